@@ -1,0 +1,89 @@
+/**
+ * The only way to a connected client: user → attached sinks. It remembers nothing; what a client missed is in the
+ * message log, and `Feed` reads it from there.
+ */
+import type { DomainEvent } from "../domain/events.ts";
+import type { UserId } from "../domain/model.ts";
+import type { Log } from "../lib/log.ts";
+
+export interface Sink {
+  readonly userId: UserId;
+  /** Takes the event and returns; a sink that throws is detached. Bounding what it keeps is the sink's own duty. */
+  deliver(event: DomainEvent): void;
+  /** Told once when the hub gave the sink up. */
+  detached?(): void;
+}
+
+export interface Presence {
+  readonly userId: UserId;
+  readonly online: boolean;
+}
+
+export interface Hub {
+  attach(sink: Sink): void;
+  /** Safe to call twice. */
+  detach(sink: Sink): void;
+  publish(event: DomainEvent): void;
+  isOnline(userId: UserId): boolean;
+  /** Called when a user's first sink came or last one went. */
+  onPresence(listener: (presence: Presence) => void): void;
+  size(): { users: number; sinks: number };
+}
+
+export function createHub({ log }: { log: Log }): Hub {
+  const sinksOf = new Map<UserId, Set<Sink>>();
+  const listeners: ((presence: Presence) => void)[] = [];
+  let sinkCount = 0;
+
+  function attach(sink: Sink): void {
+    let sinks = sinksOf.get(sink.userId);
+    if (sinks === undefined) {
+      sinks = new Set();
+      sinksOf.set(sink.userId, sinks);
+    }
+    if (sinks.has(sink)) return;
+    sinks.add(sink);
+    sinkCount += 1;
+    if (sinks.size === 1) announce({ userId: sink.userId, online: true });
+  }
+
+  function detach(sink: Sink): void {
+    const sinks = sinksOf.get(sink.userId);
+    if (!sinks?.delete(sink)) return;
+    sinkCount -= 1;
+    if (sinks.size > 0) return;
+    sinksOf.delete(sink.userId);
+    announce({ userId: sink.userId, online: false });
+  }
+
+  function announce(presence: Presence): void {
+    for (const listener of listeners) listener(presence);
+  }
+
+  function publish(event: DomainEvent): void {
+    for (const userId of event.to) {
+      const sinks = sinksOf.get(userId);
+      if (sinks === undefined) continue;
+      for (const sink of sinks) deliver(sink, event);
+    }
+  }
+
+  function deliver(sink: Sink, event: DomainEvent): void {
+    try {
+      sink.deliver(event);
+    } catch (error) {
+      log.error("a sink failed and was detached", { userId: sink.userId, event: event.type, error });
+      detach(sink);
+      sink.detached?.();
+    }
+  }
+
+  return {
+    attach,
+    detach,
+    publish,
+    isOnline: (userId) => sinksOf.has(userId),
+    onPresence: (listener) => listeners.push(listener),
+    size: () => ({ users: sinksOf.size, sinks: sinkCount }),
+  };
+}

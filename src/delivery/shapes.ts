@@ -1,0 +1,62 @@
+/** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
+import type { Message, Sent, StoredEvent } from "../domain/model.ts";
+
+export interface MessageShape {
+  readonly message_id: string;
+  readonly seq: number;
+  readonly chat_id: string;
+  readonly chatID: string;
+  readonly sender_id: string;
+  readonly sender: string;
+  readonly type: string;
+  readonly content: string;
+  /** Present when the content is bytes. */
+  readonly encoding?: "base64";
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly client_id?: string;
+}
+
+export function messageShape(message: Message): MessageShape {
+  const text = typeof message.content === "string" ? message.content : undefined;
+  return {
+    message_id: String(message.messageId),
+    seq: message.seq,
+    chat_id: String(message.chatId),
+    chatID: message.chatKey,
+    sender_id: String(message.senderId),
+    sender: message.senderKey,
+    type: message.type,
+    content: text ?? Buffer.from(message.content as Uint8Array).toString("base64"),
+    ...(text === undefined ? { encoding: "base64" as const } : {}),
+    time: isoTime(message.clientTimeMs ?? message.sentAtMs),
+    ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
+  };
+}
+
+/** What the sender gets back for a message of his own. */
+export function sentShape(sent: Sent) {
+  const { message } = sent;
+  return {
+    message_id: String(message.messageId),
+    seq: message.seq,
+    chat_id: String(message.chatId),
+    chatID: message.chatKey,
+    time: isoTime(message.clientTimeMs ?? message.sentAtMs),
+    ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
+  };
+}
+
+export function eventShape(event: StoredEvent) {
+  return {
+    event_id: `e${event.eventId}`,
+    type: event.type === "entered" ? "chat_enter" : "chat_leave",
+    chat_id: String(event.chatId),
+    chatID: event.chatKey,
+    users: event.users.map((user) => ({ GUID: user.guid, user_id: String(user.userId), userID: user.userKey })),
+    ...(event.deleted ? { deleted: true } : {}),
+    time: isoTime(event.createdAtMs),
+  };
+}
+
+export const isoTime = (ms: number): string => new Date(ms).toISOString();

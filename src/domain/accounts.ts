@@ -1,0 +1,161 @@
+/** Who somebody is: registration, passwords, tokens, the backend's key. Credentials differ by door; the people do not. */
+import type { Clock } from "../lib/clock.ts";
+import { DomainError } from "./errors.ts";
+import { isKey, isReservedUserKey } from "./keys.ts";
+import type { LoginGuard } from "./login-guard.ts";
+import type { DeviceId, User, UserId } from "./model.ts";
+import { type Passwords, passwordBytesMax } from "./passwords.ts";
+import { equalHashes, hashSecret, newSecret } from "./secrets.ts";
+import type { Store } from "./store.ts";
+
+export const nickCharactersMax = 128;
+const accessTokenMs = 86_400_000;
+const refreshTokenMs = 7 * 86_400_000;
+
+export interface ParticipantRequest {
+  readonly username: string;
+  readonly displayName?: string | undefined;
+  /** SPKI, DER. */
+  readonly publicKey?: Uint8Array | undefined;
+  readonly clientId?: string | undefined;
+}
+
+export interface TokenPair {
+  readonly user: User;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+export interface LoggedIn {
+  readonly user: User;
+  readonly deviceId: DeviceId | undefined;
+}
+
+export type Accounts = ReturnType<typeof createAccounts>;
+
+export function createAccounts(parts: {
+  store: Store;
+  clock: Clock;
+  passwords: Passwords;
+  guard: LoginGuard;
+  registration: "open" | "off";
+}) {
+  const { store, clock, passwords, guard } = parts;
+
+  /** Throws `registration_closed`, `empty_name_or_password`, `invalid_name`, `busy`. */
+  async function register(request: { nick: string; password: string }): Promise<User> {
+    if (parts.registration === "off") throw new DomainError("registration_closed");
+    return add(request);
+  }
+
+  /** What the operator does by hand; works with registration closed too. */
+  async function add(request: { nick: string; password: string; username?: string | undefined }): Promise<User> {
+    const nick = request.nick.trim();
+    if (nick === "" || request.password === "") throw new DomainError("empty_name_or_password");
+    if ([...nick].length > nickCharactersMax) throw new DomainError("invalid_name", "name too long");
+    const passwordHash = await hashPassword(request.password);
+    if (request.username !== undefined) checkUsername(request.username);
+    return store.createUser({ nick, username: request.username, passwordHash });
+  }
+
+  async function setPassword(userId: UserId, password: string): Promise<void> {
+    if (password === "") throw new DomainError("empty_name_or_password");
+    await store.setPassword(userId, await hashPassword(password));
+  }
+
+  function hashPassword(password: string): Promise<string> {
+    if (Buffer.byteLength(password) > passwordBytesMax) throw new DomainError("invalid_name", "password too long");
+    return passwords.hash(password);
+  }
+
+  /** Throws `user_not_found`, `wrong_password`, `user_disabled`, `try_later`, `busy`. */
+  async function logInWithPassword(
+    user: User | undefined,
+    login: { account: string; password: string; address: string },
+  ) {
+    guard.check(login.address, login.account);
+    const hash = user === undefined ? undefined : await store.findPasswordHash(user.userId);
+    const right = await passwords.verify(login.password, hash);
+    if (user === undefined || !right) {
+      guard.failed(login.address, login.account);
+      throw new DomainError(user === undefined ? "user_not_found" : "wrong_password");
+    }
+    if (user.disabled) throw new DomainError("user_disabled");
+    guard.succeeded(login.account);
+    return user;
+  }
+
+  /** An access token, whichever door it is shown at. Throws `token_invalid`, `user_disabled`, `try_later`. */
+  async function logInWithToken(token: string, address: string): Promise<LoggedIn> {
+    guard.check(address, undefined);
+    const owner = await store.findToken(hashSecret(token), "access");
+    if (owner === undefined || (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.nowMs())) {
+      guard.failed(address, undefined);
+      throw new DomainError("token_invalid");
+    }
+    if (owner.user.disabled) throw new DomainError("user_disabled");
+    return { user: owner.user, deviceId: owner.deviceId };
+  }
+
+  /** Tokens for participants of a backend, made when new; all or nothing. Throws `invalid_name`, `reserved_key`. */
+  async function provision(requests: readonly ParticipantRequest[]): Promise<TokenPair[]> {
+    const nowMs = clock.nowMs();
+    const secrets = requests.map(() => ({ access: newSecret("ra"), refresh: newSecret("rr") }));
+    for (const request of requests) checkUsername(request.username);
+    const owners = await store.provision(
+      requests.map((request, index) => ({
+        ...request,
+        tokens: [
+          { kind: "access", hash: hashSecret(secrets[index]?.access ?? ""), expiresAtMs: nowMs + accessTokenMs },
+          { kind: "refresh", hash: hashSecret(secrets[index]?.refresh ?? ""), expiresAtMs: nowMs + refreshTokenMs },
+        ],
+      })),
+    );
+    return owners.map(({ user }, index) => ({
+      user,
+      accessToken: secrets[index]?.access ?? "",
+      refreshToken: secrets[index]?.refresh ?? "",
+    }));
+  }
+
+  function checkUsername(username: string): void {
+    if (!isKey(username)) throw new DomainError("invalid_name", "userID must match [a-zA-Z0-9.-]{1,256}");
+    if (isReservedUserKey(username)) throw new DomainError("reserved_key", "user.<number> is reserved");
+  }
+
+  /** Throws `not_authorized`, `try_later`. */
+  async function checkBackendKey(key: string, address: string): Promise<void> {
+    guard.check(address, undefined);
+    const stored = await store.findBackendKey();
+    if (stored !== undefined && equalHashes(stored.hash, hashSecret(key))) return;
+    guard.failed(address, undefined);
+    throw new DomainError("not_authorized", "wrong backend key");
+  }
+
+  /** A new backend key; the old one stops working with the commit. */
+  async function rotateBackendKey(chosen?: string): Promise<string> {
+    const key = chosen ?? newSecret("roost");
+    await store.setBackendKey(hashSecret(key));
+    return key;
+  }
+
+  /** First hex digits of the stored hash, to tell keys apart without showing one. */
+  async function describeBackendKey(): Promise<{ fingerprint: string; createdAtMs: number } | undefined> {
+    const stored = await store.findBackendKey();
+    if (stored === undefined) return undefined;
+    return { fingerprint: Buffer.from(stored.hash).toString("hex").slice(0, 16), createdAtMs: stored.createdAtMs };
+  }
+
+  return {
+    registration: parts.registration,
+    register,
+    add,
+    setPassword,
+    logInWithPassword,
+    logInWithToken,
+    provision,
+    checkBackendKey,
+    rotateBackendKey,
+    describeBackendKey,
+  };
+}

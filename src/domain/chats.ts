@@ -1,0 +1,59 @@
+/** Chats and who is in them. Backends speak in string ids and may do anything; people act as themselves. */
+import { DomainError } from "./errors.ts";
+import type { Publish } from "./events.ts";
+import { isKey } from "./keys.ts";
+import type { Chat, ChatRef, ChatView, Entered, Left, User, UserId } from "./model.ts";
+import type { Store } from "./store.ts";
+
+export type Chats = ReturnType<typeof createChats>;
+
+export function createChats({ store, publish }: { store: Store; publish: Publish }) {
+  /** A new group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
+  async function create(ownerId: UserId, request: { members: readonly number[]; name: string | undefined }) {
+    const entered = await store.createChat({ ownerId, ...request });
+    announceEntered(entered);
+    return entered;
+  }
+
+  /** REST's PUT of members: see `ChatStore.putMembers`. Throws `invalid_chat_key`, `reserved_key`, `invalid_name`, `too_many_members`. */
+  async function putMembers(put: {
+    chatKey: string;
+    people: readonly { username: string; displayName?: string | undefined }[];
+    chatName: string | undefined;
+  }): Promise<{ view: ChatView; users: User[] }> {
+    if (!isKey(put.chatKey)) throw new DomainError("invalid_chat_key", "chatID must match [a-zA-Z0-9.-]{1,256}");
+    for (const { username } of put.people) {
+      if (!isKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.-]{1,256}");
+      // `user.<id>` names somebody born at another door; the store refuses it where nobody has that id.
+    }
+    const { view, users, entered } = await store.putMembers(put);
+    if (entered !== undefined) announceEntered(entered);
+    return { view, users };
+  }
+
+  async function removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<void> {
+    const left = await store.removeMembers(removal);
+    if (left !== undefined) announceLeft(left);
+  }
+
+  async function remove(chatKey: string): Promise<void> {
+    announceLeft(await store.deleteChat(chatKey));
+  }
+
+  function announceEntered(entered: Entered): void {
+    publish({ type: "chat.entered", entered, to: entered.rows.map((row) => row.userId) });
+  }
+
+  function announceLeft(left: Left): void {
+    publish({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
+  }
+
+  /** The chat, if `userId` is in it. Throws `chat_not_found` for a stranger too: existence is not theirs to learn. */
+  async function getAsMember(ref: ChatRef, userId: UserId): Promise<Chat> {
+    const chat = await store.findChat(ref, userId);
+    if (chat === undefined || !(await store.isMember(chat.chatId, userId))) throw new DomainError("chat_not_found");
+    return chat;
+  }
+
+  return { create, putMembers, removeMembers, remove, getAsMember };
+}

@@ -1,0 +1,45 @@
+/** The use cases every front calls, made once from the store, the hub's publish and the clock. */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { type Accounts, createAccounts } from "./accounts.ts";
+import { type Chats, createChats } from "./chats.ts";
+import { createDeliveries, type Deliveries } from "./deliveries.ts";
+import type { Publish } from "./events.ts";
+import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
+import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
+import type { UserId } from "./model.ts";
+import { createPasswords } from "./passwords.ts";
+import { createPresence, type PresenceKeeper } from "./presence.ts";
+import type { Store } from "./store.ts";
+
+export interface Domain {
+  readonly accounts: Accounts;
+  readonly chats: Chats;
+  readonly messages: Messages;
+  readonly deliveries: Deliveries;
+  readonly presence: PresenceKeeper;
+  /** Reads, and the changes that need no rule of their own. */
+  readonly store: Store;
+}
+
+export function createDomain(parts: {
+  store: Store;
+  publish: Publish;
+  isOnline(userId: UserId): boolean;
+  clock: Clock;
+  log: Log;
+  registration: "open" | "off";
+  loginLimits: LoginLimits;
+  messageLimits: MessageLimits;
+}): Domain {
+  const { store, publish, clock, log } = parts;
+  const guard = createLoginGuard({ clock, limits: parts.loginLimits });
+  return {
+    accounts: createAccounts({ store, clock, guard, passwords: createPasswords(), registration: parts.registration }),
+    chats: createChats({ store, publish }),
+    messages: createMessages({ store, publish, limits: parts.messageLimits }),
+    deliveries: createDeliveries({ store, log }),
+    presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
+    store,
+  };
+}

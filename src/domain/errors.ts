@@ -1,0 +1,35 @@
+/** The product's ways to say no. Each front has a table that words every code in its protocol; a new code does not compile until it does. */
+export const domainErrorCodes = [
+  "user_not_found",
+  "wrong_password",
+  "user_disabled",
+  "username_taken",
+  "invalid_name",
+  "empty_name_or_password",
+  "registration_closed",
+  "token_invalid",
+  "chat_not_found",
+  "not_a_member",
+  "invalid_chat_key",
+  "reserved_key",
+  "too_many_members",
+  "invalid_message",
+  "message_too_large",
+  "not_authorized",
+  "busy",
+  "try_later",
+  "storage_full",
+  "stopping",
+] as const;
+export type DomainErrorCode = (typeof domainErrorCodes)[number];
+
+export class DomainError extends Error {
+  readonly code: DomainErrorCode;
+
+  /** @param detail for the log and for `X-Error-Detail`: what was wrong, never a secret. */
+  constructor(code: DomainErrorCode, detail?: string) {
+    super(detail === undefined ? code : `${code}: ${detail}`);
+    this.name = "DomainError";
+    this.code = code;
+  }
+}

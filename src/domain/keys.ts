@@ -1,0 +1,52 @@
+/**
+ * String ids across doors. A backend gives its own (`John.Doe-mobile1`, `team`); people and chats born elsewhere are
+ * `user.<userId>`, `chat.<chatId>` and `direct.<low>.<high>`. Those forms are reserved: nobody may create one.
+ */
+import type { ChatKind } from "./model.ts";
+
+/** [a-zA-Z0-9.-], case-sensitive, as REST.md has it; at most 256 characters. */
+const keyPattern = /^[a-zA-Z0-9.-]{1,256}$/;
+const reservedUser = /^user\.\d+$/;
+const reservedChat = /^(?:chat\.\d+|direct\.\d+\.\d+|user\.\d+)$/;
+
+export const isKey = (text: string): boolean => keyPattern.test(text);
+export const isReservedUserKey = (text: string): boolean => reservedUser.test(text);
+export const isReservedChatKey = (text: string): boolean => reservedChat.test(text);
+
+export const userKeyOf = (user: { userId: number; username: string | null | undefined }): string =>
+  user.username ?? `user.${user.userId}`;
+
+export const chatKeyOf = (chat: {
+  chatId: number;
+  chatKey: string | null | undefined;
+  kind: ChatKind;
+  directLow: number | null | undefined;
+  directHigh: number | null | undefined;
+}): string =>
+  chat.chatKey ?? (chat.kind === "direct" ? `direct.${chat.directLow}.${chat.directHigh}` : `chat.${chat.chatId}`);
+
+/** `user.10001` → 10001; undefined for anything else. */
+export function userIdOfKey(key: string): number | undefined {
+  return reservedUser.test(key) ? safeInteger(key.slice(5)) : undefined;
+}
+
+/** What a string id of ours names: a chat, the pair of a direct chat, or a user (my direct chat with that user). */
+export function parseChatKey(
+  key: string,
+): { chatId: number } | { low: number; high: number } | { userId: number } | undefined {
+  if (!reservedChat.test(key)) return undefined;
+  const [kind, first, second] = key.split(".");
+  const a = safeInteger(first);
+  if (a === undefined) return undefined;
+  if (kind === "chat") return { chatId: a };
+  if (kind === "user") return { userId: a };
+  const b = safeInteger(second);
+  return b === undefined ? undefined : { low: a, high: b };
+}
+
+/** A decimal id from a wire: digits only, within 2^53. */
+export function safeInteger(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}

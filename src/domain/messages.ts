@@ -1,0 +1,94 @@
+/** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+import { DomainError } from "./errors.ts";
+import type { Publish } from "./events.ts";
+import type { ChatRef, Draft, Message, MessageKind, Sent, UserId } from "./model.ts";
+import type { Store } from "./store.ts";
+
+export interface MessageLimits {
+  readonly contentBytesMax: number;
+  readonly clientIdCharactersMax: number;
+  readonly typeCharactersMax: number;
+}
+
+export const defaultMessageLimits: MessageLimits = {
+  contentBytesMax: 1024 * 1024,
+  clientIdCharactersMax: 256,
+  typeCharactersMax: 128,
+};
+
+export const historyRowsMax = 100;
+
+export type Messages = ReturnType<typeof createMessages>;
+
+export function createMessages({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
+  /**
+   * Once it resolves the message is on disk and queued for every member connected, the sender's own clients too.
+   * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
+   */
+  async function send(draft: Draft): Promise<Sent> {
+    check(draft);
+    const sent = await store.appendMessage(draft);
+    announce(sent);
+    return sent;
+  }
+
+  /** Like `send`, all or nothing. */
+  async function sendAll(drafts: readonly Draft[]): Promise<Sent[]> {
+    for (const draft of drafts) check(draft);
+    const sent = await store.appendMessages(drafts);
+    for (const one of sent) announce(one);
+    return sent;
+  }
+
+  function check(draft: Draft): void {
+    const { content, clientId, type } = draft;
+    // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
+    const bytes =
+      typeof content !== "string"
+        ? content.byteLength
+        : content.length * 3 <= limits.contentBytesMax
+          ? 0
+          : Buffer.byteLength(content);
+    if (bytes > limits.contentBytesMax) {
+      throw new DomainError("message_too_large", `content is over ${limits.contentBytesMax} bytes`);
+    }
+    if (type === "" || type.length > limits.typeCharactersMax) throw new DomainError("invalid_message", "type");
+    if (clientId !== undefined && (clientId === "" || clientId.length > limits.clientIdCharactersMax)) {
+      throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
+    }
+  }
+
+  function announce(sent: Sent): void {
+    if (sent.repeated) return;
+    if (sent.entered !== undefined) {
+      publish({ type: "chat.entered", entered: sent.entered, to: sent.entered.rows.map((row) => row.userId) });
+    }
+    publish({ type: "message.sent", message: sent.message, to: sent.members });
+  }
+
+  /** A page of a chat `reader` is in, ascending. Throws `chat_not_found`. */
+  async function history(
+    reader: UserId,
+    page: { chat: ChatRef; afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
+  ): Promise<Message[]> {
+    const chat = await store.findChat(page.chat, reader);
+    if (chat === undefined || !(await store.isMember(chat.chatId, reader))) throw new DomainError("chat_not_found");
+    return store.messages({
+      chatId: chat.chatId,
+      afterSeq: page.afterSeq,
+      beforeSeq: page.beforeSeq,
+      limit: page.limit,
+    });
+  }
+
+  return { send, sendAll, history };
+}
+
+/** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
+export function kindOfType(type: string): MessageKind {
+  if (type === "text" || type === "image" || type === "file" || type === "video" || type === "audio") return type;
+  const slash = type.indexOf("/");
+  const family = slash === -1 ? "" : type.slice(0, slash);
+  if (family === "text" || family === "image" || family === "video" || family === "audio") return family;
+  return "file";
+}

@@ -1,0 +1,172 @@
+/**
+ * The people, chats and messages every door meets. One word per thing, whatever a wire calls it (ARCHITECTURE.md, Words).
+ * Times are UTC epoch milliseconds; each door prints its own form.
+ */
+
+declare const brand: unique symbol;
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+/** Users and chats take their ids from one sequence, so an id names a user or a chat, never both. */
+export type UserId = Branded<number, "UserId">;
+export type ChatId = Branded<number, "ChatId">;
+/** Only chat messages take one; it grows with every commit, across all chats. */
+export type MessageId = Branded<number, "MessageId">;
+export type EventId = Branded<number, "EventId">;
+export type DeviceId = Branded<number, "DeviceId">;
+
+export interface User {
+  readonly userId: UserId;
+  readonly guid: string;
+  /** The name a backend gave (REST `userID`), if any. */
+  readonly username: string | undefined;
+  /** The string id outsiders use: the username, else `user.<userId>`. */
+  readonly userKey: string;
+  readonly nick: string;
+  /** PNG bytes uploaded by the user; undefined means the generated one. */
+  readonly avatar: Uint8Array | undefined;
+  /** SPKI, DER. */
+  readonly publicKey: Uint8Array | undefined;
+  readonly disabled: boolean;
+  readonly createdAtMs: number;
+  readonly lastSeenAtMs: number | undefined;
+}
+
+export type ChatKind = "direct" | "group";
+
+export interface Chat {
+  readonly chatId: ChatId;
+  readonly kind: ChatKind;
+  /** The string id outsiders use: the one a backend gave, else `chat.<chatId>`, or `direct.<low>.<high>`. */
+  readonly chatKey: string;
+  readonly name: string;
+  readonly ownerId: UserId;
+  /** `seq` of the newest message; 0 in an empty chat. */
+  readonly lastSeq: number;
+  readonly createdAtMs: number;
+  /** Moves when membership or name change. */
+  readonly updatedAtMs: number;
+}
+
+/** A chat with the people in it, in joining order. */
+export interface ChatView {
+  readonly chat: Chat;
+  readonly members: readonly User[];
+}
+
+export const messageKinds = ["text", "image", "file", "video", "audio", "system", "deleted"] as const;
+export type MessageKind = (typeof messageKinds)[number];
+
+export interface Message {
+  readonly messageId: MessageId;
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  /** 1, 2, 3… within the chat, without a gap. */
+  readonly seq: number;
+  readonly senderId: UserId;
+  readonly senderKey: string;
+  readonly kind: MessageKind;
+  /** The type as the sender spelled it (`text`, `image/png`, …); given back unchanged. */
+  readonly type: string;
+  readonly content: string | Uint8Array;
+  /** The sender's own id for this message. */
+  readonly clientId: string | undefined;
+  /** When the client says it was written. */
+  readonly clientTimeMs: number | undefined;
+  /** When it was stored. */
+  readonly sentAtMs: number;
+}
+
+/** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
+export type ChatRef = { readonly id: number } | { readonly key: string };
+
+/** A message on its way in. */
+export interface Draft {
+  readonly chat: ChatRef;
+  readonly from: UserId;
+  readonly type: string;
+  readonly content: string | Uint8Array;
+  /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
+  readonly clientId?: string | undefined;
+  readonly clientTimeMs?: number | undefined;
+  /** A PUBLISH of a persistent MQTT session, so that its DUP is recognised after a reconnect. */
+  readonly publish?: { readonly sessionId: number; readonly packetId: number; readonly dup: boolean } | undefined;
+}
+
+/** A message that is on disk, with who it is for. */
+export interface Sent {
+  readonly message: Message;
+  /** The chat's members at the moment of the commit, the sender included. */
+  readonly members: readonly UserId[];
+  /** True where this only repeats the answer of an earlier commit: nothing is to be published again. */
+  readonly repeated: boolean;
+  /** Set when the message made its chat: the direct chat with a user met for the first time. */
+  readonly entered: Entered | undefined;
+}
+
+/** The doors that keep a user's durable events until they confirmed them; a bit each. */
+export const doors = { minioicq: 1, rest: 2 } as const;
+export type Door = keyof typeof doors;
+
+/** Somebody entered (or left) a chat; each of `rows` is one user's durable copy. */
+export interface Entered {
+  readonly type: "entered";
+  readonly chat: Chat;
+  readonly users: readonly UserSummary[];
+  readonly rows: readonly EventRow[];
+}
+
+export interface Left {
+  readonly type: "left";
+  readonly chat: Chat;
+  readonly users: readonly UserSummary[];
+  /** The whole chat is gone. */
+  readonly deleted: boolean;
+  readonly rows: readonly EventRow[];
+}
+
+export interface EventRow {
+  readonly eventId: EventId;
+  readonly userId: UserId;
+}
+
+export interface UserSummary {
+  readonly userId: UserId;
+  readonly guid: string;
+  readonly userKey: string;
+  readonly nick: string;
+}
+
+/** One user's durable event as read back from the store. */
+export interface StoredEvent {
+  readonly eventId: EventId;
+  readonly userId: UserId;
+  readonly type: "entered" | "left";
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  readonly users: readonly UserSummary[];
+  readonly deleted: boolean;
+  readonly createdAtMs: number;
+}
+
+/** How far a member has got in a chat. */
+export interface Position {
+  readonly chatId: ChatId;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
+/** One place a user is logged in, at one door. */
+export interface Device {
+  readonly deviceId: DeviceId;
+  readonly userId: UserId;
+  readonly door: "mqtt" | "minioicq" | "rest";
+  /** The client's own name for it: MQTT client id, REST `clientID`, MiniOICQ `device_id`. */
+  readonly name: string;
+}
+
+/** What a bearer token stands for. */
+export interface TokenOwner {
+  readonly user: User;
+  readonly deviceId: DeviceId | undefined;
+  readonly expiresAtMs: number | undefined;
+}

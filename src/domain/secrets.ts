@@ -1,0 +1,13 @@
+/** Generated secrets: opaque, at least 128 random bits, stored as SHA-256 and looked up by it. */
+import { timingSafeEqual } from "node:crypto";
+
+/** `prefix` tells a person what the string is for; the rest is 192 random bits in base64url. */
+export function newSecret(prefix: string): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return `${prefix}_${Buffer.from(bytes).toString("base64url")}`;
+}
+
+export const hashSecret = (secret: string): Uint8Array => new Bun.CryptoHasher("sha256").update(secret).digest();
+
+export const equalHashes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.byteLength === b.byteLength && timingSafeEqual(a, b);
