@@ -131,7 +131,7 @@ export interface MessageStore {
 
 export interface DeliveryStore {
   advance(moves: readonly Advance[]): Promise<void>;
-  positions(userId: UserId, deviceId: DeviceId | undefined): Promise<Position[]>;
+  positions(userId: UserId): Promise<Position[]>;
   /** The newest message id any settled change gave. */
   lastMessageId(): Promise<MessageId>;
   /** The first message past the position in every chat of the user that has one. */

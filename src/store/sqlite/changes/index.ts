@@ -1,0 +1,35 @@
+/** Every change the writer knows, by name: a closure cannot cross to a Worker, a name can. */
+import type { Tx } from "../tx.ts";
+import { createChatChanges, createChatParts } from "./chats.ts";
+import { createDeliveryChanges } from "./deliveries.ts";
+import { createMessageChanges } from "./messages.ts";
+import { createMqttChanges } from "./mqtt.ts";
+import { createUserChanges } from "./users.ts";
+
+export function createChanges(tx: Tx) {
+  const chatParts = createChatParts(tx);
+  return {
+    ...createUserChanges(tx),
+    ...createChatChanges(tx, chatParts),
+    ...createMessageChanges(tx, chatParts),
+    ...createDeliveryChanges(tx),
+    ...createMqttChanges(tx),
+  };
+}
+
+export type Changes = ReturnType<typeof createChanges>;
+export type ChangeName = keyof Changes;
+export type ChangeArgs<Name extends ChangeName> = Parameters<Changes[Name]>[0];
+
+/** Changes that give space back or must go on when the disk is full; all others are refused then. */
+export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
+  "advance",
+  "confirmEvents",
+  "deleteChat",
+  "endDevice",
+  "endSession",
+  "removeMembers",
+  "sweepChat",
+  "touchUser",
+  "unsubscribe",
+]);

@@ -1,0 +1,96 @@
+/** Changes to MQTT sessions that outlive their connection. */
+import { and, eq, sql } from "drizzle-orm";
+import { mqttSessions, mqttSubscriptions } from "../schema.ts";
+import type { Tx } from "../tx.ts";
+
+export interface StoredSubscription {
+  readonly filter: string;
+  readonly qos: number;
+}
+
+export function createMqttChanges(tx: Tx) {
+  const { orm } = tx;
+  const p = sql.placeholder;
+  const selectSession = orm
+    .select({ sessionId: mqttSessions.sessionId })
+    .from(mqttSessions)
+    .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
+    .prepare();
+  const insertSession = orm
+    .insert(mqttSessions)
+    .values({
+      principalKey: p("principalKey"),
+      clientId: p("clientId"),
+      createdAtMs: p("nowMs"),
+      lastConnectedAtMs: p("nowMs"),
+    })
+    .returning({ sessionId: mqttSessions.sessionId })
+    .prepare();
+  const touchSession = orm
+    .update(mqttSessions)
+    .set({ lastConnectedAtMs: sql`${p("nowMs")}` })
+    .where(eq(mqttSessions.sessionId, p("sessionId")))
+    .prepare();
+  const selectSubscriptions = orm
+    .select({ filter: mqttSubscriptions.filter, qos: mqttSubscriptions.qos })
+    .from(mqttSubscriptions)
+    .where(eq(mqttSubscriptions.sessionId, p("sessionId")))
+    .prepare();
+  const upsertSubscription = orm
+    .insert(mqttSubscriptions)
+    .values({ sessionId: p("sessionId"), filter: p("filter"), qos: p("qos") })
+    .onConflictDoUpdate({
+      target: [mqttSubscriptions.sessionId, mqttSubscriptions.filter],
+      set: { qos: sql`excluded.qos` },
+    })
+    .prepare();
+  const deleteSubscription = orm
+    .delete(mqttSubscriptions)
+    .where(and(eq(mqttSubscriptions.sessionId, p("sessionId")), eq(mqttSubscriptions.filter, p("filter"))))
+    .prepare();
+  const deleteSession = orm
+    .delete(mqttSessions)
+    .where(eq(mqttSessions.sessionId, p("sessionId")))
+    .prepare();
+
+  function openSession(session: { principalKey: string; clientId: string }): {
+    sessionId: number;
+    resumed: boolean;
+    subscriptions: StoredSubscription[];
+  } {
+    const known = selectSession.get({ ...session });
+    tx.writes += 1;
+    if (known !== undefined) {
+      const { sessionId } = known;
+      touchSession.run({ sessionId, nowMs: tx.nowMs });
+      return { sessionId, resumed: true, subscriptions: selectSubscriptions.all({ sessionId }) };
+    }
+    const [made] = insertSession.all({ ...session, nowMs: tx.nowMs });
+    if (made === undefined) throw new Error("a session was not made");
+    return { sessionId: made.sessionId, resumed: false, subscriptions: [] };
+  }
+
+  function subscribe(args: { sessionId: number; subscriptions: readonly StoredSubscription[] }): null {
+    for (const { filter, qos } of args.subscriptions) {
+      tx.writes += 1;
+      upsertSubscription.run({ sessionId: args.sessionId, filter, qos });
+    }
+    return null;
+  }
+
+  function unsubscribe(args: { sessionId: number; filters: readonly string[] }): null {
+    for (const filter of args.filters) {
+      tx.writes += 1;
+      deleteSubscription.run({ sessionId: args.sessionId, filter });
+    }
+    return null;
+  }
+
+  function endSession(args: { sessionId: number }): null {
+    tx.writes += 1;
+    deleteSession.run(args);
+    return null;
+  }
+
+  return { openSession, subscribe, unsubscribe, endSession };
+}

@@ -1,0 +1,211 @@
+/** Changes to people and to what they log in with. */
+import { randomUUID } from "node:crypto";
+import { and, eq, lte, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import type { NewUser, TokenKind } from "../../../domain/store.ts";
+import { devices, serverKeys, tokens, users } from "../schema.ts";
+import type { Tx } from "../tx.ts";
+
+/** Bytes cross to the Worker as hex (hashes) or base64 (keys). */
+export interface WireParticipant {
+  readonly username: string;
+  readonly displayName?: string | undefined;
+  readonly publicKey?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly tokens: readonly {
+    readonly kind: TokenKind;
+    readonly hash: string;
+    readonly expiresAtMs?: number | undefined;
+  }[];
+}
+
+export function createUserChanges(tx: Tx) {
+  const { orm } = tx;
+  const p = sql.placeholder;
+  const byUsername = orm
+    .select({ userId: users.userId })
+    .from(users)
+    .where(eq(users.username, p("username")))
+    .prepare();
+  const byId = orm
+    .select({ userId: users.userId })
+    .from(users)
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const insertUser = orm
+    .insert(users)
+    .values({
+      userId: p("userId"),
+      guid: p("guid"),
+      username: p("username"),
+      nick: p("nick"),
+      passwordHash: p("passwordHash"),
+      publicKey: p("publicKey"),
+      createdAtMs: p("nowMs"),
+    })
+    .prepare();
+  const updatePassword = orm
+    .update(users)
+    .set({ passwordHash: sql`${p("passwordHash")}` })
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const updateLastSeen = orm
+    .update(users)
+    .set({ lastSeenAtMs: sql`${p("lastSeenAtMs")}` })
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const updateKey = orm
+    .update(users)
+    .set({ publicKey: sql`${p("publicKey")}` })
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const updateNick = orm
+    .update(users)
+    .set({ nick: sql`${p("nick")}` })
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const insertToken = orm
+    .insert(tokens)
+    .values({
+      hash: p("hash"),
+      kind: p("kind"),
+      userId: p("userId"),
+      deviceId: p("deviceId"),
+      createdAtMs: p("nowMs"),
+      expiresAtMs: p("expiresAtMs"),
+    })
+    .prepare();
+  const deleteExpired = orm
+    .delete(tokens)
+    .where(lte(tokens.expiresAtMs, p("nowMs")))
+    .prepare();
+  const selectDevice = orm
+    .select({ deviceId: devices.deviceId })
+    .from(devices)
+    .where(and(eq(devices.userId, p("userId")), eq(devices.door, p("door")), eq(devices.name, p("name"))))
+    .prepare();
+  const insertDevice = orm
+    .insert(devices)
+    .values({
+      userId: p("userId"),
+      door: p("door"),
+      name: p("name"),
+      guid: p("guid"),
+      sinceMessageId: p("sinceMessageId"),
+      createdAtMs: p("nowMs"),
+    })
+    .returning({ deviceId: devices.deviceId })
+    .prepare();
+  const updateDeviceKey = orm
+    .update(devices)
+    .set({ publicKey: sql`${p("publicKey")}` })
+    .where(eq(devices.deviceId, p("deviceId")))
+    .prepare();
+  const deleteDevice = orm
+    .delete(devices)
+    .where(eq(devices.deviceId, p("deviceId")))
+    .prepare();
+  const upsertKey = orm
+    .insert(serverKeys)
+    .values({ name: p("name"), hash: p("hash"), createdAtMs: p("nowMs") })
+    .onConflictDoUpdate({
+      target: serverKeys.name,
+      set: { hash: sql`excluded.hash`, createdAtMs: sql`excluded.created_at_ms` },
+    })
+    .prepare();
+
+  function createUser(user: NewUser): number {
+    if (user.username !== undefined && byUsername.get({ username: user.username }) !== undefined) {
+      throw new DomainError("username_taken");
+    }
+    return makeUser(user);
+  }
+
+  function makeUser(user: NewUser): number {
+    const userId = tx.takeId();
+    tx.writes += 1;
+    insertUser.run({
+      userId,
+      guid: randomUUID(),
+      username: user.username ?? null,
+      nick: user.nick,
+      passwordHash: user.passwordHash ?? null,
+      publicKey: null,
+      nowMs: tx.nowMs,
+    });
+    return userId;
+  }
+
+  function setPassword(args: { userId: number; passwordHash: string }): null {
+    if (byId.get({ userId: args.userId }) === undefined) throw new DomainError("user_not_found");
+    tx.writes += 1;
+    updatePassword.run(args);
+    return null;
+  }
+
+  function touchUser(args: { userId: number; lastSeenAtMs: number }): null {
+    tx.writes += 1;
+    updateLastSeen.run(args);
+    return null;
+  }
+
+  function provision(args: {
+    participants: readonly WireParticipant[];
+  }): { userId: number; deviceId: number | null }[] {
+    tx.writes += 1;
+    deleteExpired.run({ nowMs: tx.nowMs });
+    return args.participants.map(provisionOne);
+  }
+
+  function provisionOne(participant: WireParticipant): { userId: number; deviceId: number | null } {
+    const { username, displayName, clientId } = participant;
+    const known = byUsername.get({ username })?.userId;
+    const userId = known ?? makeUser({ username, nick: displayName ?? username });
+    if (known !== undefined && displayName !== undefined) updateNick.run({ userId, nick: displayName });
+    const publicKey = participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey, "base64");
+    const deviceId = clientId === undefined ? null : openDevice({ userId, door: "rest", name: clientId });
+    if (publicKey !== undefined) {
+      if (deviceId !== null) updateDeviceKey.run({ deviceId, publicKey });
+      else updateKey.run({ userId, publicKey });
+    }
+    for (const token of participant.tokens) {
+      insertToken.run({
+        hash: Buffer.from(token.hash, "hex"),
+        kind: token.kind,
+        userId,
+        deviceId,
+        nowMs: tx.nowMs,
+        expiresAtMs: token.expiresAtMs ?? null,
+      });
+    }
+    return { userId, deviceId };
+  }
+
+  function openDevice(device: { userId: number; door: "mqtt" | "minioicq" | "rest"; name: string }): number {
+    const known = selectDevice.get({ ...device });
+    if (known !== undefined) return known.deviceId;
+    tx.writes += 1;
+    const [made] = insertDevice.all({
+      ...device,
+      guid: randomUUID(),
+      sinceMessageId: tx.lastMessageId(),
+      nowMs: tx.nowMs,
+    });
+    if (made === undefined) throw new Error("a device was not made");
+    return made.deviceId;
+  }
+
+  function endDevice(args: { deviceId: number }): null {
+    tx.writes += 1;
+    deleteDevice.run(args);
+    return null;
+  }
+
+  function setBackendKey(args: { hash: string }): null {
+    tx.writes += 1;
+    upsertKey.run({ name: "backend_key", hash: Buffer.from(args.hash, "hex"), nowMs: tx.nowMs });
+    return null;
+  }
+
+  return { createUser, setPassword, touchUser, provision, openDevice, endDevice, setBackendKey };
+}

@@ -1,0 +1,51 @@
+/**
+ * The generated migrations, embedded in the program, and the small runner that applies them at start. A file written by
+ * a newer Roost is refused rather than guessed at.
+ */
+import type { Database } from "bun:sqlite";
+import start from "../../../drizzle/0000_start.sql" with { type: "text" };
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** In order. A test holds this list to the files in `drizzle/`. */
+export const migrations: readonly Migration[] = [{ name: "0000_start", sql: start }];
+
+export class SchemaError extends Error {
+  override readonly name = "SchemaError";
+}
+
+/** Applies what is missing, each migration in a transaction of its own; gives the names it applied. */
+export function migrate(db: Database, nowMs: number, list: readonly Migration[] = migrations): string[] {
+  const applied = appliedMigrations(db);
+  const known = new Map(list.map((migration) => [migration.name, checksum(migration.sql)]));
+  for (const [name, sum] of applied) {
+    if (!known.has(name)) {
+      throw new SchemaError(`the data was written by a newer version of Roost (migration ${name}); use that version`);
+    }
+    if (known.get(name) !== sum) throw new SchemaError(`migration ${name} differs from the one the data was made with`);
+  }
+  const missing = list.filter((migration) => !applied.has(migration.name));
+  for (const migration of missing) {
+    db.transaction(() => {
+      for (const statement of migration.sql.split("--> statement-breakpoint")) db.run(statement);
+      db.prepare("INSERT INTO migrations (name, checksum, applied_at_ms) VALUES (?, ?, ?)").run(
+        migration.name,
+        checksum(migration.sql),
+        nowMs,
+      );
+    })();
+  }
+  return missing.map((migration) => migration.name);
+}
+
+function appliedMigrations(db: Database): Map<string, string> {
+  const table = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").get();
+  if (table === null) return new Map();
+  const rows = db.prepare("SELECT name, checksum FROM migrations").values() as [string, string][];
+  return new Map(rows);
+}
+
+const checksum = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");

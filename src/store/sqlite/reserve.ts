@@ -1,0 +1,67 @@
+/**
+ * 16 MiB kept aside in the data folder. When the disk is full or failing it is given back, so that deletes,
+ * confirmations and checkpoints still have room; everything else is refused until it could be put aside again.
+ */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+const reserveBytes = 16 * 1024 * 1024;
+const sliceBytes = 1024 * 1024;
+
+export interface Reserve {
+  /** False while writing is refused. */
+  readonly intact: boolean;
+  /** Why it is refused, for people. */
+  readonly reason: string | null;
+  /** The disk said no: free the reserve, refuse what is not urgent. */
+  spend(reason: string): void;
+  /** Tries to put it aside again; true when writing may go on. */
+  restore(): boolean;
+}
+
+export function createReserve(dataDir: string): Reserve {
+  const path = join(dataDir, "reserve");
+  const partial = `${path}.partial`;
+  let reason: string | null = null;
+
+  function spend(why: string): void {
+    reason = why;
+    rmSync(path, { force: true });
+  }
+
+  function restore(): boolean {
+    try {
+      if (statSync(path, { throwIfNoEntry: false })?.size !== reserveBytes) fill();
+      reason = null;
+      return true;
+    } catch (error) {
+      rmSync(partial, { force: true });
+      reason ??= error instanceof Error ? error.message : String(error);
+      return false;
+    }
+  }
+
+  /** Real blocks, not a hole: they must be there when they are needed. */
+  function fill(): void {
+    const file = openSync(partial, "w");
+    try {
+      const slice = Buffer.alloc(sliceBytes);
+      for (let written = 0; written < reserveBytes; written += writeSync(file, slice));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(partial, path);
+  }
+
+  return {
+    get intact() {
+      return reason === null;
+    },
+    get reason() {
+      return reason;
+    },
+    spend,
+    restore,
+  };
+}

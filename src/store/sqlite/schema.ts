@@ -1,0 +1,264 @@
+/**
+ * The tables of the one SQLite file. `drizzle/NNNN_*.sql` is generated from here and embedded in the binary.
+ * Column names are SQL's snake_case; times are UTC epoch milliseconds.
+ */
+import { sql } from "drizzle-orm";
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** `id`: users and chats together, so a number names one or the other. Moved in the transaction that uses it. */
+export const sequence = sqliteTable("sequence", {
+  name: text("name").primaryKey(),
+  next: integer("next").notNull(),
+});
+
+/** A phone number that owns users. */
+export const profiles = sqliteTable("profiles", {
+  phone: text("phone").primaryKey(),
+  services: text("services", { mode: "json" }).notNull().default(sql`'[]'`),
+  settings: text("settings", { mode: "json" }).notNull().default(sql`'[]'`),
+  balance: integer("balance").notNull().default(0),
+  updatedAtMs: integer("updated_at_ms").notNull(),
+});
+
+export const users = sqliteTable(
+  "users",
+  {
+    userId: integer("user_id").primaryKey(),
+    guid: text("guid").notNull(),
+    username: text("username"),
+    phone: text("phone").references(() => profiles.phone),
+    nick: text("nick").notNull(),
+    avatar: blob("avatar", { mode: "buffer" }),
+    passwordHash: text("password_hash"),
+    publicKey: blob("public_key", { mode: "buffer" }),
+    disabled: integer("disabled", { mode: "boolean" }).notNull().default(false),
+    createdAtMs: integer("created_at_ms").notNull(),
+    lastSeenAtMs: integer("last_seen_at_ms"),
+  },
+  (table) => [
+    uniqueIndex("users_guid").on(table.guid),
+    uniqueIndex("users_username").on(table.username),
+    index("users_phone").on(table.phone),
+  ],
+);
+
+/** `userId`'s row about `contactId`. */
+export const contacts = sqliteTable(
+  "contacts",
+  {
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    contactId: integer("contact_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    status: text("status", { enum: ["request", "authorization", "friend", "ignore", "banned"] }).notNull(),
+    settings: text("settings", { mode: "json" }).notNull().default(sql`'[]'`),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.contactId] }), index("contacts_contact").on(table.contactId)],
+);
+
+export const chats = sqliteTable(
+  "chats",
+  {
+    chatId: integer("chat_id").primaryKey(),
+    /** The REST chatID as a backend gave it. */
+    chatKey: text("chat_key"),
+    kind: text("kind", { enum: ["direct", "group"] }).notNull(),
+    directLow: integer("direct_low"),
+    directHigh: integer("direct_high"),
+    name: text("name").notNull(),
+    ownerId: integer("owner_id").notNull(),
+    /** Retention moves it; 1 while nothing was dropped. */
+    firstSeq: integer("first_seq").notNull().default(1),
+    lastSeq: integer("last_seq").notNull().default(0),
+    lastMessageId: integer("last_message_id").notNull().default(0),
+    createdAtMs: integer("created_at_ms").notNull(),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("chats_chat_key").on(table.chatKey),
+    uniqueIndex("chats_direct").on(table.directLow, table.directHigh),
+  ],
+);
+
+/** Who is in a chat, in joining order, and how far each has got. */
+export const members = sqliteTable(
+  "members",
+  {
+    chatId: integer("chat_id")
+      .notNull()
+      .references(() => chats.chatId, { onDelete: "cascade" }),
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    /** 1, 2, 3… in the order of joining. */
+    ordinal: integer("ordinal").notNull(),
+    /** The chat's last `seq` when the member came: nothing up to it counts as undelivered. */
+    joinedSeq: integer("joined_seq").notNull(),
+    deliveredSeq: integer("delivered_seq").notNull(),
+    readSeq: integer("read_seq").notNull(),
+    /** Confirmed out of order, as `[[from,to],…]`. */
+    deliveredRanges: text("delivered_ranges"),
+  },
+  (table) => [primaryKey({ columns: [table.chatId, table.userId] }), index("members_user").on(table.userId)],
+);
+
+/**
+ * The log. Appended in the order of commits, so the rowid is the message id; `(chat_id, seq)` reads a chat. The second
+ * index holds only messages with a client's own id.
+ */
+export const messages = sqliteTable(
+  "messages",
+  {
+    messageId: integer("message_id").primaryKey(),
+    chatId: integer("chat_id").notNull(),
+    seq: integer("seq").notNull(),
+    senderId: integer("sender_id").notNull(),
+    /** See `messageKinds`, by place. */
+    kind: integer("kind").notNull(),
+    /** The type as the sender spelled it; null where it is the kind's own name. */
+    type: text("type"),
+    /** TEXT or BLOB, as it came. */
+    content: text("content"),
+    clientId: text("client_id"),
+    clientTimeMs: integer("client_time_ms"),
+    sentAtMs: integer("sent_at_ms").notNull(),
+    signature: text("signature"),
+  },
+  (table) => [
+    uniqueIndex("messages_chat_seq").on(table.chatId, table.seq),
+    uniqueIndex("messages_client_id")
+      .on(table.senderId, table.chatId, table.clientId)
+      .where(sql`client_id is not null`),
+  ],
+);
+
+/** What a user must learn besides messages; kept until every door in `doors` confirmed it, or for 30 days. */
+export const events = sqliteTable(
+  "events",
+  {
+    eventId: integer("event_id").primaryKey({ autoIncrement: true }),
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    type: text("type", { enum: ["entered", "left"] }).notNull(),
+    chatId: integer("chat_id").notNull(),
+    /** `{chatKey, users, deleted}`. */
+    body: text("body").notNull(),
+    /** A bit per door that has yet to confirm. */
+    doors: integer("doors").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [index("events_user").on(table.userId, table.eventId), index("events_created").on(table.createdAtMs)],
+);
+
+/** One place a user is logged in at one door, by the client's own name for it. */
+export const devices = sqliteTable(
+  "devices",
+  {
+    deviceId: integer("device_id").primaryKey({ autoIncrement: true }),
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    door: text("door", { enum: ["mqtt", "minioicq", "rest"] }).notNull(),
+    name: text("name").notNull(),
+    guid: text("guid").notNull(),
+    publicKey: blob("public_key", { mode: "buffer" }),
+    /** The newest message when the device came; nothing up to it counts as undelivered there. */
+    sinceMessageId: integer("since_message_id").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("devices_name").on(table.userId, table.door, table.name),
+    uniqueIndex("devices_guid").on(table.guid),
+  ],
+);
+
+/** How far one device has got in one chat. */
+export const devicePositions = sqliteTable(
+  "device_positions",
+  {
+    deviceId: integer("device_id")
+      .notNull()
+      .references(() => devices.deviceId, { onDelete: "cascade" }),
+    chatId: integer("chat_id")
+      .notNull()
+      .references(() => chats.chatId, { onDelete: "cascade" }),
+    deliveredSeq: integer("delivered_seq").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.deviceId, table.chatId] }), index("device_positions_chat").on(table.chatId)],
+);
+
+/** Generated secrets, by the SHA-256 of what the client holds. */
+export const tokens = sqliteTable(
+  "tokens",
+  {
+    hash: blob("hash", { mode: "buffer" }).primaryKey(),
+    kind: text("kind", { enum: ["access", "refresh"] }).notNull(),
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    deviceId: integer("device_id").references(() => devices.deviceId, { onDelete: "cascade" }),
+    createdAtMs: integer("created_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms"),
+  },
+  (table) => [index("tokens_user").on(table.userId), index("tokens_expires").on(table.expiresAtMs)],
+);
+
+/** The server's own secrets, hashed: `backend_key`. */
+export const serverKeys = sqliteTable("server_keys", {
+  name: text("name").primaryKey(),
+  hash: blob("hash", { mode: "buffer" }).notNull(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
+
+/** MQTT sessions that outlive their connection, by who owns them and the client id. */
+export const mqttSessions = sqliteTable(
+  "mqtt_sessions",
+  {
+    sessionId: integer("session_id").primaryKey({ autoIncrement: true }),
+    principalKey: text("principal_key").notNull(),
+    clientId: text("client_id").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+    lastConnectedAtMs: integer("last_connected_at_ms").notNull(),
+  },
+  (table) => [uniqueIndex("mqtt_sessions_owner").on(table.principalKey, table.clientId)],
+);
+
+export const mqttSubscriptions = sqliteTable(
+  "mqtt_subscriptions",
+  {
+    sessionId: integer("session_id")
+      .notNull()
+      .references(() => mqttSessions.sessionId, { onDelete: "cascade" }),
+    filter: text("filter").notNull(),
+    qos: integer("qos").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.sessionId, table.filter] })],
+);
+
+/** The message each packet id of a persistent session last stood for, so that its DUP is answered and not stored again. */
+export const mqttPublished = sqliteTable(
+  "mqtt_published",
+  {
+    sessionId: integer("session_id")
+      .notNull()
+      .references(() => mqttSessions.sessionId, { onDelete: "cascade" }),
+    packetId: integer("packet_id").notNull(),
+    messageId: integer("message_id").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.sessionId, table.packetId] })],
+);
+
+/** Which migrations this file has seen. */
+export const migrations = sqliteTable("migrations", {
+  name: text("name").primaryKey(),
+  /** SHA-256 of the SQL, hex. */
+  checksum: text("checksum").notNull(),
+  appliedAtMs: integer("applied_at_ms").notNull(),
+});
+
+/** Chats that are gone and whose messages are still being removed, slice by slice. */
+export const sweeps = sqliteTable("sweeps", { chatId: integer("chat_id").primaryKey() });

@@ -1,0 +1,253 @@
+/** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
+
+import { kindOfType } from "../../domain/messages.ts";
+import type {
+  ChatId,
+  DeviceId,
+  Draft,
+  Entered,
+  EventId,
+  Left,
+  Message,
+  MessageId,
+  Sent,
+  User,
+  UserId,
+} from "../../domain/model.ts";
+import type { Store } from "../../domain/store.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { EnteredParts, LeftParts } from "./changes/chats.ts";
+import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
+import type { StoredSubscription } from "./changes/mqtt.ts";
+import { type Durability, openForReading } from "./open.ts";
+import { createReader } from "./reader.ts";
+import { openWriter } from "./writer.ts";
+
+/** Messages of a chat that is gone, removed by one change. */
+const sweepRows = 2000;
+
+export interface SqliteStore extends Store {
+  /** What an MQTT broker must remember of sessions that outlive their connection. */
+  readonly mqtt: MqttSessions;
+  waiting(): { changes: number; bytes: number };
+  close(): Promise<void>;
+}
+
+export interface MqttSessions {
+  findSession(principalKey: string, clientId: string): number | undefined;
+  openSession(session: { principalKey: string; clientId: string }): Promise<{
+    sessionId: number;
+    resumed: boolean;
+    subscriptions: StoredSubscription[];
+  }>;
+  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
+  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
+  endSession(sessionId: number): Promise<void>;
+}
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Writing is refused for this reason, or (undefined) works again. */
+  onStorage(reason: string | undefined): void;
+  /** The store is gone; the process must end with a failure. */
+  onDeath(error: Error): void;
+}
+
+export async function openStore(options: StoreOptions): Promise<SqliteStore> {
+  const writer = await openWriter(options);
+  const db = openForReading(options.dataDir);
+  const reader = createReader(db);
+  const { log } = options;
+  /** Member lists as of the last commit that told them; see `Appended`. */
+  const membersOf = new Map<number, readonly UserId[]>();
+  writer.onGeneration(() => membersOf.clear());
+
+  const { submit } = writer;
+  for (const chatId of writer.sweeps) sweep(chatId as ChatId);
+
+  function appendMessage(draft: Draft): Promise<Sent> {
+    const [wire, blobs] = toWire(draft, []);
+    return submit<EncodedAppend>("appendMessage", wire, blobs).then((encoded) => toSent(draft, encoded));
+  }
+
+  // Both ways in settle after the same number of turns, so that messages are published in the order of their commits.
+  function appendMessages(drafts: readonly Draft[]): Promise<Sent[]> {
+    const blobs: Uint8Array[] = [];
+    const wires = drafts.map((draft) => toWire(draft, blobs)[0]);
+    return submit<EncodedAppend[]>("appendMessages", { drafts: wires }, blobs).then((encoded) =>
+      drafts.flatMap((draft, index) => {
+        const one = encoded[index];
+        return one === undefined ? [] : [toSent(draft, one)];
+      }),
+    );
+  }
+
+  function toSent(draft: Draft, encoded: EncodedAppend): Sent {
+    const [messageId, seq, sentAtMs, chatId, chatKey, senderKey, repeatOf, members, entered] = encoded;
+    if (members !== null) membersOf.set(chatId, members as UserId[]);
+    if (repeatOf !== 0) {
+      const message = reader.messageById(repeatOf as MessageId);
+      if (message !== undefined) {
+        return { message, members: membersOf.get(chatId) ?? [], repeated: true, entered: undefined };
+      }
+    }
+    const message: Message = {
+      messageId: messageId as MessageId,
+      chatId: chatId as ChatId,
+      chatKey,
+      seq,
+      senderId: draft.from,
+      senderKey,
+      kind: kindOfType(draft.type),
+      type: draft.type,
+      content: draft.content,
+      clientId: draft.clientId,
+      clientTimeMs: draft.clientTimeMs,
+      sentAtMs,
+    };
+    return {
+      message,
+      members: membersOf.get(chatId) ?? [],
+      repeated: repeatOf !== 0,
+      entered: entered === null ? undefined : toEntered(entered),
+    };
+  }
+
+  async function createUser(user: Parameters<Store["createUser"]>[0]): Promise<User> {
+    return getUser(await submit<number>("createUser", user));
+  }
+
+  function getUser(userId: number): User {
+    const user = reader.findUser(userId);
+    if (user === undefined) throw new Error(`user ${userId} cannot be read back`);
+    return user;
+  }
+
+  async function provision(participants: Parameters<Store["provision"]>[0]) {
+    const wire = participants.map((participant) => ({
+      ...participant,
+      publicKey:
+        participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
+      tokens: participant.tokens.map((token) => ({ ...token, hash: hex(token.hash) })),
+    }));
+    const owners = await submit<{ userId: number; deviceId: number | null }[]>("provision", { participants: wire });
+    return owners.map((owner) => ({
+      user: getUser(owner.userId),
+      deviceId: (owner.deviceId ?? undefined) as DeviceId | undefined,
+    }));
+  }
+
+  async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
+    const done = await submit<{ chatId: number; userIds: number[]; entered?: EnteredParts }>("putMembers", put);
+    const view = reader.findChatView({ id: done.chatId }, undefined);
+    if (view === undefined) throw new Error(`chat ${done.chatId} cannot be read back`);
+    return {
+      view,
+      users: done.userIds.map(getUser),
+      entered: done.entered === undefined ? undefined : toEntered(done.entered),
+    };
+  }
+
+  async function removeMembers(removal: Parameters<Store["removeMembers"]>[0]): Promise<Left | undefined> {
+    const parts = await submit<LeftParts | undefined>("removeMembers", removal);
+    if (parts === undefined || parts === null) return undefined;
+    if (parts.deleted) sweep(parts.chat.chatId);
+    return toLeft(parts);
+  }
+
+  async function deleteChat(chatKey: string): Promise<Left> {
+    const parts = await submit<LeftParts>("deleteChat", { chatKey });
+    sweep(parts.chat.chatId);
+    return toLeft(parts);
+  }
+
+  /** One slice after the other; whatever a stop leaves behind goes on at the next start. */
+  function sweep(chatId: ChatId): void {
+    submit<boolean>("sweepChat", { chatId, rows: sweepRows }).then(
+      (finished) => {
+        if (!finished) sweep(chatId);
+      },
+      (error: unknown) => log.debug("messages of a deleted chat remain for now", { chatId, error }),
+    );
+  }
+
+  async function close(): Promise<void> {
+    await writer.close();
+    db.close();
+  }
+
+  const nothing = (): void => {};
+  return {
+    createUser,
+    setPassword: (userId, passwordHash) => submit("setPassword", { userId, passwordHash }).then(nothing),
+    touchUser: (userId, lastSeenAtMs) => submit("touchUser", { userId, lastSeenAtMs }).then(nothing),
+    findUser: async (userId) => reader.findUser(userId),
+    findUserByKey: async (key) => reader.findUserByKey(key),
+    findPasswordHash: async (userId) => reader.findPasswordHash(userId),
+    listUsers: async (page) => reader.listUsers(page),
+    countUsers: async () => reader.countUsers(),
+    listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
+    provision,
+    findToken: async (hash, kind) => reader.findToken(hash, kind),
+    openDevice: (device) => submit<DeviceId>("openDevice", device),
+    endDevice: (deviceId) => submit("endDevice", { deviceId }).then(nothing),
+    findBackendKey: async () => reader.findBackendKey(),
+    setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
+    createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),
+    putMembers,
+    removeMembers,
+    deleteChat,
+    findChat: async (ref, asSeenBy) => reader.findChat(ref, asSeenBy),
+    findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
+    isMember: async (chatId, userId) => reader.isMember(chatId, userId),
+    chatsOf: async (userId) => reader.chatsOf(userId),
+    appendMessage,
+    appendMessages,
+    messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    advance: (moves) =>
+      submit("advance", {
+        moves: moves.map((move) => [move.userId, move.deviceId ?? 0, move.chatId, move.deliveredSeq]),
+      }).then(nothing),
+    positions: async (userId) => reader.positions(userId),
+    lastMessageId: async () => reader.lastMessageId(),
+    undelivered: async (userId, deviceId) => reader.undelivered(userId, deviceId),
+    newerThan: async (userId, after) => reader.newerThan(userId, after),
+    run: async (from) => reader.run(from),
+    events: async (userId, door, page) => reader.events(userId, door, page),
+    confirmEvents: (userId, door, eventIds) =>
+      submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
+    mqtt: {
+      findSession: reader.findSession,
+      openSession: (session) => submit("openSession", session),
+      subscribe: (sessionId, subscriptions) => submit("subscribe", { sessionId, subscriptions }).then(nothing),
+      unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
+      endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
+    },
+    waiting: writer.waiting,
+    close,
+  };
+}
+
+/** Bytes do not fit JSON: they travel beside it, by their place in `blobs`. */
+function toWire(draft: Draft, blobs: Uint8Array[]): [WireDraft, Uint8Array[]] {
+  if (typeof draft.content === "string") return [draft as WireDraft, blobs];
+  blobs.push(draft.content);
+  return [{ ...draft, content: { blob: blobs.length - 1 } }, blobs];
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+function toEntered(parts: EnteredParts): Entered {
+  return { type: "entered", chat: parts.chat, users: parts.users, rows: toRows(parts) };
+}
+
+function toLeft(parts: LeftParts): Left {
+  return { type: "left", chat: parts.chat, users: parts.users, deleted: parts.deleted, rows: toRows(parts) };
+}
+
+const toRows = (parts: EnteredParts) =>
+  parts.rows.map(([eventId, userId]) => ({ eventId: eventId as EventId, userId: userId as UserId }));

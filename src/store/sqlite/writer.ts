@@ -1,0 +1,191 @@
+/**
+ * The main thread's end of the writer: gathers what a tick asks for, ships it as one message, and while the Worker
+ * commits, gathers the next. Nothing waits for a timer: a batch is as large as the last commit was slow.
+ */
+
+import { DomainError } from "../../domain/errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { ChangeName } from "./changes/index.ts";
+import type { Outcome } from "./committer.ts";
+import { SchemaError } from "./migrations.ts";
+import type { Durability } from "./open.ts";
+import type { FromWorker, Outcomes, ToWorker } from "./wire.ts";
+
+/** One transaction takes no more than this. */
+const batchChangesMax = 4096;
+const batchBytesMax = 8 * 1024 * 1024;
+/** What may wait for the disk in all; beyond it the answer is `busy`. */
+const waitingBytesMax = 64 * 1024 * 1024;
+
+interface Waiting {
+  readonly json: string;
+  readonly blobs: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface Writer {
+  /** Resolves, in the order of submission, once the change is on disk. */
+  submit<Value>(name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]): Promise<Value>;
+  /** Moves when the member lists known so far are void; looked at before a batch's values are handed out. */
+  onGeneration(listener: () => void): void;
+  waiting(): { changes: number; bytes: number };
+  close(): Promise<void>;
+}
+
+export interface WriterOptions {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Writing is refused for this reason, or (undefined) works again. */
+  onStorage(reason: string | undefined): void;
+  /** The Worker is gone: what was in flight has been refused, and the process must end. */
+  onDeath(error: Error): void;
+}
+
+export async function openWriter(options: WriterOptions): Promise<Writer & { sweeps: readonly number[] }> {
+  const { clock, log } = options;
+  const worker = new Worker(new URL("./writer.worker.ts", import.meta.url).href);
+  const opened = Promise.withResolvers<readonly number[]>();
+  const closed = Promise.withResolvers<void>();
+  let queue: Waiting[] = [];
+  let inFlight: Waiting[] = [];
+  let waitingBytes = 0;
+  let scheduled = false;
+  let state: "open" | "closing" | "dead" = "open";
+  let generation = 0;
+  let forget: () => void = () => {};
+
+  const tell = (message: ToWorker): void => worker.postMessage(message);
+
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    if (data.type === "settled") settled(data);
+    else if (data.type === "opened") opened.resolve(data.sweeps);
+    else if (data.type === "failed") opened.reject(failure(data.name, data.message));
+    else if (data.type === "storage") options.onStorage(data.storage ?? undefined);
+    else closed.resolve();
+  };
+  worker.onerror = (event) => died(new Error(event.message));
+  worker.addEventListener("close", () => {
+    if (state !== "closing") died(new Error("the writer ended by itself"));
+  });
+
+  function died(error: Error): void {
+    if (state === "dead") return;
+    const wasClosing = state === "closing";
+    state = "dead";
+    opened.reject(error);
+    closed.resolve();
+    const refused = new DomainError("storage_full", "the writer ended");
+    for (const waiting of [...inFlight, ...queue]) waiting.reject(refused);
+    inFlight = [];
+    queue = [];
+    if (!wasClosing) options.onDeath(error);
+  }
+
+  function submit<Value>(name: ChangeName, args: unknown, blobs: readonly Uint8Array[] = []): Promise<Value> {
+    if (state !== "open") return Promise.reject(new DomainError("stopping"));
+    const json = `["${name}",${JSON.stringify(args)}]`;
+    let bytes = json.length;
+    for (const blob of blobs) bytes += blob.byteLength;
+    if (waitingBytes + bytes > waitingBytesMax) {
+      return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
+    }
+    waitingBytes += bytes;
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    queue.push({ json, blobs, bytes, resolve: resolve as (value: unknown) => void, reject });
+    if (inFlight.length === 0 && !scheduled) {
+      scheduled = true;
+      setImmediate(ship);
+    }
+    return promise;
+  }
+
+  function ship(): void {
+    scheduled = false;
+    if (inFlight.length > 0 || queue.length === 0 || state === "dead") return;
+    let count = 0;
+    let bytes = 0;
+    while (count < queue.length && count < batchChangesMax && (count === 0 || bytes < batchBytesMax)) {
+      bytes += queue[count]?.bytes ?? 0;
+      count += 1;
+    }
+    inFlight = count === queue.length ? queue : queue.slice(0, count);
+    queue = count === queue.length ? [] : queue.slice(count);
+    const blobs: [number, readonly Uint8Array[]][] = [];
+    inFlight.forEach((waiting, place) => {
+      if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
+    });
+    const changes = `[${inFlight.map((waiting) => waiting.json).join(",")}]`;
+    tell({ type: "batch", nowMs: clock.nowMs(), changes, blobs });
+  }
+
+  function settled(batch: Extract<FromWorker, { type: "settled" }>): void {
+    const done = inFlight;
+    inFlight = [];
+    for (const waiting of done) waitingBytes -= waiting.bytes;
+    // The Worker goes on at once, with what gathered meanwhile; the answers are handed out while it works.
+    ship();
+    if (batch.generation !== generation) {
+      generation = batch.generation;
+      forget();
+    }
+    if (batch.storage !== null) options.onStorage(batch.storage);
+    const outcomes = JSON.parse(batch.outcomes) as Outcomes;
+    for (let index = 0; index < done.length; index += 1) {
+      const waiting = done[index];
+      if (waiting !== undefined) answer(waiting, outcomes[index]);
+    }
+  }
+
+  function answer(waiting: Waiting, outcome: Outcome | undefined): void {
+    if (outcome === undefined) waiting.reject(new Error("the writer gave no answer"));
+    else if (outcome[0] === 0) waiting.resolve(outcome[1]);
+    else if (outcome[0] === 1) waiting.reject(refusalOf(outcome[1], outcome[2]));
+    else {
+      log.error("a change failed", { error: outcome[1] });
+      waiting.reject(new Error("a change failed"));
+    }
+  }
+
+  async function close(): Promise<void> {
+    while (state === "open" && (inFlight.length > 0 || queue.length > 0)) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    if (state !== "open") return;
+    state = "closing";
+    tell({ type: "close" });
+    await closed.promise;
+    worker.terminate();
+  }
+
+  tell({ type: "open", dataDir: options.dataDir, durability: options.durability, nowMs: clock.nowMs() });
+  try {
+    const sweeps = await opened.promise;
+    return {
+      sweeps,
+      submit,
+      close,
+      onGeneration: (listener) => {
+        forget = listener;
+      },
+      waiting: () => ({ changes: inFlight.length + queue.length, bytes: waitingBytes }),
+    };
+  } catch (error) {
+    state = "closing";
+    worker.terminate();
+    throw error;
+  }
+}
+
+function failure(name: string, message: string): Error {
+  return name === "SchemaError" ? new SchemaError(message) : new Error(`the database could not be opened: ${message}`);
+}
+
+/** The Worker's text is `code: detail`; the code is not said twice. */
+function refusalOf(code: ConstructorParameters<typeof DomainError>[0], text: string | undefined): DomainError {
+  return new DomainError(code, text?.startsWith(`${code}: `) === true ? text.slice(code.length + 2) : undefined);
+}
