@@ -1,0 +1,128 @@
+/** The broker put together: what the rest of the program makes, starts, publishes through and stops. */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { FlushQueue } from "../net/flush-queue.ts";
+import type { Connection } from "./connection.ts";
+import type { BrokerCore } from "./core.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import type { BrokerHooks, Principal } from "./hooks.ts";
+import { DeadlineWheel } from "./keep-alive.ts";
+import type { BrokerLimits } from "./limits.ts";
+import { type ListenAddress, type Listener, listenTcp } from "./listener.ts";
+import { preparePublish } from "./prepared-publish.ts";
+import { Routes } from "./routes.ts";
+import { Sessions } from "./sessions.ts";
+import type { BrokerStore } from "./store.ts";
+import { isTopicName } from "./topic-names.ts";
+import { Work } from "./work.ts";
+
+export interface BrokerOptions<P extends Principal> {
+  readonly store: BrokerStore;
+  readonly hooks: BrokerHooks<P>;
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface BrokerStats extends Readonly<Counters> {
+  readonly connections: number;
+  readonly sessions: number;
+  /** In the trie: without those only a service serves. */
+  readonly subscriptions: number;
+}
+
+export interface Broker {
+  /** Serves MQTT over TCP. May be called for several addresses. */
+  listen(address: ListenAddress): { readonly port: number };
+  /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
+  publish(topic: string, payload: Uint8Array, qos: 0 | 1): void;
+  stats(): BrokerStats;
+  /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
+  turnClock(): void;
+  /** Accepts nothing more, finishes and acknowledges what is under way, then closes every connection. */
+  stop(): Promise<void>;
+}
+
+export function createBroker<P extends Principal>(options: BrokerOptions<P>): Broker {
+  const core = createCore(options);
+  const listeners: Listener[] = [];
+  core.wheel.start();
+
+  async function stop(): Promise<void> {
+    if (core.stopping) return;
+    core.stopping = true;
+    for (const listener of listeners) listener.stopAccepting();
+    for (const connection of [...core.connections]) {
+      if (connection.session === undefined) connection.close("server_stopping");
+      else connection.stopReading();
+    }
+    await atMost(core.limits.stopTimeoutMs, core.work.whenIdle());
+    for (const connection of [...core.connections]) connection.close("server_stopping");
+    await atMost(core.limits.lingerMs, core.sockets.whenIdle());
+    for (const listener of listeners) listener.close();
+    core.wheel.stop();
+  }
+
+  return {
+    listen(address) {
+      const listener = listenTcp(core, address);
+      listeners.push(listener);
+      core.log.info("listening for MQTT", { hostname: address.hostname, port: listener.port });
+      return { port: listener.port };
+    },
+    publish(topic, payload, qos) {
+      if (!isTopicName(topic)) throw new Error("not a topic name");
+      core.routes.forward(core.routes.find(topic), preparePublish(topic, payload), qos);
+    },
+    stats: () => ({
+      ...core.counters,
+      connections: core.connections.size,
+      sessions: core.sessions.count,
+      subscriptions: core.routes.subscriptionCount,
+    }),
+    turnClock: () => core.wheel.turn(),
+    stop,
+  };
+}
+
+class Core implements BrokerCore {
+  readonly store: BrokerStore;
+  readonly hooks: BrokerHooks;
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly flushQueue = new FlushQueue();
+  readonly counters = createCounters();
+  readonly work = new Work();
+  readonly sockets = new Work();
+  readonly connections = new Set<Connection>();
+  readonly wheel: DeadlineWheel;
+  readonly routes: Routes;
+  readonly sessions: Sessions;
+  stopping = false;
+
+  constructor({ store, hooks, limits, clock, log }: BrokerOptions<Principal>) {
+    this.store = store;
+    this.hooks = hooks;
+    this.limits = limits;
+    this.clock = clock;
+    this.log = log;
+    this.wheel = new DeadlineWheel(clock);
+    this.routes = new Routes(hooks, limits);
+    this.sessions = new Sessions(this);
+  }
+}
+
+/** The only principals the hooks are ever given are those their own `authenticate` returned, so P may stay theirs. */
+function createCore<P extends Principal>({ hooks, ...rest }: BrokerOptions<P>): Core {
+  return new Core({ ...rest, hooks: hooks as BrokerHooks<Principal> });
+}
+
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,67 @@
+/**
+ * PUBLISH, MQTT 3.1.1 § 3.3. An ordinary topic is routed and acknowledged at once; one that a service takes over is
+ * acknowledged when the service is done, while the next packet already starts.
+ */
+import type { Connection } from "../connection.ts";
+import type { BrokerCore } from "../core.ts";
+import { ProtocolError } from "../errors.ts";
+import type { PublishOutcome } from "../hooks.ts";
+import { ForwardedPublish } from "../prepared-publish.ts";
+import type { PublishView } from "../publish-packet.ts";
+import type { Session } from "../session.ts";
+
+export interface Client {
+  readonly connection: Connection;
+  readonly session: Session;
+}
+
+const forwarded = new ForwardedPublish();
+
+export function handlePublish(core: BrokerCore, client: Client, view: PublishView): void {
+  const { connection, session } = client;
+  const { qos, packetId } = view;
+  core.counters.publishesReceived++;
+  if (qos === 2) throw new ProtocolError("QoS 2 is not spoken here");
+  const route = core.routes.find(view.topic);
+  if (route.served) {
+    const outcome = core.hooks.interceptPublish(session, {
+      topic: view.topic,
+      payload: view.buffer.subarray(view.payloadStart, view.end),
+      qos,
+      dup: view.dup,
+      retain: view.retain,
+      packetId: qos === 0 ? undefined : packetId,
+    });
+    if (outcome !== undefined) {
+      awaitOutcome(core, client, outcome, { packetId, bytes: view.end - view.start });
+      return;
+    }
+  }
+  // A denied publish is acknowledged and dropped: 3.1.1 has no other word but closing [MQTT-3.3.5-2].
+  if (session.mayPublish(route)) core.routes.forward(route, forwarded.of(view), qos);
+  else core.counters.publishesDenied++;
+  if (qos === 1) connection.replies.puback(packetId);
+}
+
+function awaitOutcome(
+  core: BrokerCore,
+  { connection, session }: Client,
+  outcome: Promise<PublishOutcome>,
+  { packetId, bytes }: { packetId: number; bytes: number },
+): void {
+  const reply = packetId === 0 ? undefined : connection.replies.reserve();
+  connection.workStarted(bytes);
+  outcome.then(
+    (result) => {
+      if ("close" in result) connection.close("service", result.close);
+      else if (reply !== undefined) connection.replies.settlePuback(reply, packetId);
+      connection.workDone(bytes);
+    },
+    (error: unknown) => {
+      core.log.error("a service failed on a publish", { clientId: session.clientId, error });
+      // Without its PUBACK the client sends the message again.
+      if (reply !== undefined) connection.close("internal_error");
+      connection.workDone(bytes);
+    },
+  );
+}

@@ -1,0 +1,30 @@
+/** UNSUBSCRIBE, MQTT 3.1.1 § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
+import { encodeUnsuback, type UnsubscribePacket } from "../codec.ts";
+import type { BrokerCore } from "../core.ts";
+import { ProtocolError } from "../errors.ts";
+import { isTopicFilter } from "../topic-names.ts";
+import type { Client } from "./publish.ts";
+import { removeSubscription } from "./subscribe.ts";
+
+export function handleUnsubscribe(core: BrokerCore, { connection, session }: Client, packet: UnsubscribePacket): void {
+  if (!packet.filters.every(isTopicFilter)) throw new ProtocolError("a malformed topic filter");
+  const removed = packet.filters.filter((filter) => removeSubscription(core, session, filter));
+  const reply = connection.replies.reserve();
+  const answer = encodeUnsuback(packet.packetId);
+  if (session.storedId === undefined || removed.length === 0) {
+    connection.replies.settle(reply, answer);
+    return;
+  }
+  connection.workStarted(0);
+  core.store
+    .unsubscribe(session.storedId, removed)
+    .then(
+      () => connection.replies.settle(reply, answer),
+      (error: unknown) => {
+        // UNSUBACK cannot say no: unanswered, the client tries again.
+        core.log.error("removing subscriptions failed", { clientId: session.clientId, error });
+        connection.close("internal_error");
+      },
+    )
+    .finally(() => connection.workDone(0));
+}

@@ -1,0 +1,118 @@
+/**
+ * What the broker asks the program it lives in: who a client is, what it may do, and which topics a service takes over.
+ * The broker itself knows topics and sessions, never people or chats. All but `authenticate` and the outcome of
+ * `interceptPublish` are synchronous and on the hot path.
+ */
+import type { PreparedPublish } from "./prepared-publish.ts";
+
+/** Who a client proved to be. A session belongs to (key, client id). Services may put more on their own subtype. */
+export interface Principal {
+  /** For example "user:10001"; must not contain U+0000. */
+  readonly key: string;
+}
+
+/** 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0: the protocol level as CONNECT carries it. */
+export type ProtocolVersion = 3 | 4 | 5;
+export type Qos = 0 | 1 | 2;
+
+export interface ConnectRequest {
+  /** Empty if the client left it to the server. */
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Uint8Array | undefined;
+  /** The peer's IP address. */
+  readonly address: string;
+  readonly protocolVersion: ProtocolVersion;
+  readonly cleanSession: boolean;
+}
+
+export type Authentication<P extends Principal> =
+  /** `persistent`: whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1. */
+  | { readonly principal: P; readonly persistent: boolean }
+  | { readonly refused: "bad_credentials" | "not_authorized" | "busy" | "unavailable" };
+
+/** A PUBLISH on its way to a service. */
+export interface InterceptedPublish {
+  readonly topic: string;
+  /** Valid until the call returns to the event loop: copy what you keep. */
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly dup: boolean;
+  readonly retain: boolean;
+  /** Undefined at QoS 0 and for a will. */
+  readonly packetId: number | undefined;
+}
+
+/** What becomes of the publisher. At QoS 0 `ack` sends nothing. */
+export type PublishOutcome = { readonly ack: true } | { readonly close: string };
+
+export const acknowledge: PublishOutcome = { ack: true };
+
+/**
+ * "service": only the service serves this filter, it is not in the broker's trie. "both": an ordinary subscription that
+ * the service serves too, such as `#`. "none": ordinary only. "refused": 0x80 in its slot of the SUBACK.
+ */
+export type SubscribeAnswer = "service" | "both" | "none" | "refused";
+
+/** A session as a service sees it: the same object from the first `opened` to `ended`, or to `closed` if not persistent. */
+export interface ServiceSession<P extends Principal = Principal> {
+  readonly principal: P;
+  readonly clientId: string;
+  /** The store's number of a persistent session; undefined for one that ends with its connection. */
+  readonly storedId: number | undefined;
+  readonly protocolVersion: ProtocolVersion;
+  readonly connected: boolean;
+  /**
+   * Puts one message into the session's outbox. "full": nothing was queued, because the outbox is over its soft cap, the
+   * inflight window is used up or the client is gone; wait for `writable` (or the next `opened`).
+   *
+   * `ref` is the service's own number for the message and comes back in `acknowledged`. At QoS 1, a ref that was
+   * unacknowledged when the client's previous connection ended is sent with its original packet id and DUP set
+   * [MQTT-4.4.0-1]; a ref that is still inflight on this connection is not sent twice.
+   */
+  deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full";
+  /**
+   * The service will not deliver `ref` again, so its packet id is free. Needed only for a ref that was unacknowledged
+   * when a connection ended and does not exist any more.
+   */
+  forget(ref: number): void;
+  /** Closes the connection; the text is logged. */
+  close(why: string): void;
+}
+
+export interface BrokerHooks<P extends Principal = Principal> {
+  /** CONNECT arrived. A rejection is our fault: logged, and the client told "server unavailable". */
+  authenticate(connect: ConnectRequest): Promise<Authentication<P>>;
+  /**
+   * May `principal` publish to a topic, subscribe with a filter, be delivered a topic? Asked for ordinary topics (and for
+   * every filter); cached with the topic's route until `permissionsVersion` changes.
+   */
+  authorize(principal: P, action: "publish" | "subscribe" | "deliver", topic: string): boolean;
+  /** Any change of this number makes the broker ask `authorize` again. */
+  permissionsVersion(): number;
+  /** Whether `interceptPublish` is to be asked about a topic. Depends on nothing but the topic; cached with its route. */
+  serves(topic: string): boolean;
+  /**
+   * A service takes over a PUBLISH; `session.connected` is false for the will of a client that is gone. Undefined: an
+   * ordinary topic after all, the broker routes it. Otherwise PUBACK leaves when the promise resolves, in the order of
+   * arrival; a rejection is our fault: logged, and at QoS 1 the connection is closed unacknowledged, so that the client
+   * sends again.
+   */
+  interceptPublish(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
+  /**
+   * A client subscribed, or came back with a stored subscription. Asked after `authorize` and before SUBACK; at a resume
+   * "refused" ends the subscription. A repeated filter replaces its predecessor and is asked again.
+   */
+  subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): SubscribeAnswer;
+  unsubscribed(session: ServiceSession<P>, filter: string): void;
+  /** A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. */
+  opened(session: ServiceSession<P>, how: { readonly resumed: boolean }): void;
+  /** The connection is gone; a session that is not persistent ended with it. */
+  closed(session: ServiceSession<P>): void;
+  /** A delivery is done: at QoS 1 its PUBACK arrived, at QoS 0 the kernel took its bytes. */
+  acknowledged(session: ServiceSession<P>, ref: number, qos: 0 | 1): void;
+  /** After `deliver` said "full": there is room again. */
+  writable(session: ServiceSession<P>): void;
+  /** A persistent session was ended for good (CONNECT with clean session 1), its connection already closed. */
+  ended(session: ServiceSession<P>): void;
+}

@@ -1,0 +1,86 @@
+/**
+ * QoS 1 publishes sent to one client and not yet acknowledged, by packet id. A ring indexed by the id's low bits, since
+ * a Map costs several times as much on the busiest path of the broker; it starts small and grows with the window in use.
+ */
+import type { WireForm } from "./prepared-publish.ts";
+
+/**
+ * What would be sent again when the session resumes: a kept packet; a service's ref, for which the service delivers
+ * again; or nothing, in a session that ends with its connection.
+ */
+export type Unacknowledged = WireForm | number | undefined;
+
+const packetIdMax = 65_535;
+
+export class Inflight {
+  count = 0;
+  readonly #max: number;
+  #ids = new Uint16Array(16);
+  #contents: Unacknowledged[] = new Array(16).fill(undefined);
+  /** When each was sent: packet ids wrap round, and a resend keeps the order of the first sending [MQTT-4.6.0-1]. */
+  #sequences = new Float64Array(16);
+  #nextId = 1;
+  #nextSequence = 0;
+
+  /** `max` is at most 32,768, so that the ring always has a free id. */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get full(): boolean {
+    return this.count >= this.#max;
+  }
+
+  /** Gives an unused packet id, nonzero [MQTT-2.3.1-4]. The caller has looked at `full`. */
+  add(content: Unacknowledged): number {
+    if (2 * this.count >= this.#ids.length) this.#grow();
+    const mask = this.#ids.length - 1;
+    let id = this.#nextId;
+    while (this.#ids[id & mask] !== 0) id = id === packetIdMax ? 1 : id + 1;
+    this.#nextId = id === packetIdMax ? 1 : id + 1;
+    this.#put(id, content, this.#nextSequence++);
+    this.count++;
+    return id;
+  }
+
+  has(packetId: number): boolean {
+    return this.#ids[packetId & (this.#ids.length - 1)] === packetId;
+  }
+
+  /** What `packetId` stands for, while `has` it. */
+  get(packetId: number): Unacknowledged {
+    return this.#contents[packetId & (this.#ids.length - 1)];
+  }
+
+  /** Frees `packetId`, which the caller knows to be there. */
+  remove(packetId: number): Unacknowledged {
+    const slot = packetId & (this.#ids.length - 1);
+    const content = this.#contents[slot];
+    this.#ids[slot] = 0;
+    this.#contents[slot] = undefined;
+    this.count--;
+    return content;
+  }
+
+  /** Packet ids in the order of their first sending. */
+  inOrder(): number[] {
+    const sequenceOf = (id: number) => this.#sequences[id & (this.#ids.length - 1)] ?? 0;
+    return [...this.#ids].filter((id) => id !== 0).sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  }
+
+  #put(id: number, content: Unacknowledged, sequence: number): void {
+    const slot = id & (this.#ids.length - 1);
+    this.#ids[slot] = id;
+    this.#contents[slot] = content;
+    this.#sequences[slot] = sequence;
+  }
+
+  #grow(): void {
+    const [ids, contents, sequences] = [this.#ids, this.#contents, this.#sequences];
+    const size = 2 * ids.length;
+    this.#ids = new Uint16Array(size);
+    this.#contents = new Array(size).fill(undefined);
+    this.#sequences = new Float64Array(size);
+    for (const [slot, id] of ids.entries()) if (id !== 0) this.#put(id, contents[slot], sequences[slot] ?? 0);
+  }
+}

@@ -1,0 +1,56 @@
+/** Every bound of the broker, each with its reason. A program passes its own object; these are the defaults. */
+import type { OutboxLimits } from "../net/outbox.ts";
+
+export interface BrokerLimits extends OutboxLimits {
+  /** A whole control packet, header included; checked before any of it is buffered. */
+  readonly packetBytesMax: number;
+  /** The same for the first packet, whose sender nobody knows yet. A CONNECT carries at most a will and credentials. */
+  readonly connectPacketBytesMax: number;
+  /** UTF-8 bytes of a topic name or filter. */
+  readonly topicBytesMax: number;
+  /** Levels of a topic name or filter: the depth of the subscription trie, and the cost of one match. */
+  readonly topicLevelsMax: number;
+  readonly subscriptionsPerSessionMax: number;
+  /** Unacknowledged QoS 1 publishes towards one client. */
+  readonly inflightMax: number;
+  /** QoS 1 publishes waiting for room in the outbox or the inflight window, with the kept copies of those inflight. */
+  readonly queuedMessagesMax: number;
+  readonly queuedBytesMax: number;
+  /** PUBLISH packets of one client that wait for a service; beyond either, its socket is not read. */
+  readonly inboundInflightMax: number;
+  readonly inboundInflightBytesMax: number;
+  readonly connectionsMax: number;
+  /** From accept to the whole CONNECT. */
+  readonly connectTimeoutMs: number;
+  /** From CONNECT to the program's answer who it is, and the store's which session. */
+  readonly authenticateTimeoutMs: number;
+  /** How long a refused or closed client may take to read our last packet and close its side. */
+  readonly lingerMs: number;
+  /** How long `stop` waits for unfinished publishes. */
+  readonly stopTimeoutMs: number;
+  /** Cached routes, counted as one per topic plus one per receiving session. */
+  readonly routeCacheMax: number;
+}
+
+export const defaultBrokerLimits: BrokerLimits = {
+  packetBytesMax: 1024 * 1024,
+  connectPacketBytesMax: 128 * 1024,
+  topicBytesMax: 4096,
+  topicLevelsMax: 64,
+  subscriptionsPerSessionMax: 1000,
+  inflightMax: 1000,
+  queuedMessagesMax: 10_000,
+  queuedBytesMax: 64 * 1024 * 1024,
+  inboundInflightMax: 1000,
+  inboundInflightBytesMax: 4 * 1024 * 1024,
+  connectionsMax: 100_000,
+  connectTimeoutMs: 10_000,
+  authenticateTimeoutMs: 30_000,
+  lingerMs: 5000,
+  stopTimeoutMs: 5000,
+  routeCacheMax: 200_000,
+  // The kernel holds some megabytes per socket already; a megabyte more tells a slow reader from a busy one.
+  outboxSoftBytesMax: 1024 * 1024,
+  // Above the soft cap only answers and one packet in the making are appended.
+  outboxHardBytesMax: 4 * 1024 * 1024,
+};

@@ -1,0 +1,191 @@
+/**
+ * What is on its way to one client beyond the bytes already appended: the inflight window, QoS 1 messages waiting for
+ * room, and what a resumed session sends again. Ordinary messages are kept here as bytes, bounded; a service's are only
+ * numbers, since the service can deliver them again.
+ */
+import type { Connection } from "./connection.ts";
+import type { BrokerCore } from "./core.ts";
+import { Inflight } from "./inflight.ts";
+import { appendPublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
+import type { Session } from "./session.ts";
+import { dupBit } from "./wire.ts";
+
+const qos1Flags = 1 << 1;
+
+/** A service's QoS 0 message and where it ends in the connection's stream. */
+interface SentMark {
+  readonly position: number;
+  readonly ref: number;
+}
+
+export class Outgoing {
+  readonly #core: BrokerCore;
+  readonly #session: Session;
+  readonly #inflight: Inflight;
+  #queue: WireForm[] = [];
+  /** Of the queue and the kept inflight packets together. */
+  #keptBytes = 0;
+  /** Kept inflight packets still to be sent again on this connection, oldest first. */
+  #resend: number[] = [];
+  /** Refs unacknowledged on an earlier connection, with their packet ids. */
+  #unacknowledgedRefs = new Map<number, number>();
+  #sentMarks: SentMark[] = [];
+  #serviceWaits = false;
+
+  constructor(core: BrokerCore, session: Session) {
+    this.#core = core;
+    this.#session = session;
+    this.#inflight = new Inflight(core.limits.inflightMax);
+  }
+
+  /** An ordinary message at QoS 1. */
+  forward(message: Sendable): void {
+    const { connection, protocolVersion, storedId } = this.#session;
+    if (connection === undefined) return;
+    if (this.#queue.length > 0 || this.#resend.length > 0 || !this.#hasRoom(connection)) {
+      this.#enqueue(connection, message.kept(protocolVersion));
+      return;
+    }
+    const kept = storedId === undefined ? undefined : message.kept(protocolVersion);
+    if (kept !== undefined && !this.#keep(connection, kept)) return;
+    const packetId = this.#inflight.add(kept);
+    this.#append(connection, message.form(protocolVersion, 1), qos1Flags, packetId);
+  }
+
+  /** A service's message; see `ServiceSession.deliver`. */
+  deliver(connection: Connection, message: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
+    const { outbox } = connection;
+    const form = message.form(this.#session.protocolVersion, qos);
+    if (outbox.full) return this.#wait(connection);
+    if (qos === 0) {
+      this.#append(connection, form, 0, 0);
+      this.#sentMarks.push({ position: outbox.appendedBytes, ref });
+      if (this.#sentMarks.length === 1) outbox.notifyWhenSent(outbox.appendedBytes);
+      return "queued";
+    }
+    const earlierId = this.#unacknowledgedRefs.get(ref);
+    if (earlierId !== undefined) {
+      this.#unacknowledgedRefs.delete(ref);
+      this.#append(connection, form, qos1Flags | dupBit, earlierId); // [MQTT-4.4.0-1]
+      return "queued";
+    }
+    if (this.#inflight.full) return this.#wait(connection);
+    this.#append(connection, form, qos1Flags, this.#inflight.add(ref));
+    return "queued";
+  }
+
+  forget(ref: number): void {
+    const packetId = this.#unacknowledgedRefs.get(ref);
+    if (packetId === undefined) return;
+    this.#unacknowledgedRefs.delete(ref);
+    this.#inflight.remove(packetId);
+    this.pump();
+  }
+
+  /** A PUBACK. One for an unknown packet id is ignored: after a takeover both sides may remember differently. */
+  acknowledged(packetId: number): void {
+    if (!this.#inflight.has(packetId)) return;
+    const content = this.#inflight.remove(packetId);
+    if (typeof content === "number") {
+      if (this.#unacknowledgedRefs.size > 0) this.#unacknowledgedRefs.delete(content);
+      this.#core.hooks.acknowledged(this.#session, content, 1);
+    } else if (content !== undefined) {
+      this.#keptBytes -= content.byteLength;
+    }
+    if (this.#queue.length > 0 || this.#resend.length > 0 || this.#serviceWaits) this.pump();
+  }
+
+  /** The kernel took the connection's stream up to `sentBytes`. */
+  sent(connection: Connection, sentBytes: number): void {
+    let done = 0;
+    for (const mark of this.#sentMarks) {
+      if (mark.position > sentBytes) break;
+      done++;
+    }
+    const marks = this.#sentMarks.splice(0, done);
+    const next = this.#sentMarks[0];
+    if (next !== undefined) connection.outbox.notifyWhenSent(next.position);
+    for (const mark of marks) this.#core.hooks.acknowledged(this.#session, mark.ref, 0);
+  }
+
+  /** Sends what has waited, as far as there is room, and then tells a waiting service. */
+  pump(): void {
+    const { connection } = this.#session;
+    if (connection === undefined) return;
+    this.#pumpResend(connection);
+    let sent = 0;
+    while (this.#resend.length === 0 && sent < this.#queue.length && this.#hasRoom(connection)) {
+      const form = this.#queue[sent++] as WireForm;
+      if (this.#session.storedId === undefined) this.#keptBytes -= form.byteLength;
+      const packetId = this.#inflight.add(this.#session.storedId === undefined ? undefined : form);
+      this.#append(connection, form, qos1Flags, packetId);
+    }
+    if (sent > 0) this.#queue.splice(0, sent);
+    if (connection.outbox.full && this.#queue.length + this.#resend.length > 0) connection.outbox.notifyWhenWritable();
+    if (!this.#serviceWaits || connection.outbox.full) return;
+    // Half a window at once, not a call for every PUBACK.
+    if (2 * this.#inflight.count > this.#core.limits.inflightMax) return;
+    this.#serviceWaits = false;
+    this.#core.hooks.writable(this.#session);
+  }
+
+  /** A client came back to the session: what it has not acknowledged is sent again, with DUP and its old packet id. */
+  resume(): void {
+    for (const packetId of this.#inflight.inOrder()) {
+      const content = this.#inflight.get(packetId);
+      if (typeof content === "number") this.#unacknowledgedRefs.set(content, packetId);
+      else this.#resend.push(packetId);
+    }
+    this.pump();
+  }
+
+  /** The connection is gone; the session may come back. */
+  detached(): void {
+    this.#sentMarks = [];
+    this.#resend = [];
+    this.#serviceWaits = false;
+  }
+
+  #pumpResend(connection: Connection): void {
+    let sent = 0;
+    while (sent < this.#resend.length && !connection.outbox.full) {
+      const packetId = this.#resend[sent++] as number;
+      const content = this.#inflight.has(packetId) ? this.#inflight.get(packetId) : undefined;
+      if (content instanceof WireForm) this.#append(connection, content, qos1Flags | dupBit, packetId);
+    }
+    this.#resend.splice(0, sent);
+  }
+
+  #hasRoom(connection: Connection): boolean {
+    return !this.#inflight.full && !connection.outbox.full;
+  }
+
+  #wait(connection: Connection): "full" {
+    this.#serviceWaits = true;
+    if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+    return "full";
+  }
+
+  #enqueue(connection: Connection, form: WireForm): void {
+    if (this.#queue.length >= this.#core.limits.queuedMessagesMax) connection.close("slow_reader", "queued messages");
+    else if (this.#keep(connection, form)) {
+      this.#queue.push(form);
+      if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+    }
+  }
+
+  /** Accounts for bytes kept; a client that lets too many gather is closed, and false is given. */
+  #keep(connection: Connection, form: WireForm): boolean {
+    if (this.#keptBytes + form.byteLength > this.#core.limits.queuedBytesMax) {
+      connection.close("slow_reader", "queued bytes");
+      return false;
+    }
+    this.#keptBytes += form.byteLength;
+    return true;
+  }
+
+  #append(connection: Connection, form: WireForm, flags: number, packetId: number): void {
+    appendPublish(connection.outbox, form, flags, packetId);
+    this.#core.counters.publishesSent++;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Reading a PUBLISH in place. One view is filled again for every packet, so that a message costs one string (its topic)
+ * and no other object; it and its buffer are valid until the handler returns.
+ */
+import { ProtocolError } from "./errors.ts";
+import type { ProtocolVersion, Qos } from "./hooks.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+export class PublishView {
+  /** The whole packet is `buffer` from `start` to `end`. */
+  buffer: Buffer = noBytes;
+  start = 0;
+  end = 0;
+  /** After the fixed header: the topic's length field. */
+  bodyStart = 0;
+  /** After the topic: the packet id at QoS 1 and 2. */
+  topicEnd = 0;
+  /** MQTT 5 properties, without their length; empty in other versions. */
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  payloadStart = 0;
+  topic = "";
+  qos: Qos = 0;
+  dup = false;
+  retain = false;
+  /** 0 at QoS 0. */
+  packetId = 0;
+  protocolVersion: ProtocolVersion = 4;
+}
+
+export interface TopicLimits {
+  readonly topicBytesMax: number;
+  readonly topicLevelsMax: number;
+}
+
+/** Fills `view` from one whole packet, or throws a `ProtocolError`. */
+export function readPublish(
+  view: PublishView,
+  packet: { buffer: Buffer; start: number; bodyStart: number; end: number },
+  protocolVersion: ProtocolVersion,
+  limits: TopicLimits,
+): void {
+  const { buffer, start, bodyStart, end } = packet;
+  const first = buffer[start] as number;
+  const qos = (first >> 1) & 3;
+  if (qos === 3) throw new ProtocolError("QoS 3 in PUBLISH"); // [MQTT-3.3.1-4]
+  const dup = (first & 8) !== 0;
+  if (dup && qos === 0) throw new ProtocolError("DUP at QoS 0"); // [MQTT-3.3.1-2]
+  if (end - bodyStart < 2) throw new ProtocolError("PUBLISH is too short");
+  const topicStart = bodyStart + 2;
+  const topicEnd = topicStart + (((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number));
+  if (topicEnd > end) throw new ProtocolError("a topic is longer than its packet");
+  view.topic = readTopicName(buffer, topicStart, topicEnd, protocolVersion, limits);
+  let at = topicEnd;
+  let packetId = 0;
+  if (qos > 0) {
+    if (at + 2 > end) throw new ProtocolError("PUBLISH without its packet id");
+    packetId = ((buffer[at] as number) << 8) | (buffer[at + 1] as number);
+    if (packetId === 0) throw new ProtocolError("packet id 0"); // [MQTT-2.3.1-1]
+    at += 2;
+  }
+  view.propertiesStart = at;
+  view.propertiesEnd = at;
+  view.buffer = buffer;
+  if (protocolVersion === 5) at = readPropertiesSpan(view, at, end);
+  view.start = start;
+  view.bodyStart = bodyStart;
+  view.end = end;
+  view.topicEnd = topicEnd;
+  view.payloadStart = at;
+  view.qos = qos as Qos;
+  view.dup = dup;
+  view.retain = (first & 1) !== 0;
+  view.packetId = packetId;
+  view.protocolVersion = protocolVersion;
+}
+
+/** Finds the properties and gives the offset after them. */
+function readPropertiesSpan(view: PublishView, at: number, end: number): number {
+  let length = 0;
+  let offset = at;
+  for (let shift = 0; ; shift += 7) {
+    if (offset >= end || shift > 21) throw new ProtocolError("malformed properties length");
+    const byte = view.buffer[offset++] as number;
+    length |= (byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  if (offset + length > end) throw new ProtocolError("properties are longer than their packet");
+  view.propertiesStart = offset;
+  view.propertiesEnd = offset + length;
+  return offset + length;
+}
+
+function readTopicName(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  protocolVersion: ProtocolVersion,
+  limits: TopicLimits,
+): string {
+  // An empty topic is an alias's place in MQTT 5 and an error before [MQTT-4.7.3-1].
+  if (end === start && protocolVersion !== 5) throw new ProtocolError("an empty topic");
+  if (end - start > limits.topicBytesMax) throw new ProtocolError("a topic is too long");
+  let levels = 1;
+  let ascii = true;
+  for (let at = start; at < end; at++) {
+    const byte = buffer[at] as number;
+    if (byte === 0x2f) levels++;
+    else if (byte === 0x23 || byte === 0x2b)
+      throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
+    else if (byte === 0)
+      throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
+    else if (byte >= 0x80) ascii = false;
+  }
+  if (levels > limits.topicLevelsMax) throw new ProtocolError("a topic has too many levels");
+  return ascii ? buffer.toString("latin1", start, end) : decodeUtf8(buffer, start, end);
+}

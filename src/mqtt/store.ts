@@ -1,0 +1,27 @@
+/**
+ * What a broker must remember across restarts. Every method is one whole change and resolves when it is on disk; changes
+ * are applied in the order of the calls. Sessions that end with their connection never come here.
+ */
+export interface StoredSubscription {
+  readonly filter: string;
+  readonly qos: 0 | 1 | 2;
+}
+
+export interface OpenedSession {
+  readonly sessionId: number;
+  /** Whether it existed before: "session present" in CONNACK. */
+  readonly resumed: boolean;
+  readonly subscriptions: readonly StoredSubscription[];
+}
+
+export interface BrokerStore {
+  /** A stored session's number. A plain read: it sees every change that has resolved. */
+  findSession(principalKey: string, clientId: string): number | undefined;
+  /** Finds or creates the session. */
+  openSession(session: { principalKey: string; clientId: string; nowMs: number }): Promise<OpenedSession>;
+  /** Adds subscriptions; a filter already there gets the new QoS. */
+  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
+  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
+  /** Ends the session with all that belongs to it. Nothing happens if it does not exist. */
+  endSession(sessionId: number): Promise<void>;
+}

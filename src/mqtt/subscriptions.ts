@@ -1,0 +1,111 @@
+/**
+ * Which subscribers a topic name has, MQTT 3.1.1 § 4.7. Filters without wildcards are looked up whole; the others form a
+ * trie by level. Knows nothing of sessions beyond their identity.
+ */
+import { firstLevel, hasWildcard } from "./topic-names.ts";
+
+type Subscribers<S> = Map<S, 0 | 1>;
+
+interface Node<S> {
+  children: Map<string, Node<S>> | undefined;
+  /** Of the filter that ends here. */
+  subscribers: Subscribers<S> | undefined;
+}
+
+export class Subscriptions<S> {
+  count = 0;
+  readonly #exact = new Map<string, Subscribers<S>>();
+  readonly #root: Node<S> = { children: undefined, subscribers: undefined };
+
+  /** Adds a subscription, or replaces the QoS of the same subscriber's same filter [MQTT-3.8.4-3]. */
+  add(filter: string, subscriber: S, qos: 0 | 1): void {
+    const subscribers = this.#subscribers(filter);
+    if (!subscribers.has(subscriber)) this.count++;
+    subscribers.set(subscriber, qos);
+  }
+
+  remove(filter: string, subscriber: S): boolean {
+    const removed = hasWildcard(filter)
+      ? removeBelow(this.#root, filter.split("/"), 0, subscriber)
+      : this.#removeExact(filter, subscriber);
+    if (removed) this.count--;
+    return removed;
+  }
+
+  /** Calls `found` for every matching subscription, so once for each overlapping filter of a subscriber. */
+  match(topic: string, found: (subscriber: S, qos: 0 | 1) => void): void {
+    visit(this.#exact.get(topic), found);
+    if (this.#root.children !== undefined) matchBelow(this.#root, topic.split("/"), 0, found);
+  }
+
+  #subscribers(filter: string): Subscribers<S> {
+    if (!hasWildcard(filter)) {
+      const there = this.#exact.get(filter) ?? new Map<S, 0 | 1>();
+      this.#exact.set(filter, there);
+      return there;
+    }
+    let node = this.#root;
+    for (const level of filter.split("/")) {
+      node.children ??= new Map();
+      const child: Node<S> = node.children.get(level) ?? { children: undefined, subscribers: undefined };
+      node.children.set(level, child);
+      node = child;
+    }
+    node.subscribers ??= new Map();
+    return node.subscribers;
+  }
+
+  #removeExact(filter: string, subscriber: S): boolean {
+    const there = this.#exact.get(filter);
+    if (there?.delete(subscriber) !== true) return false;
+    if (there.size === 0) this.#exact.delete(filter);
+    return true;
+  }
+}
+
+function visit<S>(subscribers: Subscribers<S> | undefined, found: (subscriber: S, qos: 0 | 1) => void): void {
+  if (subscribers === undefined) return;
+  for (const [subscriber, qos] of subscribers) found(subscriber, qos);
+}
+
+function matchBelow<S>(
+  node: Node<S>,
+  levels: readonly string[],
+  depth: number,
+  found: (subscriber: S, qos: 0 | 1) => void,
+): void {
+  const { children } = node;
+  // A filter that starts with a wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
+  const wild = depth > 0 || levels[0]?.startsWith("$") !== true;
+  if (wild) visit(children?.get("#")?.subscribers, found); // also the parent level itself, § 4.7.1.2
+  const level = levels[depth];
+  if (level === undefined) {
+    visit(node.subscribers, found);
+    return;
+  }
+  const plus = wild ? children?.get("+") : undefined;
+  if (plus !== undefined) matchBelow(plus, levels, depth + 1, found);
+  const literal = children?.get(level);
+  if (literal !== undefined) matchBelow(literal, levels, depth + 1, found);
+}
+
+/** Removes and prunes what became empty; false if there was no such subscription. */
+function removeBelow<S>(node: Node<S>, levels: readonly string[], depth: number, subscriber: S): boolean {
+  const level = levels[depth];
+  if (level === undefined) {
+    if (node.subscribers?.delete(subscriber) !== true) return false;
+    if (node.subscribers.size === 0) node.subscribers = undefined;
+    return true;
+  }
+  const child = node.children?.get(level);
+  if (child === undefined || !removeBelow(child, levels, depth + 1, subscriber)) return false;
+  if (child.subscribers === undefined && child.children === undefined) node.children?.delete(level);
+  if (node.children?.size === 0) node.children = undefined;
+  return true;
+}
+
+/** The first levels a filter can match: its own, or undefined for all of them. */
+export function matchedFirstLevel(filter: string): string | undefined {
+  const first = firstLevel(filter);
+  return first === "+" || first === "#" ? undefined : first;
+}

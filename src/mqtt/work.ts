@@ -1,0 +1,21 @@
+/** Counts what is under way (publishes at a service, store changes, sockets still closing), so that stopping can wait. */
+export class Work {
+  #count = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  started(): void {
+    this.#count++;
+  }
+
+  done(): void {
+    this.#count--;
+    if (this.#count === 0) this.#idle?.resolve();
+  }
+
+  /** Resolves when nothing is under way. */
+  whenIdle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+}
