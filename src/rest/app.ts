@@ -1,0 +1,83 @@
+/**
+ * The REST front (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1); the prefix is taken off before
+ * Hono routes, and the path is handed on as it came, still encoded, so that an id is judged by its own route (R38).
+ */
+import { Hono } from "hono";
+import type { Handler, RestParts, RouteParts } from "./context.ts";
+import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
+import { createInbox } from "./inbox.ts";
+import { createChatRoutes } from "./routes/chats.ts";
+import { createMessageRoutes } from "./routes/messages.ts";
+import { createSystemRoutes } from "./routes/system.ts";
+import { createTokenRoutes } from "./routes/token.ts";
+import { createSchemas } from "./schemas.ts";
+
+/** The longer ones first, as one may begin another; the empty one is what is left. */
+const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
+
+export interface Rest {
+  /** `address` is the peer's, for counting wrong secrets. */
+  fetch(request: Request, info: { address: string }): Response | Promise<Response>;
+  /** Answers requests that wait with what there is; from now on none waits. */
+  stop(): void;
+}
+
+export function createRest(parts: RestParts): Rest {
+  const { domain, hub, limits, log } = parts;
+  const routeParts: RouteParts = { ...parts, schemas: createSchemas(limits) };
+  const inbox = createInbox({ store: domain.store, hub, limits });
+  const token = createTokenRoutes(routeParts);
+  const chats = createChatRoutes(routeParts);
+  const messages = createMessageRoutes({ ...routeParts, inbox });
+  const system = createSystemRoutes(routeParts);
+
+  // A missing chatID reaches its route, which words the answer (R25).
+  const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
+    "/token": { POST: token.create },
+    "/messages": { GET: messages.get, POST: messages.post },
+    "/chats/:chatID{[^/]*}": { DELETE: chats.remove },
+    "/chats/:chatID{[^/]*}/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
+    "/chats/:chatID{[^/]*}/messages": { GET: chats.history },
+    "/healthz": { GET: system.healthz },
+    "/readyz": { GET: system.readyz },
+    "/version": { GET: system.version },
+  };
+
+  const app = new Hono<{ Bindings: { address: string } }>({ getPath: pathOf });
+  const allowed = new Hono({ getPath: pathOf });
+  for (const [path, handlers] of Object.entries(routes)) {
+    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
+    const methods = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    allowed.all(path, () => answerWrongMethod(methods));
+  }
+  allowed.notFound(answerUnknownPath);
+  // A handler of its own for every path would make Hono compose the good requests too.
+  app.notFound((c) => allowed.fetch(c.req.raw));
+  app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
+
+  return { fetch: (request, info) => app.fetch(request, info), stop: inbox.stop };
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** The path without its prefix, query and closing slash; percent escapes stay. */
+function pathOf(request: Request): string {
+  const { url } = request;
+  // Bun gives the bare target where the Host header is missing or makes no URL.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf(":") + 3);
+  if (start === -1) return "/";
+  let end = url.length;
+  for (const mark of ["?", "#"]) {
+    const at = url.indexOf(mark, start);
+    if (at !== -1 && at < end) end = at;
+  }
+  let path = url.slice(start, end);
+  for (const prefix of prefixes) {
+    if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
+      path = path.slice(prefix.length);
+      break;
+    }
+  }
+  if (path.endsWith("/") && path !== "/chats/") path = path.slice(0, -1);
+  return path === "" ? "/" : path;
+}

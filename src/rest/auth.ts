@@ -1,0 +1,41 @@
+/**
+ * Who is asking: a backend by its key, a participant by an access token (R2, R18, R30). Both may stand in
+ * `Authorization`, bare or after `Bearer`, or in `X-API-Key`; a token also in the query or the body as `accessToken`.
+ */
+import type { Accounts, LoggedIn } from "../domain/accounts.ts";
+import { unauthorized } from "./errors.ts";
+
+/** Longer ones are none of ours; they are refused before they are hashed. */
+const secretCharactersMax = 1024;
+
+/** Throws `not_authorized`, `try_later`, or a refusal where there is no key at all. */
+export async function requireBackend(accounts: Accounts, request: Request, address: string): Promise<void> {
+  const key = secretInHeaders(request.headers);
+  if (key === undefined) throw unauthorized("the backend key is missing");
+  await accounts.checkBackendKey(key, address);
+}
+
+/** Throws `token_invalid`, `user_disabled`, `try_later`, or a refusal where there is no token at all. */
+export function requireParticipant(accounts: Accounts, token: string | undefined, address: string): Promise<LoggedIn> {
+  if (token === undefined) throw unauthorized("the access token is missing");
+  return accounts.logInWithToken(token, address);
+}
+
+export function secretInHeaders(headers: Headers): string | undefined {
+  const authorization = headers.get("authorization");
+  const shown = headers.get("x-api-key") ?? (authorization === null ? null : authorization.replace(/^Bearer\s+/i, ""));
+  return bounded(shown?.trim());
+}
+
+/** The token of a request: its headers first, then its query, then its body. */
+export function accessToken(request: Request, query?: URLSearchParams, body?: unknown): string | undefined {
+  const shown = secretInHeaders(request.headers) ?? bounded(query?.get("accessToken"));
+  if (shown !== undefined || typeof body !== "object" || body === null || !("accessToken" in body)) return shown;
+  return typeof body.accessToken === "string" ? bounded(body.accessToken) : undefined;
+}
+
+function bounded(secret: string | null | undefined): string | undefined {
+  if (secret === null || secret === undefined || secret === "") return undefined;
+  if (secret.length > secretCharactersMax) throw unauthorized("the secret is too long");
+  return secret;
+}

@@ -1,0 +1,62 @@
+/** What every REST route is given, and the frame it runs in. */
+import type { Context } from "hono";
+import type { Hub } from "../delivery/hub.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { answerDocumented, answerProblem, type Words } from "./errors.ts";
+import type { RestLimits } from "./limits.ts";
+import type { Schemas } from "./schemas.ts";
+
+export interface Health {
+  live(): boolean;
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
+}
+
+export interface RestParts {
+  readonly domain: Domain;
+  readonly hub: Hub;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly version: string;
+  readonly limits: RestLimits;
+  /** Tells the HTTP server not to cut this request off while it waits. */
+  keepOpen(request: Request): void;
+}
+
+export interface RouteParts extends RestParts {
+  readonly schemas: Schemas;
+}
+
+/** `address` is the peer's, for counting wrong secrets. */
+export type RestContext = Context<{ Bindings: { address: string } }>;
+export type Handler = (c: RestContext) => Promise<Response>;
+
+/** A route of the documents: its errors are worded as they print them. */
+export function documented(words: Words, log: Log, handle: Handler): Handler {
+  return async (c) => {
+    try {
+      return await handle(c);
+    } catch (error) {
+      return answerDocumented(words, error, log, { method: c.req.method, path: c.req.path });
+    }
+  };
+}
+
+/** A route of our own: its errors are problem documents. */
+export function own(log: Log, handle: Handler): Handler {
+  return async (c) => {
+    try {
+      return await handle(c);
+    } catch (error) {
+      return answerProblem(error, log, { method: c.req.method, path: c.req.path });
+    }
+  };
+}
+
+/** The query of a request; undefined where there is none. */
+export function queryOf(request: Request): URLSearchParams | undefined {
+  const start = request.url.indexOf("?");
+  return start === -1 ? undefined : new URLSearchParams(request.url.slice(start + 1));
+}

@@ -1,0 +1,30 @@
+/**
+ * `next` of GET /messages: opaque text that holds how far a reader has come. Up to `backlogEnd`, the newest message
+ * when the reader first asked, a message is his if his position has not passed it; after it, every message is.
+ */
+import { safeInteger } from "../domain/keys.ts";
+import type { MessageId } from "../domain/model.ts";
+
+export interface Cursor {
+  /** Every message up to here was given. */
+  readonly messageId: MessageId;
+  /** Every event up to here was given. */
+  readonly eventId: number;
+  readonly backlogEnd: MessageId;
+}
+
+export function encodeCursor(cursor: Cursor): string {
+  const end = Math.max(cursor.messageId, cursor.backlogEnd);
+  return Buffer.from(`1.${cursor.messageId}.${cursor.eventId}.${end}`).toString("base64url");
+}
+
+/** Undefined for what `encodeCursor` did not write. */
+export function decodeCursor(text: string): Cursor | undefined {
+  if (!/^[A-Za-z0-9_-]{8,96}$/.test(text)) return undefined;
+  const parts = Buffer.from(text, "base64url").toString("latin1").split(".");
+  const [version, ...numbers] = parts;
+  const [messageId, eventId, backlogEnd] = numbers.map(safeInteger);
+  if (version !== "1" || numbers.length !== 3) return undefined;
+  if (messageId === undefined || eventId === undefined || backlogEnd === undefined) return undefined;
+  return { messageId: messageId as MessageId, eventId, backlogEnd: backlogEnd as MessageId };
+}

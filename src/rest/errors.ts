@@ -1,0 +1,172 @@
+/**
+ * How REST says no (PROTOCOLS § 3.5). The documented routes answer `{"error":"…"}` to the letter of REST.md, with what
+ * was wrong in `X-Error-Detail`; routes of our own answer RFC 9457 problem documents, which carry the same `error`.
+ */
+import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
+import type { Log } from "../lib/log.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly error: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** The front's own no, before the domain is asked. `detail` is shown to the client: never a secret. */
+export class Refusal extends Error {
+  readonly answer: Answer;
+  readonly detail: string;
+
+  constructor(answer: Answer, detail: string) {
+    super(detail);
+    this.name = "Refusal";
+    this.answer = answer;
+    this.detail = detail;
+  }
+}
+
+const invalidParameters: Answer = { status: 400, error: "Invalid parameters" };
+export const badRequest: Answer = { status: 400, error: "Bad request" };
+export const invalidChatId: Answer = { status: 400, error: "Invalid chatID" };
+const badToken: Answer = { status: 401, error: "Bad token" };
+const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
+export const tooLarge: Answer = { status: 413, error: "Request too large" };
+export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
+const internal: Answer = { status: 500, error: "Internal server error" };
+export const notImplemented: Answer = { status: 501, error: "Not implemented" };
+export const unavailable: Answer = { status: 503, error: "Service unavailable", retryAfterSeconds: 1 };
+
+export const unauthorized = (detail: string): Refusal => new Refusal(badToken, detail);
+
+const answers = {
+  user_not_found: { status: 404, error: "User not found" },
+  wrong_password: badToken,
+  user_disabled: badToken,
+  username_taken: { status: 409, error: "userID is taken" },
+  invalid_name: invalidParameters,
+  empty_name_or_password: invalidParameters,
+  registration_closed: { status: 403, error: "Registration is closed" },
+  token_invalid: badToken,
+  chat_not_found: chatNotFound,
+  not_a_member: chatNotFound,
+  invalid_chat_key: invalidChatId,
+  reserved_key: invalidParameters,
+  too_many_members: invalidParameters,
+  invalid_message: badRequest,
+  message_too_large: { status: 413, error: "Message too large" },
+  not_authorized: badToken,
+  busy: unavailable,
+  // The window of wrong secrets per address is a minute.
+  try_later: { status: 429, error: "Too many requests", retryAfterSeconds: 60 },
+  storage_full: { status: 507, error: "Insufficient storage", retryAfterSeconds: 30 },
+  stopping: { status: 503, error: "Service unavailable", retryAfterSeconds: 5 },
+} as const satisfies Record<DomainErrorCode, Answer>;
+
+/** The words of one documented route: its only answer to a bad request, and its answer to an unknown chat. */
+export interface Words {
+  readonly bad: Answer;
+  readonly unknownChat: Answer;
+}
+
+/** Where two routes differ over the same mistake, REST.md is followed to the letter (R4, R5, R6, R25). */
+export const words = {
+  token: { bad: invalidParameters, unknownChat: internal },
+  deleteChat: { bad: invalidChatId, unknownChat: invalidChatId },
+  putUsers: { bad: invalidParameters, unknownChat: invalidParameters },
+  getUsers: { bad: invalidChatId, unknownChat: invalidChatId },
+  deleteUsers: { bad: badRequest, unknownChat: chatNotFound },
+  messages: { bad: badRequest, unknownChat: chatNotFound },
+} as const satisfies Record<string, Words>;
+
+interface Finding {
+  readonly answer: Answer;
+  readonly detail: string | undefined;
+}
+
+/** Tells the three kinds of error apart; what is our own fault is logged and its text goes nowhere else. */
+function find(error: unknown, log: Log, request: { method: string; path: string }): Finding {
+  if (error instanceof Refusal) return { answer: error.answer, detail: error.detail };
+  if (error instanceof DomainError) return { answer: answers[error.code], detail: error.message };
+  log.error("a REST request failed", { ...request, error });
+  return { answer: internal, detail: undefined };
+}
+
+/** `{"error":"…"}` as the document prints it. */
+export function answerDocumented(
+  words: Words,
+  error: unknown,
+  log: Log,
+  request: { method: string; path: string },
+): Response {
+  const { answer, detail } = find(error, log, request);
+  const worded = wordedBy(words, answer);
+  return refusal(worded, `{"error":${JSON.stringify(worded.error)}}`, "application/json", detail);
+}
+
+function wordedBy(words: Words, answer: Answer): Answer {
+  if (answer === chatNotFound) return words.unknownChat;
+  if (answer.status === 507) return { ...internal, ...retryAfter(answer) };
+  // 413 without a chat of its own in the documents is still clearer than 400, and retryable codes keep their meaning.
+  if (answer.status === 401 || answer.status === 413 || answer.status === 429 || answer.status >= 500) return answer;
+  return words.bad;
+}
+
+const retryAfter = (answer: Answer) =>
+  answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
+
+/** RFC 9457, for the routes the documents do not know. */
+export function answerProblem(error: unknown, log: Log, request: { method: string; path: string }): Response {
+  const { answer, detail } = find(error, log, request);
+  const document = {
+    type: "about:blank",
+    title: titles.get(answer.status) ?? "Error",
+    status: answer.status,
+    ...(detail === undefined ? {} : { detail: printable(detail) }),
+    error: answer.error,
+  };
+  return refusal(answer, JSON.stringify(document), "application/problem+json", detail);
+}
+
+const titles = new Map([
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [409, "Conflict"],
+  [413, "Content Too Large"],
+  [429, "Too Many Requests"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [503, "Service Unavailable"],
+  [507, "Insufficient Storage"],
+]);
+
+/** Paths and methods nobody serves: JSON too, never HTML. */
+export function answerUnknownPath(): Response {
+  return refusal({ status: 404, error: "Not found" }, '{"error":"Not found"}', "application/json", "no such path");
+}
+
+export function answerWrongMethod(allow: readonly string[]): Response {
+  const answer: Answer = { status: 405, error: "Method not allowed" };
+  const response = refusal(answer, '{"error":"Method not allowed"}', "application/json", `use ${allow.join(" or ")}`);
+  response.headers.set("Allow", allow.join(", "));
+  return response;
+}
+
+function refusal(answer: Answer, body: string, contentType: string, detail: string | undefined): Response {
+  const headers: Record<string, string> = {
+    "Content-Type": contentType,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  };
+  if (detail !== undefined) headers["X-Error-Detail"] = printable(detail);
+  if (answer.status === 401) headers["WWW-Authenticate"] = "Bearer";
+  if (answer.retryAfterSeconds !== undefined) headers["Retry-After"] = String(answer.retryAfterSeconds);
+  return new Response(body, { status: answer.status, headers });
+}
+
+/** Fits a header: printable ASCII on one line, at most 200 characters. */
+export const printable = (text: string): string =>
+  text
+    .slice(0, 200)
+    .replace(/[^\x20-\x7e]/g, "?")
+    .trim();

@@ -1,0 +1,45 @@
+/** Every bound of the REST front, each with its reason. The server may hand in others. */
+
+export interface RestLimits {
+  /** Longer bodies are answered with 413 (SPEC § 4.1). */
+  readonly bodyBytesMax: number;
+  /** The same where the body itself is to hold the token: room for one long message, not for a stranger's 16 MiB. */
+  readonly strangersBodyBytesMax: number;
+  /** Deeper JSON is refused: no document of ours nests past five. */
+  readonly jsonDepthMax: number;
+  /** Values in one JSON text: a small body of commas must not become a big heap of objects. */
+  readonly jsonValuesMax: number;
+  /** Users in one PUT or DELETE of members (R26: the documents set no limit, we set a generous one). */
+  readonly membersMax: number;
+  /** Participants in one POST /token. */
+  readonly participantsMax: number;
+  /** Messages in one POST /messages of the simple form: they are one change in the store. */
+  readonly messagesMax: number;
+  /** Confirmations in one POST /messages: as many as a page of GET /messages can hold. */
+  readonly statusesMax: number;
+  /** RSA keys below this are refused (SPEC § 6.1). */
+  readonly rsaBitsMin: number;
+  /** Longest `wait` of GET /messages; a longer one is cut to it. */
+  readonly waitSecondsMax: number;
+  /** Requests one user may have waiting at once, and all users together. */
+  readonly waitingPerUserMax: number;
+  readonly waitingMax: number;
+  /** A page of GET /messages stops after this much content, whatever `limit` says. */
+  readonly pageBytesMax: number;
+}
+
+export const defaultRestLimits: RestLimits = {
+  bodyBytesMax: 16 * 1024 * 1024,
+  strangersBodyBytesMax: 2 * 1024 * 1024,
+  jsonDepthMax: 32,
+  jsonValuesMax: 250_000,
+  membersMax: 10_000,
+  participantsMax: 10_000,
+  messagesMax: 1000,
+  statusesMax: 100,
+  rsaBitsMin: 2048,
+  waitSecondsMax: 60,
+  waitingPerUserMax: 16,
+  waitingMax: 10_000,
+  pageBytesMax: 4 * 1024 * 1024,
+};

@@ -1,0 +1,130 @@
+/**
+ * What REST takes in, checked once at the edge (REST.md; PROTOCOLS § 1.11, § 2.6). Where a document is silent the
+ * bounds are ours. Every string and every array has an end; an array's length is judged before its elements are.
+ */
+import { z } from "zod";
+import { nickCharactersMax } from "../domain/accounts.ts";
+import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
+import { badRequest, Refusal } from "./errors.ts";
+import type { RestLimits } from "./limits.ts";
+import { userKeyCharactersMax } from "./public-key.ts";
+
+export const inboxItemsMax = 100;
+const inboxItems = 10;
+const historyRows = 50;
+const chatNameCharactersMax = 256;
+
+/** Half a surrogate pair cannot be written as UTF-8, so it could not come back as it was sent. */
+const text = (charactersMax: number) =>
+  z
+    .string()
+    .max(charactersMax)
+    .refine((value) => value.isWellFormed(), "not well-formed Unicode");
+
+/** chatID and userID as REST.md spells them, at most 256 characters (R7). */
+const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]{1,256}");
+
+/** The length first: a million bad elements must not become a million findings. */
+const list = <Element extends z.ZodType>(element: Element, elementsMax: number) =>
+  z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element));
+
+/** Any string; numbers and booleans become one (R12); null says nothing. */
+const chatName = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform(String)
+  .pipe(text(chatNameCharactersMax))
+  .nullish()
+  .transform((name) => name ?? undefined);
+
+const clientId = text(defaultMessageLimits.clientIdCharactersMax).min(1).nullish();
+
+const digits = z.string().regex(/^\d{1,15}$/, "must be a whole number");
+
+/** A page's size: more than the most is cut to the most, as the cursor loses nothing. */
+const rows = (rowsMax: number, rowsDefault: number) =>
+  digits
+    .transform(Number)
+    .pipe(z.number().min(1))
+    .transform((count) => Math.min(count, rowsMax))
+    .default(rowsDefault);
+
+export type Schemas = ReturnType<typeof createSchemas>;
+
+export function createSchemas(limits: RestLimits) {
+  const participant = z.object({
+    userID: key,
+    userKey: z.string().min(1).max(userKeyCharactersMax).nullish(),
+    clientOS: text(256).nullish(),
+    clientID: clientId,
+    displayName: text(2 * nickCharactersMax).nullish(),
+  });
+
+  const person = z.union([key, z.object({ userID: key, displayName: text(2 * nickCharactersMax).nullish() })]);
+
+  const outgoing = z.object({
+    chatID: key,
+    type: text(defaultMessageLimits.typeCharactersMax).min(1).nullish(),
+    content: z.string().refine((value) => value.isWellFormed(), "not well-formed Unicode"),
+    /** The content is bytes. */
+    encoding: z.literal("base64").nullish(),
+    clientID: clientId,
+  });
+
+  const status = z.object({
+    /** Of a message its decimal id (as a number too, R31), of an event `e<id>`. */
+    messageID: z.union([z.string().regex(/^e?\d{1,16}$/), z.number().int().positive()]).transform(String),
+    messageStatus: z.enum(["delivered", "read"]),
+  });
+
+  const keys = list(key, limits.membersMax);
+
+  return {
+    token: participant,
+    tokens: list(participant, limits.participantsMax),
+    putUsers: z.object({ users: list(person, limits.membersMax), chatName }),
+    /** R14: the newer documents' names, and a bare array. */
+    removedUsers: z.union([
+      keys,
+      z.object({ users: keys }).transform(({ users }) => users),
+      z.object({ GUIDList: keys }).transform(({ GUIDList }) => GUIDList),
+      z.object({ GUIDs: keys }).transform(({ GUIDs }) => GUIDs),
+    ]),
+    message: outgoing,
+    messages: list(outgoing, limits.messagesMax),
+    statuses: z.object({ statuses: list(status, limits.statusesMax) }),
+    inboxQuery: z.object({
+      after: z.string().max(96).optional(),
+      /** Seconds; more than the most is cut to the most. */
+      wait: z
+        .string()
+        .regex(/^\d{1,9}(?:\.\d{1,3})?$/, "must be seconds")
+        .transform((seconds) => Math.min(Number(seconds), limits.waitSecondsMax))
+        .default(0),
+      limit: rows(inboxItemsMax, inboxItems),
+    }),
+    historyQuery: z.object({
+      after_seq: digits.transform(Number).optional(),
+      before_seq: digits.transform(Number).optional(),
+      limit: rows(historyRowsMax, historyRows),
+    }),
+  };
+}
+
+/** The value a schema makes of what came in, or a refusal that names the first thing wrong, never its value. */
+export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
+  throw new Refusal(badRequest, `${where}${issue?.message ?? "Invalid input"}`);
+}
+
+/** The named parameters of a query; an empty one counts as absent. */
+export function pick(query: URLSearchParams, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = query.get(name);
+    if (value !== null && value !== "") picked[name] = value;
+  }
+  return picked;
+}
