@@ -1,0 +1,279 @@
+/**
+ * The actions of `MINIOICQ.md` as typed requests. What a frame decoded to is read here once; everything behind works
+ * with these types. Ids come as integers or numeric strings (PROTOCOLS § 2.5 O2), a message alone or in a list (O7).
+ */
+import { nickCharactersMax } from "../domain/accounts.ts";
+import { safeInteger } from "../domain/keys.ts";
+import { passwordBytesMax } from "../domain/passwords.ts";
+import { Refusal } from "./errors.ts";
+import type { MiniOicqLimits } from "./limits.ts";
+import { parseTimeMs } from "./time.ts";
+
+/** Of an id that is none, so much is kept. */
+const accountCharactersMax = 64;
+
+/** An id from the wire; undefined where the text is no number, and so names nobody. */
+export type WireId = number | undefined;
+
+export type Request =
+  | { readonly action: "auth.register"; readonly name: string; readonly password: string }
+  | { readonly action: "auth.login"; readonly login: Login; readonly deviceName: string | undefined }
+  | { readonly action: "auth.logout" }
+  | { readonly action: "user.sync" }
+  | { readonly action: "user.get"; readonly userId: WireId }
+  | { readonly action: "chat.create"; readonly members: readonly WireId[]; readonly name: string | undefined }
+  | MessageSend
+  | { readonly action: "message.push.ack" }
+  | MessageGet
+  | { readonly action: "heartbeat" };
+
+export type Login =
+  | {
+      readonly by: "password";
+      readonly userId: WireId;
+      /** The id as it was written, by which wrong passwords are counted. */
+      readonly account: string;
+      readonly password: string;
+    }
+  | { readonly by: "token"; readonly token: string };
+
+export interface MessageSend {
+  readonly action: "message.send";
+  readonly chatId: WireId;
+  readonly type: string;
+  readonly content: string;
+  readonly clientId: string | undefined;
+  readonly clientTimeMs: number | undefined;
+}
+
+export interface MessageGet {
+  readonly action: "message.get";
+  /** Whose history: a chat's, or everything between me and a user (all of mine, for myself). */
+  readonly of: { readonly chat: WireId } | { readonly user: WireId };
+  readonly range: HistoryRange;
+}
+
+/** Both ends inclusive. Indexes count from 0 in the ascending list; an end left open is undefined. */
+export type HistoryRange =
+  | { readonly by: "index"; readonly first: number; readonly last: number }
+  | { readonly by: "time"; readonly fromMs: number | undefined; readonly toMs: number | undefined };
+
+export interface Parsed {
+  /** One frame asks for one thing, except `message.send` with a list. */
+  readonly requests: readonly (Request | Refusal)[];
+  /** The client wrote an id as a number, so it wants to read numbers (O2). */
+  readonly numericIds: boolean;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Limits = Pick<
+  MiniOicqLimits,
+  "membersMax" | "chatNameCharactersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax"
+>;
+
+interface Reader {
+  readonly limits: Limits;
+  /** Throws `Refusal` when `value` is no id at all. */
+  id(value: unknown, otherwise: string): WireId;
+}
+
+type Parse = (fields: Fields, reader: Reader) => Request | readonly (Request | Refusal)[];
+
+/** Never throws: what cannot be understood comes back as a `Refusal`. */
+export function parseAction(value: unknown, limits: Limits): Parsed {
+  if (!isFields(value)) return refused(new Refusal("error", "Malformed action"));
+  const action = value["action"];
+  if (typeof action !== "string") return refused(new Refusal("error", "Malformed action"));
+  const parse = parsers.get(action);
+  if (parse === undefined) return refused(new Refusal("error", "Unknown action"));
+  let numericIds = false;
+  const reader: Reader = {
+    limits,
+    id(given, otherwise) {
+      if (typeof given === "string") return safeInteger(given);
+      if (typeof given !== "number") throw new Refused(otherwise);
+      numericIds = true;
+      return Number.isSafeInteger(given) && given >= 0 ? given : undefined;
+    },
+  };
+  try {
+    const parsed = parse(value, reader);
+    return { requests: Array.isArray(parsed) ? parsed : [parsed], numericIds };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { requests: [new Refusal(`${action}.fail`, error.reason, error.clientId)], numericIds };
+  }
+}
+
+const refused = (refusal: Refusal): Parsed => ({ requests: [refusal], numericIds: false });
+
+class Refused extends Error {
+  readonly reason: string;
+  readonly clientId: string | undefined;
+
+  constructor(reason: string, clientId?: string) {
+    super(reason);
+    this.reason = reason;
+    this.clientId = clientId;
+  }
+}
+
+const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
+  ["auth.register", parseRegister],
+  ["auth.login", parseLogin],
+  ["auth.logout", () => ({ action: "auth.logout" })],
+  ["user.sync", () => ({ action: "user.sync" })],
+  ["user.get", (fields, reader) => ({ action: "user.get", userId: reader.id(fields["user_id"], "User not found") })],
+  ["chat.create", parseCreate],
+  ["message.send", parseSend],
+  ["message.push.ack", () => ({ action: "message.push.ack" })],
+  ["message.get", parseGet],
+  ["heartbeat", () => ({ action: "heartbeat" })],
+]);
+
+function parseRegister(fields: Fields): Request {
+  const empty = "Empty user name or password"; // O24
+  const name = text(fields["user_name"], { empty, wrong: "Invalid user name" });
+  const password = text(fields["password"], { empty, wrong: "Invalid password" });
+  if (name.trim() === "") throw new Refused(empty);
+  if ([...name.trim().slice(0, 4 * nickCharactersMax)].length > nickCharactersMax) {
+    throw new Refused("User name too long");
+  }
+  if (Buffer.byteLength(password) > passwordBytesMax) throw new Refused("Password too long");
+  return { action: "auth.register", name, password };
+}
+
+function parseLogin(fields: Fields, reader: Reader): Request {
+  const empty = "Empty user_id or password"; // O24
+  const deviceName = optionalText(fields["device_id"], {
+    wrong: "Invalid device_id",
+    charactersMax: reader.limits.deviceNameCharactersMax,
+  });
+  if (!isAbsent(fields["token"])) {
+    const token = text(fields["token"], { empty: "Invalid token", wrong: "Invalid token" });
+    return { action: "auth.login", login: { by: "token", token }, deviceName };
+  }
+  if (isAbsent(fields["user_id"])) throw new Refused(empty);
+  const userId = reader.id(fields["user_id"], "Invalid user_id");
+  const password = text(fields["password"], { empty, wrong: "Invalid password" });
+  const account = String(userId ?? fields["user_id"]).slice(0, accountCharactersMax);
+  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName };
+}
+
+function parseCreate(fields: Fields, reader: Reader): Request {
+  const { membersMax, chatNameCharactersMax } = reader.limits;
+  const list = fields["members"];
+  if (!Array.isArray(list)) throw new Refused("Invalid members");
+  if (list.length > membersMax) throw new Refused("Too many members");
+  const members = list.map((member: unknown) => reader.id(member, "Invalid members"));
+  const named = isAbsent(fields["chat_name"]) ? fields["name"] : fields["chat_name"]; // O16
+  const name = optionalText(named, { wrong: "Invalid chat name", charactersMax: chatNameCharactersMax });
+  return { action: "chat.create", members, name };
+}
+
+function parseSend(fields: Fields, reader: Reader): readonly (Request | Refusal)[] {
+  const { message, messages } = fields;
+  if (messages === undefined) return [parseMessage(message, fields, reader)];
+  if (!Array.isArray(messages) || messages.length === 0) throw new Refused("Invalid message");
+  if (messages.length > reader.limits.messagesPerRequestMax) throw new Refused("Too many messages");
+  // Each message of a list is sent, and answered, for itself.
+  return messages.map((one: unknown) => {
+    try {
+      return parseMessage(one, messages.length === 1 ? fields : {}, reader);
+    } catch (error) {
+      if (error instanceof Refused) return new Refusal("message.send.fail", error.reason, error.clientId);
+      throw error;
+    }
+  });
+}
+
+/** `client_id` may stand in the message or beside it. */
+function parseMessage(message: unknown, around: Fields, reader: Reader): MessageSend {
+  const wrong = "Invalid message";
+  const fields = isFields(message) ? message : {};
+  const given = isAbsent(fields["client_id"]) ? around["client_id"] : fields["client_id"];
+  const clientId = typeof given === "number" && Number.isSafeInteger(given) ? String(given) : given;
+  if (!isAbsent(clientId) && (typeof clientId !== "string" || !clientId.isWellFormed())) throw new Refused(wrong);
+  const echoed = isAbsent(clientId) ? undefined : clientId;
+  try {
+    if (!isFields(message)) throw new Refused(wrong);
+    if (isAbsent(fields["chat_id"])) throw new Refused("Chat not found");
+    return {
+      action: "message.send",
+      chatId: reader.id(fields["chat_id"], wrong),
+      type: text(fields["type"], { empty: wrong, wrong }),
+      content: content(fields["content"]),
+      clientId: echoed,
+      clientTimeMs: parseTimeMs(fields["time"]),
+    };
+  } catch (error) {
+    // A client id beyond what may be stored is not worth an echo either.
+    if (error instanceof Refused && echoed !== undefined && echoed.length <= 256) {
+      throw new Refused(error.reason, echoed);
+    }
+    throw error;
+  }
+}
+
+/** An opaque string, given back unchanged; MessagePack's binary becomes base64 (O14). */
+function content(value: unknown): string {
+  if (typeof value === "string" && value.isWellFormed()) return value;
+  if (value instanceof Uint8Array) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+  }
+  throw new Refused("Invalid message");
+}
+
+function parseGet(fields: Fields, reader: Reader): Request {
+  const range = parseRange(fields["start"], fields["end"]);
+  if (!isAbsent(fields["chat_id"])) {
+    return { action: "message.get", of: { chat: reader.id(fields["chat_id"], "Chat not found") }, range };
+  }
+  return { action: "message.get", of: { user: reader.id(fields["user_id"], "User not found") }, range };
+}
+
+/** Integers below this are places in the list, not times (O17). */
+const indexMax = 1_000_000;
+
+/** ISO times, epoch seconds or milliseconds, or small integers for places in the list; "" or nothing leaves an end open. */
+function parseRange(start: unknown, end: unknown): HistoryRange {
+  const from = parseBound(start);
+  const to = parseBound(end);
+  if (from?.index === undefined && to?.index === undefined) return { by: "time", fromMs: from?.ms, toMs: to?.ms };
+  if (from?.ms !== undefined || to?.ms !== undefined) throw new Refused("Invalid range");
+  return { by: "index", first: from?.index ?? 0, last: to?.index ?? Number.MAX_SAFE_INTEGER };
+}
+
+function parseBound(value: unknown): { readonly index?: number; readonly ms?: number } | undefined {
+  if (isAbsent(value)) return undefined;
+  const number = typeof value === "string" ? safeInteger(value) : value;
+  if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number < indexMax) {
+    return { index: number };
+  }
+  const ms = parseTimeMs(value);
+  if (ms === undefined) throw new Refused("Invalid range");
+  return { ms };
+}
+
+/** Left out, null or "": the field says nothing. */
+const isAbsent = (value: unknown): value is undefined | null | "" =>
+  value === undefined || value === null || value === "";
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+/** A string of whole characters; a lone surrogate could not be stored and given back unchanged. */
+function text(value: unknown, reasons: { readonly empty: string; readonly wrong: string }): string {
+  if (isAbsent(value)) throw new Refused(reasons.empty);
+  if (typeof value !== "string" || !value.isWellFormed()) throw new Refused(reasons.wrong);
+  return value;
+}
+
+function optionalText(value: unknown, rule: { readonly wrong: string; readonly charactersMax: number }) {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== "string" || !value.isWellFormed() || value.length > rule.charactersMax) {
+    throw new Refused(rule.wrong);
+  }
+  return value;
+}

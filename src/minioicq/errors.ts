@@ -1,0 +1,58 @@
+/** How this door says no: a reason in words for each of the domain's codes, and close codes for broken frames. */
+import type { DomainErrorCode } from "../domain/errors.ts";
+
+/** `MINIOICQ.md` words the first three; the rest is ours. A stranger's chat and no chat read the same, so existence stays hidden. */
+export const failReason = {
+  user_not_found: "User not found",
+  wrong_password: "Incorrect password",
+  chat_not_found: "Chat not found",
+  not_a_member: "Chat not found",
+  invalid_chat_key: "Chat not found",
+  user_disabled: "User disabled",
+  username_taken: "User name taken",
+  invalid_name: "Invalid name",
+  empty_name_or_password: "Empty user name or password",
+  registration_closed: "Registration closed",
+  token_invalid: "Invalid token",
+  reserved_key: "Reserved name",
+  too_many_members: "Too many members",
+  invalid_message: "Invalid message",
+  message_too_large: "Message too large",
+  not_authorized: "Not authorized",
+  busy: "Server busy, try again",
+  try_later: "Too many attempts, try again later",
+  storage_full: "Storage full",
+  stopping: "Server stopping",
+} as const satisfies Record<DomainErrorCode, string>;
+
+/** Close codes of RFC 6455 § 7.4 as this door uses them. */
+export const closeCode = {
+  normal: 1000,
+  goingAway: 1001,
+  /** Binary that is not MessagePack. */
+  unsupportedData: 1003,
+  /** Text that is not JSON. */
+  invalidPayload: 1007,
+  policy: 1008,
+  internal: 1011,
+  tryAgainLater: 1013,
+} as const;
+
+/** A frame that is not what its opcode promises, or that breaks a bound of the codec. The connection is closed. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+}
+
+/** A well-formed frame whose action is refused before any handler saw it; answered, and the connection stays. */
+export class Refusal {
+  /** The answer's `action`: `<action>.fail`, or `error` where no action could be made out. */
+  readonly action: string;
+  readonly reason: string;
+  readonly clientId: string | undefined;
+
+  constructor(action: string, reason: string, clientId?: string) {
+    this.action = action;
+    this.reason = reason;
+    this.clientId = clientId;
+  }
+}

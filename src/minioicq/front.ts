@@ -1,0 +1,53 @@
+/** What every session of this door shares. */
+import type { Hub } from "../delivery/hub.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { ChatView, Entered, UserId } from "../domain/model.ts";
+import type { Log } from "../lib/log.ts";
+import { type Confirmations, createConfirmations } from "./confirmations.ts";
+import type { MiniOicqLimits } from "./limits.ts";
+
+export interface Front {
+  readonly domain: Domain;
+  readonly hub: Hub;
+  readonly log: Log;
+  readonly limits: MiniOicqLimits;
+  readonly confirmations: Confirmations;
+  /** The chat somebody entered, read once for all who are told of it. */
+  viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
+  /** Flushes the session once, after everything else this tick brings. */
+  schedule(session: { flush(): void }): void;
+}
+
+export function createFront(parts: { domain: Domain; hub: Hub; log: Log; limits: MiniOicqLimits }): Front {
+  const { domain, log } = parts;
+  const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
+  let dirty: { flush(): void }[] = [];
+
+  function flushAll(): void {
+    const sessions = dirty;
+    dirty = [];
+    for (const session of sessions) {
+      try {
+        session.flush();
+      } catch (error) {
+        log.error("a session could not be flushed", { error });
+      }
+    }
+  }
+
+  return {
+    ...parts,
+    confirmations: createConfirmations({ store: domain.store, log }),
+    viewOf(entered, reader) {
+      const known = views.get(entered);
+      if (known !== undefined) return known;
+      const reading = domain.store.findChatView({ id: entered.chat.chatId }, reader);
+      views.set(entered, reading);
+      return reading;
+    },
+    schedule(session) {
+      dirty.push(session);
+      if (dirty.length === 1) setImmediate(flushAll);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** Which handler answers which action, and which actions may run beside others. */
+import type { DeviceId, Entered, Sent, User } from "../../domain/model.ts";
+import type { Request } from "../actions.ts";
+import { closeCode } from "../errors.ts";
+import type { Front } from "../front.ts";
+import type { Body, Dialect } from "../push.ts";
+import type { StreamEntry } from "../stream.ts";
+import { logIn, register } from "./auth.ts";
+import { createChat } from "./chat.ts";
+import { getMessages, sendMessage } from "./message.ts";
+import { getUser, syncUsers } from "./user.ts";
+
+/** The client a request came from, as handlers see it. */
+export interface Connection {
+  readonly address: string;
+  readonly user: User | undefined;
+  readonly dialect: Dialect;
+  become(user: User, deviceId: DeviceId | undefined): void;
+  /** The entry of this client's stream that spawns a chat just made. */
+  spawnOf(entered: Entered): StreamEntry | undefined;
+}
+
+export type Answer =
+  | { readonly is: "said"; readonly body: Body }
+  /** A stored message; its push is the answer. */
+  | { readonly is: "sent"; readonly sent: Sent }
+  /** The answer is an entry of the client's own stream. */
+  | { readonly is: "entry"; readonly entry: StreamEntry }
+  | { readonly is: "nothing" }
+  | { readonly is: "close"; readonly code: number; readonly reason: string };
+
+/** Logins and reads begin when everything before them was answered, and nothing begins beside them. */
+export function waitsForEarlier({ action }: Request): boolean {
+  return action !== "message.send" && action !== "chat.create" && action !== "heartbeat";
+}
+
+/** Throws `DomainError` where the product says no. Sends reach the store before this returns, so in order. */
+export async function handle(front: Front, connection: Connection, request: Request): Promise<Answer> {
+  const { user } = connection;
+  switch (request.action) {
+    case "heartbeat": // also before login (O25)
+      return said({ action: "heartbeat.ack" });
+    case "message.push.ack": // no answer to an answer (O26)
+      return { is: "nothing" };
+    case "auth.register":
+      return said(await register(front, connection, request));
+    case "auth.login":
+      return said(await logIn(front, connection, request));
+    case "auth.logout": // also when not logged in (O27)
+      return { is: "close", code: closeCode.normal, reason: "Logged out" };
+    default:
+      if (user === undefined) return said(failed(request, "Not logged in")); // O19
+  }
+  switch (request.action) {
+    case "user.sync":
+      return said(await syncUsers(front, connection, user));
+    case "user.get":
+      return said(await getUser(front, connection, request));
+    case "chat.create": {
+      const entry = connection.spawnOf(await createChat(front, user, request));
+      return entry === undefined ? { is: "nothing" } : { is: "entry", entry };
+    }
+    case "message.send":
+      return { is: "sent", sent: await sendMessage(front, user, request) };
+    case "message.get":
+      return said(await getMessages(front, connection, user, request));
+  }
+}
+
+export function failed(request: Request, reason: string): Body {
+  const clientId = request.action === "message.send" ? request.clientId : undefined;
+  return { action: `${request.action}.fail`, reason, client_id: clientId };
+}
+
+const said = (body: Body): Answer => ({ is: "said", body });

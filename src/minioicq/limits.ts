@@ -1,0 +1,83 @@
+/** Every bound of the MiniOICQ door, each with its reason. */
+
+export interface MiniOicqLimits {
+  /** A frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
+  readonly frameBytesMax: number;
+  /** Values in one decoded frame: the longest list of members, and room. */
+  readonly frameItemsMax: number;
+  /** Nesting in one decoded frame; the document needs three levels. */
+  readonly frameDepthMax: number;
+  /** Requests of one connection that may wait for their commit at once. */
+  readonly requestsInFlightMax: number;
+  /** Their frames' bytes; one larger request may always run alone. */
+  readonly requestBytesInFlightMax: number;
+  /** Requests waiting to be started before the socket is no longer read. */
+  readonly requestsWaitingMax: number;
+  readonly requestBytesWaitingMax: number;
+  /** What may still arrive once the socket is paused is at most what was read before; past this the peer is closed (1008). */
+  readonly requestsWaitingHardMax: number;
+  readonly requestBytesWaitingHardMax: number;
+  /** Bytes queued and in the socket's buffer at which no live message is taken (it waits in the store) and no request started. */
+  readonly sendBytesMax: number;
+  /** Bytes at which something that cannot wait in the store (a chat's spawn) closes a reader too slow for it (1013). */
+  readonly sendBytesHardMax: number;
+  /** Must also be Bun's `backpressureLimit`: beyond it `send` drops. Above `sendBytesHardMax` by the largest answer. */
+  readonly socketBufferBytesMax: number;
+  /** Catching up: one push holds at most this much; the next one follows when the socket has drained. */
+  readonly pushMessagesMax: number;
+  readonly pushBytesMax: number;
+  /** `user.sync`: more users than this, and only those who share a chat are listed. */
+  readonly syncUsersMax: number;
+  /** `user.sync`, `user.push`, `chat.spawn`: uploaded avatars beyond this are replaced by the generated ones. */
+  readonly avatarBytesMax: number;
+  /** `message.get`: messages and content bytes of one answer, and messages looked at to find them. */
+  readonly historyMessagesMax: number;
+  readonly historyBytesMax: number;
+  readonly historyScanMax: number;
+  /** `chat.create`. */
+  readonly membersMax: number;
+  readonly chatNameCharactersMax: number;
+  readonly deviceNameCharactersMax: number;
+  /** `message.send` with a list of messages. */
+  readonly messagesPerRequestMax: number;
+  readonly sessionsMax: number;
+  /** A connection nobody logged in on, and silent for so long, is closed (1008). */
+  readonly loginIdleMs: number;
+  /** A peer that sends, but takes nothing we send, for so long is closed (1013). */
+  readonly stalledMs: number;
+  /** Seconds without any frame or pong before Bun closes the socket; it pings shortly before. */
+  readonly idleSeconds: number;
+}
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+export const defaultMiniOicqLimits: MiniOicqLimits = {
+  frameBytesMax: 16 * mib,
+  frameItemsMax: 20_000,
+  frameDepthMax: 16,
+  requestsInFlightMax: 1000,
+  requestBytesInFlightMax: 4 * mib,
+  requestsWaitingMax: 1000,
+  requestBytesWaitingMax: mib,
+  requestsWaitingHardMax: 100_000,
+  requestBytesWaitingHardMax: 64 * mib,
+  sendBytesMax: mib,
+  sendBytesHardMax: 16 * mib,
+  socketBufferBytesMax: 64 * mib,
+  pushMessagesMax: 256,
+  pushBytesMax: mib,
+  syncUsersMax: 5000,
+  avatarBytesMax: 4 * mib,
+  historyMessagesMax: 1000,
+  historyBytesMax: 8 * mib,
+  historyScanMax: 50_000,
+  membersMax: 10_000,
+  chatNameCharactersMax: 256,
+  deviceNameCharactersMax: 128,
+  messagesPerRequestMax: 256,
+  sessionsMax: 100_000,
+  loginIdleMs: 120_000,
+  stalledMs: 60_000,
+  idleSeconds: 120,
+};

@@ -1,0 +1,372 @@
+/**
+ * One connected client. Its requests are started in order and answered in order; sends do not wait for each other's
+ * commit, while logins and reads wait until everything before them was answered (SPEC § 3). Answers and pushes leave
+ * together, once a tick. Both directions are bounded: a peer that sends faster than it is served is not read, and one
+ * that does not read is not served.
+ */
+import { DomainError } from "../domain/errors.ts";
+import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
+import type { MessageSend, Request } from "./actions.ts";
+import { parseAction } from "./actions.ts";
+import { decodeFrame, type Encoding, encodeFrame, type Frame } from "./codec.ts";
+import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
+import type { Front } from "./front.ts";
+import { type Answer, type Connection, failed, handle, waitsForEarlier } from "./handlers/dispatch.ts";
+import { type Body, type Dialect, livePush } from "./push.ts";
+import { Stream, type StreamEntry, type StreamHost } from "./stream.ts";
+
+/** What the session needs of Bun's `ServerWebSocket`. */
+export interface Socket {
+  /** Bytes written, -1 when they were buffered, 0 when they were dropped. */
+  send(frame: Frame): number;
+  cork(callback: () => void): unknown;
+  close(code: number, reason: string): void;
+  getBufferedAmount(): number;
+  pause(): void;
+  resume(): void;
+}
+
+/** A request from its arrival until its answer was written. */
+interface Slot {
+  readonly request: Request | Refusal | CloseRequest;
+  readonly bytes: number;
+  /** Answered in kind (O1). */
+  readonly encoding: Encoding;
+  answer: Answer | undefined;
+}
+
+/** Stands in the queue where a frame could not be decoded: what came before it is still answered. */
+interface CloseRequest {
+  readonly action: "close";
+  readonly code: number;
+  readonly reason: string;
+}
+
+export class Session implements Connection {
+  readonly address: string;
+  readonly #front: Front;
+  readonly #onClosed: (session: Session) => void;
+  readonly #host: StreamHost;
+  #socket: Socket | undefined;
+  #closed = false;
+  #scheduled = false;
+
+  /** How pushes are spoken: the encoding of the last frame (O1), ids as the client writes them (O2). */
+  #encoding: Encoding = "msgpack";
+  #numericIds = false;
+
+  readonly #slots: Slot[] = [];
+  #started = 0;
+  #startedBytes = 0;
+  #waitingBytes = 0;
+  #deaf = false;
+  #stalled: ReturnType<typeof setTimeout> | undefined;
+
+  #stream: Stream | undefined;
+  /** Written, but not known to have left the socket's buffer. */
+  #unsettled: StreamEntry[] = [];
+
+  #loginIdle: ReturnType<typeof setTimeout> | undefined;
+  #heardSinceCheck = false;
+
+  constructor(parts: { front: Front; address: string; onClosed(session: Session): void }) {
+    this.address = parts.address;
+    this.#front = parts.front;
+    this.#onClosed = parts.onClosed;
+    this.#host = {
+      schedule: () => this.#schedule(),
+      bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
+      close: (code, reason) => this.close(code, reason),
+    };
+  }
+
+  get user(): User | undefined {
+    return this.#stream?.user;
+  }
+
+  get dialect(): Dialect {
+    return { encoding: this.#encoding, numericIds: this.#numericIds };
+  }
+
+  // ---- the socket's life
+
+  opened(socket: Socket): void {
+    if (this.#closed) {
+      socket.close(closeCode.goingAway, "Server stopping");
+      return;
+    }
+    this.#socket = socket;
+    this.#watchLogin();
+  }
+
+  /** The one way out, safe to call twice. What was not handed over stays in the store. */
+  close(code: number, reason: string): void {
+    if (this.#closed) return;
+    const socket = this.#socket;
+    this.#end();
+    socket?.close(code, reason);
+  }
+
+  /** The peer, or Bun, closed the socket. */
+  closed(): void {
+    if (!this.#closed) this.#end();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#stream?.end();
+    this.#stream = undefined;
+    this.#slots.length = 0;
+    this.#unsettled = [];
+    clearTimeout(this.#loginIdle);
+    clearTimeout(this.#stalled);
+    this.#socket = undefined;
+    this.#onClosed(this);
+  }
+
+  /** A connection on which nobody logs in, and which says nothing, is not kept. */
+  #watchLogin(): void {
+    clearTimeout(this.#loginIdle);
+    this.#heardSinceCheck = false;
+    this.#loginIdle = setTimeout(() => {
+      if (this.#stream !== undefined) return;
+      if (this.#heardSinceCheck) this.#watchLogin();
+      else this.close(closeCode.policy, "Not logged in");
+    }, this.#front.limits.loginIdleMs);
+  }
+
+  // ---- what the handlers see
+
+  /** Logged in on this connection (O21, O23): the stream of what the user is told begins behind the answer. */
+  become(user: User, deviceId: DeviceId | undefined): void {
+    if (this.#closed) return;
+    const before = this.#stream;
+    if (before !== undefined && before.user.userId === user.userId && before.deviceId === deviceId) return;
+    before?.end();
+    clearTimeout(this.#loginIdle);
+    this.#stream = new Stream({ front: this.#front, host: this.#host, user, deviceId });
+    this.#stream.start();
+  }
+
+  spawnOf(entered: Entered): StreamEntry | undefined {
+    return this.#stream?.spawnOf(entered);
+  }
+
+  // ---- in
+
+  message(frame: string | Uint8Array): void {
+    if (this.#closed || this.#deaf) return;
+    this.#heardSinceCheck = true;
+    const text = typeof frame === "string";
+    this.#encoding = text ? "json" : "msgpack";
+    const bytes = text ? frame.length : frame.byteLength;
+    this.#parse(frame).forEach((request, index) => {
+      // A frame with many messages weighs what it weighs once.
+      this.#slots.push({ request, bytes: index === 0 ? bytes : 0, encoding: this.#encoding, answer: undefined });
+    });
+    this.#waitingBytes += bytes;
+    this.#pump();
+  }
+
+  #parse(frame: string | Uint8Array): readonly Slot["request"][] {
+    const { limits } = this.#front;
+    let value: unknown;
+    try {
+      value = decodeFrame(frame, limits);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#deaf = true;
+      const code = typeof frame === "string" ? closeCode.invalidPayload : closeCode.unsupportedData; // O20
+      return [{ action: "close", code, reason: error.message }];
+    }
+    const { requests, numericIds } = parseAction(value, limits);
+    if (numericIds) this.#numericIds = true;
+    return requests;
+  }
+
+  /** Starts what may start, and reads on or not. */
+  #pump(): void {
+    for (let slot = this.#slots[this.#started]; slot !== undefined; slot = this.#slots[this.#started]) {
+      if (!this.#mayStart(slot)) break;
+      this.#started += 1;
+      this.#startedBytes += slot.bytes;
+      this.#waitingBytes -= slot.bytes;
+      this.#start(slot);
+      if (this.#closed) return;
+    }
+    this.#readOrPause();
+  }
+
+  #mayStart(slot: Slot): boolean {
+    const { limits } = this.#front;
+    const [first] = this.#slots;
+    if (this.#started > 0 && first !== undefined) {
+      if (mustBeAlone(slot) || mustBeAlone(first)) return false;
+      if (this.#started >= limits.requestsInFlightMax) return false;
+      if (this.#startedBytes + slot.bytes > limits.requestBytesInFlightMax) return false;
+    }
+    if (this.#stream !== undefined && !this.#stream.ready) return false;
+    const sending = (this.#socket?.getBufferedAmount() ?? 0) + (this.#stream?.queuedBytes ?? 0);
+    return sending <= limits.sendBytesMax;
+  }
+
+  #readOrPause(): void {
+    const { limits } = this.#front;
+    const waiting = this.#slots.length - this.#started;
+    if (waiting > limits.requestsWaitingHardMax || this.#waitingBytes > limits.requestBytesWaitingHardMax) {
+      this.close(closeCode.policy, "Too many requests");
+      return;
+    }
+    if (this.#stalled === undefined) {
+      if (waiting <= limits.requestsWaitingMax && this.#waitingBytes <= limits.requestBytesWaitingMax) return;
+      this.#socket?.pause();
+      // Bun's idle timeout rests while paused, so a peer that never reads is ours to end.
+      this.#stalled = setTimeout(() => this.close(closeCode.tryAgainLater, "Too slow"), limits.stalledMs);
+    } else if (waiting <= limits.requestsWaitingMax / 2 && this.#waitingBytes <= limits.requestBytesWaitingMax / 2) {
+      clearTimeout(this.#stalled);
+      this.#stalled = undefined;
+      this.#socket?.resume();
+    }
+  }
+
+  #start(slot: Slot): void {
+    const { request } = slot;
+    if (request instanceof Refusal) {
+      this.#answer(slot, say({ action: request.action, reason: request.reason, client_id: request.clientId }));
+    } else if (request.action === "close") {
+      this.#answer(slot, { is: "close", code: request.code, reason: request.reason });
+    } else if (request.action === "message.send" && this.#stream !== undefined) {
+      this.#send(slot, request, this.#stream);
+    } else {
+      handle(this.#front, this, request).then(
+        (answer) => this.#answer(slot, answer),
+        (error: unknown) => this.#answer(slot, say(this.#failure(request, error))),
+      );
+    }
+  }
+
+  /** The push of the message is the answer (O8); where the stream brings it, it is not written a second time. */
+  #send(slot: Slot, request: MessageSend, stream: Stream): void {
+    stream.sendStarted();
+    handle(this.#front, this, request).then(
+      (answer) => {
+        const entry = stream.sendSettled(answer.is === "sent" ? answer.sent : undefined);
+        this.#answer(slot, entry === undefined ? answer : { is: "entry", entry });
+      },
+      (error: unknown) => {
+        stream.sendSettled(undefined);
+        this.#answer(slot, say(this.#failure(request, error)));
+      },
+    );
+  }
+
+  #failure(request: Request, error: unknown): Body {
+    if (error instanceof DomainError) return failed(request, failReason[error.code]);
+    this.#front.log.error("a request failed", { action: request.action, userId: this.user?.userId, error });
+    return failed(request, "Internal error");
+  }
+
+  // ---- out
+
+  #answer(slot: Slot, answer: Answer): void {
+    if (this.#closed) return;
+    slot.answer = answer;
+    if (answer.is === "entry") answer.entry.answers ??= slot;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    this.#front.schedule(this);
+  }
+
+  /** Writes all that is due: answers in the order of the requests, the stream in its own, each own message in both. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    const frames: Frame[] = [];
+    let closing: Extract<Answer, { is: "close" }> | undefined;
+    for (;;) {
+      const slot = this.#slots[0];
+      if (slot?.answer !== undefined && !isWaiting(slot.answer)) {
+        if (slot.answer.is === "close") {
+          closing = slot.answer;
+          break;
+        }
+        const frame = this.#frameOf(slot.answer, slot.encoding);
+        if (frame !== undefined) frames.push(frame);
+        this.#slots.shift();
+        this.#started -= 1;
+        this.#startedBytes -= slot.bytes;
+        continue;
+      }
+      const entry = this.#stream?.first();
+      if (entry === undefined || !entry.ready) break;
+      // It answers a request, but an earlier one has not been answered yet.
+      if (entry.answers !== undefined && entry.answers !== slot) break;
+      this.#stream?.shift();
+      const frame = entry.frame(this.dialect);
+      if (frame !== undefined) frames.push(frame);
+      this.#unsettled.push(entry);
+    }
+    this.#write(frames);
+    if (this.#closed) return;
+    this.#settle();
+    if (closing !== undefined) this.close(closing.code, closing.reason);
+    else this.#pump();
+  }
+
+  #frameOf(answer: Answer, encoding: Encoding): Frame | undefined {
+    switch (answer.is) {
+      case "said":
+        return encodeFrame(encoding, answer.body);
+      case "sent":
+        return this.#ownPush(answer.sent, encoding);
+      default:
+        return undefined;
+    }
+  }
+
+  #ownPush({ message }: Sent, encoding: Encoding): Frame {
+    return livePush(message, { encoding, numericIds: this.#numericIds }, message.senderId);
+  }
+
+  #write(frames: readonly Frame[]): void {
+    const socket = this.#socket;
+    if (socket === undefined || frames.length === 0) return;
+    let dropped = false;
+    const write = (): void => {
+      for (const frame of frames) dropped = socket.send(frame) === 0 || dropped;
+    };
+    if (frames.length === 1) write();
+    else socket.cork(write);
+    // The bounds keep the buffer below Bun's limit, so a dropped frame means the socket is gone or misconfigured.
+    if (dropped) this.close(closeCode.tryAgainLater, "Too slow");
+  }
+
+  /** The socket's buffer ran empty, or is found empty: what was written has been handed over (O26). */
+  #settle(): void {
+    if ((this.#socket?.getBufferedAmount() ?? 1) > 0) return;
+    if (this.#unsettled.length > 0) {
+      const entries = this.#unsettled;
+      this.#unsettled = [];
+      for (const entry of entries) entry.settled();
+    }
+    this.#stream?.roomAgain();
+  }
+
+  drained(): void {
+    if (this.#closed) return;
+    this.#settle();
+    this.#schedule();
+  }
+}
+
+const mustBeAlone = ({ request }: Slot): boolean =>
+  !(request instanceof Refusal) && request.action !== "close" && waitsForEarlier(request);
+
+/** An own message, or a spawn, that stands in the stream and was not reached yet. */
+const isWaiting = (answer: Answer): boolean => answer.is === "entry" && !answer.entry.written;
+
+const say = (body: Body): Answer => ({ is: "said", body });
