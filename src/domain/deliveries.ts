@@ -18,10 +18,18 @@ export function createDeliveries({ store, log }: { store: Store; log: Log }) {
 
   /** Everything in the chat up to `deliveredSeq` reached this device (or, without one, the user). */
   function delivered(userId: UserId, deviceId: DeviceId | undefined, chatId: ChatId, deliveredSeq: number): void {
-    const key = `${userId}:${deviceId ?? ""}:${chatId}`;
+    gather(`${userId}:${deviceId ?? ""}:${chatId}`, { userId, deviceId, chatId, deliveredSeq });
+  }
+
+  /** The device does not want this chat: it will not be offered these again, but the user has not got them. */
+  function passedOver(userId: UserId, deviceId: DeviceId, chatId: ChatId, deliveredSeq: number): void {
+    gather(`-${userId}:${deviceId}:${chatId}`, { userId, deviceId, chatId, deliveredSeq, passedOver: true });
+  }
+
+  function gather(key: string, move: Advance): void {
     const known = gathered.get(key);
-    if (known !== undefined && known.deliveredSeq >= deliveredSeq) return;
-    gathered.set(key, { userId, deviceId, chatId, deliveredSeq });
+    if (known !== undefined && known.deliveredSeq >= move.deliveredSeq) return;
+    gathered.set(key, move);
     if (gathered.size >= gatheredMax) void flush();
     else timer ??= setTimeout(() => void flush(), flushAfterMs);
   }
@@ -39,5 +47,5 @@ export function createDeliveries({ store, log }: { store: Store; log: Log }) {
     return writing;
   }
 
-  return { delivered, flush };
+  return { delivered, passedOver, flush };
 }

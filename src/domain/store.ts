@@ -59,8 +59,10 @@ export interface Head {
 
 export interface Advance {
   readonly userId: UserId;
-  /** The device whose position moves; the user's own moves with it. */
+  /** The device whose position moves; the user's own moves with it unless the device only passed over. */
   readonly deviceId: DeviceId | undefined;
+  /** The device does not want this chat: its position moves over it, and nothing was delivered to the user. */
+  readonly passedOver?: boolean | undefined;
   readonly chatId: ChatId;
   /** Everything up to here was delivered. A position never moves back. */
   readonly deliveredSeq: number;

@@ -210,7 +210,13 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
     advance: (moves) =>
       submit("advance", {
-        moves: moves.map((move) => [move.userId, move.deviceId ?? 0, move.chatId, move.deliveredSeq]),
+        moves: moves.map((move) => [
+          move.userId,
+          move.deviceId ?? 0,
+          move.chatId,
+          move.deliveredSeq,
+          move.passedOver === true ? 1 : 0,
+        ]),
       }).then(nothing),
     positions: async (userId) => reader.positions(userId),
     lastMessageId: async () => reader.lastMessageId(),

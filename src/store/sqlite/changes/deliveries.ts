@@ -4,8 +4,8 @@ import type { Tx } from "../tx.ts";
 
 const eventKeptMs = 30 * 86_400_000;
 
-/** `[userId, deviceId or 0, chatId, deliveredSeq]` */
-export type WireAdvance = readonly [number, number, number, number];
+/** `[userId, deviceId or 0, chatId, deliveredSeq, 1 if only passed over]` */
+export type WireAdvance = readonly [number, number, number, number, number];
 
 export function createDeliveryChanges(tx: Tx) {
   const { db } = tx;
@@ -24,9 +24,9 @@ export function createDeliveryChanges(tx: Tx) {
   const dropOld = db.prepare("DELETE FROM events WHERE created_at_ms < ?");
 
   function advance(args: { moves: readonly WireAdvance[] }): null {
-    for (const [userId, deviceId, chatId, seq] of args.moves) {
+    for (const [userId, deviceId, chatId, seq, passedOver] of args.moves) {
       tx.writes += 1;
-      moveMember.run(seq, chatId, userId);
+      if (passedOver === 0) moveMember.run(seq, chatId, userId);
       if (deviceId !== 0) moveDevice.run(seq, deviceId, userId, chatId);
     }
     return null;

@@ -1,0 +1,79 @@
+/**
+ * What somebody published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack,
+ * told apart by the bytes; anything that is neither is a file.
+ */
+import { decode } from "@msgpack/msgpack";
+
+export interface Said {
+  readonly content: string | Uint8Array;
+  readonly type: string;
+  readonly clientId: string | undefined;
+}
+
+const openBrace = 0x7b;
+const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Undefined where an object was meant but its fields are of the wrong type. The result shares no memory with `payload`. */
+export function parseSaid(payload: Uint8Array): Said | undefined {
+  const first = payload[0];
+  if (first !== undefined && isMap(first)) {
+    const object = tryDecode(payload);
+    if (object !== undefined) return fromObject(object);
+  }
+  const plain = tryText(payload);
+  if (plain === undefined) return { content: payload.slice(), type: "file", clientId: undefined };
+  if (first === openBrace) {
+    const object = tryJson(plain);
+    if (object !== undefined) return fromObject(object);
+  }
+  return { content: plain, type: "text", clientId: undefined };
+}
+
+/** MessagePack's fixmap, map 16 and map 32. */
+const isMap = (byte: number): boolean => (byte >= 0x80 && byte <= 0x8f) || byte === 0xde || byte === 0xdf;
+
+function fromObject(object: Readonly<Record<string, unknown>>): Said | undefined {
+  const { content, type, client_id: clientId } = object;
+  if (typeof content !== "string" && !(content instanceof Uint8Array)) return undefined;
+  if (type !== undefined && typeof type !== "string") return undefined;
+  if (clientId !== undefined && typeof clientId !== "string") return undefined;
+  return {
+    content: typeof content === "string" ? content : content.slice(),
+    type: type ?? (typeof content === "string" ? "text" : "file"),
+    clientId,
+  };
+}
+
+/** An object that has `content`; other JSON is just text that happens to begin with a brace. */
+function tryJson(plain: string): Record<string, unknown> | undefined {
+  try {
+    return withContent(JSON.parse(plain));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function tryDecode(payload: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    return withContent(decode(payload, { maxMapLength: 16, maxArrayLength: 16, maxExtLength: 0 }));
+  } catch {
+    // Not MessagePack after all; the bytes are judged as text or as a file.
+    return undefined;
+  }
+}
+
+function withContent(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, "content")
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function tryText(payload: Uint8Array): string | undefined {
+  try {
+    return text.decode(payload);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

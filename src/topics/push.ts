@@ -1,0 +1,22 @@
+/** A message of the domain as a PUBLISH: encoded once per topic it goes out on, shared by everyone it goes to. */
+import { messageShape } from "../delivery/shapes.ts";
+import type { Message } from "../domain/model.ts";
+import { type PreparedPublish, preparePublish } from "../mqtt/prepared-publish.ts";
+import { messagesTopic } from "./topic-names.ts";
+
+const prepared = new WeakMap<Message, Map<string, PreparedPublish>>();
+
+/** `name`: the chat as the subscriber calls it. */
+export function publishOf(message: Message, name: string): PreparedPublish {
+  let byName = prepared.get(message);
+  if (byName === undefined) {
+    byName = new Map();
+    prepared.set(message, byName);
+  }
+  let packet = byName.get(name);
+  if (packet === undefined) {
+    packet = preparePublish(messagesTopic(name), Buffer.from(JSON.stringify(messageShape(message))));
+    byName.set(name, packet);
+  }
+  return packet;
+}

@@ -1,0 +1,206 @@
+/**
+ * One MQTT session of a user as a sink of the hub. Its `chat/…` filters are not in the broker's tree: they say which of
+ * the user's messages this session wants. A session that outlives its connection is a device with a position of its own,
+ * moved by the client's PUBACKs; any other hears only what is sent while it listens.
+ */
+import { Feed } from "../delivery/feed.ts";
+import type { Hub, Sink } from "../delivery/hub.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { DomainEvent } from "../domain/events.ts";
+import { parseChatKey } from "../domain/keys.ts";
+import type { ChatId, DeviceId, Message, UserId } from "../domain/model.ts";
+import type { Log } from "../lib/log.ts";
+import type { ServiceSession } from "../mqtt/hooks.ts";
+import type { Account } from "./account.ts";
+import { publishOf } from "./push.ts";
+import type { ChatFilter } from "./topic-names.ts";
+
+interface Delivery {
+  readonly chatId: ChatId;
+  readonly seq: number;
+  acknowledged: boolean;
+}
+
+type Qos = 0 | 1;
+
+export class Subscriber implements Sink {
+  readonly userId: UserId;
+  readonly #session: ServiceSession<Account>;
+  readonly #domain: Domain;
+  readonly #hub: Hub;
+  readonly #log: Log;
+  /** By filter; what each asks for. */
+  readonly #filters = new Map<string, { readonly chat: ChatFilter; readonly qos: Qos }>();
+  /** Handed to the session and not yet confirmed, in the order of handing over, by message id. */
+  readonly #deliveries = new Map<number, Delivery>();
+  /** What the previous connection left unconfirmed: it keeps packet ids in use until it is sent again or given up. */
+  readonly #leftOver = new Set<number>();
+  #feed: Feed | undefined;
+  #deviceId: DeviceId | undefined;
+  #starting = false;
+
+  constructor(parts: { session: ServiceSession<Account>; userId: UserId; domain: Domain; hub: Hub; log: Log }) {
+    this.#session = parts.session;
+    this.userId = parts.userId;
+    this.#domain = parts.domain;
+    this.#hub = parts.hub;
+    this.#log = parts.log;
+  }
+
+  /** The client is connected: from here on the user is online. */
+  open(): void {
+    this.#hub.attach(this);
+  }
+
+  subscribe(filter: string, chat: ChatFilter, qos: Qos): void {
+    this.#filters.set(filter, { chat, qos });
+    if (this.#feed !== undefined || this.#starting) return;
+    this.#starting = true;
+    // All filters of one SUBSCRIBE, or of a stored session, are known before the first message is judged by them.
+    setImmediate(() => void this.#start());
+  }
+
+  unsubscribe(filter: string): void {
+    if (!this.#filters.delete(filter) || this.#filters.size > 0) return;
+    this.#stopFeed();
+    void this.endDevice();
+  }
+
+  /** The connection is gone. What it had not confirmed will be offered again from the position. */
+  close(): void {
+    this.#hub.detach(this);
+    this.#stopFeed();
+    this.#filters.clear();
+    for (const ref of this.#deliveries.keys()) this.#leftOver.add(ref);
+    this.#deliveries.clear();
+  }
+
+  detached(): void {
+    this.#session.close("delivery failed");
+  }
+
+  deliver(event: DomainEvent): void {
+    if (event.type === "message.sent") this.#feed?.offer(event.message);
+    else if (event.type === "user.revoked") this.#session.close("the account was revoked");
+  }
+
+  writable(): void {
+    this.#feed?.resume();
+  }
+
+  acknowledged(ref: number): void {
+    const delivery = this.#deliveries.get(ref);
+    if (delivery === undefined) return;
+    delivery.acknowledged = true;
+    // The position says "everything up to here", so it waits for the oldest.
+    for (const [first, oldest] of this.#deliveries) {
+      if (!oldest.acknowledged) return;
+      this.#deliveries.delete(first);
+      this.#domain.deliveries.delivered(this.userId, this.#deviceId, oldest.chatId, oldest.seq);
+    }
+  }
+
+  /** The session will not come back: its position is of no more use. */
+  async endDevice(): Promise<void> {
+    if (this.#session.storedId === undefined) return;
+    this.#deviceId = undefined;
+    try {
+      const { store } = this.#domain;
+      await store.endDevice(await store.openDevice(this.#device()));
+    } catch (error) {
+      this.#log.warn("a device's position could not be removed", { userId: this.userId, error });
+    }
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const persistent = this.#session.storedId !== undefined;
+      if (persistent) this.#deviceId = await this.#domain.store.openDevice(this.#device());
+      this.#starting = false;
+      if (!this.#session.connected || this.#filters.size === 0) return;
+      this.#feed = new Feed({
+        store: this.#domain.store,
+        userId: this.userId,
+        deviceId: this.#deviceId,
+        from: persistent ? "position" : "now",
+        emit: (messages) => this.#emit(messages),
+        caughtUp: () => this.#giveUpLeftOver(),
+        failed: (error) => this.#fail(error),
+      });
+      this.#feed.start();
+    } catch (error) {
+      this.#starting = false;
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#log.error("messages could not be read for a session", { userId: this.userId, error });
+    this.#session.close("messages could not be read");
+  }
+
+  #stopFeed(): void {
+    this.#feed?.end();
+    this.#feed = undefined;
+  }
+
+  #device() {
+    return { userId: this.userId, door: "mqtt", name: this.#session.clientId } as const;
+  }
+
+  #emit(messages: readonly Message[]): number {
+    let taken = 0;
+    for (const message of messages) {
+      if (!this.#hand(message)) break;
+      taken += 1;
+    }
+    return taken;
+  }
+
+  /** False where the session has no room just now. */
+  #hand(message: Message): boolean {
+    const { messageId, chatId, seq } = message;
+    const wanted = this.#wanted(message);
+    if (wanted === undefined) {
+      if (this.#deviceId !== undefined) this.#domain.deliveries.passedOver(this.userId, this.#deviceId, chatId, seq);
+      return true;
+    }
+    this.#deliveries.set(messageId, { chatId, seq, acknowledged: false });
+    if (this.#session.deliver(publishOf(message, wanted.name), wanted.qos, messageId) === "full") {
+      this.#deliveries.delete(messageId);
+      return false;
+    }
+    this.#leftOver.delete(messageId);
+    return true;
+  }
+
+  /** Under which name, and at which QoS, this session wants a message: once, however many filters match [MQTT-3.3.5-1]. */
+  #wanted(message: Message): { name: string; qos: Qos } | undefined {
+    const alias = aliasOf(message.chatKey, this.userId);
+    let name: string | undefined;
+    let qos: Qos = 0;
+    for (const filter of this.#filters.values()) {
+      const { chat } = filter;
+      if (chat.wants === "nothing") continue;
+      if (chat.wants === "one" && chat.chatKey !== message.chatKey && chat.chatKey !== alias) continue;
+      if (chat.wants === "one") name = chat.chatKey;
+      else name ??= message.chatKey;
+      if (filter.qos > qos) qos = filter.qos;
+    }
+    return name === undefined ? undefined : { name, qos };
+  }
+
+  /** Refs of the previous connection that were not offered again (a chat left, a filter given up) free their packet ids. */
+  #giveUpLeftOver(): void {
+    for (const ref of this.#leftOver) this.#session.forget(ref);
+    this.#leftOver.clear();
+  }
+}
+
+/** My direct chat with a user is also `user.<userId>`. */
+function aliasOf(chatKey: string, userId: UserId): string | undefined {
+  if (!chatKey.startsWith("direct.")) return undefined;
+  const pair = parseChatKey(chatKey);
+  if (pair === undefined || !("low" in pair)) return undefined;
+  return `user.${pair.low === userId ? pair.high : pair.low}`;
+}
