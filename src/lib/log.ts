@@ -9,5 +9,5 @@ export interface Log {
   error(message: string, fields?: Fields): void;
 }
 
-/** Says nothing; for tests of single parts. */
+/** Says nothing: for commands whose answers are their output, and for tests of single parts. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

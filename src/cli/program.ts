@@ -1,0 +1,94 @@
+/** The command line: which commands there are. Each command's work is loaded when it is chosen, so that start-up stays short. */
+import { Command, CommanderError } from "commander";
+import { settingsHelp } from "../config.ts";
+import { version } from "../lib/version.ts";
+import { describeFailure, exitCodes, exitCodesHelp } from "./exit.ts";
+
+/** Runs one command line and gives the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCodes.ok;
+  } catch (error) {
+    // Commander has printed its own line already; a help text is no failure.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const { exitCode, message } = describeFailure(error);
+    process.stderr.write(`${message.replace(/^/gm, "roost: ")}\n`);
+    return exitCode;
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command("roost")
+    .description("A self-hosted chat server in one executable with one data folder.")
+    .version(version, "-V, --version", "print the version")
+    .exitOverride()
+    .showHelpAfterError("(roost --help lists the commands)")
+    .addHelpText("after", `\n${exitCodesHelp}`);
+
+  command(program, "serve", "run the server until it is told to stop (SIGTERM, SIGINT; SIGHUP reloads log.level)")
+    .option("--http <address>", "HOST:PORT of REST and WebSocket; port 0 lets the system choose")
+    .option("--mqtt <address>", "HOST:PORT of MQTT, or off")
+    .option("--json", "the first line of output is one JSON object with the bound addresses")
+    .addHelpText("after", () => `\n${settingsHelp()}`)
+    .action(async (options) => (await import("./serve.ts")).serve(options));
+
+  command(program, "init", "write an annotated roost.toml")
+    .option("--force", "overwrite the file that is there")
+    .action(async (options) => (await import("./init.ts")).init(options));
+
+  const config = group(program, "config", "what the server would run with");
+  command(config, "check", "read flags, environment and file, and name everything that is wrong")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./config.ts")).checkConfig(options));
+  command(config, "show", "each setting in force and where it came from")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./config.ts")).showSettings(options));
+
+  const passwordFile = ["--password-file <file>", "read the password from a file, - is standard input"] as const;
+  const user = group(program, "user", "the people on this server");
+  command(user, "add", "make a user; the password is asked for, or read from standard input")
+    .argument("<username>", "letters, digits, dots and dashes")
+    .option("--nick <nick>", "the name others see (default: the username)")
+    .option(...passwordFile)
+    .option("--json", "print JSON")
+    .action(async (username, options) => (await import("./user.ts")).addUser(username, options));
+  command(user, "list", "the users, by rising id")
+    .option("--after <id>", "only users with a higher id")
+    .option("--limit <count>", "at most so many; everybody without it")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./user.ts")).listUsers(options));
+  command(user, "passwd", "set a user's password; it is asked for, or read from standard input")
+    .argument("<user>", "username or id")
+    .option(...passwordFile)
+    .option("--json", "print JSON")
+    .action(async (name, options) => (await import("./user.ts")).setPassword(name, options));
+
+  const key = group(program, "key", "the key a company's backend shows on REST");
+  command(key, "show", "its fingerprint and age; the key itself is stored hashed")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./key.ts")).showKey(options));
+  command(key, "rotate", "make a new key and print it once; the old one stops working at once")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./key.ts")).rotateKey(options));
+
+  program
+    .command("version")
+    .description("print the version")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./version.ts")).printVersion(options));
+  return program;
+}
+
+/** A command that works on a data folder. */
+function command(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option("--data <dir>", "the data folder (default: ./roost-data)")
+    .option("--config <file>", "the configuration file (default: roost.toml in the data folder)");
+}
+
+const group = (parent: Command, name: string, description: string): Command =>
+  parent.command(name).description(description);

@@ -1,0 +1,127 @@
+/** `roost serve`: flags, environment, file → config → startServer → wait for a signal → stop. */
+import type { Config } from "../config.ts";
+import { formatAddress, isWildcard, parseAddress } from "../lib/address.ts";
+import type { Log } from "../lib/log.ts";
+import { type LogSink, openLog } from "../lib/log-sink.ts";
+import { version } from "../lib/version.ts";
+import { type RunningServer, startServer } from "../server.ts";
+import { exitCodes } from "./exit.ts";
+import { configOf, type ServeOptions } from "./options.ts";
+import { printJson, printLine } from "./print.ts";
+
+/** A stop that takes longer is cut off, so that whoever supervises us need not kill us. */
+const stopDeadlineMs = 9500;
+
+/** Ends the process itself once the server has stopped. Standard output carries the start-up lines only. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const config = configOf(options);
+  // Whatever is made from here on, the database first of all, is this user's alone.
+  process.umask(0o077);
+  const sink = openSink(config);
+  const stopping = onStopSignal(sink.log);
+  dieOnDefects(sink.log);
+
+  const server = await startServer(config, { log: sink.log });
+  process.on("SIGHUP", () => reload({ options, running: config, sink }));
+  if (options.json) printJson(startLine(server));
+  else printStart(config, server);
+
+  await stopping;
+  await stop(server, sink.log);
+}
+
+function openSink(config: Config): LogSink {
+  // A reader that went away must not take the server with it.
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", () => {});
+  const format = config.log.format === "auto" ? (process.stderr.isTTY ? "text" : "json") : config.log.format;
+  return openLog({ level: config.log.level, format, write: (line) => void process.stderr.write(line) });
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
+function onStopSignal(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (asked) process.exit(exitCodes.failure);
+      asked = true;
+      log.info("stopping", { signal });
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+/** What nobody caught is a defect of ours. What was acknowledged is on disk, so ending is safe and going on may not be. */
+function dieOnDefects(log: Log): void {
+  const die = (error: unknown): void => {
+    log.error("the server failed and ends", { error });
+    process.exit(exitCodes.failure);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+}
+
+async function stop(server: RunningServer, log: Log): Promise<never> {
+  setTimeout(() => {
+    log.error("the server did not stop in time and is cut off", { deadlineMs: stopDeadlineMs });
+    process.exit(exitCodes.failure);
+  }, stopDeadlineMs);
+  await server.stop();
+  log.info("stopped");
+  process.exit(exitCodes.ok);
+}
+
+/** SIGHUP: reads the configuration again and takes what can change under a running server. */
+function reload({ options, running, sink }: { options: ServeOptions; running: Config; sink: LogSink }): void {
+  try {
+    const { log } = configOf(options);
+    sink.setLevel(log.level);
+    sink.log.info("configuration reloaded", { logLevel: log.level });
+  } catch (error) {
+    sink.log.error("the configuration is wrong; going on with the old one", { file: running.file, error });
+  }
+}
+
+function startLine(server: RunningServer): Record<string, unknown> {
+  return {
+    version,
+    pid: process.pid,
+    http: server.http,
+    mqtt: server.mqtt,
+    mqtts: null,
+    data: server.dataDir,
+    ...(server.backendKey === undefined ? {} : { backend_key: server.backendKey }),
+  };
+}
+
+function printStart(config: Config, server: RunningServer): void {
+  printLine(`Roost ${version} is running (pid ${process.pid}).`);
+  printLine(`  data  ${server.dataDir}`);
+  printLine(`  HTTP  ${urlOf("http", server.http)}`);
+  printLine(`  MQTT  ${server.mqtt === null ? "off" : urlOf("mqtt", server.mqtt)}`);
+  if (server.backendKey !== undefined) {
+    printLine("");
+    printLine("The backend key, for Authorization: Bearer on REST. It is shown this once and stored hashed;");
+    printLine("roost key rotate makes a new one:");
+    printLine(`  ${server.backendKey}`);
+  }
+  if (config.registration === "open") {
+    printLine("");
+    printLine("Registration is open: whoever reaches this server may make an account. To close it, set");
+    printLine(`registration = "off" in ${config.file} or ROOST_REGISTRATION=off, and start again.`);
+  }
+  if (config.mqtt.anonymous === "full") {
+    printLine("");
+    printLine("MQTT is open to anybody without a password (mqtt.anonymous = full).");
+  }
+}
+
+/** A URL that works on this machine: a wildcard is no place to connect to. */
+function urlOf(scheme: string, bound: string): string {
+  const address = parseAddress(bound);
+  if (address === undefined) return `${scheme}://${bound}`;
+  if (!isWildcard(address)) return `${scheme}://${formatAddress(address)}`;
+  return `${scheme}://localhost:${address.port} (on every interface)`;
+}

@@ -1,0 +1,61 @@
+/** The one HTTP port: WebSocket upgrades go to the door that asked for them, everything else is REST's. */
+import type { createMiniOicq, MiniOicqData } from "./minioicq/listener.ts";
+import type { Rest } from "./rest/app.ts";
+import type { Address } from "./lib/address.ts";
+
+export interface HttpListener {
+  readonly address: Address;
+  /** Stops accepting; requests under way are answered. */
+  stop(): Promise<void>;
+}
+
+/** `keepOpen` must be known to REST before the server exists, so the server is handed to it afterwards. */
+export interface Patience {
+  keepOpen(request: Request): void;
+  server: Bun.Server<MiniOicqData> | undefined;
+}
+
+export function createPatience(): Patience {
+  return {
+    server: undefined,
+    keepOpen(request) {
+      this.server?.timeout(request, 0);
+    },
+  };
+}
+
+export function listenHttp(parts: {
+  address: Address;
+  rest: Rest;
+  minioicq: ReturnType<typeof createMiniOicq>;
+  patience: Patience;
+  bodyBytesMax: number;
+}): HttpListener {
+  const { rest, minioicq, patience } = parts;
+  const server = Bun.serve<MiniOicqData>({
+    hostname: parts.address.hostname,
+    port: parts.address.port,
+    development: false,
+    // REST answers 413 itself; this only stops what is far beyond.
+    maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
+    websocket: minioicq.websocket,
+    fetch(request, self) {
+      if (request.headers.get("upgrade")?.toLowerCase() === "websocket" && isWebSocketPath(request.url)) {
+        return minioicq.upgrade(request, self);
+      }
+      return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
+    },
+    error: () => Response.json({ error: "Internal server error" }, { status: 500 }),
+  });
+  patience.server = server;
+  return {
+    address: { hostname: server.hostname ?? parts.address.hostname, port: server.port ?? parts.address.port },
+    stop: () => server.stop(),
+  };
+}
+
+/** `/ws`, and `/` because the original desktop client connects there. */
+function isWebSocketPath(url: string): boolean {
+  const { pathname } = new URL(url);
+  return pathname === "/ws" || pathname === "/";
+}

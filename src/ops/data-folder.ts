@@ -1,0 +1,61 @@
+/** The data folder: made for this user alone, and never mistaken for somebody's other folder. */
+import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+
+export class DataFolderError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = "DataFolderError";
+  }
+}
+
+/** Names of ours, by which a folder is known as Roost's. `lost+found` is a fresh volume's own. */
+const isOurs = (name: string): boolean => name.startsWith("roost") || name.startsWith("lock.db");
+const isNobodys = (name: string): boolean => name === "lost+found";
+
+/**
+ * Makes the folder, or takes an empty one or one that is Roost's already, with mode 0700. A mounted volume may belong to
+ * somebody else, then its mode stays. Throws `DataFolderError`.
+ */
+export function prepareDataFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const names = readdirSync(dir).filter((name) => !isNobodys(name));
+    if (names.length > 0 && !names.some(isOurs)) {
+      throw new DataFolderError(
+        `${dir} is not a Roost data folder (it holds ${names[0]}); name an empty or a new folder with --data`,
+      );
+    }
+    if ((statSync(dir).mode & 0o077) !== 0) tighten(dir);
+  } catch (error) {
+    if (error instanceof DataFolderError) throw error;
+    throw new DataFolderError(`the data folder ${dir} cannot be used: ${reasonOf(error)}`);
+  }
+}
+
+function tighten(dir: string): void {
+  try {
+    chmodSync(dir, 0o700);
+  } catch (error) {
+    if (codeOf(error) !== "EPERM" && codeOf(error) !== "EROFS") throw error;
+  }
+}
+
+/** For commands that read what is there. Throws `DataFolderError` where no server ever kept anything. */
+export function requireDataFolder(dir: string): void {
+  let names: string[] = [];
+  try {
+    names = readdirSync(dir);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") {
+      throw new DataFolderError(`the data folder ${dir} cannot be used: ${reasonOf(error)}`);
+    }
+  }
+  if (names.some(isOurs)) return;
+  throw new DataFolderError(
+    `there is no Roost data in ${dir}; name the folder with --data, or make one with roost init`,
+  );
+}
+
+const codeOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

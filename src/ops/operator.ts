@@ -1,0 +1,157 @@
+/**
+ * What the operator's commands may ask of the data: a closed set of plain functions over the domain. The running server
+ * answers them on a Unix socket in the data folder, so that no command needs a password; without a server the command
+ * opens the store itself and calls the same functions. Whoever may open the socket already owns the data, yet every
+ * request is validated like anybody's.
+ */
+import { z } from "zod";
+import type { Hub } from "../delivery/hub.ts";
+import type { Domain } from "../domain/domain.ts";
+import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
+import { safeInteger } from "../domain/keys.ts";
+import type { User } from "../domain/model.ts";
+
+const password = z.string().min(1).max(1024);
+
+const operatorRequest = z.discriminatedUnion("op", [
+  z.strictObject({
+    op: z.literal("addUser"),
+    username: z.string().max(256).optional(),
+    nick: z.string().max(1024),
+    password,
+  }),
+  z.strictObject({
+    op: z.literal("listUsers"),
+    /** Users with a higher id; the last one of a page asks for the next. */
+    after: z.int().min(0).default(0),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  /** `user` is a username, `user.<userId>` or a bare userId. */
+  z.strictObject({ op: z.literal("setPassword"), user: z.string().min(1).max(256), password }),
+  z.strictObject({ op: z.literal("showKey") }),
+  z.strictObject({ op: z.literal("rotateKey") }),
+]);
+
+export type OperatorRequest = z.input<typeof operatorRequest>;
+
+export interface OperatorUser {
+  readonly user_id: number;
+  readonly username: string | null;
+  readonly nick: string;
+  readonly online: boolean;
+  /** ISO 8601, UTC. */
+  readonly last_seen: string | null;
+  readonly created: string;
+  readonly disabled: boolean;
+}
+
+export interface OperatorKey {
+  /** First hex digits of the key's hash. */
+  readonly fingerprint: string;
+  readonly created: string;
+  readonly age_seconds: number;
+}
+
+/** What each operation gives when it succeeds. */
+export interface OperatorResults {
+  addUser: { readonly user: OperatorUser };
+  /** `next` goes into `after` of the next page; null at the end. */
+  listUsers: { readonly users: readonly OperatorUser[]; readonly next: number | null };
+  setPassword: { readonly user: OperatorUser };
+  showKey: { readonly key: OperatorKey | null };
+  rotateKey: { readonly backend_key: string; readonly fingerprint: string };
+}
+
+export type OperatorOp = keyof OperatorResults;
+/** What each operation is told, beside its name. */
+export type OperatorDetails = { [Op in OperatorOp]: Omit<Extract<OperatorRequest, { op: Op }>, "op"> };
+export type OperatorErrorCode = DomainErrorCode | "bad_request" | "key_is_configured" | "internal";
+export type OperatorRefusal = { readonly ok: false; readonly code: OperatorErrorCode; readonly message: string };
+export type OperatorAnswer = { readonly ok: true; readonly result: OperatorResults[OperatorOp] } | OperatorRefusal;
+
+export type Operator = ReturnType<typeof createOperator>;
+
+export function createOperator(parts: {
+  domain: Domain;
+  hub: Hub;
+  /** The key is fixed by configuration, so a rotated one would not survive the next start: rotation is refused. */
+  backendKeyConfigured?: boolean;
+  /** Told of a failure that is ours; the answer says only "internal". */
+  onFailure?: (error: unknown) => void;
+}) {
+  const { accounts, store } = parts.domain;
+
+  /** Never throws: every no is an answer. */
+  async function handle(request: unknown): Promise<OperatorAnswer> {
+    const parsed = operatorRequest.safeParse(request);
+    if (!parsed.success) return { ok: false, code: "bad_request", message: z.prettifyError(parsed.error) };
+    try {
+      return await perform(parsed.data);
+    } catch (error) {
+      if (error instanceof DomainError) return { ok: false, code: error.code, message: error.message };
+      parts.onFailure?.(error);
+      return { ok: false, code: "internal", message: "the server failed; its log says why" };
+    }
+  }
+
+  async function perform(request: z.output<typeof operatorRequest>): Promise<OperatorAnswer> {
+    switch (request.op) {
+      case "addUser":
+        return done<"addUser">({ user: show(await accounts.add(request)) });
+      case "listUsers": {
+        // One more than asked tells whether there is a next page.
+        const found = await store.listUsers({ after: request.after, limit: request.limit + 1 });
+        const users = found.slice(0, request.limit);
+        const next = found.length > request.limit ? (users.at(-1)?.userId ?? null) : null;
+        return done<"listUsers">({ users: users.map(show), next });
+      }
+      case "setPassword": {
+        const user = await findUser(request.user);
+        if (user === undefined) return { ok: false, code: "user_not_found", message: `no user ${request.user}` };
+        await accounts.setPassword(user.userId, request.password);
+        return done<"setPassword">({ user: show(user) });
+      }
+      case "showKey": {
+        const key = await accounts.describeBackendKey();
+        if (key === undefined) return done<"showKey">({ key: null });
+        const { fingerprint, createdAtMs } = key;
+        const ageSeconds = Math.max(0, Math.floor((Date.now() - createdAtMs) / 1000));
+        return done<"showKey">({ key: { fingerprint, created: isoTime(createdAtMs), age_seconds: ageSeconds } });
+      }
+      case "rotateKey": {
+        if (parts.backendKeyConfigured) {
+          return {
+            ok: false,
+            code: "key_is_configured",
+            message: "the backend key comes from the configuration (backend_key); change it there and restart",
+          };
+        }
+        const backendKey = await accounts.rotateBackendKey();
+        const fingerprint = (await accounts.describeBackendKey())?.fingerprint ?? "";
+        return done<"rotateKey">({ backend_key: backendKey, fingerprint });
+      }
+    }
+  }
+
+  async function findUser(name: string): Promise<User | undefined> {
+    const byKey = await store.findUserByKey(name);
+    if (byKey !== undefined) return byKey;
+    const userId = safeInteger(name);
+    return userId === undefined ? undefined : store.findUser(userId);
+  }
+
+  const show = (user: User): OperatorUser => ({
+    user_id: user.userId,
+    username: user.username ?? null,
+    nick: user.nick,
+    online: parts.hub.isOnline(user.userId),
+    last_seen: user.lastSeenAtMs === undefined ? null : isoTime(user.lastSeenAtMs),
+    created: isoTime(user.createdAtMs),
+    disabled: user.disabled,
+  });
+
+  return { handle };
+}
+
+const done = <Op extends OperatorOp>(result: OperatorResults[Op]): OperatorAnswer => ({ ok: true, result });
+const isoTime = (ms: number): string => new Date(ms).toISOString();

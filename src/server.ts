@@ -1,0 +1,223 @@
+/**
+ * The one place where the parts meet: opens the store, builds the domain, starts the doors. Everything below is handed
+ * its dependencies from here.
+ */
+import type { Config } from "./config.ts";
+import { createHub, type Hub } from "./delivery/hub.ts";
+import { createDomain, type Domain } from "./domain/domain.ts";
+import { defaultMessageLimits } from "./domain/messages.ts";
+import { createPatience, listenHttp } from "./http.ts";
+import { formatAddress } from "./lib/address.ts";
+import { type Clock, systemClock } from "./lib/clock.ts";
+import { type Log, silentLog } from "./lib/log.ts";
+import { version } from "./lib/version.ts";
+import { createMiniOicq } from "./minioicq/listener.ts";
+import { type Broker, createBroker } from "./mqtt/broker.ts";
+import { defaultBrokerLimits } from "./mqtt/limits.ts";
+import type { BrokerStore } from "./mqtt/store.ts";
+import { prepareDataFolder } from "./ops/data-folder.ts";
+import { createHealth, type Health } from "./ops/health.ts";
+import { createOperator } from "./ops/operator.ts";
+import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
+import { probeAddress } from "./ops/probe.ts";
+import { createRest } from "./rest/app.ts";
+import { defaultRestLimits } from "./rest/limits.ts";
+import { lockDataFolder } from "./store/sqlite/lock.ts";
+import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
+import { createTopicHooks } from "./topics/hooks.ts";
+
+export interface RunningServer {
+  /** `host:port` as bound. */
+  readonly http: string;
+  readonly mqtt: string | null;
+  readonly dataDir: string;
+  /** Only at the first start, and only where it was not configured: it is stored hashed. */
+  readonly backendKey: string | undefined;
+  readonly domain: Domain;
+  readonly hub: Hub;
+  /** Answers what is under way, says goodbye at every door, and closes the store. */
+  stop(): Promise<void>;
+}
+
+export interface ServerParts {
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** Throws where an address is taken, the data folder is in use, or the data cannot be opened. */
+export async function startServer(config: Config, parts: ServerParts): Promise<RunningServer> {
+  const { log } = parts;
+  const clock = parts.clock ?? systemClock;
+  const httpAddress = probeAddress(config.http.listen);
+  const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
+  const core = await openCore(config, { log, clock });
+  try {
+    const { domain, hub, store } = core;
+    const backendKey = await ensureBackendKey(domain, config.backendKey);
+    const broker = createBroker({
+      store: brokerStore(store),
+      hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
+      limits: {
+        ...defaultBrokerLimits,
+        packetBytesMax: config.limits.mqttPacketBytesMax,
+        connectionsMax: config.limits.mqttConnectionsMax,
+        subscriptionsPerSessionMax: config.limits.mqttSubscriptionsMax,
+        queuedMessagesMax: config.limits.mqttQueuedMessagesMax,
+        queuedBytesMax: config.limits.mqttQueuedBytesMax,
+      },
+      clock,
+      log,
+    });
+    const patience = createPatience();
+    const rest = createRest({
+      domain,
+      hub,
+      log,
+      clock,
+      health: core.health,
+      version,
+      limits: { ...defaultRestLimits, bodyBytesMax: config.limits.restBodyBytesMax },
+      keepOpen: (request) => patience.keepOpen(request),
+    });
+    const minioicq = createMiniOicq({
+      domain,
+      hub,
+      log,
+      clock,
+      limits: { frameBytesMax: config.limits.websocketFrameBytesMax },
+    });
+    const http = listenHttp({
+      address: httpAddress,
+      rest,
+      minioicq,
+      patience,
+      bodyBytesMax: config.limits.restBodyBytesMax,
+    });
+    const mqtt = mqttAddress === undefined ? null : listenMqtt(broker, mqttAddress);
+    const operatorSocket = serveOperator(
+      operatorSocketPath(config.data),
+      createOperator({
+        domain,
+        hub,
+        backendKeyConfigured: config.backendKey !== undefined,
+        onFailure: (error) => log.error("an operator's request failed", { error }),
+      }),
+    );
+    log.info("serving", { http: formatAddress(http.address), mqtt, data: config.data });
+
+    async function stop(): Promise<void> {
+      core.health.setReason("stopping", "the server is stopping");
+      rest.stop();
+      await Promise.all([operatorSocket.stop(), broker.stop()]);
+      minioicq.closeAll(1001);
+      await http.stop();
+      await core.close();
+    }
+
+    return {
+      http: formatAddress(http.address),
+      mqtt,
+      dataDir: config.data,
+      backendKey,
+      domain,
+      hub,
+      stop,
+    };
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+}
+
+/** For commands that work on the data while no server runs; holds the same lock a server would. */
+export async function openOffline(config: Config): Promise<{ domain: Domain; hub: Hub; close(): Promise<void> }> {
+  const { domain, hub, close } = await openCore(config, { log: silentLog, clock: systemClock });
+  return { domain, hub, close };
+}
+
+interface Core {
+  readonly store: SqliteStore;
+  readonly domain: Domain;
+  readonly hub: Hub;
+  readonly health: Health;
+  close(): Promise<void>;
+}
+
+/** What is there with or without listeners: lock, store, hub, domain. */
+async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock }): Promise<Core> {
+  prepareDataFolder(config.data);
+  const lock = lockDataFolder(config.data);
+  try {
+    const health = createHealth();
+    const store = await openStore({
+      dataDir: config.data,
+      durability: config.durability,
+      clock,
+      log,
+      onStorage(reason) {
+        if (reason === undefined) log.info("writing works again");
+        else log.error("writing is refused until the disk has room", { reason });
+        health.setReason("storage", reason === undefined ? undefined : `storage_full: ${reason}`);
+      },
+      onDeath(error) {
+        log.error("the writer died; ending, so that nothing is acknowledged that is not on disk", { error });
+        process.exit(1);
+      },
+    });
+    const hub = createHub({ log });
+    const domain = createDomain({
+      store,
+      publish: hub.publish,
+      isOnline: hub.isOnline,
+      clock,
+      log,
+      registration: config.registration,
+      loginLimits: config.login,
+      messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
+    });
+    hub.onPresence(({ userId, online }) => {
+      if (!online) domain.presence.wentOffline(userId);
+    });
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      closing ??= domain.deliveries
+        .flush()
+        .then(() => store.close())
+        .finally(() => lock.release());
+      return closing;
+    };
+    return { store, domain, hub, health, close };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The key configured, or the one made at the first start; that one is given back to be shown once. */
+async function ensureBackendKey(domain: Domain, configured: string | undefined): Promise<string | undefined> {
+  if (configured !== undefined) {
+    await domain.accounts.rotateBackendKey(configured);
+    return undefined;
+  }
+  if ((await domain.accounts.describeBackendKey()) !== undefined) return undefined;
+  return domain.accounts.rotateBackendKey();
+}
+
+function listenMqtt(broker: Broker, address: { hostname: string; port: number }): string {
+  const { port } = broker.listen(address);
+  return formatAddress({ hostname: address.hostname, port });
+}
+
+function brokerStore({ mqtt }: SqliteStore): BrokerStore {
+  return {
+    ...mqtt,
+    openSession: async (session) => {
+      const opened = await mqtt.openSession(session);
+      return { ...opened, subscriptions: opened.subscriptions.map(({ filter, qos }) => ({ filter, qos: qosOf(qos) })) };
+    },
+  };
+}
+
+const qosOf = (qos: number): 0 | 1 | 2 => (qos === 1 ? 1 : qos === 2 ? 2 : 0);
+
+
