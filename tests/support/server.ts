@@ -1,0 +1,74 @@
+/** A real server in this process, on free ports and a fresh temporary folder, gone when the test ends. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../../src/config.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { type Log, silentLog } from "../../src/lib/log.ts";
+import { type RunningServer, startServer } from "../../src/server.ts";
+
+export interface TestServer extends AsyncDisposable {
+  /** `127.0.0.1:port` */
+  readonly http: string;
+  readonly mqtt: string;
+  readonly mqttPort: number;
+  readonly backendKey: string;
+  readonly dataDir: string;
+  readonly domain: RunningServer["domain"];
+  readonly hub: RunningServer["hub"];
+  /** Stops it and starts a new one on the same data (and new ports). */
+  restart(): Promise<TestServer>;
+  stop(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  /** `ROOST_*` variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+const backendKey = "test-backend-key-0123456789";
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  return startIn(await mkdtemp(join(tmpdir(), "roost-test-")), options);
+}
+
+async function startIn(dataDir: string, options: TestServerOptions): Promise<TestServer> {
+  const config = loadConfig({
+    flags: { data: dataDir, "http.listen": "127.0.0.1:0", "mqtt.listen": "127.0.0.1:0" },
+    env: { ROOST_DURABILITY: "os", ROOST_BACKEND_KEY: backendKey, ...options.env },
+    readFile: () => undefined,
+  });
+  const running = await startServer(config, {
+    log: options.log ?? silentLog,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
+  const { http, mqtt, domain, hub } = running;
+  if (mqtt === null) throw new Error("the test server has no MQTT listener");
+  let kept = false;
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= running.stop();
+    return stopping;
+  };
+  return {
+    http,
+    mqtt,
+    mqttPort: Number(mqtt.slice(mqtt.lastIndexOf(":") + 1)),
+    backendKey,
+    dataDir,
+    domain,
+    hub,
+    stop,
+    async restart() {
+      kept = true;
+      await stop();
+      return startIn(dataDir, options);
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      if (!kept) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

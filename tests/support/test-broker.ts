@@ -1,0 +1,91 @@
+/** A broker on a free port, with hooks that let everyone do everything unless a test says otherwise. */
+import type { Clock } from "../../src/lib/clock.ts";
+import { type Log, silentLog } from "../../src/lib/log.ts";
+import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
+import type { BrokerHooks, Principal } from "../../src/mqtt/hooks.ts";
+import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
+import { MemoryBrokerStore } from "./memory-broker-store.ts";
+
+export class ManualClock implements Clock {
+  #nowMs = 1_700_000_000_000;
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms;
+  }
+}
+
+/** A client is the principal its username says; wrong passwords are "wrong". */
+export const openHooks: BrokerHooks = {
+  async authenticate({ username, password }) {
+    if (password !== undefined && Buffer.from(password).toString() === "wrong") return { refused: "bad_credentials" };
+    return { principal: { key: `user:${username ?? "anonymous"}` }, persistent: true };
+  },
+  authorize: () => true,
+  permissionsVersion: () => 0,
+  serves: () => false,
+  interceptPublish: () => undefined,
+  subscribed: () => "none",
+  unsubscribed() {},
+  opened() {},
+  closed() {},
+  acknowledged() {},
+  writable() {},
+  ended() {},
+};
+
+export interface TestBroker extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly port: number;
+  readonly clock: ManualClock;
+  readonly store: MemoryBrokerStore;
+  /** Closed connections, with the reason that was logged. */
+  readonly closeReasons: string[];
+  /** Moves the clock and lets the broker see it. */
+  advance(ms: number): void;
+}
+
+export interface TestBrokerOptions {
+  hooks?: Partial<BrokerHooks<Principal>>;
+  limits?: Partial<BrokerLimits>;
+  store?: MemoryBrokerStore;
+  hostname?: string;
+}
+
+export function startTestBroker({
+  hooks,
+  limits,
+  store = new MemoryBrokerStore(),
+}: TestBrokerOptions = {}): TestBroker {
+  const clock = new ManualClock();
+  const closeReasons: string[] = [];
+  const note: Log["info"] = (message, fields) => {
+    if (message === "connection closed") closeReasons.push(String(fields?.["reason"]));
+  };
+  const log: Log = { ...silentLog, info: note, debug: note };
+  const broker = createBroker({
+    store,
+    hooks: { ...openHooks, ...hooks },
+    limits: { ...defaultBrokerLimits, ...limits },
+    clock,
+    log,
+  });
+  const { port } = broker.listen({ hostname: "127.0.0.1", port: 0 });
+  return {
+    broker,
+    port,
+    clock,
+    store,
+    closeReasons,
+    advance(ms) {
+      clock.advance(ms);
+      broker.turnClock();
+    },
+    async [Symbol.asyncDispose]() {
+      await broker.stop();
+    },
+  };
+}
