@@ -219,5 +219,3 @@ function brokerStore({ mqtt }: SqliteStore): BrokerStore {
 }
 
 const qosOf = (qos: number): 0 | 1 | 2 => (qos === 1 ? 1 : qos === 2 ? 2 : 0);
-
-

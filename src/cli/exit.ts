@@ -31,6 +31,7 @@ const hints: Readonly<Record<string, { exitCode: ExitCode; hint?: string }>> = {
   ConfigError: { exitCode: exitCodes.usage },
   DataFolderLocked: { exitCode: exitCodes.dataFolder, hint: "stop it, or choose another folder with --data" },
   DataFolderError: { exitCode: exitCodes.dataFolder },
+  SchemaError: { exitCode: exitCodes.dataFolder },
   AddressError: { exitCode: exitCodes.address, hint: "choose another one with --http or --mqtt" },
 };
 

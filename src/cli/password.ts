@@ -54,8 +54,9 @@ async function prompt(): Promise<string> {
 /** Reads a line from the terminal in raw mode, where nothing typed is shown. */
 function askHidden(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // First silence, then the question: whoever answers at once must not be echoed.
   stdin.setRawMode(true);
+  stderr.write(question);
   stdin.setEncoding("utf8");
   stdin.resume();
   return new Promise((resolve, reject) => {

@@ -41,7 +41,7 @@ export function parseChatKey(
   if (kind === "chat") return { chatId: a };
   if (kind === "user") return { userId: a };
   const b = safeInteger(second);
-  return b === undefined ? undefined : { low: a, high: b };
+  return b === undefined || b < a ? undefined : { low: a, high: b };
 }
 
 /** A decimal id from a wire: digits only, within 2^53. */

@@ -294,6 +294,11 @@ export class Session implements Connection {
           closing = slot.answer;
           break;
         }
+        if (slot.answer.is === "fence" && this.#stream?.first() !== undefined) {
+          const frame = encodeFrame(slot.encoding, slot.answer.body);
+          slot.answer = { is: "entry", entry: this.#stream.append(frame, slot) };
+          continue;
+        }
         const frame = this.#frameOf(slot.answer, slot.encoding);
         if (frame !== undefined) frames.push(frame);
         this.#slots.shift();
@@ -320,6 +325,7 @@ export class Session implements Connection {
   #frameOf(answer: Answer, encoding: Encoding): Frame | undefined {
     switch (answer.is) {
       case "said":
+      case "fence":
         return encodeFrame(encoding, answer.body);
       case "sent":
         return this.#ownPush(answer.sent, encoding);

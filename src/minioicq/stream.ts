@@ -126,6 +126,13 @@ export class Stream {
     this.#queuedBytes -= entry.bytes;
   }
 
+  /** Puts an answer behind everything that waits here. */
+  append(frame: Frame, answers: object): StreamEntry {
+    const entry: StreamEntry = { bytes: 0, ready: true, written: false, answers, frame: () => frame, settled() {} };
+    this.#push(entry);
+    return entry;
+  }
+
   /** Everything written so far left the socket's buffer. */
   roomAgain(): void {
     this.#waitingForRoom?.();

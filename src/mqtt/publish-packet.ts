@@ -93,6 +93,12 @@ function readPropertiesSpan(view: PublishView, at: number, end: number): number 
   return offset + length;
 }
 
+/**
+ * The topic last read. Publishes of a chunk mostly repeat it, and comparing bytes costs less than checking them, making a
+ * string and hashing that string for the route's lookup.
+ */
+const last = { bytes: Buffer.alloc(256), length: 0, topic: "", limits: undefined as TopicLimits | undefined };
+
 function readTopicName(
   buffer: Buffer,
   start: number,
@@ -100,6 +106,7 @@ function readTopicName(
   protocolVersion: ProtocolVersion,
   limits: TopicLimits,
 ): string {
+  if (isLastTopic(buffer, start, end, limits)) return last.topic;
   // An empty topic is an alias's place in MQTT 5 and an error before [MQTT-4.7.3-1].
   if (end === start && protocolVersion !== 5) throw new ProtocolError("an empty topic");
   if (end - start > limits.topicBytesMax) throw new ProtocolError("a topic is too long");
@@ -108,12 +115,24 @@ function readTopicName(
   for (let at = start; at < end; at++) {
     const byte = buffer[at] as number;
     if (byte === 0x2f) levels++;
-    else if (byte === 0x23 || byte === 0x2b)
-      throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
-    else if (byte === 0)
-      throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
+    else if (byte === 0x23 || byte === 0x2b) throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
+    else if (byte === 0) throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
     else if (byte >= 0x80) ascii = false;
   }
   if (levels > limits.topicLevelsMax) throw new ProtocolError("a topic has too many levels");
-  return ascii ? buffer.toString("latin1", start, end) : decodeUtf8(buffer, start, end);
+  const topic = ascii ? buffer.toString("latin1", start, end) : decodeUtf8(buffer, start, end);
+  if (end - start <= last.bytes.length) {
+    last.length = buffer.copy(last.bytes, 0, start, end);
+    last.topic = topic;
+    last.limits = limits;
+  }
+  return topic;
+}
+
+function isLastTopic(buffer: Buffer, start: number, end: number, limits: TopicLimits): boolean {
+  const { bytes, length } = last;
+  if (length === 0 || end - start !== length || last.limits !== limits) return false;
+  // From the end, where topics differ most.
+  for (let at = length - 1; at >= 0; at--) if (bytes[at] !== buffer[start + at]) return false;
+  return true;
 }

@@ -159,6 +159,8 @@ function refusal(answer: Answer, body: string, contentType: string, detail: stri
     "X-Content-Type-Options": "nosniff",
   };
   if (detail !== undefined) headers["X-Error-Detail"] = printable(detail);
+  // What is left of the body is not read: without this Bun keeps the connection, and its own stop(), waiting for it.
+  if (answer.status === 413) headers["Connection"] = "close";
   if (answer.status === 401) headers["WWW-Authenticate"] = "Bearer";
   if (answer.retryAfterSeconds !== undefined) headers["Retry-After"] = String(answer.retryAfterSeconds);
   return new Response(body, { status: answer.status, headers });

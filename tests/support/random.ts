@@ -20,9 +20,8 @@ export function createRandom(seed: number): Random {
     int,
     chance: (probability) => next() < probability,
     pick(from) {
-      const value = from[int(from.length)];
-      if (value === undefined) throw new Error("nothing to pick from");
-      return value;
+      if (from.length === 0) throw new Error("nothing to pick from");
+      return from[int(from.length)] as (typeof from)[number];
     },
   };
 }

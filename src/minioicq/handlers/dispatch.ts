@@ -26,6 +26,8 @@ export type Answer =
   | { readonly is: "sent"; readonly sent: Sent }
   /** The answer is an entry of the client's own stream. */
   | { readonly is: "entry"; readonly entry: StreamEntry }
+  /** Said after everything the client's stream held when its turn came. */
+  | { readonly is: "fence"; readonly body: Body }
   | { readonly is: "nothing" }
   | { readonly is: "close"; readonly code: number; readonly reason: string };
 
@@ -39,7 +41,7 @@ export async function handle(front: Front, connection: Connection, request: Requ
   const { user } = connection;
   switch (request.action) {
     case "heartbeat": // also before login (O25)
-      return said({ action: "heartbeat.ack" });
+      return { is: "fence", body: { action: "heartbeat.ack" } };
     case "message.push.ack": // no answer to an answer (O26)
       return { is: "nothing" };
     case "auth.register":

@@ -180,7 +180,9 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     db.close();
   }
 
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   const nothing = (): void => {};
+  const same = <Value>(value: Value): Value => value;
   return {
     createUser,
     setPassword: (userId, passwordHash) => submit("setPassword", { userId, passwordHash }).then(nothing),
@@ -193,7 +195,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
     provision,
     findToken: async (hash, kind) => reader.findToken(hash, kind),
-    openDevice: (device) => submit<DeviceId>("openDevice", device),
+    openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
     endDevice: (deviceId) => submit("endDevice", { deviceId }).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
@@ -228,7 +230,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
     mqtt: {
       findSession: reader.findSession,
-      openSession: (session) => submit("openSession", session),
+      openSession: (session) => submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),
       subscribe: (sessionId, subscriptions) => submit("subscribe", { sessionId, subscriptions }).then(nothing),
       unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
       endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),

@@ -410,9 +410,11 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
     setNick.run({ userId, nick });
   }
 
-  function setName(chatId: number, name: string): void {
+  function setName(chatId: number, given: string): void {
+    const name = given.slice(0, nameCharactersMax);
+    if (parts.chatOf(chatId).name === name) return;
     tx.writes += 1;
-    rename.run({ chatId, name: name.slice(0, nameCharactersMax), nowMs: tx.nowMs });
+    rename.run({ chatId, name, nowMs: tx.nowMs });
     tx.chatChanged(chatId);
   }
 
