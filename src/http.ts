@@ -1,13 +1,17 @@
 /** The one HTTP port: WebSocket upgrades go to the door that asked for them, everything else is REST's. */
+
+import type { Address } from "./lib/address.ts";
 import type { createMiniOicq, MiniOicqData } from "./minioicq/listener.ts";
 import type { Rest } from "./rest/app.ts";
-import type { Address } from "./lib/address.ts";
 
 export interface HttpListener {
   readonly address: Address;
-  /** Stops accepting; requests under way are answered. */
+  /** Stops accepting; requests under way are answered, unless they take too long. */
   stop(): Promise<void>;
 }
+
+/** A peer that never finishes its request does not keep the server from ending. */
+const stopGraceMs = 3000;
 
 /** `keepOpen` must be known to REST before the server exists, so the server is handed to it afterwards. */
 export interface Patience {
@@ -50,7 +54,11 @@ export function listenHttp(parts: {
   patience.server = server;
   return {
     address: { hostname: server.hostname ?? parts.address.hostname, port: server.port ?? parts.address.port },
-    stop: () => server.stop(),
+    stop: async () => {
+      const grace = setTimeout(() => void server.stop(true), stopGraceMs);
+      await server.stop();
+      clearTimeout(grace);
+    },
   };
 }
 

@@ -47,86 +47,84 @@ export interface ServerParts {
 /** Throws where an address is taken, the data folder is in use, or the data cannot be opened. */
 export async function startServer(config: Config, parts: ServerParts): Promise<RunningServer> {
   const { log } = parts;
-  const clock = parts.clock ?? systemClock;
-  const httpAddress = probeAddress(config.http.listen);
-  const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
-  const core = await openCore(config, { log, clock });
-  try {
-    const { domain, hub, store } = core;
-    const backendKey = await ensureBackendKey(domain, config.backendKey);
-    const broker = createBroker({
-      store: brokerStore(store),
-      hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
-      limits: {
-        ...defaultBrokerLimits,
-        packetBytesMax: config.limits.mqttPacketBytesMax,
-        connectionsMax: config.limits.mqttConnectionsMax,
-        subscriptionsPerSessionMax: config.limits.mqttSubscriptionsMax,
-        queuedMessagesMax: config.limits.mqttQueuedMessagesMax,
-        queuedBytesMax: config.limits.mqttQueuedBytesMax,
-      },
-      clock,
-      log,
-    });
-    const patience = createPatience();
-    const rest = createRest({
-      domain,
-      hub,
-      log,
-      clock,
-      health: core.health,
-      version,
-      limits: { ...defaultRestLimits, bodyBytesMax: config.limits.restBodyBytesMax },
-      keepOpen: (request) => patience.keepOpen(request),
-    });
-    const minioicq = createMiniOicq({
-      domain,
-      hub,
-      log,
-      clock,
-      limits: { frameBytesMax: config.limits.websocketFrameBytesMax },
-    });
-    const http = listenHttp({
-      address: httpAddress,
-      rest,
-      minioicq,
-      patience,
-      bodyBytesMax: config.limits.restBodyBytesMax,
-    });
-    const mqtt = mqttAddress === undefined ? null : listenMqtt(broker, mqttAddress);
-    const operatorSocket = serveOperator(
-      operatorSocketPath(config.data),
-      createOperator({
-        domain,
-        hub,
-        backendKeyConfigured: config.backendKey !== undefined,
-        onFailure: (error) => log.error("an operator's request failed", { error }),
-      }),
-    );
-    log.info("serving", { http: formatAddress(http.address), mqtt, data: config.data });
-
-    async function stop(): Promise<void> {
-      core.health.setReason("stopping", "the server is stopping");
-      rest.stop();
-      await Promise.all([operatorSocket.stop(), broker.stop()]);
-      minioicq.closeAll(1001);
-      await http.stop();
-      await core.close();
-    }
-
-    return {
-      http: formatAddress(http.address),
-      mqtt,
-      dataDir: config.data,
-      backendKey,
-      domain,
-      hub,
-      stop,
-    };
-  } catch (error) {
+  const core = await openCore(config, { log, clock: parts.clock ?? systemClock });
+  /** In the order of stopping. */
+  const doors: (() => unknown)[] = [];
+  async function stop(): Promise<void> {
+    core.health.setReason("stopping", "the server is stopping");
+    for (const close of doors.splice(0)) await close();
     await core.close();
+  }
+  try {
+    const bound = openDoors(config, core, doors);
+    const backendKey = await ensureBackendKey(core.domain, config.backendKey);
+    log.info("serving", { ...bound, data: config.data });
+    return { ...bound, dataDir: config.data, backendKey, domain: core.domain, hub: core.hub, stop };
+  } catch (error) {
+    await stop();
     throw error;
   }
+}
+
+/** Starts every listener; adds to `doors` how each is closed. */
+function openDoors(config: Config, core: Core, doors: (() => unknown)[]): { http: string; mqtt: string | null } {
+  const { domain, hub, store, health, log, clock } = core;
+  const { limits } = config;
+  const httpAddress = probeAddress(config.http.listen);
+  const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
+  const broker = createBroker({
+    store: brokerStore(store),
+    hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
+    limits: {
+      ...defaultBrokerLimits,
+      packetBytesMax: limits.mqttPacketBytesMax,
+      connectionsMax: limits.mqttConnectionsMax,
+      subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
+      queuedMessagesMax: limits.mqttQueuedMessagesMax,
+      queuedBytesMax: limits.mqttQueuedBytesMax,
+    },
+    clock,
+    log,
+  });
+  const patience = createPatience();
+  const rest = createRest({
+    domain,
+    hub,
+    log,
+    clock,
+    health,
+    version,
+    limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
+    keepOpen: (request) => patience.keepOpen(request),
+  });
+  const minioicq = createMiniOicq({
+    domain,
+    hub,
+    log,
+    clock,
+    limits: { frameBytesMax: limits.websocketFrameBytesMax },
+  });
+  doors.push(() => rest.stop());
+  const mqtt = mqttAddress === undefined ? null : listenMqtt(broker, mqttAddress);
+  doors.push(() => broker.stop());
+  doors.push(() => minioicq.closeAll(1001));
+  const http = listenHttp({
+    address: httpAddress,
+    rest,
+    minioicq,
+    patience,
+    bodyBytesMax: limits.restBodyBytesMax,
+  });
+  doors.push(() => http.stop());
+  const operator = createOperator({
+    domain,
+    hub,
+    backendKeyConfigured: config.backendKey !== undefined,
+    onFailure: (error) => log.error("an operator's request failed", { error }),
+  });
+  const socket = serveOperator(operatorSocketPath(config.data), operator);
+  doors.unshift(() => socket.stop());
+  return { http: formatAddress(http.address), mqtt };
 }
 
 /** For commands that work on the data while no server runs; holds the same lock a server would. */
@@ -140,6 +138,8 @@ interface Core {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly health: Health;
+  readonly log: Log;
+  readonly clock: Clock;
   close(): Promise<void>;
 }
 
@@ -186,7 +186,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         .finally(() => lock.release());
       return closing;
     };
-    return { store, domain, hub, health, close };
+    return { store, domain, hub, health, log, clock, close };
   } catch (error) {
     lock.release();
     throw error;
@@ -196,7 +196,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
 /** The key configured, or the one made at the first start; that one is given back to be shown once. */
 async function ensureBackendKey(domain: Domain, configured: string | undefined): Promise<string | undefined> {
   if (configured !== undefined) {
-    await domain.accounts.rotateBackendKey(configured);
+    await domain.accounts.useBackendKey(configured);
     return undefined;
   }
   if ((await domain.accounts.describeBackendKey()) !== undefined) return undefined;

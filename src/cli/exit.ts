@@ -32,6 +32,7 @@ const hints: Readonly<Record<string, { exitCode: ExitCode; hint?: string }>> = {
   DataFolderLocked: { exitCode: exitCodes.dataFolder, hint: "stop it, or choose another folder with --data" },
   DataFolderError: { exitCode: exitCodes.dataFolder },
   SchemaError: { exitCode: exitCodes.dataFolder },
+  DatabaseError: { exitCode: exitCodes.dataFolder },
   AddressError: { exitCode: exitCodes.address, hint: "choose another one with --http or --mqtt" },
 };
 
@@ -46,6 +47,8 @@ export function describeFailure(error: unknown): { exitCode: ExitCode; message: 
   if (known !== undefined) {
     return { exitCode: known.exitCode, message: known.hint ? `${error.message}; ${known.hint}` : error.message };
   }
+  // Somebody took it between the probe and the listener.
+  if ("code" in error && error.code === "EADDRINUSE") return { exitCode: exitCodes.address, message: error.message };
   if (isSqlite(error))
     return { exitCode: exitCodes.dataFolder, message: `the data cannot be opened: ${error.message}` };
   return { exitCode: exitCodes.failure, message: error.message };

@@ -6,6 +6,7 @@ import { type LogSink, openLog } from "../lib/log-sink.ts";
 import { version } from "../lib/version.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { exitCodes } from "./exit.ts";
+import { createLogOutput } from "./log-output.ts";
 import { configOf, type ServeOptions } from "./options.ts";
 import { printJson, printLine } from "./print.ts";
 
@@ -35,7 +36,11 @@ function openSink(config: Config): LogSink {
   process.stderr.on("error", () => {});
   process.stdout.on("error", () => {});
   const format = config.log.format === "auto" ? (process.stderr.isTTY ? "text" : "json") : config.log.format;
-  return openLog({ level: config.log.level, format, write: (line) => void process.stderr.write(line) });
+  const write = createLogOutput(process.stderr, (lines) =>
+    sink.log.warn("log lines were lost: nobody read", { lines }),
+  );
+  const sink = openLog({ level: config.log.level, format, write });
+  return sink;
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
@@ -68,7 +73,12 @@ async function stop(server: RunningServer, log: Log): Promise<never> {
     log.error("the server did not stop in time and is cut off", { deadlineMs: stopDeadlineMs });
     process.exit(exitCodes.failure);
   }, stopDeadlineMs);
-  await server.stop();
+  try {
+    await server.stop();
+  } catch (error) {
+    log.error("the server did not stop cleanly", { error });
+    process.exit(exitCodes.failure);
+  }
   log.info("stopped");
   process.exit(exitCodes.ok);
 }

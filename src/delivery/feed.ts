@@ -10,12 +10,13 @@
  */
 import type { DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
+import { Backlog } from "./backlog.ts";
 
 /** Rows read from the store at once; between two pages other work gets its turn. */
 const pageRows = 128;
 
 export interface FeedOptions {
-  readonly store: Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run">;
+  readonly store: Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan">;
   readonly userId: UserId;
   /** Whose position to begin at: a device's, or the user's own. */
   readonly deviceId?: DeviceId | undefined;
@@ -38,8 +39,8 @@ export class Feed {
   #through = 0 as MessageId;
   /** The newest id the hub showed us while we were not live. */
   #noticed = 0 as MessageId;
-  /** The chats of the current round, the one with the oldest waiting message first. */
-  #heads: Head[] = [];
+  /** What the current round has still to hand over. */
+  #backlog: Backlog | undefined;
   #roundEnd = 0 as MessageId;
   #running = false;
   #announced = false;
@@ -84,7 +85,7 @@ export class Feed {
 
   end(): void {
     this.#state = "ended";
-    this.#heads = [];
+    this.#backlog = undefined;
   }
 
   async #run(begin: "position" | "now" | "round"): Promise<void> {
@@ -104,13 +105,12 @@ export class Feed {
     const { store, userId, deviceId } = this.#options;
     if (begin !== "round") {
       this.#roundEnd = await store.lastMessageId();
-      this.#heads = begin === "position" ? sorted(await store.undelivered(userId, deviceId)) : [];
-      this.#heads = this.#heads.filter((head) => head.messageId <= this.#roundEnd);
       if (begin === "now") this.#through = this.#roundEnd;
+      else this.#beginRound(await store.undelivered(userId, deviceId));
     }
     while (this.#state === "behind") {
-      if (this.#heads.length > 0) {
-        await this.#page();
+      if (this.#backlog !== undefined) {
+        await this.#page(this.#backlog);
         continue;
       }
       // The round is complete: all of ours up to its end was handed over.
@@ -124,43 +124,31 @@ export class Feed {
         return;
       }
       this.#roundEnd = await store.lastMessageId();
-      const newer = await store.newerThan(userId, this.#through);
-      this.#heads = sorted(newer.filter((head) => head.messageId <= this.#roundEnd));
+      this.#beginRound(await store.newerThan(userId, this.#through));
     }
   }
 
-  /** Hands over the next run: messages of the chat that is furthest back, up to where another chat's turn comes. */
-  async #page(): Promise<void> {
-    const [head, next] = this.#heads;
-    if (head === undefined) return;
-    const through = next === undefined ? this.#roundEnd : (Math.min(this.#roundEnd, next.messageId) as MessageId);
-    const rows = await this.#options.store.run({ chatId: head.chatId, seq: head.seq, through, limit: pageRows });
+  #beginRound(heads: Head[]): void {
+    if (this.#isEnded()) return;
+    const { store, userId } = this.#options;
+    this.#backlog = new Backlog({ store, userId, heads, through: this.#roundEnd });
+  }
+
+  /** Hands over the next messages of the round; without any it is complete. */
+  async #page(backlog: Backlog): Promise<void> {
+    const rows = await backlog.page(pageRows);
     if (this.#state !== "behind") return;
-    const taken = rows.length === 0 ? 0 : this.#options.emit(rows);
-    const rest = rows[taken];
-    if (rest !== undefined) {
-      this.#heads[0] = { chatId: head.chatId, seq: rest.seq, messageId: rest.messageId };
-      if (this.#state === "behind") this.#state = "full";
+    if (rows.length === 0) {
+      this.#backlog = undefined;
       return;
     }
-    const last = rows[rows.length - 1];
-    this.#heads.shift();
-    if (last !== undefined) await this.#requeue(head.chatId, last.seq + 1);
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-
-  /** Puts a chat back among the heads at its next waiting message, if the round still holds one. */
-  async #requeue(chatId: Head["chatId"], seq: number): Promise<void> {
-    const { store } = this.#options;
-    const [first] = await store.run({ chatId, seq, through: this.#roundEnd, limit: 1 });
-    if (first === undefined) return;
-    this.#heads.push({ chatId, seq: first.seq, messageId: first.messageId });
-    this.#heads = sorted(this.#heads);
+    const taken = this.#options.emit(rows);
+    backlog.take(taken);
+    if (taken === rows.length) await new Promise<void>((resolve) => setImmediate(resolve));
+    else if (this.#state === "behind") this.#state = "full";
   }
 
   #isEnded(): boolean {
     return this.#state === "ended";
   }
 }
-
-const sorted = (heads: Head[]): Head[] => heads.sort((a, b) => a.messageId - b.messageId);

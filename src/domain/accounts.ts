@@ -133,10 +133,17 @@ export function createAccounts(parts: {
   }
 
   /** A new backend key; the old one stops working with the commit. */
-  async function rotateBackendKey(chosen?: string): Promise<string> {
-    const key = chosen ?? newSecret("roost");
+  async function rotateBackendKey(): Promise<string> {
+    const key = newSecret("roost");
     await store.setBackendKey(hashSecret(key));
     return key;
+  }
+
+  /** The key the operator configured; nothing changes, its age neither, where it is in force already. */
+  async function useBackendKey(key: string): Promise<void> {
+    const hash = hashSecret(key);
+    const stored = await store.findBackendKey();
+    if (stored === undefined || !equalHashes(stored.hash, hash)) await store.setBackendKey(hash);
   }
 
   /** First hex digits of the stored hash, to tell keys apart without showing one. */
@@ -156,6 +163,7 @@ export function createAccounts(parts: {
     provision,
     checkBackendKey,
     rotateBackendKey,
+    useBackendKey,
     describeBackendKey,
   };
 }

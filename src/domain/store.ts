@@ -140,8 +140,15 @@ export interface DeliveryStore {
   undelivered(userId: UserId, deviceId: DeviceId | undefined): Promise<Head[]>;
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
-  /** Messages of a chat from `seq` on, ascending, none with an id above `through`. */
+  /** Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large. */
   run(from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Promise<Message[]>;
+  /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
+  scan(range: {
+    userId: UserId;
+    from: number;
+    to: number;
+    limit: number;
+  }): Promise<{ messages: Message[]; through: number }>;
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;
   confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;

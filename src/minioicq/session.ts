@@ -294,12 +294,14 @@ export class Session implements Connection {
           closing = slot.answer;
           break;
         }
-        if (slot.answer.is === "fence" && this.#stream?.first() !== undefined) {
-          const frame = encodeFrame(slot.encoding, slot.answer.body);
-          slot.answer = { is: "entry", entry: this.#stream.append(frame, slot) };
-          continue;
-        }
         const frame = this.#frameOf(slot.answer, slot.encoding);
+        if (slot.answer.is === "fence" && frame !== undefined) {
+          const entry = this.#stream?.fence(frame, slot);
+          if (entry !== undefined) {
+            slot.answer = { is: "entry", entry };
+            continue;
+          }
+        }
         if (frame !== undefined) frames.push(frame);
         this.#slots.shift();
         this.#started -= 1;
@@ -308,8 +310,8 @@ export class Session implements Connection {
       }
       const entry = this.#stream?.first();
       if (entry === undefined || !entry.ready) break;
-      // It answers a request, but an earlier one has not been answered yet.
-      if (entry.answers !== undefined && entry.answers !== slot) break;
+      // It answers a request, but an earlier one has no answer yet. (One whose answer stands in the stream is reached.)
+      if (entry.answers !== undefined && entry.answers !== slot && slot?.answer === undefined) break;
       this.#stream?.shift();
       const frame = entry.frame(this.dialect);
       if (frame !== undefined) frames.push(frame);

@@ -126,10 +126,13 @@ export class Stream {
     this.#queuedBytes -= entry.bytes;
   }
 
-  /** Puts an answer behind everything that waits here. */
-  append(frame: Frame, answers: object): StreamEntry {
+  /** Puts an answer behind everything that waits here, except for what answers later requests. Undefined if nothing does. */
+  fence(frame: Frame, answers: object): StreamEntry | undefined {
+    const later = this.#entries.findIndex((entry) => entry.answers !== undefined);
+    const index = later === -1 ? this.#entries.length : later;
+    if (index === 0) return undefined;
     const entry: StreamEntry = { bytes: 0, ready: true, written: false, answers, frame: () => frame, settled() {} };
-    this.#push(entry);
+    this.#entries.splice(index, 0, entry);
     return entry;
   }
 

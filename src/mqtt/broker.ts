@@ -1,4 +1,5 @@
 /** The broker put together: what the rest of the program makes, starts, publishes through and stops. */
+import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { FlushQueue } from "../net/flush-queue.ts";
@@ -6,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { BrokerHooks, Principal } from "./hooks.ts";
+import { inflightWindowMax } from "./inflight.ts";
 import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { type ListenAddress, type Listener, listenTcp } from "./listener.ts";
@@ -44,12 +46,14 @@ export interface Broker {
 }
 
 export function createBroker<P extends Principal>(options: BrokerOptions<P>): Broker {
+  assert(options.limits.inflightMax <= inflightWindowMax, "the inflight window fits the packet ids");
   const core = createCore(options);
   const listeners: Listener[] = [];
   core.wheel.start();
 
+  let stopped: Promise<void> | undefined;
+
   async function stop(): Promise<void> {
-    if (core.stopping) return;
     core.stopping = true;
     for (const listener of listeners) listener.stopAccepting();
     for (const connection of [...core.connections]) {
@@ -81,7 +85,10 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       subscriptions: core.routes.subscriptionCount,
     }),
     turnClock: () => core.wheel.turn(),
-    stop,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
   };
 }
 

@@ -3,11 +3,14 @@
  * mqtt-packet. This is the only file that touches that library, which has no size limit, lets malformed packets pass and
  * reads on after an error: it never sees a byte that was not bounded and checked, and no parser outlives its packet.
  */
-import { generate, type Packet, parser } from "mqtt-packet";
+import { generate, type Packet, parser, writeToStream } from "mqtt-packet";
 import { ProtocolError } from "./errors.ts";
 import type { ProtocolVersion, Qos } from "./hooks.ts";
 import { checkConnect, checkSubscribe, checkUnsubscribe } from "./packet-checks.ts";
 import { packetType } from "./wire.ts";
+
+// Otherwise the first packet it writes fills a table of 65,536 buffers, several megabytes for next to nothing.
+writeToStream.cacheNumbers = false;
 
 export interface WillMessage {
   readonly topic: string;

@@ -68,7 +68,7 @@ export interface ServiceSession<P extends Principal = Principal> {
    *
    * `ref` is the service's own number for the message and comes back in `acknowledged`. At QoS 1, a ref that was
    * unacknowledged when the client's previous connection ended is sent with its original packet id and DUP set
-   * [MQTT-4.4.0-1]; a ref that is still inflight on this connection is not sent twice.
+   * [MQTT-4.4.0-1].
    */
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full";
   /**
@@ -104,6 +104,7 @@ export interface BrokerHooks<P extends Principal = Principal> {
    * "refused" ends the subscription. A repeated filter replaces its predecessor and is asked again.
    */
   subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): SubscribeAnswer;
+  /** UNSUBSCRIBE, or a subscription the store could not keep. Not told for those that end with their session. */
   unsubscribed(session: ServiceSession<P>, filter: string): void;
   /** A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. */
   opened(session: ServiceSession<P>, how: { readonly resumed: boolean }): void;

@@ -12,6 +12,9 @@ export type Unacknowledged = WireForm | number | undefined;
 
 const packetIdMax = 65_535;
 
+/** Half of the packet ids, so that the ring always has a free one. */
+export const inflightWindowMax = 32_768;
+
 export class Inflight {
   count = 0;
   readonly #max: number;
@@ -22,7 +25,7 @@ export class Inflight {
   #nextId = 1;
   #nextSequence = 0;
 
-  /** `max` is at most 32,768, so that the ring always has a free id. */
+  /** `max` is at most `inflightWindowMax`. */
   constructor(max: number) {
     this.#max = max;
   }

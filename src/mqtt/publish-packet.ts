@@ -115,8 +115,10 @@ function readTopicName(
   for (let at = start; at < end; at++) {
     const byte = buffer[at] as number;
     if (byte === 0x2f) levels++;
-    else if (byte === 0x23 || byte === 0x2b) throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
-    else if (byte === 0) throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
+    else if (byte === 0x23 || byte === 0x2b)
+      throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
+    else if (byte === 0)
+      throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
     else if (byte >= 0x80) ascii = false;
   }
   if (levels > limits.topicLevelsMax) throw new ProtocolError("a topic has too many levels");

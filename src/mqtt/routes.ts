@@ -103,6 +103,10 @@ export class Routes {
         found.set(session, higherQos(before, qos)); // once, at the highest [MQTT-3.3.5-1]
       else if (this.#hooks.authorize(session.principal, "deliver", topic)) found.set(session, qos);
     });
+    const cost = 1 + found.size;
+    this.#forget(topic);
+    // All at once rather than the oldest: finding that one in a Map of many deletions costs more than building anew.
+    if (this.#cached + cost > this.#cacheMax) this.#clear();
     const level = this.#level(topic);
     const route: Route = {
       topic,
@@ -115,18 +119,16 @@ export class Routes {
       wildVersion: this.#wildVersion,
       permissionsVersion: this.#hooks.permissionsVersion(),
     };
-    this.#forget(topic);
     this.#routes.set(topic, route);
-    this.#cached += 1 + route.sessions.length;
-    this.#shrink(topic);
+    this.#cached += cost;
     return route;
   }
 
+  /** Made and dropped with the routes below it. */
   #level(topic: string): Version {
     const first = firstLevel(topic);
     let level = this.#levels.get(first);
     if (level === undefined) {
-      if (this.#levels.size >= this.#cacheMax) this.#clear();
       level = { number: 0 };
       this.#levels.set(first, level);
     }
@@ -138,15 +140,6 @@ export class Routes {
     if (route === undefined) return;
     this.#routes.delete(topic);
     this.#cached -= 1 + route.sessions.length;
-  }
-
-  /** Oldest first, except `topic`. */
-  #shrink(topic: string): void {
-    if (this.#cached <= this.#cacheMax) return;
-    for (const old of this.#routes.keys()) {
-      if (this.#cached <= this.#cacheMax) return;
-      if (old !== topic) this.#forget(old);
-    }
   }
 
   #clear(): void {

@@ -9,7 +9,9 @@ export class Work {
 
   done(): void {
     this.#count--;
-    if (this.#count === 0) this.#idle?.resolve();
+    if (this.#count > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   /** Resolves when nothing is under way. */

@@ -19,14 +19,14 @@ export class AddressError extends Error {
  * The address to bind: the given one, or `0.0.0.0` for `::` on a machine without IPv6. Throws `AddressError`. Nothing
  * stays bound, so port 0 stays 0.
  */
-export function probeAddress(address: Address): Address {
+export function probeAddress(address: Address, bind: (address: Address) => string | undefined = tryToBind): Address {
   const { hostname, port } = address;
-  const failure = tryToBind(address);
+  const failure = bind(address);
   if (failure === undefined) return address;
   if (failure === "EADDRINUSE") {
     throw new AddressError("address_in_use", `${formatAddress(address)} is in use by another program`);
   }
-  if (hostname === "::" && failure !== "EACCES") return probeAddress({ hostname: "0.0.0.0", port });
+  if (hostname === "::" && failure !== "EACCES") return probeAddress({ hostname: "0.0.0.0", port }, bind);
   const reason =
     failure === "EACCES"
       ? "may not be bound by this user (ports below 1024 need a permission)"

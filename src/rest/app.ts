@@ -3,10 +3,12 @@
  * Hono routes, and the path is handed on as it came, still encoded, so that an id is judged by its own route (R38).
  */
 import { Hono } from "hono";
+import type { ChatId } from "../domain/model.ts";
 import type { Handler, RestParts, RouteParts } from "./context.ts";
+import { createEncodedMessages } from "./encoded-messages.ts";
 import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
 import { createInbox } from "./inbox.ts";
-import { createChatRoutes } from "./routes/chats.ts";
+import { createChatRoutes, noChatId } from "./routes/chats.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
@@ -20,24 +22,26 @@ export interface Rest {
   fetch(request: Request, info: { address: string }): Response | Promise<Response>;
   /** Answers requests that wait with what there is; from now on none waits. */
   stop(): void;
+  /** Messages of this chat were deleted: what is kept of them is forgotten. */
+  invalidate(chatId: ChatId): void;
 }
 
 export function createRest(parts: RestParts): Rest {
   const { domain, hub, limits, log } = parts;
   const routeParts: RouteParts = { ...parts, schemas: createSchemas(limits) };
   const inbox = createInbox({ store: domain.store, hub, limits });
+  const encoded = createEncodedMessages({ charactersMax: limits.encodedCharactersMax });
   const token = createTokenRoutes(routeParts);
-  const chats = createChatRoutes(routeParts);
+  const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox });
   const system = createSystemRoutes(routeParts);
 
-  // A missing chatID reaches its route, which words the answer (R25).
   const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
     "/token": { POST: token.create },
     "/messages": { GET: messages.get, POST: messages.post },
-    "/chats/:chatID{[^/]*}": { DELETE: chats.remove },
-    "/chats/:chatID{[^/]*}/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
-    "/chats/:chatID{[^/]*}/messages": { GET: chats.history },
+    "/chats/:chatID": { DELETE: chats.remove },
+    "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
+    "/chats/:chatID/messages": { GET: chats.history },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/version": { GET: system.version },
@@ -55,7 +59,7 @@ export function createRest(parts: RestParts): Rest {
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 
-  return { fetch: (request, info) => app.fetch(request, info), stop: inbox.stop };
+  return { fetch: (request, info) => app.fetch(request, info), stop: inbox.stop, invalidate: encoded.invalidate };
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -78,6 +82,8 @@ function pathOf(request: Request): string {
       break;
     }
   }
-  if (path.endsWith("/") && path !== "/chats/") path = path.slice(0, -1);
+  // A missing chatID reaches its route, which words the answer (R25); Hono has no parameter that may be empty.
+  if (path.startsWith("/chats/") && (path.length === 7 || path[7] === "/")) path = `/chats/${noChatId}${path.slice(7)}`;
+  if (path.endsWith("/")) path = path.slice(0, -1);
   return path === "" ? "/" : path;
 }

@@ -26,6 +26,8 @@ export interface RestLimits {
   readonly waitingMax: number;
   /** A page of GET /messages stops after this much content, whatever `limit` says. */
   readonly pageBytesMax: number;
+  /** JSON of recently read messages kept for the next reader of their chat, in characters. */
+  readonly encodedCharactersMax: number;
 }
 
 export const defaultRestLimits: RestLimits = {
@@ -42,4 +44,5 @@ export const defaultRestLimits: RestLimits = {
   waitingPerUserMax: 16,
   waitingMax: 10_000,
   pageBytesMax: 4 * 1024 * 1024,
+  encodedCharactersMax: 8 * 1024 * 1024,
 };

@@ -115,7 +115,11 @@ export class Subscriber implements Sink {
   async #start(): Promise<void> {
     try {
       const persistent = this.#session.storedId !== undefined;
-      if (persistent) this.#deviceId = await this.#domain.store.openDevice(this.#device());
+      if (persistent) {
+        const { deliveries, store } = this.#domain;
+        // What the previous connection confirmed is still being gathered; the position read next must have it.
+        [this.#deviceId] = await Promise.all([store.openDevice(this.#device()), deliveries.flush()]);
+      }
       this.#starting = false;
       if (!this.#session.connected || this.#filters.size === 0) return;
       this.#feed = new Feed({

@@ -52,9 +52,9 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
     connection.open(session, packet);
     connection.outbox.append(encodeConnack({ sessionPresent: resumed, returnCode: connectReturnCode.accepted }));
     core.log.debug("client connected", { clientId, principal: principal.key, address, resumed });
+    session.resume(); // before a service delivers anything, so that it keeps its packet ids
     core.hooks.opened(session, { resumed });
     restoreSubscriptions(core, session);
-    session.resume();
     connection.startReading();
   });
 }

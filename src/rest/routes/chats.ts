@@ -4,18 +4,31 @@
  */
 
 import { isKey } from "../../domain/keys.ts";
-import type { ChatView, User } from "../../domain/model.ts";
-import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
+import type { ChatId, ChatView, User } from "../../domain/model.ts";
+import { accessToken, requireBackend } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
+import type { EncodedMessages } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
-import { json, messagesJson } from "../json.ts";
+import { json } from "../json.ts";
+import { createRecentLogins } from "../recent-logins.ts";
 import { parse, pick } from "../schemas.ts";
+
+/** Stands in the path where there is no chatID; no id can be spelled so. */
+export const noChatId = "%";
 
 const historyQueryNames = ["after_seq", "before_seq", "limit"] as const;
 
-export function createChatRoutes({ domain, log, limits, schemas }: RouteParts) {
+export function createChatRoutes({
+  domain,
+  log,
+  clock,
+  limits,
+  schemas,
+  encoded,
+}: RouteParts & { encoded: EncodedMessages }) {
   const { accounts, chats, store } = domain;
+  const readerOf = createRecentLogins({ accounts, clock });
   const firstPage = parse(schemas.historyQuery, {});
 
   const remove = documented(words.deleteChat, log, async (c) => {
@@ -60,24 +73,41 @@ export function createChatRoutes({ domain, log, limits, schemas }: RouteParts) {
    */
   const history: Handler = own(log, async (c) => {
     const query = queryOf(c.req.raw);
-    const { user } = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
+    const { user } = await readerOf(accessToken(c.req.raw, query), c.env.address);
     const key = chatKeyOf(c);
     const page = query === undefined ? firstPage : parse(schemas.historyQuery, pick(query, historyQueryNames));
     const chat = await chats.getAsMember({ key }, user.userId);
     const { after_seq: afterSeq, before_seq: beforeSeq, limit } = page;
-    let messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit });
-    let next: number | null = null;
-    if (afterSeq === undefined) {
-      const first = messages[0];
-      if (first !== undefined && messages.length === limit && first.seq > 1) next = first.seq;
-    } else {
-      if (beforeSeq !== undefined) messages = messages.filter((message) => message.seq < beforeSeq);
-      const last = messages.at(-1);
-      const end = Math.min(chat.lastSeq, (beforeSeq ?? Number.POSITIVE_INFINITY) - 1);
-      if (last !== undefined && messages.length === limit && last.seq < end) next = last.seq;
+    // Without a gap in seq, the page is known before it is read.
+    const end = Math.min(chat.lastSeq, (beforeSeq ?? Number.POSITIVE_INFINITY) - 1);
+    const to = afterSeq === undefined ? end : Math.min(end, afterSeq + limit);
+    const from = afterSeq === undefined ? Math.max(1, end - limit + 1) : afterSeq + 1;
+    const known = await knownPage(chat.chatId, { from, to });
+    if (known !== undefined) {
+      const next = afterSeq === undefined ? (from > 1 && from <= to ? from : null) : to < end ? to : null;
+      return json(`{"messages":[${known}],"next":${next}}`);
     }
-    return json(`{"messages":${messagesJson(messages)},"next":${next}}`);
+    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit });
+    const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
+    const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
+    return json(`{"messages":[${encoded.keep(chat.chatId, messages)}],"next":${ended ? null : (following ?? null)}}`);
   });
+
+  /**
+   * The page from what is encoded already and, where only its newer end is missing, that end from the store. Undefined
+   * where it must be read whole: nothing of it is there, or retention has left a gap.
+   */
+  async function knownPage(chatId: ChatId, { from, to }: { from: number; to: number }): Promise<string | undefined> {
+    if (from > to) return "";
+    const found = encoded.find(chatId, { from, to });
+    if (typeof found === "string") return found;
+    if (found === from) return undefined;
+    const missing = await store.messages({ chatId, afterSeq: found - 1, limit: to - found + 1 });
+    if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
+    const newer = encoded.keep(chatId, missing);
+    const older = encoded.find(chatId, { from, to: found - 1 });
+    return typeof older === "string" ? `${older},${newer}` : undefined;
+  }
 
   async function ownerOf(view: ChatView): Promise<User | undefined> {
     const { ownerId } = view.chat;
@@ -89,9 +119,9 @@ export function createChatRoutes({ domain, log, limits, schemas }: RouteParts) {
 
 /** The chatID of the path, decoded and then judged here, never by the router (R38). */
 function chatKeyOf(c: RestContext): string {
-  const key = c.req.param("chatID") ?? "";
+  const key = c.req.param("chatID") ?? noChatId;
   if (isKey(key)) return key;
-  throw new Refusal(invalidChatId, key === "" ? "chatID is missing" : "chatID must match [a-zA-Z0-9.-]{1,256}");
+  throw new Refusal(invalidChatId, key === noChatId ? "chatID is missing" : "chatID must match [a-zA-Z0-9.-]{1,256}");
 }
 
 /** REST.md, "Get a list of users in a chat room": times are decimal strings, displayName only where one is known. */

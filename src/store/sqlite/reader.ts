@@ -31,6 +31,8 @@ import { chats, members, mqttSessions, serverKeys, tokens, users } from "./schem
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
 const namesMax = 50_000;
+/** Content of one page of catching up. */
+const pageBytesMax = 1024 * 1024;
 
 export type Reader = ReturnType<typeof createReader>;
 
@@ -125,6 +127,10 @@ export function createReader(db: Database) {
   );
   const runFrom = db.prepare<StoredMessageRow, [number, number, number, number]>(
     `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq >= ? AND message_id <= ? ORDER BY seq LIMIT ?`,
+  );
+  const ownFrom = db.prepare<StoredMessageRow, [number, number, number, number]>(
+    `SELECT ${storedMessageColumns} FROM messages WHERE message_id BETWEEN ? AND ?
+     AND chat_id IN (SELECT chat_id FROM members WHERE user_id = ?) ORDER BY message_id LIMIT ?`,
   );
   const messageById = db.prepare<StoredMessageRow, [number]>(
     `SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`,
@@ -233,7 +239,15 @@ export function createReader(db: Database) {
   }
 
   const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
-    toMessages(runFrom.all(from.chatId, from.seq, from.through, from.limit));
+    toMessages(upToBytes(runFrom.iterate(from.chatId, from.seq, from.through, from.limit)));
+
+  function scan(range: { userId: UserId; from: number; to: number; limit: number }) {
+    const rows = upToBytes(ownFrom.iterate(range.from, range.to, range.userId, range.limit + 1));
+    // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
+    const messages = toMessages(rows.slice(0, range.limit));
+    const complete = rows.length <= range.limit && !isCut(rows);
+    return { messages, through: complete ? range.to : (messages.at(-1)?.messageId ?? range.from) };
+  }
 
   const lastMessageId = (): MessageId => ((nextMessageId.get()?.next ?? 1) - 1) as MessageId;
 
@@ -348,6 +362,7 @@ export function createReader(db: Database) {
       return row === null ? undefined : toMessage(row);
     },
     run,
+    scan,
     lastMessageId,
     undelivered,
     newerThan,
@@ -355,6 +370,24 @@ export function createReader(db: Database) {
     events: readEvents,
     findSession: (principalKey: string, clientId: string) => sessionByOwner.get({ principalKey, clientId })?.sessionId,
   };
+}
+
+/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
+function upToBytes(rows: Iterable<StoredMessageRow>): StoredMessageRow[] {
+  const taken: StoredMessageRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += row.content?.length ?? 0;
+    if (bytes >= pageBytesMax) break;
+  }
+  return taken;
+}
+
+function isCut(rows: readonly StoredMessageRow[]): boolean {
+  let bytes = 0;
+  for (const row of rows) bytes += row.content?.length ?? 0;
+  return bytes >= pageBytesMax;
 }
 
 function remember(names: Map<number, string>, id: number, key: string): void {

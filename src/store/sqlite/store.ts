@@ -11,21 +11,30 @@ import type {
   Message,
   MessageId,
   Sent,
+  TokenOwner,
   User,
   UserId,
 } from "../../domain/model.ts";
-import type { Store } from "../../domain/store.ts";
+import type { Store, TokenKind } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
+import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import type { StoredSubscription } from "./changes/mqtt.ts";
 import { type Durability, openForReading } from "./open.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
 
+interface PutParts {
+  readonly chat: EnteredParts["chat"];
+  readonly userIds: readonly number[];
+  readonly entered?: EnteredParts;
+}
+
 /** Messages of a chat that is gone, removed by one change. */
 const sweepRows = 2000;
+const tokenOwnersMax = 10_000;
 
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember of sessions that outlive their connection. */
@@ -66,7 +75,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const membersOf = new Map<number, readonly UserId[]>();
   writer.onGeneration(() => membersOf.clear());
 
+  /** Tokens seen lately, by the hex of their hash: every REST request shows one. Void with any change to people or tokens. */
+  const tokenOwners = new Map<string, TokenOwner>();
+
   const { submit } = writer;
+  let closing = false;
   for (const chatId of writer.sweeps) sweep(chatId as ChatId);
 
   function appendMessage(draft: Draft): Promise<Sent> {
@@ -134,22 +147,39 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
       tokens: participant.tokens.map((token) => ({ ...token, hash: hex(token.hash) })),
     }));
-    const owners = await submit<{ userId: number; deviceId: number | null }[]>("provision", { participants: wire });
+    const owners = await submitPeople<{ userId: number; deviceId: number | null }[]>("provision", {
+      participants: wire,
+    });
     return owners.map((owner) => ({
       user: getUser(owner.userId),
       deviceId: (owner.deviceId ?? undefined) as DeviceId | undefined,
     }));
   }
 
+  function findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined {
+    const key = `${kind}:${hex(hash)}`;
+    const known = tokenOwners.get(key);
+    if (known !== undefined) return known;
+    const owner = reader.findToken(hash, kind);
+    if (owner === undefined) return undefined;
+    if (tokenOwners.size >= tokenOwnersMax) tokenOwners.clear();
+    tokenOwners.set(key, owner);
+    return owner;
+  }
+
+  /** A change to people or tokens: what is remembered of them is void once it settled. */
+  function submitPeople<Value>(name: ChangeName, args: unknown): Promise<Value> {
+    return submit<Value>(name, args).finally(() => tokenOwners.clear());
+  }
+
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const done = await submit<{ chatId: number; userIds: number[]; entered?: EnteredParts }>("putMembers", put);
-    const view = reader.findChatView({ id: done.chatId }, undefined);
-    if (view === undefined) throw new Error(`chat ${done.chatId} cannot be read back`);
-    return {
-      view,
-      users: done.userIds.map(getUser),
-      entered: done.entered === undefined ? undefined : toEntered(done.entered),
+    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", put);
+    // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
+    const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
+      chat,
+      members: [...new Set(userIds)].map(getUser),
     };
+    return { view, users: userIds.map(getUser), entered: entered === undefined ? undefined : toEntered(entered) };
   }
 
   async function removeMembers(removal: Parameters<Store["removeMembers"]>[0]): Promise<Left | undefined> {
@@ -169,13 +199,14 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   function sweep(chatId: ChatId): void {
     submit<boolean>("sweepChat", { chatId, rows: sweepRows }).then(
       (finished) => {
-        if (!finished) sweep(chatId);
+        if (!finished && !closing) sweep(chatId);
       },
       (error: unknown) => log.debug("messages of a deleted chat remain for now", { chatId, error }),
     );
   }
 
   async function close(): Promise<void> {
+    closing = true; // Else a large sweep would be waited for.
     await writer.close();
     db.close();
   }
@@ -185,7 +216,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const same = <Value>(value: Value): Value => value;
   return {
     createUser,
-    setPassword: (userId, passwordHash) => submit("setPassword", { userId, passwordHash }).then(nothing),
+    setPassword: (userId, passwordHash) => submitPeople("setPassword", { userId, passwordHash }).then(nothing),
     touchUser: (userId, lastSeenAtMs) => submit("touchUser", { userId, lastSeenAtMs }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
@@ -194,9 +225,9 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     countUsers: async () => reader.countUsers(),
     listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
     provision,
-    findToken: async (hash, kind) => reader.findToken(hash, kind),
+    findToken: async (hash, kind) => findToken(hash, kind),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
-    endDevice: (deviceId) => submit("endDevice", { deviceId }).then(nothing),
+    endDevice: (deviceId) => submitPeople("endDevice", { deviceId }).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
     createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),
@@ -225,12 +256,14 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     undelivered: async (userId, deviceId) => reader.undelivered(userId, deviceId),
     newerThan: async (userId, after) => reader.newerThan(userId, after),
     run: async (from) => reader.run(from),
+    scan: async (range) => reader.scan(range),
     events: async (userId, door, page) => reader.events(userId, door, page),
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
     mqtt: {
       findSession: reader.findSession,
-      openSession: (session) => submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),
+      openSession: (session) =>
+        submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),
       subscribe: (sessionId, subscriptions) => submit("subscribe", { sessionId, subscriptions }).then(nothing),
       unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
       endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),

@@ -35,6 +35,10 @@ export interface Writer {
   close(): Promise<void>;
 }
 
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}
+
 export interface WriterOptions {
   readonly dataDir: string;
   readonly durability: Durability;
@@ -182,7 +186,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
 }
 
 function failure(name: string, message: string): Error {
-  return name === "SchemaError" ? new SchemaError(message) : new Error(`the database could not be opened: ${message}`);
+  return name === "SchemaError"
+    ? new SchemaError(message)
+    : new DatabaseError(`the database cannot be opened: ${message}`);
 }
 
 /** The Worker's text is `code: detail`; the code is not said twice. */

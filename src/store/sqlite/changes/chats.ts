@@ -284,7 +284,7 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName?: string | undefined;
-  }): { chatId: number; userIds: number[]; entered: EnteredParts | undefined } {
+  }): { chat: EnteredParts["chat"]; userIds: number[]; entered: EnteredParts | undefined } {
     const known = put.people.map((person) => findByKey(person.username));
     put.people.forEach((person, index) => {
       if (known[index] === undefined && userIdOfKey(person.username) !== undefined) {
@@ -319,9 +319,10 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
       });
     if (existing !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
-    if (entering.length === 0) return { chatId, userIds, entered: undefined };
+    if (entering.length === 0) return { chat: parts.chatOf(chatId), userIds, entered: undefined };
     if (existing !== undefined) touchChat(chatId);
-    return { chatId, userIds, entered: parts.enter(chatId, entering) };
+    const entered = parts.enter(chatId, entering);
+    return { chat: entered.chat, userIds, entered };
   }
 
   function removeMembers(removal: { chatKey: string; people: readonly string[] }): LeftParts | undefined {

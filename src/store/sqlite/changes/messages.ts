@@ -77,6 +77,9 @@ export type EncodedAppend = [
   entered: EnteredParts | null,
 ];
 
+type Content = StoredMessageRow["content"];
+type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "type" | "content" | "clientId">;
+
 /** Where a reference leads for this sender: a chat, or a user with whom there is no direct chat yet. */
 type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
@@ -89,8 +92,8 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
   const byClientId = db.prepare<{ messageId: number }, [number, number, string]>(
     "SELECT message_id messageId FROM messages WHERE sender_id = ? AND chat_id = ? AND client_id = ?",
   );
-  const bySession = db.prepare<{ messageId: number; chatId: number }, [number, number]>(
-    "SELECT m.message_id messageId, m.chat_id chatId FROM mqtt_published p JOIN messages m USING (message_id) WHERE p.session_id = ? AND p.packet_id = ?",
+  const bySession = db.prepare<PublishedRow, [number, number]>(
+    "SELECT m.message_id messageId, m.chat_id chatId, m.kind, m.type, m.content, m.client_id clientId FROM mqtt_published p JOIN messages m USING (message_id) WHERE p.session_id = ? AND p.packet_id = ?",
   );
   const rememberPublish = db.prepare(
     "INSERT INTO mqtt_published (session_id, packet_id, message_id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id",
@@ -102,8 +105,9 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
   function appendMessage(draft: WireDraft, blobs: readonly Uint8Array[]): Appended {
     const sender = checkSender(draft);
     const target = resolve(draft.chat, draft.from);
+    const content = typeof draft.content === "string" ? draft.content : (blobs[draft.content.blob] ?? null);
     if ("chat" in target) {
-      const repeated = findRepeated(draft, target.chat);
+      const repeated = findRepeated(draft, target.chat, content);
       if (repeated !== undefined) return repeat(repeated, target.chat);
     }
     // From here on it writes: nothing below says no.
@@ -112,7 +116,6 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
     const messageId = tx.takeMessageId();
     const seq = chat.lastSeq + 1;
     const kind = kindOfType(draft.type);
-    const content = typeof draft.content === "string" ? draft.content : (blobs[draft.content.blob] ?? null);
     tx.writes += 1;
     insertMessage.run(
       messageId,
@@ -186,15 +189,18 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
     return chat === undefined ? undefined : { chat };
   }
 
-  /** The message this one repeats: by the client's own id, or as the DUP of a PUBLISH the same session had committed. */
-  function findRepeated(draft: WireDraft, chat: ChatEntry): number | undefined {
-    if (draft.clientId !== undefined) {
-      const row = byClientId.get(draft.from, chat.chatId, draft.clientId);
-      if (row !== null) return row.messageId;
-    }
+  /**
+   * The message this one repeats: by the client's own id, or as the DUP of a PUBLISH the same session had committed. DUP
+   * and packet id alone do not tell: once its PUBACK arrived the client gives the id to a new message, and sends that one
+   * with DUP too where a lost connection kept it from us. So what was said must be the same as well.
+   */
+  function findRepeated(draft: WireDraft, chat: ChatEntry, content: Content): number | undefined {
+    if (draft.clientId !== undefined) return byClientId.get(draft.from, chat.chatId, draft.clientId)?.messageId;
     if (draft.publish?.dup !== true) return undefined;
     const row = bySession.get(draft.publish.sessionId, draft.publish.packetId);
-    return row !== null && row.chatId === chat.chatId ? row.messageId : undefined;
+    if (row === null || row.chatId !== chat.chatId || row.clientId !== null) return undefined;
+    const type = row.type ?? messageKinds[row.kind];
+    return type === draft.type && isSame(row.content, content) ? row.messageId : undefined;
   }
 
   function repeat(messageId: number, chat: ChatEntry): Appended {
@@ -212,4 +218,9 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
   }
 
   return { appendMessage, appendMessages };
+}
+
+function isSame(a: Content, b: Content): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  return a === b;
 }

@@ -1,0 +1,109 @@
+/**
+ * What a user has not got yet, over all of his chats, in the order of the message ids.
+ *
+ * Where his chats are busy, a slice of the log is read by id and only his rows are kept: one query gives many messages of
+ * many chats. Where they are quiet among others' traffic that would read mostly strangers' rows, so after a slice that
+ * gave little the next message of each chat is looked up and the reading jumps there. With one chat left it is simply
+ * read on.
+ */
+import type { ChatId, Message, MessageId, UserId } from "../domain/model.ts";
+import type { DeliveryStore, Head } from "../domain/store.ts";
+
+/** Ids read by one query at the most. */
+const sliceIds = 1024;
+/** A slice that gave fewer rows of ours than this was mostly strangers'. */
+const sparseRows = 64;
+
+interface Place {
+  readonly chatId: ChatId;
+  /** The next message's place in the chat. */
+  seq: number;
+  /** Its id, or a bound below it. */
+  messageId: number;
+}
+
+export class Backlog {
+  readonly #store: Pick<DeliveryStore, "run" | "scan">;
+  readonly #userId: UserId;
+  readonly #through: MessageId;
+  #places: Place[];
+  #rows: readonly Message[] = [];
+  #taken = 0;
+
+  /** @param parts.heads where each chat's missing messages begin. Nothing with an id above `through` is read. */
+  constructor(parts: {
+    store: Pick<DeliveryStore, "run" | "scan">;
+    userId: UserId;
+    heads: readonly Head[];
+    through: MessageId;
+  }) {
+    this.#store = parts.store;
+    this.#userId = parts.userId;
+    this.#through = parts.through;
+    this.#places = parts.heads.map((head) => ({ ...head }));
+  }
+
+  /** The next messages, at most `limit`; none when all was taken. The same ones again until they are taken. */
+  async page(limit: number): Promise<readonly Message[]> {
+    if (this.#taken < this.#rows.length) return this.#rows.slice(this.#taken, this.#taken + limit);
+    this.#taken = 0;
+    this.#rows = [];
+    for (;;) {
+      this.#places = this.#places.filter((place) => place.messageId <= this.#through);
+      const [only, second] = this.#places;
+      if (only === undefined) return [];
+      this.#rows = second === undefined ? await this.#readOn(only, limit) : await this.#readSlice(limit);
+      if (this.#rows.length > 0) return this.#rows;
+    }
+  }
+
+  /** The first `count` of the last page were handed over. */
+  take(count: number): void {
+    this.#taken += count;
+  }
+
+  async #readOn(place: Place, limit: number): Promise<readonly Message[]> {
+    const rows = await this.#store.run({ chatId: place.chatId, seq: place.seq, through: this.#through, limit });
+    const last = rows.at(-1);
+    if (last === undefined) this.#places = [];
+    else moveBehind(place, last);
+    return rows;
+  }
+
+  async #readSlice(limit: number): Promise<readonly Message[]> {
+    const from = Math.min(...this.#places.map((place) => place.messageId));
+    const to = Math.min(this.#through, from + sliceIds - 1);
+    const slice = await this.#store.scan({ userId: this.#userId, from, to, limit });
+    const placeOf = new Map(this.#places.map((place) => [place.chatId, place]));
+    const rows = slice.messages.filter((message) => {
+      const place = placeOf.get(message.chatId);
+      if (place === undefined || message.seq < place.seq) return false;
+      moveBehind(place, message);
+      return true;
+    });
+    for (const place of this.#places) place.messageId = Math.max(place.messageId, slice.through + 1);
+    if (slice.through === to && rows.length < sparseRows) await this.#seek();
+    return rows;
+  }
+
+  /** Turns bounds into ids, and drops the chats that have nothing more. */
+  async #seek(): Promise<void> {
+    const sought = await Promise.all(
+      this.#places.map(async (place) => {
+        const [first] = await this.#store.run({
+          chatId: place.chatId,
+          seq: place.seq,
+          through: this.#through,
+          limit: 1,
+        });
+        return first === undefined ? [] : [{ chatId: place.chatId, seq: first.seq, messageId: first.messageId }];
+      }),
+    );
+    this.#places = sought.flat();
+  }
+}
+
+function moveBehind(place: Place, message: Message): void {
+  place.seq = message.seq + 1;
+  place.messageId = message.messageId + 1;
+}

@@ -1,0 +1,88 @@
+/**
+ * Messages of recently read chats as the JSON they are answered with. A message never changes once it has its place, so
+ * what is kept here stays true until a chat's messages are deleted, which is told by `invalidate`. Reading and encoding
+ * a page of fifty costs several times what everything else about its request does.
+ */
+import type { ChatId, Message } from "../domain/model.ts";
+import { messageJson } from "./json.ts";
+
+/** Longer ones would push out a hundred others and gain little. */
+const messageCharactersMax = 4096;
+
+export interface EncodedMessages {
+  /** JSON of the messages `from`…`to` without the brackets around them, or the first seq that is missing. */
+  find(chatId: ChatId, range: { from: number; to: number }): string | number;
+  /** Takes in consecutive or single messages of one chat; gives their JSON without the brackets. */
+  keep(chatId: ChatId, messages: readonly Message[]): string;
+  invalidate(chatId: ChatId): void;
+}
+
+interface Kept {
+  readonly texts: Map<number, string>;
+  characters: number;
+  /** The range asked for last: mostly the newest messages, by one member after the other. */
+  last: { readonly from: number; readonly to: number; readonly list: string } | undefined;
+}
+
+export function createEncodedMessages({ charactersMax }: { charactersMax: number }): EncodedMessages {
+  /** The chat read longest ago first. */
+  const chats = new Map<ChatId, Kept>();
+  let characters = 0;
+
+  function touch(chatId: ChatId): Kept {
+    const kept = chats.get(chatId) ?? { texts: new Map<number, string>(), characters: 0, last: undefined };
+    chats.delete(chatId);
+    chats.set(chatId, kept);
+    return kept;
+  }
+
+  function invalidate(chatId: ChatId): void {
+    characters -= chats.get(chatId)?.characters ?? 0;
+    chats.delete(chatId);
+  }
+
+  return {
+    find(chatId, { from, to }) {
+      if (!chats.has(chatId)) return from;
+      const kept = touch(chatId);
+      if (kept.last?.from === from && kept.last.to === to) return kept.last.list;
+      const list: string[] = [];
+      for (let seq = from; seq <= to; seq += 1) {
+        const text = kept.texts.get(seq);
+        if (text === undefined) return seq;
+        list.push(text);
+      }
+      kept.last = { from, to, list: list.join(",") };
+      return kept.last.list;
+    },
+
+    keep(chatId, messages) {
+      const kept = touch(chatId);
+      const list: string[] = [];
+      for (const message of messages) {
+        const text = flat(messageJson(message));
+        list.push(text);
+        if (text.length > messageCharactersMax || kept.texts.has(message.seq)) continue;
+        kept.texts.set(message.seq, text);
+        kept.characters += text.length;
+        characters += text.length;
+      }
+      for (const oldest of chats.keys()) {
+        if (characters <= charactersMax) break;
+        invalidate(oldest);
+      }
+      return list.join(",");
+    },
+
+    invalidate,
+  };
+}
+
+/**
+ * A concatenated string stays a tree of its pieces until a character of it is asked for; kept as a tree it would be
+ * walked again for every answer it is part of, at ten times the cost.
+ */
+function flat(text: string): string {
+  text.charCodeAt(0);
+  return text;
+}

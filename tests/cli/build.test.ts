@@ -1,0 +1,40 @@
+/** The executable itself: modules loaded late, the Worker and the migrations must be in it, wherever it lies. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
+import { provision, roost, serving, temporaryFolder } from "./roost.ts";
+
+const folder = temporaryFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+const program = [folder.in("elsewhere", "roost-under-test")];
+const surroundings = { cwd: folder.path, program };
+
+beforeAll(async () => {
+  const build = join(import.meta.dir, "../support/build.ts");
+  const child = Bun.spawn([process.execPath, build, "--outfile", program[0] ?? ""], {
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const [exitCode, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
+  expect([exitCode, stderr]).toEqual([0, ""]);
+});
+
+test("it knows its version", async () => {
+  const { exitCode, stdout } = await roost(["version"], surroundings);
+  expect([exitCode, stdout.startsWith(`roost ${manifest.version}`)]).toEqual([0, true]);
+});
+
+test("it stores, answers its operator and stops, and takes nothing from the folder it is started in", async () => {
+  writeFileSync(folder.in(".env"), "ROOST_NONSENSE=1\n");
+  writeFileSync(folder.in("bunfig.toml"), 'preload = ["./nowhere.ts"]\n');
+  await using server = await serving(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--json"], surroundings);
+  const { http, backend_key } = JSON.parse(server.firstLine);
+  expect(await provision(http, backend_key)).toBe(201);
+  const online = await roost(["user", "list", "--json"], surroundings);
+  expect(JSON.parse(online.stdout).users).toHaveLength(1);
+  expect((await server.end()).exitCode).toBe(0);
+  const offline = await roost(["user", "list", "--json"], surroundings);
+  expect(JSON.parse(offline.stdout)).toEqual(JSON.parse(online.stdout));
+});

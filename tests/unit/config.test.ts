@@ -1,0 +1,259 @@
+import { describe, expect, test } from "bun:test";
+import {
+  annotatedFile,
+  type Config,
+  ConfigError,
+  type ConfigSources,
+  loadConfig,
+  settingKeys,
+  settings,
+  settingsHelp,
+  showConfig,
+  variableOf,
+} from "../../src/config.ts";
+
+const secret = "a-secret-of-some-length";
+
+function load(given: { flags?: ConfigSources["flags"]; env?: Record<string, string>; files?: Record<string, string> }) {
+  const files = given.files ?? {};
+  return loadConfig({
+    flags: given.flags ?? {},
+    env: given.env ?? {},
+    readFile: (path) => files[path],
+    cwd: "/srv",
+  });
+}
+
+function problemsOf(given: Parameters<typeof load>[0]): readonly string[] {
+  try {
+    load(given);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const standardFile = "/srv/roost-data/roost.toml";
+
+describe("where a value comes from", () => {
+  const file = { [standardFile]: 'http.listen = ":3"\n' };
+  const env = { ROOST_HTTP_LISTEN: ":2" };
+  const flags = { "http.listen": ":1" };
+  const table: { name: string; given: Parameters<typeof load>[0]; port: number; origin: Config["origins"]["data"] }[] =
+    [
+      {
+        name: "a flag wins over all",
+        given: { flags, env, files: file },
+        port: 1,
+        origin: { kind: "flag", name: "--http" },
+      },
+      {
+        name: "a variable wins over the file",
+        given: { env, files: file },
+        port: 2,
+        origin: { kind: "environment", name: "ROOST_HTTP_LISTEN" },
+      },
+      {
+        name: "the file wins over the default",
+        given: { files: file },
+        port: 3,
+        origin: { kind: "file", path: standardFile },
+      },
+      { name: "the default is last", given: {}, port: 8080, origin: { kind: "default" } },
+      // `NAME=${UNSET}` in a compose file.
+      {
+        name: "an empty variable is not set",
+        given: { env: { ROOST_HTTP_LISTEN: "" } },
+        port: 8080,
+        origin: { kind: "default" },
+      },
+    ];
+  for (const { name, given, port, origin } of table) {
+    test(name, () => {
+      const config = load(given);
+      expect(config.http.listen.port).toBe(port);
+      expect(config.origins["http.listen"]).toEqual(origin);
+    });
+  }
+
+  test("every setting can be set by its variable and knows that it was", () => {
+    for (const key of settingKeys) {
+      const value = settings[key].fallback ?? secret;
+      const name = variableOf(key);
+      expect(load({ env: { [name]: String(value) } }).origins[key]).toEqual({ kind: "environment", name });
+    }
+  });
+
+  test("a secret may be in a file that a variable names, without its last line end", () => {
+    const config = load({ env: { ROOST_BACKEND_KEY_FILE: "/run/key" }, files: { "/run/key": `${secret}\n` } });
+    expect(config.backendKey).toBe(secret);
+    expect(config.origins.backend_key).toEqual({
+      kind: "environment file",
+      name: "ROOST_BACKEND_KEY_FILE",
+      path: "/run/key",
+    });
+  });
+
+  test("roost.toml is looked for in the data folder, wherever that is", () => {
+    expect(load({ flags: { data: "/d" }, files: { "/d/roost.toml": 'durability = "os"' } }).durability).toBe("os");
+    expect(load({ env: { ROOST_DATA: "d" }, files: { "/srv/d/roost.toml": 'durability = "os"' } }).durability).toBe(
+      "os",
+    );
+  });
+
+  test("a file named by hand may place the data, from its own folder on", () => {
+    const files = { "/etc/roost/main.toml": 'data = "state"\n' };
+    for (const given of [
+      { flags: { config: "/etc/roost/main.toml" } },
+      { env: { ROOST_CONFIG: "/etc/roost/main.toml" } },
+    ]) {
+      expect(load({ ...given, files }).data).toBe("/etc/roost/state");
+    }
+    expect(load({ flags: { config: "/etc/roost/main.toml", data: "x" }, files }).data).toBe("/srv/x");
+  });
+
+  test("tables and dotted keys are the same", () => {
+    const text =
+      '[limits]\nmqtt_connections = 7\nmessage_bytes = "2 KiB"\n[mqtt]\nlisten = "off"\n[http]\nlisten = 80\n';
+    const config = load({ files: { [standardFile]: text } });
+    expect(config.limits.mqttConnectionsMax).toBe(7);
+    expect(config.limits.messageBytesMax).toBe(2048);
+    expect(config.mqtt.listen).toBeNull();
+    expect(config.http.listen).toEqual({ hostname: "::", port: 80 });
+  });
+
+  test("the configuration is frozen to its leaves", () => {
+    const config = load({});
+    expect(Object.isFrozen(config) && Object.isFrozen(config.http.listen) && Object.isFrozen(config.origins)).toBe(
+      true,
+    );
+  });
+});
+
+describe("what is wrong", () => {
+  test("everything is said at once", () => {
+    const problems = problemsOf({
+      flags: { "http.listen": "80a" },
+      env: { ROOST_DURABILITY: "maybe", ROOST_REGISTRATOIN: "off", ROOST_BACKEND_KEY_FILE: "/nowhere" },
+      files: { [standardFile]: 'login.failures_per_minute = 0\nhttp.lisen = ":1"\n[limits]\nmessage_bytes = "big"\n' },
+    });
+    expect(problems.toSorted()).toEqual([
+      '--http: "80a" cannot be used: expected HOST:PORT, [IPV6]:PORT or PORT, with a port from 0 to 65535',
+      `${standardFile}: http.lisen: there is no such setting; did you mean http.listen?`,
+      `${standardFile}: limits.message_bytes: "big" cannot be used: expected a size from 1 to 67108864 bytes, such as 1, 512 KiB or 16 MiB`,
+      `${standardFile}: login.failures_per_minute: 0 cannot be used: expected a whole number from 1 to 1000000`,
+      "ROOST_BACKEND_KEY_FILE: /nowhere does not exist",
+      'ROOST_DURABILITY: "maybe" cannot be used: expected disk or os',
+      "ROOST_REGISTRATOIN: there is no such setting; did you mean ROOST_REGISTRATION?",
+    ]);
+  });
+
+  const table: { name: string; given: Parameters<typeof load>[0]; says: string }[] = [
+    {
+      name: "an unknown table is named by its keys",
+      given: { files: { [standardFile]: '[htpp]\nlisten = ":1"\n' } },
+      says: `${standardFile}: htpp.listen: there is no such setting; did you mean http.listen?`,
+    },
+    {
+      name: "an unknown empty table is not overlooked",
+      given: { files: { [standardFile]: "[nonsense]\n" } },
+      says: `${standardFile}: nonsense: there is no such setting`,
+    },
+    {
+      name: "an array is not a value",
+      given: { files: { [standardFile]: 'durability = ["disk"]\n' } },
+      says: `${standardFile}: durability: expected disk | os`,
+    },
+    {
+      name: "a table is not a value",
+      given: { files: { [standardFile]: '[durability]\nmode = "disk"\n' } },
+      says: `${standardFile}: durability.mode: there is no such setting; did you mean durability?`,
+    },
+    {
+      name: "a secret and its twin",
+      given: { env: { ROOST_BACKEND_KEY: secret, ROOST_BACKEND_KEY_FILE: "/k" }, files: { "/k": secret } },
+      says: "ROOST_BACKEND_KEY and ROOST_BACKEND_KEY_FILE are both set; keep one of them",
+    },
+    {
+      name: "only secrets are read from files",
+      given: { env: { ROOST_DATA_FILE: "/k" } },
+      says: "ROOST_DATA_FILE: there is no such setting; did you mean ROOST_DATA?",
+    },
+    {
+      name: "a named file must exist",
+      given: { flags: { config: "no.toml" } },
+      says: "/srv/no.toml does not exist",
+    },
+    {
+      name: "one port for two listeners",
+      given: { env: { ROOST_HTTP_LISTEN: "127.0.0.1:1883" } },
+      says: "http.listen and mqtt.listen are both on port 1883; give one of them another",
+    },
+    {
+      name: "the data folder cannot be set in the file found through it",
+      given: { files: { [standardFile]: 'data = "/x"\n' } },
+      says: `${standardFile}: data cannot be set in the file that is found through it; use --data or ROOST_DATA`,
+    },
+  ];
+  for (const { name, given, says } of table) {
+    test(name, () => {
+      expect(problemsOf(given)).toEqual([says]);
+    });
+  }
+
+  test("a file that is not TOML says where", () => {
+    const good = '# a comment\n[http]\nlisten = ":1"\n';
+    for (const [text, line] of [
+      ["durability = \n", 1],
+      [`${good}durability = \n${good}`, 4],
+      [`${good}]`, 4],
+      ['registration = "open', 1],
+    ]) {
+      const problems = problemsOf({ files: { [standardFile]: String(text) } });
+      expect(problems).toEqual([expect.stringContaining(`${standardFile}:${line}: `)]);
+    }
+  });
+
+  test("a wrong secret is not quoted", () => {
+    const problems = problemsOf({ env: { ROOST_BACKEND_KEY: "shh" } });
+    expect(problems).toHaveLength(1);
+    expect(problems.join()).not.toContain("shh");
+  });
+
+  test("variables that Docker and Kubernetes add beside a service called roost are nobody's mistake", () => {
+    const env = {
+      ROOST_PORT: "tcp://10.0.0.1:8080",
+      ROOST_PORT_8080_TCP_ADDR: "10.0.0.1",
+      ROOST_SERVICE_HOST: "10.0.0.1",
+      ROOST_SERVICE_PORT_HTTP: "8080",
+    };
+    expect(problemsOf({ env })).toEqual([]);
+  });
+});
+
+describe("what is derived from the table", () => {
+  test("the annotated file is valid, and setting every line in it changes nothing", () => {
+    const defaults = load({});
+    expect(load({ files: { [standardFile]: annotatedFile() } })).toEqual(defaults);
+    const uncommented = annotatedFile()
+      .replace('"…"', JSON.stringify(secret))
+      .replaceAll(/^# ([a-z_.]+ = )/gm, "$1");
+    const config = load({ files: { [standardFile]: uncommented } });
+    expect(config).toEqual({ ...defaults, backendKey: secret, origins: config.origins });
+    const fromFile = Object.values(config.origins).filter((origin) => origin.kind === "file");
+    expect(fromFile).toHaveLength(settingKeys.length - 1); // All but `data`.
+  });
+
+  test("what is shown names every setting and hides secrets", () => {
+    const shown = showConfig(load({ env: { ROOST_BACKEND_KEY: secret, ROOST_MQTT_LISTEN: "[::1]:0" } }));
+    expect(shown.map(({ key }) => key)).toEqual(settingKeys);
+    expect(JSON.stringify(shown)).not.toContain(secret);
+    expect(shown.find(({ key }) => key === "backend_key")?.value).toBe("(set)");
+    expect(shown.find(({ key }) => key === "mqtt.listen")?.value).toBe("[::1]:0");
+  });
+
+  test("the help names every setting's variable", () => {
+    for (const key of settingKeys) expect(settingsHelp()).toContain(variableOf(key));
+  });
+});

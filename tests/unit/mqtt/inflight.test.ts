@@ -1,0 +1,51 @@
+/** The inflight ring against a Map that remembers everything. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { Inflight } from "../../../src/mqtt/inflight.ts";
+
+test("ids are unique, nonzero and found until removed; order is that of sending", () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ add: fc.integer({ min: 1, max: 1000 }) }) },
+    { weight: 2, arbitrary: fc.record({ remove: fc.nat() }) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 3000 }), (steps, max) => {
+      const inflight = new Inflight(max);
+      const model = new Map<number, number>();
+      let ref = 0;
+      for (const each of steps) {
+        if ("add" in each) {
+          for (let n = 0; n < each.add && !inflight.full; n++) {
+            const id = inflight.add(++ref);
+            expect(id >= 1 && id <= 65_535 && !model.has(id)).toBe(true);
+            model.set(id, ref);
+          }
+        } else if (model.size > 0) {
+          const [id = 0, value] = [...model][each.remove % model.size] ?? [];
+          expect(inflight.remove(id)).toBe(value);
+          model.delete(id);
+          expect(inflight.has(id)).toBe(false);
+        }
+        expect(inflight.count).toBe(model.size);
+        expect(inflight.full).toBe(model.size >= max);
+      }
+      expect(inflight.inOrder()).toEqual([...model.keys()]);
+      for (const [id, value] of model) expect([inflight.has(id), inflight.get(id)]).toEqual([true, value]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("one message never acknowledged does not stop the others, round and round", () => {
+  const inflight = new Inflight(4);
+  const stuck = inflight.add(0);
+  let before = 0;
+  for (let n = 1; n <= 200_000; n++) {
+    const id = inflight.add(n);
+    if (id === stuck || id === 0 || id === before) throw new Error(`packet id ${id} given twice`);
+    before = id;
+    inflight.remove(id);
+  }
+  const last = inflight.add(1);
+  expect(inflight.inOrder()).toEqual([stuck, last]);
+});

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { AddressError, probeAddress } from "../../../src/ops/probe.ts";
+
+test("a free address is given back and not kept", () => {
+  const address = { hostname: "127.0.0.1", port: 0 };
+  expect(probeAddress(address)).toEqual(address);
+});
+
+test("an address somebody listens on is in use, even when they would share it", () => {
+  using listener = Bun.serve({ hostname: "127.0.0.1", port: 0, reusePort: true, fetch: () => new Response() });
+  const port = listener.port ?? 0;
+  const failure = catchError(() => probeAddress({ hostname: "127.0.0.1", port }));
+  expect(failure).toBeInstanceOf(AddressError);
+  expect(failure).toMatchObject({
+    code: "address_in_use",
+    message: `127.0.0.1:${port} is in use by another program`,
+  });
+  // Every interface includes that one.
+  expect(catchError(() => probeAddress({ hostname: "0.0.0.0", port }))).toBeInstanceOf(AddressError);
+});
+
+test("an address of another machine is named", () => {
+  // TEST-NET-3, RFC 5737.
+  expect(catchError(() => probeAddress({ hostname: "203.0.113.9", port: 0 }))).toMatchObject({
+    code: "address_unavailable",
+    message: "203.0.113.9:0 is not an address of this machine",
+  });
+});
+
+test("every interface means IPv4 on a machine without IPv6, unless it is the port that is the trouble", () => {
+  const everywhere = { hostname: "::", port: 80 };
+  const table: [why: string | undefined, then: string | undefined, found: unknown][] = [
+    [undefined, undefined, everywhere],
+    ["EAFNOSUPPORT", undefined, { hostname: "0.0.0.0", port: 80 }],
+    ["EADDRNOTAVAIL", undefined, { hostname: "0.0.0.0", port: 80 }],
+    ["EAFNOSUPPORT", "EADDRINUSE", "address_in_use"],
+    ["EADDRINUSE", undefined, "address_in_use"],
+    ["EACCES", undefined, "address_unavailable"],
+  ];
+  for (const [onIpv6, onIpv4, found] of table) {
+    const bind = ({ hostname }: { hostname: string }) => (hostname === "::" ? onIpv6 : onIpv4);
+    let outcome: unknown;
+    try {
+      outcome = probeAddress(everywhere, bind);
+    } catch (error) {
+      outcome = error instanceof AddressError ? error.code : error;
+    }
+    expect([onIpv6, onIpv4, outcome]).toEqual([onIpv6, onIpv4, found]);
+  }
+});
+
+function catchError(work: () => void): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

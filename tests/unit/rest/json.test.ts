@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { messageShape } from "../../../src/delivery/shapes.ts";
+import type { ChatId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
+import { messageJson, messagesJson } from "../../../src/rest/json.ts";
+
+const key = fc.stringMatching(/^[a-zA-Z0-9.-]{1,20}$/);
+const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const text = fc.string({ unit: "grapheme" });
+const timeMs = fc.integer({ min: 0, max: 4e12 });
+
+const anyMessage: fc.Arbitrary<Message> = fc.record({
+  messageId: id.map((value) => value as MessageId),
+  chatId: id.map((value) => value as ChatId),
+  chatKey: key,
+  seq: id,
+  senderId: id.map((value) => value as UserId),
+  senderKey: key,
+  kind: fc.constant("text" as const),
+  type: fc.oneof(fc.constantFrom("text", "image/png", "application/vnd.x+json"), text),
+  content: fc.oneof(text, fc.string({ unit: "binary" }), fc.uint8Array()),
+  clientId: fc.option(text, { nil: undefined }),
+  clientTimeMs: fc.option(timeMs, { nil: undefined }),
+  sentAtMs: timeMs,
+});
+
+test("a message is written as its shape says, to the letter", () => {
+  fc.assert(
+    fc.property(anyMessage, (message) => {
+      expect(messageJson(message)).toBe(JSON.stringify(messageShape(message)));
+    }),
+  );
+});
+
+test("bytes that are a view of a larger buffer are written alone", () => {
+  fc.assert(
+    fc.property(anyMessage, fc.uint8Array({ minLength: 4 }), (message, bytes) => {
+      const view = { ...message, content: bytes.subarray(1, 3) };
+      expect(messageJson(view)).toBe(JSON.stringify(messageShape(view)));
+    }),
+  );
+});
+
+test("a list of messages is their JSON in order", () => {
+  fc.assert(
+    fc.property(fc.array(anyMessage, { maxLength: 5 }), (messages) => {
+      expect(messagesJson(messages)).toBe(JSON.stringify(messages.map(messageShape)));
+    }),
+  );
+});
