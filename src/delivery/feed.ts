@@ -39,6 +39,8 @@ export class Feed {
   #through = 0 as MessageId;
   /** The newest id the hub showed us while we were not live. */
   #noticed = 0 as MessageId;
+  /** The first of them: where the store answers late, "now" began before it. */
+  #firstNoticed = 0;
   /** What the current round has still to hand over. */
   #backlog: Backlog | undefined;
   #roundEnd = 0 as MessageId;
@@ -64,6 +66,7 @@ export class Feed {
   offer(message: Message): void {
     if (this.#state === "ended") return;
     if (this.#state !== "live") {
+      if (this.#firstNoticed === 0) this.#firstNoticed = message.messageId;
       if (message.messageId > this.#noticed) this.#noticed = message.messageId;
       return;
     }
@@ -92,6 +95,8 @@ export class Feed {
     this.#running = true;
     try {
       await this.#catchUp(begin);
+      // Room may be announced, or run out again, in the turns between the end of a round and the end of this call.
+      while (this.#state === "behind") await this.#catchUp("round");
     } catch (error) {
       if (this.#isEnded()) return;
       this.end();
@@ -105,7 +110,7 @@ export class Feed {
     const { store, userId, deviceId } = this.#options;
     if (begin !== "round") {
       this.#roundEnd = await store.lastMessageId();
-      if (begin === "now") this.#through = this.#roundEnd;
+      if (begin === "now") this.#beginNow();
       else this.#beginRound(await store.undelivered(userId, deviceId));
     }
     while (this.#state === "behind") {
@@ -126,6 +131,11 @@ export class Feed {
       this.#roundEnd = await store.lastMessageId();
       this.#beginRound(await store.newerThan(userId, this.#through));
     }
+  }
+
+  #beginNow(): void {
+    if (this.#firstNoticed > 0) this.#roundEnd = Math.min(this.#roundEnd, this.#firstNoticed - 1) as MessageId;
+    this.#through = this.#roundEnd;
   }
 
   #beginRound(heads: Head[]): void {

@@ -57,7 +57,13 @@ export function createHub({ log }: { log: Log }): Hub {
   }
 
   function announce(presence: Presence): void {
-    for (const listener of listeners) listener(presence);
+    for (const listener of listeners) {
+      try {
+        listener(presence);
+      } catch (error) {
+        log.error("a presence listener failed", { userId: presence.userId, error });
+      }
+    }
   }
 
   function publish(event: DomainEvent): void {
@@ -73,8 +79,17 @@ export function createHub({ log }: { log: Log }): Hub {
       sink.deliver(event);
     } catch (error) {
       log.error("a sink failed and was detached", { userId: sink.userId, event: event.type, error });
-      detach(sink);
+      giveUp(sink);
+    }
+  }
+
+  /** A sink that failed once may fail at this too; whoever else the event is for still gets it. */
+  function giveUp(sink: Sink): void {
+    detach(sink);
+    try {
       sink.detached?.();
+    } catch (error) {
+      log.error("a sink failed on being detached", { userId: sink.userId, error });
     }
   }
 

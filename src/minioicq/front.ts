@@ -4,6 +4,7 @@ import type { Domain } from "../domain/domain.ts";
 import type { ChatView, Entered, UserId } from "../domain/model.ts";
 import type { Log } from "../lib/log.ts";
 import { type Confirmations, createConfirmations } from "./confirmations.ts";
+import { closeCode } from "./errors.ts";
 import type { MiniOicqLimits } from "./limits.ts";
 
 export interface Front {
@@ -15,13 +16,18 @@ export interface Front {
   /** The chat somebody entered, read once for all who are told of it. */
   viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
   /** Flushes the session once, after everything else this tick brings. */
-  schedule(session: { flush(): void }): void;
+  schedule(session: Flushed): void;
+}
+
+interface Flushed {
+  flush(): void;
+  close(code: number, reason: string): void;
 }
 
 export function createFront(parts: { domain: Domain; hub: Hub; log: Log; limits: MiniOicqLimits }): Front {
   const { domain, log } = parts;
   const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
-  let dirty: { flush(): void }[] = [];
+  let dirty: Flushed[] = [];
 
   function flushAll(): void {
     const sessions = dirty;
@@ -30,7 +36,8 @@ export function createFront(parts: { domain: Domain; hub: Hub; log: Log; limits:
       try {
         session.flush();
       } catch (error) {
-        log.error("a session could not be flushed", { error });
+        log.error("a session failed", { error });
+        session.close(closeCode.internal, "Internal error");
       }
     }
   }

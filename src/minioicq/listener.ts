@@ -7,6 +7,7 @@ import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { closeCode } from "./errors.ts";
 import { createFront } from "./front.ts";
 import { defaultMiniOicqLimits, type MiniOicqLimits } from "./limits.ts";
 import { Session } from "./session.ts";
@@ -49,6 +50,16 @@ export function createMiniOicq(parts: {
     return new Response("A WebSocket upgrade is needed here\n", { status: 426, headers: { Upgrade: "websocket" } });
   }
 
+  /** A defect of ours ends the connection that met it, never the process. */
+  function guard({ data }: ServerWebSocket<MiniOicqData>, work: (session: Session) => void): void {
+    try {
+      work(data.session);
+    } catch (error) {
+      log.error("a session failed", { userId: data.session.user?.userId, error });
+      data.session.close(closeCode.internal, "Internal error");
+    }
+  }
+
   const websocket = {
     // Bun's settings belong to the whole object; where doors share it, the largest of each counts.
     maxPayloadLength: limits.frameBytesMax,
@@ -56,10 +67,11 @@ export function createMiniOicq(parts: {
     closeOnBackpressureLimit: false,
     idleTimeout: limits.idleSeconds,
     sendPings: true,
-    open: (ws: ServerWebSocket<MiniOicqData>): void => ws.data.session.opened(ws),
-    message: (ws: ServerWebSocket<MiniOicqData>, frame: string | Buffer): void => ws.data.session.message(frame),
-    drain: (ws: ServerWebSocket<MiniOicqData>): void => ws.data.session.drained(),
-    close: (ws: ServerWebSocket<MiniOicqData>): void => ws.data.session.closed(),
+    open: (ws: ServerWebSocket<MiniOicqData>): void => guard(ws, (session) => session.opened(ws)),
+    message: (ws: ServerWebSocket<MiniOicqData>, frame: string | Buffer): void =>
+      guard(ws, (session) => session.message(frame)),
+    drain: (ws: ServerWebSocket<MiniOicqData>): void => guard(ws, (session) => session.drained()),
+    close: (ws: ServerWebSocket<MiniOicqData>): void => guard(ws, (session) => session.closed()),
   };
 
   /** No new connections, and an end to those there are. What was not handed over stays in the store. */

@@ -353,7 +353,7 @@ export class Stream {
       group.push(message);
       bytes += size;
     }
-    const fresh = group.filter((message) => !this.#pushedAhead.delete(message.messageId));
+    const fresh = group.filter((message) => !this.#pushedAhead.delete(message.messageId) && message.kind !== "deleted");
     this.#pushMessages(group, bytes, (dialect) =>
       fresh.length === 0 ? undefined : pushFrame(fresh, dialect, this.user.userId),
     );

@@ -8,7 +8,7 @@ const repository = resolve(import.meta.dir, "../..");
 /** What the executable is made from. */
 const madeFrom = ["src", "drizzle", "package.json", "bun.lock", "tests/support/build.ts"];
 /** Executables of earlier states of the sources are removed when they are this old. */
-const keptMs = 60 * 60_000;
+const keptMs = 20 * 60_000;
 
 let found: Promise<string> | undefined;
 

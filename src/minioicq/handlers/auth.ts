@@ -26,20 +26,17 @@ export async function logIn(
   { login, deviceName }: Extract<Request, { action: "auth.login" }>,
 ): Promise<Body> {
   const { address } = connection;
-  const { user, deviceId } =
+  const user =
     login.by === "token"
-      ? await domain.accounts.logInWithToken(login.token, address)
-      : {
-          user: await domain.accounts.logInWithPassword(
-            login.userId === undefined ? undefined : await domain.store.findUser(login.userId),
-            { account: login.account, password: login.password, address },
-          ),
-          deviceId: undefined,
-        };
-  // A token's own device stands for the client it was given to; a device named here is this client's word for itself.
+      ? (await domain.accounts.logInWithToken(login.token, address)).user
+      : await domain.accounts.logInWithPassword(
+          login.userId === undefined ? undefined : await domain.store.findUser(login.userId),
+          { account: login.account, password: login.password, address },
+        );
+  // A token's own device is another door's place in the chats; here only a device named here has one of its own (O26).
   const device =
     deviceName === undefined
-      ? deviceId
+      ? undefined
       : await domain.store.openDevice({ userId: user.userId, door: "minioicq", name: deviceName });
   connection.become(user, device);
   return {

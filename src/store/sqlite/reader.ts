@@ -40,151 +40,198 @@ export function createReader(db: Database) {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
 
-  const userById = orm
-    .select()
-    .from(users)
-    .where(eq(users.userId, p("userId")))
-    .prepare();
-  const userByUsername = orm
-    .select()
-    .from(users)
-    .where(eq(users.username, p("username")))
-    .prepare();
-  const userPage = orm
-    .select()
-    .from(users)
-    .where(and(gt(users.userId, p("after")), eq(users.disabled, false)))
-    .orderBy(asc(users.userId))
-    .limit(p("limit"))
-    .prepare();
-  const acquaintances = orm
-    .select()
-    .from(users)
-    .where(
-      and(
-        eq(users.disabled, false),
-        inArray(
-          users.userId,
-          sql`(SELECT ${p("userId")} UNION SELECT o.user_id FROM members m JOIN members o ON o.chat_id = m.chat_id WHERE m.user_id = ${p("userId")})`,
+  const userById = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.userId, p("userId")))
+      .prepare(),
+  );
+  const userByUsername = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.username, p("username")))
+      .prepare(),
+  );
+  const userPage = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(and(gt(users.userId, p("after")), eq(users.disabled, false)))
+      .orderBy(asc(users.userId))
+      .limit(p("limit"))
+      .prepare(),
+  );
+  const acquaintances = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(
+        and(
+          eq(users.disabled, false),
+          inArray(
+            users.userId,
+            sql`(SELECT ${p("userId")} UNION SELECT o.user_id FROM members m JOIN members o ON o.chat_id = m.chat_id WHERE m.user_id = ${p("userId")})`,
+          ),
         ),
-      ),
-    )
-    .orderBy(asc(users.userId))
-    .limit(p("limit"))
-    .prepare();
-  const userCount = db.prepare<{ count: number }, []>("SELECT count(*) count FROM users WHERE disabled = 0");
-  const passwordHash = db.prepare<{ hash: string | null }, [number]>(
-    "SELECT password_hash hash FROM users WHERE user_id = ?",
+      )
+      .orderBy(asc(users.userId))
+      .limit(p("limit"))
+      .prepare(),
   );
-  const tokenByHash = orm
-    .select({ user: users, deviceId: tokens.deviceId, expiresAtMs: tokens.expiresAtMs })
-    .from(tokens)
-    .innerJoin(users, eq(users.userId, tokens.userId))
-    .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind"))))
-    .prepare();
-  const keyByName = orm
-    .select()
-    .from(serverKeys)
-    .where(eq(serverKeys.name, p("name")))
-    .prepare();
-  const chatById = orm
-    .select()
-    .from(chats)
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const chatByKey = orm
-    .select()
-    .from(chats)
-    .where(eq(chats.chatKey, p("chatKey")))
-    .prepare();
-  const chatByPair = orm
-    .select()
-    .from(chats)
-    .where(and(eq(chats.directLow, p("low")), eq(chats.directHigh, p("high"))))
-    .prepare();
-  const chatsOfUser = orm
-    .select({ chat: chats })
-    .from(members)
-    .innerJoin(chats, eq(chats.chatId, members.chatId))
-    .where(eq(members.userId, p("userId")))
-    .orderBy(asc(chats.chatId))
-    .prepare();
-  const membersOfChat = orm
-    .select({ user: users })
-    .from(members)
-    .innerJoin(users, eq(users.userId, members.userId))
-    .where(eq(members.chatId, p("chatId")))
-    .orderBy(asc(members.ordinal))
-    .prepare();
-  const membership = db.prepare<{ one: 1 }, [number, number]>(
-    "SELECT 1 one FROM members WHERE chat_id = ? AND user_id = ?",
+  const userCount = lazily(() =>
+    db.prepare<{ count: number }, []>("SELECT count(*) count FROM users WHERE disabled = 0"),
   );
-  const pageAfter = db.prepare<StoredMessageRow, [number, number, number]>(
-    `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+  const passwordHash = lazily(() =>
+    db.prepare<{ hash: string | null }, [number]>("SELECT password_hash hash FROM users WHERE user_id = ?"),
   );
-  const pageBefore = db.prepare<StoredMessageRow, [number, number, number]>(
-    `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  const tokenByHash = lazily(() =>
+    orm
+      .select({ user: users, deviceId: tokens.deviceId, expiresAtMs: tokens.expiresAtMs })
+      .from(tokens)
+      .innerJoin(users, eq(users.userId, tokens.userId))
+      .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind"))))
+      .prepare(),
   );
-  const runFrom = db.prepare<StoredMessageRow, [number, number, number, number]>(
-    `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq >= ? AND message_id <= ? ORDER BY seq LIMIT ?`,
+  const keyByName = lazily(() =>
+    orm
+      .select()
+      .from(serverKeys)
+      .where(eq(serverKeys.name, p("name")))
+      .prepare(),
   );
-  const ownFrom = db.prepare<StoredMessageRow, [number, number, number, number]>(
-    `SELECT ${storedMessageColumns} FROM messages WHERE message_id BETWEEN ? AND ?
+  const chatById = lazily(() =>
+    orm
+      .select()
+      .from(chats)
+      .where(eq(chats.chatId, p("chatId")))
+      .prepare(),
+  );
+  const chatByKey = lazily(() =>
+    orm
+      .select()
+      .from(chats)
+      .where(eq(chats.chatKey, p("chatKey")))
+      .prepare(),
+  );
+  const chatByPair = lazily(() =>
+    orm
+      .select()
+      .from(chats)
+      .where(and(eq(chats.directLow, p("low")), eq(chats.directHigh, p("high"))))
+      .prepare(),
+  );
+  const chatsOfUser = lazily(() =>
+    orm
+      .select({ chat: chats })
+      .from(members)
+      .innerJoin(chats, eq(chats.chatId, members.chatId))
+      .where(eq(members.userId, p("userId")))
+      .orderBy(asc(chats.chatId))
+      .prepare(),
+  );
+  const membersOfChat = lazily(() =>
+    orm
+      .select({ user: users })
+      .from(members)
+      .innerJoin(users, eq(users.userId, members.userId))
+      .where(eq(members.chatId, p("chatId")))
+      .orderBy(asc(members.ordinal))
+      .prepare(),
+  );
+  const membership = lazily(() =>
+    db.prepare<{ one: 1 }, [number, number]>("SELECT 1 one FROM members WHERE chat_id = ? AND user_id = ?"),
+  );
+  const pageAfter = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+  );
+  const pageBefore = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+    ),
+  );
+  const runFrom = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq >= ? AND message_id <= ? ORDER BY seq LIMIT ?`,
+    ),
+  );
+  const ownFrom = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE message_id BETWEEN ? AND ?
      AND chat_id IN (SELECT chat_id FROM members WHERE user_id = ?) ORDER BY message_id LIMIT ?`,
+    ),
   );
-  const messageById = db.prepare<StoredMessageRow, [number]>(
-    `SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`,
+  const messageById = lazily(() =>
+    db.prepare<StoredMessageRow, [number]>(`SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`),
   );
-  const nextMessageId = db.prepare<{ next: number }, []>("SELECT next FROM sequence WHERE name = 'message'");
-  const firstFrom = db.prepare<{ seq: number; messageId: number }, [number, number]>(
-    "SELECT seq, message_id messageId FROM messages WHERE chat_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
+  const nextMessageId = lazily(() =>
+    db.prepare<{ next: number }, []>("SELECT next FROM sequence WHERE name = 'message'"),
   );
-  const behindUser = db.prepare<{ chatId: number; seq: number }, [number]>(
-    "SELECT c.chat_id chatId, m.delivered_seq + 1 seq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
+  const firstFrom = lazily(() =>
+    db.prepare<{ seq: number; messageId: number }, [number, number]>(
+      "SELECT seq, message_id messageId FROM messages WHERE chat_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
+    ),
   );
-  const behindDevice = db.prepare<{ chatId: number; seq: number | null; joinedSeq: number }, [number, number]>(
-    `SELECT c.chat_id chatId, d.delivered_seq + 1 seq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id)
+  const behindUser = lazily(() =>
+    db.prepare<{ chatId: number; seq: number }, [number]>(
+      "SELECT c.chat_id chatId, m.delivered_seq + 1 seq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
+    ),
+  );
+  const behindDevice = lazily(() =>
+    db.prepare<{ chatId: number; seq: number | null; joinedSeq: number }, [number, number]>(
+      `SELECT c.chat_id chatId, d.delivered_seq + 1 seq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id)
      LEFT JOIN device_positions d ON d.device_id = ?1 AND d.chat_id = m.chat_id
      WHERE m.user_id = ?2 AND c.last_seq > max(coalesce(d.delivered_seq, 0), m.joined_seq)`,
+    ),
   );
-  const deviceSince = db.prepare<{ since: number }, [number]>(
-    "SELECT since_message_id since FROM devices WHERE device_id = ?",
+  const deviceSince = lazily(() =>
+    db.prepare<{ since: number }, [number]>("SELECT since_message_id since FROM devices WHERE device_id = ?"),
   );
-  const movedChats = db.prepare<
-    { chatId: number; firstSeq: number; lastSeq: number; joinedSeq: number },
-    [number, number]
-  >(
-    "SELECT c.chat_id chatId, c.first_seq firstSeq, c.last_seq lastSeq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_message_id > ?",
+  const movedChats = lazily(() =>
+    db.prepare<{ chatId: number; firstSeq: number; lastSeq: number; joinedSeq: number }, [number, number]>(
+      "SELECT c.chat_id chatId, c.first_seq firstSeq, c.last_seq lastSeq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_message_id > ?",
+    ),
   );
-  const idAt = db.prepare<{ messageId: number }, [number, number]>(
-    "SELECT message_id messageId FROM messages WHERE chat_id = ? AND seq = ?",
+  const idAt = lazily(() =>
+    db.prepare<{ messageId: number }, [number, number]>(
+      "SELECT message_id messageId FROM messages WHERE chat_id = ? AND seq = ?",
+    ),
   );
-  const userPositions = db.prepare<Position, [number]>(
-    "SELECT chat_id chatId, delivered_seq deliveredSeq, read_seq readSeq FROM members WHERE user_id = ?",
+  const userPositions = lazily(() =>
+    db.prepare<Position, [number]>(
+      "SELECT chat_id chatId, delivered_seq deliveredSeq, read_seq readSeq FROM members WHERE user_id = ?",
+    ),
   );
-  const eventPage = db.prepare<EventRecord, [number, number, number, number]>(
-    "SELECT event_id eventId, user_id userId, type, chat_id chatId, body, created_at_ms createdAtMs FROM events WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?",
+  const eventPage = lazily(() =>
+    db.prepare<EventRecord, [number, number, number, number]>(
+      "SELECT event_id eventId, user_id userId, type, chat_id chatId, body, created_at_ms createdAtMs FROM events WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?",
+    ),
   );
-  const sessionByOwner = orm
-    .select({ sessionId: mqttSessions.sessionId })
-    .from(mqttSessions)
-    .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
-    .prepare();
+  const sessionByOwner = lazily(() =>
+    orm
+      .select({ sessionId: mqttSessions.sessionId })
+      .from(mqttSessions)
+      .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
+      .prepare(),
+  );
 
   const userKeys = new Map<number, string>();
   const chatKeys = new Map<number, string>();
 
-  const findUser = (userId: number): User | undefined => toUser(userById.get({ userId }));
+  const findUser = (userId: number): User | undefined => toUser(userById().get({ userId }));
 
   function findUserByKey(key: string): User | undefined {
-    const named = toUser(userByUsername.get({ username: key }));
+    const named = toUser(userByUsername().get({ username: key }));
     if (named !== undefined) return named;
     const userId = userIdOfKey(key);
     return userId === undefined ? undefined : findUser(userId);
   }
 
   function findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined {
-    const row = tokenByHash.get({ hash: Buffer.from(hash), kind });
+    const row = tokenByHash().get({ hash: Buffer.from(hash), kind });
     const user = toUser(row?.user);
     if (row === undefined || user === undefined) return undefined;
     return {
@@ -195,7 +242,7 @@ export function createReader(db: Database) {
   }
 
   function findBackendKey(): { hash: Uint8Array; createdAtMs: number } | undefined {
-    const row = keyByName.get({ name: "backend_key" });
+    const row = keyByName().get({ name: "backend_key" });
     return row === undefined ? undefined : { hash: row.hash, createdAtMs: row.createdAtMs };
   }
 
@@ -204,82 +251,93 @@ export function createReader(db: Database) {
   }
 
   function findChatById(id: number, asSeenBy: UserId | undefined): Chat | undefined {
-    return toChat(chatById.get({ chatId: id })) ?? findDirect(id, asSeenBy);
+    return toChat(chatById().get({ chatId: id })) ?? findDirect(id, asSeenBy);
   }
 
   function findChatByKey(key: string, asSeenBy: UserId | undefined): Chat | undefined {
-    const given = toChat(chatByKey.get({ chatKey: key }));
+    const given = toChat(chatByKey().get({ chatKey: key }));
     if (given !== undefined) return given;
     const own = parseChatKey(key);
     if (own === undefined) return undefined;
-    if ("chatId" in own) return toChat(chatById.get({ chatId: own.chatId }));
+    if ("chatId" in own) return toChat(chatById().get({ chatId: own.chatId }));
     if ("userId" in own) return findDirect(own.userId, asSeenBy);
-    return toChat(chatByPair.get(own));
+    return toChat(chatByPair().get(own));
   }
 
   function findDirect(userId: number, other: UserId | undefined): Chat | undefined {
     if (other === undefined) return undefined;
-    return toChat(chatByPair.get({ low: Math.min(userId, other), high: Math.max(userId, other) }));
+    return toChat(chatByPair().get({ low: Math.min(userId, other), high: Math.max(userId, other) }));
   }
 
   function findChatView(ref: ChatRef, asSeenBy: UserId | undefined): ChatView | undefined {
     const chat = findChat(ref, asSeenBy);
     if (chat === undefined) return undefined;
-    const rows = membersOfChat.all({ chatId: chat.chatId });
+    const rows = membersOfChat().all({ chatId: chat.chatId });
     return { chat, members: rows.flatMap((row) => toUser(row.user) ?? []) };
   }
 
   function page(of: { chatId: ChatId; afterSeq: number | undefined; beforeSeq: number | undefined; limit: number }) {
     if (of.afterSeq !== undefined) {
-      const rows = pageAfter.all(of.chatId, of.afterSeq, of.limit);
+      const rows = pageAfter().all(of.chatId, of.afterSeq, of.limit);
       const { beforeSeq } = of;
       return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq));
     }
-    return toMessages(pageBefore.all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit).reverse());
+    return toMessages(
+      pageBefore()
+        .all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit)
+        .reverse(),
+    );
   }
 
   const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
-    toMessages(upToBytes(runFrom.iterate(from.chatId, from.seq, from.through, from.limit)));
+    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)));
 
   function scan(range: { userId: UserId; from: number; to: number; limit: number }) {
-    const rows = upToBytes(ownFrom.iterate(range.from, range.to, range.userId, range.limit + 1));
+    const rows = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
     // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
     const messages = toMessages(rows.slice(0, range.limit));
     const complete = rows.length <= range.limit && !isCut(rows);
     return { messages, through: complete ? range.to : (messages.at(-1)?.messageId ?? range.from) };
   }
 
-  const lastMessageId = (): MessageId => ((nextMessageId.get()?.next ?? 1) - 1) as MessageId;
+  const lastMessageId = (): MessageId => ((nextMessageId().get()?.next ?? 1) - 1) as MessageId;
 
   function undelivered(userId: UserId, deviceId: DeviceId | undefined): Head[] {
-    if (deviceId === undefined) return behindUser.all(userId).flatMap(({ chatId, seq }) => headAt(chatId, seq) ?? []);
-    const since = (deviceSince.get(deviceId)?.since ?? 0) as MessageId;
-    return behindDevice.all(deviceId, userId).flatMap(({ chatId, seq, joinedSeq }) => {
-      const from = seq === null ? seqAfter(chatId, since) : seq;
-      return headAt(chatId, Math.max(from, joinedSeq + 1)) ?? [];
-    });
+    if (deviceId === undefined)
+      return behindUser()
+        .all(userId)
+        .flatMap(({ chatId, seq }) => headAt(chatId, seq) ?? []);
+    const since = (deviceSince().get(deviceId)?.since ?? 0) as MessageId;
+    return behindDevice()
+      .all(deviceId, userId)
+      .flatMap(({ chatId, seq, joinedSeq }) => {
+        const from = seq === null ? seqAfter(chatId, since) : seq;
+        return headAt(chatId, Math.max(from, joinedSeq + 1)) ?? [];
+      });
   }
 
   function newerThan(userId: UserId, after: MessageId): Head[] {
-    return movedChats.all(userId, after).flatMap(({ chatId, joinedSeq }) => {
-      return headAt(chatId, Math.max(seqAfter(chatId, after), joinedSeq + 1)) ?? [];
-    });
+    return movedChats()
+      .all(userId, after)
+      .flatMap(({ chatId, joinedSeq }) => {
+        return headAt(chatId, Math.max(seqAfter(chatId, after), joinedSeq + 1)) ?? [];
+      });
   }
 
   function headAt(chatId: number, seq: number): Head | undefined {
-    const row = firstFrom.get(chatId, seq);
+    const row = firstFrom().get(chatId, seq);
     return row === null ? undefined : { chatId: chatId as ChatId, seq: row.seq, messageId: row.messageId as MessageId };
   }
 
   /** The first `seq` of a chat whose message id is above `after`: ids and seqs rise together, so halve the range. */
   function seqAfter(chatId: number, after: MessageId): number {
-    const row = chatById.get({ chatId });
+    const row = chatById().get({ chatId });
     if (row === undefined) return 1;
     let low = row.firstSeq;
     let high = row.lastSeq + 1;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const at = idAt.get(chatId, middle)?.messageId ?? 0;
+      const at = idAt().get(chatId, middle)?.messageId ?? 0;
       if (at > after) high = middle;
       else low = middle + 1;
     }
@@ -287,19 +345,21 @@ export function createReader(db: Database) {
   }
 
   function readEvents(userId: UserId, door: Door, of: { after: number; limit: number }): StoredEvent[] {
-    return eventPage.all(userId, of.after, doors[door], of.limit).map((row) => {
-      const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
-      return {
-        eventId: row.eventId as EventId,
-        userId: row.userId as UserId,
-        type: row.type,
-        chatId: row.chatId as ChatId,
-        chatKey: body.chatKey,
-        users: body.users,
-        deleted: body.deleted,
-        createdAtMs: row.createdAtMs,
-      };
-    });
+    return eventPage()
+      .all(userId, of.after, doors[door], of.limit)
+      .map((row) => {
+        const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
+        return {
+          eventId: row.eventId as EventId,
+          userId: row.userId as UserId,
+          type: row.type,
+          chatId: row.chatId as ChatId,
+          chatKey: body.chatKey,
+          users: body.users,
+          deleted: body.deleted,
+          createdAtMs: row.createdAtMs,
+        };
+      });
   }
 
   function toMessages(rows: StoredMessageRow[]): Message[] {
@@ -327,7 +387,7 @@ export function createReader(db: Database) {
   function userKey(userId: number): string {
     const known = userKeys.get(userId);
     if (known !== undefined) return known;
-    const row = userById.get({ userId });
+    const row = userById().get({ userId });
     const key = userKeyOf({ userId, username: row?.username });
     remember(userKeys, userId, key);
     return key;
@@ -336,7 +396,7 @@ export function createReader(db: Database) {
   function chatKey(chatId: number): string {
     const known = chatKeys.get(chatId);
     if (known !== undefined) return known;
-    const row = chatById.get({ chatId });
+    const row = chatById().get({ chatId });
     const key = row === undefined ? `chat.${chatId}` : chatKeyOf(row);
     remember(chatKeys, chatId, key);
     return key;
@@ -345,20 +405,28 @@ export function createReader(db: Database) {
   return {
     findUser,
     findUserByKey,
-    findPasswordHash: (userId: UserId) => passwordHash.get(userId)?.hash ?? undefined,
-    listUsers: (of: { after: number; limit: number }) => userPage.all(of).flatMap((row) => toUser(row) ?? []),
-    countUsers: () => userCount.get()?.count ?? 0,
+    findPasswordHash: (userId: UserId) => passwordHash().get(userId)?.hash ?? undefined,
+    listUsers: (of: { after: number; limit: number }) =>
+      userPage()
+        .all(of)
+        .flatMap((row) => toUser(row) ?? []),
+    countUsers: () => userCount().get()?.count ?? 0,
     listAcquaintances: (userId: UserId, limit: number) =>
-      acquaintances.all({ userId, limit }).flatMap((row) => toUser(row) ?? []),
+      acquaintances()
+        .all({ userId, limit })
+        .flatMap((row) => toUser(row) ?? []),
     findToken,
     findBackendKey,
     findChat,
     findChatView,
-    isMember: (chatId: ChatId, userId: UserId) => membership.get(chatId, userId) !== null,
-    chatsOf: (userId: UserId) => chatsOfUser.all({ userId }).flatMap((row) => toChat(row.chat) ?? []),
+    isMember: (chatId: ChatId, userId: UserId) => membership().get(chatId, userId) !== null,
+    chatsOf: (userId: UserId) =>
+      chatsOfUser()
+        .all({ userId })
+        .flatMap((row) => toChat(row.chat) ?? []),
     page,
     messageById: (messageId: MessageId): Message | undefined => {
-      const row = messageById.get(messageId);
+      const row = messageById().get(messageId);
       return row === null ? undefined : toMessage(row);
     },
     run,
@@ -366,9 +434,19 @@ export function createReader(db: Database) {
     lastMessageId,
     undelivered,
     newerThan,
-    positions: (userId: UserId) => userPositions.all(userId),
+    positions: (userId: UserId) => userPositions().all(userId),
     events: readEvents,
-    findSession: (principalKey: string, clientId: string) => sessionByOwner.get({ principalKey, clientId })?.sessionId,
+    findSession: (principalKey: string, clientId: string) =>
+      sessionByOwner().get({ principalKey, clientId })?.sessionId,
+  };
+}
+
+/** Prepared when first asked for: a start need not wait for what nobody reads yet. */
+function lazily<Statement>(prepare: () => Statement): () => Statement {
+  let statement: Statement | undefined;
+  return () => {
+    statement ??= prepare();
+    return statement;
   };
 }
 

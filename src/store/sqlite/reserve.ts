@@ -19,7 +19,8 @@ export interface Reserve {
   restore(): boolean;
 }
 
-export function createReserve(dataDir: string): Reserve {
+/** @param trial writes to the database, or throws: a disk may have room and still not take what matters. */
+export function createReserve(dataDir: string, trial: () => void = () => {}): Reserve {
   const path = join(dataDir, "reserve");
   const partial = `${path}.partial`;
   let reason: string | null = null;
@@ -32,6 +33,7 @@ export function createReserve(dataDir: string): Reserve {
   function restore(): boolean {
     try {
       if (statSync(path, { throwIfNoEntry: false })?.size !== reserveBytes) fill();
+      if (reason !== null) trial();
       reason = null;
       return true;
     } catch (error) {

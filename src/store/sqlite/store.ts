@@ -169,7 +169,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
 
   /** A change to people or tokens: what is remembered of them is void once it settled. */
   function submitPeople<Value>(name: ChangeName, args: unknown): Promise<Value> {
-    return submit<Value>(name, args).finally(() => tokenOwners.clear());
+    const clear = (): void => tokenOwners.clear();
+    const settled = submit<Value>(name, args);
+    // Beside the caller's own turn, not before it: it must not settle later than what was submitted after it.
+    settled.then(clear, clear);
+    return settled;
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {

@@ -37,13 +37,14 @@ function start({ dataDir, durability, nowMs }: Extract<ToWorker, { type: "open" 
   try {
     const db = openForWriting(dataDir, durability);
     const migrated = migrate(db, nowMs);
-    const reserve = createReserve(dataDir);
-    open = { db, reserve, committer: createCommitter(db, reserve) };
+    const reserve = createReserve(dataDir, () => commitNothing(db));
     const sweeps = db.prepare("SELECT chat_id FROM sweeps").values() as [number][];
     post({ type: "opened", migrated, sweeps: sweeps.map(([chatId]) => chatId) });
+    // The statements are prepared while the other thread goes on.
+    open = { db, reserve, committer: createCommitter(db, reserve) };
     // Sixteen megabytes are not written while somebody waits for the server to start.
     setTimeout(() => {
-      if (!reserve.restore()) degraded(reserve);
+      if (restoring === undefined && !reserve.restore()) degraded(reserve);
     }, 3000);
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
@@ -84,6 +85,15 @@ function degraded(reserve: Reserve): void {
     restoring = undefined;
     post({ type: "storage", storage: null });
   }, restoreEveryMs);
+}
+
+/** A commit that goes all the way to the disk and leaves nothing behind. */
+function commitNothing(db: Database): void {
+  const write = db.transaction(() => {
+    db.run("INSERT INTO sweeps (chat_id) VALUES (0)");
+    db.run("DELETE FROM sweeps WHERE chat_id = 0");
+  });
+  write.immediate();
 }
 
 function close(): void {

@@ -49,3 +49,12 @@ test("one message never acknowledged does not stop the others, round and round",
   const last = inflight.add(1);
   expect(inflight.inOrder()).toEqual([stuck, last]);
 });
+
+test("the order of sending survives packet ids that wrap round while the ring grows", () => {
+  const inflight = new Inflight(1000);
+  for (let n = 0; n < 65_500; n++) inflight.remove(inflight.add(n));
+  const sent = Array.from({ length: 500 }, (_, n) => inflight.add(n));
+  expect(Math.min(...sent)).toBe(1);
+  expect(sent[0]).toBeGreaterThan(65_000);
+  expect(inflight.inOrder()).toEqual(sent);
+});

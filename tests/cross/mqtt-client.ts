@@ -1,0 +1,148 @@
+/**
+ * An MQTT 3.1.1 client without any memory of its own: packet ids, DUP and what is unacknowledged are the test's to
+ * choose, and packets are handed over as they arrive. mqtt-packet reads and writes the bytes.
+ */
+import { connect, type Socket } from "node:net";
+import {
+  generate,
+  type IConnackPacket,
+  type IPublishPacket,
+  type ISubackPacket,
+  type Packet,
+  parser,
+} from "mqtt-packet";
+import { withDeadline } from "../support/deadline.ts";
+
+export interface MqttLogin {
+  readonly username: string;
+  readonly password: string;
+  readonly clientId: string;
+  readonly clean: boolean;
+}
+
+/** Called in the tick of the packet's arrival; the first may come in one piece with CONNACK. */
+export interface MqttHandlers {
+  onPuback?(packetId: number): void;
+  onPublish?(packet: IPublishPacket, client: MqttClient): void;
+}
+
+export class MqttClient implements AsyncDisposable {
+  sessionPresent = false;
+  isClosed = false;
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #handlers: MqttHandlers;
+  readonly #connack = Promise.withResolvers<IConnackPacket>();
+  readonly #suback = new Map<number, (packet: ISubackPacket) => void>();
+  readonly #pings: (() => void)[] = [];
+
+  private constructor(socket: Socket, handlers: MqttHandlers) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    const read = parser({ protocolVersion: 4 });
+    read.on("packet", (packet: Packet) => this.#received(packet));
+    read.on("error", () => socket.destroy());
+    socket.on("data", (chunk) => read.parse(Buffer.from(chunk)));
+    socket.on("error", () => {}); // a reset shows as closed
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    socket.on("close", () => {
+      this.isClosed = true;
+      resolve();
+    });
+  }
+
+  /** @param mqtt `host:port` */
+  static async connect(mqtt: string, login: MqttLogin, handlers: MqttHandlers = {}): Promise<MqttClient> {
+    const colon = mqtt.lastIndexOf(":");
+    const socket = connect({ host: mqtt.slice(0, colon), port: Number(mqtt.slice(colon + 1)), noDelay: true });
+    const client = new MqttClient(socket, handlers);
+    const { username, password, clientId, clean } = login;
+    client.#write({
+      cmd: "connect",
+      protocolId: "MQTT",
+      protocolVersion: 4,
+      clean,
+      clientId,
+      keepalive: 0,
+      username,
+      password: Buffer.from(password),
+    });
+    const { returnCode, sessionPresent } = await client.#orClosed("CONNACK", client.#connack.promise);
+    if (returnCode !== 0) throw new Error(`CONNECT was refused with ${returnCode}`);
+    client.sessionPresent = sessionPresent;
+    return client;
+  }
+
+  /** At QoS 1. */
+  publish(topic: string, payload: string, { packetId, dup = false }: { packetId: number; dup?: boolean }): void {
+    this.#write({ cmd: "publish", topic, payload, qos: 1, dup, retain: false, messageId: packetId });
+  }
+
+  puback(packetId: number): void {
+    this.#write({ cmd: "puback", messageId: packetId });
+  }
+
+  /** At QoS 1; gives the granted QoS, or 128. */
+  async subscribe(filter: string, packetId = 1): Promise<unknown> {
+    const { promise, resolve } = Promise.withResolvers<ISubackPacket>();
+    this.#suback.set(packetId, resolve);
+    this.#write({ cmd: "subscribe", messageId: packetId, subscriptions: [{ topic: filter, qos: 1 }] });
+    return (await this.#orClosed("SUBACK", promise)).granted[0];
+  }
+
+  async ping(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pings.push(resolve);
+    this.#write({ cmd: "pingreq" });
+    await this.#orClosed("PINGRESP", promise);
+  }
+
+  /** Without DISCONNECT. */
+  async drop(): Promise<void> {
+    this.#socket.destroy();
+    await withDeadline("a socket to close", this.closed);
+  }
+
+  /** Waits for the server's end of the connection, which comes behind everything it sent. */
+  async lost(): Promise<void> {
+    await withDeadline("a dead server's connection to end", this.closed);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drop();
+  }
+
+  #write(packet: Packet): void {
+    if (!this.isClosed) this.#socket.write(generate(packet));
+  }
+
+  #received(packet: Packet): void {
+    switch (packet.cmd) {
+      case "connack":
+        this.#connack.resolve(packet);
+        return;
+      case "puback":
+        this.#handlers.onPuback?.(packet.messageId ?? 0);
+        return;
+      case "publish":
+        this.#handlers.onPublish?.(packet, this);
+        return;
+      case "suback":
+        this.#suback.get(packet.messageId ?? 0)?.(packet);
+        return;
+      case "pingresp":
+        this.#pings.shift()?.();
+        return;
+      default:
+        throw new Error(`unexpected ${packet.cmd}`);
+    }
+  }
+
+  #orClosed<T>(what: string, answer: Promise<T>): Promise<T> {
+    const gone = this.closed.then((): never => {
+      throw new Error(`the connection was closed before ${what}`);
+    });
+    return withDeadline(what, Promise.race([answer, gone]));
+  }
+}

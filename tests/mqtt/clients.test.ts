@@ -1,0 +1,77 @@
+/** Clients other people wrote: MQTT.js and Mosquitto's command line. */
+import { expect, test } from "bun:test";
+import mqtt from "mqtt";
+import { until, withDeadline } from "../support/deadline.ts";
+import { requireProgram } from "../support/programs.ts";
+import { startTestBroker } from "../support/test-broker.ts";
+
+test.each([0, 1] as const)("MQTT.js publishes and receives at QoS %d, through a reconnect", async (qos) => {
+  await using server = startTestBroker();
+  const url = `mqtt://127.0.0.1:${server.port}`;
+  const bob = await mqtt.connectAsync(url, { clientId: "bob", clean: false, reconnectPeriod: 1 });
+  const alice = await mqtt.connectAsync(url, { username: "alice", password: "secret" });
+  const received: string[] = [];
+  bob.on("message", (topic, payload) => received.push(`${topic} ${payload.toString()}`));
+  const granted = await bob.subscribeAsync({ "chat/+": { qos }, other: { qos: 0 } });
+  expect(granted.map((each) => each.qos)).toEqual([qos, 0]);
+  await alice.publishAsync("chat/ä", "hällo", { qos });
+  await until("the first message", () => received.length === 1);
+  const reconnected = new Promise<void>((resolve) => bob.once("connect", () => resolve()));
+  bob.stream.destroy();
+  await withDeadline("reconnect", reconnected);
+  await alice.publishAsync("chat/b", "again", { qos });
+  await until("the second message", () => received.length === 2);
+  await bob.unsubscribeAsync("chat/+");
+  await alice.publishAsync("chat/c", "unheard", { qos: 1 });
+  await alice.publishAsync("other", "fence", { qos: 1 });
+  await until("the fence", () => received.length === 3);
+  expect(received).toEqual(["chat/ä hällo", "chat/b again", "other fence"]);
+  await bob.endAsync();
+  await alice.endAsync();
+});
+
+test("MQTT.js is told why it is refused", async () => {
+  await using server = startTestBroker();
+  const client = mqtt.connect(`mqtt://127.0.0.1:${server.port}`, {
+    username: "x",
+    password: "wrong",
+    reconnectPeriod: 0,
+  });
+  const error = await withDeadline("error", new Promise<Error>((resolve) => client.once("error", resolve)));
+  expect(error).toMatchObject({ code: 4 });
+  await client.endAsync(true);
+});
+
+test.each(["0", "1"])("mosquitto_pub and mosquitto_sub talk at QoS %s", async (qos) => {
+  if (!requireProgram("mosquitto_sub") || !requireProgram("mosquitto_pub")) return;
+  await using server = startTestBroker();
+  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", "mqttv311", "-q", qos];
+  const sub = Bun.spawn(["mosquitto_sub", ...where, "-t", "room/#", "-C", "3", "-v"], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  await until("the subscription", () => server.broker.stats().subscriptions === 1);
+  for (const [topic, text] of [
+    ["room/a", "one"],
+    ["room/b", "two"],
+    ["room", "three"],
+  ] as const) {
+    const pub = Bun.spawn(["mosquitto_pub", ...where, "-t", topic, "-m", text], { stderr: "pipe" });
+    expect(await withDeadline("mosquitto_pub", pub.exited)).toBe(0);
+  }
+  expect(await withDeadline("mosquitto_sub", sub.exited)).toBe(0);
+  expect(await new Response(sub.stdout).text()).toBe("room/a one\nroom/b two\nroom three\n");
+});
+
+test("mosquitto_pub streams thousands of QoS 1 messages from a file, none is lost", async () => {
+  if (!requireProgram("mosquitto_sub") || !requireProgram("mosquitto_pub")) return;
+  await using server = startTestBroker();
+  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", "1", "-t", "stream"];
+  const count = 3000;
+  const sub = Bun.spawn(["mosquitto_sub", ...where, "-C", `${count}`], { stdout: "pipe" });
+  await until("the subscription", () => server.broker.stats().subscriptions === 1);
+  const lines = Array.from({ length: count }, (_, n) => `line ${n}\n`).join("");
+  const pub = Bun.spawn(["mosquitto_pub", ...where, "-l"], { stdin: Buffer.from(lines) });
+  expect(await withDeadline("mosquitto_pub", pub.exited)).toBe(0);
+  expect(await new Response(sub.stdout).text()).toBe(lines);
+});

@@ -1,0 +1,221 @@
+/** How a connection begins and ends: refusals, time-outs, broken packets. Every bad client leaves the server serving. */
+import { expect, test } from "bun:test";
+import { generate } from "mqtt-packet";
+import type { Authentication, Principal } from "../../src/mqtt/hooks.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
+import { startTestBroker } from "../support/test-broker.ts";
+
+test.each([
+  ["bad_credentials", 4],
+  ["not_authorized", 5],
+  ["busy", 3],
+  ["unavailable", 3],
+] as const)("a client refused as %s is told %d and closed", async (refused, returnCode) => {
+  await using server = startTestBroker({ hooks: { authenticate: async () => ({ refused }) } });
+  await using client = await RawMqtt.open(server.port);
+  client.send(connectPacket(), publishPacket("t", "sent too early"));
+  expect(await client.expect("connack")).toMatchObject({ returnCode, sessionPresent: false });
+  await client.whenClosed();
+});
+
+test("a failing authenticate hook is told as server unavailable", async () => {
+  await using server = startTestBroker({ hooks: { authenticate: () => Promise.reject(new Error("boom")) } });
+  await using client = await RawMqtt.open(server.port);
+  client.send(connectPacket());
+  expect(await client.expect("connack")).toMatchObject({ returnCode: 3 });
+  await client.whenClosed();
+});
+
+test("packets sent before CONNACK are served after it, in order", async () => {
+  const gate = Promise.withResolvers<Authentication<Principal>>();
+  await using server = startTestBroker({ hooks: { authenticate: () => gate.promise } });
+  await using client = await RawMqtt.open(server.port);
+  client.send(
+    connectPacket(),
+    { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "t", qos: 0 }] },
+    publishPacket("t", "early"),
+    { cmd: "pingreq" },
+  );
+  gate.resolve({ principal: { key: "someone" }, persistent: false });
+  for (const cmd of ["connack", "suback", "publish", "pingresp"] as const) await client.expect(cmd);
+});
+
+test("username, password, client id and address reach the program", async () => {
+  const seen: unknown[] = [];
+  await using server = startTestBroker({
+    hooks: {
+      async authenticate({ password, ...rest }) {
+        seen.push({ ...rest, password: password === undefined ? undefined : Buffer.from(password).toString() });
+        return { principal: { key: "x" }, persistent: false };
+      },
+    },
+  });
+  await using _client = await RawMqtt.connect(server.port, {
+    clientId: "ünï",
+    username: "bob",
+    password: Buffer.from("secret"),
+  });
+  expect(seen).toEqual([
+    {
+      clientId: "ünï",
+      username: "bob",
+      password: "secret",
+      address: "127.0.0.1",
+      protocolVersion: 4,
+      cleanSession: true,
+    },
+  ]);
+});
+
+test("other protocol versions are refused in their own words", async () => {
+  await using server = startTestBroker();
+  await using three = await RawMqtt.open(server.port);
+  three.send(connectPacket({ protocolId: "MQIsdp", protocolVersion: 3 }));
+  expect(await three.expect("connack")).toMatchObject({ returnCode: 1 });
+  await three.whenClosed();
+  await using five = await RawMqtt.open(server.port);
+  five.send(generate(connectPacket({ protocolVersion: 5 }), { protocolVersion: 5 }));
+  // Read with a 3.1.1 parser: flags, then the MQTT 5 reason code in the return code's place.
+  expect(await five.expect("connack")).toMatchObject({ returnCode: 0x84 });
+  await five.whenClosed();
+});
+
+const connect = generate(connectPacket({ clientId: "bad" }));
+const badPackets: [string, Buffer[], string?][] = [
+  ["a first packet that is not CONNECT", [generate(publishPacket("t", "x"))]],
+  ["a second CONNECT", [connect, connect]],
+  ["packet type 0", [connect, Buffer.from([0x00, 0])]],
+  ["packet type 15", [connect, Buffer.from([0xf0, 0])]],
+  ["a CONNACK from a client", [connect, Buffer.from([0x20, 2, 0, 0])]],
+  ["PINGREQ with flags", [connect, Buffer.from([0xc1, 0])]],
+  ["PINGREQ with a body", [connect, Buffer.from([0xc0, 1, 0])]],
+  ["DISCONNECT with flags", [connect, Buffer.from([0xe1, 0])]],
+  ["SUBSCRIBE without its flags", [connect, Buffer.from([0x80, 6, 0, 1, 0, 1, 0x61, 0])]],
+  ["SUBSCRIBE with packet id 0", [connect, Buffer.from([0x82, 6, 0, 0, 0, 1, 0x61, 0])]],
+  ["SUBSCRIBE without a filter", [connect, Buffer.from([0x82, 2, 0, 1])]],
+  ["SUBSCRIBE with QoS 3", [connect, Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 3])]],
+  ["SUBSCRIBE with reserved option bits", [connect, Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 0x10])]],
+  ["SUBSCRIBE cut short inside a filter", [connect, Buffer.from([0x82, 5, 0, 1, 0, 9, 0x61])]],
+  ["SUBSCRIBE with an empty filter", [connect, Buffer.from([0x82, 5, 0, 1, 0, 0, 0])]],
+  ["SUBSCRIBE with a # that is not last", [connect, Buffer.from([0x82, 8, 0, 1, 0, 3, 0x23, 0x2f, 0x61, 0])]],
+  ["SUBSCRIBE with a filter that is not UTF-8", [connect, Buffer.from([0x82, 6, 0, 1, 0, 1, 0xff, 0])]],
+  ["UNSUBSCRIBE without a filter", [connect, Buffer.from([0xa2, 2, 0, 1])]],
+  ["UNSUBSCRIBE with trailing bytes", [connect, Buffer.from([0xa2, 6, 0, 1, 0, 1, 0x61, 0])]],
+  ["PUBLISH with QoS 3", [connect, Buffer.from([0x36, 5, 0, 1, 0x61, 0, 1])]],
+  ["PUBLISH with DUP at QoS 0", [connect, Buffer.from([0x38, 3, 0, 1, 0x61])]],
+  ["PUBLISH with packet id 0", [connect, Buffer.from([0x32, 5, 0, 1, 0x61, 0, 0])]],
+  ["PUBLISH without room for its packet id", [connect, Buffer.from([0x32, 4, 0, 1, 0x61, 0])]],
+  ["PUBLISH to a wildcard", [connect, Buffer.from([0x30, 3, 0, 1, 0x23])]],
+  ["PUBLISH to an empty topic", [connect, Buffer.from([0x30, 2, 0, 0])]],
+  ["PUBLISH to a topic with U+0000", [connect, Buffer.from([0x30, 3, 0, 1, 0])]],
+  ["PUBLISH to a topic with a surrogate", [connect, Buffer.from([0x30, 5, 0, 3, 0xed, 0xa0, 0x80])]],
+  ["PUBLISH to a topic longer than the packet", [connect, Buffer.from([0x30, 3, 0, 9, 0x61])]],
+  ["PUBLISH to a topic of 65 levels", [connect, generate(publishPacket("/".repeat(64), "x"))]],
+  ["PUBLISH to a topic of 4097 bytes", [connect, generate(publishPacket("x".repeat(4097), "x"))]],
+  ["PUBACK with packet id 0", [connect, Buffer.from([0x40, 2, 0, 0])]],
+  ["PUBACK with a byte too many", [connect, Buffer.from([0x40, 3, 0, 1, 0])]],
+  ["PUBACK with a byte too few", [connect, Buffer.from([0x40, 1, 0])]],
+  ["PUBREL without QoS 2", [connect, Buffer.from([0x62, 2, 0, 1])]],
+  ["a remaining length of five bytes", [connect, Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])]],
+  ["a remaining length in more bytes than needed", [connect, Buffer.from([0xc0, 0x80, 0])]],
+  ["a packet over the size limit", [connect, Buffer.from([0x30, 0x80, 0x80, 0x80, 1])], "packet_too_large"],
+  ["a CONNECT over its size limit", [Buffer.from([0x10, 0x80, 0x80, 0x80, 1])], "packet_too_large"],
+  ["CONNECT with the reserved flag", [Buffer.from([0x10, 13, 0, 4, 77, 81, 84, 84, 4, 3, 0, 0, 0, 1, 0x61])]],
+  [
+    "CONNECT with will QoS 3",
+    [Buffer.from([0x10, 19, 0, 4, 77, 81, 84, 84, 4, 0x1e, 0, 0, 0, 1, 0x61, 0, 1, 0x61, 0, 1, 0x61])],
+  ],
+  ["CONNECT with will flags but no will", [Buffer.from([0x10, 13, 0, 4, 77, 81, 84, 84, 4, 0x22, 0, 0, 0, 1, 0x61])]],
+  [
+    "CONNECT with a password but no username",
+    [Buffer.from([0x10, 16, 0, 4, 77, 81, 84, 84, 4, 0x42, 0, 0, 0, 1, 0x61, 0, 1, 0x61])],
+  ],
+  ["CONNECT with trailing bytes", [Buffer.from([0x10, 14, 0, 4, 77, 81, 84, 84, 4, 2, 0, 0, 0, 1, 0x61, 0])]],
+  ["CONNECT of another protocol", [Buffer.from([0x10, 13, 0, 4, 77, 81, 84, 85, 4, 2, 0, 0, 0, 1, 0x61])]],
+  ["CONNECT with a will to a wildcard", [generate(connectPacket({ will: { topic: "a/#", payload: "x" } }))]],
+  ["HTTP", [Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")]],
+];
+
+test.each(badPackets)(
+  "%s closes the connection and nobody else's",
+  async (_what, packets, reason = "protocol_error") => {
+    await using server = startTestBroker();
+    await using good = await RawMqtt.connect(server.port);
+    await using bad = await RawMqtt.open(server.port);
+    bad.send(...packets);
+    await bad.whenClosed();
+    expect(server.closeReasons).toEqual([reason]);
+    expect(await good.fence()).toEqual([]);
+    expect(server.broker.stats()).toMatchObject({ protocolErrors: 1, connections: 1 });
+  },
+);
+
+test("nothing after a broken packet is obeyed", async () => {
+  await using server = startTestBroker();
+  await using good = await RawMqtt.connect(server.port);
+  await good.subscribe("t");
+  await using bad = await RawMqtt.connect(server.port);
+  bad.send(publishPacket("t", "before"), Buffer.from([0xf0, 0]), publishPacket("t", "after"));
+  await bad.whenClosed();
+  expect((await good.fence()).map((packet) => packet.cmd === "publish" && String(packet.payload))).toEqual(["before"]);
+});
+
+test("a connection without CONNECT is closed after the connect time-out", async () => {
+  await using server = startTestBroker();
+  await using client = await RawMqtt.open(server.port);
+  await using good = await RawMqtt.connect(server.port);
+  client.send(Buffer.from([0x10, 20, 0])); // a beginning is not enough
+  await good.fence();
+  server.advance(9000);
+  await good.fence();
+  expect(client.closed).toBe(false);
+  server.advance(3000);
+  await client.whenClosed();
+  expect(server.closeReasons).toEqual(["connect_timeout"]);
+  await good.fence();
+});
+
+test("a silent client is closed after one and a half times its keep alive, a pinging one is not", async () => {
+  await using server = startTestBroker();
+  await using silent = await RawMqtt.connect(server.port, { keepalive: 60 });
+  await using pinging = await RawMqtt.connect(server.port, { keepalive: 60 });
+  await using unlimited = await RawMqtt.connect(server.port, { keepalive: 0 });
+  for (let seconds = 0; seconds < 90; seconds += 30) {
+    await pinging.fence();
+    server.advance(30_000);
+  }
+  await pinging.fence();
+  expect(silent.closed).toBe(false);
+  server.advance(4000);
+  await silent.whenClosed();
+  await pinging.fence();
+  server.advance(89_000);
+  await pinging.fence();
+  server.advance(24 * 3600 * 1000);
+  await pinging.whenClosed();
+  await unlimited.fence();
+  expect(server.closeReasons).toEqual(["keep_alive_timeout", "keep_alive_timeout"]);
+});
+
+test("connections over the limit are closed, and room is made by leaving", async () => {
+  await using server = startTestBroker({ limits: { connectionsMax: 2 } });
+  await using one = await RawMqtt.connect(server.port);
+  await using two = await RawMqtt.connect(server.port);
+  await using three = await RawMqtt.open(server.port);
+  await three.whenClosed();
+  await two.drop();
+  await one.fence();
+  await using four = await RawMqtt.connect(server.port);
+  await four.fence();
+});
+
+test("DISCONNECT with a publish before it in the same segment loses nothing", async () => {
+  await using server = startTestBroker();
+  await using bob = await RawMqtt.connect(server.port);
+  await bob.subscribe("t");
+  await using hasty = await RawMqtt.open(server.port);
+  hasty.send(connectPacket(), publishPacket("t", "bye"), { cmd: "disconnect" });
+  expect(String((await bob.expect("publish")).payload)).toBe("bye");
+  await hasty.whenClosed();
+  expect(server.closeReasons).toEqual(["disconnected"]);
+});

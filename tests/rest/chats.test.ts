@@ -1,0 +1,271 @@
+/** The four chat routes of REST.md, to the letter (PROTOCOLS § 2.6, § 3.5). */
+import { describe, expect, test } from "bun:test";
+import { startTestServer } from "../support/server.ts";
+import { asBackend, call, enroll, inboxOf, prefixes, room, say } from "./client.ts";
+
+const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+const invalidParameters = '{"error":"Invalid parameters"}';
+const invalidChatId = '{"error":"Invalid chatID"}';
+const badRequest = '{"error":"Bad request"}';
+const notFound = '{"error":"ChatID not found"}';
+const badToken = '{"error":"Bad token"}';
+
+test("every answer of every chat route, under every prefix", async () => {
+  await using server = await startTestServer();
+  await room(server, "kept", "owner");
+  const long = "a".repeat(257);
+  // [request, body, status, answer]
+  const table: [string, unknown, number, string][] = [
+    ["DELETE /chats/nowhere", undefined, 400, invalidChatId],
+    ["DELETE /chats/a%2Fb", undefined, 400, invalidChatId], // R38
+    ["DELETE /chats/%00", undefined, 400, invalidChatId],
+    ["DELETE /chats/a%20b", undefined, 400, invalidChatId],
+    ["DELETE /chats/%zz", undefined, 400, invalidChatId],
+    ["DELETE /chats/%ff", undefined, 400, invalidChatId],
+    ["DELETE /chats/", undefined, 400, invalidChatId],
+    [`DELETE /chats/${long}`, undefined, 400, invalidChatId],
+
+    ["GET /chats/nowhere/users", undefined, 400, invalidChatId], // R4
+    ["GET /chats//users", undefined, 400, invalidChatId], // R25
+    ["GET /chats/a%2Fb/users", undefined, 400, invalidChatId],
+    ["GET /chats/%00/users", undefined, 400, invalidChatId],
+    ["GET /chats/KEPT/users", undefined, 400, invalidChatId], // case-sensitive
+    [`GET /chats/${long}/users`, undefined, 400, invalidChatId],
+
+    ["PUT /chats/kept/users", undefined, 400, invalidParameters],
+    ["PUT /chats/kept/users", "", 400, invalidParameters],
+    ["PUT /chats/kept/users", "{", 400, invalidParameters], // R24
+    ["PUT /chats/kept/users", "[]", 400, invalidParameters],
+    ["PUT /chats/kept/users", "null", 400, invalidParameters],
+    ["PUT /chats/kept/users", {}, 400, invalidParameters],
+    ["PUT /chats/kept/users", { users: [] }, 400, invalidParameters], // R3
+    ["PUT /chats/kept/users", { users: "owner" }, 400, invalidParameters],
+    ["PUT /chats/kept/users", { users: ["fine", 7] }, 400, invalidParameters],
+    ["PUT /chats/kept/users", { users: ["fine", "a@b"] }, 400, invalidParameters], // R7
+    ["PUT /chats/kept/users", { users: ["fine", long] }, 400, invalidParameters],
+    ["PUT /chats/kept/users", { users: ["fine", "user.99999"] }, 400, invalidParameters], // reserved, nobody
+    ["PUT /chats/kept/users", { users: ["fine"], chatName: {} }, 400, invalidParameters],
+    ["PUT /chats/kept/users", { users: Array.from({ length: 10_001 }, (_, at) => `u${at}`) }, 400, invalidParameters], // R26
+    ["PUT /chats/a%2Fb/users", { users: ["fine"] }, 400, invalidParameters], // R6
+    ["PUT /chats//users", { users: ["fine"] }, 400, invalidParameters],
+    ["PUT /chats/chat.99999/users", { users: ["fine"] }, 400, invalidParameters], // reserved, no such chat
+
+    ["DELETE /chats/nowhere/users", { users: ["owner"] }, 404, notFound],
+    ["DELETE /chats/nowhere/users", { users: [] }, 400, badRequest], // the body is judged first (R5, R15)
+    ["DELETE /chats/a%2Fb/users", { users: ["owner"] }, 400, badRequest],
+    ["DELETE /chats//users", { users: ["owner"] }, 400, badRequest],
+    ["DELETE /chats/kept/users", undefined, 400, badRequest],
+    ["DELETE /chats/kept/users", "{", 400, badRequest],
+    ["DELETE /chats/kept/users", {}, 400, badRequest],
+    ["DELETE /chats/kept/users", { users: [] }, 400, badRequest],
+    ["DELETE /chats/kept/users", { users: [null] }, 400, badRequest],
+    ["DELETE /chats/kept/users?users=", undefined, 400, badRequest],
+    ["DELETE /chats/kept/users?users=a,,b", undefined, 400, badRequest],
+    ["DELETE /chats/kept/users", { users: ["stranger"] }, 200, "{}"], // R15
+    ["DELETE /chats/kept/users?users=stranger,another", undefined, 200, "{}"], // R14
+  ];
+  for (const prefix of prefixes) {
+    for (const [request, body, status, text] of table) {
+      const at = request.replace(" ", ` ${prefix}`);
+      const answer = await asBackend(server, at, body);
+      expect([at, body, answer.status, answer.text, answer.type]).toEqual([at, body, status, text, "application/json"]);
+      if (status >= 400) expect(answer.headers.get("x-error-detail")).toMatch(/^[\x20-\x7e]{1,200}$/);
+    }
+    // Nothing of a refused request was applied.
+    const kept = await asBackend(server, `GET ${prefix}/chats/kept/users`);
+    expect(JSON.parse(kept.text).chat.users).toBeArrayOfSize(1);
+  }
+});
+
+describe("the backend key", () => {
+  const requests = [
+    "DELETE /chats/team",
+    "PUT /chats/team/users",
+    "GET /chats/team/users",
+    "DELETE /chats/team/users",
+    "DELETE /chats/a%2Fb", // 401 comes before any 400
+    "POST /token",
+  ];
+
+  test("is asked for by every backend route, before anything else is judged", async () => {
+    await using server = await startTestServer();
+    const [token] = await enroll(server, "alice");
+    await room(server, "team", "alice");
+    for (const request of requests) {
+      for (const headers of [
+        {},
+        { Authorization: "Bearer wrong" },
+        { Authorization: `Bearer ${token}` },
+        { "X-API-Key": "wrong" },
+      ]) {
+        const answer = await call(server, request, { headers });
+        expect([request, answer.status, answer.text, answer.type]).toEqual([
+          request,
+          401,
+          badToken,
+          "application/json",
+        ]);
+        expect(answer.headers.get("x-error-detail")).not.toContain(token ?? "");
+      }
+    }
+    expect((await asBackend(server, "GET /chats/team/users")).status).toBe(200);
+  });
+
+  test("is taken bare, after Bearer, or in X-API-Key", async () => {
+    await using server = await startTestServer();
+    await room(server, "team", "alice");
+    const { backendKey } = server;
+    for (const headers of [
+      { Authorization: backendKey },
+      { Authorization: `Bearer ${backendKey}` },
+      { authorization: `bearer   ${backendKey}` },
+      { "X-API-Key": backendKey },
+      { "x-api-key": backendKey, Authorization: "Basic c29tZTpwcm94eQ==" },
+    ] as Record<string, string>[]) {
+      expect((await call(server, "GET /chats/team/users", { headers })).status).toBe(200);
+    }
+  });
+
+  test("wrong ones are counted: after too many the answer is to try later, even with the right one", async () => {
+    await using server = await startTestServer();
+    let answer = await call(server, "GET /chats/team/users", { as: "wrong" });
+    for (let tries = 0; answer.status === 401 && tries < 1000; tries += 1) {
+      answer = await call(server, "GET /chats/team/users", { as: "wrong" });
+    }
+    expect([answer.status, answer.text]).toEqual([429, '{"error":"Too many requests"}']);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await asBackend(server, "GET /chats/team/users")).status).toBe(429);
+  });
+});
+
+describe("PUT users", () => {
+  test("makes the chat, answers a GUID per entry in the order asked, and repeats without change", async () => {
+    await using server = await startTestServer();
+    const first = await asBackend(server, "PUT /chats/best-chat/users", {
+      users: ["user2222", "John.Doe-mobile1", "user2222"],
+      chatName: "Descriptive string",
+    });
+    expect([first.status, first.type]).toEqual([200, "application/json"]);
+    const { GUIDList } = JSON.parse(first.text);
+    expect(GUIDList).toEqual([expect.stringMatching(guid), expect.stringMatching(guid), GUIDList[0]]); // R9
+    expect(first.text).toBe(JSON.stringify({ GUIDList }));
+    const before = await asBackend(server, "GET /chats/best-chat/users");
+    const again = await asBackend(server, "PUT /chats/best-chat/users", {
+      users: ["user2222", "John.Doe-mobile1", "user2222"],
+    });
+    expect(again.text).toBe(first.text);
+    expect((await asBackend(server, "GET /chats/best-chat/users")).text).toBe(before.text);
+  });
+
+  test("a user made here is the one POST /token completes", async () => {
+    await using server = await startTestServer();
+    const [guidOfAlice] = await room(server, "team", "alice");
+    await enroll(server, "alice");
+    expect(await room(server, "other", "alice")).toEqual([guidOfAlice ?? ""]);
+  });
+
+  test("takes objects too, and a name that is a number", async () => {
+    await using server = await startTestServer();
+    await asBackend(server, "PUT /chats/team/users", {
+      users: [{ userID: "alice", displayName: "Älice" }],
+      chatName: 42,
+    });
+    const { chat } = JSON.parse((await asBackend(server, "GET /chats/team/users")).text);
+    expect([chat.chatName, chat.users[0].displayName]).toEqual(["42", "Älice"]); // R12, R13
+  });
+});
+
+describe("GET users", () => {
+  test("prints the document's object, members in joining order", async () => {
+    await using server = await startTestServer();
+    const beginMs = Date.now();
+    const [owner, john] = await room(server, "best-chat", "user2222", "John.Doe-mobile1");
+    const answer = await asBackend(server, "GET /chats/best-chat/users");
+    const { chat } = JSON.parse(answer.text);
+    expect(chat.creationTime).toMatch(/^\d{13}$/); // R11: a decimal string of milliseconds
+    expect(Number(chat.creationTime)).toBeGreaterThanOrEqual(beginMs - 1000);
+    expect(answer.text).toBe(
+      `{"chat":{"chatID":"best-chat","chatName":"","ownerGUID":"${owner}","creationTime":"${chat.creationTime}",` +
+        `"updateTime":"${chat.updateTime}","users":[{"GUID":"${owner}","userID":"user2222"},` +
+        `{"GUID":"${john}","userID":"John.Doe-mobile1"}]}}`,
+    );
+  });
+
+  test("updateTime moves with members and name, not with messages; an absent name is kept", async () => {
+    await using server = await startTestServer();
+    const [alice = ""] = await enroll(server, "alice");
+    const update = async () => JSON.parse((await asBackend(server, "GET /chats/team/users")).text).chat;
+    await asBackend(server, "PUT /chats/team/users", { users: ["alice"], chatName: "Team" });
+    const made = await update();
+    await say(server, alice, "team", "hello");
+    expect(await update()).toEqual(made);
+    await room(server, "team", "bob");
+    const joined = await update();
+    expect(joined.chatName).toBe("Team");
+    expect(Number(joined.updateTime)).toBeGreaterThanOrEqual(Number(made.updateTime));
+    expect(joined.creationTime).toBe(made.creationTime);
+    await asBackend(server, "PUT /chats/team/users", { users: ["bob"], chatName: "" });
+    expect((await update()).chatName).toBe("");
+  });
+});
+
+describe("leaving", () => {
+  const membersOf = async (server: Parameters<typeof asBackend>[0], chatID: string) => {
+    const answer = await asBackend(server, `GET /chats/${chatID}/users`);
+    return answer.status === 200
+      ? JSON.parse(answer.text).chat.users.map((user: { userID: string }) => user.userID)
+      : answer.text;
+  };
+
+  test("users go by userID or GUID, in every spelling of the list", async () => {
+    await using server = await startTestServer();
+    const guids = await room(server, "team", "owner", "b", "c", "d", "e", "f", "g");
+    const lists: [string, unknown, string][] = [
+      ["", { users: ["b"] }, "c,d,e,f,g"],
+      ["", { GUIDList: [guids[2]] }, "d,e,f,g"],
+      ["", { GUIDs: [guids[3]] }, "e,f,g"],
+      ["", ["e"], "f,g"],
+      ["?users=f,nobody", undefined, "g"],
+    ];
+    for (const [query, body, left] of lists) {
+      const answer = await asBackend(server, `DELETE /chats/team/users${query}`, body);
+      expect([answer.status, answer.text]).toEqual([200, "{}"]);
+      expect((await membersOf(server, "team")).join()).toBe(`owner,${left}`);
+    }
+  });
+
+  test("the owner takes the chat with him, by either of his names; so does the last one", async () => {
+    await using server = await startTestServer();
+    await room(server, "one", "owner", "b");
+    const [guidOfOwner] = await room(server, "two", "owner", "b");
+    await asBackend(server, "DELETE /chats/one/users", { users: ["b", "owner"] });
+    await asBackend(server, "DELETE /chats/two/users", { users: [guidOfOwner] });
+    for (const chatID of ["one", "two"]) expect(await membersOf(server, chatID)).toBe(invalidChatId); // R10, R16
+    const second = await asBackend(server, "DELETE /chats/one/users", { users: ["owner"] });
+    expect([second.status, second.text]).toEqual([404, notFound]);
+  });
+
+  test("a chat is deleted once; the second time it is unknown", async () => {
+    await using server = await startTestServer();
+    await room(server, "team", "owner", "b");
+    const first = await asBackend(server, "DELETE /chats/team");
+    expect([first.status, first.text, first.type]).toEqual([200, "{}", "application/json"]);
+    expect((await asBackend(server, "DELETE /chats/team")).text).toBe(invalidChatId);
+    expect(await membersOf(server, "team")).toBe(invalidChatId);
+  });
+
+  test("is told to those who stay and to those who go", async () => {
+    await using server = await startTestServer();
+    const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
+    await room(server, "team", "alice", "bob");
+    await asBackend(server, "DELETE /chats/team/users", { users: ["bob"] });
+    for (const token of [alice, bob]) {
+      const { events } = await inboxOf(server, token);
+      expect(events.map((event) => [event.type, event.chatID])).toEqual([
+        ["chat_enter", "team"],
+        ["chat_leave", "team"],
+      ]);
+    }
+  });
+});

@@ -1,0 +1,25 @@
+/**
+ * What any store must keep of `src/domain/store.ts`, as one suite: a second store passes it or is none. Only the
+ * interface is used, so nothing here knows of SQLite.
+ */
+import { describe } from "bun:test";
+import { chatContract } from "./contract/chats.ts";
+import { deliveryContract } from "./contract/deliveries.ts";
+import { eventContract } from "./contract/events.ts";
+import { historyContract } from "./contract/history.ts";
+import { messageContract } from "./contract/messages.ts";
+import { peopleContract } from "./contract/people.ts";
+import type { OpenFresh } from "./contract/stage.ts";
+
+export type { OpenedForTest } from "./contract/stage.ts";
+
+export function storeContract(name: string, openFresh: OpenFresh): void {
+  describe(name, () => {
+    describe("people", () => peopleContract(openFresh));
+    describe("chats", () => chatContract(openFresh));
+    describe("messages", () => messageContract(openFresh));
+    describe("events", () => eventContract(openFresh));
+    describe("deliveries", () => deliveryContract(openFresh));
+    describe("whole histories", () => historyContract(openFresh));
+  });
+}

@@ -1,0 +1,235 @@
+/** Users, what they log in with, and the ids they share with chats. */
+import { expect, test } from "bun:test";
+import type { User } from "../../../src/domain/model.ts";
+import type { NewToken, TokenKind } from "../../../src/domain/store.ts";
+import {
+  alsoAfterReopening,
+  expectRefusal,
+  group,
+  inChat,
+  type OpenFresh,
+  people,
+  snapshot,
+  text,
+  withUser,
+} from "./stage.ts";
+
+const hash = (byte: number) => new Uint8Array(32).fill(byte);
+const token = (kind: TokenKind, byte: number, expiresAtMs?: number): NewToken => ({
+  kind,
+  hash: hash(byte),
+  expiresAtMs,
+});
+
+export function peopleContract(openFresh: OpenFresh): void {
+  test("users and chats take ids from one sequence, from 10001 on, never one twice", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    expect(ann.userId as number).toBe(10_001);
+    const chat = await group(store, ann, bob);
+    const put = await store.putMembers({
+      chatKey: "team",
+      people: [{ username: "carl" }, { username: "dora" }],
+      chatName: undefined,
+    });
+    const direct = await store.appendMessage(text(ann, withUser(bob), "hello"));
+    const [provisioned] = await store.provision([{ username: "emil", tokens: [] }]);
+    const again = await opened.reopen();
+    const [frida] = await people(again, "Frida");
+    const ids: (number | undefined)[] = [
+      ann.userId,
+      bob.userId,
+      chat.chatId,
+      put.view.chat.chatId,
+      ...put.users.map((user) => user.userId),
+      direct.message.chatId,
+      provisioned?.user.userId,
+      frida.userId,
+    ];
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(Math.min(...ids.map(Number))).toBe(10_001);
+    expect(Math.max(...ids.map(Number))).toBe(frida.userId);
+  });
+
+  test("a user comes back as made, by id, by username and by the reserved key", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const ann = await store.createUser({ nick: "Ann", username: "ann", passwordHash: "$argon2id$x" });
+    const bob = await store.createUser({ nick: "Bob" });
+    expect(ann).toMatchObject({
+      username: "ann",
+      userKey: "ann",
+      nick: "Ann",
+      disabled: false,
+      createdAtMs: clock.nowMs(),
+      lastSeenAtMs: undefined,
+      avatar: undefined,
+      publicKey: undefined,
+    });
+    expect(bob).toMatchObject({ username: undefined, userKey: `user.${bob.userId}` });
+    expect(ann.guid).not.toBe(bob.guid);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findUser(ann.userId)).toEqual(ann);
+      expect(await now.findUserByKey("ann")).toEqual(ann);
+      expect(await now.findUserByKey(`user.${ann.userId}`)).toEqual(ann);
+      expect(await now.findUserByKey(`user.${bob.userId}`)).toEqual(bob);
+      expect(await now.findUserByKey("Ann")).toBeUndefined();
+      expect(await now.findUserByKey("user.1")).toBeUndefined();
+      expect(await now.findUser(1)).toBeUndefined();
+      expect(await now.findPasswordHash(ann.userId)).toBe("$argon2id$x");
+      expect(await now.findPasswordHash(bob.userId)).toBeUndefined();
+    });
+  });
+
+  test("a username is taken once, also among users made at the same time", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const outcomes = await Promise.allSettled(
+      ["1", "2", "3"].map((nick) => store.createUser({ nick, username: "ann" })),
+    );
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    const before = await snapshot(store, []);
+    await expectRefusal(store.createUser({ nick: "4", username: "ann" }), "username_taken");
+    expect(await snapshot(store, [])).toEqual(before);
+    expect(await store.findUserByKey("ann")).toMatchObject({ nick: "1" });
+  });
+
+  test("a password and the time last seen are replaced; a stranger has neither", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann] = await people(store, "Ann");
+    await store.setPassword(ann.userId, "new hash");
+    await store.touchUser(ann.userId, 1234);
+    expect(await store.findPasswordHash(ann.userId)).toBe("new hash");
+    expect(await store.findUser(ann.userId)).toMatchObject({ lastSeenAtMs: 1234 });
+    await expectRefusal(store.setPassword(1 as User["userId"], "x"), "user_not_found");
+  });
+
+  test("users are listed page by page by rising id", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const users = await people(store, "a", "b", "c", "d", "e");
+    const first = await store.listUsers({ after: 0, limit: 2 });
+    const second = await store.listUsers({ after: first[1]?.userId ?? 0, limit: 10 });
+    expect([...first, ...second]).toEqual([...users]);
+    expect(first.length).toBe(2);
+    expect(await store.countUsers()).toBe(5);
+  });
+
+  test("acquaintances share a chat with a user, who is one of them", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl, dora] = await people(store, "Ann", "Bob", "Carl", "Dora");
+    expect(await store.listAcquaintances(ann.userId, 10)).toEqual([ann]);
+    await group(store, carl, ann);
+    await group(store, carl, dora);
+    await store.appendMessage(text(bob, withUser(ann), "hello"));
+    expect(await store.listAcquaintances(ann.userId, 10)).toEqual([ann, bob, carl]);
+    expect(await store.listAcquaintances(ann.userId, 2)).toEqual([ann, bob]);
+    expect(await store.listAcquaintances(dora.userId, 10)).toEqual([carl, dora]);
+  });
+
+  test("a participant is made once, renamed later, and answered entry by entry", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const key = new Uint8Array([48, 130, 0, 255]);
+    const made = await store.provision([
+      { username: "ann", displayName: "Ann", publicKey: key, tokens: [token("access", 1)] },
+      { username: "bob", tokens: [token("access", 2)] },
+      { username: "ann", tokens: [token("access", 3)] },
+    ]);
+    expect(made.map((one) => one.user.username)).toEqual(["ann", "bob", "ann"]);
+    expect(made[0]?.user.userId).toBe(made[2]?.user.userId ?? 0);
+    expect(made.map((one) => one.deviceId)).toEqual([undefined, undefined, undefined]);
+    expect(await store.countUsers()).toBe(2);
+    const ann = await store.findUserByKey("ann");
+    expect(ann?.nick).toBe("Ann");
+    expect([...(ann?.publicKey ?? [])]).toEqual([...key]);
+    expect(await store.findUserByKey("bob")).toMatchObject({ nick: "bob" });
+    await store.provision([{ username: "ann", displayName: "Anna", tokens: [] }]);
+    expect(await store.findUserByKey("ann")).toMatchObject({ nick: "Anna", userId: ann?.userId ?? 0 });
+  });
+
+  test("a token is found by its hash and its kind, expired or not", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const soon = clock.nowMs() + 1000;
+    await store.provision([
+      { username: "ann", clientId: "phone", tokens: [token("access", 1, soon), token("refresh", 2)] },
+    ]);
+    clock.advance(5000);
+    await alsoAfterReopening(opened, async (now) => {
+      const access = await now.findToken(hash(1), "access");
+      const refresh = await now.findToken(hash(2), "refresh");
+      expect(access).toMatchObject({ user: { username: "ann" }, expiresAtMs: soon });
+      expect(refresh).toMatchObject({ user: { username: "ann" }, expiresAtMs: undefined });
+      expect(access?.deviceId).toBeDefined();
+      expect(access?.deviceId).toBe(refresh?.deviceId as NonNullable<typeof access>["deviceId"]);
+      expect(await now.findToken(hash(1), "refresh")).toBeUndefined();
+      expect(await now.findToken(hash(2), "access")).toBeUndefined();
+      expect(await now.findToken(hash(3), "access")).toBeUndefined();
+    });
+  });
+
+  test("participants are provisioned all or none", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    await store.provision([{ username: "ann", displayName: "Ann", tokens: [token("access", 1)] }]);
+    const work = store.provision([
+      { username: "bob", tokens: [token("access", 2)] },
+      { username: "ann", displayName: "Anna", tokens: [token("access", 1)] }, // The hash is in use.
+    ]);
+    expect(await work.then(() => "done", () => "failed")).toBe("failed"); // biome-ignore format: one outcome or the other
+    expect(await store.findUserByKey("bob")).toBeUndefined();
+    expect(await store.findToken(hash(2), "access")).toBeUndefined();
+    expect(await store.findUserByKey("ann")).toMatchObject({ nick: "Ann" });
+    expect(await store.findToken(hash(1), "access")).toBeDefined();
+  });
+
+  test("a device is one per user, door and name, and ends with its tokens", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [provisioned] = await store.provision([{ username: "ann", clientId: "phone", tokens: [token("access", 1)] }]);
+    const [bob] = await people(store, "Bob");
+    const userId = provisioned?.user.userId ?? bob.userId;
+    const phone = await store.openDevice({ userId, door: "rest", name: "phone" });
+    expect(phone).toBe(provisioned?.deviceId ?? phone);
+    expect(provisioned?.deviceId).toBeDefined();
+    const others = await Promise.all([
+      store.openDevice({ userId, door: "mqtt", name: "phone" }),
+      store.openDevice({ userId, door: "rest", name: "laptop" }),
+      store.openDevice({ userId: bob.userId, door: "rest", name: "phone" }),
+    ]);
+    expect(new Set([phone, ...others]).size).toBe(4);
+    const again = await opened.reopen();
+    expect(await again.openDevice({ userId, door: "rest", name: "laptop" })).toBe(others[1]);
+    await again.endDevice(phone);
+    expect(await again.findToken(hash(1), "access")).toBeUndefined();
+    expect(await again.openDevice({ userId, door: "rest", name: "phone" })).not.toBe(phone);
+  });
+
+  test("a backend key replaces the one before and says when it was made", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    expect(await store.findBackendKey()).toBeUndefined();
+    await store.setBackendKey(hash(1));
+    clock.advance(60_000);
+    await store.setBackendKey(hash(2));
+    await alsoAfterReopening(opened, async (now) => {
+      const key = await now.findBackendKey();
+      expect(new Uint8Array(key?.hash ?? [])).toEqual(hash(2));
+      expect(key?.createdAtMs).toBe(clock.nowMs());
+    });
+  });
+
+  test("a user's number where a chat's is expected never finds a group", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const chat = await group(store, ann, bob);
+    expect(await store.findUser(chat.chatId)).toBeUndefined();
+    expect(await store.findChat(withUser(bob), ann.userId)).toBeUndefined();
+    expect(await store.findChat(inChat(chat), bob.userId)).toMatchObject({ chatId: chat.chatId });
+  });
+}

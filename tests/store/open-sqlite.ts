@@ -1,0 +1,60 @@
+/** Opens the SQLite store in a temporary folder of its own, for the contract and for what is SQLite's alone. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../../src/lib/clock.ts";
+import { silentLog } from "../../src/lib/log.ts";
+import type { Durability } from "../../src/store/sqlite/open.ts";
+import { openStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import type { OpenedForTest } from "./contract.ts";
+
+export interface OpenedSqlite extends OpenedForTest, AsyncDisposable {
+  readonly store: SqliteStore;
+  readonly dataDir: string;
+  reopen(): Promise<SqliteStore>;
+}
+
+/** A folder that is gone at the end of the test. */
+export function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "roost-store-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export function openIn(dataDir: string, clock: Clock, durability: Durability = "os"): Promise<SqliteStore> {
+  return openStore({
+    dataDir,
+    durability,
+    clock,
+    log: silentLog,
+    onStorage: () => {},
+    onDeath: (error) => {
+      throw error;
+    },
+  });
+}
+
+export async function openSqlite(durability: Durability = "os"): Promise<OpenedSqlite> {
+  const folder = temporaryFolder();
+  const clock = createManualClock();
+  let store = await openIn(folder.path, clock, durability);
+  return {
+    get store() {
+      return store;
+    },
+    clock,
+    dataDir: folder.path,
+    async openMqttSession(clientId) {
+      return (await store.mqtt.openSession({ principalKey: "user:1", clientId })).sessionId;
+    },
+    async reopen() {
+      await store.close();
+      store = await openIn(folder.path, clock, durability);
+      return store;
+    },
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
