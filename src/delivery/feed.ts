@@ -20,7 +20,7 @@ export interface FeedOptions {
   readonly userId: UserId;
   /** Whose position to begin at: a device's, or the user's own. */
   readonly deviceId?: DeviceId | undefined;
-  /** `position`: everything undelivered first. `now`: only what is sent from here on. */
+  /** `position`: everything undelivered first. `now`: only what the hub publishes from here on. */
   readonly from: "position" | "now";
   /** Takes messages in order and says how many it took; fewer than given means it is full until `resume()`. */
   emit(messages: readonly Message[]): number;
@@ -39,8 +39,6 @@ export class Feed {
   #through = 0 as MessageId;
   /** The newest id the hub showed us while we were not live. */
   #noticed = 0 as MessageId;
-  /** The first of them: where the store answers late, "now" began before it. */
-  #firstNoticed = 0;
   /** What the current round has still to hand over. */
   #backlog: Backlog | undefined;
   #roundEnd = 0 as MessageId;
@@ -58,19 +56,21 @@ export class Feed {
   /** Attach to the hub before calling this, so that nothing settles between the two unseen. */
   start(): void {
     if (this.#state !== "idle") return;
+    if (this.#options.from === "now") return this.#goLive();
     this.#state = "behind";
-    void this.#run(this.#options.from);
+    void this.#run("position");
   }
 
   /** A message published by the hub. */
   offer(message: Message): void {
     if (this.#state === "ended") return;
     if (this.#state !== "live") {
-      if (this.#firstNoticed === 0) this.#firstNoticed = message.messageId;
       if (message.messageId > this.#noticed) this.#noticed = message.messageId;
       return;
     }
     if (message.messageId <= this.#through) return;
+    // The first of a feed from now on: had there been one of ours before it, the hub would have shown it.
+    if (this.#through === 0) this.#through = (message.messageId - 1) as MessageId;
     if (this.#options.emit([message]) === 1) {
       this.#through = message.messageId;
       return;
@@ -91,7 +91,7 @@ export class Feed {
     this.#backlog = undefined;
   }
 
-  async #run(begin: "position" | "now" | "round"): Promise<void> {
+  async #run(begin: "position" | "round"): Promise<void> {
     this.#running = true;
     try {
       await this.#catchUp(begin);
@@ -106,12 +106,11 @@ export class Feed {
     }
   }
 
-  async #catchUp(begin: "position" | "now" | "round"): Promise<void> {
+  async #catchUp(begin: "position" | "round"): Promise<void> {
     const { store, userId, deviceId } = this.#options;
-    if (begin !== "round") {
+    if (begin === "position") {
       this.#roundEnd = await store.lastMessageId();
-      if (begin === "now") this.#beginNow();
-      else this.#beginRound(await store.undelivered(userId, deviceId));
+      this.#beginRound(await store.undelivered(userId, deviceId));
     }
     while (this.#state === "behind") {
       if (this.#backlog !== undefined) {
@@ -121,21 +120,18 @@ export class Feed {
       // The round is complete: all of ours up to its end was handed over.
       if (this.#roundEnd > this.#through) this.#through = this.#roundEnd;
       if (this.#noticed <= this.#through) {
-        this.#state = "live";
-        if (!this.#announced) {
-          this.#announced = true;
-          this.#options.caughtUp?.();
-        }
-        return;
+        return this.#goLive();
       }
       this.#roundEnd = await store.lastMessageId();
       this.#beginRound(await store.newerThan(userId, this.#through));
     }
   }
 
-  #beginNow(): void {
-    if (this.#firstNoticed > 0) this.#roundEnd = Math.min(this.#roundEnd, this.#firstNoticed - 1) as MessageId;
-    this.#through = this.#roundEnd;
+  #goLive(): void {
+    this.#state = "live";
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#options.caughtUp?.();
   }
 
   #beginRound(heads: Head[]): void {

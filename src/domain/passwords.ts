@@ -41,7 +41,10 @@ export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Pas
     if (Buffer.byteLength(password) > passwordBytesMax) return false;
     if (hash !== undefined) return bounded(() => Bun.password.verify(password, hash));
     decoy ??= bounded(() => Bun.password.hash("nobody", parameters));
-    const nobody = await decoy;
+    const nobody = await decoy.catch((error: unknown) => {
+      decoy = undefined; // Made when there is room again; a refusal is not kept.
+      throw error;
+    });
     await bounded(() => Bun.password.verify(password, nobody));
     return false;
   }

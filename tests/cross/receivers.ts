@@ -17,8 +17,9 @@ interface Received {
   on: Link;
 }
 
+/** One connection. */
 interface Link {
-  /** Stays undefined where the connection ended otherwise. */
+  /** Of the first kill since it was opened, be it on this connection or after it. */
   killedAtMs: number | undefined;
   /** By chat. */
   readonly lastSeq: Map<string, number>;
@@ -34,6 +35,7 @@ export abstract class Receiver {
   readonly #problems: string[];
   readonly #received = new Map<string, Received[]>();
   #link = newLink();
+  readonly #links: Link[] = [this.#link];
 
   constructor(parts: { name: string; token: string; problems: string[] }) {
     this.name = parts.name;
@@ -48,7 +50,7 @@ export abstract class Receiver {
 
   /** Called the moment the server is killed. */
   killed(): void {
-    this.#link.killedAtMs ??= performance.now();
+    for (const link of this.#links.splice(0)) link.killedAtMs = performance.now();
   }
 
   /** The last seq it has of a chat. */
@@ -60,8 +62,10 @@ export abstract class Receiver {
     return (this.#received.get(chat) ?? []).map(({ content }) => content);
   }
 
-  protected connected(): void {
+  /** A new connection begins. */
+  protected connecting(): void {
     this.#link = newLink();
+    this.#links.push(this.#link);
   }
 
   protected received(chat: string, message: { seq: number; messageId: string; content: string }): void {
@@ -100,7 +104,7 @@ export class MqttReceiver extends Receiver {
   #subscribed = false;
 
   async connect(server: BinaryServer): Promise<void> {
-    this.connected();
+    this.connecting();
     const login = { username: this.name, password: this.token, clientId: `${this.name}-client`, clean: false };
     const client = await MqttClient.connect(server.mqtt, login, {
       onPublish: ({ topic, payload, qos, messageId: packetId }, here) => {
@@ -121,6 +125,7 @@ export class MqttReceiver extends Receiver {
   }
 
   async disconnect(): Promise<void> {
+    await this.#client?.ping(); // its PUBACKs have been read
     await this.#client?.drop();
     this.#client = undefined;
   }
@@ -136,7 +141,7 @@ export class MiniOicqReceiver extends Receiver {
   #client: MiniOicqClient | undefined;
 
   async connect(server: BinaryServer): Promise<void> {
-    this.connected();
+    this.connecting();
     const client = await MiniOicqClient.connect(server.http);
     this.#client = client;
     client.onPush = (message) => this.received(message.chatId, message);

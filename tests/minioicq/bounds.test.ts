@@ -40,7 +40,7 @@ const login = (id: string) => ({ action: "auth.login", user_id: id, password: "s
 test("a reader that stops costs bounded memory, delays nobody, and gets everything once when it reads again", async () => {
   await using server = await startTestServer();
   const sendBytesMax = 256 * 1024;
-  using door = openDoor(server, { sendBytesMax });
+  using door = openDoor(server, { sendBytesMax, pushBytesMax: sendBytesMax / 2 });
   const ann = await newUser(server.http, "Ann");
   const bob = await newUser(server.http, "Bob");
   const eve = await newUser(server.http, "Eve");

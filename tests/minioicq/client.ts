@@ -1,6 +1,10 @@
 /** A MiniOICQ client for tests: speaks one encoding, keeps what it received, and waits for things with a deadline. */
+import { setDefaultTimeout } from "bun:test";
 import { decode, encode } from "@msgpack/msgpack";
 import { withDeadline } from "../support/deadline.ts";
+
+// Each wait has a deadline of its own; a whole test on a busy machine may take longer than Bun's five seconds.
+setDefaultTimeout(30_000);
 
 export type Encoding = "msgpack" | "json";
 export const encodings = ["msgpack", "json"] as const;

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { generate } from "mqtt-packet";
 import type { Authentication, Principal } from "../../src/mqtt/hooks.ts";
+import { until } from "../support/deadline.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";
 
@@ -195,6 +196,49 @@ test("a silent client is closed after one and a half times its keep alive, a pin
   await pinging.whenClosed();
   await unlimited.fence();
   expect(server.closeReasons).toEqual(["keep_alive_timeout", "keep_alive_timeout"]);
+});
+
+test("publishing and acknowledging count as signs of life", async () => {
+  await using server = startTestBroker();
+  await using listener = await RawMqtt.connect(server.port, { keepalive: 10 });
+  await using speaker = await RawMqtt.connect(server.port, { keepalive: 10 });
+  await listener.subscribe("t", 1);
+  for (let round = 1; round <= 5; round++) {
+    server.advance(10_000);
+    speaker.send(publishPacket("t", `${round}`, { qos: 1, messageId: round }));
+    await speaker.expect("puback");
+    const { messageId = 0 } = await listener.expect("publish");
+    const { bytesReceived } = server.broker.stats();
+    listener.send({ cmd: "puback", messageId });
+    await until("the PUBACK", () => server.broker.stats().bytesReceived > bytesReceived);
+  }
+  await listener.fence();
+  expect(server.closeReasons).toEqual([]);
+});
+
+test("a client the broker does not read is not blamed for its silence", async () => {
+  const gate = Promise.withResolvers<{ ack: true }>();
+  let started = 0;
+  await using server = startTestBroker({
+    hooks: {
+      serves: () => true,
+      interceptPublish() {
+        started++;
+        return gate.promise;
+      },
+    },
+    limits: { inboundInflightMax: 1 },
+  });
+  await using client = await RawMqtt.connect(server.port, { keepalive: 10 });
+  client.send(publishPacket("t", "slow", { qos: 1, messageId: 1 }), { cmd: "pingreq" });
+  await until("the publish", () => started === 1);
+  server.advance(60_000);
+  server.advance(60_000);
+  gate.resolve({ ack: true });
+  await client.expect("puback");
+  await client.expect("pingresp");
+  await client.fence();
+  expect(server.closeReasons).toEqual([]);
 });
 
 test("connections over the limit are closed, and room is made by leaving", async () => {

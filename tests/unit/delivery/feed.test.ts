@@ -58,7 +58,8 @@ interface World {
 /** A reader, senders who are in every chat, and chats the reader is in (`chatKeys`) or may join. */
 async function openWorld(random: Random, chatCount: number): Promise<World> {
   const { store } = opened;
-  const run = (runs += 1);
+  runs += 1;
+  const run = runs;
   const hub = createHub({ log: silentLog });
   const parts = { store, publish: hub.publish };
   const chats = createChats(parts);
@@ -135,7 +136,11 @@ function openClient(
     const way = random.int(4);
     if (way === 0) queueMicrotask(() => feed.resume());
     else if (way === 1) setImmediate(() => feed.resume());
-    else if (way === 2) void turn().then(turn).then(turn).then(() => feed.resume());
+    else if (way === 2)
+      void turn()
+        .then(turn)
+        .then(turn)
+        .then(() => feed.resume());
     // Otherwise somebody else's turn: `drain`, or a resume at random.
   }
   const sink: Sink = {
@@ -277,7 +282,9 @@ test("a client that falls behind while live is caught up from the store, again a
       received.push(...messages.slice(0, taken));
       return taken;
     },
-    caughtUp: () => void (announced += 1),
+    caughtUp() {
+      announced += 1;
+    },
     failed(error) {
       throw error;
     },

@@ -43,12 +43,7 @@ test("an event reaches every sink of everybody it is for, and nobody else", () =
   const [first, second] = [event(ann, bob, 1 as UserId), event(bob)];
   hub.publish(first);
   hub.publish(second);
-  expect([phone, laptop, bobs, carls].map((sink) => sink.received)).toEqual([
-    [first],
-    [first],
-    [first, second],
-    [],
-  ]);
+  expect([phone, laptop, bobs, carls].map((sink) => sink.received)).toEqual([[first], [first], [first, second], []]);
 });
 
 test("a sink is attached once and detached once, however often it is asked", () => {
@@ -70,7 +65,10 @@ test("a sink that throws is detached, told and logged; the others are served", (
   const log = recordingLog();
   const hub = createHub({ log });
   let told = 0;
-  const broken: Sink = { userId: ann, deliver: failing, detached: () => void (told += 1) };
+  const tell = (): void => {
+    told += 1;
+  };
+  const broken: Sink = { userId: ann, deliver: failing, detached: tell };
   const [before, after, bobs] = [sinkOf(ann), sinkOf(ann), sinkOf(bob)];
   for (const sink of [before, broken, after, bobs]) hub.attach(sink);
   hub.publish(event(ann, bob));

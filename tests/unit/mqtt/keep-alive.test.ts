@@ -56,6 +56,20 @@ test("a deadline moved on is not met at the old time, an unwatched one never", (
   expect(passed).toEqual(["moved"]);
 });
 
+test("after the clock was set back, new deadlines are met in time", () => {
+  const clock = new ManualClock();
+  const wheel = new DeadlineWheel(clock);
+  clock.advance(-3_600_000);
+  wheel.turn();
+  const passed: string[] = [];
+  wheel.watch(watched(clock.nowMs() + 5000, () => passed.push("x")));
+  for (let seconds = 0; seconds < 8; seconds++) {
+    clock.advance(1000);
+    wheel.turn();
+  }
+  expect(passed).toEqual(["x"]);
+});
+
 test("a clock set back delays, and the wheel goes on", () => {
   const clock = new ManualClock();
   const wheel = new DeadlineWheel(clock);

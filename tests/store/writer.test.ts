@@ -1,0 +1,256 @@
+/** The store through its Worker: batches, what a stop or the Worker's end leaves, and what SQLite's store alone offers. */
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Message, MessageId, User } from "../../src/domain/model.ts";
+import { createCommitter, type NamedChange } from "../../src/store/sqlite/committer.ts";
+import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/open.ts";
+import { createReader } from "../../src/store/sqlite/reader.ts";
+import { createReserve } from "../../src/store/sqlite/reserve.ts";
+import { until } from "../support/deadline.ts";
+import { expectRefusal, group, inChat, people, sendMany, text, withUser } from "./contract/stage.ts";
+import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
+
+/** A look at the file from beside the store. */
+function countMessages(dataDir: string, chatId: number): number {
+  using db = new Database(databasePath(dataDir), { readonly: true });
+  const [[count] = []] = db.prepare("SELECT count(*) FROM messages WHERE chat_id = ?").values(chatId) as [number][];
+  return count ?? 0;
+}
+
+test("what is asked in one turn is one batch, and what gathers while it is written is the next", async () => {
+  await using folder = await openSqlite();
+  const [ann, bob] = await people(folder.store, "Ann", "Bob");
+  await folder.store.close();
+  // The store looks at the clock once a batch, so each batch has a time of its own.
+  let batches = 0;
+  const store = await openIn(folder.dataDir, { nowMs: () => ++batches });
+  const timesOf = (messages: readonly Message[]) => new Set(messages.map((message) => message.sentAtMs)).size;
+  const first = await sendMany(store, ann, withUser(bob), 1000);
+  expect(timesOf(first.map((one) => one.message))).toBe(1);
+  const gathered: Promise<unknown>[] = [];
+  for (let turn = 0; turn < 1000; turn += 1) {
+    gathered.push(store.appendMessage(text(bob, withUser(ann), "x")));
+    if (turn % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(store.waiting().changes).toBeGreaterThan(0);
+  await Promise.all(gathered);
+  expect(store.waiting()).toEqual({ changes: 0, bytes: 0 });
+  const chatId = first[0]?.message.chatId ?? (0 as Message["chatId"]);
+  const log = await store.messages({ chatId, afterSeq: 1000, limit: 1000 });
+  expect(log).toHaveLength(1000);
+  expect(timesOf(log)).toBeLessThanOrEqual(51);
+  await store.close();
+});
+
+test("a batch has an end, and what is over it keeps its order", async () => {
+  await using opened = await openSqlite();
+  const [ann] = await people(opened.store, "Ann");
+  const sent = await sendMany(opened.store, ann, withUser(ann), 5000);
+  expect(sent.map((one) => one.message.seq)).toEqual(sent.map((_, n) => n + 1));
+});
+
+test("more than 64 MiB waiting for the disk is answered with busy, and all that was taken is stored", async () => {
+  await using opened = await openSqlite();
+  const { store } = opened;
+  const [ann] = await people(store, "Ann");
+  const large = new Uint8Array(8 * 1024 * 1024);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 10 }, () => store.appendMessage(text(ann, withUser(ann), large))),
+  );
+  const taken = outcomes.filter((outcome) => outcome.status === "fulfilled");
+  expect(taken).toHaveLength(7);
+  await expectRefusal(Promise.reject(outcomes.find((outcome) => outcome.status === "rejected")?.reason), "busy");
+  expect(await store.appendMessage(text(ann, withUser(ann), "small"))).toMatchObject({ message: { seq: 8 } });
+});
+
+test("closing waits for what is in flight and refuses what comes after", async () => {
+  await using opened = await openSqlite();
+  const { store } = opened;
+  const [ann] = await people(store, "Ann");
+  const sent = sendMany(store, ann, withUser(ann), 200);
+  await store.close();
+  expect(await sent).toHaveLength(200);
+  await expectRefusal(store.appendMessage(text(ann, withUser(ann), "x")), "stopping");
+  await store.close();
+  const again = await opened.reopen();
+  expect(await again.lastMessageId()).toBe(200 as MessageId);
+});
+
+test.each(["terminate", "error"])(
+  "a writer that ends (%s) refuses what was in flight and says so once",
+  async (how) => {
+    using dir = temporaryFolder();
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "dying-writer.ts"), dir.path, how], {
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    expect({ code, out: out === "" ? err : JSON.parse(out) }).toEqual({
+      code: 0,
+      out: {
+        deaths: 1,
+        during: how === "terminate" ? ["storage_full"] : expect.anything(),
+        after: "stopping",
+        readable: expect.any(Number),
+      },
+    });
+  },
+);
+
+test("a deleted chat's messages are swept in the background, other chats' stay", async () => {
+  await using opened = await openSqlite();
+  const { store, dataDir } = opened;
+  const [ann, bob] = await people(store, "Ann", "Bob");
+  const [gone, kept] = [await group(store, ann, bob), await group(store, ann, bob)];
+  await Promise.all([sendMany(store, ann, inChat(gone), 5000), sendMany(store, bob, inChat(kept), 10)]);
+  await store.deleteChat(gone.chatKey);
+  await until("the messages to be gone", () => countMessages(dataDir, gone.chatId) === 0);
+  expect(countMessages(dataDir, kept.chatId)).toBe(10);
+});
+
+test("a sweep that a stop interrupted goes on at the next start", async () => {
+  await using opened = await openSqlite();
+  const { store, dataDir } = opened;
+  const [ann] = await people(store, "Ann");
+  const chat = await group(store, ann);
+  await sendMany(store, ann, inChat(chat), 6000);
+  await store.close();
+  {
+    // As far as a server that was killed might have come.
+    using db = openForWriting(dataDir, "os");
+    const slice: NamedChange = ["sweepChat", { chatId: chat.chatId, rows: 1000 }];
+    const changes: NamedChange[] = [["deleteChat", { chatKey: chat.chatKey }], slice];
+    createCommitter(db, createReserve(dataDir)).commit({ nowMs: 0, changes });
+  }
+  expect(countMessages(dataDir, chat.chatId)).toBe(5000);
+  await opened.reopen();
+  await until("the messages to be gone", () => countMessages(dataDir, chat.chatId) === 0);
+});
+
+test("closing does not wait for a large sweep, and the next start finishes it", async () => {
+  await using opened = await openSqlite();
+  const { store, dataDir } = opened;
+  const [ann] = await people(store, "Ann");
+  const chat = await group(store, ann);
+  await sendMany(store, ann, inChat(chat), 10_000);
+  const deleted = store.deleteChat(chat.chatKey);
+  await deleted;
+  await store.close();
+  expect(countMessages(dataDir, chat.chatId)).toBeGreaterThan(0);
+  await opened.reopen();
+  await until("the messages to be gone", () => countMessages(dataDir, chat.chatId) === 0);
+});
+
+test("a page that was cut short leaves no statement open that would pin the WAL", async () => {
+  await using opened = await openSqlite();
+  const { store, dataDir } = opened;
+  const [ann] = await people(store, "Ann");
+  const chat = await group(store, ann);
+  for (let n = 0; n < 6; n += 1) await store.appendMessage(text(ann, inChat(chat), "x".repeat(600_000)));
+  const through = await store.lastMessageId();
+  await store.close();
+  using reading = openForReading(dataDir);
+  const reader = createReader(reading);
+  const run = reader.run({ chatId: chat.chatId, seq: 1, through, limit: 100 });
+  const scan = reader.scan({ userId: ann.userId, from: 1, to: through, limit: 100 });
+  expect(run.length).toBeLessThan(6);
+  expect(scan.messages.length).toBeLessThan(6);
+  using writing = openForWriting(dataDir, "os");
+  writing.run("UPDATE users SET nick = 'Anna'");
+  expect(reader.findUser(ann.userId)?.nick).toBe("Anna");
+  writing.run("UPDATE users SET nick = 'Annie'");
+  const [[busy] = []] = writing.prepare("PRAGMA wal_checkpoint(RESTART)").values() as [number][];
+  expect(busy).toBe(0);
+});
+
+test("member lists stay right while failures make the writer forget them", async () => {
+  await using opened = await openSqlite();
+  const { store } = opened;
+  const { users } = await store.putMembers({
+    chatKey: "team",
+    people: ["a", "b", "c"].map((username) => ({ username })),
+    chatName: undefined,
+  });
+  const [a, b, c] = users as [User, User, User];
+  const say = () => store.appendMessage(text(a, { key: "team" }, "x"));
+  const fail = () =>
+    store.mqtt.subscribe(999, [{ filter: "x", qos: 0 }]).then(
+      () => "done",
+      () => "failed",
+    );
+  const put = (username: string) => store.putMembers({ chatKey: "team", people: [{ username }], chatName: undefined });
+  const remove = (username: string) => store.removeMembers({ chatKey: "team", people: [username] });
+  for (let round = 0; round < 5; round += 1) {
+    const work = [
+      say(),
+      fail(),
+      say(),
+      remove("b"),
+      say(),
+      remove("c"),
+      fail(),
+      say(),
+      put("c"),
+      say(),
+      put("b"),
+      say(),
+    ];
+    const outcomes = await Promise.all<unknown>(work);
+    const lists = outcomes.flatMap((one) =>
+      one !== null && typeof one === "object" && "repeated" in one ? [one] : [],
+    );
+    const third = round % 2 === 0 ? [a, b, c] : [a, c, b];
+    expect([outcomes[1], outcomes[6]]).toEqual(["failed", "failed"]);
+    const namesOf = (of: readonly User[]) => of.map((user) => user.userId);
+    expect(lists.map((one) => new Set((one as { members: number[] }).members))).toEqual(
+      [third, third, [a, c], [a], [a, c], [a, c, b]].map((of) => new Set<number>(namesOf(of))),
+    );
+  }
+});
+
+test("an MQTT session is its principal's own and keeps its subscriptions over a restart", async () => {
+  await using opened = await openSqlite();
+  const { mqtt } = opened.store;
+  const first = await mqtt.openSession({ principalKey: "user:1", clientId: "c" });
+  expect(first).toMatchObject({ resumed: false, subscriptions: [] });
+  expect(mqtt.findSession("user:1", "c")).toBe(first.sessionId);
+  expect(mqtt.findSession("user:2", "c")).toBeUndefined();
+  expect(mqtt.findSession("user:1", "C")).toBeUndefined();
+  const other = await mqtt.openSession({ principalKey: "user:2", clientId: "c" });
+  expect(other).toMatchObject({ resumed: false });
+  expect(other.sessionId).not.toBe(first.sessionId);
+  await mqtt.subscribe(first.sessionId, [
+    { filter: "a/#", qos: 1 },
+    { filter: "b/+", qos: 0 },
+    { filter: "c", qos: 2 },
+  ]);
+  await mqtt.subscribe(first.sessionId, [{ filter: "b/+", qos: 2 }]);
+  await mqtt.unsubscribe(first.sessionId, ["c", "never/subscribed"]);
+  const again = await opened.reopen();
+  const resumed = await again.mqtt.openSession({ principalKey: "user:1", clientId: "c" });
+  expect(resumed).toMatchObject({ sessionId: first.sessionId, resumed: true });
+  expect([...resumed.subscriptions].sort((x, y) => x.filter.localeCompare(y.filter))).toEqual([
+    { filter: "a/#", qos: 1 },
+    { filter: "b/+", qos: 2 },
+  ]);
+  expect((await again.mqtt.openSession({ principalKey: "user:2", clientId: "c" })).subscriptions).toEqual([]);
+});
+
+test("an MQTT session that ended is gone with its subscriptions, and its number is not used again", async () => {
+  await using opened = await openSqlite();
+  const { mqtt } = opened.store;
+  const owner = { principalKey: "user:1", clientId: "c" };
+  const { sessionId } = await mqtt.openSession(owner);
+  await mqtt.subscribe(sessionId, [{ filter: "a", qos: 1 }]);
+  await mqtt.endSession(sessionId);
+  await mqtt.endSession(sessionId);
+  expect(mqtt.findSession("user:1", "c")).toBeUndefined();
+  const next = await mqtt.openSession(owner);
+  expect(next).toMatchObject({ resumed: false, subscriptions: [] });
+  expect(next.sessionId).toBeGreaterThan(sessionId);
+});

@@ -1,0 +1,129 @@
+/** Confirmations gathered into few writes: the newest per device and chat, in order, and none lost by a failure unnoticed. */
+import { expect, test } from "bun:test";
+import { createDeliveries } from "../../../src/domain/deliveries.ts";
+import type { ChatId, DeviceId, UserId } from "../../../src/domain/model.ts";
+import type { Advance, Store } from "../../../src/domain/store.ts";
+import { type Log, silentLog } from "../../../src/lib/log.ts";
+import { withDeadline } from "../../support/deadline.ts";
+
+const ann = 10_001 as UserId;
+const bob = 10_002 as UserId;
+const phone = 1 as DeviceId;
+const laptop = 2 as DeviceId;
+const team = 20_001 as ChatId;
+const other = 20_002 as ChatId;
+
+/** A store of which only `advance` is used; it answers when `answer` says so. */
+function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Promise.resolve(), log: Log = silentLog) {
+  const written: (readonly Advance[])[] = [];
+  const store = {
+    advance(moves: readonly Advance[]) {
+      written.push(moves);
+      return answer(moves);
+    },
+  } as Pick<Store, "advance"> as Store;
+  return { written, deliveries: createDeliveries({ store, log }) };
+}
+
+const brief = (moves: readonly Advance[] | undefined) =>
+  moves?.map((move) => [move.userId, move.deviceId, move.chatId, move.deliveredSeq, move.passedOver ?? false]);
+
+test("only the newest per user, device and chat is written", async () => {
+  const { written, deliveries } = stage();
+  for (let seq = 1; seq <= 500; seq += 1) {
+    deliveries.delivered(ann, phone, team, seq);
+    deliveries.delivered(ann, laptop, team, seq * 2);
+    deliveries.delivered(ann, undefined, team, seq + 1);
+    deliveries.delivered(bob, phone, other, 7);
+    deliveries.delivered(ann, phone, other, 3);
+  }
+  await deliveries.flush();
+  expect(written).toHaveLength(1);
+  expect(brief(written[0])).toEqual([
+    [ann, phone, team, 500, false],
+    [ann, laptop, team, 1000, false],
+    [ann, undefined, team, 501, false],
+    [bob, phone, other, 7, false],
+    [ann, phone, other, 3, false],
+  ]);
+});
+
+test("what is gathered never goes back, however the confirmations come", async () => {
+  const { written, deliveries } = stage();
+  for (const seq of [4, 9, 2, 9, 8, 1]) deliveries.delivered(ann, phone, team, seq);
+  await deliveries.flush();
+  expect(brief(written[0])).toEqual([[ann, phone, team, 9, false]]);
+});
+
+test("passing over and delivering are told apart", async () => {
+  const { written, deliveries } = stage();
+  deliveries.passedOver(ann, phone, team, 9);
+  deliveries.delivered(ann, phone, team, 4);
+  deliveries.passedOver(ann, phone, team, 7);
+  await deliveries.flush();
+  expect(brief(written[0])).toEqual([
+    [ann, phone, team, 9, true],
+    [ann, phone, team, 4, false],
+  ]);
+});
+
+test("nothing gathered is nothing written", async () => {
+  const { written, deliveries } = stage();
+  await deliveries.flush();
+  deliveries.delivered(ann, phone, team, 1);
+  await deliveries.flush();
+  await deliveries.flush();
+  expect(written).toHaveLength(1);
+});
+
+test("what nobody flushes is written by itself", async () => {
+  const done = Promise.withResolvers<void>();
+  const { written, deliveries } = stage(async () => done.resolve());
+  deliveries.delivered(ann, phone, team, 1);
+  deliveries.delivered(ann, phone, team, 2);
+  expect(written).toHaveLength(0);
+  await withDeadline("the position to be written", done.promise);
+  expect(brief(written[0])).toEqual([[ann, phone, team, 2, false]]);
+});
+
+test("what is gathered has an end: then it is written at once", async () => {
+  const { written, deliveries } = stage();
+  for (let user = 1; user <= 10_000; user += 1) deliveries.delivered(user as UserId, undefined, team, 1);
+  await deliveries.flush();
+  expect(written.map((moves) => moves.length)).toEqual([4096, 4096, 1808]);
+});
+
+test("writes follow one another, and a flush waits for those under way", async () => {
+  const answers: (() => void)[] = [];
+  const { written, deliveries } = stage(() => new Promise((resolve) => answers.push(resolve)));
+  const log: string[] = [];
+  deliveries.delivered(ann, phone, team, 1);
+  const first = deliveries.flush().then(() => log.push("first"));
+  deliveries.delivered(ann, phone, team, 2);
+  const second = deliveries.flush().then(() => log.push("second"));
+  const third = deliveries.flush().then(() => log.push("third"));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(written).toHaveLength(1);
+  answers[0]?.();
+  await first;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([written.length, log]).toEqual([2, ["first"]]);
+  answers[1]?.();
+  await Promise.all([second, third]);
+  expect(brief(written[1])).toEqual([[ann, phone, team, 2, false]]);
+});
+
+test("a write that fails is logged, and the next one goes on", async () => {
+  const warnings: string[] = [];
+  let attempts = 0;
+  const { written, deliveries } = stage(
+    () => (++attempts === 1 ? Promise.reject(new Error("disk full")) : Promise.resolve()),
+    { ...silentLog, warn: (message) => void warnings.push(message) },
+  );
+  deliveries.delivered(ann, phone, team, 1);
+  await deliveries.flush();
+  expect(warnings).toEqual(["positions could not be written; messages will repeat"]);
+  deliveries.delivered(ann, phone, team, 1);
+  await deliveries.flush();
+  expect([written.length, warnings.length]).toEqual([2, 1]);
+});

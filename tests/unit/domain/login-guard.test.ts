@@ -1,0 +1,82 @@
+/** Wrong secrets per address and per account: when the answer becomes "try later", and when it is over. */
+import { expect, test } from "bun:test";
+import { DomainError } from "../../../src/domain/errors.ts";
+import { createLoginGuard, defaultLoginLimits, type LoginGuard } from "../../../src/domain/login-guard.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
+
+const limits = { failuresPerAddressMinute: 5, failuresPerAccountHour: 3 };
+
+function isRefused(guard: LoginGuard, address: string, account?: string): boolean {
+  try {
+    guard.check(address, account);
+    return false;
+  } catch (error) {
+    if (error instanceof DomainError && error.code === "try_later") return true;
+    throw error;
+  }
+}
+
+test("an address may fail so often in a minute, then waits for the minute to end", () => {
+  const clock = createManualClock();
+  const guard = createLoginGuard({ clock, limits });
+  for (let n = 0; n < 5; n += 1) {
+    expect(isRefused(guard, "a")).toBe(false);
+    guard.failed("a", undefined);
+    clock.advance(10_000);
+  }
+  expect(isRefused(guard, "a")).toBe(true);
+  expect(isRefused(guard, "b")).toBe(false);
+  clock.advance(9_999);
+  expect(isRefused(guard, "a")).toBe(true);
+  clock.advance(1);
+  expect(isRefused(guard, "a")).toBe(false);
+});
+
+test("an account may fail so often in an hour, wherever it is tried from", () => {
+  const clock = createManualClock();
+  const guard = createLoginGuard({ clock, limits });
+  for (const address of ["a", "b", "c"]) {
+    expect(isRefused(guard, address, "ann")).toBe(false);
+    guard.failed(address, "ann");
+  }
+  expect(isRefused(guard, "d", "ann")).toBe(true);
+  expect(isRefused(guard, "d", "bob")).toBe(false);
+  expect(isRefused(guard, "d")).toBe(false);
+  clock.advance(3_600_000 - 1);
+  expect(isRefused(guard, "d", "ann")).toBe(true);
+  clock.advance(1);
+  expect(isRefused(guard, "d", "ann")).toBe(false);
+});
+
+test("a right secret clears the account's failures, not the address's", () => {
+  const guard = createLoginGuard({ clock: createManualClock(), limits });
+  for (let n = 0; n < 2; n += 1) guard.failed("a", "ann");
+  guard.succeeded("ann");
+  for (let n = 0; n < 2; n += 1) guard.failed("a", "ann");
+  expect(isRefused(guard, "b", "ann")).toBe(false);
+  expect(isRefused(guard, "a")).toBe(false);
+  guard.failed("a", undefined);
+  expect(isRefused(guard, "a")).toBe(true);
+});
+
+test("an address and an account of the same name are counted apart", () => {
+  const guard = createLoginGuard({ clock: createManualClock(), limits });
+  for (let n = 0; n < 3; n += 1) guard.failed("elsewhere", "127.0.0.1");
+  expect(isRefused(guard, "127.0.0.1")).toBe(false);
+  expect(isRefused(guard, "x", "127.0.0.1")).toBe(true);
+});
+
+test("the tables are bounded: past 50,000 the oldest window goes first", () => {
+  const guard = createLoginGuard({ clock: createManualClock(), limits: { ...limits, failuresPerAddressMinute: 1 } });
+  guard.failed("oldest", undefined);
+  for (let n = 1; n < 50_000; n += 1) guard.failed(`address-${n}`, undefined);
+  expect(isRefused(guard, "oldest")).toBe(true);
+  guard.failed("newest", undefined);
+  expect(isRefused(guard, "oldest")).toBe(false);
+  expect(isRefused(guard, "address-1")).toBe(true);
+  expect(isRefused(guard, "newest")).toBe(true);
+});
+
+test("thirty a minute and ten an hour are the defaults", () => {
+  expect(defaultLoginLimits).toEqual({ failuresPerAddressMinute: 30, failuresPerAccountHour: 10 });
+});

@@ -1,0 +1,70 @@
+/** Passwords: hashed as promised, a few at once, the rest in a queue with an end. */
+import { expect, test } from "bun:test";
+import { DomainError } from "../../../src/domain/errors.ts";
+import { createPasswords, passwordBytesMax } from "../../../src/domain/passwords.ts";
+
+/** Cheap to verify, so that a queue of hundreds is through in no time. */
+const cheap = await Bun.password.hash("right", { algorithm: "argon2id", memoryCost: 8, timeCost: 1 });
+const queueMax = 256;
+
+const codeOf = (error: unknown) => (error instanceof DomainError ? error.code : error);
+
+/** One at work and a queue filled to its end. */
+function filled(passwords: ReturnType<typeof createPasswords>): Promise<boolean>[] {
+  return Array.from({ length: queueMax + 1 }, (_, n) => passwords.verify(n % 2 === 0 ? "right" : "wrong", cheap));
+}
+
+test("a password is hashed with argon2id, 19 MiB and two passes, salted each time", async () => {
+  const passwords = createPasswords(2);
+  const [one, two] = await Promise.all([passwords.hash("secret"), passwords.hash("secret")]);
+  expect(one).toStartWith("$argon2id$v=19$m=19456,t=2,p=1$");
+  expect(one).not.toBe(two);
+  expect(await passwords.verify("secret", one)).toBe(true);
+  expect(await passwords.verify("Secret", one)).toBe(false);
+});
+
+test("an unknown account and an endless password are simply wrong", async () => {
+  const passwords = createPasswords(1);
+  expect(await passwords.verify("nobody", undefined)).toBe(false);
+  expect(await passwords.verify("x".repeat(passwordBytesMax + 1), cheap)).toBe(false);
+  expect(await passwords.verify("ü".repeat(passwordBytesMax / 2 + 1), cheap)).toBe(false);
+});
+
+test("a full queue answers busy at once, and all who were in it are served", async () => {
+  const passwords = createPasswords(1);
+  const waiting = filled(passwords);
+  const [first, second] = await Promise.allSettled([passwords.verify("right", cheap), passwords.hash("x")]);
+  expect([first, second].map((one) => one.status === "rejected" && codeOf(one.reason))).toEqual(["busy", "busy"]);
+  expect(await Promise.all(waiting)).toEqual(waiting.map((_, n) => n % 2 === 0));
+  expect(await passwords.verify("right", cheap)).toBe(true);
+});
+
+test("no more than allowed are at work together, and they come in turn", async () => {
+  const passwords = createPasswords(1);
+  const order: number[] = [];
+  await Promise.all(
+    Array.from({ length: 20 }, (_, n) => passwords.verify("right", cheap).then(() => void order.push(n))),
+  );
+  expect(order).toEqual(order.map((_, n) => n));
+});
+
+test("a hash that cannot be read fails its caller and keeps nobody else's place", async () => {
+  const passwords = createPasswords(1);
+  const outcomes = await Promise.allSettled([
+    passwords.verify("right", "no hash at all"),
+    passwords.verify("right", cheap),
+    passwords.verify("right", "nor this"),
+    passwords.verify("right", cheap),
+  ]);
+  expect(outcomes.map((one) => one.status)).toEqual(["rejected", "fulfilled", "rejected", "fulfilled"]);
+  expect(await Promise.all(filled(passwords))).toHaveLength(queueMax + 1);
+});
+
+test("an unknown account met while busy is not refused for ever after", async () => {
+  const passwords = createPasswords(1);
+  const waiting = filled(passwords);
+  const refused = await passwords.verify("x", undefined).catch(codeOf);
+  expect(refused).toBe("busy");
+  await Promise.all(waiting);
+  expect(await passwords.verify("x", undefined)).toBe(false);
+});

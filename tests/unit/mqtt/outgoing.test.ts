@@ -1,0 +1,52 @@
+/** What waits for a client, step by step against a kernel that takes a little at a time. */
+import { expect, test } from "bun:test";
+import type { Connection } from "../../../src/mqtt/connection.ts";
+import type { BrokerCore } from "../../../src/mqtt/core.ts";
+import { createCounters } from "../../../src/mqtt/counters.ts";
+import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
+import { Outgoing } from "../../../src/mqtt/outgoing.ts";
+import { preparePublish } from "../../../src/mqtt/prepared-publish.ts";
+import type { Session } from "../../../src/mqtt/session.ts";
+import { FlushQueue } from "../../../src/net/flush-queue.ts";
+import { Outbox } from "../../../src/net/outbox.ts";
+import { openHooks } from "../../support/test-broker.ts";
+
+test("a message published between the outbox's low mark and its soft cap keeps behind the queue", () => {
+  const limits = { ...defaultBrokerLimits, outboxSoftBytesMax: 1000 };
+  let room = 0;
+  const taken: Buffer[] = [];
+  const transport = {
+    remoteAddress: "",
+    write(bytes: Uint8Array, from: number, length: number) {
+      const count = Math.min(room, length);
+      room -= count;
+      taken.push(Buffer.from(bytes.subarray(from, from + count)));
+      return count;
+    },
+    shutdown() {},
+    terminate() {},
+    pause() {},
+    resume() {},
+  };
+  const owner = { outboxSent() {}, outboxWritable: () => outgoing.pump(), outboxOverflowed() {} };
+  const outbox = new Outbox(transport, limits, new FlushQueue(), owner);
+  const connection = { outbox, close: () => expect.unreachable() } as unknown as Connection;
+  const session = { connection, protocolVersion: 4, storedId: undefined } as unknown as Session;
+  const core = { limits, hooks: openHooks, counters: createCounters() } as unknown as BrokerCore;
+  const outgoing = new Outgoing(core, session);
+  const forward = (n: number) => outgoing.forward(preparePublish("t", Buffer.alloc(100, n)));
+
+  for (let n = 0; n < 20; n++) forward(n);
+  outbox.flush();
+  room = 300;
+  outbox.drained();
+  expect(outbox.full).toBe(false);
+  forward(20);
+  room = Number.POSITIVE_INFINITY;
+  outbox.drained();
+  while (outbox.queuedBytes > 0) outbox.flush();
+  const packetBytes = 107;
+  const seen = Buffer.concat(taken);
+  expect(seen).toHaveLength(21 * packetBytes);
+  for (let n = 0; n <= 20; n++) expect(seen[n * packetBytes + packetBytes - 1]).toBe(n);
+});
