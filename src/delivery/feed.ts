@@ -56,7 +56,10 @@ export class Feed {
   /** Attach to the hub before calling this, so that nothing settles between the two unseen. */
   start(): void {
     if (this.#state !== "idle") return;
-    if (this.#options.from === "now") return this.#goLive();
+    if (this.#options.from === "now") {
+      this.#goLive();
+      return;
+    }
     this.#state = "behind";
     void this.#run("position");
   }

@@ -73,15 +73,17 @@ export function createAccounts(parts: {
     user: User | undefined,
     login: { account: string; password: string; address: string },
   ) {
-    guard.check(login.address, login.account);
+    // One account has several names (its username, its number, its key) and one count of failures.
+    const account = user?.userKey ?? login.account;
+    guard.check(login.address, account);
     const hash = user === undefined ? undefined : await store.findPasswordHash(user.userId);
     const right = await passwords.verify(login.password, hash);
     if (user === undefined || !right) {
-      guard.failed(login.address, login.account);
+      guard.failed(login.address, account);
       throw new DomainError(user === undefined ? "user_not_found" : "wrong_password");
     }
     if (user.disabled) throw new DomainError("user_disabled");
-    guard.succeeded(login.account);
+    guard.succeeded(account);
     return user;
   }
 

@@ -52,8 +52,13 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     if (bytes > limits.contentBytesMax) {
       throw new DomainError("message_too_large", `content is over ${limits.contentBytesMax} bytes`);
     }
-    if (type === "" || type.length > limits.typeCharactersMax) throw new DomainError("invalid_message", "type");
-    if (clientId !== undefined && (clientId === "" || clientId.length > limits.clientIdCharactersMax)) {
+    // Half a surrogate pair cannot be written as UTF-8: what is stored would not be what was sent.
+    if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
+    if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
+      throw new DomainError("invalid_message", "type");
+    }
+    if (clientId === undefined) return;
+    if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
       throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
     }
   }

@@ -26,7 +26,7 @@ export interface RestLimits {
   readonly waitingMax: number;
   /** A page of GET /messages stops after this much content, whatever `limit` says. */
   readonly pageBytesMax: number;
-  /** JSON of recently read messages kept for the next reader of their chat, in characters. */
+  /** JSON of recently read messages kept for the next reader of their chat, in characters; pages add at most as much again. */
   readonly encodedCharactersMax: number;
 }
 

@@ -2,7 +2,6 @@
  * The chat interface for backends (REST.md, "Chats interface", "Chat room management") with the backend's key, and a
  * chat's history for its members (SPEC § 6.2).
  */
-
 import { isKey } from "../../domain/keys.ts";
 import type { ChatId, ChatView, User } from "../../domain/model.ts";
 import { accessToken, requireBackend } from "../auth.ts";

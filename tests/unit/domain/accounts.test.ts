@@ -1,0 +1,50 @@
+/** Logging in with a password: what is counted against whom. */
+import { expect, test } from "bun:test";
+import { createAccounts } from "../../../src/domain/accounts.ts";
+import { DomainError } from "../../../src/domain/errors.ts";
+import { createLoginGuard } from "../../../src/domain/login-guard.ts";
+import type { User, UserId } from "../../../src/domain/model.ts";
+import type { Passwords } from "../../../src/domain/passwords.ts";
+import type { Store } from "../../../src/domain/store.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
+
+const ann = { userId: 10_001 as UserId, userKey: "ann", disabled: false } as User;
+
+function stage() {
+  const clock = createManualClock();
+  const limits = { failuresPerAddressMinute: 100, failuresPerAccountHour: 3 };
+  const passwords: Passwords = {
+    hash: async (password) => password,
+    verify: async (password, hash) => password === hash,
+  };
+  const store: Pick<Store, "findPasswordHash"> = { findPasswordHash: async () => "right" };
+  const guard = createLoginGuard({ clock, limits });
+  const accounts = createAccounts({ store: store as Store, clock, passwords, guard, registration: "open" });
+  const logIn = (user: User | undefined, account: string, password: string) =>
+    accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(
+      () => "in",
+      (error: unknown) => (error instanceof DomainError ? error.code : error),
+    );
+  return { logIn };
+}
+
+test("an account's failures are counted together, under whichever of its names it is tried", async () => {
+  const { logIn } = stage();
+  expect(await logIn(ann, "ann", "wrong")).toBe("wrong_password");
+  expect(await logIn(ann, "10001", "wrong")).toBe("wrong_password");
+  expect(await logIn(ann, "user.10001", "wrong")).toBe("wrong_password");
+  expect(await logIn(ann, "user.010001", "right")).toBe("try_later");
+});
+
+test("a right password clears what was counted, under another name too", async () => {
+  const { logIn } = stage();
+  for (const password of ["wrong", "wrong", "right", "wrong", "wrong"]) await logIn(ann, "ann", password);
+  expect(await logIn(ann, "10001", "right")).toBe("in");
+});
+
+test("somebody who does not exist is counted by the name that was tried", async () => {
+  const { logIn } = stage();
+  for (let n = 0; n < 3; n += 1) expect(await logIn(undefined, "nobody", "x")).toBe("user_not_found");
+  expect(await logIn(undefined, "nobody", "x")).toBe("try_later");
+  expect(await logIn(undefined, "somebody", "x")).toBe("user_not_found");
+});
