@@ -64,6 +64,7 @@ export function listenHttp(parts: {
 
 /** `/ws`, and `/` because the original desktop client connects there. */
 function isWebSocketPath(url: string): boolean {
-  const { pathname } = new URL(url);
-  return pathname === "/ws" || pathname === "/";
+  // Where the Host header makes no URL, Bun gives the bare target.
+  const path = url.startsWith("/") ? url : url.slice(url.indexOf("/", url.indexOf("://") + 3));
+  return /^\/(?:ws)?(?:\?|#|$)/.test(path);
 }

@@ -180,8 +180,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
     });
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
-      closing ??= domain.deliveries
-        .flush()
+      closing ??= Promise.all([domain.deliveries.flush(), domain.presence.flush()])
         .then(() => store.close())
         .finally(() => lock.release());
       return closing;

@@ -16,7 +16,11 @@ export const defaultMessageLimits: MessageLimits = {
   typeCharactersMax: 128,
 };
 
+/** One page of a chat's history. */
 export const historyRowsMax = 100;
+
+/** What a calendar can say (ECMAScript's time values). */
+const timeMsMax = 8.64e15;
 
 export type Messages = ReturnType<typeof createMessages>;
 
@@ -41,7 +45,10 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
   }
 
   function check(draft: Draft): void {
-    const { content, clientId, type } = draft;
+    const { content, clientId, clientTimeMs, type } = draft;
+    if (clientTimeMs !== undefined && !(Math.abs(clientTimeMs) <= timeMsMax)) {
+      throw new DomainError("invalid_message", "time");
+    }
     // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
     const bytes =
       typeof content !== "string"

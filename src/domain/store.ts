@@ -71,7 +71,8 @@ export interface Advance {
 export interface UserStore {
   createUser(user: NewUser): Promise<User>;
   setPassword(userId: UserId, passwordHash: string): Promise<void>;
-  touchUser(userId: UserId, lastSeenAtMs: number): Promise<void>;
+  /** Somebody unknown is passed over. */
+  touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
   findUser(userId: number): Promise<User | undefined>;
   /** An exact username, else `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
@@ -122,6 +123,7 @@ export interface MessageStore {
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
+  findMessage(messageId: MessageId): Promise<Message | undefined>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
     chatId: ChatId;

@@ -3,6 +3,7 @@
  * order of their ids, merged by time with the events this door has not confirmed; the oldest first, the user's own
  * messages left out. Reading consumes nothing; the cursor remembers how far a reader has come.
  */
+import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
@@ -12,7 +13,7 @@ import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
-type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "events">;
+type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events">;
 
 export interface Reader {
   readonly userId: UserId;
@@ -48,7 +49,7 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
     };
     const events = await store.events(reader.userId, "rest", { after: from.eventId, limit });
-    const backlog = new Backlog({ store, reader, limit, bytesMax: limits.pageBytesMax, through: from.messageId });
+    const backlog = new Gathering({ store, reader, limit, bytesMax: limits.pageBytesMax, through: from.messageId });
     if (from.messageId < from.backlogEnd) {
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
       const newer = from.messageId === 0 ? undefined : await store.newerThan(reader.userId, from.messageId);
@@ -169,7 +170,7 @@ class Waiter implements Sink {
 }
 
 /** Gathers messages over many chats in the order of their ids, until it has enough. */
-class Backlog {
+class Gathering {
   readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number };
   readonly messages: Message[] = [];
   /** Everything of the reader's up to here is among `messages`, or is none of his. */
@@ -186,22 +187,14 @@ class Backlog {
 
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
-    const { store } = this.#parts;
-    const heads = waiting.filter((head) => head.messageId <= end).sort(byMessageId);
-    for (let head = heads.shift(); head !== undefined; head = heads.shift()) {
-      const next = heads[0];
-      const through = next === undefined ? end : (Math.min(end, next.messageId) as MessageId);
-      const rows = await store.run({ chatId: head.chatId, seq: head.seq, through, limit: runRows });
+    const { store, reader } = this.#parts;
+    const backlog = new Backlog({ store, userId: reader.userId, heads: waiting, through: end });
+    for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;
       }
+      backlog.take(rows.length);
       await this.#yieldTurn(rows.length);
-      const last = rows.at(-1);
-      if (last === undefined || (next === undefined && rows.length < runRows)) continue;
-      const [first] = await store.run({ chatId: head.chatId, seq: last.seq + 1, through: end, limit: 1 });
-      if (first === undefined) continue;
-      heads.push({ chatId: head.chatId, seq: first.seq, messageId: first.messageId });
-      heads.sort(byMessageId);
     }
     if (end > this.through) this.through = end;
   }
@@ -229,8 +222,6 @@ class Backlog {
   }
 }
 
-const byMessageId = (a: Head, b: Head): number => a.messageId - b.messageId;
-
 /** Of two heads of one chat the one further on; without `newer`, all of `undelivered`. */
 function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefined): Head[] {
   if (newer === undefined) return [...undelivered];
@@ -244,7 +235,7 @@ function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefin
 }
 
 /** The oldest first by time, each of the two keeping its own order; together at most `limit`. */
-function merge(from: Cursor, backlog: Backlog, stored: readonly StoredEvent[], limit: number): Page {
+function merge(from: Cursor, backlog: Gathering, stored: readonly StoredEvent[], limit: number): Page {
   const { messages } = backlog;
   let taken = 0;
   let events = 0;

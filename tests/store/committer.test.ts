@@ -204,7 +204,7 @@ test("while the disk is full, what frees space or was received still goes throug
     ["advance", { moves: [[bob, 0, chatId, 5, 0]] }],
     ["createUser", { nick: "Dora" }],
     ["confirmEvents", { userId: bob, door: "rest", eventIds: [eventId] }],
-    ["touchUser", { userId: bob, lastSeenAtMs: nowMs }],
+    ["touchUsers", { seen: [{ userId: bob, lastSeenAtMs: nowMs }] }],
     ["openSession", { principalKey: "user:1", clientId: "c" }],
   );
   expect(batch.outcomes.map((outcome) => outcome[1])).toEqual([

@@ -4,13 +4,12 @@
  */
 import { isKey } from "../../domain/keys.ts";
 import type { ChatId, ChatView, User } from "../../domain/model.ts";
-import { accessToken, requireBackend } from "../auth.ts";
+import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
 import type { EncodedMessages } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
 import { json } from "../json.ts";
-import { createRecentLogins } from "../recent-logins.ts";
 import { parse, pick } from "../schemas.ts";
 
 /** Stands in the path where there is no chatID; no id can be spelled so. */
@@ -18,16 +17,8 @@ export const noChatId = "%";
 
 const historyQueryNames = ["after_seq", "before_seq", "limit"] as const;
 
-export function createChatRoutes({
-  domain,
-  log,
-  clock,
-  limits,
-  schemas,
-  encoded,
-}: RouteParts & { encoded: EncodedMessages }) {
+export function createChatRoutes({ domain, log, limits, schemas, encoded }: RouteParts & { encoded: EncodedMessages }) {
   const { accounts, chats, store } = domain;
-  const readerOf = createRecentLogins({ accounts, clock });
   const firstPage = parse(schemas.historyQuery, {});
 
   const remove = documented(words.deleteChat, log, async (c) => {
@@ -72,7 +63,7 @@ export function createChatRoutes({
    */
   const history: Handler = own(log, async (c) => {
     const query = queryOf(c.req.raw);
-    const { user } = await readerOf(accessToken(c.req.raw, query), c.env.address);
+    const { user } = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
     const key = chatKeyOf(c);
     const page = query === undefined ? firstPage : parse(schemas.historyQuery, pick(query, historyQueryNames));
     const chat = await chats.getAsMember({ key }, user.userId);

@@ -92,9 +92,8 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
 
   /** Chat and seq of a message of one of the user's chats. */
   async function findPlace(userId: UserId, messageId: number) {
-    if (messageId < 1) return undefined;
-    const heads = await store.newerThan(userId, (messageId - 1) as MessageId);
-    return heads.find((head) => head.messageId === messageId);
+    const message = await store.findMessage(messageId as MessageId);
+    return message !== undefined && (await store.isMember(message.chatId, userId)) ? message : undefined;
   }
 
   const get = documented(words.messages, log, async (c) => {

@@ -221,7 +221,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   return {
     createUser,
     setPassword: (userId, passwordHash) => submitPeople("setPassword", { userId, passwordHash }).then(nothing),
-    touchUser: (userId, lastSeenAtMs) => submit("touchUser", { userId, lastSeenAtMs }).then(nothing),
+    touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
     findPasswordHash: async (userId) => reader.findPasswordHash(userId),
@@ -244,6 +244,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     chatsOf: async (userId) => reader.chatsOf(userId),
     appendMessage,
     appendMessages,
+    findMessage: async (messageId) => reader.messageById(messageId),
     messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
     advance: (moves) =>
       submit("advance", {

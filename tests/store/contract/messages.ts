@@ -125,7 +125,7 @@ export function messageContract(openFresh: OpenFresh): void {
       () => store.putMembers({ chatKey: "team", people: [{ username: "dora" }], chatName: undefined }),
       () => store.removeMembers({ chatKey: "team", people: ["nobody"] }),
       () => store.provision([{ username: "emil", tokens: [] }]),
-      () => store.touchUser(ann.userId, 1),
+      () => store.touchUsers([{ userId: ann.userId, lastSeenAtMs: 1 }]),
       () => store.deleteChat("nowhere"),
     ];
     const settled: number[] = [];

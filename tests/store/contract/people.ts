@@ -100,7 +100,7 @@ export function peopleContract(openFresh: OpenFresh): void {
     const { store } = opened;
     const [ann] = await people(store, "Ann");
     await store.setPassword(ann.userId, "new hash");
-    await store.touchUser(ann.userId, 1234);
+    await store.touchUsers([{ userId: ann.userId, lastSeenAtMs: 1234 }]);
     expect(await store.findPasswordHash(ann.userId)).toBe("new hash");
     expect(await store.findUser(ann.userId)).toMatchObject({ lastSeenAtMs: 1234 });
     await expectRefusal(store.setPassword(1 as User["userId"], "x"), "user_not_found");

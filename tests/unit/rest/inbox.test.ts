@@ -65,6 +65,11 @@ class World {
   readonly store = {
     lastMessageId: async () => this.messages.length as MessageId,
     undelivered: async () => this.#heads((message) => message.seq > (this.positions.get(message.chatId) ?? 0)),
+    scan: async ({ from, to, limit }: { from: number; to: number; limit: number }) => {
+      const rows = this.messages.filter((message) => message.messageId >= from && message.messageId <= to);
+      const messages = rows.slice(0, limit);
+      return { messages, through: rows.length > limit ? (messages.at(-1)?.messageId ?? from) : to };
+    },
     newerThan: async (_: UserId, after: MessageId) => this.#heads((message) => message.messageId > after),
     run: async (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }) =>
       this.#of(from.chatId)

@@ -30,6 +30,6 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "endSession",
   "removeMembers",
   "sweepChat",
-  "touchUser",
+  "touchUsers",
   "unsubscribe",
 ]);

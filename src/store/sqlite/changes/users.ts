@@ -143,9 +143,11 @@ export function createUserChanges(tx: Tx) {
     return null;
   }
 
-  function touchUser(args: { userId: number; lastSeenAtMs: number }): null {
-    tx.writes += 1;
-    updateLastSeen.run(args);
+  function touchUsers(args: { seen: readonly { userId: number; lastSeenAtMs: number }[] }): null {
+    for (const seen of args.seen) {
+      tx.writes += 1;
+      updateLastSeen.run({ ...seen });
+    }
     return null;
   }
 
@@ -207,5 +209,5 @@ export function createUserChanges(tx: Tx) {
     return null;
   }
 
-  return { createUser, setPassword, touchUser, provision, openDevice, endDevice, setBackendKey };
+  return { createUser, setPassword, touchUsers, provision, openDevice, endDevice, setBackendKey };
 }
