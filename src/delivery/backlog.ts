@@ -26,21 +26,28 @@ export class Backlog {
   readonly #store: Pick<DeliveryStore, "run" | "scan">;
   readonly #userId: UserId;
   readonly #through: MessageId;
-  #places: Place[];
+  /** Undefined where the whole range of ids is read. */
+  #places: Place[] | undefined;
+  /** The next id to read, then. */
+  #next: number;
   #rows: readonly Message[] = [];
   #taken = 0;
 
-  /** @param parts.heads where each chat's missing messages begin. Nothing with an id above `through` is read. */
+  /**
+   * @param parts.from where each chat's missing messages begin; or, for a short range, the id after which all of the
+   * user's are missing. Nothing with an id above `through` is read.
+   */
   constructor(parts: {
     store: Pick<DeliveryStore, "run" | "scan">;
     userId: UserId;
-    heads: readonly Head[];
+    from: readonly Head[] | { readonly after: MessageId };
     through: MessageId;
   }) {
     this.#store = parts.store;
     this.#userId = parts.userId;
     this.#through = parts.through;
-    this.#places = parts.heads.map((head) => ({ ...head }));
+    this.#places = "after" in parts.from ? undefined : parts.from.map((head) => ({ ...head }));
+    this.#next = "after" in parts.from ? parts.from.after + 1 : 0;
   }
 
   /** The next messages, at most `limit`; none when all was taken. The same ones again until they are taken. */
@@ -48,13 +55,30 @@ export class Backlog {
     if (this.#taken < this.#rows.length) return this.#rows.slice(this.#taken, this.#taken + limit);
     this.#taken = 0;
     this.#rows = [];
-    for (;;) {
-      this.#places = this.#places.filter((place) => place.messageId <= this.#through);
-      const [only, second] = this.#places;
-      if (only === undefined) return [];
-      this.#rows = second === undefined ? await this.#readOn(only, limit) : await this.#readSlice(limit);
-      if (this.#rows.length > 0) return this.#rows;
+    while (this.#rows.length === 0) {
+      const rows = this.#places === undefined ? await this.#readRange(limit) : await this.#readPlaces(limit);
+      if (rows === undefined) break;
+      this.#rows = rows;
     }
+    return this.#rows;
+  }
+
+  /** Undefined at the end. */
+  async #readRange(limit: number): Promise<readonly Message[] | undefined> {
+    if (this.#next > this.#through) return undefined;
+    const to = Math.min(this.#through, this.#next + sliceIds - 1);
+    const slice = await this.#store.scan({ userId: this.#userId, from: this.#next, to, limit });
+    this.#next = slice.through + 1;
+    return slice.messages;
+  }
+
+  /** Undefined at the end. */
+  async #readPlaces(limit: number): Promise<readonly Message[] | undefined> {
+    const places = (this.#places ?? []).filter((place) => place.messageId <= this.#through);
+    this.#places = places;
+    const [only, second] = places;
+    if (only === undefined) return undefined;
+    return second === undefined ? this.#readOn(only, limit) : this.#readSlice(places, limit);
   }
 
   /** The first `count` of the last page were handed over. */
@@ -70,26 +94,26 @@ export class Backlog {
     return rows;
   }
 
-  async #readSlice(limit: number): Promise<readonly Message[]> {
-    const from = Math.min(...this.#places.map((place) => place.messageId));
+  async #readSlice(places: Place[], limit: number): Promise<readonly Message[]> {
+    const from = Math.min(...places.map((place) => place.messageId));
     const to = Math.min(this.#through, from + sliceIds - 1);
     const slice = await this.#store.scan({ userId: this.#userId, from, to, limit });
-    const placeOf = new Map(this.#places.map((place) => [place.chatId, place]));
+    const placeOf = new Map(places.map((place) => [place.chatId, place]));
     const rows = slice.messages.filter((message) => {
       const place = placeOf.get(message.chatId);
       if (place === undefined || message.seq < place.seq) return false;
       moveBehind(place, message);
       return true;
     });
-    for (const place of this.#places) place.messageId = Math.max(place.messageId, slice.through + 1);
-    if (slice.through === to && rows.length < sparseRows) await this.#seek();
+    for (const place of places) place.messageId = Math.max(place.messageId, slice.through + 1);
+    if (slice.through === to && rows.length < sparseRows) this.#places = await this.#seek(places);
     return rows;
   }
 
   /** Turns bounds into ids, and drops the chats that have nothing more. */
-  async #seek(): Promise<void> {
+  async #seek(places: readonly Place[]): Promise<Place[]> {
     const sought = await Promise.all(
-      this.#places.map(async (place) => {
+      places.map(async (place) => {
         const [first] = await this.#store.run({
           chatId: place.chatId,
           seq: place.seq,
@@ -99,7 +123,7 @@ export class Backlog {
         return first === undefined ? [] : [{ chatId: place.chatId, seq: first.seq, messageId: first.messageId }];
       }),
     );
-    this.#places = sought.flat();
+    return sought.flat();
   }
 }
 

@@ -14,6 +14,11 @@ import { Backlog } from "./backlog.ts";
 
 /** Rows read from the store at once; between two pages other work gets its turn. */
 const pageRows = 128;
+/** So many ids are read through rather than looking up where each chat's own begin. */
+const shortRangeIds = 8192;
+/** What a client may leave waiting here before it has to be read from the store. */
+const heldMessagesMax = 1024;
+const heldBytesMax = 128 * 1024;
 
 export interface FeedOptions {
   readonly store: Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan">;
@@ -44,6 +49,9 @@ export class Feed {
   #roundEnd = 0 as MessageId;
   #running = false;
   #announced = false;
+  /** Live messages there was no room for, complete since `#through`; undefined where the store must be asked. */
+  #held: Message[] | undefined;
+  #heldBytes = 0;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -69,6 +77,7 @@ export class Feed {
     if (this.#state === "ended") return;
     if (this.#state !== "live") {
       if (message.messageId > this.#noticed) this.#noticed = message.messageId;
+      if (this.#held !== undefined) this.#hold(this.#held, message);
       return;
     }
     if (message.messageId <= this.#through) return;
@@ -80,18 +89,46 @@ export class Feed {
     }
     this.#noticed = message.messageId;
     this.#state = "full";
+    this.#heldBytes = 0;
+    this.#held = [];
+    this.#hold(this.#held, message);
+  }
+
+  /** A short stall is not worth a reading; a long one is not worth the memory. */
+  #hold(held: Message[], message: Message): void {
+    this.#heldBytes += message.content.length;
+    if (held.length < heldMessagesMax && this.#heldBytes <= heldBytesMax) held.push(message);
+    else this.#held = undefined;
   }
 
   /** The client has room again. */
   resume(): void {
     if (this.#state !== "full") return;
+    if (this.#held !== undefined) {
+      this.#resumeLive(this.#held);
+      return;
+    }
     this.#state = "behind";
     if (!this.#running) void this.#run("round");
+  }
+
+  #resumeLive(held: Message[]): void {
+    this.#state = "live";
+    const taken = this.#options.emit(held);
+    const last = held[taken - 1];
+    if (last !== undefined) this.#through = last.messageId;
+    if (taken === held.length) {
+      this.#held = undefined;
+      return;
+    }
+    for (const message of held.splice(0, taken)) this.#heldBytes -= message.content.length;
+    if (this.#state === "live") this.#state = "full";
   }
 
   end(): void {
     this.#state = "ended";
     this.#backlog = undefined;
+    this.#held = undefined;
   }
 
   async #run(begin: "position" | "round"): Promise<void> {
@@ -126,7 +163,8 @@ export class Feed {
         return this.#goLive();
       }
       this.#roundEnd = await store.lastMessageId();
-      this.#beginRound(await store.newerThan(userId, this.#through));
+      const short = this.#roundEnd - this.#through <= shortRangeIds;
+      this.#beginRound(short ? { after: this.#through } : await store.newerThan(userId, this.#through));
     }
   }
 
@@ -137,10 +175,10 @@ export class Feed {
     this.#options.caughtUp?.();
   }
 
-  #beginRound(heads: Head[]): void {
+  #beginRound(from: readonly Head[] | { after: MessageId }): void {
     if (this.#isEnded()) return;
     const { store, userId } = this.#options;
-    this.#backlog = new Backlog({ store, userId, heads, through: this.#roundEnd });
+    this.#backlog = new Backlog({ store, userId, from, through: this.#roundEnd });
   }
 
   /** Hands over the next messages of the round; without any it is complete. */

@@ -188,7 +188,7 @@ class Gathering {
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
     const { store, reader } = this.#parts;
-    const backlog = new Backlog({ store, userId: reader.userId, heads: waiting, through: end });
+    const backlog = new Backlog({ store, userId: reader.userId, from: waiting, through: end });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;

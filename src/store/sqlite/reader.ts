@@ -161,7 +161,8 @@ export function createReader(db: Database) {
   const ownFrom = lazily(() =>
     db.prepare<StoredMessageRow, [number, number, number, number]>(
       `SELECT ${storedMessageColumns} FROM messages WHERE message_id BETWEEN ? AND ?
-     AND chat_id IN (SELECT chat_id FROM members WHERE user_id = ?) ORDER BY message_id LIMIT ?`,
+     AND seq > (SELECT joined_seq FROM members m WHERE m.chat_id = messages.chat_id AND m.user_id = ?)
+     ORDER BY message_id LIMIT ?`,
     ),
   );
   const messageById = lazily(() =>
