@@ -50,8 +50,8 @@ export function createChats({ store, publish }: { store: Store; publish: Publish
 
   /** The chat, if `userId` is in it. Throws `chat_not_found` for a stranger too: existence is not theirs to learn. */
   async function getAsMember(ref: ChatRef, userId: UserId): Promise<Chat> {
-    const chat = await store.findChat(ref, userId);
-    if (chat === undefined || !(await store.isMember(chat.chatId, userId))) throw new DomainError("chat_not_found");
+    const chat = await store.findChatOf(userId, ref);
+    if (chat === undefined) throw new DomainError("chat_not_found");
     return chat;
   }
 

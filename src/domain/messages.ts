@@ -83,8 +83,8 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     reader: UserId,
     page: { chat: ChatRef; afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
   ): Promise<Message[]> {
-    const chat = await store.findChat(page.chat, reader);
-    if (chat === undefined || !(await store.isMember(chat.chatId, reader))) throw new DomainError("chat_not_found");
+    const chat = await store.findChatOf(reader, page.chat);
+    if (chat === undefined) throw new DomainError("chat_not_found");
     return store.messages({
       chatId: chat.chatId,
       afterSeq: page.afterSeq,

@@ -113,6 +113,8 @@ export interface ChatStore {
   removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<Left | undefined>;
   deleteChat(chatKey: string): Promise<Left>;
   findChat(ref: ChatRef, asSeenBy?: UserId): Promise<Chat | undefined>;
+  /** The chat, if the user is a member of it. */
+  findChatOf(userId: UserId, ref: ChatRef): Promise<Chat | undefined>;
   findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
   isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
   chatsOf(userId: UserId): Promise<Chat[]>;

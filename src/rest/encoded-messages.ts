@@ -13,6 +13,8 @@ const messageCharactersMax = 4096;
 export interface EncodedMessages {
   /** JSON of the messages `from`…`to` without the brackets around them, or the first seq that is missing. */
   find(chatId: ChatId, range: { from: number; to: number }): string | number;
+  /** The whole answer, where the same page was found last time: the bytes as they are sent. */
+  answer(chatId: ChatId, page: { from: number; to: number; next: number | null }): Uint8Array<ArrayBuffer> | undefined;
   /** Takes in consecutive or single messages of one chat; gives their JSON without the brackets. */
   keep(chatId: ChatId, messages: readonly Message[]): string;
   invalidate(chatId: ChatId): void;
@@ -22,7 +24,14 @@ interface Kept {
   readonly texts: Map<number, string>;
   characters: number;
   /** The range asked for last: mostly the newest messages, by one member after the other. */
-  last: { readonly from: number; readonly to: number; readonly list: string } | undefined;
+  last: LastPage | undefined;
+}
+
+interface LastPage {
+  readonly from: number;
+  readonly to: number;
+  readonly list: string;
+  answer: { readonly next: number | null; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 }
 
 export function createEncodedMessages({ charactersMax }: { charactersMax: number }): EncodedMessages {
@@ -53,8 +62,16 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
         if (text === undefined) return seq;
         list.push(text);
       }
-      kept.last = { from, to, list: list.join(",") };
+      kept.last = { from, to, list: list.join(","), answer: undefined };
       return kept.last.list;
+    },
+
+    answer(chatId, { from, to, next }) {
+      const last = chats.get(chatId)?.last;
+      if (last === undefined || last.from !== from || last.to !== to) return undefined;
+      touch(chatId);
+      if (last.answer?.next !== next) last.answer = { next, bytes: Buffer.from(historyJson(last.list, next)) };
+      return last.answer?.bytes;
     },
 
     keep(chatId, messages) {
@@ -78,6 +95,9 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
     invalidate,
   };
 }
+
+/** `{messages, next}`, of messages encoded already. */
+export const historyJson = (list: string, next: number | null): string => `{"messages":[${list}],"next":${next}}`;
 
 /**
  * A concatenated string stays a tree of its pieces until a character of it is asked for; kept as a tree it would be

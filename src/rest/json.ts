@@ -13,7 +13,7 @@ const jsonHeaders = {
 
 const ok = { status: 200, headers: jsonHeaders };
 
-export const json = (body: string, status = 200): Response =>
+export const json = (body: string | Uint8Array<ArrayBuffer>, status = 200): Response =>
   new Response(body, status === 200 ? ok : { status, headers: jsonHeaders });
 
 /** Same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.-] and need no escaping. */

@@ -7,7 +7,7 @@ import type { ChatId, ChatView, User } from "../../domain/model.ts";
 import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
-import type { EncodedMessages } from "../encoded-messages.ts";
+import { type EncodedMessages, historyJson } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
 import { json } from "../json.ts";
 import { parse, pick } from "../schemas.ts";
@@ -72,15 +72,15 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
     const end = Math.min(chat.lastSeq, (beforeSeq ?? Number.POSITIVE_INFINITY) - 1);
     const to = afterSeq === undefined ? end : Math.min(end, afterSeq + limit);
     const from = afterSeq === undefined ? Math.max(1, end - limit + 1) : afterSeq + 1;
+    const next = afterSeq === undefined ? (from > 1 && from <= to ? from : null) : to < end ? to : null;
+    const answer = encoded.answer(chat.chatId, { from, to, next });
+    if (answer !== undefined) return json(answer);
     const known = await knownPage(chat.chatId, { from, to });
-    if (known !== undefined) {
-      const next = afterSeq === undefined ? (from > 1 && from <= to ? from : null) : to < end ? to : null;
-      return json(`{"messages":[${known}],"next":${next}}`);
-    }
+    if (known !== undefined) return json(historyJson(known, next));
     const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit });
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
     const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
-    return json(`{"messages":[${encoded.keep(chat.chatId, messages)}],"next":${ended ? null : (following ?? null)}}`);
+    return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
   });
 
   /**

@@ -143,6 +143,13 @@ export function createReader(db: Database) {
   const membership = lazily(() =>
     db.prepare<{ one: 1 }, [number, number]>("SELECT 1 one FROM members WHERE chat_id = ? AND user_id = ?"),
   );
+  const chatOfMember = lazily(() =>
+    db.prepare<typeof chats.$inferSelect & { isMember: 1 | null }, [string, number]>(
+      `SELECT c.chat_id chatId, chat_key chatKey, kind, direct_low directLow, direct_high directHigh, name, owner_id ownerId,
+       first_seq firstSeq, last_seq lastSeq, last_message_id lastMessageId, created_at_ms createdAtMs, updated_at_ms updatedAtMs,
+       (SELECT 1 FROM members m WHERE m.chat_id = c.chat_id AND m.user_id = ?2) isMember FROM chats c WHERE chat_key = ?1`,
+    ),
+  );
   const pageAfter = lazily(() =>
     db.prepare<StoredMessageRow, [number, number, number]>(
       `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
@@ -269,6 +276,18 @@ export function createReader(db: Database) {
     if (other === undefined) return undefined;
     return toChat(chatByPair().get({ low: Math.min(userId, other), high: Math.max(userId, other) }));
   }
+
+  /** One statement for the usual case, since each takes and releases a lock on the WAL's index. */
+  function findChatOf(userId: UserId, ref: ChatRef): Chat | undefined {
+    if ("key" in ref) {
+      const row = chatOfMember().get(ref.key, userId);
+      if (row !== null) return row.isMember === null ? undefined : toChat(row);
+    }
+    const chat = findChat(ref, userId);
+    return chat !== undefined && isMember(chat.chatId, userId) ? chat : undefined;
+  }
+
+  const isMember = (chatId: ChatId, userId: UserId): boolean => membership().get(chatId, userId) !== null;
 
   function findChatView(ref: ChatRef, asSeenBy: UserId | undefined): ChatView | undefined {
     const chat = findChat(ref, asSeenBy);
@@ -420,7 +439,8 @@ export function createReader(db: Database) {
     findBackendKey,
     findChat,
     findChatView,
-    isMember: (chatId: ChatId, userId: UserId) => membership().get(chatId, userId) !== null,
+    isMember,
+    findChatOf,
     chatsOf: (userId: UserId) =>
       chatsOfUser()
         .all({ userId })

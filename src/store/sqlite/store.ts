@@ -239,6 +239,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     removeMembers,
     deleteChat,
     findChat: async (ref, asSeenBy) => reader.findChat(ref, asSeenBy),
+    findChatOf: async (userId, ref) => reader.findChatOf(userId, ref),
     findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
     isMember: async (chatId, userId) => reader.isMember(chatId, userId),
     chatsOf: async (userId) => reader.chatsOf(userId),
