@@ -76,14 +76,18 @@ export function createAccounts(parts: {
     // One account has several names (its username, its number, its key) and one count of failures.
     const account = user?.userKey ?? login.account;
     guard.check(login.address, account);
+    guard.tried(account);
     const hash = user === undefined ? undefined : await store.findPasswordHash(user.userId);
-    const right = await passwords.verify(login.password, hash);
+    const right = await passwords.verify(login.password, hash).catch((error: unknown) => {
+      guard.untried(account); // too busy to look: no guess was made
+      throw error;
+    });
     if (user === undefined || !right) {
-      guard.failed(login.address, account);
+      guard.failed(login.address);
       throw new DomainError(user === undefined ? "user_not_found" : "wrong_password");
     }
-    if (user.disabled) throw new DomainError("user_disabled");
     guard.succeeded(account);
+    if (user.disabled) throw new DomainError("user_disabled");
     return user;
   }
 
@@ -92,7 +96,7 @@ export function createAccounts(parts: {
     guard.check(address, undefined);
     const owner = await store.findToken(hashSecret(token), "access");
     if (owner === undefined || (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.nowMs())) {
-      guard.failed(address, undefined);
+      guard.failed(address);
       throw new DomainError("token_invalid");
     }
     if (owner.user.disabled) throw new DomainError("user_disabled");
@@ -130,7 +134,7 @@ export function createAccounts(parts: {
     guard.check(address, undefined);
     const stored = await store.findBackendKey();
     if (stored !== undefined && equalHashes(stored.hash, hashSecret(key))) return;
-    guard.failed(address, undefined);
+    guard.failed(address);
     throw new DomainError("not_authorized", "wrong backend key");
   }
 

@@ -17,7 +17,11 @@ const entriesMax = 50_000;
 export interface LoginGuard {
   /** Throws `try_later` where the address or the account has failed too often. */
   check(address: string, account: string | undefined): void;
-  failed(address: string, account: string | undefined): void;
+  /** Counted before the password is looked at, so that guesses made at the same time do not all pass the check. */
+  tried(account: string): void;
+  /** Takes one `tried` back. */
+  untried(account: string): void;
+  failed(address: string): void;
   succeeded(account: string): void;
 }
 
@@ -33,9 +37,14 @@ export function createLoginGuard({ clock, limits }: { clock: Clock; limits: Logi
         throw new DomainError("try_later", "too many wrong secrets for this account");
       }
     },
-    failed(address, account) {
+    tried(account) {
+      accounts.add(account);
+    },
+    untried(account) {
+      accounts.remove(account);
+    },
+    failed(address) {
       addresses.add(address);
-      if (account !== undefined) accounts.add(account);
     },
     succeeded(account) {
       accounts.clear(account);
@@ -54,6 +63,10 @@ function createWindows(clock: Clock, windowMs: number) {
   return {
     count: (key: string): number => current(key)?.failures ?? 0,
     clear: (key: string): boolean => windows.delete(key),
+    remove(key: string): void {
+      const window = current(key);
+      if (window !== undefined && window.failures > 0) window.failures -= 1;
+    },
     add(key: string): void {
       const window = current(key);
       if (window !== undefined) {

@@ -21,7 +21,7 @@ test("an address may fail so often in a minute, then waits for the minute to end
   const guard = createLoginGuard({ clock, limits });
   for (let n = 0; n < 5; n += 1) {
     expect(isRefused(guard, "a")).toBe(false);
-    guard.failed("a", undefined);
+    guard.failed("a");
     clock.advance(10_000);
   }
   expect(isRefused(guard, "a")).toBe(true);
@@ -37,7 +37,8 @@ test("an account may fail so often in an hour, wherever it is tried from", () =>
   const guard = createLoginGuard({ clock, limits });
   for (const address of ["a", "b", "c"]) {
     expect(isRefused(guard, address, "ann")).toBe(false);
-    guard.failed(address, "ann");
+    guard.tried("ann");
+    guard.failed(address);
   }
   expect(isRefused(guard, "d", "ann")).toBe(true);
   expect(isRefused(guard, "d", "bob")).toBe(false);
@@ -50,28 +51,37 @@ test("an account may fail so often in an hour, wherever it is tried from", () =>
 
 test("a right secret clears the account's failures, not the address's", () => {
   const guard = createLoginGuard({ clock: createManualClock(), limits });
-  for (let n = 0; n < 2; n += 1) guard.failed("a", "ann");
+  for (let n = 0; n < 2; n += 1) {
+    guard.tried("ann");
+    guard.failed("a");
+  }
   guard.succeeded("ann");
-  for (let n = 0; n < 2; n += 1) guard.failed("a", "ann");
+  for (let n = 0; n < 2; n += 1) {
+    guard.tried("ann");
+    guard.failed("a");
+  }
   expect(isRefused(guard, "b", "ann")).toBe(false);
   expect(isRefused(guard, "a")).toBe(false);
-  guard.failed("a", undefined);
+  guard.failed("a");
   expect(isRefused(guard, "a")).toBe(true);
 });
 
 test("an address and an account of the same name are counted apart", () => {
   const guard = createLoginGuard({ clock: createManualClock(), limits });
-  for (let n = 0; n < 3; n += 1) guard.failed("elsewhere", "127.0.0.1");
+  for (let n = 0; n < 3; n += 1) {
+    guard.tried("127.0.0.1");
+    guard.failed("elsewhere");
+  }
   expect(isRefused(guard, "127.0.0.1")).toBe(false);
   expect(isRefused(guard, "x", "127.0.0.1")).toBe(true);
 });
 
 test("the tables are bounded: past 50,000 the oldest window goes first", () => {
   const guard = createLoginGuard({ clock: createManualClock(), limits: { ...limits, failuresPerAddressMinute: 1 } });
-  guard.failed("oldest", undefined);
-  for (let n = 1; n < 50_000; n += 1) guard.failed(`address-${n}`, undefined);
+  guard.failed("oldest");
+  for (let n = 1; n < 50_000; n += 1) guard.failed(`address-${n}`);
   expect(isRefused(guard, "oldest")).toBe(true);
-  guard.failed("newest", undefined);
+  guard.failed("newest");
   expect(isRefused(guard, "oldest")).toBe(false);
   expect(isRefused(guard, "address-1")).toBe(true);
   expect(isRefused(guard, "newest")).toBe(true);
@@ -79,4 +89,13 @@ test("the tables are bounded: past 50,000 the oldest window goes first", () => {
 
 test("thirty a minute and ten an hour are the defaults", () => {
   expect(defaultLoginLimits).toEqual({ failuresPerAddressMinute: 30, failuresPerAccountHour: 10 });
+});
+
+test("a try that was taken back does not count", () => {
+  const guard = createLoginGuard({ clock: createManualClock(), limits });
+  for (let n = 0; n < 3; n += 1) guard.tried("ann");
+  expect(isRefused(guard, "a", "ann")).toBe(true);
+  guard.untried("ann");
+  guard.untried("nobody");
+  expect(isRefused(guard, "a", "ann")).toBe(false);
 });

@@ -1,11 +1,11 @@
 /** Changes to chats and who is in them, with the durable events that tell each member. */
-import { randomUUID } from "node:crypto";
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
-import { chats, events, members, sweeps, users } from "../schema.ts";
+import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
+import type { UserParts } from "./user-parts.ts";
 
 export const membersMax = 10_000;
 /** A user who never confirms does not grow without end: beyond this the oldest events go. */
@@ -27,18 +27,13 @@ export type LeftParts = EnteredParts & { readonly deleted: boolean };
 export type ChatParts = ReturnType<typeof createChatParts>;
 
 /** The pieces other changes share. */
-export function createChatParts(tx: Tx) {
+export function createChatParts(tx: Tx, people: UserParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectChat = orm
     .select()
     .from(chats)
     .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const selectUser = orm
-    .select()
-    .from(users)
-    .where(eq(users.userId, p("userId")))
     .prepare();
   const insertChat = orm
     .insert(chats)
@@ -101,7 +96,7 @@ export function createChatParts(tx: Tx) {
   }
 
   function findUser(userId: number) {
-    return selectUser.get({ userId });
+    return people.find(userId);
   }
 
   function summary(userId: number): UserSummary {
@@ -207,33 +202,13 @@ export function createChatParts(tx: Tx) {
   return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
 }
 
-export function createChatChanges(tx: Tx, parts: ChatParts) {
+export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectByKey = orm
     .select({ chatId: chats.chatId })
     .from(chats)
     .where(eq(chats.chatKey, p("chatKey")))
-    .prepare();
-  const selectByUsername = orm
-    .select()
-    .from(users)
-    .where(eq(users.username, p("username")))
-    .prepare();
-  const selectByGuid = orm
-    .select()
-    .from(users)
-    .where(eq(users.guid, p("guid")))
-    .prepare();
-  const insertUser = orm
-    .insert(users)
-    .values({
-      userId: p("userId"),
-      guid: p("guid"),
-      username: p("username"),
-      nick: p("nick"),
-      createdAtMs: p("nowMs"),
-    })
     .prepare();
   const rename = orm
     .update(chats)
@@ -264,11 +239,6 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
   const endSweep = orm
     .delete(sweeps)
     .where(eq(sweeps.chatId, p("chatId")))
-    .prepare();
-  const setNick = orm
-    .update(users)
-    .set({ nick: sql`${p("nick")}` })
-    .where(eq(users.userId, p("userId")))
     .prepare();
 
   function createChat(args: { ownerId: number; members: readonly number[]; name?: string | undefined }): EnteredParts {
@@ -305,9 +275,12 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
     }
     const made = new Map<string, number>();
     const userIds = put.people.map((person, index) => {
-      const userId = known[index] ?? made.get(person.username) ?? makeUser(person.username, person.displayName);
+      const userId =
+        known[index] ??
+        made.get(person.username) ??
+        people.make({ username: person.username, nick: person.displayName ?? person.username });
       if (known[index] === undefined) made.set(person.username, userId);
-      else if (person.displayName !== undefined) renameUser(userId, person.displayName);
+      else if (person.displayName !== undefined) people.rename(userId, person.displayName);
       return userId;
     });
     const chatId =
@@ -391,26 +364,13 @@ export function createChatChanges(tx: Tx, parts: ChatParts) {
   }
 
   function findByKey(key: string): number | undefined {
-    const named = selectByUsername.get({ username: key });
-    if (named !== undefined) return named.userId;
+    const named = people.findByUsername(key);
+    if (named !== undefined) return named;
     const userId = userIdOfKey(key);
     return userId === undefined ? undefined : parts.findUser(userId)?.userId;
   }
 
-  const findByKeyOrGuid = (key: string): number | undefined =>
-    findByKey(key) ?? selectByGuid.get({ guid: key })?.userId;
-
-  function makeUser(username: string, displayName: string | undefined): number {
-    const userId = tx.takeId();
-    tx.writes += 1;
-    insertUser.run({ userId, guid: randomUUID(), username, nick: displayName ?? username, nowMs: tx.nowMs });
-    return userId;
-  }
-
-  function renameUser(userId: number, nick: string): void {
-    tx.writes += 1;
-    setNick.run({ userId, nick });
-  }
+  const findByKeyOrGuid = (key: string): number | undefined => findByKey(key) ?? people.findByGuid(key);
 
   function setName(chatId: number, given: string): void {
     const name = given.slice(0, nameCharactersMax);

@@ -4,13 +4,15 @@ import { createChatChanges, createChatParts } from "./chats.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
+import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
 export function createChanges(tx: Tx) {
-  const chatParts = createChatParts(tx);
+  const people = createUserParts(tx);
+  const chatParts = createChatParts(tx, people);
   return {
-    ...createUserChanges(tx),
-    ...createChatChanges(tx, chatParts),
+    ...createUserChanges(tx, people),
+    ...createChatChanges(tx, chatParts, people),
     ...createMessageChanges(tx, chatParts),
     ...createDeliveryChanges(tx),
     ...createMqttChanges(tx),

@@ -5,6 +5,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { NewUser, TokenKind } from "../../../domain/store.ts";
 import { devices, serverKeys, tokens, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
+import type { UserParts } from "./user-parts.ts";
 
 /** Bytes cross to the Worker as hex (hashes) or base64 (keys). */
 export interface WireParticipant {
@@ -19,31 +20,9 @@ export interface WireParticipant {
   }[];
 }
 
-export function createUserChanges(tx: Tx) {
+export function createUserChanges(tx: Tx, people: UserParts) {
   const { orm } = tx;
   const p = sql.placeholder;
-  const byUsername = orm
-    .select({ userId: users.userId })
-    .from(users)
-    .where(eq(users.username, p("username")))
-    .prepare();
-  const byId = orm
-    .select({ userId: users.userId })
-    .from(users)
-    .where(eq(users.userId, p("userId")))
-    .prepare();
-  const insertUser = orm
-    .insert(users)
-    .values({
-      userId: p("userId"),
-      guid: p("guid"),
-      username: p("username"),
-      nick: p("nick"),
-      passwordHash: p("passwordHash"),
-      publicKey: p("publicKey"),
-      createdAtMs: p("nowMs"),
-    })
-    .prepare();
   const updatePassword = orm
     .update(users)
     .set({ passwordHash: sql`${p("passwordHash")}` })
@@ -57,11 +36,6 @@ export function createUserChanges(tx: Tx) {
   const updateKey = orm
     .update(users)
     .set({ publicKey: sql`${p("publicKey")}` })
-    .where(eq(users.userId, p("userId")))
-    .prepare();
-  const updateNick = orm
-    .update(users)
-    .set({ nick: sql`${p("nick")}` })
     .where(eq(users.userId, p("userId")))
     .prepare();
   const insertToken = orm
@@ -115,29 +89,14 @@ export function createUserChanges(tx: Tx) {
     .prepare();
 
   function createUser(user: NewUser): number {
-    if (user.username !== undefined && byUsername.get({ username: user.username }) !== undefined) {
+    if (user.username !== undefined && people.findByUsername(user.username) !== undefined) {
       throw new DomainError("username_taken");
     }
-    return makeUser(user);
-  }
-
-  function makeUser(user: NewUser): number {
-    const userId = tx.takeId();
-    tx.writes += 1;
-    insertUser.run({
-      userId,
-      guid: randomUUID(),
-      username: user.username ?? null,
-      nick: user.nick,
-      passwordHash: user.passwordHash ?? null,
-      publicKey: null,
-      nowMs: tx.nowMs,
-    });
-    return userId;
+    return people.make(user);
   }
 
   function setPassword(args: { userId: number; passwordHash: string }): null {
-    if (byId.get({ userId: args.userId }) === undefined) throw new DomainError("user_not_found");
+    if (people.find(args.userId) === undefined) throw new DomainError("user_not_found");
     tx.writes += 1;
     updatePassword.run(args);
     return null;
@@ -161,9 +120,9 @@ export function createUserChanges(tx: Tx) {
 
   function provisionOne(participant: WireParticipant): { userId: number; deviceId: number | null } {
     const { username, displayName, clientId } = participant;
-    const known = byUsername.get({ username })?.userId;
-    const userId = known ?? makeUser({ username, nick: displayName ?? username });
-    if (known !== undefined && displayName !== undefined) updateNick.run({ userId, nick: displayName });
+    const known = people.findByUsername(username);
+    const userId = known ?? people.make({ username, nick: displayName ?? username });
+    if (known !== undefined && displayName !== undefined) people.rename(userId, displayName);
     const publicKey = participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey, "base64");
     const deviceId = clientId === undefined ? null : openDevice({ userId, door: "rest", name: clientId });
     if (publicKey !== undefined) {
