@@ -8,6 +8,7 @@ import { mkdtemp, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { compiledBinary } from "../support/binary.ts";
 import { buildSlowFsync, readSlowFsyncLog, type SlowFsyncEvent } from "../support/slow-fsync.ts";
 import { type LoadOptions, loadOptions } from "./options.ts";
 import { readProcessStats } from "./process-stats.ts";
@@ -15,7 +16,7 @@ import { rawRate, Unavailable } from "./raw-rate.ts";
 import type { Report } from "./report.ts";
 import { addressOf, checkHistoryPage, fillChat, hammer, historyRequest } from "./scenarios/rest.ts";
 import { runScenario } from "./scenarios/scenarios.ts";
-import { connectable, findBinary, openFilesMax, type RunningServer, splitAddress, startServer } from "./server.ts";
+import { connectable, openFilesMax, type RunningServer, splitAddress, startServer } from "./server.ts";
 
 export interface Figure {
   name: string;
@@ -333,8 +334,7 @@ async function historyFigures(): Promise<Figure[]> {
 
 /** e. Size, start and memory of the compiled binary. */
 async function startFigures(): Promise<Figure[]> {
-  const binary = findBinary();
-  if (binary === undefined) throw new Unavailable("there is no compiled binary: bun run build, or set ROOST_BINARY");
+  const binary = await compiledBinary();
   const { size } = await stat(binary);
   const folder = await mkdtemp(join(tmpdir(), "roost-figures-"));
   const data = join(folder, "data");

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
+import { compiledBinary } from "../support/binary.ts";
 import { type SlowFsyncOptions, slowFsyncEnvironment } from "../support/slow-fsync.ts";
 
 export interface RunningServer {
@@ -33,7 +34,7 @@ export interface StartOptions {
   slowFsync?: SlowFsyncOptions & { library: string };
   /** Further environment, for example ROOST_… settings. */
   env?: Record<string, string>;
-  /** The command without its arguments; by default the compiled binary, else the source under bun. */
+  /** The command without its arguments; by default the compiled binary, built where it is older than the sources. */
   command?: string[];
   startTimeoutMs?: number;
   stopTimeoutMs?: number;
@@ -41,17 +42,8 @@ export interface StartOptions {
 
 export const repository = resolve(import.meta.dir, "../..");
 
-/** The compiled binary, where there is one. */
-export function findBinary(): string | undefined {
-  const named = process.env["ROOST_BINARY"];
-  if (named !== undefined && named !== "") return resolve(named);
-  const built = join(repository, "dist/roost");
-  return existsSync(built) ? built : undefined;
-}
-
 export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
-  const binary = findBinary();
-  const command = options.command ?? (binary === undefined ? ["bun", join(repository, "src/main.ts")] : [binary]);
+  const command = options.command ?? [await compiledBinary()];
   const folder = options.data === undefined ? await mkdtemp(join(tmpdir(), "roost-load-")) : undefined;
   const data = options.data ?? join(folder ?? "", "data");
   const shim = options.slowFsync;
