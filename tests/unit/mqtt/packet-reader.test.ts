@@ -1,4 +1,5 @@
 /** Bytes to packets: any chunking, agreement with mqtt-packet, and nothing but a ProtocolError for rubbish. */
+
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type Packet, parser } from "mqtt-packet";
@@ -7,6 +8,7 @@ import { ProtocolError, UnsupportedVersion } from "../../../src/mqtt/errors.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
 import { PacketReader, type PacketSink } from "../../../src/mqtt/packet-reader.ts";
 import type { PublishView } from "../../../src/mqtt/publish-packet.ts";
+import { liveMemoryBytes } from "../../support/live-memory.ts";
 
 type Read =
   | { publish: { topic: string; payload: string; qos: number; dup: boolean; retain: boolean; packetId: number } }
@@ -252,10 +254,10 @@ test("a packet that only claims to be large reserves no such memory", () => {
   const limits = { ...defaultBrokerLimits, packetBytesMax: 256 * 1024 * 1024 };
   const readers = Array.from({ length: 100 }, () => new PacketReader(limits));
   Bun.gc(true);
-  const before = process.memoryUsage().rss;
+  const before = liveMemoryBytes();
   const claim = Buffer.from([0x30, 0xff, 0xff, 0xff, 0x3f, 0, 1, 0x61]);
   for (const reader of readers) reader.read(claim, new NotingSink());
-  expect(process.memoryUsage().rss - before).toBeLessThan(50 * 1024 * 1024);
+  expect(liveMemoryBytes() - before).toBeLessThan(50 * 1024 * 1024);
 });
 
 test("the topic's limits are those of the reader's own broker", () => {
