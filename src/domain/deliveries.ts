@@ -2,19 +2,27 @@
  * How far members have got. Confirmations come by the thousand and say "up to here", so they are gathered: the newest
  * per device and chat is written within a second. A crash in between repeats messages, it loses none.
  */
+import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { ChatId, DeviceId, UserId } from "./model.ts";
 import type { Advance, Store } from "./store.ts";
 
 const flushAfterMs = 250;
+/** With commits going on anyway, positions ride along this often: a crash repeats only what came since. */
+const ridesEveryMs = 25;
 const gatheredMax = 4096;
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, log }: { store: Store; log: Log }) {
+export function createDeliveries({ store, clock, log }: { store: Store; clock: Clock; log: Log }) {
   let gathered = new Map<string, Advance>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<unknown> = Promise.resolve();
+  let flushedAtMs = 0;
+  // A commit that is about to be made takes them along for nothing but their own rows.
+  store.beforeCommit(() => {
+    if (gathered.size > 0 && Math.abs(clock.nowMs() - flushedAtMs) >= ridesEveryMs) void flush();
+  });
 
   /** Everything in the chat up to `deliveredSeq` reached this device (or, without one, the user). */
   function delivered(userId: UserId, deviceId: DeviceId | undefined, chatId: ChatId, deliveredSeq: number): void {
@@ -35,16 +43,19 @@ export function createDeliveries({ store, log }: { store: Store; log: Log }) {
   }
 
   /** Resolves when all that was gathered so far is on disk (or the store refused it, which is logged: it repeats then). */
-  function flush(): Promise<void> {
+  async function flush(): Promise<void> {
     if (timer !== undefined) clearTimeout(timer);
     timer = undefined;
-    if (gathered.size === 0) return writing;
-    const moves = [...gathered.values()];
-    gathered = new Map();
-    writing = writing
-      .then(() => store.advance(moves))
-      .catch((error: unknown) => log.warn("positions could not be written; messages will repeat", { error }));
-    return writing;
+    if (gathered.size > 0) {
+      const moves = [...gathered.values()];
+      gathered = new Map();
+      flushedAtMs = clock.nowMs();
+      const change = store
+        .advance(moves)
+        .catch((error: unknown) => log.warn("positions could not be written; messages will repeat", { error }));
+      writing = Promise.all([writing, change]);
+    }
+    await writing;
   }
 
   return { delivered, passedOver, flush };

@@ -38,7 +38,7 @@ export function createDomain(parts: {
     accounts: createAccounts({ store, clock, guard, passwords: createPasswords(), registration: parts.registration }),
     chats: createChats({ store, publish }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
-    deliveries: createDeliveries({ store, log }),
+    deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
     store,
   };

@@ -137,6 +137,8 @@ export interface MessageStore {
 
 export interface DeliveryStore {
   advance(moves: readonly Advance[]): Promise<void>;
+  /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
+  beforeCommit(listener: () => void): void;
   positions(userId: UserId): Promise<Position[]>;
   /** The newest message id any settled change gave. */
   lastMessageId(): Promise<MessageId>;

@@ -247,6 +247,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     appendMessages,
     findMessage: async (messageId) => reader.messageById(messageId),
     messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {
         moves: moves.map((move) => [

@@ -31,6 +31,8 @@ export interface Writer {
   submit<Value>(name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]): Promise<Value>;
   /** Moves when the member lists known so far are void; looked at before a batch's values are handed out. */
   onGeneration(listener: () => void): void;
+  /** Called when a batch is about to be shipped; what it submits joins it. */
+  beforeCommit(listener: () => void): void;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
   let state: "open" | "closing" | "dead" = "open";
   let generation = 0;
   let forget: () => void = () => {};
+  let listenBeforeCommit: () => void = () => {};
 
   const tell = (message: ToWorker): void => worker.postMessage(message);
 
@@ -109,6 +112,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
   }
 
   function ship(): void {
+    scheduled = true; // what the listener submits ships now
+    if (inFlight.length === 0 && queue.length > 0 && state === "open") listenBeforeCommit();
     scheduled = false;
     if (inFlight.length > 0 || queue.length === 0 || state === "dead") return;
     let count = 0;
@@ -175,6 +180,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
       close,
       onGeneration: (listener) => {
         forget = listener;
+      },
+      beforeCommit: (listener) => {
+        listenBeforeCommit = listener;
       },
       waiting: () => ({ changes: inFlight.length + queue.length, bytes: waitingBytes }),
     };

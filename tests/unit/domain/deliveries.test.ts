@@ -5,6 +5,7 @@ import type { ChatId, DeviceId, UserId } from "../../../src/domain/model.ts";
 import type { Advance, Store } from "../../../src/domain/store.ts";
 import { type Log, silentLog } from "../../../src/lib/log.ts";
 import { withDeadline } from "../../support/deadline.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
 
 const ann = 10_001 as UserId;
 const bob = 10_002 as UserId;
@@ -13,16 +14,21 @@ const laptop = 2 as DeviceId;
 const team = 20_001 as ChatId;
 const other = 20_002 as ChatId;
 
-/** A store of which only `advance` is used; it answers when `answer` says so. */
+/** A store of which only positions are used; it answers when `answer` says so, and `commit` is another change's commit. */
 function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Promise.resolve(), log: Log = silentLog) {
   const written: (readonly Advance[])[] = [];
+  const clock = createManualClock();
+  let commit = (): void => {};
   const store = {
+    beforeCommit(listener: () => void) {
+      commit = listener;
+    },
     advance(moves: readonly Advance[]) {
       written.push(moves);
       return answer(moves);
     },
-  } as Pick<Store, "advance"> as Store;
-  return { written, deliveries: createDeliveries({ store, log }) };
+  } as Pick<Store, "advance" | "beforeCommit"> as Store;
+  return { written, clock, commit: () => commit(), deliveries: createDeliveries({ store, clock, log }) };
 }
 
 const brief = (moves: readonly Advance[] | undefined) =>
@@ -93,7 +99,7 @@ test("what is gathered has an end: then it is written at once", async () => {
   expect(written.map((moves) => moves.length)).toEqual([4096, 4096, 1808]);
 });
 
-test("writes follow one another, and a flush waits for those under way", async () => {
+test("a write is submitted at once, and a flush waits for all that are under way", async () => {
   const answers: (() => void)[] = [];
   const { written, deliveries } = stage(() => new Promise((resolve) => answers.push(resolve)));
   const log: string[] = [];
@@ -102,15 +108,16 @@ test("writes follow one another, and a flush waits for those under way", async (
   deliveries.delivered(ann, phone, team, 2);
   const second = deliveries.flush().then(() => log.push("second"));
   const third = deliveries.flush().then(() => log.push("third"));
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(written).toHaveLength(1);
-  answers[0]?.();
-  await first;
-  await new Promise((resolve) => setImmediate(resolve));
-  expect([written.length, log]).toEqual([2, ["first"]]);
+  expect([brief(written[0]), brief(written[1])]).toEqual([
+    [[ann, phone, team, 1, false]],
+    [[ann, phone, team, 2, false]],
+  ]);
   answers[1]?.();
-  await Promise.all([second, third]);
-  expect(brief(written[1])).toEqual([[ann, phone, team, 2, false]]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(log).toEqual([]);
+  answers[0]?.();
+  await Promise.all([first, second, third]);
+  expect(log[0]).toBe("first");
 });
 
 test("a write that fails is logged, and the next one goes on", async () => {
@@ -126,4 +133,19 @@ test("a write that fails is logged, and the next one goes on", async () => {
   deliveries.delivered(ann, phone, team, 1);
   await deliveries.flush();
   expect([written.length, warnings.length]).toEqual([2, 1]);
+});
+
+test("positions ride along with another change's commit, but not with every one", () => {
+  const { written, clock, commit, deliveries } = stage();
+  commit();
+  expect(written).toHaveLength(0);
+  deliveries.delivered(ann, phone, team, 1);
+  commit();
+  expect(brief(written[0])).toEqual([[ann, phone, team, 1, false]]);
+  deliveries.delivered(ann, phone, team, 2);
+  commit();
+  expect(written).toHaveLength(1);
+  clock.advance(25);
+  commit();
+  expect(brief(written[1])).toEqual([[ann, phone, team, 2, false]]);
 });
