@@ -21,7 +21,7 @@ export function parseSaid(payload: Uint8Array): Said | undefined {
     if (object !== undefined) return fromObject(object);
   }
   const plain = tryText(payload);
-  if (plain === undefined) return { content: payload.slice(), type: "file", clientId: undefined };
+  if (plain === undefined) return { content: new Uint8Array(payload), type: "file", clientId: undefined };
   if (first === openBrace) {
     const object = tryJson(plain);
     if (object !== undefined) return fromObject(object);
@@ -38,7 +38,7 @@ function fromObject(object: Readonly<Record<string, unknown>>): Said | undefined
   if (type !== undefined && typeof type !== "string") return undefined;
   if (clientId !== undefined && typeof clientId !== "string") return undefined;
   return {
-    content: typeof content === "string" ? content : content.slice(),
+    content: typeof content === "string" ? content : new Uint8Array(content),
     type: type ?? (typeof content === "string" ? "text" : "file"),
     clientId,
   };

@@ -5,6 +5,8 @@ import { until, withDeadline } from "../support/deadline.ts";
 import { requireProgram } from "../support/programs.ts";
 import { startTestBroker } from "../support/test-broker.ts";
 
+const mosquitto = ["mosquitto_sub", "mosquitto_pub"].map(requireProgram).every((there) => there);
+
 test.each([0, 1] as const)("MQTT.js publishes and receives at QoS %d, through a reconnect", async (qos) => {
   await using server = startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
@@ -42,8 +44,7 @@ test("MQTT.js is told why it is refused", async () => {
   await client.endAsync(true);
 });
 
-test.each(["0", "1"])("mosquitto_pub and mosquitto_sub talk at QoS %s", async (qos) => {
-  if (!requireProgram("mosquitto_sub") || !requireProgram("mosquitto_pub")) return;
+test.skipIf(!mosquitto).each(["0", "1"])("mosquitto_pub and mosquitto_sub talk at QoS %s", async (qos) => {
   await using server = startTestBroker();
   const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", "mqttv311", "-q", qos];
   const sub = Bun.spawn(["mosquitto_sub", ...where, "-t", "room/#", "-C", "3", "-v"], {
@@ -63,8 +64,7 @@ test.each(["0", "1"])("mosquitto_pub and mosquitto_sub talk at QoS %s", async (q
   expect(await new Response(sub.stdout).text()).toBe("room/a one\nroom/b two\nroom three\n");
 });
 
-test("mosquitto_pub streams thousands of QoS 1 messages from a file, none is lost", async () => {
-  if (!requireProgram("mosquitto_sub") || !requireProgram("mosquitto_pub")) return;
+test.skipIf(!mosquitto)("mosquitto_pub streams thousands of QoS 1 messages from a file, none is lost", async () => {
   await using server = startTestBroker();
   const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", "1", "-t", "stream"];
   const count = 3000;
