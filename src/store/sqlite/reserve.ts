@@ -3,6 +3,7 @@
  * confirmations and checkpoints still have room; everything else is refused until it could be put aside again.
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 const reserveBytes = 16 * 1024 * 1024;
@@ -15,6 +16,8 @@ export interface Reserve {
   readonly reason: string | null;
   /** The disk said no: free the reserve, refuse what is not urgent. */
   spend(reason: string): void;
+  /** Puts it aside the first time, without holding up commits on a slow disk; false where there is no room for it. */
+  prepare(): Promise<boolean>;
   /** Tries to put it aside again; true when writing may go on. */
   restore(): boolean;
 }
@@ -30,9 +33,31 @@ export function createReserve(dataDir: string, trial: () => void = () => {}): Re
     rmSync(path, { force: true });
   }
 
+  async function prepare(): Promise<boolean> {
+    if (isThere()) return true;
+    try {
+      const file = await open(partial, "w");
+      try {
+        const slice = Buffer.alloc(sliceBytes);
+        for (let written = 0; written < reserveBytes; ) written += (await file.write(slice)).bytesWritten;
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      renameSync(partial, path);
+      return true;
+    } catch (error) {
+      rmSync(partial, { force: true });
+      reason ??= error instanceof Error ? error.message : String(error);
+      return false;
+    }
+  }
+
+  const isThere = (): boolean => statSync(path, { throwIfNoEntry: false })?.size === reserveBytes;
+
   function restore(): boolean {
     try {
-      if (statSync(path, { throwIfNoEntry: false })?.size !== reserveBytes) fill();
+      if (!isThere()) fill();
       if (reason !== null) trial();
       reason = null;
       return true;
@@ -64,6 +89,7 @@ export function createReserve(dataDir: string, trial: () => void = () => {}): Re
       return reason;
     },
     spend,
+    prepare,
     restore,
   };
 }

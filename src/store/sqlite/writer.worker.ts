@@ -15,6 +15,7 @@ declare const self: Worker;
 /** 4 KiB pages in the WAL before they are moved: often enough that one slice stays short. */
 const checkpointPages = 4096;
 const restoreEveryMs = 1000;
+const prepareAfterMs = 3000;
 
 interface Open {
   readonly db: Database;
@@ -43,13 +44,15 @@ function start({ dataDir, durability, nowMs }: Extract<ToWorker, { type: "open" 
     // The statements are prepared while the other thread goes on.
     open = { db, reserve, committer: createCommitter(db, reserve) };
     // Sixteen megabytes are not written while somebody waits for the server to start.
-    setTimeout(() => {
-      if (restoring === undefined && !reserve.restore()) degraded(reserve);
-    }, 3000);
+    setTimeout(() => void prepareReserve(reserve), prepareAfterMs);
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     post({ type: "failed", name, message });
   }
+}
+
+async function prepareReserve(reserve: Reserve): Promise<void> {
+  if (restoring === undefined && !(await reserve.prepare())) degraded(reserve);
 }
 
 function settle({ nowMs, changes, blobs }: Extract<ToWorker, { type: "batch" }>): void {
