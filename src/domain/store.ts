@@ -68,6 +68,13 @@ export interface Advance {
   readonly deliveredSeq: number;
 }
 
+/** A device by its client's own name for it. */
+export interface DeviceName {
+  readonly userId: UserId;
+  readonly door: "mqtt" | "minioicq" | "rest";
+  readonly name: string;
+}
+
 export interface UserStore {
   createUser(user: NewUser): Promise<User>;
   setPassword(userId: UserId, passwordHash: string): Promise<void>;
@@ -89,9 +96,9 @@ export interface TokenStore {
   provision(participants: readonly Participant[]): Promise<{ user: User; deviceId: DeviceId | undefined }[]>;
   findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
   /** A device of this user at this door by its client's own name; made when new. */
-  openDevice(device: { userId: UserId; door: "mqtt" | "minioicq" | "rest"; name: string }): Promise<DeviceId>;
-  /** Forgets a device and its positions. */
-  endDevice(deviceId: DeviceId): Promise<void>;
+  openDevice(device: DeviceName): Promise<DeviceId>;
+  /** Forgets a device and its positions, if there is one. */
+  endDevice(device: DeviceName): Promise<void>;
   /** SHA-256 of the current backend key, with the time it was made. */
   findBackendKey(): Promise<{ hash: Uint8Array; createdAtMs: number } | undefined>;
   setBackendKey(hash: Uint8Array): Promise<void>;

@@ -104,7 +104,11 @@ export function createTopicHooks(parts: {
     closed: (session) => subscribers.get(session)?.close(),
     acknowledged: (session, ref) => subscribers.get(session)?.acknowledged(ref),
     writable: (session) => subscribers.get(session)?.writable(),
-    ended: (session) => void subscribers.get(session)?.endDevice(),
+    // Perhaps a session of before a restart, which never was opened here.
+    ended: (session) => {
+      const { userId } = session.principal;
+      if (userId !== undefined) void (subscribers.get(session) ?? subscriberOf(session, userId)).endDevice();
+    },
   };
 }
 

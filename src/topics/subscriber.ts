@@ -105,8 +105,7 @@ export class Subscriber implements Sink {
     if (this.#session.storedId === undefined) return;
     this.#deviceId = undefined;
     try {
-      const { store } = this.#domain;
-      await store.endDevice(await store.openDevice(this.#device()));
+      await this.#domain.store.endDevice(this.#device());
     } catch (error) {
       this.#log.warn("a device's position could not be removed", { userId: this.userId, error });
     }

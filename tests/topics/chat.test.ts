@@ -267,6 +267,29 @@ test("a clean session begins with what is said while it listens, and ends the on
   expect(again.contents).toEqual(["later"]);
 });
 
+test("a clean session ends the one that waited although the server was restarted in between", async () => {
+  let server = await startTestServer();
+  await using first = server;
+  await join(server, "team", "anna", "ben");
+  const options: IClientOptions = { clientId: "phone", password: await tokenOf(server, "anna") };
+  const benToken = await tokenOf(server, "ben");
+  const waiting = await connect(server, "anna", { ...options, clean: false });
+  await waiting.client.subscribeAsync("chat/team/messages", { qos: 1 });
+  await waiting.client.endAsync();
+  await using ben = await connect(server, "ben");
+  await say(ben, "team", "missed");
+  server = await first.restart();
+  await using second = server;
+  const clean = await connect(second, "anna", { ...options, clean: true });
+  await clean.client.endAsync();
+  await using again = await connect(second, "anna", { ...options, clean: false });
+  await again.client.subscribeAsync("chat/team/messages", { qos: 1 });
+  await using benAgain = await connect(second, "ben", { password: benToken });
+  await say(benAgain, "team", "later");
+  await again.hears(1);
+  expect(again.contents).toEqual(["later"]);
+});
+
 test("a client id belongs to its user: somebody else's session is neither resumed nor closed", async () => {
   await using server = await startTestServer();
   await join(server, "team", "anna", "ben");

@@ -231,7 +231,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     provision,
     findToken: async (hash, kind) => findToken(hash, kind),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
-    endDevice: (deviceId) => submitPeople("endDevice", { deviceId }).then(nothing),
+    endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
     createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),

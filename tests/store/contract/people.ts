@@ -204,7 +204,8 @@ export function peopleContract(openFresh: OpenFresh): void {
     expect(new Set([phone, ...others]).size).toBe(4);
     const again = await opened.reopen();
     expect(await again.openDevice({ userId, door: "rest", name: "laptop" })).toBe(others[1]);
-    await again.endDevice(phone);
+    await again.endDevice({ userId, door: "rest", name: "phone" });
+    await again.endDevice({ userId, door: "rest", name: "never opened" });
     expect(await again.findToken(hash(1), "access")).toBeUndefined();
     expect(await again.openDevice({ userId, door: "rest", name: "phone" })).not.toBe(phone);
   });

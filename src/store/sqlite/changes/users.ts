@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { and, eq, lte, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import type { NewUser, TokenKind } from "../../../domain/store.ts";
+import type { DeviceName, NewUser, TokenKind } from "../../../domain/store.ts";
 import { devices, serverKeys, tokens, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { UserParts } from "./user-parts.ts";
@@ -77,7 +77,7 @@ export function createUserChanges(tx: Tx, people: UserParts) {
     .prepare();
   const deleteDevice = orm
     .delete(devices)
-    .where(eq(devices.deviceId, p("deviceId")))
+    .where(and(eq(devices.userId, p("userId")), eq(devices.door, p("door")), eq(devices.name, p("name"))))
     .prepare();
   const upsertKey = orm
     .insert(serverKeys)
@@ -156,9 +156,9 @@ export function createUserChanges(tx: Tx, people: UserParts) {
     return made.deviceId;
   }
 
-  function endDevice(args: { deviceId: number }): null {
+  function endDevice(device: DeviceName): null {
     tx.writes += 1;
-    deleteDevice.run(args);
+    deleteDevice.run({ ...device });
     return null;
   }
 
