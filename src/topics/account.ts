@@ -11,6 +11,10 @@ export interface Account extends Principal {
   readonly userId: UserId | undefined;
 }
 
+/** The token says who it is; the name must only not say somebody else. */
+const isNameOf = (user: User, name: string): boolean =>
+  name === user.userKey || name === `user.${user.userId}` || name === String(user.userId);
+
 /** `off`: nobody connects without a name. `full`: an open broker, for a trusted network. */
 export type Anonymous = "off" | "full";
 
@@ -59,12 +63,12 @@ export function createAuthenticate({ domain, anonymous, log }: { domain: Domain;
 
   /** The password is the user's own, or an access token of the same user. */
   async function logIn(username: string, password: string, address: string): Promise<User> {
-    const user = await find(username);
     if (password.startsWith("ra_")) {
-      const owner = await domain.accounts.logInWithToken(password, address);
-      if (owner.user.userId !== user?.userId) throw new DomainError("token_invalid");
-      return owner.user;
+      const { user } = await domain.accounts.logInWithToken(password, address);
+      if (!isNameOf(user, username)) throw new DomainError("token_invalid");
+      return user;
     }
+    const user = await find(username);
     const account = user === undefined ? username.slice(0, 256) : String(user.userId);
     return domain.accounts.logInWithPassword(user, { account, password, address });
   }

@@ -103,8 +103,8 @@ export interface RunningBroker {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts Mosquitto on a free loopback port, open to everyone and keeping nothing; undefined where it is not installed. */
-export async function startMosquitto(): Promise<RunningBroker | undefined> {
+/** Starts Mosquitto on a free loopback port, open to everyone and keeping nothing; undefined where it is not installed. `command` goes before it. */
+export async function startMosquitto(how: { command?: string[] } = {}): Promise<RunningBroker | undefined> {
   const program = ["/usr/sbin/mosquitto", Bun.which("mosquitto")].find((path) => path !== null && existsSync(path));
   if (program === undefined || program === null) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "roost-mosquitto-"));
@@ -121,7 +121,11 @@ export async function startMosquitto(): Promise<RunningBroker | undefined> {
     `user ${process.getuid?.() === 0 ? "root" : "mosquitto"}`,
   ];
   await writeFile(config, `${lines.join("\n")}\n`);
-  const child = Bun.spawn([program, "-c", config], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const child = Bun.spawn([...(how.command ?? []), program, "-c", config], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
   const stop = stopper(child, folder, 5000);
   try {
     await connectable({ host: "127.0.0.1", port }, 5000);
