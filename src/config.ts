@@ -158,6 +158,11 @@ export const settings = {
     fallback: "auto",
     about: "auto: text on a terminal, JSON lines otherwise.",
   }),
+  registrations_per_address_hour: setting({
+    ...count(1, 1_000_000),
+    fallback: 60,
+    about: "Accounts one address may register in an hour before it is told to try later.",
+  }),
   "login.failures_per_minute": setting({
     ...count(1, 1_000_000),
     fallback: 30,
@@ -238,7 +243,11 @@ export interface Config {
   readonly registration: "open" | "off";
   readonly backendKey: string | undefined;
   readonly log: { readonly level: LogLevel; readonly format: "auto" | "text" | "json" };
-  readonly login: { readonly failuresPerAddressMinute: number; readonly failuresPerAccountHour: number };
+  readonly login: {
+    readonly failuresPerAddressMinute: number;
+    readonly failuresPerAccountHour: number;
+    readonly registrationsPerAddressHour: number;
+  };
   readonly limits: {
     readonly messageBytesMax: number;
     readonly restBodyBytesMax: number;
@@ -336,6 +345,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     login: {
       failuresPerAddressMinute: need("login.failures_per_minute"),
       failuresPerAccountHour: need("login.failures_per_account_hour"),
+      registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
     limits: {
       messageBytesMax: need("limits.message_bytes"),
@@ -517,6 +527,7 @@ export function showConfig(config: Config): ShownSetting[] {
     "log.format": log.format,
     "login.failures_per_minute": login.failuresPerAddressMinute,
     "login.failures_per_account_hour": login.failuresPerAccountHour,
+    registrations_per_address_hour: login.registrationsPerAddressHour,
     "limits.message_bytes": limits.messageBytesMax,
     "limits.rest_body_bytes": limits.restBodyBytesMax,
     "limits.websocket_frame_bytes": limits.websocketFrameBytesMax,

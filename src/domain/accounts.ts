@@ -42,17 +42,21 @@ export function createAccounts(parts: {
 }) {
   const { store, clock, passwords, guard } = parts;
 
-  /** Throws `registration_closed`, `empty_name_or_password`, `invalid_name`, `busy`. */
-  async function register(request: { nick: string; password: string }): Promise<User> {
+  /** Throws `registration_closed`, `empty_name_or_password`, `invalid_name`, `try_later`, `busy`. */
+  async function register(request: { nick: string; password: string; address: string }): Promise<User> {
     if (parts.registration === "off") throw new DomainError("registration_closed");
-    return add(request);
+    return add(request, () => guard.registering(request.address));
   }
 
   /** What the operator does by hand; works with registration closed too. */
-  async function add(request: { nick: string; password: string; username?: string | undefined }): Promise<User> {
+  async function add(
+    request: { nick: string; password: string; username?: string | undefined },
+    admit: () => void = () => {},
+  ): Promise<User> {
     const nick = request.nick.trim();
     if (nick === "" || request.password === "") throw new DomainError("empty_name_or_password");
     if ([...nick].length > nickCharactersMax) throw new DomainError("invalid_name", "name too long");
+    admit();
     const passwordHash = await hashPassword(request.password);
     if (request.username !== undefined) checkUsername(request.username);
     return store.createUser({ nick, username: request.username, passwordHash });

@@ -8,9 +8,14 @@ import { DomainError } from "./errors.ts";
 export interface LoginLimits {
   readonly failuresPerAddressMinute: number;
   readonly failuresPerAccountHour: number;
+  readonly registrationsPerAddressHour: number;
 }
 
-export const defaultLoginLimits: LoginLimits = { failuresPerAddressMinute: 30, failuresPerAccountHour: 10 };
+export const defaultLoginLimits: LoginLimits = {
+  failuresPerAddressMinute: 30,
+  failuresPerAccountHour: 10,
+  registrationsPerAddressHour: 60,
+};
 
 const entriesMax = 50_000;
 
@@ -23,11 +28,14 @@ export interface LoginGuard {
   untried(account: string): void;
   failed(address: string): void;
   succeeded(account: string): void;
+  /** One more account made from this address. Throws `try_later` where there were too many. */
+  registering(address: string): void;
 }
 
 export function createLoginGuard({ clock, limits }: { clock: Clock; limits: LoginLimits }): LoginGuard {
   const addresses = createWindows(clock, 60_000);
   const accounts = createWindows(clock, 3_600_000);
+  const registrations = createWindows(clock, 3_600_000);
   return {
     check(address, account) {
       if (addresses.count(address) >= limits.failuresPerAddressMinute) {
@@ -36,6 +44,12 @@ export function createLoginGuard({ clock, limits }: { clock: Clock; limits: Logi
       if (account !== undefined && accounts.count(account) >= limits.failuresPerAccountHour) {
         throw new DomainError("try_later", "too many wrong secrets for this account");
       }
+    },
+    registering(address) {
+      if (registrations.count(address) >= limits.registrationsPerAddressHour) {
+        throw new DomainError("try_later", "too many registrations from this address");
+      }
+      registrations.add(address);
     },
     tried(account) {
       accounts.add(account);

@@ -231,3 +231,14 @@ test("a client is told when the server stops", async () => {
   await server[Symbol.asyncDispose]();
   expect((await withDeadline("the server to close", client.closed)).code).toBe(1001);
 });
+
+test("an address that registers too often is told to try later, and may still log in", async () => {
+  await using server = await startTestServer({ env: { ROOST_REGISTRATIONS_PER_ADDRESS_HOUR: "1" } });
+  using first = await MiniClient.connect(server.http, "json");
+  const made = await first.register("Ann", "secret");
+  expect(made.action).toBe("auth.register.success");
+  const refused = await first.register("Bob", "secret");
+  expect(refused).toMatchObject({ action: "auth.register.fail", reason: expect.stringMatching(/later/i) });
+  using again = await MiniClient.connect(server.http, "json");
+  expect((await again.login(made["user_id"], "secret")).action).toBe("auth.login.success");
+});

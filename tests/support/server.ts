@@ -37,7 +37,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 async function startIn(dataDir: string, options: TestServerOptions): Promise<TestServer> {
   const config = loadConfig({
     flags: { data: dataDir, "http.listen": "127.0.0.1:0", "mqtt.listen": "127.0.0.1:0" },
-    env: { ROOST_DURABILITY: "os", ROOST_BACKEND_KEY: backendKey, ...options.env },
+    env: {
+      ROOST_DURABILITY: "os",
+      ROOST_BACKEND_KEY: backendKey,
+      ROOST_REGISTRATIONS_PER_ADDRESS_HOUR: "100000",
+      ...options.env,
+    },
     readFile: () => undefined,
   });
   const running = await startServer(config, {

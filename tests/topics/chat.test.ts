@@ -318,7 +318,7 @@ test("accounts come in by username, number or key with a password or a token; no
   await using server = await startTestServer();
   const token = await tokenOf(server, "anna");
   const eve = await tokenOf(server, "eve");
-  const mia = await server.domain.accounts.register({ nick: "Mia", password: "correct horse" });
+  const mia = await server.domain.accounts.register({ nick: "Mia", password: "correct horse", address: "127.0.0.1" });
   const attempts: [string | undefined, string | undefined, boolean][] = [
     ["anna", token, true],
     [`user.${mia.userId}`, "correct horse", true],

@@ -10,7 +10,11 @@ export async function register(
   connection: Connection,
   request: Extract<Request, { action: "auth.register" }>,
 ): Promise<Body> {
-  const user = await domain.accounts.register({ nick: request.name, password: request.password });
+  const user = await domain.accounts.register({
+    nick: request.name,
+    password: request.password,
+    address: connection.address,
+  });
   connection.become(user, undefined);
   return {
     action: "auth.register.success",

@@ -12,7 +12,7 @@ const ann = { userId: 10_001 as UserId, userKey: "ann", disabled: false } as Use
 
 function stage() {
   const clock = createManualClock();
-  const limits = { failuresPerAddressMinute: 100, failuresPerAccountHour: 3 };
+  const limits = { failuresPerAddressMinute: 100, failuresPerAccountHour: 3, registrationsPerAddressHour: 100 };
   const passwords: Passwords = {
     hash: async (password) => password,
     verify: async (password, hash) => password === hash,

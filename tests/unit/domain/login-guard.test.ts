@@ -4,7 +4,7 @@ import { DomainError } from "../../../src/domain/errors.ts";
 import { createLoginGuard, defaultLoginLimits, type LoginGuard } from "../../../src/domain/login-guard.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
-const limits = { failuresPerAddressMinute: 5, failuresPerAccountHour: 3 };
+const limits = { failuresPerAddressMinute: 5, failuresPerAccountHour: 3, registrationsPerAddressHour: 2 };
 
 function isRefused(guard: LoginGuard, address: string, account?: string): boolean {
   try {
@@ -87,8 +87,12 @@ test("the tables are bounded: past 50,000 the oldest window goes first", () => {
   expect(isRefused(guard, "newest")).toBe(true);
 });
 
-test("thirty a minute and ten an hour are the defaults", () => {
-  expect(defaultLoginLimits).toEqual({ failuresPerAddressMinute: 30, failuresPerAccountHour: 10 });
+test("thirty a minute, ten an hour and sixty registrations are the defaults", () => {
+  expect(defaultLoginLimits).toEqual({
+    failuresPerAddressMinute: 30,
+    failuresPerAccountHour: 10,
+    registrationsPerAddressHour: 60,
+  });
 });
 
 test("a try that was taken back does not count", () => {
@@ -98,4 +102,15 @@ test("a try that was taken back does not count", () => {
   guard.untried("ann");
   guard.untried("nobody");
   expect(isRefused(guard, "a", "ann")).toBe(false);
+});
+
+test("an address may register so many accounts in an hour", () => {
+  const clock = createManualClock();
+  const guard = createLoginGuard({ clock, limits });
+  guard.registering("a");
+  guard.registering("a");
+  expect(() => guard.registering("a")).toThrow("too many registrations");
+  guard.registering("b");
+  clock.advance(3_600_000);
+  guard.registering("a");
 });
