@@ -1,7 +1,9 @@
 /** The one HTTP port: WebSocket upgrades go to the door that asked for them, everything else is REST's. */
 
+import type { ServerWebSocket } from "bun";
 import type { Address } from "./lib/address.ts";
 import type { createMiniOicq, MiniOicqData } from "./minioicq/listener.ts";
+import type { MqttSocketData, MqttWebSocket } from "./mqtt/websocket.ts";
 import type { Rest } from "./rest/app.ts";
 
 export interface HttpListener {
@@ -10,13 +12,16 @@ export interface HttpListener {
   stop(): Promise<void>;
 }
 
+/** Whose a WebSocket is: `door` tells. */
+type SocketData = MiniOicqData | MqttSocketData;
+
 /** A peer that never finishes its request does not keep the server from ending. */
 const stopGraceMs = 3000;
 
 /** `keepOpen` must be known to REST before the server exists, so the server is handed to it afterwards. */
 export interface Patience {
   keepOpen(request: Request): void;
-  server: Bun.Server<MiniOicqData> | undefined;
+  server: Bun.Server<SocketData> | undefined;
 }
 
 export function createPatience(): Patience {
@@ -32,20 +37,43 @@ export function listenHttp(parts: {
   address: Address;
   rest: Rest;
   minioicq: ReturnType<typeof createMiniOicq>;
+  mqtt: MqttWebSocket;
   patience: Patience;
   bodyBytesMax: number;
 }): HttpListener {
-  const { rest, minioicq, patience } = parts;
-  const server = Bun.serve<MiniOicqData>({
+  const { rest, minioicq, mqtt, patience } = parts;
+  const server = Bun.serve<SocketData>({
     hostname: parts.address.hostname,
     port: parts.address.port,
     development: false,
     // REST answers 413 itself; this only stops what is far beyond.
     maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
-    websocket: minioicq.websocket,
+    websocket: {
+      // The settings are the whole object's, and both doors live with them: MQTT hands over at most 64 KiB at a time.
+      ...minioicq.websocket,
+      open(ws) {
+        if (isMqtt(ws)) mqtt.open(ws);
+        else if (isMiniOicq(ws)) minioicq.websocket.open(ws);
+      },
+      message(ws, frame) {
+        if (isMqtt(ws)) mqtt.message(ws, frame);
+        else if (isMiniOicq(ws)) minioicq.websocket.message(ws, frame);
+      },
+      drain(ws) {
+        if (isMqtt(ws)) mqtt.drain(ws);
+        else if (isMiniOicq(ws)) minioicq.websocket.drain(ws);
+      },
+      close(ws) {
+        if (isMqtt(ws)) mqtt.close(ws);
+        else if (isMiniOicq(ws)) minioicq.websocket.close(ws);
+      },
+    },
     fetch(request, self) {
-      if (request.headers.get("upgrade")?.toLowerCase() === "websocket" && isWebSocketPath(request.url)) {
-        return minioicq.upgrade(request, self);
+      if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+        const path = pathOf(request.url);
+        if (path === "/mqtt") return mqtt.upgrade(request, self);
+        // `/` because the original desktop client connects there.
+        if (path === "/ws" || path === "/") return minioicq.upgrade(request, self);
       }
       return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
     },
@@ -62,9 +90,13 @@ export function listenHttp(parts: {
   };
 }
 
-/** `/ws`, and `/` because the original desktop client connects there. */
-function isWebSocketPath(url: string): boolean {
+const isMqtt = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MqttSocketData> => ws.data.door === "mqtt";
+const isMiniOicq = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MiniOicqData> =>
+  ws.data.door === "minioicq";
+
+/** Without the query. */
+function pathOf(url: string): string {
   // Where the Host header makes no URL, Bun gives the bare target.
-  const path = url.startsWith("/") ? url : url.slice(url.indexOf("/", url.indexOf("://") + 3));
-  return /^\/(?:ws)?(?:\?|#|$)/.test(path);
+  const target = url.startsWith("/") ? url : url.slice(url.indexOf("/", url.indexOf("://") + 3));
+  return /^[^?#]*/.exec(target)?.[0] ?? "";
 }

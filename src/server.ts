@@ -112,6 +112,7 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): { http
     address: httpAddress,
     rest,
     minioicq,
+    mqtt: broker.websocket,
     patience,
     bodyBytesMax: limits.restBodyBytesMax,
   });

@@ -16,6 +16,7 @@ import { Routes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
 import { isTopicName } from "./topic-names.ts";
+import { createMqttWebSocket, type MqttWebSocket } from "./websocket.ts";
 import { Work } from "./work.ts";
 
 export interface BrokerOptions<P extends Principal> {
@@ -36,6 +37,8 @@ export interface BrokerStats extends Readonly<Counters> {
 export interface Broker {
   /** Serves MQTT over TCP. May be called for several addresses. */
   listen(address: ListenAddress): { readonly port: number };
+  /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
+  readonly websocket: MqttWebSocket;
   /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
   publish(topic: string, payload: Uint8Array, qos: 0 | 1): void;
   stats(): BrokerStats;
@@ -74,6 +77,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       core.log.info("listening for MQTT", { hostname: address.hostname, port: listener.port });
       return { port: listener.port };
     },
+    websocket: createMqttWebSocket(core),
     publish(topic, payload, qos) {
       if (!isTopicName(topic)) throw new Error("not a topic name");
       core.routes.forward(core.routes.find(topic), preparePublish(topic, payload), qos);

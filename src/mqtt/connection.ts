@@ -78,6 +78,11 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     }
   }
 
+  /** The transport met what the peer may not send. */
+  reject(error: ProtocolError): void {
+    if (!this.closed) this.#fail(error);
+  }
+
   /** The socket takes bytes again. */
   drained(): void {
     this.outbox.drained();

@@ -1,4 +1,5 @@
 /** Accepts MQTT connections over TCP and gives each its `Connection`. */
+import { admit } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 
@@ -26,14 +27,11 @@ export function listenTcp(core: BrokerCore, { hostname, port }: ListenAddress): 
     port,
     socket: {
       open(socket) {
-        if (core.connections.size >= core.limits.connectionsMax || core.stopping) {
-          core.counters.connectionsRefused++;
-          core.log.debug("connection refused", { reason: "too_many_connections", address: socket.remoteAddress });
+        if (!admit(core, socket.remoteAddress)) {
           socket.data = { connection: undefined };
           socket.terminate();
           return;
         }
-        core.counters.connectionsAccepted++;
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
         socket.data = { connection: new Connection(core, socket) };
       },

@@ -1,0 +1,192 @@
+/** MQTT over WebSocket: MQTT 3.1.1 § 6. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import mqtt from "mqtt";
+import { generate } from "mqtt-packet";
+import { until, withDeadline } from "../support/deadline.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
+import { startTestServer } from "../support/server.ts";
+import { openHooks } from "../support/test-broker.ts";
+import { RawWebSocket, startWebSocketBroker } from "../support/websocket-broker.ts";
+
+test("MQTT.js talks over /mqtt of the HTTP port, to a client on TCP and back", async () => {
+  await using server = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: "full" } });
+  const web = await mqtt.connectAsync(`ws://${server.http}/mqtt`);
+  const plain = await mqtt.connectAsync(`mqtt://${server.mqtt}`);
+  const received: string[] = [];
+  for (const client of [web, plain]) client.on("message", (topic, body) => received.push(`${topic} ${body.length}`));
+  await web.subscribeAsync("to/web", { qos: 1 });
+  await plain.subscribeAsync("to/plain", { qos: 1 });
+  await web.publishAsync("to/plain", "x".repeat(300_000), { qos: 1 });
+  await plain.publishAsync("to/web", "y".repeat(300_000), { qos: 1 });
+  await until("both messages", () => received.length === 2);
+  expect(received.toSorted()).toEqual(["to/plain 300000", "to/web 300000"]);
+  await web.endAsync();
+  await plain.endAsync();
+});
+
+test("MiniOICQ on /ws is still served beside it", async () => {
+  await using server = await startTestServer();
+  const socket = new WebSocket(`ws://${server.http}/ws`);
+  const answer = new Promise<string>((resolve) => {
+    socket.onmessage = ({ data }) => resolve(String(data));
+    socket.onopen = () => socket.send(JSON.stringify({ action: "auth.login", user_id: 1, password: "nope nope" }));
+  });
+  expect(await withDeadline("an answer", answer)).toContain("auth.login.fail");
+  socket.close();
+});
+
+/** The protocol echoed, or the status of the refusal. */
+async function negotiated(url: string, offered: string | undefined): Promise<string | number> {
+  const headers: Record<string, string> = {
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    ...(offered === undefined ? {} : { "Sec-WebSocket-Protocol": offered }),
+  };
+  const { request } = await import("node:http");
+  const asked = request(url.replace("ws:", "http:"), { headers });
+  asked.end();
+  const answer = new Promise<string | number>((resolve, reject) => {
+    asked.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(String(response.headers["sec-websocket-protocol"]));
+    });
+    asked.on("response", (response) => resolve(response.statusCode ?? 0));
+    asked.on("error", reject);
+  });
+  return withDeadline("the handshake", answer);
+}
+
+test.each([
+  ["mqtt", "mqtt"],
+  ["mqttv3.1", "mqttv3.1"],
+  ["chat, mqttv3.1, mqtt", "mqttv3.1"],
+  ["MQTT", 400],
+  ["chat", 400],
+  [undefined, 400],
+])("a client that offers %p gets %p", async (offered, expected) => {
+  await using server = startWebSocketBroker();
+  expect(await negotiated(server.url, offered)).toBe(expected); // [MQTT-6.0.0-3] [MQTT-6.0.0-4]
+});
+
+test("a text frame closes the connection with 1003", async () => {
+  await using server = startWebSocketBroker();
+  using client = await RawWebSocket.open(server.url);
+  client.send(connectPacket());
+  await client.expect("connack");
+  client.socket.send("PINGREQ");
+  expect(await client.whenClosed()).toBe(1003); // [MQTT-6.0.0-1]
+  expect(server.closeReasons).toEqual(["protocol_error"]);
+});
+
+test("packets may span frames and share them, in any chunking", async () => {
+  await using server = startWebSocketBroker();
+  await using listener = await RawMqtt.connect(server.port);
+  listener.send({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "#", qos: 0 }] });
+  await listener.expect("suback");
+  const texts = ["", "a", "b".repeat(200), "c".repeat(20_000)];
+  const stream = Buffer.concat([
+    generate(connectPacket()),
+    ...texts.map((text, at) => generate(publishPacket("t", text, { qos: 1, messageId: at + 1 }))),
+    generate({ cmd: "pingreq" }),
+  ]);
+  const cuts = fc.array(fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: stream.length })));
+  await fc.assert(
+    fc.asyncProperty(cuts, async (at) => {
+      using client = await RawWebSocket.open(server.url);
+      let from = 0;
+      for (const to of [...at.sort((a, b) => a - b), stream.length]) {
+        client.socket.send(stream.subarray(from, to));
+        from = to;
+      }
+      await client.expect("connack");
+      for (const index of texts.keys()) expect((await client.expect("puback")).messageId).toBe(index + 1);
+      await client.expect("pingresp");
+      for (const text of texts) expect((await listener.expect("publish")).payload.toString()).toBe(text);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("what arrives while the client is being authenticated waits, in order", async () => {
+  const admitted = Promise.withResolvers<void>();
+  await using server = startWebSocketBroker({
+    hooks: {
+      authenticate: async (connect) => {
+        await admitted.promise;
+        return openHooks.authenticate(connect);
+      },
+    },
+    limits: { inboundInflightMax: 1 },
+  });
+  using client = await RawWebSocket.open(server.url);
+  client.send(connectPacket());
+  for (let id = 1; id <= 500; id++) client.send(publishPacket("t", "x", { qos: 1, messageId: id }));
+  // The HTTP port answers after what was read before it.
+  await negotiated(server.url, "mqtt");
+  admitted.resolve();
+  await client.expect("connack");
+  for (let id = 1; id <= 500; id++) expect((await client.expect("puback")).messageId).toBe(id);
+});
+
+test("a reader too slow for its bounds is closed, and the others hear everything", async () => {
+  await using server = startWebSocketBroker({ limits: { queuedMessagesMax: 100, inflightMax: 50 } });
+  // A process of its own, since this one reads its sockets whether asked to or not.
+  const slow = Bun.connect({
+    hostname: "127.0.0.1",
+    port: Number(new URL(server.url).port),
+    socket: { data: (socket) => socket.pause() },
+  });
+  const socket = await slow;
+  const masked = (bytes: Buffer) => Buffer.concat([Buffer.from([0x82, 0x80 | bytes.length, 0, 0, 0, 0]), bytes]); // a mask of zeros
+  socket.write(
+    "GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+  );
+  await until("the upgrade", () => server.broker.stats().connections === 1);
+  socket.write(masked(generate(connectPacket())));
+  socket.write(
+    masked(
+      generate({
+        cmd: "subscribe",
+        messageId: 1,
+        subscriptions: [
+          { topic: "t", qos: 0 },
+          { topic: "t1", qos: 1 },
+        ],
+      }),
+    ),
+  );
+  await until("the subscriptions", () => server.broker.stats().subscriptions === 2);
+  using quick = await RawWebSocket.open(server.url);
+  quick.send(connectPacket(), { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "t", qos: 0 }] });
+  await quick.expect("connack");
+  await quick.expect("suback");
+  const payload = Buffer.alloc(256 * 1024);
+  for (let sent = 1; sent <= 80; sent++) {
+    server.broker.publish("t", payload, 0);
+    expect((await quick.expect("publish")).payload.length).toBe(payload.length);
+  }
+  expect(server.broker.stats().droppedSlow).toBeGreaterThan(40);
+  for (let sent = 0; sent <= 200; sent++) server.broker.publish("t1", Buffer.alloc(10), 1);
+  expect(server.closeReasons).toEqual(["slow_reader"]);
+});
+
+test("stopping says so with 1001", async () => {
+  await using server = startWebSocketBroker();
+  using client = await RawWebSocket.open(server.url);
+  client.send(connectPacket());
+  await client.expect("connack");
+  await server.broker.stop();
+  expect(await client.whenClosed()).toBe(1001);
+});
+
+test("a refused client gets its CONNACK before the close", async () => {
+  await using server = startWebSocketBroker();
+  using client = await RawWebSocket.open(server.url);
+  client.send(connectPacket({ username: "x", password: Buffer.from("wrong") }));
+  expect((await client.expect("connack")).returnCode).toBe(4);
+  expect(await client.whenClosed()).toBe(1000);
+});
