@@ -60,7 +60,7 @@ export function checkConnect(bytes: Buffer, bodyStart: number): void {
   const name = walker.string();
   if (name !== "MQTT" && name !== "MQIsdp") throw new ProtocolError("not an MQTT client"); // [MQTT-3.1.2-1]
   const level = walker.byte();
-  if (name !== "MQTT" || level !== 4) throw new UnsupportedVersion(level); // [MQTT-3.1.2-2]
+  if (level !== (name === "MQTT" ? 4 : 3)) throw new UnsupportedVersion(level); // [MQTT-3.1.2-2]
   const flags = walker.byte();
   const has = { username: flags & 0x80, password: flags & 0x40, will: flags & 0x04 };
   if ((flags & 1) !== 0) throw new ProtocolError("the reserved connect flag is set"); // [MQTT-3.1.2-3]

@@ -32,6 +32,21 @@ test.each([0, 1] as const)("MQTT.js publishes and receives at QoS %d, through a 
   await alice.endAsync();
 });
 
+test("MQTT.js keeps a session in MQTT 3.1", async () => {
+  await using server = startTestBroker();
+  const url = `mqtt://127.0.0.1:${server.port}`;
+  const old = { protocolId: "MQIsdp", protocolVersion: 3, clientId: "old", clean: false, reconnectPeriod: 0 } as const;
+  const first = await mqtt.connectAsync(url, old);
+  await first.subscribeAsync("t", { qos: 1 });
+  await first.endAsync();
+  const second = mqtt.connect(url, old);
+  const received = new Promise<string>((resolve) => second.on("message", (_, payload) => resolve(payload.toString())));
+  await withDeadline("connect", new Promise<void>((resolve) => second.once("connect", () => resolve())));
+  await second.publishAsync("t", "hello", { qos: 1 });
+  expect(await withDeadline("the message", received)).toBe("hello");
+  await second.endAsync();
+});
+
 test("MQTT.js is told why it is refused", async () => {
   await using server = startTestBroker();
   const client = mqtt.connect(`mqtt://127.0.0.1:${server.port}`, {
@@ -44,9 +59,14 @@ test("MQTT.js is told why it is refused", async () => {
   await client.endAsync(true);
 });
 
-test.skipIf(!mosquitto).each(["0", "1"])("mosquitto_pub and mosquitto_sub talk at QoS %s", async (qos) => {
+test.skipIf(!mosquitto).each([
+  ["0", "mqttv31"],
+  ["1", "mqttv31"],
+  ["0", "mqttv311"],
+  ["1", "mqttv311"],
+])("mosquitto_pub and mosquitto_sub talk at QoS %s in %s", async (qos, version) => {
   await using server = startTestBroker();
-  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", "mqttv311", "-q", qos];
+  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", version, "-q", qos];
   const sub = Bun.spawn(["mosquitto_sub", ...where, "-t", "room/#", "-C", "3", "-v"], {
     stdout: "pipe",
     stderr: "pipe",

@@ -70,10 +70,12 @@ test("username, password, client id and address reach the program", async () => 
 
 test("other protocol versions are refused in their own words", async () => {
   await using server = startTestBroker();
-  await using three = await RawMqtt.open(server.port);
-  three.send(connectPacket({ protocolId: "MQIsdp", protocolVersion: 3 }));
-  expect(await three.expect("connack")).toMatchObject({ returnCode: 1 });
-  await three.whenClosed();
+  await using two = await RawMqtt.open(server.port);
+  const levelTwo = generate(connectPacket({ protocolId: "MQIsdp", protocolVersion: 3 }));
+  levelTwo[10] = 2;
+  two.send(levelTwo);
+  expect(await two.expect("connack")).toMatchObject({ returnCode: 1 });
+  await two.whenClosed();
   await using five = await RawMqtt.open(server.port);
   five.send(generate(connectPacket({ protocolVersion: 5 }), { protocolVersion: 5 }));
   // Read with a 3.1.1 parser: flags, then the MQTT 5 reason code in the return code's place.

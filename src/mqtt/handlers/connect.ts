@@ -15,8 +15,9 @@ export function handleConnect(core: BrokerCore, connection: Connection, packet: 
     throw new ProtocolError("the will's topic is not a topic name");
   connection.protocolVersion = packet.protocolVersion;
   connection.authenticating();
-  if (packet.clientId === "" && !packet.cleanSession) {
-    connection.refuse(connectReturnCode.identifier_rejected, "no client id for a lasting session"); // [MQTT-3.1.3-8]
+  // [MQTT-3.1.3-8]; MQTT 3.1 wants an id in any case. Its upper bound of 23 characters is nobody's any more.
+  if (packet.clientId === "" && (packet.protocolVersion === 3 || !packet.cleanSession)) {
+    connection.refuse(connectReturnCode.identifier_rejected, "no client id");
     return;
   }
   core.work.started();
@@ -50,7 +51,9 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
   const persistent = !cleanSession && answer.persistent;
   await core.sessions.open({ connection, principal, clientId, persistent }, (session, resumed) => {
     connection.open(session, packet);
-    connection.outbox.append(encodeConnack({ sessionPresent: resumed, returnCode: connectReturnCode.accepted }));
+    // The byte that says "session present" is reserved in MQTT 3.1.
+    const sessionPresent = resumed && protocolVersion !== 3;
+    connection.outbox.append(encodeConnack({ sessionPresent, returnCode: connectReturnCode.accepted }));
     core.log.debug("client connected", { clientId, principal: principal.key, address, resumed });
     session.resume(); // before a service delivers anything, so that it keeps its packet ids
     core.hooks.opened(session, { resumed });

@@ -20,7 +20,7 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
   for (const { filter, qos: wanted } of packet.subscriptions) {
     const qos = deliverableQos(wanted);
     if (!accept(core, session, { filter, qos })) {
-      granted.push(subscribeFailure);
+      granted.push(failureSlot(session, qos));
       continue;
     }
     toStore.push({ filter, qos, slot: granted.length });
@@ -39,15 +39,20 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     )
     .catch((error: unknown) => {
       core.log.error("storing subscriptions failed", { clientId: session.clientId, error });
-      for (const { filter, slot } of toStore) {
+      for (const { filter, qos, slot } of toStore) {
         removeSubscription(core, session, filter);
-        granted[slot] = subscribeFailure;
+        granted[slot] = failureSlot(session, qos);
       }
     })
     .finally(() => {
       connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
       connection.workDone(0);
     });
+}
+
+/** MQTT 3.1 knows no failure: like Mosquitto we answer the QoS as if it were granted, and deliver nothing. */
+function failureSlot(session: Session, qos: 0 | 1): number {
+  return session.protocolVersion === 3 ? qos : subscribeFailure;
 }
 
 function accept(core: BrokerCore, session: Session, wanted: { filter: string; qos: 0 | 1 }): boolean {
