@@ -29,6 +29,7 @@ interface Setting<Value> {
 class Unusable extends Error {}
 
 const path = { form: "DIR", parse: (raw: Raw) => String(raw) };
+const pemFile = { form: "FILE", parse: (raw: Raw) => String(raw) };
 
 const address = {
   form: "HOST:PORT",
@@ -44,6 +45,12 @@ const address = {
 const addressOrOff = {
   form: "HOST:PORT | off",
   parse: (raw: Raw): Address | null => (raw === "off" || raw === false ? null : address.parse(raw)),
+};
+
+/** `auto` means: the customary port where there is a certificate, else not at all. */
+const addressAutoOrOff = {
+  form: "HOST:PORT | auto | off",
+  parse: (raw: Raw): Address | null | "auto" => (raw === "auto" ? "auto" : addressOrOff.parse(raw)),
 };
 
 function oneOf<const Name extends string>(...names: readonly Name[]) {
@@ -123,6 +130,23 @@ export const settings = {
     fallback: "[::]:1883",
     flag: "--mqtt",
     about: "Where MQTT listens on TCP; off closes that door.",
+  }),
+  "mqtts.listen": setting({
+    ...addressAutoOrOff,
+    fallback: "auto",
+    about: "Where MQTT listens on TLS; auto is [::]:8883 where there is a certificate.",
+  }),
+  "tls.certificate": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "The server's certificate, then those between it and the root, in PEM form.",
+  }),
+  "tls.key": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "The certificate's private key in PEM form, without a passphrase.",
   }),
   "mqtt.anonymous": setting({
     ...oneOf("off", "full"),
@@ -239,6 +263,9 @@ export interface Config {
   readonly file: string;
   readonly http: { readonly listen: Address };
   readonly mqtt: { readonly listen: Address | null; readonly anonymous: "off" | "full" };
+  readonly mqtts: { readonly listen: Address | null };
+  /** Absolute paths. */
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   readonly durability: "disk" | "os";
   readonly registration: "open" | "off";
   readonly backendKey: string | undefined;
@@ -332,12 +359,27 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     return value === undefined ? parse(fallback ?? "") : value;
   };
 
-  const dataIsFromFile = fromFlagOrVariable("data") === undefined && inFile.has("data");
+  /** A path in the file starts where the file is. */
+  const absolute = (key: SettingKey, value: string): string =>
+    resolve(fromFlagOrVariable(key) === undefined && inFile.has(key) ? dirname(file) : cwd, value);
+  const tls = bothOrNone(
+    (["tls.certificate", "tls.key"] as const).map((key) => {
+      const value = read(key);
+      return value === undefined ? undefined : absolute(key, value);
+    }),
+    problems,
+  );
+  const mqttsListen = need("mqtts.listen");
+  if (mqttsListen !== "auto" && mqttsListen !== null && tls === undefined) {
+    problems.push("mqtts.listen needs tls.certificate and tls.key");
+  }
   const values = {
-    data: resolve(dataIsFromFile ? dirname(file) : cwd, need("data")),
+    data: absolute("data", need("data")),
     file,
     http: { listen: need("http.listen") },
     mqtt: { listen: need("mqtt.listen"), anonymous: need("mqtt.anonymous") },
+    mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : address.parse("[::]:8883") },
+    tls,
     durability: need("durability"),
     registration: need("registration"),
     backendKey: read("backend_key"),
@@ -358,11 +400,29 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       mqttQueuedBytesMax: need("limits.mqtt_queued_bytes"),
     },
   };
-  if (values.http.listen.port !== 0 && values.http.listen.port === values.mqtt.listen?.port) {
-    problems.push(`http.listen and mqtt.listen are both on port ${values.http.listen.port}; give one of them another`);
+  const ports = [
+    ["http.listen", values.http.listen.port],
+    ["mqtt.listen", values.mqtt.listen?.port ?? 0],
+    ["mqtts.listen", values.mqtts.listen?.port ?? 0],
+  ] as const;
+  for (const [at, [name, port]] of ports.entries()) {
+    const other = ports.slice(0, at).find((earlier) => earlier[1] === port);
+    if (port !== 0 && other !== undefined) {
+      problems.push(`${other[0]} and ${name} are both on port ${port}; give one of them another`);
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze({ ...values, origins: completeOrigins(origins) });
+}
+
+function bothOrNone(
+  [certificate, key]: readonly (string | undefined)[],
+  problems: string[],
+): { readonly certificate: string; readonly key: string } | undefined {
+  if (certificate !== undefined && key !== undefined) return { certificate, key };
+  if (certificate !== undefined) problems.push("tls.certificate is set and tls.key is not; TLS needs both");
+  if (key !== undefined) problems.push("tls.key is set and tls.certificate is not; TLS needs both");
+  return undefined;
 }
 
 /** Where the settings file is: named by flag or variable, else `roost.toml` in the data folder. Absolute. */
@@ -519,6 +579,9 @@ export function showConfig(config: Config): ShownSetting[] {
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "mqtt.listen": mqtt.listen === null ? "off" : formatAddress(mqtt.listen),
+    "mqtts.listen": config.mqtts.listen === null ? "off" : formatAddress(config.mqtts.listen),
+    "tls.certificate": config.tls?.certificate ?? null,
+    "tls.key": config.tls?.key ?? null,
     "mqtt.anonymous": mqtt.anonymous,
     durability: config.durability,
     registration: config.registration,

@@ -7,14 +7,15 @@ import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
 import { defaultMessageLimits } from "./domain/messages.ts";
 import { createPatience, listenHttp } from "./http.ts";
-import { formatAddress } from "./lib/address.ts";
+import { type Address, formatAddress } from "./lib/address.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
 import { createMiniOicq } from "./minioicq/listener.ts";
-import { type Broker, createBroker } from "./mqtt/broker.ts";
+import { createBroker } from "./mqtt/broker.ts";
 import { defaultBrokerLimits } from "./mqtt/limits.ts";
 import type { BrokerStore } from "./mqtt/store.ts";
+import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
 import { createOperator } from "./ops/operator.ts";
@@ -30,11 +31,14 @@ export interface RunningServer {
   /** `host:port` as bound. */
   readonly http: string;
   readonly mqtt: string | null;
+  readonly mqtts: string | null;
   readonly dataDir: string;
   /** Only at the first start, and only where it was not configured: it is stored hashed. */
   readonly backendKey: string | undefined;
   readonly domain: Domain;
   readonly hub: Hub;
+  /** Reads the certificate again, also from other files than before; connections stay. Throws `CertificateError`. */
+  reloadCertificate(files: CertificateFiles): void;
   /** Answers what is under way, says goodbye at every door, and closes the store. */
   stop(): Promise<void>;
 }
@@ -56,22 +60,34 @@ export async function startServer(config: Config, parts: ServerParts): Promise<R
     await core.close();
   }
   try {
-    const bound = openDoors(config, core, doors);
+    const { useCertificate, ...bound } = openDoors(config, core, doors);
     const backendKey = await ensureBackendKey(core.domain, config.backendKey);
     log.info("serving", { ...bound, data: config.data });
-    return { ...bound, dataDir: config.data, backendKey, domain: core.domain, hub: core.hub, stop };
+    const reloadCertificate = (files: CertificateFiles): void => useCertificate(readCertificate(files));
+    const { domain, hub } = core;
+    return { ...bound, dataDir: config.data, backendKey, domain, hub, reloadCertificate, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+interface OpenDoors {
+  readonly http: string;
+  readonly mqtt: string | null;
+  readonly mqtts: string | null;
+  /** Does nothing where no door has TLS. */
+  useCertificate(certificate: Certificate): void;
+}
+
 /** Starts every listener; adds to `doors` how each is closed. */
-function openDoors(config: Config, core: Core, doors: (() => unknown)[]): { http: string; mqtt: string | null } {
+function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDoors {
   const { domain, hub, store, health, log, clock } = core;
   const { limits } = config;
   const httpAddress = probeAddress(config.http.listen);
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
+  const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
+  const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
   const broker = createBroker({
     store: brokerStore(store),
     hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
@@ -105,7 +121,9 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): { http
     limits: { frameBytesMax: limits.websocketFrameBytesMax },
   });
   doors.push(() => rest.stop());
-  const mqtt = mqttAddress === undefined ? null : listenMqtt(broker, mqttAddress);
+  const mqtt = mqttAddress === undefined ? undefined : broker.listen(mqttAddress);
+  const mqtts =
+    mqttsAddress === undefined || certificate === undefined ? undefined : broker.listen(mqttsAddress, certificate);
   doors.push(() => broker.stop());
   doors.push(() => minioicq.closeAll(1001));
   const http = listenHttp({
@@ -125,7 +143,12 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): { http
   });
   const socket = serveOperator(operatorSocketPath(config.data), operator);
   doors.unshift(() => socket.stop());
-  return { http: formatAddress(http.address), mqtt };
+  return {
+    http: formatAddress(http.address),
+    mqtt: boundTo(mqttAddress, mqtt),
+    mqtts: boundTo(mqttsAddress, mqtts),
+    useCertificate: (replacement) => mqtts?.useCertificate(replacement),
+  };
 }
 
 /** For commands that work on the data while no server runs; holds the same lock a server would. */
@@ -203,9 +226,10 @@ async function ensureBackendKey(domain: Domain, configured: string | undefined):
   return domain.accounts.rotateBackendKey();
 }
 
-function listenMqtt(broker: Broker, address: { hostname: string; port: number }): string {
-  const { port } = broker.listen(address);
-  return formatAddress({ hostname: address.hostname, port });
+/** `host:port` with the port the system chose. */
+function boundTo(address: Address | undefined, listener: { readonly port: number } | undefined): string | null {
+  if (address === undefined || listener === undefined) return null;
+  return formatAddress({ hostname: address.hostname, port: listener.port });
 }
 
 function brokerStore({ mqtt }: SqliteStore): BrokerStore {

@@ -1,5 +1,6 @@
 /** `roost config check|show` */
 import { type Config, ConfigError, describeOrigin, showConfig } from "../config.ts";
+import { CertificateError, readCertificate } from "../ops/certificate.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { type CommonOptions, configOf } from "./options.ts";
 import { printJson, printLine, printTable } from "./print.ts";
@@ -8,8 +9,9 @@ export function checkConfig(options: CommonOptions): void {
   let config: Config;
   try {
     config = configOf(options);
+    if (config.tls !== undefined) readCertificate(config.tls);
   } catch (error) {
-    if (!options.json || !(error instanceof ConfigError)) throw error;
+    if (!options.json || !(error instanceof ConfigError || error instanceof CertificateError)) throw error;
     printJson({ ok: false, problems: error.problems });
     throw new CommandError(exitCodes.usage, `${error.problems.length} problem(s) in the configuration`);
   }

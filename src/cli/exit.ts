@@ -29,6 +29,7 @@ export class CommandError extends Error {
 
 const hints: Readonly<Record<string, { exitCode: ExitCode; hint?: string }>> = {
   ConfigError: { exitCode: exitCodes.usage },
+  CertificateError: { exitCode: exitCodes.usage },
   DataFolderLocked: { exitCode: exitCodes.dataFolder, hint: "stop it, or choose another folder with --data" },
   DataFolderError: { exitCode: exitCodes.dataFolder },
   SchemaError: { exitCode: exitCodes.dataFolder },

@@ -27,7 +27,11 @@ function createProgram(): Command {
     .showHelpAfterError("(roost --help lists the commands)")
     .addHelpText("after", `\n${exitCodesHelp}`);
 
-  command(program, "serve", "run the server until it is told to stop (SIGTERM, SIGINT; SIGHUP reloads log.level)")
+  command(
+    program,
+    "serve",
+    "run the server until it is told to stop (SIGTERM, SIGINT; SIGHUP reloads the certificate and log.level)",
+  )
     .option("--http <address>", "HOST:PORT of REST and WebSocket; port 0 lets the system choose")
     .option("--mqtt <address>", "HOST:PORT of MQTT, or off")
     .option("--json", "the first line of output is one JSON object with the bound addresses")

@@ -23,7 +23,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   dieOnDefects(sink.log);
 
   const server = await startServer(config, { log: sink.log });
-  process.on("SIGHUP", () => reload({ options, running: config, sink }));
+  process.on("SIGHUP", () => reload({ options, running: config, sink, server }));
   if (options.json) printJson(startLine(server));
   else printStart(config, server);
 
@@ -84,9 +84,21 @@ async function stop(server: RunningServer, log: Log): Promise<never> {
 }
 
 /** SIGHUP: reads the configuration again and takes what can change under a running server. */
-function reload({ options, running, sink }: { options: ServeOptions; running: Config; sink: LogSink }): void {
+function reload({
+  options,
+  running,
+  sink,
+  server,
+}: {
+  options: ServeOptions;
+  running: Config;
+  sink: LogSink;
+  server: RunningServer;
+}): void {
   try {
-    const { log } = configOf(options);
+    const { log, tls } = configOf(options);
+    if (tls !== undefined && running.tls !== undefined) server.reloadCertificate(tls);
+    else if (tls !== running.tls) sink.log.warn("TLS is turned on and off by a restart only");
     sink.setLevel(log.level);
     sink.log.info("configuration reloaded", { logLevel: log.level });
   } catch (error) {
@@ -100,7 +112,7 @@ function startLine(server: RunningServer): Record<string, unknown> {
     pid: process.pid,
     http: server.http,
     mqtt: server.mqtt,
-    mqtts: null,
+    mqtts: server.mqtts,
     data: server.dataDir,
     ...(server.backendKey === undefined ? {} : { backend_key: server.backendKey }),
   };
@@ -111,6 +123,7 @@ function printStart(config: Config, server: RunningServer): void {
   printLine(`  data  ${server.dataDir}`);
   printLine(`  HTTP  ${urlOf("http", server.http)}`);
   printLine(`  MQTT  ${server.mqtt === null ? "off" : urlOf("mqtt", server.mqtt)}`);
+  if (server.mqtts !== null) printLine(`  MQTTS ${urlOf("mqtts", server.mqtts)}`);
   if (server.backendKey !== undefined) {
     printLine("");
     printLine("The backend key, for Authorization: Bearer on REST. It is shown this once and stored hashed;");

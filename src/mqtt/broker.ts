@@ -10,7 +10,7 @@ import type { BrokerHooks, Principal } from "./hooks.ts";
 import { inflightWindowMax } from "./inflight.ts";
 import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
-import { type ListenAddress, type Listener, listenTcp } from "./listener.ts";
+import { type Certificate, type ListenAddress, type Listener, listenTcp } from "./listener.ts";
 import { preparePublish } from "./prepared-publish.ts";
 import { Routes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
@@ -35,8 +35,8 @@ export interface BrokerStats extends Readonly<Counters> {
 }
 
 export interface Broker {
-  /** Serves MQTT over TCP. May be called for several addresses. */
-  listen(address: ListenAddress): { readonly port: number };
+  /** Serves MQTT over TCP, with a certificate over TLS. May be called for several addresses. */
+  listen(address: ListenAddress, tls?: Certificate): Pick<Listener, "port" | "useCertificate">;
   /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
   readonly websocket: MqttWebSocket;
   /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
@@ -71,11 +71,15 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
   }
 
   return {
-    listen(address) {
-      const listener = listenTcp(core, address);
+    listen(address, tls) {
+      const listener = listenTcp(core, address, tls);
       listeners.push(listener);
-      core.log.info("listening for MQTT", { hostname: address.hostname, port: listener.port });
-      return { port: listener.port };
+      core.log.info("listening for MQTT", {
+        hostname: address.hostname,
+        port: listener.port,
+        tls: tls !== undefined,
+      });
+      return listener;
     },
     websocket: createMqttWebSocket(core),
     publish(topic, payload, qos) {

@@ -1,4 +1,4 @@
-/** Accepts MQTT connections over TCP and gives each its `Connection`. */
+/** Accepts MQTT connections over TCP and TLS and gives each its `Connection`. */
 import { admit } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
@@ -9,8 +9,16 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** PEM texts. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface Listener {
   readonly port: number;
+  /** With TLS: new connections are shown this one, those there are stay as they are. */
+  useCertificate(tls: Certificate): void;
   /** Accepts nothing more; what is connected stays. */
   stopAccepting(): void;
   /** Drops what is still connected. */
@@ -21,10 +29,33 @@ interface SocketData {
   connection: Connection | undefined;
 }
 
-export function listenTcp(core: BrokerCore, { hostname, port }: ListenAddress): Listener {
-  const server = Bun.listen<SocketData>({
+export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certificate): Listener {
+  let server = accept(core, address, tls);
+  const { port } = server;
+  /** Listeners whose certificate was replaced: they accept nothing, but connections they accepted may live on. */
+  const replaced: (typeof server)[] = [];
+  return {
+    port,
+    useCertificate(certificate) {
+      if (tls === undefined) throw new Error("this listener has no TLS");
+      // `reload` ignores a certificate without saying so. Two listeners share the port for a moment instead.
+      const next = accept(core, { hostname: address.hostname, port }, certificate);
+      server.stop(false);
+      replaced.push(server);
+      server = next;
+    },
+    stopAccepting: () => server.stop(false),
+    close() {
+      for (const each of [...replaced, server]) each.stop(true);
+    },
+  };
+}
+
+function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certificate | undefined) {
+  return Bun.listen<SocketData>({
     hostname,
     port,
+    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
     socket: {
       open(socket) {
         if (!admit(core, socket.remoteAddress)) {
@@ -49,9 +80,4 @@ export function listenTcp(core: BrokerCore, { hostname, port }: ListenAddress): 
       },
     },
   });
-  return {
-    port: server.port,
-    stopAccepting: () => server.stop(false),
-    close: () => server.stop(true),
-  };
 }

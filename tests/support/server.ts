@@ -12,6 +12,9 @@ export interface TestServer extends AsyncDisposable {
   readonly http: string;
   readonly mqtt: string;
   readonly mqttPort: number;
+  /** Null unless the test configured a certificate. */
+  readonly mqtts: string | null;
+  readonly reloadCertificate: RunningServer["reloadCertificate"];
   readonly backendKey: string;
   readonly dataDir: string;
   readonly domain: RunningServer["domain"];
@@ -49,7 +52,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     log: options.log ?? silentLog,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const { http, mqtt, domain, hub } = running;
+  const { http, mqtt, mqtts, reloadCertificate, domain, hub } = running;
   if (mqtt === null) throw new Error("the test server has no MQTT listener");
   let kept = false;
   let stopping: Promise<void> | undefined;
@@ -60,6 +63,8 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
   return {
     http,
     mqtt,
+    mqtts,
+    reloadCertificate,
     mqttPort: Number(mqtt.slice(mqtt.lastIndexOf(":") + 1)),
     backendKey,
     dataDir,

@@ -81,7 +81,9 @@ describe("where a value comes from", () => {
     for (const key of settingKeys) {
       const value = settings[key].fallback ?? secret;
       const name = variableOf(key);
-      expect(load({ env: { [name]: String(value) } }).origins[key]).toEqual({ kind: "environment", name });
+      // A certificate and its key are set together.
+      const others = key.startsWith("tls.") ? { ROOST_TLS_CERTIFICATE: "c.pem", ROOST_TLS_KEY: "k.pem" } : {};
+      expect(load({ env: { ...others, [name]: String(value) } }).origins[key]).toEqual({ kind: "environment", name });
     }
   });
 
@@ -237,10 +239,17 @@ describe("what is derived from the table", () => {
     const defaults = load({});
     expect(load({ files: { [standardFile]: annotatedFile() } })).toEqual(defaults);
     const uncommented = annotatedFile()
-      .replace('"…"', JSON.stringify(secret))
+      .replaceAll('"…"', JSON.stringify(secret))
       .replaceAll(/^# ([a-z_.]+ = )/gm, "$1");
     const config = load({ files: { [standardFile]: uncommented } });
-    expect(config).toEqual({ ...defaults, backendKey: secret, origins: config.origins });
+    const file = `/srv/roost-data/${secret}`;
+    expect(config).toEqual({
+      ...defaults,
+      backendKey: secret,
+      tls: { certificate: file, key: file },
+      mqtts: { listen: { hostname: "::", port: 8883 } },
+      origins: config.origins,
+    });
     const fromFile = Object.values(config.origins).filter((origin) => origin.kind === "file");
     expect(fromFile).toHaveLength(settingKeys.length - 1); // All but `data`.
   });
@@ -255,5 +264,37 @@ describe("what is derived from the table", () => {
 
   test("the help names every setting's variable", () => {
     for (const key of settingKeys) expect(settingsHelp()).toContain(variableOf(key));
+  });
+});
+
+describe("TLS", () => {
+  const files = { ROOST_TLS_CERTIFICATE: "c.pem", ROOST_TLS_KEY: "/k.pem" };
+
+  test("mqtts.listen is the customary port where there is a certificate, and nothing without one", () => {
+    expect([load({}).mqtts.listen, load({}).tls]).toEqual([null, undefined]);
+    const { mqtts, tls } = load({ env: files });
+    expect([mqtts.listen, tls]).toEqual([
+      { hostname: "::", port: 8883 },
+      { certificate: "/srv/c.pem", key: "/k.pem" },
+    ]);
+    expect(load({ env: { ...files, ROOST_MQTTS_LISTEN: "off" } }).mqtts.listen).toBeNull();
+  });
+
+  test("a relative path in the file starts where the file is", () => {
+    const text = '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n';
+    const { tls } = load({ files: { [standardFile]: text } });
+    expect(tls).toEqual({ certificate: "/srv/roost-data/c.pem", key: "/srv/roost-data/k.pem" });
+  });
+
+  test.each([
+    [{ ROOST_TLS_KEY: "k.pem" }, "tls.key is set and tls.certificate is not; TLS needs both"],
+    [{ ROOST_TLS_CERTIFICATE: "c.pem" }, "tls.certificate is set and tls.key is not; TLS needs both"],
+    [{ ROOST_MQTTS_LISTEN: ":8884" }, "mqtts.listen needs tls.certificate and tls.key"],
+    [
+      { ...files, ROOST_MQTTS_LISTEN: ":1883" },
+      "mqtt.listen and mqtts.listen are both on port 1883; give one of them another",
+    ],
+  ])("%p is a problem", (env, problem) => {
+    expect(problemsOf({ env })).toEqual([problem]);
   });
 });

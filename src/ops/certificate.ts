@@ -1,0 +1,68 @@
+/** The certificate and key an operator named, read and compared before anyone is shown them. */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+export interface CertificateFiles {
+  /** PEM: the server's certificate, then those between it and the root. */
+  readonly certificate: string;
+  /** PEM, without a passphrase. */
+  readonly key: string;
+}
+
+/** What a TLS listener is given. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Every reason why the files cannot be used, a sentence each. */
+export class CertificateError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "CertificateError";
+    this.problems = problems;
+  }
+}
+
+/** Throws `CertificateError`. An expired certificate is given all the same: clients judge it, and may be told to trust it. */
+export function readCertificate(files: CertificateFiles): Certificate {
+  const problems: string[] = [];
+  const cert = read("tls.certificate", files.certificate, problems);
+  const key = read("tls.key", files.key, problems);
+  const parsed = cert === undefined ? undefined : parseCertificate(cert, files.certificate, problems);
+  const secret = key === undefined ? undefined : parseKey(key, files.key, problems);
+  if (parsed !== undefined && secret !== undefined && !parsed.checkPrivateKey(secret)) {
+    problems.push(`tls.key: ${files.key} is not the key of the first certificate in ${files.certificate}`);
+  }
+  if (problems.length > 0 || cert === undefined || key === undefined) throw new CertificateError(problems);
+  return { cert, key };
+}
+
+function read(setting: string, path: string, problems: string[]): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    problems.push(`${setting}: ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+function parseCertificate(pem: string, path: string, problems: string[]): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    problems.push(`tls.certificate: ${path} is not a certificate in PEM form`);
+    return undefined;
+  }
+}
+
+function parseKey(pem: string, path: string, problems: string[]): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    problems.push(`tls.key: ${path} is not a private key in PEM form, or needs a passphrase`);
+    return undefined;
+  }
+}
