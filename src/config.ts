@@ -222,6 +222,16 @@ export const settings = {
     fallback: 100_000,
     about: "MQTT connections at one time.",
   }),
+  "limits.mqtt_connections_per_address": setting({
+    ...count(1, 1_000_000),
+    fallback: 1000,
+    about: "MQTT connections of one address at one time; more where a proxy stands in front.",
+  }),
+  "limits.mqtt_connects_per_address_second": setting({
+    ...count(1, 1_000_000),
+    fallback: 100,
+    about: "New MQTT connections of one address in a second.",
+  }),
   "limits.mqtt_subscriptions": setting({
     ...count(1, 1_000_000),
     fallback: 1000,
@@ -281,6 +291,8 @@ export interface Config {
     readonly websocketFrameBytesMax: number;
     readonly mqttPacketBytesMax: number;
     readonly mqttConnectionsMax: number;
+    readonly mqttConnectionsPerAddressMax: number;
+    readonly mqttConnectsPerAddressSecondMax: number;
     readonly mqttSubscriptionsMax: number;
     readonly mqttQueuedMessagesMax: number;
     readonly mqttQueuedBytesMax: number;
@@ -395,6 +407,8 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       websocketFrameBytesMax: need("limits.websocket_frame_bytes"),
       mqttPacketBytesMax: need("limits.mqtt_packet_bytes"),
       mqttConnectionsMax: need("limits.mqtt_connections"),
+      mqttConnectionsPerAddressMax: need("limits.mqtt_connections_per_address"),
+      mqttConnectsPerAddressSecondMax: need("limits.mqtt_connects_per_address_second"),
       mqttSubscriptionsMax: need("limits.mqtt_subscriptions"),
       mqttQueuedMessagesMax: need("limits.mqtt_queued_messages"),
       mqttQueuedBytesMax: need("limits.mqtt_queued_bytes"),
@@ -596,6 +610,8 @@ export function showConfig(config: Config): ShownSetting[] {
     "limits.websocket_frame_bytes": limits.websocketFrameBytesMax,
     "limits.mqtt_packet_bytes": limits.mqttPacketBytesMax,
     "limits.mqtt_connections": limits.mqttConnectionsMax,
+    "limits.mqtt_connections_per_address": limits.mqttConnectionsPerAddressMax,
+    "limits.mqtt_connects_per_address_second": limits.mqttConnectsPerAddressSecondMax,
     "limits.mqtt_subscriptions": limits.mqttSubscriptionsMax,
     "limits.mqtt_queued_messages": limits.mqttQueuedMessagesMax,
     "limits.mqtt_queued_bytes": limits.mqttQueuedBytesMax,

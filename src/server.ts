@@ -95,6 +95,8 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
       ...defaultBrokerLimits,
       packetBytesMax: limits.mqttPacketBytesMax,
       connectionsMax: limits.mqttConnectionsMax,
+      connectionsPerAddressMax: limits.mqttConnectionsPerAddressMax,
+      connectsPerAddressSecondMax: limits.mqttConnectsPerAddressSecondMax,
       subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
       queuedMessagesMax: limits.mqttQueuedMessagesMax,
       queuedBytesMax: limits.mqttQueuedBytesMax,

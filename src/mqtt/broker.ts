@@ -3,6 +3,7 @@ import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { FlushQueue } from "../net/flush-queue.ts";
+import { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
@@ -111,6 +112,7 @@ class Core implements BrokerCore {
   readonly work = new Work();
   readonly sockets = new Work();
   readonly connections = new Set<Connection>();
+  readonly places = new Places();
   readonly wheel: DeadlineWheel;
   readonly routes: Routes;
   readonly sessions: Sessions;

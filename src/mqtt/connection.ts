@@ -4,6 +4,7 @@
  */
 import { Outbox, type OutboxOwner } from "../net/outbox.ts";
 import type { Transport } from "../net/transport.ts";
+import { leave, type Place } from "./admission.ts";
 import type { ClientPacket, WillMessage } from "./codec.ts";
 import { encodeConnack, encodeConnack5 } from "./codec.ts";
 import type { BrokerCore } from "./core.ts";
@@ -45,6 +46,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   readonly replies: Replies;
   readonly #core: BrokerCore;
   readonly #transport: Transport;
+  readonly #place: Place;
   readonly #reader: PacketReader;
   #will: WillMessage | undefined;
   #keepAliveMs = Number.POSITIVE_INFINITY;
@@ -52,9 +54,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   #workCount = 0;
   #workBytes = 0;
 
-  constructor(core: BrokerCore, transport: Transport) {
+  constructor(core: BrokerCore, transport: Transport, place: Place) {
     this.#core = core;
     this.#transport = transport;
+    this.#place = place;
     this.#reader = new PacketReader(core.limits);
     this.outbox = new Outbox(transport, core.limits, core.flushQueue, this);
     this.replies = new Replies(this.outbox);
@@ -92,7 +95,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   gone(): void {
     this.close("connection_lost");
     this.#core.wheel.unwatch(this);
-    if (this.#core.connections.delete(this)) this.#core.sockets.done();
+    if (!this.#core.connections.delete(this)) return;
+    leave(this.#place);
+    this.#core.sockets.done();
   }
 
   /** The one way out. What was appended is still written if the kernel takes it. Safe to call twice. */

@@ -2,6 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { FlushQueue } from "../net/flush-queue.ts";
+import type { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import type { BrokerHooks } from "./hooks.ts";
@@ -27,5 +28,6 @@ export interface BrokerCore {
   readonly routes: Routes;
   readonly sessions: Sessions;
   readonly connections: Set<Connection>;
+  readonly places: Places;
   readonly stopping: boolean;
 }

@@ -2,6 +2,8 @@
 export interface Counters {
   connectionsAccepted: number;
   connectionsRefused: number;
+  /** Of those, for what their address had already. */
+  refusedByAddress: number;
   protocolErrors: number;
   bytesReceived: number;
   publishesReceived: number;
@@ -18,6 +20,7 @@ export function createCounters(): Counters {
   return {
     connectionsAccepted: 0,
     connectionsRefused: 0,
+    refusedByAddress: 0,
     protocolErrors: 0,
     bytesReceived: 0,
     publishesReceived: 0,

@@ -20,6 +20,10 @@ export interface BrokerLimits extends OutboxLimits {
   readonly inboundInflightMax: number;
   readonly inboundInflightBytesMax: number;
   readonly connectionsMax: number;
+  /** One address must not take all of them; many people may share one. */
+  readonly connectionsPerAddressMax: number;
+  /** New ones in a second: what a CONNECT costs (a password's hash above all) is paid by us. */
+  readonly connectsPerAddressSecondMax: number;
   /** From accept to the whole CONNECT. */
   readonly connectTimeoutMs: number;
   /** From CONNECT to the program's answer who it is, and the store's which session. */
@@ -44,6 +48,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   inboundInflightMax: 1000,
   inboundInflightBytesMax: 4 * 1024 * 1024,
   connectionsMax: 100_000,
+  connectionsPerAddressMax: 1000,
+  connectsPerAddressSecondMax: 100,
   connectTimeoutMs: 10_000,
   authenticateTimeoutMs: 30_000,
   lingerMs: 5000,

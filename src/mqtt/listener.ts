@@ -58,13 +58,14 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
     socket: {
       open(socket) {
-        if (!admit(core, socket.remoteAddress)) {
+        const place = admit(core, socket.remoteAddress);
+        if (place === undefined) {
           socket.data = { connection: undefined };
           socket.terminate();
           return;
         }
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
-        socket.data = { connection: new Connection(core, socket) };
+        socket.data = { connection: new Connection(core, socket, place) };
       },
       data(socket, chunk) {
         socket.data.connection?.receive(chunk);

@@ -4,7 +4,7 @@
  */
 import type { Server, ServerWebSocket } from "bun";
 import type { Transport } from "../net/transport.ts";
-import { admit } from "./admission.ts";
+import { admit, leave, type Place } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { ProtocolError } from "./errors.ts";
@@ -12,6 +12,7 @@ import { ProtocolError } from "./errors.ts";
 export interface MqttSocketData {
   readonly door: "mqtt";
   readonly address: string;
+  readonly place: Place;
   /** From `open` on. */
   socket: MqttSocket | undefined;
 }
@@ -37,10 +38,12 @@ export function createMqttWebSocket(core: BrokerCore) {
     if (protocol === undefined) {
       return new Response("The sub-protocol mqtt (or mqttv3.1) is needed here\n", { status: 400 });
     }
-    if (!admit(core, address)) return new Response("Server busy\n", { status: 503 });
-    const data: MqttSocketData = { door: "mqtt", address, socket: undefined };
+    const place = admit(core, address);
+    if (place === undefined) return new Response("Too many connections\n", { status: 503 });
+    const data: MqttSocketData = { door: "mqtt", address, place, socket: undefined };
     // [MQTT-6.0.0-4]
     if (server.upgrade(request, { data, headers: { "Sec-WebSocket-Protocol": protocol } })) return undefined;
+    leave(place);
     return new Response("A WebSocket upgrade is needed here\n", { status: 426, headers: { Upgrade: "websocket" } });
   }
 
@@ -87,7 +90,7 @@ class MqttSocket implements Transport {
     this.#core = core;
     this.#ws = ws;
     this.remoteAddress = ws.data.address;
-    this.#connection = new Connection(core, this);
+    this.#connection = new Connection(core, this, ws.data.place);
   }
 
   received(frame: string | Buffer): void {

@@ -57,6 +57,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
       stderr: process.env["LOAD_SHOW_LOG"] === undefined ? "ignore" : "inherit",
       env: {
         ...withoutSettings(process.env),
+        ...oneAddress,
         ...options.env,
         ...(shim === undefined ? {} : slowFsyncEnvironment(shim.library, shim)),
       },
@@ -89,6 +90,12 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     throw error;
   }
 }
+
+/** All load comes from one address. */
+const oneAddress = {
+  ROOST_LIMITS_MQTT_CONNECTIONS_PER_ADDRESS: "1000000",
+  ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
+};
 
 /** The caller's own ROOST_… variables are not meant for the server under test, which refuses those it does not know. */
 function withoutSettings(env: Record<string, string | undefined>): Record<string, string | undefined> {

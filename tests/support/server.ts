@@ -31,6 +31,13 @@ export interface TestServerOptions {
   readonly log?: Log;
 }
 
+/** Every client of a test comes from the same address. */
+const oneAddress = {
+  ROOST_REGISTRATIONS_PER_ADDRESS_HOUR: "100000",
+  ROOST_LIMITS_MQTT_CONNECTIONS_PER_ADDRESS: "1000000",
+  ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
+};
+
 const backendKey = "test-backend-key-0123456789";
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
@@ -43,7 +50,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     env: {
       ROOST_DURABILITY: "os",
       ROOST_BACKEND_KEY: backendKey,
-      ROOST_REGISTRATIONS_PER_ADDRESS_HOUR: "100000",
+      ...oneAddress,
       ...options.env,
     },
     readFile: () => undefined,

@@ -37,6 +37,9 @@ export const openHooks: BrokerHooks = {
   ended() {},
 };
 
+/** Every client of a test comes from the same address, and many within a second that a manual clock never ends. */
+const oneAddress = { connectionsPerAddressMax: 1_000_000, connectsPerAddressSecondMax: 1_000_000 };
+
 export interface TestBroker extends AsyncDisposable {
   readonly broker: Broker;
   readonly port: number;
@@ -69,7 +72,7 @@ export function startTestBroker({
   const broker = createBroker({
     store,
     hooks: { ...openHooks, ...hooks },
-    limits: { ...defaultBrokerLimits, ...limits },
+    limits: { ...defaultBrokerLimits, ...oneAddress, ...limits },
     clock,
     log,
   });
