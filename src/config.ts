@@ -153,6 +153,11 @@ export const settings = {
     fallback: "off",
     about: "MQTT without credentials: off refuses it, full is an open broker for a trusted network.",
   }),
+  "mqtt.sys_interval": setting({
+    ...count(0, 86_400),
+    fallback: 10,
+    about: "Seconds between two publications of $SYS/broker/…, which are for mqtt.anonymous = full; 0: none.",
+  }),
   durability: setting({
     ...oneOf("disk", "os"),
     fallback: "disk",
@@ -272,7 +277,11 @@ export interface Config {
   /** Where roost.toml is looked for, absolute; it need not exist. */
   readonly file: string;
   readonly http: { readonly listen: Address };
-  readonly mqtt: { readonly listen: Address | null; readonly anonymous: "off" | "full" };
+  readonly mqtt: {
+    readonly listen: Address | null;
+    readonly anonymous: "off" | "full";
+    readonly sysIntervalSeconds: number;
+  };
   readonly mqtts: { readonly listen: Address | null };
   /** Absolute paths. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
@@ -389,7 +398,11 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     data: absolute("data", need("data")),
     file,
     http: { listen: need("http.listen") },
-    mqtt: { listen: need("mqtt.listen"), anonymous: need("mqtt.anonymous") },
+    mqtt: {
+      listen: need("mqtt.listen"),
+      anonymous: need("mqtt.anonymous"),
+      sysIntervalSeconds: need("mqtt.sys_interval"),
+    },
     mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : address.parse("[::]:8883") },
     tls,
     durability: need("durability"),
@@ -597,6 +610,7 @@ export function showConfig(config: Config): ShownSetting[] {
     "tls.certificate": config.tls?.certificate ?? null,
     "tls.key": config.tls?.key ?? null,
     "mqtt.anonymous": mqtt.anonymous,
+    "mqtt.sys_interval": mqtt.sysIntervalSeconds,
     durability: config.durability,
     registration: config.registration,
     backend_key: config.backendKey === undefined ? null : "(set)",

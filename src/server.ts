@@ -103,6 +103,7 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
     },
     clock,
     log,
+    sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
   const patience = createPatience();
   const rest = createRest({

@@ -16,6 +16,7 @@ import { preparePublish } from "./prepared-publish.ts";
 import { Routes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
+import { type SysOptions, SysTopics } from "./sys-topics.ts";
 import { isTopicName } from "./topic-names.ts";
 import { createMqttWebSocket, type MqttWebSocket } from "./websocket.ts";
 import { Work } from "./work.ts";
@@ -26,6 +27,7 @@ export interface BrokerOptions<P extends Principal> {
   readonly limits: BrokerLimits;
   readonly clock: Clock;
   readonly log: Log;
+  readonly sys: SysOptions;
 }
 
 export interface BrokerStats extends Readonly<Counters> {
@@ -116,9 +118,10 @@ class Core implements BrokerCore {
   readonly wheel: DeadlineWheel;
   readonly routes: Routes;
   readonly sessions: Sessions;
+  readonly sys: SysTopics;
   stopping = false;
 
-  constructor({ store, hooks, limits, clock, log }: BrokerOptions<Principal>) {
+  constructor({ store, hooks, limits, clock, log, sys }: BrokerOptions<Principal>) {
     this.store = store;
     this.hooks = hooks;
     this.limits = limits;
@@ -127,6 +130,7 @@ class Core implements BrokerCore {
     this.wheel = new DeadlineWheel(clock);
     this.routes = new Routes(hooks, limits);
     this.sessions = new Sessions(this);
+    this.sys = new SysTopics(this, sys);
   }
 }
 

@@ -97,6 +97,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#core.wheel.unwatch(this);
     if (!this.#core.connections.delete(this)) return;
     leave(this.#place);
+    this.#core.counters.packetsSent += this.outbox.appends;
+    this.#core.counters.bytesSent += this.outbox.sentBytes;
     this.#core.sockets.done();
   }
 
@@ -122,6 +124,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.session = undefined;
     if (session === undefined) return;
     session.connection = undefined;
+    this.#core.counters.clientsConnected--;
     if (this.#will !== undefined && !discardsWill(reason)) this.#publishWill(session, this.#will);
     this.#guard(() => this.#core.sessions.closed(session));
   }
@@ -137,6 +140,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   open(session: Session, terms: { keepaliveSeconds: number; will: WillMessage | undefined }): void {
     this.session = session;
     this.#will = terms.will;
+    const { counters } = this.#core;
+    counters.clientsConnected++;
+    counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
     // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
     // The wheel's time may lag by a tick, and a client must not be closed early for it.
     if (terms.keepaliveSeconds > 0) this.#keepAliveMs = terms.keepaliveSeconds * 1500 + wheelTickMs;
@@ -173,7 +179,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   startReading(): void {
     if (this.reading || this.closed || this.#core.stopping) return;
     this.reading = true;
-    this.#touch();
+    this.#alive();
     this.#transport.resume();
     this.#guard(() => this.#reader.resume(this));
   }
@@ -247,8 +253,13 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     }
   }
 
-  /** A packet arrived: the client is alive. */
+  /** A packet arrived. */
   #touch(): void {
+    this.#core.counters.packetsReceived++;
+    this.#alive();
+  }
+
+  #alive(): void {
     if (this.session !== undefined) this.deadlineMs = this.#core.wheel.nowMs + this.#keepAliveMs;
   }
 

@@ -11,6 +11,7 @@ import type { BrokerLimits } from "./limits.ts";
 import type { Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
+import type { SysTopics } from "./sys-topics.ts";
 import type { Work } from "./work.ts";
 
 export interface BrokerCore {
@@ -29,5 +30,6 @@ export interface BrokerCore {
   readonly sessions: Sessions;
   readonly connections: Set<Connection>;
   readonly places: Places;
+  readonly sys: SysTopics;
   readonly stopping: boolean;
 }

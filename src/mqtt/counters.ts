@@ -5,7 +5,16 @@ export interface Counters {
   /** Of those, for what their address had already. */
   refusedByAddress: number;
   protocolErrors: number;
+  clientsConnected: number;
+  /** The most at one time. */
+  clientsMaximum: number;
+  /** Control packets of every kind. */
+  packetsReceived: number;
+  /** Of connections that are gone; those that are open count themselves, in their outboxes. */
+  packetsSent: number;
   bytesReceived: number;
+  /** As `packetsSent`. */
+  bytesSent: number;
   publishesReceived: number;
   publishesSent: number;
   /** Publishes the client was not allowed; acknowledged and dropped. */
@@ -22,7 +31,12 @@ export function createCounters(): Counters {
     connectionsRefused: 0,
     refusedByAddress: 0,
     protocolErrors: 0,
+    clientsConnected: 0,
+    clientsMaximum: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
     bytesReceived: 0,
+    bytesSent: 0,
     publishesReceived: 0,
     publishesSent: 0,
     publishesDenied: 0,

@@ -40,6 +40,8 @@ export class Outbox {
   buffer: Buffer = noBuffer;
   /** Unsent bytes. */
   queuedBytes = 0;
+  /** How often room was reserved: one packet each time. */
+  appends = 0;
   readonly #transport: Transport;
   readonly #limits: OutboxLimits;
   readonly #flushQueue: FlushQueue;
@@ -68,6 +70,11 @@ export class Outbox {
     return this.queuedBytes > this.#limits.outboxSoftBytesMax;
   }
 
+  /** Bytes handed to the kernel so far. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   /** The position in the stream right after everything appended so far, comparable with `sentBytes`. */
   get appendedBytes(): number {
     return this.#sentBytes + this.queuedBytes;
@@ -82,6 +89,7 @@ export class Outbox {
     }
     this.#end = at + bytes;
     this.queuedBytes += bytes;
+    this.appends++;
     if (!this.#scheduled) this.#schedule();
     return at;
   }

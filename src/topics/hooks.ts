@@ -19,7 +19,7 @@ import {
 import { type Account, type Anonymous, createAuthenticate } from "./account.ts";
 import { parseSaid } from "./payload.ts";
 import { Subscriber } from "./subscriber.ts";
-import { chatKeyOfSend, isChatTopic, isReserved, parseChatFilter } from "./topic-names.ts";
+import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
 export function createTopicHooks(parts: {
   domain: Domain;
@@ -28,11 +28,14 @@ export function createTopicHooks(parts: {
   anonymous: Anonymous;
 }): BrokerHooks<Account> {
   const { domain, hub, log } = parts;
+  // Who is connected and how busy it is here is nobody's business, unless the broker is open to everybody anyway.
+  const mayReadSys = parts.anonymous === "full";
   const subscribers = new WeakMap<ServiceSession<Account>, Subscriber>();
 
   /** Ordinary topics are free to everyone who was let in; a service's are not the broker's to hand out. */
   function authorize(principal: Account, action: "publish" | "subscribe" | "deliver", topic: string): boolean {
     if (!isReserved(topic)) return true;
+    if (isSys(topic)) return mayReadSys && action !== "publish";
     return action === "subscribe" && principal.userId !== undefined && isChatTopic(topic);
   }
 
@@ -74,7 +77,9 @@ export function createTopicHooks(parts: {
   function subscribed(session: ServiceSession<Account>, filter: string, qos: 0 | 1) {
     const chat = parseChatFilter(filter);
     const subscriber = subscribers.get(session);
-    if (chat.wants === "nothing" || subscriber === undefined) return isReserved(filter) ? "refused" : "none";
+    if (chat.wants === "nothing" || subscriber === undefined) {
+      return isReserved(filter) && !isSys(filter) ? "refused" : "none";
+    }
     subscriber.subscribe(filter, chat, qos);
     return chat.wants === "every" && chat.ordinaryToo ? "both" : "service";
   }

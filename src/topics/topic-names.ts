@@ -10,6 +10,9 @@ export function isReserved(topicOrFilter: string): boolean {
   return reservedFirstLevels.has(slash === -1 ? topicOrFilter : topicOrFilter.slice(0, slash));
 }
 
+/** What the broker says about itself. */
+export const isSys = (topicOrFilter: string): boolean => topicOrFilter === "$SYS" || topicOrFilter.startsWith("$SYS/");
+
 export const isChatTopic = (topic: string): boolean => topic.startsWith("chat/");
 
 const sendSuffix = "/send";

@@ -75,6 +75,7 @@ export function startTestBroker({
     limits: { ...defaultBrokerLimits, ...oneAddress, ...limits },
     clock,
     log,
+    sys: { version: "test", intervalSeconds: 10 },
   });
   const { port } = broker.listen({ hostname: "127.0.0.1", port: 0 });
   return {

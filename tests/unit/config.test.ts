@@ -286,15 +286,16 @@ describe("TLS", () => {
     expect(tls).toEqual({ certificate: "/srv/roost-data/c.pem", key: "/srv/roost-data/k.pem" });
   });
 
-  test.each([
-    [{ ROOST_TLS_KEY: "k.pem" }, "tls.key is set and tls.certificate is not; TLS needs both"],
-    [{ ROOST_TLS_CERTIFICATE: "c.pem" }, "tls.certificate is set and tls.key is not; TLS needs both"],
-    [{ ROOST_MQTTS_LISTEN: ":8884" }, "mqtts.listen needs tls.certificate and tls.key"],
+  const problems: [problem: string, env: Record<string, string>][] = [
+    ["tls.key is set and tls.certificate is not; TLS needs both", { ROOST_TLS_KEY: "k.pem" }],
+    ["tls.certificate is set and tls.key is not; TLS needs both", { ROOST_TLS_CERTIFICATE: "c.pem" }],
+    ["mqtts.listen needs tls.certificate and tls.key", { ROOST_MQTTS_LISTEN: ":8884" }],
     [
-      { ...files, ROOST_MQTTS_LISTEN: ":1883" },
       "mqtt.listen and mqtts.listen are both on port 1883; give one of them another",
+      { ...files, ROOST_MQTTS_LISTEN: ":1883" },
     ],
-  ])("%p is a problem", (env, problem) => {
+  ];
+  test.each(problems)("a problem: %s", (problem, env) => {
     expect(problemsOf({ env })).toEqual([problem]);
   });
 });

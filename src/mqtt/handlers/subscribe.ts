@@ -29,6 +29,7 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
   const reply = connection.replies.reserve();
   if (session.storedId === undefined || toStore.length === 0) {
     connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
+    for (const { filter } of toStore) core.sys.sendTo(session, filter);
     return;
   }
   connection.workStarted(0);
@@ -46,6 +47,7 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     })
     .finally(() => {
       connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
+      for (const { filter } of toStore) if (session.subscriptions.has(filter)) core.sys.sendTo(session, filter);
       connection.workDone(0);
     });
 }

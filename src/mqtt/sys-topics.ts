@@ -1,0 +1,144 @@
+/**
+ * `$SYS/broker/…`: what the broker tells about itself, under the names Mosquitto made customary and dashboards look for.
+ * Every value is published at an interval, and once, marked as retained, to whoever subscribes.
+ */
+import type { BrokerCore } from "./core.ts";
+import type { Counters } from "./counters.ts";
+import type { Watched } from "./keep-alive.ts";
+import { appendPublish, encodePublish, preparePublish } from "./prepared-publish.ts";
+import type { Session } from "./session.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { firstLevel } from "./topic-names.ts";
+
+export interface SysOptions {
+  readonly version: string;
+  /** 0: there are no such topics. */
+  readonly intervalSeconds: number;
+}
+
+/** Totals of which averages per minute are made, and their names. */
+const averaged = [
+  ["messages/received", "packetsReceived"],
+  ["messages/sent", "packetsSent"],
+  ["publish/received", "publishesReceived"],
+  ["publish/sent", "publishesSent"],
+  ["bytes/received", "bytesReceived"],
+  ["bytes/sent", "bytesSent"],
+  ["connections", "connectionsAccepted"],
+] as const satisfies readonly (readonly [string, keyof Counters])[];
+const windowsMinutes = [1, 5, 15] as const;
+
+const retainFlag = 1;
+
+export class SysTopics implements Watched {
+  deadlineMs: number;
+  wheelSlot = -1;
+  readonly #core: BrokerCore;
+  readonly #options: SysOptions;
+  readonly #startedMs: number;
+  #averagedMs: number;
+  #totals: Counters;
+  /** By name, a value per window. */
+  readonly #averages = new Map<string, number[]>(averaged.map(([name]) => [name, windowsMinutes.map(() => 0)]));
+
+  constructor(core: BrokerCore, options: SysOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#startedMs = core.clock.nowMs();
+    this.#averagedMs = this.#startedMs;
+    this.#totals = totals(core);
+    this.deadlineMs = options.intervalSeconds > 0 ? this.#nextMs() : Number.POSITIVE_INFINITY;
+    core.wheel.watch(this);
+  }
+
+  /** An interval is over. */
+  deadlinePassed(): void {
+    this.#average();
+    for (const [topic, value] of this.#values()) {
+      this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
+    }
+    this.deadlineMs = this.#nextMs();
+    this.#core.wheel.watch(this);
+  }
+
+  /** What a new subscription finds, as if every value were a retained message at QoS 0. */
+  sendTo(session: Session, filter: string): void {
+    const { connection, principal } = session;
+    if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
+    const one = new Subscriptions<Session>();
+    one.add(filter, session, 0);
+    for (const [topic, value] of this.#values()) {
+      if (connection.outbox.full) return;
+      one.match(topic, () => {
+        if (!this.#core.hooks.authorize(principal, "deliver", topic)) return;
+        appendPublish(connection.outbox, encodePublish(topic, Buffer.from(value), 0), retainFlag, 0);
+        this.#core.counters.publishesSent++;
+      });
+    }
+  }
+
+  #nextMs(): number {
+    return this.#core.clock.nowMs() + this.#options.intervalSeconds * 1000;
+  }
+
+  *#values(): Generator<[topic: string, value: string]> {
+    const { clock, sessions, routes } = this.#core;
+    const now = totals(this.#core);
+    const upSeconds = Math.floor((clock.nowMs() - this.#startedMs) / 1000);
+    const connected = now.clientsConnected;
+    const away = Math.max(0, sessions.count - connected);
+    const named = {
+      version: this.#options.version,
+      uptime: `${upSeconds} seconds`,
+      "clients/total": sessions.count,
+      "clients/connected": connected,
+      "clients/active": connected,
+      "clients/disconnected": away,
+      "clients/inactive": away,
+      "clients/maximum": now.clientsMaximum,
+      "messages/received": now.packetsReceived,
+      "messages/sent": now.packetsSent,
+      "publish/messages/received": now.publishesReceived,
+      "publish/messages/sent": now.publishesSent,
+      "publish/messages/dropped": now.droppedSlow + now.droppedAbsent,
+      "bytes/received": now.bytesReceived,
+      "bytes/sent": now.bytesSent,
+      "subscriptions/count": routes.subscriptionCount,
+    };
+    for (const [name, value] of Object.entries(named)) yield [`$SYS/broker/${name}`, String(value)];
+    for (const [name, values] of this.#averages) {
+      for (const [at, minutes] of windowsMinutes.entries()) {
+        yield [`$SYS/broker/load/${name}/${minutes}min`, (values[at] ?? 0).toFixed(2)];
+      }
+    }
+  }
+
+  /** Exponential moving averages per minute, so that nothing older than one number per window is kept. */
+  #average(): void {
+    const nowMs = this.#core.clock.nowMs();
+    const minutes = (nowMs - this.#averagedMs) / 60_000;
+    if (minutes <= 0) return;
+    const now = totals(this.#core);
+    for (const [name, total] of averaged) {
+      const rate = (now[total] - this.#totals[total]) / minutes;
+      const before = this.#averages.get(name) ?? [];
+      const after = windowsMinutes.map((window, at) => {
+        const old = before[at] ?? 0;
+        return old + (rate - old) * (1 - Math.exp(-minutes / window));
+      });
+      this.#averages.set(name, after);
+    }
+    this.#totals = now;
+    this.#averagedMs = nowMs;
+  }
+}
+
+/** The counters with what the open connections have not yet added to them. */
+function totals({ counters, connections }: BrokerCore): Counters {
+  const sum = { ...counters };
+  for (const { outbox } of connections) {
+    sum.packetsSent += outbox.appends;
+    sum.bytesSent += outbox.sentBytes;
+  }
+  return sum;
+}
