@@ -125,6 +125,11 @@ export const settings = {
     flag: "--http",
     about: "Where REST, the WebSocket front and MQTT over WebSocket listen. [::] is every interface, IPv4 included.",
   }),
+  "http.tls": setting({
+    ...oneOf("off", "on"),
+    fallback: "off",
+    about: "on: HTTPS and WSS there, with tls.certificate; off: leave that to a proxy.",
+  }),
   "mqtt.listen": setting({
     ...addressOrOff,
     fallback: "[::]:1883",
@@ -276,7 +281,7 @@ export interface Config {
   readonly data: string;
   /** Where roost.toml is looked for, absolute; it need not exist. */
   readonly file: string;
-  readonly http: { readonly listen: Address };
+  readonly http: { readonly listen: Address; readonly tls: "off" | "on" };
   readonly mqtt: {
     readonly listen: Address | null;
     readonly anonymous: "off" | "full";
@@ -397,7 +402,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
   const values = {
     data: absolute("data", need("data")),
     file,
-    http: { listen: need("http.listen") },
+    http: { listen: need("http.listen"), tls: need("http.tls") },
     mqtt: {
       listen: need("mqtt.listen"),
       anonymous: need("mqtt.anonymous"),
@@ -427,6 +432,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       mqttQueuedBytesMax: need("limits.mqtt_queued_bytes"),
     },
   };
+  if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");
   const ports = [
     ["http.listen", values.http.listen.port],
     ["mqtt.listen", values.mqtt.listen?.port ?? 0],
@@ -605,6 +611,7 @@ export function showConfig(config: Config): ShownSetting[] {
   const values: Readonly<Record<SettingKey, string | number | null>> = {
     data: config.data,
     "http.listen": formatAddress(http.listen),
+    "http.tls": http.tls,
     "mqtt.listen": mqtt.listen === null ? "off" : formatAddress(mqtt.listen),
     "mqtts.listen": config.mqtts.listen === null ? "off" : formatAddress(config.mqtts.listen),
     "tls.certificate": config.tls?.certificate ?? null,

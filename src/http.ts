@@ -4,10 +4,13 @@ import type { ServerWebSocket } from "bun";
 import type { Address } from "./lib/address.ts";
 import type { createMiniOicq, MiniOicqData } from "./minioicq/listener.ts";
 import type { MqttSocketData, MqttWebSocket } from "./mqtt/websocket.ts";
+import type { Certificate } from "./ops/certificate.ts";
 import type { Rest } from "./rest/app.ts";
 
 export interface HttpListener {
   readonly address: Address;
+  /** Does nothing without TLS. New connections are shown this one, those there are stay as they are. */
+  useCertificate(certificate: Certificate): void;
   /** Stops accepting; requests under way are answered, unless they take too long. */
   stop(): Promise<void>;
 }
@@ -35,6 +38,8 @@ export function createPatience(): Patience {
 
 export function listenHttp(parts: {
   address: Address;
+  /** HTTPS and WSS instead of HTTP and WS. */
+  tls: Certificate | undefined;
   rest: Rest;
   minioicq: ReturnType<typeof createMiniOicq>;
   mqtt: MqttWebSocket;
@@ -42,49 +47,69 @@ export function listenHttp(parts: {
   bodyBytesMax: number;
 }): HttpListener {
   const { rest, minioicq, mqtt, patience } = parts;
-  const server = Bun.serve<SocketData>({
-    hostname: parts.address.hostname,
-    port: parts.address.port,
-    development: false,
-    // REST answers 413 itself; this only stops what is far beyond.
-    maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
-    websocket: {
-      // The settings are the whole object's, and both doors live with them: MQTT hands over at most 64 KiB at a time.
-      ...minioicq.websocket,
-      open(ws) {
-        if (isMqtt(ws)) mqtt.open(ws);
-        else if (isMiniOicq(ws)) minioicq.websocket.open(ws);
+  const serve = (port: number, tls: Certificate | undefined) =>
+    Bun.serve<SocketData>({
+      hostname: parts.address.hostname,
+      port,
+      ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
+      development: false,
+      // REST answers 413 itself; this only stops what is far beyond.
+      maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
+      websocket: {
+        // The settings are the whole object's, and both doors live with them: MQTT hands over at most 64 KiB at a time.
+        ...minioicq.websocket,
+        open(ws) {
+          if (isMqtt(ws)) mqtt.open(ws);
+          else if (isMiniOicq(ws)) minioicq.websocket.open(ws);
+        },
+        message(ws, frame) {
+          if (isMqtt(ws)) mqtt.message(ws, frame);
+          else if (isMiniOicq(ws)) minioicq.websocket.message(ws, frame);
+        },
+        drain(ws) {
+          if (isMqtt(ws)) mqtt.drain(ws);
+          else if (isMiniOicq(ws)) minioicq.websocket.drain(ws);
+        },
+        close(ws) {
+          if (isMqtt(ws)) mqtt.close(ws);
+          else if (isMiniOicq(ws)) minioicq.websocket.close(ws);
+        },
       },
-      message(ws, frame) {
-        if (isMqtt(ws)) mqtt.message(ws, frame);
-        else if (isMiniOicq(ws)) minioicq.websocket.message(ws, frame);
+      fetch(request, self) {
+        if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+          const path = pathOf(request.url);
+          if (path === "/mqtt") return mqtt.upgrade(request, self);
+          // `/` because the original desktop client connects there.
+          if (path === "/ws" || path === "/") return minioicq.upgrade(request, self);
+        }
+        return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
       },
-      drain(ws) {
-        if (isMqtt(ws)) mqtt.drain(ws);
-        else if (isMiniOicq(ws)) minioicq.websocket.drain(ws);
-      },
-      close(ws) {
-        if (isMqtt(ws)) mqtt.close(ws);
-        else if (isMiniOicq(ws)) minioicq.websocket.close(ws);
-      },
-    },
-    fetch(request, self) {
-      if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-        const path = pathOf(request.url);
-        if (path === "/mqtt") return mqtt.upgrade(request, self);
-        // `/` because the original desktop client connects there.
-        if (path === "/ws" || path === "/") return minioicq.upgrade(request, self);
-      }
-      return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
-    },
-    error: () => Response.json({ error: "Internal server error" }, { status: 500 }),
-  });
+      error: () => Response.json({ error: "Internal server error" }, { status: 500 }),
+    });
+  let server = serve(parts.address.port, parts.tls);
   patience.server = server;
+  const { hostname = parts.address.hostname, port = parts.address.port } = server;
+  /** Servers whose certificate was replaced and whose connections are not all gone. */
+  const earlier = new Map<Bun.Server<SocketData>, Promise<void>>();
   return {
-    address: { hostname: server.hostname ?? parts.address.hostname, port: server.port ?? parts.address.port },
+    address: { hostname, port },
+    useCertificate(certificate) {
+      if (parts.tls === undefined) return;
+      // As for MQTT, see `mqtt/listener.ts`.
+      const old = server;
+      server = serve(port, certificate);
+      patience.server = server;
+      earlier.set(
+        old,
+        old.stop().then(() => void earlier.delete(old)),
+      );
+    },
     stop: async () => {
-      const grace = setTimeout(() => void server.stop(true), stopGraceMs);
-      await server.stop();
+      const servers = [server, ...earlier.keys()];
+      const grace = setTimeout(() => {
+        for (const each of servers) void each.stop(true);
+      }, stopGraceMs);
+      await Promise.all([server.stop(), ...earlier.values()]);
       clearTimeout(grace);
     },
   };

@@ -131,6 +131,7 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
   doors.push(() => minioicq.closeAll(1001));
   const http = listenHttp({
     address: httpAddress,
+    tls: config.http.tls === "on" ? certificate : undefined,
     rest,
     minioicq,
     mqtt: broker.websocket,
@@ -150,7 +151,10 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
     http: formatAddress(http.address),
     mqtt: boundTo(mqttAddress, mqtt),
     mqtts: boundTo(mqttsAddress, mqtts),
-    useCertificate: (replacement) => mqtts?.useCertificate(replacement),
+    useCertificate(replacement) {
+      mqtts?.useCertificate(replacement);
+      http.useCertificate(replacement);
+    },
   };
 }
 

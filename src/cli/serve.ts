@@ -121,7 +121,7 @@ function startLine(server: RunningServer): Record<string, unknown> {
 function printStart(config: Config, server: RunningServer): void {
   printLine(`Roost ${version} is running (pid ${process.pid}).`);
   printLine(`  data  ${server.dataDir}`);
-  printLine(`  HTTP  ${urlOf("http", server.http)}`);
+  printLine(`  HTTP  ${urlOf(config.http.tls === "on" ? "https" : "http", server.http)}`);
   printLine(`  MQTT  ${server.mqtt === null ? "off" : urlOf("mqtt", server.mqtt)}`);
   if (server.mqtts !== null) printLine(`  MQTTS ${urlOf("mqtts", server.mqtts)}`);
   if (server.backendKey !== undefined) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import mqtt from "mqtt";
 import { temporaryFolder } from "../cli/roost.ts";
-import { makeCertificate } from "../support/certificate.ts";
+import { type CertificateOnDisk, makeCertificate } from "../support/certificate.ts";
 import { until, withDeadline } from "../support/deadline.ts";
 import { LineProcess, output } from "../support/processes.ts";
 import { pythonWith, requireProgram } from "../support/programs.ts";
@@ -15,13 +15,14 @@ const openssl = requireProgram("openssl");
 const mosquitto = ["mosquitto_sub", "mosquitto_pub"].map(requireProgram).every((there) => there);
 const python = await pythonWith(["paho.mqtt.client"]);
 
-const startTlsServer = (files: { certificate: string; key: string }): Promise<TestServer> =>
+const startTlsServer = (files: CertificateOnDisk, env: Record<string, string> = {}): Promise<TestServer> =>
   startTestServer({
     env: {
       ROOST_MQTT_ANONYMOUS: "full",
       ROOST_MQTTS_LISTEN: "127.0.0.1:0",
       ROOST_TLS_CERTIFICATE: files.certificate,
       ROOST_TLS_KEY: files.key,
+      ...env,
     },
   });
 
@@ -136,6 +137,30 @@ test.skipIf(!openssl)("a replaced certificate is shown to new connections, and t
   const gone = withDeadline("the old one's end", new Promise<void>((resolve) => old.once("close", () => resolve())));
   await server.stop();
   await gone;
+});
+
+test.skipIf(!openssl)("the HTTP port speaks HTTPS and WSS, through a replaced certificate and a stop", async () => {
+  using folder = temporaryFolder();
+  const [first, second] = [await makeCertificate(folder.path, "first"), await makeCertificate(folder.path, "second")];
+  await using server = await startTlsServer(first, { ROOST_HTTP_TLS: "on" });
+  const ready = async (files: CertificateOnDisk) =>
+    (await fetch(`https://${server.http}/healthz`, { tls: { ca: readFileSync(files.certificate, "utf8") } })).status;
+  expect(await ready(first)).toBe(200);
+  const url = `wss://${server.http}/mqtt`;
+  const old = await mqtt.connectAsync(url, { ca: readFileSync(first.certificate), reconnectPeriod: 0 });
+  const received: string[] = [];
+  old.on("message", (_, payload) => received.push(payload.toString()));
+  await old.subscribeAsync("t", { qos: 1 });
+  server.reloadCertificate(second);
+  expect(await shownName(portOf(server.http))).toBe("second");
+  expect(await ready(second)).toBe(200);
+  const young = await mqtt.connectAsync(url, { ca: readFileSync(second.certificate), reconnectPeriod: 0 });
+  await young.publishAsync("t", "from the young", { qos: 1 });
+  await old.publishAsync("t", "from the old", { qos: 1 });
+  await until("both messages", () => received.length === 2);
+  const ends = [old, young].map((client) => new Promise<void>((resolve) => client.once("close", () => resolve())));
+  await server.stop();
+  await withDeadline("both ends", Promise.all(ends));
 });
 
 test.skipIf(!openssl)("files that cannot be used are all named", async () => {

@@ -289,6 +289,7 @@ describe("TLS", () => {
   const problems: [problem: string, env: Record<string, string>][] = [
     ["tls.key is set and tls.certificate is not; TLS needs both", { ROOST_TLS_KEY: "k.pem" }],
     ["tls.certificate is set and tls.key is not; TLS needs both", { ROOST_TLS_CERTIFICATE: "c.pem" }],
+    ["http.tls needs tls.certificate and tls.key", { ROOST_HTTP_TLS: "on" }],
     ["mqtts.listen needs tls.certificate and tls.key", { ROOST_MQTTS_LISTEN: ":8884" }],
     [
       "mqtt.listen and mqtts.listen are both on port 1883; give one of them another",
