@@ -1,0 +1,169 @@
+/**
+ * Packets as the specification draws them, byte by byte, and a client that sends and receives nothing else: no library
+ * stands between a test here and the wire, since libraries are polite in both directions.
+ */
+
+import { expect } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { withDeadline } from "../support/deadline.ts";
+import type { TestBroker } from "../support/test-broker.ts";
+
+/** A string or binary field: two bytes of length, then the content. */
+export function field(content: string | readonly number[]): Buffer {
+  const bytes = typeof content === "string" ? Buffer.from(content) : Buffer.from(content);
+  return Buffer.concat([uint16(bytes.length), bytes]);
+}
+
+export function uint16(value: number): Buffer {
+  return Buffer.from([value >> 8, value & 0xff]);
+}
+
+/** A whole control packet; `first` is its first byte, flags included. */
+export function packet(first: number, ...body: (Buffer | number)[]): Buffer {
+  const content = Buffer.concat(body.map((part) => (typeof part === "number" ? Buffer.from([part]) : part)));
+  const header = [first];
+  let rest = content.length;
+  do {
+    header.push((rest % 128) | (rest > 127 ? 128 : 0));
+    rest = Math.floor(rest / 128);
+  } while (rest > 0);
+  return Buffer.concat([Buffer.from(header), content]);
+}
+
+let clientNumber = 0;
+
+export interface ConnectFields {
+  name?: string;
+  level?: number;
+  /** 2 is a clean session and nothing else. */
+  flags?: number;
+  keepAliveSeconds?: number;
+  payload?: Buffer[];
+}
+
+/** CONNECT, well formed unless `fields` say otherwise. */
+export function connectBytes({
+  name = "MQTT",
+  level = 4,
+  flags = 2,
+  keepAliveSeconds = 0,
+  payload = [field(`wire${++clientNumber}`)],
+}: ConnectFields = {}): Buffer {
+  return packet(0x10, field(name), level, flags, uint16(keepAliveSeconds), ...payload);
+}
+
+/** The bytes of CONNACK "accepted, no session present". */
+export const accepted = "20020000";
+export const pingreq: Buffer = packet(0xc0);
+export const pingresp = "d000";
+
+export class WireClient implements AsyncDisposable {
+  closed = false;
+  readonly #socket: Socket;
+  readonly #packets: string[] = [];
+  readonly #gone = Promise.withResolvers<void>();
+  #partial = Buffer.alloc(0);
+  #changed: (() => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk) => {
+      this.#partial = Buffer.concat([this.#partial, Buffer.from(chunk)]);
+      this.#cut();
+      this.#changed?.();
+    });
+    socket.on("error", () => {}); // a reset shows as closed
+    socket.on("close", () => {
+      this.closed = true;
+      this.#gone.resolve();
+      this.#changed?.();
+    });
+  }
+
+  static async open(port: number): Promise<WireClient> {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const client = new WireClient(socket);
+    await withDeadline("TCP connect", new Promise<void>((resolve) => socket.once("connect", resolve)));
+    return client;
+  }
+
+  /** Opens and logs in. */
+  static async connect(port: number, fields: ConnectFields = {}): Promise<WireClient> {
+    const client = await WireClient.open(port);
+    client.send(connectBytes(fields));
+    expect(await client.next()).toBe(accepted);
+    return client;
+  }
+
+  send(...packets: Buffer[]): void {
+    this.#socket.write(Buffer.concat(packets));
+  }
+
+  /** Sends and waits until the kernel has it, so that the next bytes are a segment of their own. */
+  async sendAlone(bytes: Buffer): Promise<void> {
+    await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The next whole packet, in hexadecimal. */
+  async next(): Promise<string> {
+    const first = this.#packets.shift();
+    if (first !== undefined) return first;
+    if (this.closed) throw new Error("closed while waiting for a packet");
+    const arrived = new Promise<void>((resolve) => {
+      this.#changed = resolve;
+    });
+    await withDeadline("a packet", arrived);
+    return this.next();
+  }
+
+  /** Everything that was on its way before the answer to a ping sent now. */
+  async fence(): Promise<string[]> {
+    this.send(pingreq);
+    const before: string[] = [];
+    for (let next = await this.next(); next !== pingresp; next = await this.next()) before.push(next);
+    return before;
+  }
+
+  /** Waits for the server to close, and gives the packets that came before. */
+  async closing(): Promise<string[]> {
+    await withDeadline("close", this.#gone.promise);
+    expect(this.#partial).toHaveLength(0);
+    return this.#packets.splice(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+    await withDeadline("close", this.#gone.promise);
+  }
+
+  #cut(): void {
+    for (;;) {
+      let remaining = 0;
+      let at = 1;
+      for (let factor = 1; ; factor *= 128) {
+        const byte = this.#partial[at++];
+        if (byte === undefined) return;
+        remaining += (byte & 127) * factor;
+        if (byte < 128) break;
+      }
+      if (this.#partial.length < at + remaining) return;
+      this.#packets.push(this.#partial.toString("hex", 0, at + remaining));
+      this.#partial = this.#partial.subarray(at + remaining);
+    }
+  }
+}
+
+/** Sends `packets` on a connection of their own, which must be closed for them. Gives what was answered before. */
+export async function closedFor(server: TestBroker, ...packets: Buffer[]): Promise<string[]> {
+  await using client = await WireClient.open(server.port);
+  client.send(...packets);
+  const answered = await client.closing();
+  expect(server.closeReasons.at(-1)).toBe("protocol_error");
+  return answered;
+}
+
+/** The same behind an accepted CONNECT; nothing else must have been answered. */
+export async function closedAfterConnect(server: TestBroker, ...packets: Buffer[]): Promise<void> {
+  expect(await closedFor(server, connectBytes(), ...packets)).toEqual([accepted]);
+}
