@@ -1,10 +1,10 @@
 /** Subscribing, publishing and delivering, MQTT 3.1.1 §§ 3.3, 3.8–3.10 and 4.3–4.6. */
 import { expect, test } from "bun:test";
 import type { IPublishPacket } from "mqtt-packet";
-import { until } from "../support/deadline.ts";
-import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
-import { startTestBroker } from "../support/test-broker.ts";
-import { closedAfterConnect, field, packet, uint16, WireClient } from "./wire.ts";
+import { until } from "../../support/deadline.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
+import { startTestBroker } from "../../support/test-broker.ts";
+import { closedAfterConnect, field, packet, uint16, WireClient } from "../wire.ts";
 
 const ill = [0xed, 0xa0, 0x80];
 const hex = (bytes: Buffer) => bytes.toString("hex");

@@ -1,10 +1,10 @@
 /** CONNECT and CONNACK, with what they decide: session, will, keep alive. MQTT 3.1.1 §§ 3.1, 3.2, 3.14.4 and 4.1. */
 import { expect, test } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
-import type { Authentication, Principal } from "../../src/mqtt/hooks.ts";
-import { until } from "../support/deadline.ts";
-import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
-import { startTestBroker, type TestBroker } from "../support/test-broker.ts";
+import type { Authentication, Principal } from "../../../src/mqtt/hooks.ts";
+import { until } from "../../support/deadline.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
+import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
 import {
   accepted,
   closedAfterConnect,
@@ -15,7 +15,7 @@ import {
   pingreq,
   uint16,
   WireClient,
-} from "./wire.ts";
+} from "../wire.ts";
 
 const flag = { reserved: 1, clean: 2, will: 4, willQos1: 8, willQos2: 16, willRetain: 32, password: 64, username: 128 };
 const ill = [0xed, 0xa0, 0x80];

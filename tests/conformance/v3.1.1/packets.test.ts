@@ -1,8 +1,8 @@
 /** The parts every packet has: flags, remaining length, packet identifier. MQTT 3.1.1 chapter 2, §§ 3.12, 3.14, 4.8, 7. */
 import { expect, test } from "bun:test";
-import { until } from "../support/deadline.ts";
-import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
-import { startTestBroker } from "../support/test-broker.ts";
+import { until } from "../../support/deadline.ts";
+import { publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
+import { startTestBroker } from "../../support/test-broker.ts";
 import {
   accepted,
   closedAfterConnect,
@@ -13,7 +13,7 @@ import {
   pingresp,
   uint16,
   WireClient,
-} from "./wire.ts";
+} from "../wire.ts";
 
 /** One good packet of each type whose flags are fixed, with what answers it, if anything does. */
 const fixedFlags: { good: Buffer; answer?: string }[] = [
