@@ -949,7 +949,10 @@ export const mqtt311: Specification = {
       number: "4.6.0-1",
       binds: "both",
       demands: "What is sent again is sent again in the order of its first sending, at QoS 1 and 2.",
-      state: waits(qos2, [messages, "[MQTT-4.6.0-1] what is sent again keeps the order of its first sending"]),
+      state: waits(qos2, [
+        messages,
+        "[MQTT-4.6.0-1] what is sent again keeps the order of its first sending, though identifiers began anew in between",
+      ]),
     },
     // 4.6.0-1 to -4 speak of the client; 4.6.0-6 makes them the server's rules too.
     {
