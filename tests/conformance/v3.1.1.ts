@@ -13,11 +13,11 @@ const clients = "tests/mqtt/clients.test.ts";
 const pubsub = "tests/mqtt/pubsub.test.ts";
 const services = "tests/mqtt/services.test.ts";
 const sessions = "tests/mqtt/sessions.test.ts";
+const webSocket = "tests/mqtt/websocket.test.ts";
 
 const qos2 = "QoS 2 is not spoken yet";
 const retained = "retained messages are not kept yet";
 const away = "messages for a lasting session that is away are not stored yet";
-const webSocket = "there is no WebSocket listener yet";
 
 export const mqtt311: Specification = {
   version: "3.1.1",
@@ -1075,13 +1075,13 @@ export const mqtt311: Specification = {
       number: "6.0.0-1",
       binds: "both",
       demands: "Packets travel in binary WebSocket frames; any other frame closes the connection.",
-      state: waits(webSocket),
+      state: held([webSocket, "a text frame closes the connection with 1003"]),
     },
     {
       number: "6.0.0-2",
       binds: "both",
       demands: "WebSocket frames and packets need not begin and end together.",
-      state: waits(webSocket),
+      state: held([webSocket, "packets may span frames and share them, in any chunking"]),
     },
     {
       number: "6.0.0-3",
@@ -1093,7 +1093,7 @@ export const mqtt311: Specification = {
       number: "6.0.0-4",
       binds: "server",
       demands: 'The server selects the sub-protocol "mqtt".',
-      state: waits(webSocket),
+      state: held([webSocket, "a client that offers %p gets %p"]),
     },
     // Chapter 7
     {
