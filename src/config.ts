@@ -257,6 +257,16 @@ export const settings = {
     fallback: "64 MiB",
     about: "Bytes that may wait for one MQTT session.",
   }),
+  "limits.mqtt_retained_messages": setting({
+    ...count(0, 10_000_000),
+    fallback: 100_000,
+    about: "MQTT messages that may be retained.",
+  }),
+  "limits.mqtt_retained_bytes": setting({
+    ...bytes(kib, 16 * 1024 * mib),
+    fallback: "256 MiB",
+    about: "Bytes of all retained MQTT messages, which are kept in memory.",
+  }),
 };
 
 export type SettingKey = keyof typeof settings;
@@ -310,6 +320,8 @@ export interface Config {
     readonly mqttSubscriptionsMax: number;
     readonly mqttQueuedMessagesMax: number;
     readonly mqttQueuedBytesMax: number;
+    readonly mqttRetainedMessagesMax: number;
+    readonly mqttRetainedBytesMax: number;
   };
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -430,6 +442,8 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       mqttSubscriptionsMax: need("limits.mqtt_subscriptions"),
       mqttQueuedMessagesMax: need("limits.mqtt_queued_messages"),
       mqttQueuedBytesMax: need("limits.mqtt_queued_bytes"),
+      mqttRetainedMessagesMax: need("limits.mqtt_retained_messages"),
+      mqttRetainedBytesMax: need("limits.mqtt_retained_bytes"),
     },
   };
   if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");
@@ -636,6 +650,8 @@ export function showConfig(config: Config): ShownSetting[] {
     "limits.mqtt_subscriptions": limits.mqttSubscriptionsMax,
     "limits.mqtt_queued_messages": limits.mqttQueuedMessagesMax,
     "limits.mqtt_queued_bytes": limits.mqttQueuedBytesMax,
+    "limits.mqtt_retained_messages": limits.mqttRetainedMessagesMax,
+    "limits.mqtt_retained_bytes": limits.mqttRetainedBytesMax,
   };
   return settingKeys.map((key) => ({ key, value: values[key], origin: config.origins[key] }));
 }

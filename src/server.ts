@@ -100,6 +100,8 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
       subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
       queuedMessagesMax: limits.mqttQueuedMessagesMax,
       queuedBytesMax: limits.mqttQueuedBytesMax,
+      retainedMessagesMax: limits.mqttRetainedMessagesMax,
+      retainedBytesMax: limits.mqttRetainedBytesMax,
     },
     clock,
     log,
@@ -242,6 +244,7 @@ function boundTo(address: Address | undefined, listener: { readonly port: number
 function brokerStore({ mqtt }: SqliteStore): BrokerStore {
   return {
     ...mqtt,
+    retainedPage: (after) => mqtt.retainedPage(after).map((row) => ({ ...row, qos: qosOf(row.qos) })),
     openSession: async (session) => {
       const opened = await mqtt.openSession(session);
       return { ...opened, subscriptions: opened.subscriptions.map(({ filter, qos }) => ({ filter, qos: qosOf(qos) })) };

@@ -13,6 +13,7 @@ import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { type Certificate, type ListenAddress, type Listener, listenTcp } from "./listener.ts";
 import { preparePublish } from "./prepared-publish.ts";
+import { Retained } from "./retained.ts";
 import { Routes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
@@ -35,6 +36,8 @@ export interface BrokerStats extends Readonly<Counters> {
   readonly sessions: number;
   /** In the trie: without those only a service serves. */
   readonly subscriptions: number;
+  readonly retainedMessages: number;
+  readonly retainedBytes: number;
 }
 
 export interface Broker {
@@ -94,6 +97,8 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       connections: core.connections.size,
       sessions: core.sessions.count,
       subscriptions: core.routes.subscriptionCount,
+      retainedMessages: core.retained.count,
+      retainedBytes: core.retained.bytes,
     }),
     turnClock: () => core.wheel.turn(),
     stop() {
@@ -117,6 +122,7 @@ class Core implements BrokerCore {
   readonly places = new Places();
   readonly wheel: DeadlineWheel;
   readonly routes: Routes;
+  readonly retained: Retained;
   readonly sessions: Sessions;
   readonly sys: SysTopics;
   stopping = false;
@@ -129,6 +135,7 @@ class Core implements BrokerCore {
     this.log = log;
     this.wheel = new DeadlineWheel(clock);
     this.routes = new Routes(hooks, limits);
+    this.retained = new Retained(this);
     this.sessions = new Sessions(this);
     this.sys = new SysTopics(this, sys);
   }

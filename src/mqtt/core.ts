@@ -8,6 +8,7 @@ import type { Counters } from "./counters.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
+import type { Retained } from "./retained.ts";
 import type { Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
@@ -27,6 +28,7 @@ export interface BrokerCore {
   /** Counts open sockets, the closing ones too. */
   readonly sockets: Work;
   readonly routes: Routes;
+  readonly retained: Retained;
   readonly sessions: Sessions;
   readonly connections: Set<Connection>;
   readonly places: Places;

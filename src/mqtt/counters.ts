@@ -23,6 +23,8 @@ export interface Counters {
   droppedSlow: number;
   /** Publishes for a persistent session whose client was away. */
   droppedAbsent: number;
+  /** Messages that were to be retained, beyond the limits. */
+  retainedRefused: number;
 }
 
 export function createCounters(): Counters {
@@ -42,5 +44,6 @@ export function createCounters(): Counters {
     publishesDenied: 0,
     droppedSlow: 0,
     droppedAbsent: 0,
+    retainedRefused: 0,
   };
 }

@@ -19,6 +19,9 @@ export interface BrokerLimits extends OutboxLimits {
   /** PUBLISH packets of one client that wait for a service; beyond either, its socket is not read. */
   readonly inboundInflightMax: number;
   readonly inboundInflightBytesMax: number;
+  /** Retained messages, all of them in memory, and the bytes of their topics and payloads. */
+  readonly retainedMessagesMax: number;
+  readonly retainedBytesMax: number;
   readonly connectionsMax: number;
   /** One address must not take all of them; many people may share one. */
   readonly connectionsPerAddressMax: number;
@@ -47,6 +50,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   queuedBytesMax: 64 * 1024 * 1024,
   inboundInflightMax: 1000,
   inboundInflightBytesMax: 4 * 1024 * 1024,
+  retainedMessagesMax: 100_000,
+  retainedBytesMax: 256 * 1024 * 1024,
   connectionsMax: 100_000,
   connectionsPerAddressMax: 1000,
   connectsPerAddressSecondMax: 100,

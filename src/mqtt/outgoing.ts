@@ -6,7 +6,9 @@
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { Inflight } from "./inflight.ts";
-import { appendPublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
+import { appendPublish, encodePublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
+import { deliverableQos, lowerQos } from "./qos.ts";
+import type { RetainedMessage, RetainedTopic } from "./retained.ts";
 import type { Session } from "./session.ts";
 import { dupBit } from "./wire.ts";
 
@@ -31,6 +33,10 @@ export class Outgoing {
   #unacknowledgedRefs = new Map<number, number>();
   #sentMarks: SentMark[] = [];
   #serviceWaits = false;
+  /** Filters whose retained messages are still to be sent, with the granted QoS. */
+  readonly #retainedFilters = new Map<string, 0 | 1>();
+  /** What the filter at work still has to send. */
+  #retained: { readonly filter: string; readonly qos: 0 | 1; readonly topics: RetainedTopic[] } | undefined;
 
   constructor(core: BrokerCore, session: Session) {
     this.#core = core;
@@ -50,6 +56,62 @@ export class Outgoing {
     if (kept !== undefined && !this.#keep(connection, kept)) return;
     const packetId = this.#inflight.add(kept);
     this.#append(connection, message.form(protocolVersion, 1), qos1Flags, packetId);
+  }
+
+  /**
+   * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked at
+   * when there is room for them: however many match, only their topics wait here, and what is sent is never outdated.
+   */
+  sendRetained(filter: string, qos: 0 | 1): void {
+    this.forgetRetained(filter);
+    this.#retainedFilters.set(filter, qos);
+    this.#pumpRetained();
+  }
+
+  /** The subscription ended. */
+  forgetRetained(filter: string): void {
+    this.#retainedFilters.delete(filter);
+    if (this.#retained?.filter === filter) this.#retained = undefined;
+  }
+
+  #pumpRetained(): void {
+    const { connection } = this.#session;
+    if (connection === undefined) return;
+    while (this.#queue.length === 0 && this.#resend.length === 0 && this.#hasRoom(connection)) {
+      if (this.#retained === undefined) {
+        const [next] = this.#retainedFilters;
+        if (next === undefined) return;
+        const [filter, qos] = next;
+        this.#retainedFilters.delete(filter);
+        this.#retained = { filter, qos, topics: this.#core.retained.match(filter).reverse() };
+      }
+      const { topics, qos } = this.#retained;
+      const message = topics.at(-1)?.message;
+      if (message !== undefined && !this.#appendRetained(connection, message, qos)) return;
+      topics.pop();
+      if (topics.length === 0) this.#retained = undefined;
+    }
+    if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+  }
+
+  /** False where the session's kept bytes have to become fewer first. */
+  #appendRetained(connection: Connection, message: RetainedMessage, granted: 0 | 1): boolean {
+    const { principal, storedId } = this.#session;
+    if (!this.#core.hooks.authorize(principal, "deliver", message.topic)) return true;
+    const qos = lowerQos(deliverableQos(message.qos), granted);
+    const form = encodePublish(message.topic, message.payload, qos);
+    form.retain = 1; // [MQTT-3.3.1-8]
+    if (qos === 0) {
+      this.#append(connection, form, 0, 0);
+      return true;
+    }
+    const kept = storedId === undefined ? undefined : form;
+    if (kept !== undefined) {
+      if (this.#keptBytes > 0 && this.#keptBytes + kept.byteLength > this.#core.limits.queuedBytesMax) return false;
+      this.#keptBytes += kept.byteLength;
+    }
+    this.#append(connection, form, qos1Flags, this.#inflight.add(kept));
+    return true;
   }
 
   /** A service's message; see `ServiceSession.deliver`. */
@@ -92,7 +154,7 @@ export class Outgoing {
     } else if (content !== undefined) {
       this.#keptBytes -= content.byteLength;
     }
-    if (this.#queue.length > 0 || this.#resend.length > 0 || this.#serviceWaits) this.pump();
+    if (this.#queue.length > 0 || this.#resend.length > 0 || this.#serviceWaits || this.#retainedWaits) this.pump();
   }
 
   /** The kernel took the connection's stream up to `sentBytes`. */
@@ -122,6 +184,7 @@ export class Outgoing {
     }
     if (sent > 0) this.#queue.splice(0, sent);
     if (connection.outbox.full && this.#queue.length + this.#resend.length > 0) connection.outbox.notifyWhenWritable();
+    if (this.#retainedWaits) this.#pumpRetained();
     if (!this.#serviceWaits || connection.outbox.full) return;
     // Half a window at once, not a call for every PUBACK.
     if (2 * this.#inflight.count > this.#core.limits.inflightMax) return;
@@ -154,6 +217,10 @@ export class Outgoing {
       if (content instanceof WireForm) this.#append(connection, content, qos1Flags | dupBit, packetId);
     }
     this.#resend.splice(0, sent);
+  }
+
+  get #retainedWaits(): boolean {
+    return this.#retained !== undefined || this.#retainedFilters.size > 0;
   }
 
   #hasRoom(connection: Connection): boolean {

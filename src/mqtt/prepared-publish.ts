@@ -16,6 +16,8 @@ export class WireForm {
   end = 0;
   /** From `start`; 0 in a QoS 0 packet. */
   packetIdOffset = 0;
+  /** The RETAIN bit, in a message that is sent because of a new subscription. */
+  retain: 0 | 1 = 0;
 
   get byteLength(): number {
     return this.end - this.start;
@@ -32,11 +34,11 @@ export interface Sendable {
 
 /** Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. */
 export function appendPublish(outbox: Outbox, form: WireForm, flags: number, packetId: number): void {
-  const { start, end, packetIdOffset } = form;
+  const { start, end, packetIdOffset, retain } = form;
   const at = outbox.reserve(end - start);
   const out = outbox.buffer;
   form.buffer.copy(out, at, start, end);
-  out[at] = publishByte | flags;
+  out[at] = publishByte | flags | retain;
   if (packetIdOffset > 0) {
     out[at + packetIdOffset] = packetId >> 8;
     out[at + packetIdOffset + 1] = packetId & 0xff;

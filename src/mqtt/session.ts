@@ -74,6 +74,15 @@ export class Session implements ServiceSession {
     return this.#publishAllowed;
   }
 
+  /** What is retained on the topics of a filter just subscribed to. */
+  sendRetained(filter: string, qos: 0 | 1): void {
+    if (this.connection !== undefined && this.#core.retained.count > 0) this.#getOutgoing().sendRetained(filter, qos);
+  }
+
+  forgetRetained(filter: string): void {
+    this.#outgoing?.forgetRetained(filter);
+  }
+
   /** An ordinary message for this session. */
   forward(message: Sendable, qos: 0 | 1): void {
     const { connection } = this;

@@ -14,7 +14,24 @@ export interface OpenedSession {
   readonly subscriptions: readonly StoredSubscription[];
 }
 
+/** A retained message as it is stored. */
+export interface StoredRetained {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+}
+
+/** What a topic retains from now on; undefined: nothing. */
+export interface RetainedChange {
+  readonly topic: string;
+  readonly message: StoredRetained | undefined;
+}
+
 export interface BrokerStore {
+  /** Retained messages in the order of their topics, from the first one after `after`; empty at the end. A plain read. */
+  retainedPage(after: string): readonly StoredRetained[];
+  /** One change, however many topics. */
+  retain(changes: readonly RetainedChange[]): Promise<void>;
   /** A stored session's number. A plain read: it sees every change that has resolved. */
   findSession(principalKey: string, clientId: string): number | undefined;
   /** Finds or creates the session. */

@@ -26,6 +26,10 @@ export function publishWill(core: BrokerCore, session: Session, will: WillMessag
       return;
     }
   }
-  if (session.mayPublish(route)) core.routes.forward(route, preparePublish(topic, payload), deliverableQos(qos));
-  else core.counters.publishesDenied++;
+  if (!session.mayPublish(route)) {
+    core.counters.publishesDenied++;
+    return;
+  }
+  if (retain) void core.retained.set(topic, payload, qos); // [MQTT-3.1.2-17]
+  core.routes.forward(route, preparePublish(topic, payload), deliverableQos(qos));
 }

@@ -75,8 +75,12 @@ export class MqttClient implements AsyncDisposable {
   }
 
   /** At QoS 1. */
-  publish(topic: string, payload: string, { packetId, dup = false }: { packetId: number; dup?: boolean }): void {
-    this.#write({ cmd: "publish", topic, payload, qos: 1, dup, retain: false, messageId: packetId });
+  publish(
+    topic: string,
+    payload: string,
+    { packetId, dup = false, retain = false }: { packetId: number; dup?: boolean; retain?: boolean },
+  ): void {
+    this.#write({ cmd: "publish", topic, payload, qos: 1, dup, retain, messageId: packetId });
   }
 
   puback(packetId: number): void {

@@ -58,6 +58,8 @@ const messages: Case[] = [
   { name: "REST: the 200 of an array of messages", expected: pipelined, run: postArray },
 ];
 
+const ordinary: Case[] = [{ name: "MQTT: the PUBACKs of retained messages", expected: pipelined, run: retained }];
+
 const changes: Case[] = [
   { name: "MiniOICQ: auth.register.success", expected: 2, run: register },
   { name: "MiniOICQ: the first message to somebody, which makes the direct chat", expected: 2, run: firstWords },
@@ -67,7 +69,7 @@ const changes: Case[] = [
   { name: "MQTT: the SUBACK of a session that outlives its connection", expected: 1, run: subscribe },
 ];
 
-for (const one of [...messages, ...changes]) {
+for (const one of [...messages, ...ordinary, ...changes]) {
   test.skipIf(library === undefined)(
     `on disk when acknowledged: ${one.name}`,
     async () => {
@@ -79,7 +81,7 @@ for (const one of [...messages, ...changes]) {
 }
 
 // The proof that the tests above can fail: the setting that trades the promise away must look different to them.
-for (const one of messages) {
+for (const one of [...messages, ...ordinary]) {
   test.skipIf(library === undefined)(
     `not on disk with durability = os: ${one.name}`,
     async () => {
@@ -157,6 +159,25 @@ async function pubacks(
     }
     await until("the PUBACKs", () => markers.size === 0);
   }
+}
+
+/** Each on a topic of its own: of several on one topic only the last is written. */
+async function retained(stage: Stage): Promise<void> {
+  const password = await anna(stage);
+  const markers = new Map<number, string>();
+  const login = { username: "anna", password, clientId: "anna-phone", clean: true };
+  await using client = await MqttClient.connect(stage.server.mqtt, login, {
+    onPuback(packetId) {
+      stage.acknowledged(markers.get(packetId) ?? "never sent");
+      markers.delete(packetId);
+    },
+  });
+  for (let packetId = 1; packetId <= pipelined; packetId += 1) {
+    const marker = stage.marker();
+    markers.set(packetId, marker);
+    client.publish(`news/${packetId}`, marker, { packetId, retain: true });
+  }
+  await until("the PUBACKs", () => markers.size === 0);
 }
 
 async function posts(stage: Stage, count: number, rounds: number): Promise<void> {

@@ -14,7 +14,7 @@ const tablesOf = (db: Database) =>
   db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").values().flat();
 
 const added: Migration = {
-  name: "0001_added",
+  name: "9001_added",
   sql: "CREATE TABLE one (a integer);\n--> statement-breakpoint\nCREATE TABLE two (b integer);",
 };
 
@@ -45,11 +45,11 @@ test("what is missing is applied once, in order, and remembered", () => {
   using db = new Database(":memory:");
   expect(migrate(db, 1)).toEqual(migrations.map((migration) => migration.name));
   expect(migrate(db, 2)).toEqual([]);
-  expect(migrate(db, 3, [...migrations, added])).toEqual(["0001_added"]);
+  expect(migrate(db, 3, [...migrations, added])).toEqual(["9001_added"]);
   expect(tablesOf(db)).toContain("two");
   expect(db.prepare("SELECT name, applied_at_ms FROM migrations ORDER BY name").values()).toEqual([
     ...migrations.map((migration) => [migration.name, 1]),
-    ["0001_added", 3],
+    ["9001_added", 3],
   ]);
 });
 
@@ -57,10 +57,10 @@ test("a migration that fails leaves nothing of itself", () => {
   using db = new Database(":memory:");
   migrate(db, 1);
   const before = tablesOf(db);
-  const broken: Migration = { name: "0001_broken", sql: `${added.sql}\n--> statement-breakpoint\nNOT SQL;` };
+  const broken: Migration = { name: "9001_broken", sql: `${added.sql}\n--> statement-breakpoint\nNOT SQL;` };
   expect(() => migrate(db, 2, [...migrations, broken])).toThrow("syntax error");
   expect(tablesOf(db)).toEqual(before);
-  expect(migrate(db, 3, [...migrations, added])).toEqual(["0001_added"]);
+  expect(migrate(db, 3, [...migrations, added])).toEqual(["9001_added"]);
 });
 
 test("data of a newer Roost is refused, naming the migration", async () => {
@@ -71,7 +71,7 @@ test("data of a newer Roost is refused, naming the migration", async () => {
   }
   const failure = await failureOf(dir.path);
   expect(failure).toBeInstanceOf(SchemaError);
-  expect(String(failure)).toContain("newer version of Roost (migration 0001_added)");
+  expect(String(failure)).toContain("newer version of Roost (migration 9001_added)");
   using db = new Database(databasePath(dir.path));
   expect(tablesOf(db)).toContain("two");
 });

@@ -1,5 +1,11 @@
 /** A broker's store that forgets with the process, for tests of the broker alone. */
-import type { BrokerStore, OpenedSession, StoredSubscription } from "../../src/mqtt/store.ts";
+import type {
+  BrokerStore,
+  OpenedSession,
+  RetainedChange,
+  StoredRetained,
+  StoredSubscription,
+} from "../../src/mqtt/store.ts";
 
 interface StoredSession {
   readonly key: string;
@@ -13,6 +19,21 @@ export class MemoryBrokerStore implements BrokerStore {
   /** What every change waits for before it resolves: lets a test hold a commit back. */
   commit: () => Promise<void> = () => Promise.resolve();
   #nextId = 1;
+
+  readonly retained = new Map<string, StoredRetained>();
+
+  retainedPage(after: string): StoredRetained[] {
+    const topics = [...this.retained.keys()].sort().filter((topic) => topic > after);
+    return topics.slice(0, 2).flatMap((topic) => this.retained.get(topic) ?? []);
+  }
+
+  async retain(changes: readonly RetainedChange[]): Promise<void> {
+    await this.#change("retain");
+    for (const { topic, message } of changes) {
+      if (message === undefined) this.retained.delete(topic);
+      else this.retained.set(topic, message);
+    }
+  }
 
   findSession(principalKey: string, clientId: string): number | undefined {
     const key = JSON.stringify([principalKey, clientId]);

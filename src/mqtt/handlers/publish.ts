@@ -5,9 +5,11 @@
 import type { Connection } from "../connection.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError } from "../errors.ts";
-import type { PublishOutcome } from "../hooks.ts";
+import { acknowledge, type PublishOutcome } from "../hooks.ts";
 import { ForwardedPublish } from "../prepared-publish.ts";
 import type { PublishView } from "../publish-packet.ts";
+import { deliverableQos } from "../qos.ts";
+import type { Route } from "../routes.ts";
 import type { Session } from "../session.ts";
 
 export interface Client {
@@ -38,9 +40,23 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
     }
   }
   // A denied publish is acknowledged and dropped: 3.1.1 has no other word but closing [MQTT-3.3.5-2].
-  if (session.mayPublish(route)) core.routes.forward(route, forwarded.of(view), qos);
-  else core.counters.publishesDenied++;
+  if (!session.mayPublish(route)) core.counters.publishesDenied++;
+  else if (view.retain) {
+    publishRetained(core, client, view, route);
+    return;
+  } else core.routes.forward(route, forwarded.of(view), qos);
   if (qos === 1) connection.replies.puback(packetId);
+}
+
+/** Subscribers hear of it at once [MQTT-3.3.1-9]; it is acknowledged when it is on disk. */
+function publishRetained(core: BrokerCore, client: Client, view: PublishView, route: Route): void {
+  const { topic, qos, packetId } = view;
+  const payload = view.buffer.subarray(view.payloadStart, view.end);
+  const stored = core.retained.set(topic, payload, qos);
+  core.routes.forward(route, forwarded.of(view), deliverableQos(qos));
+  if (qos === 0) return;
+  const outcome = stored.then(() => acknowledge);
+  awaitOutcome(core, client, outcome, { packetId, bytes: view.end - view.start });
 }
 
 function awaitOutcome(
@@ -58,7 +74,7 @@ function awaitOutcome(
       connection.workDone(bytes);
     },
     (error: unknown) => {
-      core.log.error("a service failed on a publish", { clientId: session.clientId, error });
+      core.log.error("a publish failed", { clientId: session.clientId, error });
       // Without its PUBACK the client sends the message again.
       if (reply !== undefined) connection.close("internal_error");
       connection.workDone(bytes);

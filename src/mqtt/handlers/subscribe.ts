@@ -16,38 +16,45 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     if (!isTopicFilter(filter)) throw new ProtocolError("a malformed topic filter"); // [MQTT-4.7.1-2] [MQTT-4.7.1-3]
   }
   const granted: number[] = [];
-  const toStore: { filter: string; qos: 0 | 1; slot: number }[] = [];
+  const accepted: { filter: string; qos: 0 | 1; slot: number }[] = [];
   for (const { filter, qos: wanted } of packet.subscriptions) {
     const qos = deliverableQos(wanted);
     if (!accept(core, session, { filter, qos })) {
       granted.push(failureSlot(session, qos));
       continue;
     }
-    toStore.push({ filter, qos, slot: granted.length });
+    accepted.push({ filter, qos, slot: granted.length });
     granted.push(qos); // [MQTT-3.8.4-5]
   }
   const reply = connection.replies.reserve();
-  if (session.storedId === undefined || toStore.length === 0) {
+  const settle = (): void => {
     connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
-    for (const { filter } of toStore) core.sys.sendTo(session, filter);
+    if (session.connection !== connection) return;
+    for (const { filter, qos, slot } of accepted) {
+      if (granted[slot] !== qos || !session.subscriptions.has(filter)) continue;
+      sendRetained(session, filter, qos);
+      core.sys.sendTo(session, filter);
+    }
+  };
+  if (session.storedId === undefined || accepted.length === 0) {
+    settle();
     return;
   }
   connection.workStarted(0);
   core.store
     .subscribe(
       session.storedId,
-      toStore.map(({ filter, qos }): StoredSubscription => ({ filter, qos })),
+      accepted.map(({ filter, qos }): StoredSubscription => ({ filter, qos })),
     )
     .catch((error: unknown) => {
       core.log.error("storing subscriptions failed", { clientId: session.clientId, error });
-      for (const { filter, qos, slot } of toStore) {
+      for (const { filter, qos, slot } of accepted) {
         removeSubscription(core, session, filter);
         granted[slot] = failureSlot(session, qos);
       }
     })
     .finally(() => {
-      connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
-      for (const { filter } of toStore) if (session.subscriptions.has(filter)) core.sys.sendTo(session, filter);
+      settle();
       connection.workDone(0);
     });
 }
@@ -55,6 +62,11 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
 /** MQTT 3.1 knows no failure: like Mosquitto we answer the QoS as if it were granted, and deliver nothing. */
 function failureSlot(session: Session, qos: 0 | 1): number {
   return session.protocolVersion === 3 ? qos : subscribeFailure;
+}
+
+/** Retained messages are the trie's; a service delivers its own. */
+function sendRetained(session: Session, filter: string, qos: 0 | 1): void {
+  if (session.subscriptions.get(filter)?.routed === true) session.sendRetained(filter, qos);
 }
 
 function accept(core: BrokerCore, session: Session, wanted: { filter: string; qos: 0 | 1 }): boolean {
@@ -88,6 +100,7 @@ export function removeSubscription(core: BrokerCore, session: Session, filter: s
   const subscription = session.subscriptions.get(filter);
   if (subscription === undefined) return false;
   session.subscriptions.delete(filter);
+  session.forgetRetained(filter);
   if (subscription.routed) core.routes.remove(filter, session);
   core.hooks.unsubscribed(session, filter);
   return true;

@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import start from "../../../drizzle/0000_start.sql" with { type: "text" };
+import retained from "../../../drizzle/0001_retained.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -11,7 +12,10 @@ export interface Migration {
 }
 
 /** In order. A test holds this list to the files in `drizzle/`. */
-export const migrations: readonly Migration[] = [{ name: "0000_start", sql: start }];
+export const migrations: readonly Migration[] = [
+  { name: "0000_start", sql: start },
+  { name: "0001_retained", sql: retained },
+];
 
 export class SchemaError extends Error {
   override readonly name = "SchemaError";

@@ -33,6 +33,7 @@ import { chats, members, mqttSessions, serverKeys, tokens, users } from "./schem
 const namesMax = 50_000;
 /** Content of one page of catching up. */
 const pageBytesMax = 1024 * 1024;
+const retainedPageMax = 1000;
 
 export type Reader = ReturnType<typeof createReader>;
 
@@ -218,6 +219,11 @@ export function createReader(db: Database) {
       "SELECT event_id eventId, user_id userId, type, chat_id chatId, body, created_at_ms createdAtMs FROM events WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?",
     ),
   );
+  const retainedAfter = lazily(() =>
+    db.prepare<{ topic: string; qos: number; payload: Uint8Array }, [string]>(
+      "SELECT topic, qos, payload FROM mqtt_retained WHERE topic > ? ORDER BY topic",
+    ),
+  );
   const sessionByOwner = lazily(() =>
     orm
       .select({ sessionId: mqttSessions.sessionId })
@@ -225,6 +231,18 @@ export function createReader(db: Database) {
       .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
       .prepare(),
   );
+
+  /** About a megabyte of retained messages after `after`, by topic; the statement ends here. */
+  function retainedPage(after: string): { topic: string; qos: number; payload: Uint8Array }[] {
+    const page: { topic: string; qos: number; payload: Uint8Array }[] = [];
+    let bytes = 0;
+    for (const row of retainedAfter().iterate(after)) {
+      page.push(row);
+      bytes += row.payload.length;
+      if (bytes >= pageBytesMax || page.length >= retainedPageMax) break;
+    }
+    return page;
+  }
 
   const userKeys = new Map<number, string>();
   const chatKeys = new Map<number, string>();
@@ -457,6 +475,7 @@ export function createReader(db: Database) {
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
     events: readEvents,
+    retainedPage,
     findSession: (principalKey: string, clientId: string) =>
       sessionByOwner().get({ principalKey, clientId })?.sessionId,
   };

@@ -252,6 +252,14 @@ export const mqttPublished = sqliteTable(
   (table) => [primaryKey({ columns: [table.sessionId, table.packetId] })],
 );
 
+/** The last message of each MQTT topic that was published to be retained. */
+export const mqttRetained = sqliteTable("mqtt_retained", {
+  topic: text("topic").primaryKey(),
+  qos: integer("qos").notNull(),
+  payload: blob("payload", { mode: "buffer" }).notNull(),
+  storedAtMs: integer("stored_at_ms").notNull(),
+});
+
 /** Which migrations this file has seen. */
 export const migrations = sqliteTable("migrations", {
   name: text("name").primaryKey(),

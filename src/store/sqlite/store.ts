@@ -21,7 +21,7 @@ import type { Log } from "../../lib/log.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
-import type { StoredSubscription } from "./changes/mqtt.ts";
+import type { StoredSubscription, WireRetained } from "./changes/mqtt.ts";
 import { type Durability, openForReading } from "./open.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
@@ -43,7 +43,15 @@ export interface SqliteStore extends Store {
   close(): Promise<void>;
 }
 
+export interface StoredRetained {
+  readonly topic: string;
+  readonly qos: number;
+  readonly payload: Uint8Array;
+}
+
 export interface MqttSessions {
+  retainedPage(after: string): StoredRetained[];
+  retain(changes: readonly { topic: string; message: StoredRetained | undefined }[]): Promise<void>;
   findSession(principalKey: string, clientId: string): number | undefined;
   openSession(session: { principalKey: string; clientId: string }): Promise<{
     sessionId: number;
@@ -268,6 +276,15 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
     mqtt: {
+      retainedPage: reader.retainedPage,
+      retain: (retained) => {
+        const blobs: Uint8Array[] = [];
+        const topics = retained.map(({ topic, message }): WireRetained => {
+          if (message === undefined) return { topic, qos: 0, blob: null };
+          return { topic, qos: message.qos, blob: blobs.push(message.payload) - 1 };
+        });
+        return submit("retain", { topics }, blobs).then(nothing);
+      },
       findSession: reader.findSession,
       openSession: (session) =>
         submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),

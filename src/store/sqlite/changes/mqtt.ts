@@ -1,11 +1,18 @@
 /** Changes to MQTT sessions that outlive their connection. */
 import { and, eq, sql } from "drizzle-orm";
-import { mqttSessions, mqttSubscriptions } from "../schema.ts";
+import { mqttRetained, mqttSessions, mqttSubscriptions } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 
 export interface StoredSubscription {
   readonly filter: string;
   readonly qos: number;
+}
+
+/** `blob` is the place of the payload beside the batch; without it the topic retains nothing. */
+export interface WireRetained {
+  readonly topic: string;
+  readonly qos: number;
+  readonly blob: number | null;
 }
 
 export function createMqttChanges(tx: Tx) {
@@ -53,6 +60,15 @@ export function createMqttChanges(tx: Tx) {
     .where(eq(mqttSessions.sessionId, p("sessionId")))
     .prepare();
 
+  // A statement of its own: Drizzle would turn the payload into a Buffer and copy it.
+  const upsertRetained = tx.db.prepare(
+    "INSERT INTO mqtt_retained (topic, qos, payload, stored_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET qos = excluded.qos, payload = excluded.payload, stored_at_ms = excluded.stored_at_ms",
+  );
+  const deleteRetained = orm
+    .delete(mqttRetained)
+    .where(eq(mqttRetained.topic, p("topic")))
+    .prepare();
+
   function openSession(session: { principalKey: string; clientId: string }): {
     sessionId: number;
     resumed: boolean;
@@ -92,5 +108,14 @@ export function createMqttChanges(tx: Tx) {
     return null;
   }
 
-  return { openSession, subscribe, unsubscribe, endSession };
+  function retain(args: { topics: readonly WireRetained[] }, blobs: readonly Uint8Array[]): null {
+    for (const { topic, qos, blob } of args.topics) {
+      tx.writes += 1;
+      if (blob === null) deleteRetained.run({ topic });
+      else upsertRetained.run(topic, qos, blobs[blob] ?? null, tx.nowMs);
+    }
+    return null;
+  }
+
+  return { retain, openSession, subscribe, unsubscribe, endSession };
 }

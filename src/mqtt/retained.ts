@@ -1,0 +1,281 @@
+/**
+ * The last message of each topic that was published with RETAIN, MQTT 3.1.1 § 3.3.1.3. They are kept in memory as a tree
+ * by topic level, so that a new subscription finds its matches without the disk, and written through the store: at most
+ * one change per topic waits for the disk, however often the topic changes meanwhile.
+ */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Counters } from "./counters.ts";
+import type { Qos } from "./hooks.ts";
+import type { BrokerStore, RetainedChange } from "./store.ts";
+import type { Work } from "./work.ts";
+
+export interface RetainedMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+}
+
+/** A topic, or a level on the way to one. It outlives its message while somebody refers to it. */
+export interface RetainedTopic {
+  readonly message: RetainedMessage | undefined;
+}
+
+class Node implements RetainedTopic {
+  readonly parent: Node | undefined;
+  readonly level: string;
+  children: Map<string, Node> | undefined;
+  message: RetainedMessage | undefined;
+  /** What the store has, while a change of the topic waits for the disk. */
+  stored: RetainedMessage | undefined;
+  pending = false;
+
+  constructor(parent: Node | undefined, level: string) {
+    this.parent = parent;
+    this.level = level;
+  }
+}
+
+interface Pending {
+  readonly node: Node;
+  readonly topic: string;
+  message: RetainedMessage | undefined;
+  readonly settled: PromiseWithResolvers<void>;
+}
+
+export interface RetainedLimits {
+  readonly retainedMessagesMax: number;
+  readonly retainedBytesMax: number;
+}
+
+/** One change of the store takes no more than this, so that no commit is long. */
+const writeTopicsMax = 1000;
+const writeBytesMax = 4 * 1024 * 1024;
+/** A refusal is counted each time and logged this often. */
+const logEveryMs = 60_000;
+
+const done = Promise.resolve();
+
+export class Retained {
+  /** Messages kept, and the bytes of their topics and payloads. */
+  count = 0;
+  bytes = 0;
+  readonly #store: BrokerStore;
+  readonly #limits: RetainedLimits;
+  readonly #counters: Counters;
+  readonly #work: Work;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #root = new Node(undefined, "");
+  /** By topic, in the order they are written. */
+  readonly #pending = new Map<string, Pending>();
+  #writing = false;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(core: {
+    store: BrokerStore;
+    limits: RetainedLimits;
+    counters: Counters;
+    work: Work;
+    clock: Clock;
+    log: Log;
+  }) {
+    this.#store = core.store;
+    this.#limits = core.limits;
+    this.#counters = core.counters;
+    this.#work = core.work;
+    this.#clock = core.clock;
+    this.#log = core.log;
+    this.#load();
+  }
+
+  /**
+   * Retains a message, or with an empty payload none [MQTT-3.3.1-10] [MQTT-3.3.1-11]; resolves when that is on disk.
+   * `payload` is copied. Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
+   * retained message, and an outdated one would be a lie. A rejection was logged.
+   */
+  set(topic: string, payload: Uint8Array, qos: Qos): Promise<void> {
+    const known = this.#find(topic);
+    let message: RetainedMessage | undefined;
+    if (payload.length > 0 && this.#hasRoom(known, topic, payload)) {
+      const copy = Buffer.allocUnsafeSlow(payload.length);
+      copy.set(payload);
+      message = { topic, payload: copy, qos };
+    }
+    if (message === undefined && (known === undefined || (known.message === undefined && !known.pending))) return done;
+    const node = known ?? this.#findOrMake(topic);
+    if (!node.pending) {
+      node.pending = true;
+      node.stored = node.message;
+    }
+    this.#replace(node, message);
+    return this.#write(node, topic, message);
+  }
+
+  /** The topics a new subscription hears of [MQTT-3.3.1-6]; in no particular order. */
+  match(filter: string): RetainedTopic[] {
+    const found: RetainedTopic[] = [];
+    matchBelow(this.#root, filter.split("/"), 0, found);
+    return found;
+  }
+
+  /** In pages, each a statement of its own; nobody is connected yet. */
+  #load(): void {
+    for (let after = ""; ; ) {
+      const page = this.#store.retainedPage(after);
+      for (const message of page) this.#replace(this.#findOrMake(message.topic), message);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.topic;
+    }
+  }
+
+  #hasRoom(node: Node | undefined, topic: string, payload: Uint8Array): boolean {
+    const message = node?.message;
+    const count = this.count + (message === undefined ? 1 : 0);
+    const bytes = this.bytes + topic.length + payload.length - sizeOf(message);
+    if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
+    this.#counters.retainedRefused++;
+    const nowMs = this.#clock.nowMs();
+    if (nowMs >= this.#loggedAtMs + logEveryMs) {
+      this.#loggedAtMs = nowMs;
+      const { count: messages, bytes: kept } = this;
+      this.#log.warn("a message was not retained: the limit is reached", { messages, bytes: kept });
+    }
+    return false;
+  }
+
+  #write(node: Node, topic: string, message: RetainedMessage | undefined): Promise<void> {
+    const waiting = this.#pending.get(topic);
+    if (waiting !== undefined) {
+      waiting.message = message;
+      return waiting.settled.promise;
+    }
+    const settled = Promise.withResolvers<void>();
+    settled.promise.catch(() => {}); // logged where it failed; a publisher that waits for it is told besides
+    this.#pending.set(topic, { node, topic, message, settled });
+    if (!this.#writing) {
+      this.#writing = true;
+      this.#work.started();
+      // What else this turn brings shares the change.
+      queueMicrotask(() => this.#writeNext());
+    }
+    return settled.promise;
+  }
+
+  #writeNext(): void {
+    const batch: Pending[] = [];
+    let bytes = 0;
+    for (const pending of this.#pending.values()) {
+      if (batch.length >= writeTopicsMax || bytes >= writeBytesMax) break;
+      batch.push(pending);
+      bytes += sizeOf(pending.message);
+    }
+    if (batch.length === 0) {
+      this.#writing = false;
+      this.#work.done();
+      return;
+    }
+    for (const { topic } of batch) this.#pending.delete(topic);
+    const changes = batch.map(({ topic, message }): RetainedChange => ({ topic, message }));
+    this.#store.retain(changes).then(
+      () => this.#written(batch),
+      (error: unknown) => this.#failed(batch, error),
+    );
+  }
+
+  #written(batch: readonly Pending[]): void {
+    for (const { node, topic, message, settled } of batch) {
+      node.stored = message;
+      this.#settle(node, topic);
+      settled.resolve();
+    }
+    this.#writeNext();
+  }
+
+  /** What was not written is not shown either, unless something newer took its place. */
+  #failed(batch: readonly Pending[], error: unknown): void {
+    this.#log.error("retained messages could not be stored", { topics: batch.length, error });
+    for (const { node, topic, message, settled } of batch) {
+      if (node.message === message && !this.#pending.has(topic)) this.#replace(node, node.stored);
+      this.#settle(node, topic);
+      settled.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#writeNext();
+  }
+
+  #settle(node: Node, topic: string): void {
+    if (this.#pending.has(topic)) return;
+    node.pending = false;
+    node.stored = undefined;
+    prune(node);
+  }
+
+  #replace(node: Node, message: RetainedMessage | undefined): void {
+    this.count += (message === undefined ? 0 : 1) - (node.message === undefined ? 0 : 1);
+    this.bytes += sizeOf(message) - sizeOf(node.message);
+    node.message = message;
+  }
+
+  #find(topic: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const level of topic.split("/")) {
+      node = node.children?.get(level);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  #findOrMake(topic: string): Node {
+    let node = this.#root;
+    for (const level of topic.split("/")) {
+      node.children ??= new Map();
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = new Node(node, level);
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+}
+
+function sizeOf(message: RetainedMessage | undefined): number {
+  return message === undefined ? 0 : message.topic.length + message.payload.length;
+}
+
+/** Removes what became empty. */
+function prune(from: Node): void {
+  let node = from;
+  while (node.parent !== undefined && node.message === undefined && !node.pending && node.children === undefined) {
+    const { parent } = node;
+    parent.children?.delete(node.level);
+    if (parent.children?.size === 0) parent.children = undefined;
+    node = parent;
+  }
+}
+
+function matchBelow(node: Node, levels: readonly string[], depth: number, found: RetainedTopic[]): void {
+  const level = levels[depth];
+  if (level === undefined) {
+    if (node.message !== undefined) found.push(node);
+  } else if (level === "#") {
+    collect(node, depth === 0, found); // the parent level too, § 4.7.1.2
+  } else if (level === "+") {
+    for (const child of node.children?.values() ?? []) {
+      if (depth > 0 || !child.level.startsWith("$")) matchBelow(child, levels, depth + 1, found);
+    }
+  } else {
+    const child = node.children?.get(level);
+    if (child !== undefined) matchBelow(child, levels, depth + 1, found);
+  }
+}
+
+/** Everything at and below `node`; at the root not what starts with $ [MQTT-4.7.2-1]. */
+function collect(node: Node, atRoot: boolean, found: RetainedTopic[]): void {
+  if (node.message !== undefined) found.push(node);
+  for (const child of node.children?.values() ?? []) {
+    if (!atRoot || !child.level.startsWith("$")) collect(child, false, found);
+  }
+}
