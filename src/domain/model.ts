@@ -88,8 +88,16 @@ export interface Draft {
   /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
   readonly clientId?: string | undefined;
   readonly clientTimeMs?: number | undefined;
-  /** A PUBLISH of a persistent MQTT session, so that its DUP is recognised after a reconnect. */
-  readonly publish?: { readonly sessionId: number; readonly packetId: number; readonly dup: boolean } | undefined;
+  /** A PUBLISH of a persistent MQTT session, so that its repeat is recognised after a reconnect. */
+  readonly publish?: DraftPublish | undefined;
+}
+
+export interface DraftPublish {
+  readonly sessionId: number;
+  readonly packetId: number;
+  readonly dup: boolean;
+  /** QoS 2: the packet id is taken in the same change; telling repeats by it is the broker's business. */
+  readonly exactlyOnce?: boolean;
 }
 
 /** A message that is on disk, with who it is for. */

@@ -7,7 +7,7 @@ import { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import type { BrokerHooks, Principal } from "./hooks.ts";
+import type { BrokerHooks, Principal, Qos } from "./hooks.ts";
 import { inflightWindowMax } from "./inflight.ts";
 import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
@@ -46,7 +46,7 @@ export interface Broker {
   /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
   readonly websocket: MqttWebSocket;
   /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
-  publish(topic: string, payload: Uint8Array, qos: 0 | 1): void;
+  publish(topic: string, payload: Uint8Array, qos: Qos): void;
   stats(): BrokerStats;
   /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
   turnClock(): void;

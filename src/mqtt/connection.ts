@@ -16,7 +16,7 @@ import {
   unsupportedVersionReasonCode,
 } from "./errors.ts";
 import { handleConnect } from "./handlers/connect.ts";
-import { handlePublish } from "./handlers/publish.ts";
+import { handlePublish, handleRelease } from "./handlers/publish.ts";
 import { handleSubscribe } from "./handlers/subscribe.ts";
 import { handleUnsubscribe } from "./handlers/unsubscribe.ts";
 import type { ProtocolVersion } from "./hooks.ts";
@@ -197,9 +197,12 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   readAcknowledgement(type: number, packetId: number): void {
     this.#touch();
-    // Without QoS 2 there is nothing a PUBREC, PUBREL or PUBCOMP could belong to.
-    if (type !== packetType.puback) throw new ProtocolError(`unexpected packet type ${type}`);
-    this.session?.acknowledged(packetId);
+    const { session } = this;
+    if (session === undefined) return;
+    if (type === packetType.puback) session.acknowledged(packetId);
+    else if (type === packetType.pubrec) session.received(this, packetId);
+    else if (type === packetType.pubcomp) session.completed(packetId);
+    else handleRelease(this.#core, { connection: this, session }, packetId);
   }
 
   readPingreq(): void {

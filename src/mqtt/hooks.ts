@@ -39,7 +39,11 @@ export interface InterceptedPublish {
   readonly qos: Qos;
   readonly dup: boolean;
   readonly retain: boolean;
-  /** Undefined at QoS 0 and for a will. */
+  /**
+   * Undefined at QoS 0 and for a will. At QoS 2 a service is given a packet id once, until the client has released it. If
+   * the session is persistent (`storedId`) the service stores the packet id in one change with the message, as
+   * `BrokerStore.received` does, so that a repeat after a crash is not a second message.
+   */
   readonly packetId: number | undefined;
 }
 
@@ -94,13 +98,13 @@ export interface BrokerHooks<P extends Principal = Principal> {
   serves(topic: string): boolean;
   /**
    * A service takes over a PUBLISH; `session.connected` is false for the will of a client that is gone. Undefined: an
-   * ordinary topic after all, the broker routes it. Otherwise PUBACK leaves when the promise resolves, in the order of
-   * arrival; a rejection is our fault: logged, and at QoS 1 the connection is closed unacknowledged, so that the client
+   * ordinary topic after all, the broker routes it. Otherwise PUBACK (or PUBREC) leaves when the promise resolves, in the order of
+   * arrival; a rejection is our fault: logged, and above QoS 0 the connection is closed unacknowledged, so that the client
    * sends again.
    */
   interceptPublish(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
   /**
-   * A client subscribed, or came back with a stored subscription. Asked after `authorize` and before SUBACK; at a resume
+   * A client subscribed (`qos` is what the service is to deliver at), or came back with a stored subscription. Asked after `authorize` and before SUBACK; at a resume
    * "refused" ends the subscription. A repeated filter replaces its predecessor and is asked again.
    */
   subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): SubscribeAnswer;

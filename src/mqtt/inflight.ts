@@ -1,5 +1,5 @@
 /**
- * QoS 1 publishes sent to one client and not yet acknowledged, by packet id. A ring indexed by the id's low bits, since
+ * QoS 1 and 2 publishes sent to one client and not yet acknowledged, by packet id. A ring indexed by the id's low bits, since
  * a Map costs several times as much on the busiest path of the broker; it starts small and grows with the window in use.
  */
 import type { WireForm } from "./prepared-publish.ts";
@@ -9,6 +9,10 @@ import type { WireForm } from "./prepared-publish.ts";
  * again; or nothing, in a session that ends with its connection.
  */
 export type Unacknowledged = WireForm | number | undefined;
+
+/** What the client is to answer next: PUBACK at QoS 1, PUBREC and then PUBCOMP at QoS 2. */
+export const awaited = { puback: 0, pubrec: 1, pubcomp: 2 } as const;
+export type Awaited = (typeof awaited)[keyof typeof awaited];
 
 const packetIdMax = 65_535;
 
@@ -20,6 +24,7 @@ export class Inflight {
   readonly #max: number;
   #ids = new Uint16Array(16);
   #contents: Unacknowledged[] = new Array(16).fill(undefined);
+  #awaited = new Uint8Array(16);
   /** When each was sent: packet ids wrap round, and a resend keeps the order of the first sending [MQTT-4.6.0-1]. */
   #sequences = new Float64Array(16);
   #nextId = 1;
@@ -35,13 +40,17 @@ export class Inflight {
   }
 
   /** Gives an unused packet id, nonzero [MQTT-2.3.1-4]. The caller has looked at `full`. */
-  add(content: Unacknowledged): number {
+  add(content: Unacknowledged, answer: Awaited): number {
     if (2 * this.count >= this.#ids.length) this.#grow();
     const mask = this.#ids.length - 1;
     let id = this.#nextId;
     while (this.#ids[id & mask] !== 0) id = id === packetIdMax ? 1 : id + 1;
     this.#nextId = id === packetIdMax ? 1 : id + 1;
-    this.#put(id, content, this.#nextSequence++);
+    const slot = id & mask;
+    this.#ids[slot] = id;
+    this.#contents[slot] = content;
+    this.#awaited[slot] = answer;
+    this.#sequences[slot] = this.#nextSequence++;
     this.count++;
     return id;
   }
@@ -53,6 +62,19 @@ export class Inflight {
   /** What `packetId` stands for, while `has` it. */
   get(packetId: number): Unacknowledged {
     return this.#contents[packetId & (this.#ids.length - 1)];
+  }
+
+  /** What the client is to answer for `packetId`, while `has` it. */
+  awaits(packetId: number): Awaited {
+    return this.#awaited[packetId & (this.#ids.length - 1)] as Awaited;
+  }
+
+  /** PUBREC came: the message is the client's, the packet id is in use until PUBCOMP. PUBRELs keep the order of this. */
+  release(packetId: number): Unacknowledged {
+    const slot = packetId & (this.#ids.length - 1);
+    const content = this.#contents[slot];
+    this.#put(packetId, { content: undefined, answer: awaited.pubcomp, sequence: this.#nextSequence++ });
+    return content;
   }
 
   /** Frees `packetId`, which the caller knows to be there. */
@@ -71,19 +93,24 @@ export class Inflight {
     return [...this.#ids].filter((id) => id !== 0).sort((a, b) => sequenceOf(a) - sequenceOf(b));
   }
 
-  #put(id: number, content: Unacknowledged, sequence: number): void {
+  #put(id: number, { content, answer, sequence }: { content: Unacknowledged; answer: number; sequence: number }): void {
     const slot = id & (this.#ids.length - 1);
     this.#ids[slot] = id;
     this.#contents[slot] = content;
+    this.#awaited[slot] = answer;
     this.#sequences[slot] = sequence;
   }
 
   #grow(): void {
-    const [ids, contents, sequences] = [this.#ids, this.#contents, this.#sequences];
+    const [ids, contents, answers, sequences] = [this.#ids, this.#contents, this.#awaited, this.#sequences];
     const size = 2 * ids.length;
     this.#ids = new Uint16Array(size);
     this.#contents = new Array(size).fill(undefined);
+    this.#awaited = new Uint8Array(size);
     this.#sequences = new Float64Array(size);
-    for (const [slot, id] of ids.entries()) if (id !== 0) this.#put(id, contents[slot], sequences[slot] ?? 0);
+    for (const [slot, id] of ids.entries()) {
+      if (id === 0) continue;
+      this.#put(id, { content: contents[slot], answer: answers[slot] ?? 0, sequence: sequences[slot] ?? 0 });
+    }
   }
 }

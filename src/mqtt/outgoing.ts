@@ -3,21 +3,30 @@
  * room, and what a resumed session sends again. Ordinary messages are kept here as bytes, bounded; a service's are only
  * numbers, since the service can deliver them again.
  */
+import type { Outbox } from "../net/outbox.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
-import { Inflight } from "./inflight.ts";
+import type { Qos } from "./hooks.ts";
+import { awaited, Inflight } from "./inflight.ts";
 import { appendPublish, encodePublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
-import { deliverableQos, lowerQos } from "./qos.ts";
+import { lowerQos } from "./qos.ts";
 import type { RetainedMessage, RetainedTopic } from "./retained.ts";
 import type { Session } from "./session.ts";
-import { dupBit } from "./wire.ts";
+import { appendAnswer, dupBit, packetType } from "./wire.ts";
 
 const qos1Flags = 1 << 1;
+const qos2Flags = 2 << 1;
 
 /** A service's QoS 0 message and where it ends in the connection's stream. */
 interface SentMark {
   readonly position: number;
   readonly ref: number;
+}
+
+const answerAt = (qos: Qos) => (qos === 2 ? awaited.pubrec : awaited.puback);
+
+export function answerPubrec(outbox: Outbox, packetId: number): void {
+  appendAnswer(outbox, packetType.pubrel, packetId);
 }
 
 export class Outgoing {
@@ -34,9 +43,9 @@ export class Outgoing {
   #sentMarks: SentMark[] = [];
   #serviceWaits = false;
   /** Filters whose retained messages are still to be sent, with the granted QoS. */
-  readonly #retainedFilters = new Map<string, 0 | 1>();
+  readonly #retainedFilters = new Map<string, Qos>();
   /** What the filter at work still has to send. */
-  #retained: { readonly filter: string; readonly qos: 0 | 1; readonly topics: RetainedTopic[] } | undefined;
+  #retained: { readonly filter: string; readonly qos: Qos; readonly topics: RetainedTopic[] } | undefined;
 
   constructor(core: BrokerCore, session: Session) {
     this.#core = core;
@@ -44,25 +53,25 @@ export class Outgoing {
     this.#inflight = new Inflight(core.limits.inflightMax);
   }
 
-  /** An ordinary message at QoS 1. */
-  forward(message: Sendable): void {
+  /** An ordinary message at QoS 1 or 2. */
+  forward(message: Sendable, qos: 1 | 2): void {
     const { connection, protocolVersion, storedId } = this.#session;
     if (connection === undefined) return;
     if (this.#queue.length > 0 || this.#resend.length > 0 || !this.#hasRoom(connection)) {
-      this.#enqueue(connection, message.kept(protocolVersion));
+      this.#enqueue(connection, message.kept(protocolVersion, qos));
       return;
     }
-    const kept = storedId === undefined ? undefined : message.kept(protocolVersion);
+    const kept = storedId === undefined ? undefined : message.kept(protocolVersion, qos);
     if (kept !== undefined && !this.#keep(connection, kept)) return;
-    const packetId = this.#inflight.add(kept);
-    this.#append(connection, message.form(protocolVersion, 1), qos1Flags, packetId);
+    const packetId = this.#inflight.add(kept, answerAt(qos));
+    this.#append(connection, message.form(protocolVersion, qos), qos << 1, packetId);
   }
 
   /**
    * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked at
    * when there is room for them: however many match, only their topics wait here, and what is sent is never outdated.
    */
-  sendRetained(filter: string, qos: 0 | 1): void {
+  sendRetained(filter: string, qos: Qos): void {
     this.forgetRetained(filter);
     this.#retainedFilters.set(filter, qos);
     this.#pumpRetained();
@@ -95,10 +104,10 @@ export class Outgoing {
   }
 
   /** False where the session's kept bytes have to become fewer first. */
-  #appendRetained(connection: Connection, message: RetainedMessage, granted: 0 | 1): boolean {
+  #appendRetained(connection: Connection, message: RetainedMessage, granted: Qos): boolean {
     const { principal, storedId } = this.#session;
     if (!this.#core.hooks.authorize(principal, "deliver", message.topic)) return true;
-    const qos = lowerQos(deliverableQos(message.qos), granted);
+    const qos = lowerQos(message.qos, granted);
     const form = encodePublish(message.topic, message.payload, qos);
     form.retain = 1; // [MQTT-3.3.1-8]
     if (qos === 0) {
@@ -110,7 +119,7 @@ export class Outgoing {
       if (this.#keptBytes > 0 && this.#keptBytes + kept.byteLength > this.#core.limits.queuedBytesMax) return false;
       this.#keptBytes += kept.byteLength;
     }
-    this.#append(connection, form, qos1Flags, this.#inflight.add(kept));
+    this.#append(connection, form, qos << 1, this.#inflight.add(kept, answerAt(qos)));
     return true;
   }
 
@@ -132,7 +141,7 @@ export class Outgoing {
       return "queued";
     }
     if (this.#inflight.full) return this.#wait(connection);
-    this.#append(connection, form, qos1Flags, this.#inflight.add(ref));
+    this.#append(connection, form, qos1Flags, this.#inflight.add(ref, awaited.puback));
     return "queued";
   }
 
@@ -146,7 +155,7 @@ export class Outgoing {
 
   /** A PUBACK. One for an unknown packet id is ignored: after a takeover both sides may remember differently. */
   acknowledged(packetId: number): void {
-    if (!this.#inflight.has(packetId)) return;
+    if (!this.#inflight.has(packetId) || this.#inflight.awaits(packetId) !== awaited.puback) return;
     const content = this.#inflight.remove(packetId);
     if (typeof content === "number") {
       if (this.#unacknowledgedRefs.size > 0) this.#unacknowledgedRefs.delete(content);
@@ -154,6 +163,29 @@ export class Outgoing {
     } else if (content !== undefined) {
       this.#keptBytes -= content.byteLength;
     }
+    this.#pumpIfWaiting();
+  }
+
+  /**
+   * A PUBREC: the client has the message, so it is never sent again [MQTT-4.3.3-1]. PUBREL answers each in turn
+   * [MQTT-4.6.0-4], also for an unknown packet id, or a client that remembers more than we do would ask for ever.
+   */
+  received(connection: Connection, packetId: number): void {
+    if (this.#inflight.has(packetId) && this.#inflight.awaits(packetId) === awaited.pubrec) {
+      const content = this.#inflight.release(packetId);
+      if (content instanceof WireForm) this.#keptBytes -= content.byteLength;
+    }
+    answerPubrec(connection.outbox, packetId);
+  }
+
+  /** A PUBCOMP: the packet id is free. */
+  completed(packetId: number): void {
+    if (!this.#inflight.has(packetId) || this.#inflight.awaits(packetId) !== awaited.pubcomp) return;
+    this.#inflight.remove(packetId);
+    this.#pumpIfWaiting();
+  }
+
+  #pumpIfWaiting(): void {
     if (this.#queue.length > 0 || this.#resend.length > 0 || this.#serviceWaits || this.#retainedWaits) this.pump();
   }
 
@@ -179,8 +211,8 @@ export class Outgoing {
     while (this.#resend.length === 0 && sent < this.#queue.length && this.#hasRoom(connection)) {
       const form = this.#queue[sent++] as WireForm;
       if (this.#session.storedId === undefined) this.#keptBytes -= form.byteLength;
-      const packetId = this.#inflight.add(this.#session.storedId === undefined ? undefined : form);
-      this.#append(connection, form, qos1Flags, packetId);
+      const kept = this.#session.storedId === undefined ? undefined : form;
+      this.#append(connection, form, form.qos << 1, this.#inflight.add(kept, answerAt(form.qos)));
     }
     if (sent > 0) this.#queue.splice(0, sent);
     if (connection.outbox.full && this.#queue.length + this.#resend.length > 0) connection.outbox.notifyWhenWritable();
@@ -192,7 +224,10 @@ export class Outgoing {
     this.#core.hooks.writable(this.#session);
   }
 
-  /** A client came back to the session: what it has not acknowledged is sent again, with DUP and its old packet id. */
+  /**
+   * A client came back to the session: what it has not acknowledged is sent again, with DUP and its old packet id; of
+   * what it has received at QoS 2, the PUBREL [MQTT-4.4.0-1].
+   */
   resume(): void {
     for (const packetId of this.#inflight.inOrder()) {
       const content = this.#inflight.get(packetId);
@@ -213,8 +248,13 @@ export class Outgoing {
     let sent = 0;
     while (sent < this.#resend.length && !connection.outbox.full) {
       const packetId = this.#resend[sent++] as number;
-      const content = this.#inflight.has(packetId) ? this.#inflight.get(packetId) : undefined;
-      if (content instanceof WireForm) this.#append(connection, content, qos1Flags | dupBit, packetId);
+      if (!this.#inflight.has(packetId)) continue;
+      const answer = this.#inflight.awaits(packetId);
+      const content = this.#inflight.get(packetId);
+      if (answer === awaited.pubcomp) answerPubrec(connection.outbox, packetId);
+      else if (content instanceof WireForm) {
+        this.#append(connection, content, (answer === awaited.puback ? qos1Flags : qos2Flags) | dupBit, packetId);
+      }
     }
     this.#resend.splice(0, sent);
   }

@@ -18,6 +18,8 @@ export class WireForm {
   packetIdOffset = 0;
   /** The RETAIN bit, in a message that is sent because of a new subscription. */
   retain: 0 | 1 = 0;
+  /** Of a form that is kept: what it is to be sent at. */
+  qos: Qos = 0;
 
   get byteLength(): number {
     return this.end - this.start;
@@ -27,9 +29,9 @@ export class WireForm {
 /** What can be sent to a client as PUBLISH. */
 export interface Sendable {
   /** Valid until the tick ends. */
-  form(protocolVersion: ProtocolVersion, qos: 0 | 1): WireForm;
-  /** The QoS 1 form in memory of its own. */
-  kept(protocolVersion: ProtocolVersion): WireForm;
+  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm;
+  /** A form that knows its QoS, in memory of its own. */
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm;
 }
 
 /** Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. */
@@ -49,25 +51,25 @@ export function appendPublish(outbox: Outbox, form: WireForm, flags: number, pac
 export class PreparedPublish implements Sendable {
   readonly topic: string;
   readonly payload: Uint8Array;
-  #qos0: WireForm | undefined;
-  #qos1: WireForm | undefined;
+  readonly #forms: [WireForm | undefined, WireForm | undefined, WireForm | undefined] = [
+    undefined,
+    undefined,
+    undefined,
+  ];
 
   constructor(topic: string, payload: Uint8Array) {
     this.topic = topic;
     this.payload = payload;
   }
 
-  form(_protocolVersion: ProtocolVersion, qos: 0 | 1): WireForm {
-    if (qos === 0) {
-      this.#qos0 ??= encodePublish(this.topic, this.payload, 0);
-      return this.#qos0;
-    }
-    this.#qos1 ??= encodePublish(this.topic, this.payload, 1);
-    return this.#qos1;
+  form(_protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    const form = this.#forms[qos] ?? encodePublish(this.topic, this.payload, qos);
+    this.#forms[qos] = form;
+    return form;
   }
 
-  kept(protocolVersion: ProtocolVersion): WireForm {
-    return this.form(protocolVersion, 1);
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+    return this.form(protocolVersion, qos);
   }
 }
 
@@ -81,12 +83,14 @@ export class ForwardedPublish implements Sendable {
   #view: PublishView | undefined;
   readonly #received = new WireForm();
   #downgraded: WireForm | undefined;
-  #kept: WireForm | undefined;
+  /** At QoS 1 and 2, with one memory between them. */
+  readonly #kept: [WireForm | undefined, WireForm | undefined] = [undefined, undefined];
 
   of(view: PublishView): this {
     this.#view = view;
     this.#downgraded = undefined;
-    this.#kept = undefined;
+    this.#kept[0] = undefined;
+    this.#kept[1] = undefined;
     const received = this.#received;
     received.buffer = view.buffer;
     received.start = view.start;
@@ -96,23 +100,27 @@ export class ForwardedPublish implements Sendable {
   }
 
   /** `qos` is not above the received one. */
-  form(_protocolVersion: ProtocolVersion, qos: 0 | 1): WireForm {
-    if (qos === 1 || this.#received.packetIdOffset === 0) return this.#received;
+  form(_protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    if (qos > 0 || this.#received.packetIdOffset === 0) return this.#received;
     this.#downgraded ??= this.#withoutPacketId();
     return this.#downgraded;
   }
 
-  kept(_protocolVersion: ProtocolVersion): WireForm {
-    if (this.#kept === undefined) {
-      const kept = new WireForm();
-      const { buffer, start, end, packetIdOffset } = this.#received;
+  kept(_protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+    const there = this.#kept[qos - 1];
+    if (there !== undefined) return there;
+    const kept = new WireForm();
+    const { buffer, start, end, packetIdOffset } = this.#received;
+    const other = this.#kept[2 - qos];
+    if (other === undefined) {
       kept.buffer = Buffer.allocUnsafeSlow(end - start);
       buffer.copy(kept.buffer, 0, start, end);
-      kept.end = end - start;
-      kept.packetIdOffset = packetIdOffset;
-      this.#kept = kept;
-    }
-    return this.#kept;
+    } else kept.buffer = other.buffer;
+    kept.end = end - start;
+    kept.packetIdOffset = packetIdOffset;
+    kept.qos = qos;
+    this.#kept[qos - 1] = kept;
+    return kept;
   }
 
   #withoutPacketId(): WireForm {
@@ -140,6 +148,7 @@ export function encodePublish(topic: string, payload: Uint8Array, qos: Qos): Wir
   at = out.writeUInt16BE(topicBytes, at);
   at += out.write(topic, at, "utf8");
   const form = new WireForm();
+  form.qos = qos;
   if (qos > 0) {
     form.packetIdOffset = at;
     at = out.writeUInt16BE(0, at);

@@ -3,13 +3,14 @@
  * PINGRESP is not among them: a slow service must not look like a dead server.
  */
 import type { Outbox } from "../net/outbox.ts";
-import { packetType } from "./wire.ts";
+import { appendAnswer, packetType } from "./wire.ts";
 
 /** A place in the order. */
 export interface Reply {
   ready: boolean;
-  /** A PUBACK's packet id, or 0 if `bytes` is the answer. */
-  pubackId: number;
+  /** The packet type and id of a PUBACK, PUBREC or PUBCOMP; or `bytes` is the answer. */
+  type: number;
+  packetId: number;
   bytes: Buffer | undefined;
 }
 
@@ -24,20 +25,26 @@ export class Replies {
 
   /** Acknowledges at once, or behind what is still waiting. */
   puback(packetId: number): void {
-    if (this.#waiting === undefined) this.#appendPuback(packetId);
-    else this.#waiting.push({ ready: true, pubackId: packetId, bytes: undefined });
+    this.acknowledge(packetType.puback, packetId);
+  }
+
+  /** The same with PUBREC or PUBCOMP. */
+  acknowledge(type: number, packetId: number): void {
+    if (this.#waiting !== undefined) this.#waiting.push({ ready: true, type, packetId, bytes: undefined });
+    else if (!this.#closed) appendAnswer(this.#outbox, type, packetId);
   }
 
   /** Takes the next place; one of the `settle` functions must follow. */
   reserve(): Reply {
-    const reply: Reply = { ready: false, pubackId: 0, bytes: undefined };
+    const reply: Reply = { ready: false, type: 0, packetId: 0, bytes: undefined };
     this.#waiting ??= [];
     this.#waiting.push(reply);
     return reply;
   }
 
-  settlePuback(reply: Reply, packetId: number): void {
-    reply.pubackId = packetId;
+  settleAcknowledgement(reply: Reply, type: number, packetId: number): void {
+    reply.type = type;
+    reply.packetId = packetId;
     this.#settle(reply);
   }
 
@@ -59,21 +66,11 @@ export class Replies {
     let sent = 0;
     for (const next of waiting) {
       if (!next.ready) break;
-      if (next.bytes === undefined) this.#appendPuback(next.pubackId);
+      if (next.bytes === undefined) appendAnswer(this.#outbox, next.type, next.packetId);
       else this.#outbox.append(next.bytes);
       sent++;
     }
     if (sent === waiting.length) this.#waiting = undefined;
     else waiting.splice(0, sent);
-  }
-
-  #appendPuback(packetId: number): void {
-    if (this.#closed) return;
-    const at = this.#outbox.reserve(4);
-    const out = this.#outbox.buffer;
-    out[at] = packetType.puback << 4;
-    out[at + 1] = 2;
-    out[at + 2] = packetId >> 8;
-    out[at + 3] = packetId & 0xff;
   }
 }

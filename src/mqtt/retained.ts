@@ -40,7 +40,7 @@ interface Pending {
   readonly node: Node;
   readonly topic: string;
   message: RetainedMessage | undefined;
-  readonly settled: PromiseWithResolvers<void>;
+  readonly settled: PromiseWithResolvers<undefined>;
 }
 
 export interface RetainedLimits {
@@ -54,7 +54,7 @@ const writeBytesMax = 4 * 1024 * 1024;
 /** A refusal is counted each time and logged this often. */
 const logEveryMs = 60_000;
 
-const done = Promise.resolve();
+const done = Promise.resolve(undefined);
 
 export class Retained {
   /** Messages kept, and the bytes of their topics and payloads. */
@@ -94,7 +94,7 @@ export class Retained {
    * `payload` is copied. Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
    * retained message, and an outdated one would be a lie. A rejection was logged.
    */
-  set(topic: string, payload: Uint8Array, qos: Qos): Promise<void> {
+  set(topic: string, payload: Uint8Array, qos: Qos): Promise<undefined> {
     const known = this.#find(topic);
     let message: RetainedMessage | undefined;
     if (payload.length > 0 && this.#hasRoom(known, topic, payload)) {
@@ -145,13 +145,13 @@ export class Retained {
     return false;
   }
 
-  #write(node: Node, topic: string, message: RetainedMessage | undefined): Promise<void> {
+  #write(node: Node, topic: string, message: RetainedMessage | undefined): Promise<undefined> {
     const waiting = this.#pending.get(topic);
     if (waiting !== undefined) {
       waiting.message = message;
       return waiting.settled.promise;
     }
-    const settled = Promise.withResolvers<void>();
+    const settled = Promise.withResolvers<undefined>();
     settled.promise.catch(() => {}); // logged where it failed; a publisher that waits for it is told besides
     this.#pending.set(topic, { node, topic, message, settled });
     if (!this.#writing) {
@@ -188,7 +188,7 @@ export class Retained {
     for (const { node, topic, message, settled } of batch) {
       node.stored = message;
       this.#settle(node, topic);
-      settled.resolve();
+      settled.resolve(undefined);
     }
     this.#writeNext();
   }

@@ -4,7 +4,7 @@
  * depend on or the permissions change. A filter without wildcards touches its own topic's route only; one with a literal
  * first level only the routes below that level.
  */
-import type { BrokerHooks } from "./hooks.ts";
+import type { BrokerHooks, Qos } from "./hooks.ts";
 import type { Sendable } from "./prepared-publish.ts";
 import { higherQos, lowerQos } from "./qos.ts";
 import type { Session } from "./session.ts";
@@ -23,7 +23,7 @@ export interface Route {
   readonly served: boolean;
   readonly sessions: readonly Session[];
   /** The granted QoS of the session at the same index. */
-  readonly qos: readonly (0 | 1)[];
+  readonly qos: readonly Qos[];
   readonly level: Version;
   readonly levelVersion: number;
   readonly wildVersion: number;
@@ -51,7 +51,7 @@ export class Routes {
     return this.#subscriptions.count;
   }
 
-  add(filter: string, session: Session, qos: 0 | 1): void {
+  add(filter: string, session: Session, qos: Qos): void {
     this.#subscriptions.add(filter, session, qos);
     this.#changed(filter);
   }
@@ -74,10 +74,10 @@ export class Routes {
   }
 
   /** Hands a message to everyone on the route, each at the lower of its own and the granted QoS [MQTT-3.8.4-6]. */
-  forward(route: Route, message: Sendable, qos: 0 | 1): void {
+  forward(route: Route, message: Sendable, qos: Qos): void {
     const { sessions } = route;
     for (let at = 0; at < sessions.length; at++) {
-      (sessions[at] as Session).forward(message, lowerQos(route.qos[at] as 0 | 1, qos));
+      (sessions[at] as Session).forward(message, lowerQos(route.qos[at] as Qos, qos));
     }
   }
 
@@ -96,7 +96,7 @@ export class Routes {
   }
 
   #build(topic: string): Route {
-    const found = new Map<Session, 0 | 1>();
+    const found = new Map<Session, Qos>();
     this.#subscriptions.match(topic, (session, qos) => {
       const before = found.get(session);
       if (before !== undefined)

@@ -4,8 +4,9 @@
  */
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
-import type { Principal, ProtocolVersion, ServiceSession } from "./hooks.ts";
-import { Outgoing } from "./outgoing.ts";
+import type { Principal, ProtocolVersion, Qos, ServiceSession } from "./hooks.ts";
+import { Incoming } from "./incoming.ts";
+import { answerPubrec, Outgoing } from "./outgoing.ts";
 import { appendPublish, type PreparedPublish, type Sendable } from "./prepared-publish.ts";
 import type { Route } from "./routes.ts";
 
@@ -16,7 +17,7 @@ export function sessionKey(principalKey: string, clientId: string): string {
 
 /** How a filter is served: by the trie, by the service, or both. */
 export interface SessionSubscription {
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
   readonly routed: boolean;
 }
 
@@ -30,6 +31,7 @@ export class Session implements ServiceSession {
   connection: Connection | undefined;
   readonly subscriptions = new Map<string, SessionSubscription>();
   readonly #core: BrokerCore;
+  #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
   /** The route last asked about, and the answer. */
   #publishSerial = 0;
@@ -45,6 +47,12 @@ export class Session implements ServiceSession {
 
   get connected(): boolean {
     return this.connection !== undefined;
+  }
+
+  /** The QoS 2 publishes taken over from the client. */
+  get incoming(): Incoming {
+    this.#incoming ??= new Incoming();
+    return this.#incoming;
   }
 
   attach(connection: Connection, principal: Principal): void {
@@ -75,7 +83,7 @@ export class Session implements ServiceSession {
   }
 
   /** What is retained on the topics of a filter just subscribed to. */
-  sendRetained(filter: string, qos: 0 | 1): void {
+  sendRetained(filter: string, qos: Qos): void {
     if (this.connection !== undefined && this.#core.retained.count > 0) this.#getOutgoing().sendRetained(filter, qos);
   }
 
@@ -84,12 +92,12 @@ export class Session implements ServiceSession {
   }
 
   /** An ordinary message for this session. */
-  forward(message: Sendable, qos: 0 | 1): void {
+  forward(message: Sendable, qos: Qos): void {
     const { connection } = this;
     if (connection === undefined) {
       this.#core.counters.droppedAbsent++;
-    } else if (qos === 1) {
-      this.#getOutgoing().forward(message);
+    } else if (qos > 0) {
+      this.#getOutgoing().forward(message, qos as 1 | 2);
     } else if (connection.outbox.full) {
       this.#core.counters.droppedSlow++;
     } else {
@@ -113,6 +121,17 @@ export class Session implements ServiceSession {
 
   acknowledged(packetId: number): void {
     this.#outgoing?.acknowledged(packetId);
+  }
+
+  /** A PUBREC. */
+  received(connection: Connection, packetId: number): void {
+    if (this.#outgoing === undefined) answerPubrec(connection.outbox, packetId);
+    else this.#outgoing.received(connection, packetId);
+  }
+
+  /** A PUBCOMP. */
+  completed(packetId: number): void {
+    this.#outgoing?.completed(packetId);
   }
 
   sent(connection: Connection, sentBytes: number): void {

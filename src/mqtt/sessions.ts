@@ -5,7 +5,6 @@
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Principal } from "./hooks.ts";
-import { deliverableQos } from "./qos.ts";
 import { Session, sessionKey } from "./session.ts";
 
 export interface OpenRequest {
@@ -74,7 +73,7 @@ export class Sessions {
 
   async #openStored(key: string, request: OpenRequest): Promise<{ session: Session; resumed: boolean }> {
     const { principal, clientId } = request;
-    const { sessionId, resumed, subscriptions } = await this.#core.store.openSession({
+    const { sessionId, resumed, subscriptions, received } = await this.#core.store.openSession({
       principalKey: principal.key,
       clientId,
       nowMs: this.#core.clock.nowMs(),
@@ -85,8 +84,9 @@ export class Sessions {
     const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
     this.#sessions.set(key, session);
     for (const { filter, qos } of subscriptions) {
-      session.subscriptions.set(filter, { qos: deliverableQos(qos), routed: false });
+      session.subscriptions.set(filter, { qos, routed: false });
     }
+    if (received.length > 0) session.incoming.restore(received);
     return { session, resumed };
   }
 

@@ -12,6 +12,8 @@ export interface OpenedSession {
   /** Whether it existed before: "session present" in CONNACK. */
   readonly resumed: boolean;
   readonly subscriptions: readonly StoredSubscription[];
+  /** Packet ids of QoS 2 publishes that were taken over and not released. */
+  readonly received: readonly number[];
 }
 
 /** A retained message as it is stored. */
@@ -39,6 +41,9 @@ export interface BrokerStore {
   /** Adds subscriptions; a filter already there gets the new QoS. */
   subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
   unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
+  /** A QoS 2 publish was taken over: until it is released its packet id means a repeat, also after a restart. */
+  received(sessionId: number, packetId: number): Promise<void>;
+  released(sessionId: number, packetId: number): Promise<void>;
   /** Ends the session with all that belongs to it. Nothing happens if it does not exist. */
   endSession(sessionId: number): Promise<void>;
 }

@@ -2,9 +2,10 @@
  * Which subscribers a topic name has, MQTT 3.1.1 § 4.7. Filters without wildcards are looked up whole; the others form a
  * trie by level. Knows nothing of sessions beyond their identity.
  */
+import type { Qos } from "./hooks.ts";
 import { firstLevel, hasWildcard } from "./topic-names.ts";
 
-type Subscribers<S> = Map<S, 0 | 1>;
+type Subscribers<S> = Map<S, Qos>;
 
 interface Node<S> {
   children: Map<string, Node<S>> | undefined;
@@ -18,7 +19,7 @@ export class Subscriptions<S> {
   readonly #root: Node<S> = { children: undefined, subscribers: undefined };
 
   /** Adds a subscription, or replaces the QoS of the same subscriber's same filter [MQTT-3.8.4-3]. */
-  add(filter: string, subscriber: S, qos: 0 | 1): void {
+  add(filter: string, subscriber: S, qos: Qos): void {
     const subscribers = this.#subscribers(filter);
     if (!subscribers.has(subscriber)) this.count++;
     subscribers.set(subscriber, qos);
@@ -33,14 +34,14 @@ export class Subscriptions<S> {
   }
 
   /** Calls `found` for every matching subscription, so once for each overlapping filter of a subscriber. */
-  match(topic: string, found: (subscriber: S, qos: 0 | 1) => void): void {
+  match(topic: string, found: (subscriber: S, qos: Qos) => void): void {
     visit(this.#exact.get(topic), found);
     if (this.#root.children !== undefined) matchBelow(this.#root, topic.split("/"), 0, found);
   }
 
   #subscribers(filter: string): Subscribers<S> {
     if (!hasWildcard(filter)) {
-      const there = this.#exact.get(filter) ?? new Map<S, 0 | 1>();
+      const there = this.#exact.get(filter) ?? new Map<S, Qos>();
       this.#exact.set(filter, there);
       return there;
     }
@@ -63,7 +64,7 @@ export class Subscriptions<S> {
   }
 }
 
-function visit<S>(subscribers: Subscribers<S> | undefined, found: (subscriber: S, qos: 0 | 1) => void): void {
+function visit<S>(subscribers: Subscribers<S> | undefined, found: (subscriber: S, qos: Qos) => void): void {
   if (subscribers === undefined) return;
   for (const [subscriber, qos] of subscribers) found(subscriber, qos);
 }
@@ -72,7 +73,7 @@ function matchBelow<S>(
   node: Node<S>,
   levels: readonly string[],
   depth: number,
-  found: (subscriber: S, qos: 0 | 1) => void,
+  found: (subscriber: S, qos: Qos) => void,
 ): void {
   const { children } = node;
   // A filter that starts with a wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].

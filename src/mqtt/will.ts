@@ -3,7 +3,6 @@ import type { WillMessage } from "./codec.ts";
 import type { BrokerCore } from "./core.ts";
 import type { CloseReason } from "./errors.ts";
 import { preparePublish } from "./prepared-publish.ts";
-import { deliverableQos } from "./qos.ts";
 import type { Session } from "./session.ts";
 
 /** DISCONNECT discards the will [MQTT-3.14.4-3]; so does our own stopping, after which clients come back. */
@@ -31,5 +30,5 @@ export function publishWill(core: BrokerCore, session: Session, will: WillMessag
     return;
   }
   if (retain) void core.retained.set(topic, payload, qos); // [MQTT-3.1.2-17]
-  core.routes.forward(route, preparePublish(topic, payload), deliverableQos(qos));
+  core.routes.forward(route, preparePublish(topic, payload), qos);
 }

@@ -1,4 +1,5 @@
 /** Numbers of the MQTT wire: control packet types (the high half of the first byte) and the remaining length. */
+import type { Outbox } from "../net/outbox.ts";
 
 export const packetType = {
   connect: 1,
@@ -21,6 +22,16 @@ export const packetType = {
 /** The flags of a PUBLISH's first byte. */
 export const publishByte = packetType.publish << 4;
 export const dupBit = 8;
+
+/** Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. */
+export function appendAnswer(outbox: Outbox, type: number, packetId: number): void {
+  const at = outbox.reserve(4);
+  const out = outbox.buffer;
+  out[at] = (type << 4) | (type === packetType.pubrel ? 2 : 0); // [MQTT-3.6.1-1]
+  out[at + 1] = 2;
+  out[at + 2] = packetId >> 8;
+  out[at + 3] = packetId & 0xff;
+}
 
 /** How many bytes the remaining length `value` takes. */
 export function remainingLengthBytes(value: number): number {

@@ -120,5 +120,6 @@ export function createTopicHooks(parts: {
 /** What makes a DUP of this PUBLISH recognisable after a reconnect: only a session that outlives its connection has it. */
 function storedPublish(session: ServiceSession<Account>, publish: InterceptedPublish) {
   if (session.storedId === undefined || publish.packetId === undefined || publish.qos === 0) return undefined;
-  return { sessionId: session.storedId, packetId: publish.packetId, dup: publish.dup };
+  const { packetId, dup, qos } = publish;
+  return { sessionId: session.storedId, packetId, dup: dup && qos === 1, exactlyOnce: qos === 2 };
 }

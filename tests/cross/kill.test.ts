@@ -91,7 +91,17 @@ async function assemble(
   server: BinaryServer,
   { ledger, random, problems }: { ledger: Ledger; random: Random; problems: string[] },
 ): Promise<Cast> {
-  const names = ["ws.1", "ws.2", "mqtt.clean", "mqtt.kept", "mqtt.plain", "rest", "hears.mqtt", "hears.ws"] as const;
+  const names = [
+    "ws.1",
+    "ws.2",
+    "mqtt.clean",
+    "mqtt.kept",
+    "mqtt.plain",
+    "mqtt.exact",
+    "rest",
+    "hears.mqtt",
+    "hears.ws",
+  ] as const;
   const tokens = await enroll(server, ...names);
   const tokenOf = (name: (typeof names)[number]): string => tokens[names.indexOf(name)] ?? "";
   for (const chatID of chatIDs) await room(server, chatID, ...names);
@@ -122,6 +132,7 @@ async function assemble(
     new MqttSender(parts("mqtt.clean"), "clean"),
     new MqttSender(parts("mqtt.kept"), "kept"),
     new MqttSender(parts("mqtt.plain"), "plain"),
+    new MqttSender(parts("mqtt.exact"), "exact"),
     new RestSender(parts("rest")),
   ];
   const chatIds = new Map(chats.map(({ chatID, chatId }) => [chatID, chatId]));

@@ -23,6 +23,8 @@ export interface MqttLogin {
 /** Called in the tick of the packet's arrival; the first may come in one piece with CONNACK. */
 export interface MqttHandlers {
   onPuback?(packetId: number): void;
+  onPubrec?(packetId: number): void;
+  onPubcomp?(packetId: number): void;
   onPublish?(packet: IPublishPacket, client: MqttClient): void;
 }
 
@@ -74,13 +76,22 @@ export class MqttClient implements AsyncDisposable {
     return client;
   }
 
-  /** At QoS 1. */
+  /** At QoS 1 unless told. */
   publish(
     topic: string,
     payload: string,
-    { packetId, dup = false, retain = false }: { packetId: number; dup?: boolean; retain?: boolean },
+    {
+      packetId,
+      dup = false,
+      retain = false,
+      qos = 1,
+    }: { packetId: number; dup?: boolean; retain?: boolean; qos?: 1 | 2 },
   ): void {
-    this.#write({ cmd: "publish", topic, payload, qos: 1, dup, retain, messageId: packetId });
+    this.#write({ cmd: "publish", topic, payload, qos, dup, retain, messageId: packetId });
+  }
+
+  pubrel(packetId: number): void {
+    this.#write({ cmd: "pubrel", messageId: packetId });
   }
 
   puback(packetId: number): void {
@@ -128,6 +139,12 @@ export class MqttClient implements AsyncDisposable {
         return;
       case "puback":
         this.#handlers.onPuback?.(packet.messageId ?? 0);
+        return;
+      case "pubrec":
+        this.#handlers.onPubrec?.(packet.messageId ?? 0);
+        return;
+      case "pubcomp":
+        this.#handlers.onPubcomp?.(packet.messageId ?? 0);
         return;
       case "publish":
         this.#handlers.onPublish?.(packet, this);

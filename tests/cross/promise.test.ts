@@ -53,6 +53,11 @@ const messages: Case[] = [
     expected: pipelined,
     run: (stage) => pubacks(stage, { count: pipelined, rounds: 1, clean: false }),
   },
+  {
+    name: "MQTT: PUBRECs of pipelined messages at QoS 2",
+    expected: pipelined,
+    run: (stage) => pubacks(stage, { count: pipelined, rounds: 1, clean: false, qos: 2 }),
+  },
   { name: "REST: the 200 of one message", expected: 3, run: (stage) => posts(stage, 1, 3) },
   { name: "REST: the 200s of concurrent messages", expected: pipelined, run: (stage) => posts(stage, pipelined, 1) },
   { name: "REST: the 200 of an array of messages", expected: pipelined, run: postArray },
@@ -140,22 +145,22 @@ async function chatIdOf({ server }: Stage, token: string): Promise<string> {
 
 async function pubacks(
   stage: Stage,
-  { count, rounds, clean = true }: { count: number; rounds: number; clean?: boolean },
+  { count, rounds, clean = true, qos = 1 }: { count: number; rounds: number; clean?: boolean; qos?: 1 | 2 },
 ): Promise<void> {
   const password = await anna(stage);
   const markers = new Map<number, string>();
   const login = { username: "anna", password, clientId: "anna-phone", clean };
-  await using client = await MqttClient.connect(stage.server.mqtt, login, {
-    onPuback(packetId) {
-      stage.acknowledged(markers.get(packetId) ?? "never sent");
-      markers.delete(packetId);
-    },
-  });
+  const acknowledged = (packetId: number): void => {
+    stage.acknowledged(markers.get(packetId) ?? "never sent");
+    markers.delete(packetId);
+  };
+  const handlers = { onPuback: acknowledged, onPubrec: acknowledged };
+  await using client = await MqttClient.connect(stage.server.mqtt, login, handlers);
   for (let round = 0; round < rounds; round += 1) {
     for (let packetId = 1; packetId <= count; packetId += 1) {
       const marker = stage.marker();
       markers.set(packetId, marker);
-      client.publish("chat/promise/send", `${marker} ${packetId % 4 === 0 ? long : ""}`, { packetId });
+      client.publish("chat/promise/send", `${marker} ${packetId % 4 === 0 ? long : ""}`, { packetId, qos });
     }
     await until("the PUBACKs", () => markers.size === 0);
   }

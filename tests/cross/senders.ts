@@ -128,22 +128,26 @@ export class MiniOicqSender extends Sender {
 }
 
 /**
- * MQTT at QoS 1. PUBACKs come in the order of the PUBLISHes [MQTT-4.6.0-2]. Packet ids are the lowest free ones, so they
+ * MQTT at QoS 1 or 2. PUBACKs and PUBRECs come in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]. Packet ids are the lowest free ones, so they
  * come again soon, as some client libraries choose them.
  *
  * `clean`: a new session each time; the message is known by its `client_id`. `kept`: the session outlives the
  * connection and repeats with DUP and the old packet id [MQTT-4.4.0-1]. `plain`: like `kept`, and DUP is all there is.
+ * `exact`: like `plain` at QoS 2; what got its PUBREC is only released again.
  */
 export class MqttSender extends Sender {
   protected readonly window = 16;
-  readonly #kind: "clean" | "kept" | "plain";
+  readonly #kind: "clean" | "kept" | "plain" | "exact";
   #client: MqttClient | undefined;
   /** By packet id. */
   readonly #inFlight = new Map<number, Said>();
   /** Sent on this connection and not acknowledged, in order. */
   #sent: number[] = [];
 
-  constructor(parts: SenderParts, kind: "clean" | "kept" | "plain") {
+  /** Packet ids with a PUBREC and without PUBCOMP. */
+  readonly #received = new Set<number>();
+
+  constructor(parts: SenderParts, kind: "clean" | "kept" | "plain" | "exact") {
     super(parts);
     this.#kind = kind;
   }
@@ -152,14 +156,24 @@ export class MqttSender extends Sender {
     this.#sent = [];
     const { name, token } = this.parts;
     const login = { username: name, password: token, clientId: `${name}-client`, clean: this.#kind === "clean" };
-    this.#client = await MqttClient.connect(server.mqtt, login, { onPuback: (packetId) => this.#puback(packetId) });
+    const client = await MqttClient.connect(server.mqtt, login, {
+      onPuback: (packetId) => this.#acknowledgement(packetId),
+      onPubrec: (packetId) => {
+        this.#received.add(packetId);
+        this.#client?.pubrel(packetId);
+        this.#acknowledgement(packetId);
+      },
+      onPubcomp: (packetId) => this.#received.delete(packetId),
+    });
+    this.#client = client;
+    for (const packetId of this.#received) client.pubrel(packetId);
   }
 
-  #puback(packetId: number): void {
+  #acknowledgement(packetId: number): void {
     const said = this.#inFlight.get(packetId);
     const expected = this.#sent.shift();
     if (said === undefined || packetId !== expected) {
-      this.problem(`PUBACK ${packetId} where ${expected} was due`);
+      this.problem(`an acknowledgement of ${packetId} where ${expected} was due`);
       return;
     }
     this.#inFlight.delete(packetId);
@@ -167,7 +181,7 @@ export class MqttSender extends Sender {
   }
 
   protected override say(): Said {
-    if (this.#kind !== "plain") return super.say();
+    if (this.#kind !== "plain" && this.#kind !== "exact") return super.say();
     const { name, ledger, random, chats } = this.parts;
     return ledger.say(name, random.pick(chats).chatID, false);
   }
@@ -181,7 +195,7 @@ export class MqttSender extends Sender {
       this.#sent.push(packetId);
       const { content, clientId, chatID } = said;
       const payload = clientId === undefined ? content : JSON.stringify({ content, client_id: clientId });
-      this.#client?.publish(`chat/${chatID}/send`, payload, { packetId, dup });
+      this.#client?.publish(`chat/${chatID}/send`, payload, { packetId, dup, qos: this.#kind === "exact" ? 2 : 1 });
     }
   }
 
@@ -191,7 +205,8 @@ export class MqttSender extends Sender {
   }
 
   #freePacketId(): number {
-    for (let packetId = 1; ; packetId += 1) if (!this.#inFlight.has(packetId)) return packetId;
+    for (let packetId = 1; ; packetId += 1)
+      if (!this.#inFlight.has(packetId) && !this.#received.has(packetId)) return packetId;
   }
 
   async disconnect(): Promise<void> {

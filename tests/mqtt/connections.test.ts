@@ -118,7 +118,7 @@ const badPackets: [string, Buffer[], string?][] = [
   ["PUBACK with packet id 0", [connect, Buffer.from([0x40, 2, 0, 0])]],
   ["PUBACK with a byte too many", [connect, Buffer.from([0x40, 3, 0, 1, 0])]],
   ["PUBACK with a byte too few", [connect, Buffer.from([0x40, 1, 0])]],
-  ["PUBREL without QoS 2", [connect, Buffer.from([0x62, 2, 0, 1])]],
+  ["PUBREL with the flags of PUBREC [MQTT-3.6.1-1]", [connect, Buffer.from([0x60, 2, 0, 1])]],
   ["a remaining length of five bytes", [connect, Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])]],
   ["a remaining length in more bytes than needed", [connect, Buffer.from([0xc0, 0x80, 0])]],
   ["a packet over the size limit", [connect, Buffer.from([0x30, 0x80, 0x80, 0x80, 1])], "packet_too_large"],

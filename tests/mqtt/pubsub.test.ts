@@ -36,15 +36,6 @@ test("a message is delivered at the lower of the published and the granted QoS",
   expect([await high.expect("publish"), await high.expect("publish")].map(({ qos }) => qos)).toEqual([1, 0]);
 });
 
-test("QoS 2 subscriptions are granted QoS 1, and a QoS 2 publish closes the connection", async () => {
-  await using server = startTestBroker();
-  await using bob = await RawMqtt.connect(server.port);
-  expect(await bob.subscribe("t", 2)).toBe(1);
-  bob.send(publishPacket("t", "x", { qos: 2, messageId: 5 }));
-  await bob.whenClosed();
-  expect(server.closeReasons).toContain("protocol_error");
-});
-
 test("overlapping subscriptions yield a message once, at the highest QoS", async () => {
   await using server = startTestBroker();
   await using bob = await RawMqtt.connect(server.port);

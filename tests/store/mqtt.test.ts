@@ -14,7 +14,8 @@ test("retained messages are read back in the order of their topics, the last of 
   await mqtt.retain([message("b", "old", 0), message("a/ü", "first"), message("c", "gone")]);
   await mqtt.retain([message("b", new Uint8Array([0, 255, 10]), 2), { topic: "c", message: undefined }]);
   await mqtt.retain([{ topic: "never there", message: undefined }]);
-  for (const now of [opened.store, await opened.reopen()]) {
+  for (const again of [false, true]) {
+    const now = again ? await opened.reopen() : opened.store;
     expect(now.mqtt.retainedPage("").map(({ topic, qos, payload }) => [topic, qos, [...payload]])).toEqual([
       ["a/ü", 1, [...Buffer.from("first")]],
       ["b", 2, [0, 255, 10]],
@@ -41,4 +42,25 @@ test("retained messages come in pages bounded by number and by bytes, nothing tw
   expect(seen).toEqual(topics);
   expect(Math.max(...pages)).toBeLessThanOrEqual(1000);
   expect(pages.slice(0, 2)).toEqual([2, 2]);
+});
+
+test("packet ids taken over at QoS 2 belong to their session, are released one by one, and end with it", async () => {
+  await using opened = await openSqlite();
+  const phone = { principalKey: "user:1", clientId: "phone" };
+  const tablet = { principalKey: "user:1", clientId: "tablet" };
+  const { sessionId, received } = await opened.store.mqtt.openSession(phone);
+  expect(received).toEqual([]);
+  const other = await opened.store.mqtt.openSession(tablet);
+  for (const packetId of [7, 65_535, 7, 1]) await opened.store.mqtt.received(sessionId, packetId);
+  await opened.store.mqtt.received(other.sessionId, 9);
+  await opened.store.mqtt.received(4242, 9); // a session that is gone: nobody's, and no failure
+  await opened.store.mqtt.released(sessionId, 7);
+  await opened.store.mqtt.released(sessionId, 8);
+  for (const again of [false, true]) {
+    const now = again ? await opened.reopen() : opened.store;
+    expect((await now.mqtt.openSession(phone)).received).toEqual([1, 65_535]);
+    expect((await now.mqtt.openSession(tablet)).received).toEqual([9]);
+  }
+  await opened.store.mqtt.endSession(sessionId);
+  expect((await opened.store.mqtt.openSession(phone)).received).toEqual([]);
 });

@@ -10,6 +10,7 @@ import type {
 interface StoredSession {
   readonly key: string;
   readonly subscriptions: Map<string, StoredSubscription>;
+  readonly received: Set<number>;
 }
 
 export class MemoryBrokerStore implements BrokerStore {
@@ -46,9 +47,15 @@ export class MemoryBrokerStore implements BrokerStore {
     const found = this.findSession(session.principalKey, session.clientId);
     const sessionId = found ?? this.#nextId++;
     const key = JSON.stringify([session.principalKey, session.clientId]);
-    const stored = this.sessions.get(sessionId) ?? { key, subscriptions: new Map() };
+    const stored = this.sessions.get(sessionId) ?? { key, subscriptions: new Map(), received: new Set<number>() };
     this.sessions.set(sessionId, stored);
-    return { sessionId, resumed: found !== undefined, subscriptions: [...stored.subscriptions.values()] };
+    const { subscriptions, received } = stored;
+    return {
+      sessionId,
+      resumed: found !== undefined,
+      subscriptions: [...subscriptions.values()],
+      received: [...received],
+    };
   }
 
   async subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void> {
@@ -59,6 +66,16 @@ export class MemoryBrokerStore implements BrokerStore {
   async unsubscribe(sessionId: number, filters: readonly string[]): Promise<void> {
     await this.#change("unsubscribe");
     for (const filter of filters) this.sessions.get(sessionId)?.subscriptions.delete(filter);
+  }
+
+  async received(sessionId: number, packetId: number): Promise<void> {
+    await this.#change("received");
+    this.sessions.get(sessionId)?.received.add(packetId);
+  }
+
+  async released(sessionId: number, packetId: number): Promise<void> {
+    await this.#change("released");
+    this.sessions.get(sessionId)?.received.delete(packetId);
   }
 
   async endSession(sessionId: number): Promise<void> {

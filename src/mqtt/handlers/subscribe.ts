@@ -2,8 +2,8 @@
 import { encodeSuback, type SubscribePacket } from "../codec.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError, subscribeFailure } from "../errors.ts";
-import type { SubscribeAnswer } from "../hooks.ts";
-import { deliverableQos } from "../qos.ts";
+import type { Qos, SubscribeAnswer } from "../hooks.ts";
+import { serviceQos } from "../qos.ts";
 import type { Session } from "../session.ts";
 import type { StoredSubscription } from "../store.ts";
 import { countLevels, isTopicFilter } from "../topic-names.ts";
@@ -16,13 +16,13 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     if (!isTopicFilter(filter)) throw new ProtocolError("a malformed topic filter"); // [MQTT-4.7.1-2] [MQTT-4.7.1-3]
   }
   const granted: number[] = [];
-  const accepted: { filter: string; qos: 0 | 1; slot: number }[] = [];
+  const accepted: { filter: string; qos: Qos; slot: number }[] = [];
   for (const { filter, qos: wanted } of packet.subscriptions) {
-    const qos = deliverableQos(wanted);
-    if (!accept(core, session, { filter, qos })) {
-      granted.push(failureSlot(session, qos));
+    if (!accept(core, session, { filter, qos: wanted })) {
+      granted.push(failureSlot(session, wanted));
       continue;
     }
+    const qos = session.subscriptions.get(filter)?.qos ?? 0;
     accepted.push({ filter, qos, slot: granted.length });
     granted.push(qos); // [MQTT-3.8.4-5]
   }
@@ -60,16 +60,16 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
 }
 
 /** MQTT 3.1 knows no failure: like Mosquitto we answer the QoS as if it were granted, and deliver nothing. */
-function failureSlot(session: Session, qos: 0 | 1): number {
+function failureSlot(session: Session, qos: Qos): number {
   return session.protocolVersion === 3 ? qos : subscribeFailure;
 }
 
 /** Retained messages are the trie's; a service delivers its own. */
-function sendRetained(session: Session, filter: string, qos: 0 | 1): void {
+function sendRetained(session: Session, filter: string, qos: Qos): void {
   if (session.subscriptions.get(filter)?.routed === true) session.sendRetained(filter, qos);
 }
 
-function accept(core: BrokerCore, session: Session, wanted: { filter: string; qos: 0 | 1 }): boolean {
+function accept(core: BrokerCore, session: Session, wanted: { filter: string; qos: Qos }): boolean {
   const { limits } = core;
   const { filter } = wanted;
   if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) return false;
@@ -83,10 +83,11 @@ function accept(core: BrokerCore, session: Session, wanted: { filter: string; qo
 export function installSubscription(
   core: BrokerCore,
   session: Session,
-  { filter, qos }: { filter: string; qos: 0 | 1 },
+  { filter, qos: wanted }: { filter: string; qos: Qos },
 ): SubscribeAnswer {
   const before = session.subscriptions.get(filter);
-  const answer = core.hooks.subscribed(session, filter, qos);
+  const answer = core.hooks.subscribed(session, filter, serviceQos(wanted));
+  const qos = answer === "service" ? serviceQos(wanted) : wanted;
   const routed = answer === "both" || answer === "none";
   if (before?.routed === true && !routed) core.routes.remove(filter, session);
   if (routed && !(before?.routed === true && before.qos === qos)) core.routes.add(filter, session, qos);

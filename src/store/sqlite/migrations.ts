@@ -5,6 +5,7 @@
 import type { Database } from "bun:sqlite";
 import start from "../../../drizzle/0000_start.sql" with { type: "text" };
 import retained from "../../../drizzle/0001_retained.sql" with { type: "text" };
+import received from "../../../drizzle/0002_received.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -15,6 +16,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { name: "0000_start", sql: start },
   { name: "0001_retained", sql: retained },
+  { name: "0002_received", sql: received },
 ];
 
 export class SchemaError extends Error {

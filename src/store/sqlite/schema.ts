@@ -260,6 +260,18 @@ export const mqttRetained = sqliteTable("mqtt_retained", {
   storedAtMs: integer("stored_at_ms").notNull(),
 });
 
+/** Which packet ids of a persistent session hold a QoS 2 PUBLISH that was taken over and not yet released. */
+export const mqttReceived = sqliteTable(
+  "mqtt_received",
+  {
+    sessionId: integer("session_id")
+      .notNull()
+      .references(() => mqttSessions.sessionId, { onDelete: "cascade" }),
+    packetId: integer("packet_id").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.sessionId, table.packetId] })],
+);
+
 /** Which migrations this file has seen. */
 export const migrations = sqliteTable("migrations", {
   name: text("name").primaryKey(),

@@ -57,7 +57,10 @@ export interface MqttSessions {
     sessionId: number;
     resumed: boolean;
     subscriptions: StoredSubscription[];
+    received: number[];
   }>;
+  received(sessionId: number, packetId: number): Promise<void>;
+  released(sessionId: number, packetId: number): Promise<void>;
   subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
   unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
   endSession(sessionId: number): Promise<void>;
@@ -290,6 +293,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),
       subscribe: (sessionId, subscriptions) => submit("subscribe", { sessionId, subscriptions }).then(nothing),
       unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
+      received: (sessionId, packetId) => submit("received", { sessionId, packetId }).then(nothing),
+      released: (sessionId, packetId) => submit("released", { sessionId, packetId }).then(nothing),
       endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
     },
     waiting: writer.waiting,

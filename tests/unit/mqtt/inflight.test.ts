@@ -1,7 +1,7 @@
 /** The inflight ring against a Map that remembers everything. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Inflight } from "../../../src/mqtt/inflight.ts";
+import { awaited, Inflight } from "../../../src/mqtt/inflight.ts";
 
 test("ids are unique, nonzero and found until removed; order is that of sending", () => {
   const step = fc.oneof(
@@ -16,7 +16,7 @@ test("ids are unique, nonzero and found until removed; order is that of sending"
       for (const each of steps) {
         if ("add" in each) {
           for (let n = 0; n < each.add && !inflight.full; n++) {
-            const id = inflight.add(++ref);
+            const id = inflight.add(++ref, awaited.puback);
             expect(id >= 1 && id <= 65_535 && !model.has(id)).toBe(true);
             model.set(id, ref);
           }
@@ -38,23 +38,37 @@ test("ids are unique, nonzero and found until removed; order is that of sending"
 
 test("one message never acknowledged does not stop the others, round and round", () => {
   const inflight = new Inflight(4);
-  const stuck = inflight.add(0);
+  const stuck = inflight.add(0, awaited.puback);
   let before = 0;
   for (let n = 1; n <= 200_000; n++) {
-    const id = inflight.add(n);
+    const id = inflight.add(n, awaited.puback);
     if (id === stuck || id === 0 || id === before) throw new Error(`packet id ${id} given twice`);
     before = id;
     inflight.remove(id);
   }
-  const last = inflight.add(1);
+  const last = inflight.add(1, awaited.puback);
   expect(inflight.inOrder()).toEqual([stuck, last]);
 });
 
 test("the order of sending survives packet ids that wrap round while the ring grows", () => {
   const inflight = new Inflight(1000);
-  for (let n = 0; n < 65_500; n++) inflight.remove(inflight.add(n));
-  const sent = Array.from({ length: 500 }, (_, n) => inflight.add(n));
+  for (let n = 0; n < 65_500; n++) inflight.remove(inflight.add(n, awaited.puback));
+  const sent = Array.from({ length: 500 }, (_, n) => inflight.add(n, awaited.puback));
   expect(Math.min(...sent)).toBe(1);
   expect(sent[0]).toBeGreaterThan(65_000);
   expect(inflight.inOrder()).toEqual(sent);
+});
+
+test("a released packet id stays in use, its content is given up, and PUBRELs follow in the order of PUBRECs", () => {
+  const inflight = new Inflight(10);
+  const [a = 0, b = 0, c = 0] = [1, 2, 3].map((n) => inflight.add(n, awaited.pubrec));
+  expect(inflight.release(b)).toBe(2);
+  expect(inflight.release(a)).toBe(1);
+  expect(inflight.count).toBe(3);
+  expect([a, b, c].map((id) => inflight.awaits(id))).toEqual([awaited.pubcomp, awaited.pubcomp, awaited.pubrec]);
+  for (let n = 0; n < 7; n++) inflight.add(n, awaited.puback); // grows
+  expect([a, b, c].map((id) => inflight.awaits(id))).toEqual([awaited.pubcomp, awaited.pubcomp, awaited.pubrec]);
+  expect(inflight.inOrder().filter((id) => id === a || id === b)).toEqual([b, a]);
+  inflight.remove(a);
+  expect(inflight.has(a)).toBe(false);
 });

@@ -34,7 +34,7 @@ test("a message published between the outbox's low mark and its soft cap keeps b
   const session = { connection, protocolVersion: 4, storedId: undefined } as unknown as Session;
   const core = { limits, hooks: openHooks, counters: createCounters() } as unknown as BrokerCore;
   const outgoing = new Outgoing(core, session);
-  const forward = (n: number) => outgoing.forward(preparePublish("t", Buffer.alloc(100, n)));
+  const forward = (n: number) => outgoing.forward(preparePublish("t", Buffer.alloc(100, n)), 1);
 
   for (let n = 0; n < 20; n++) forward(n);
   outbox.flush();

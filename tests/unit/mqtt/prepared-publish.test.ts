@@ -62,8 +62,11 @@ test("a forwarded message is what mqtt-packet generates: same QoS, downgraded, a
           expect(sent(message.form(4, 0), 0, 0)).toEqual(whole(fields));
           if (flags.qos === 0) return;
           expect(sent(message.form(4, 1), 2, messageId)).toEqual(whole({ ...fields, qos: 1, messageId }));
-          const kept = message.kept(4);
+          const kept = message.kept(4, 1);
           view.buffer.fill(0);
+          const twice = message.kept(4, 2);
+          expect([kept.qos, twice.qos, twice.buffer === kept.buffer]).toEqual([1, 2, true]);
+          expect(sent(twice, 4, messageId)).toEqual(whole({ ...fields, qos: 2, messageId }));
           expect(sent(kept, 2, messageId)).toEqual(whole({ ...fields, qos: 1, messageId }));
         },
         readAcknowledgement() {},

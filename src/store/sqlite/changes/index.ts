@@ -30,6 +30,7 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "deleteChat",
   "endDevice",
   "endSession",
+  "released",
   "removeMembers",
   "sweepChat",
   "touchUsers",

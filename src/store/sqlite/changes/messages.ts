@@ -5,6 +5,7 @@ import { kindOfType } from "../../../domain/messages.ts";
 import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
+import { insertReceived } from "./mqtt.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch. */
 export type WireDraft = Omit<Draft, "content"> & { readonly content: string | { readonly blob: number } };
@@ -98,6 +99,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
   const rememberPublish = db.prepare(
     "INSERT INTO mqtt_published (session_id, packet_id, message_id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id",
   );
+  const takePacketId = db.prepare(insertReceived);
   const stored = db.prepare<StoredMessageRow, [number]>(
     `SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`,
   );
@@ -131,7 +133,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
     );
     moveChat.run(seq, messageId, chat.chatId);
     chat.lastSeq = seq;
-    if (draft.publish !== undefined) rememberPublish.run(draft.publish.sessionId, draft.publish.packetId, messageId);
+    remember(draft, messageId);
     return new Appended({
       messageId,
       seq,
@@ -141,6 +143,12 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
       repeatOf: undefined,
       entered,
     });
+  }
+
+  function remember({ publish }: WireDraft, messageId: number): void {
+    if (publish === undefined) return;
+    if (publish.exactlyOnce === true) takePacketId.run(publish.sessionId, publish.packetId);
+    else rememberPublish.run(publish.sessionId, publish.packetId, messageId);
   }
 
   /** All or nothing: everything is checked before anything is written. */

@@ -1,6 +1,6 @@
 /** Changes to MQTT sessions that outlive their connection. */
 import { and, eq, sql } from "drizzle-orm";
-import { mqttRetained, mqttSessions, mqttSubscriptions } from "../schema.ts";
+import { mqttReceived, mqttRetained, mqttSessions, mqttSubscriptions } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 
 export interface StoredSubscription {
@@ -14,6 +14,10 @@ export interface WireRetained {
   readonly qos: number;
   readonly blob: number | null;
 }
+
+/** A packet id of a session that has just ended is nobody's. */
+export const insertReceived =
+  "INSERT OR IGNORE INTO mqtt_received (session_id, packet_id) SELECT session_id, ?2 FROM mqtt_sessions WHERE session_id = ?1";
 
 export function createMqttChanges(tx: Tx) {
   const { orm } = tx;
@@ -69,21 +73,34 @@ export function createMqttChanges(tx: Tx) {
     .where(eq(mqttRetained.topic, p("topic")))
     .prepare();
 
+  const takePacketId = tx.db.prepare(insertReceived);
+  const selectReceived = orm
+    .select({ packetId: mqttReceived.packetId })
+    .from(mqttReceived)
+    .where(eq(mqttReceived.sessionId, p("sessionId")))
+    .prepare();
+  const deleteReceived = orm
+    .delete(mqttReceived)
+    .where(and(eq(mqttReceived.sessionId, p("sessionId")), eq(mqttReceived.packetId, p("packetId"))))
+    .prepare();
+
   function openSession(session: { principalKey: string; clientId: string }): {
     sessionId: number;
     resumed: boolean;
     subscriptions: StoredSubscription[];
+    received: number[];
   } {
     const known = selectSession.get({ ...session });
     tx.writes += 1;
     if (known !== undefined) {
       const { sessionId } = known;
       touchSession.run({ sessionId, nowMs: tx.nowMs });
-      return { sessionId, resumed: true, subscriptions: selectSubscriptions.all({ sessionId }) };
+      const received = selectReceived.all({ sessionId }).map(({ packetId }) => packetId);
+      return { sessionId, resumed: true, subscriptions: selectSubscriptions.all({ sessionId }), received };
     }
     const [made] = insertSession.all({ ...session, nowMs: tx.nowMs });
     if (made === undefined) throw new Error("a session was not made");
-    return { sessionId: made.sessionId, resumed: false, subscriptions: [] };
+    return { sessionId: made.sessionId, resumed: false, subscriptions: [], received: [] };
   }
 
   function subscribe(args: { sessionId: number; subscriptions: readonly StoredSubscription[] }): null {
@@ -117,5 +134,17 @@ export function createMqttChanges(tx: Tx) {
     return null;
   }
 
-  return { retain, openSession, subscribe, unsubscribe, endSession };
+  function received(args: { sessionId: number; packetId: number }): null {
+    tx.writes += 1;
+    takePacketId.run(args.sessionId, args.packetId);
+    return null;
+  }
+
+  function released(args: { sessionId: number; packetId: number }): null {
+    tx.writes += 1;
+    deleteReceived.run(args);
+    return null;
+  }
+
+  return { retain, received, released, openSession, subscribe, unsubscribe, endSession };
 }
