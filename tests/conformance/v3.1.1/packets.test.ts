@@ -38,7 +38,11 @@ test("[MQTT-2.2.2-1] every packet the server sends has the flags its type prescr
     packet(0x33, field("t"), uint16(2)), // RETAIN is the publisher's, not the subscriber's
     packet(0xa2, uint16(3), field("t")),
   );
-  const firsts = [accepted, ...(await client.fence()), pingresp].map((answer) => answer.slice(0, 2));
+  // A retained message is acknowledged when it is on disk, and UNSUBACK leaves behind it.
+  const answers = [accepted];
+  while (!answers.at(-1)?.startsWith("b0")) answers.push(await client.next());
+  expect(await client.fence()).toEqual([]);
+  const firsts = [...answers, pingresp].map((answer) => answer.slice(0, 2));
   expect(firsts.toSorted()).toEqual(["20", "32", "40", "90", "b0", "d0"]);
 });
 
