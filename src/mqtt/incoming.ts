@@ -2,15 +2,16 @@
  * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B: only their
  * packet ids are remembered, and until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
  */
+import type { PublishOutcome } from "./hooks.ts";
 
-/** What must be on disk before PUBREC; called again by a repeat if it failed. Throws nothing, may reject. */
-export type Settle = () => Promise<undefined>;
+/** What must be on disk before PUBREC; called again by a repeat if it failed. May give a service's refusal. */
+export type Settle = () => Promise<PublishOutcome | undefined>;
 
 interface Taken {
   /** Undefined: nothing is left to wait for. */
   settle: Settle | undefined;
   /** Under way. */
-  settling: Promise<undefined> | undefined;
+  settling: Promise<PublishOutcome | undefined> | undefined;
 }
 
 export class Incoming {
@@ -36,14 +37,14 @@ export class Incoming {
   }
 
   /** What PUBREC waits for, begun again if it failed before; undefined: nothing. */
-  settled(packetId: number): Promise<undefined> | undefined {
+  settled(packetId: number): Promise<PublishOutcome | undefined> | undefined {
     const taken = this.#taken.get(packetId);
     if (taken?.settle === undefined) return undefined;
     taken.settling ??= taken.settle().then(
-      () => {
+      (outcome) => {
         taken.settle = undefined;
         taken.settling = undefined;
-        return undefined;
+        return outcome;
       },
       (error: unknown) => {
         taken.settling = undefined;

@@ -19,7 +19,7 @@ export interface BrokerLimits extends OutboxLimits {
   /** PUBLISH packets of one client that wait for a service; beyond either, its socket is not read. */
   readonly inboundInflightMax: number;
   readonly inboundInflightBytesMax: number;
-  /** Retained messages, all of them in memory, and the bytes of their topics and payloads. */
+  /** Retained messages, all of them in memory, and the bytes of topics and payloads with what the tree takes. */
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
   readonly connectionsMax: number;

@@ -10,7 +10,7 @@ import type { Qos } from "./hooks.ts";
 import { awaited, Inflight } from "./inflight.ts";
 import { appendPublish, encodePublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
 import { lowerQos } from "./qos.ts";
-import type { RetainedMessage, RetainedTopic } from "./retained.ts";
+import type { RetainedMessage } from "./retained.ts";
 import type { Session } from "./session.ts";
 import { appendAnswer, dupBit, packetType } from "./wire.ts";
 
@@ -45,7 +45,9 @@ export class Outgoing {
   /** Filters whose retained messages are still to be sent, with the granted QoS. */
   readonly #retainedFilters = new Map<string, Qos>();
   /** What the filter at work still has to send. */
-  #retained: { readonly filter: string; readonly qos: Qos; readonly topics: RetainedTopic[] } | undefined;
+  #retained:
+    | { readonly filter: string; readonly qos: Qos; readonly messages: Iterator<RetainedMessage, undefined> }
+    | undefined;
 
   constructor(core: BrokerCore, session: Session) {
     this.#core = core;
@@ -68,8 +70,8 @@ export class Outgoing {
   }
 
   /**
-   * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked at
-   * when there is room for them: however many match, only their topics wait here, and what is sent is never outdated.
+   * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked up
+   * when there is room for them: however many match, none of them waits here, and what is sent is never outdated.
    */
   sendRetained(filter: string, qos: Qos): void {
     this.forgetRetained(filter);
@@ -86,41 +88,41 @@ export class Outgoing {
   #pumpRetained(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    while (this.#queue.length === 0 && this.#resend.length === 0 && this.#hasRoom(connection)) {
+    // Kept bytes beyond half of what may wait are left to live messages.
+    const keptMax = this.#core.limits.queuedBytesMax / 2;
+    while (
+      this.#queue.length === 0 &&
+      this.#resend.length === 0 &&
+      this.#hasRoom(connection) &&
+      this.#keptBytes <= keptMax
+    ) {
       if (this.#retained === undefined) {
         const [next] = this.#retainedFilters;
         if (next === undefined) return;
         const [filter, qos] = next;
         this.#retainedFilters.delete(filter);
-        this.#retained = { filter, qos, topics: this.#core.retained.match(filter).reverse() };
+        this.#retained = { filter, qos, messages: this.#core.retained.match(filter) };
       }
-      const { topics, qos } = this.#retained;
-      const message = topics.at(-1)?.message;
-      if (message !== undefined && !this.#appendRetained(connection, message, qos)) return;
-      topics.pop();
-      if (topics.length === 0) this.#retained = undefined;
+      const next = this.#retained.messages.next();
+      if (next.done === true) this.#retained = undefined;
+      else this.#appendRetained(connection, next.value, this.#retained.qos);
     }
     if (connection.outbox.full) connection.outbox.notifyWhenWritable();
   }
 
-  /** False where the session's kept bytes have to become fewer first. */
-  #appendRetained(connection: Connection, message: RetainedMessage, granted: Qos): boolean {
+  #appendRetained(connection: Connection, message: RetainedMessage, granted: Qos): void {
     const { principal, storedId } = this.#session;
-    if (!this.#core.hooks.authorize(principal, "deliver", message.topic)) return true;
+    if (!this.#core.hooks.authorize(principal, "deliver", message.topic)) return;
     const qos = lowerQos(message.qos, granted);
     const form = encodePublish(message.topic, message.payload, qos);
     form.retain = 1; // [MQTT-3.3.1-8]
     if (qos === 0) {
       this.#append(connection, form, 0, 0);
-      return true;
+      return;
     }
     const kept = storedId === undefined ? undefined : form;
-    if (kept !== undefined) {
-      if (this.#keptBytes > 0 && this.#keptBytes + kept.byteLength > this.#core.limits.queuedBytesMax) return false;
-      this.#keptBytes += kept.byteLength;
-    }
+    this.#keptBytes += kept?.byteLength ?? 0;
     this.#append(connection, form, qos << 1, this.#inflight.add(kept, answerAt(qos)));
-    return true;
   }
 
   /** A service's message; see `ServiceSession.deliver`. */

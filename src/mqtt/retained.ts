@@ -8,6 +8,7 @@ import type { Log } from "../lib/log.ts";
 import type { Counters } from "./counters.ts";
 import type { Qos } from "./hooks.ts";
 import type { BrokerStore, RetainedChange } from "./store.ts";
+import { countLevels } from "./topic-names.ts";
 import type { Work } from "./work.ts";
 
 export interface RetainedMessage {
@@ -16,12 +17,8 @@ export interface RetainedMessage {
   readonly qos: Qos;
 }
 
-/** A topic, or a level on the way to one. It outlives its message while somebody refers to it. */
-export interface RetainedTopic {
-  readonly message: RetainedMessage | undefined;
-}
-
-class Node implements RetainedTopic {
+/** A topic, or a level on the way to one. */
+class Node {
   readonly parent: Node | undefined;
   readonly level: string;
   children: Map<string, Node> | undefined;
@@ -51,13 +48,15 @@ export interface RetainedLimits {
 /** One change of the store takes no more than this, so that no commit is long. */
 const writeTopicsMax = 1000;
 const writeBytesMax = 4 * 1024 * 1024;
+/** What a level of a topic takes in the tree, so that many levels of few letters are not memory for nothing. */
+const levelBytes = 128;
 /** A refusal is counted each time and logged this often. */
 const logEveryMs = 60_000;
 
 const done = Promise.resolve(undefined);
 
 export class Retained {
-  /** Messages kept, and the bytes of their topics and payloads. */
+  /** Messages kept, and the bytes of their topics and payloads, with what the tree takes for them. */
   count = 0;
   bytes = 0;
   readonly #store: BrokerStore;
@@ -112,11 +111,12 @@ export class Retained {
     return this.#write(node, topic, message);
   }
 
-  /** The topics a new subscription hears of [MQTT-3.3.1-6]; in no particular order. */
-  match(filter: string): RetainedTopic[] {
-    const found: RetainedTopic[] = [];
-    matchBelow(this.#root, filter.split("/"), 0, found);
-    return found;
+  /**
+   * What a new subscription hears of [MQTT-3.3.1-6], in no particular order. Walks the tree as it is asked, so that a
+   * filter which matches everything costs nobody a pause; what changes meanwhile is seen or not.
+   */
+  match(filter: string): Iterator<RetainedMessage, undefined> {
+    return matchBelow(this.#root, filter.split("/"), 0);
   }
 
   /** In pages, each a statement of its own; nobody is connected yet. */
@@ -133,7 +133,7 @@ export class Retained {
   #hasRoom(node: Node | undefined, topic: string, payload: Uint8Array): boolean {
     const message = node?.message;
     const count = this.count + (message === undefined ? 1 : 0);
-    const bytes = this.bytes + topic.length + payload.length - sizeOf(message);
+    const bytes = this.bytes + sizeOf({ topic, payload, qos: 0 }) - sizeOf(message);
     if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
     this.#counters.retainedRefused++;
     const nowMs = this.#clock.nowMs();
@@ -242,7 +242,8 @@ export class Retained {
 }
 
 function sizeOf(message: RetainedMessage | undefined): number {
-  return message === undefined ? 0 : message.topic.length + message.payload.length;
+  if (message === undefined) return 0;
+  return message.topic.length + message.payload.length + levelBytes * countLevels(message.topic);
 }
 
 /** Removes what became empty. */
@@ -256,26 +257,28 @@ function prune(from: Node): void {
   }
 }
 
-function matchBelow(node: Node, levels: readonly string[], depth: number, found: RetainedTopic[]): void {
+function* matchBelow(node: Node, levels: readonly string[], depth: number): Generator<RetainedMessage, undefined> {
   const level = levels[depth];
   if (level === undefined) {
-    if (node.message !== undefined) found.push(node);
+    if (node.message !== undefined) yield node.message;
   } else if (level === "#") {
-    collect(node, depth === 0, found); // the parent level too, § 4.7.1.2
+    yield* collect(node, depth === 0); // the parent level too, § 4.7.1.2
   } else if (level === "+") {
     for (const child of node.children?.values() ?? []) {
-      if (depth > 0 || !child.level.startsWith("$")) matchBelow(child, levels, depth + 1, found);
+      if (depth > 0 || !child.level.startsWith("$")) yield* matchBelow(child, levels, depth + 1);
     }
   } else {
     const child = node.children?.get(level);
-    if (child !== undefined) matchBelow(child, levels, depth + 1, found);
+    if (child !== undefined) yield* matchBelow(child, levels, depth + 1);
   }
+  return undefined;
 }
 
 /** Everything at and below `node`; at the root not what starts with $ [MQTT-4.7.2-1]. */
-function collect(node: Node, atRoot: boolean, found: RetainedTopic[]): void {
-  if (node.message !== undefined) found.push(node);
+function* collect(node: Node, atRoot: boolean): Generator<RetainedMessage, undefined> {
+  if (node.message !== undefined) yield node.message;
   for (const child of node.children?.values() ?? []) {
-    if (!atRoot || !child.level.startsWith("$")) collect(child, false, found);
+    if (!atRoot || !child.level.startsWith("$")) yield* collect(child, false);
   }
+  return undefined;
 }

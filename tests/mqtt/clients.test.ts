@@ -7,7 +7,7 @@ import { startTestBroker } from "../support/test-broker.ts";
 
 const mosquitto = ["mosquitto_sub", "mosquitto_pub"].map(requireProgram).every((there) => there);
 
-test.each([0, 1] as const)("MQTT.js publishes and receives at QoS %d, through a reconnect", async (qos) => {
+test.each([0, 1, 2] as const)("MQTT.js publishes and receives at QoS %d, through a reconnect", async (qos) => {
   await using server = startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   const bob = await mqtt.connectAsync(url, { clientId: "bob", clean: false, reconnectPeriod: 1 });
@@ -62,8 +62,10 @@ test("MQTT.js is told why it is refused", async () => {
 test.skipIf(!mosquitto).each([
   ["0", "mqttv31"],
   ["1", "mqttv31"],
+  ["2", "mqttv31"],
   ["0", "mqttv311"],
   ["1", "mqttv311"],
+  ["2", "mqttv311"],
 ])("mosquitto_pub and mosquitto_sub talk at QoS %s in %s", async (qos, version) => {
   await using server = startTestBroker();
   const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", version, "-q", qos];
@@ -84,14 +86,29 @@ test.skipIf(!mosquitto).each([
   expect(await new Response(sub.stdout).text()).toBe("room/a one\nroom/b two\nroom three\n");
 });
 
-test.skipIf(!mosquitto)("mosquitto_pub streams thousands of QoS 1 messages from a file, none is lost", async () => {
+test.skipIf(!mosquitto)("mosquitto_pub -r retains what mosquitto_sub --retained-only gets", async () => {
   await using server = startTestBroker();
-  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", "1", "-t", "stream"];
-  const count = 3000;
-  const sub = Bun.spawn(["mosquitto_sub", ...where, "-C", `${count}`], { stdout: "pipe" });
-  await until("the subscription", () => server.broker.stats().subscriptions === 1);
-  const lines = Array.from({ length: count }, (_, n) => `line ${n}\n`).join("");
-  const pub = Bun.spawn(["mosquitto_pub", ...where, "-l"], { stdin: Buffer.from(lines) });
+  const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", "1"];
+  const pub = Bun.spawn(["mosquitto_pub", ...where, "-t", "news/a", "-m", "kept", "-r"]);
   expect(await withDeadline("mosquitto_pub", pub.exited)).toBe(0);
-  expect(await new Response(sub.stdout).text()).toBe(lines);
+  const sub = Bun.spawn(["mosquitto_sub", ...where, "-t", "news/#", "--retained-only", "-C", "1", "-v"], {
+    stdout: "pipe",
+  });
+  expect(await withDeadline("mosquitto_sub", sub.exited)).toBe(0);
+  expect(await new Response(sub.stdout).text()).toBe("news/a kept\n");
 });
+
+test.skipIf(!mosquitto).each(["1", "2"])(
+  "mosquitto_pub streams thousands of QoS %s messages, none is lost",
+  async (qos) => {
+    await using server = startTestBroker();
+    const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", qos, "-t", "stream"];
+    const count = 3000;
+    const sub = Bun.spawn(["mosquitto_sub", ...where, "-C", `${count}`], { stdout: "pipe" });
+    await until("the subscription", () => server.broker.stats().subscriptions === 1);
+    const lines = Array.from({ length: count }, (_, n) => `line ${n}\n`).join("");
+    const pub = Bun.spawn(["mosquitto_pub", ...where, "-l"], { stdin: Buffer.from(lines) });
+    expect(await withDeadline("mosquitto_pub", pub.exited)).toBe(0);
+    expect(await new Response(sub.stdout).text()).toBe(lines);
+  },
+);

@@ -253,8 +253,13 @@ test("a service is given a QoS 2 message once; what it refuses was never taken o
   expect(given).toEqual(["a 2 1"]);
   second.send(exactly("svc/x", "b", 2));
   await until("the second message", () => outcomes.length === 2);
+  // Refused while a new connection of the session already repeats it: that one is told, not acknowledged.
+  await using meanwhile = await RawMqtt.connect(server.port, lasting);
+  meanwhile.send(exactly("svc/x", "b", 2, { dup: true }));
+  expect(await meanwhile.fence()).toEqual([]);
   outcomes[1]?.resolve({ close: "no" });
-  await second.whenClosed();
+  await meanwhile.whenClosed();
+  expect(meanwhile.received).toEqual([]);
   await using third = await RawMqtt.connect(server.port, lasting);
   third.send(exactly("svc/x", "b", 2, { dup: true }));
   await until("the repeat", () => outcomes.length === 3);

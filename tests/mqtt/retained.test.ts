@@ -123,7 +123,7 @@ test("what could not be stored is not acknowledged, and not shown", async () => 
   await alice.whenClosed();
   expect(alice.received).toEqual([]);
   expect(await heard(server.port, "#")).toEqual(["t stored"]);
-  expect(server.broker.stats()).toMatchObject({ retainedMessages: 1, retainedBytes: 7 });
+  expect(server.broker.stats()).toMatchObject({ retainedMessages: 1, retainedBytes: 7 + 128 });
 });
 
 test("however often a topic changes while the disk is busy, one change of it waits", async () => {
@@ -142,7 +142,7 @@ test("however often a topic changes while the disk is busy, one change of it wai
 });
 
 test("beyond the limits a message is delivered, acknowledged and counted, but not retained; nothing outdated stays", async () => {
-  await using server = startTestBroker({ limits: { retainedMessagesMax: 2, retainedBytesMax: 100 } });
+  await using server = startTestBroker({ limits: { retainedMessagesMax: 2, retainedBytesMax: 400 } });
   await using alice = await RawMqtt.connect(server.port);
   await alice.subscribe("c", 0);
   alice.send(retain("a", "1"), retain("b", "2"), retain("c", "3", 1, 9));
@@ -150,7 +150,7 @@ test("beyond the limits a message is delivered, acknowledged and counted, but no
   expect(texts(seen)).toEqual(["c 3"]);
   if (!seen.some(({ cmd }) => cmd === "puback")) await alice.expect("puback");
   expect(await heard(server.port, "#")).toEqual(["a 1", "b 2"]);
-  alice.send(retain("a", Buffer.alloc(200), 1, 10));
+  alice.send(retain("a", Buffer.alloc(300), 1, 10));
   await alice.expect("puback");
   expect(await heard(server.port, "#")).toEqual(["b 2"]);
   expect(server.broker.stats()).toMatchObject({ retainedRefused: 2, retainedMessages: 1 });

@@ -46,7 +46,7 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
 function handleExactlyOnce(core: BrokerCore, client: Client, view: PublishView): void {
   const { connection, session } = client;
   const { packetId } = view;
-  if (!session.incoming.has(packetId)) takeOver(core, client, view);
+  if (!session.incoming.has(packetId)) takeOver(core, session, view);
   const settled = session.incoming.settled(packetId);
   if (settled === undefined) connection.replies.acknowledge(packetType.pubrec, packetId);
   else awaitOutcome(core, client, settled, { type: packetType.pubrec, packetId, bytes: view.end - view.start });
@@ -57,7 +57,7 @@ function handleExactlyOnce(core: BrokerCore, client: Client, view: PublishView):
  * for: a crash between the two repeats a message whose sender was not told that it is here. A service writes the packet
  * id itself, in one change with what it stores.
  */
-function takeOver(core: BrokerCore, { connection, session }: Client, view: PublishView): void {
+function takeOver(core: BrokerCore, session: Session, view: PublishView): void {
   const { packetId, topic } = view;
   const { incoming, storedId } = session;
   const route = core.routes.find(topic);
@@ -69,10 +69,8 @@ function takeOver(core: BrokerCore, { connection, session }: Client, view: Publi
         incoming.forget(packetId);
         throw error;
       });
-      if (!("close" in result)) return undefined;
-      incoming.forget(packetId);
-      connection.close("service", result.close);
-      return undefined;
+      if ("close" in result) incoming.forget(packetId);
+      return result;
     });
     return;
   }

@@ -1,0 +1,147 @@
+/** Retained messages against the plain reading of § 4.7, and against a store that is slow and fails. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLog } from "../../../src/lib/log.ts";
+import { createCounters } from "../../../src/mqtt/counters.ts";
+import { Retained } from "../../../src/mqtt/retained.ts";
+import type { BrokerStore, RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts";
+import { isTopicFilter } from "../../../src/mqtt/topic-names.ts";
+import { Work } from "../../../src/mqtt/work.ts";
+
+class SlowStore {
+  readonly rows = new Map<string, StoredRetained>();
+  waiting: { changes: readonly RetainedChange[]; settled: PromiseWithResolvers<void> } | undefined;
+
+  retainedPage(after: string): StoredRetained[] {
+    return [...this.rows.values()].filter(({ topic }) => topic > after).sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
+  retain(changes: readonly RetainedChange[]): Promise<void> {
+    expect(this.waiting).toBeUndefined(); // one at a time
+    const settled = Promise.withResolvers<void>();
+    this.waiting = { changes, settled };
+    return settled.promise;
+  }
+
+  commit(works: boolean): void {
+    const { waiting } = this;
+    if (waiting === undefined) return;
+    this.waiting = undefined;
+    if (!works) {
+      waiting.settled.reject(new Error("disk full"));
+      return;
+    }
+    for (const { topic, message } of waiting.changes) {
+      if (message === undefined) this.rows.delete(topic);
+      else this.rows.set(topic, message);
+    }
+    waiting.settled.resolve();
+  }
+}
+
+function openRetained(store: SlowStore, limits = { retainedMessagesMax: 1000, retainedBytesMax: 1e9 }) {
+  const work = new Work();
+  const parts = { limits, counters: createCounters(), work, clock: systemClock, log: silentLog };
+  return { retained: new Retained({ ...parts, store: store as unknown as BrokerStore }), work };
+}
+
+const shown = (retained: Retained, filter: string): string[] => {
+  const found: string[] = [];
+  const messages = retained.match(filter);
+  for (let next = messages.next(); next.done !== true; next = messages.next()) {
+    found.push(`${next.value.topic} ${Buffer.from(next.value.payload)}`);
+  }
+  return found.sort();
+};
+
+/** § 4.7 word by word. */
+function matches(filter: string, topic: string): boolean {
+  if (topic.startsWith("$") && (filter.startsWith("#") || filter.startsWith("+"))) return false;
+  const filterLevels = filter.split("/");
+  const topicLevels = topic.split("/");
+  for (const [index, level] of filterLevels.entries()) {
+    if (level === "#") return true;
+    if (index >= topicLevels.length) return false;
+    if (level !== "+" && level !== topicLevels[index]) return false;
+  }
+  return filterLevels.length === topicLevels.length;
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const level = fc.constantFrom("", "a", "b", "$s");
+const topic = fc
+  .array(level, { minLength: 1, maxLength: 4 })
+  .map((levels) => levels.join("/"))
+  .filter((name) => name !== "");
+const filter = fc
+  .array(fc.constantFrom("", "a", "b", "$s", "+", "#"), { minLength: 1, maxLength: 4 })
+  .map((levels) => levels.join("/"))
+  .filter(isTopicFilter);
+
+test("a filter finds exactly the topics it matches, after any history of them", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(topic, fc.boolean()), { maxLength: 30 }), filter, (history, wanted) => {
+      const { retained } = openRetained(new SlowStore());
+      const model = new Set<string>();
+      for (const [name, keep] of history) {
+        void retained.set(name, Buffer.from(keep ? "x" : ""), 0);
+        if (keep) model.add(name);
+        else model.delete(name);
+      }
+      const expected = [...model].filter((name) => matches(wanted, name)).map((name) => `${name} x`);
+      expect(shown(retained, wanted)).toEqual(expected.sort());
+      expect(retained.count).toBe(model.size);
+    }),
+  );
+});
+
+test("whatever fails, what is shown in the end is what is stored, and what was acknowledged is not undone by it", async () => {
+  const step = fc.oneof(
+    fc.record({ set: fc.constantFrom("a", "b", "a/b"), empty: fc.boolean() }),
+    fc.record({ works: fc.boolean() }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const store = new SlowStore();
+      const { retained, work } = openRetained(store);
+      let n = 0;
+      for (const each of steps) {
+        if ("works" in each) {
+          store.commit(each.works);
+          await turn();
+          continue;
+        }
+        const text = each.empty ? "" : `${++n}`;
+        retained.set(each.set, Buffer.from(text), 1).then(
+          () => {
+            // Acknowledged: this, or something newer, is on disk.
+            const stored = store.rows.get(each.set);
+            if (text !== "" && stored !== undefined)
+              expect(Number(Buffer.from(stored.payload))).toBeGreaterThanOrEqual(+text);
+          },
+          () => {},
+        );
+        await turn();
+      }
+      while (store.waiting !== undefined) {
+        store.commit(steps.length % 2 === 0);
+        await turn();
+      }
+      await work.whenIdle();
+      const stored = [...store.rows.values()].map((row) => `${row.topic} ${Buffer.from(row.payload)}`).sort();
+      expect(shown(retained, "#")).toEqual(stored);
+      expect(retained.count).toBe(store.rows.size);
+      const again = openRetained(store).retained;
+      expect([again.count, again.bytes]).toEqual([retained.count, retained.bytes]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("many levels of few letters count for what they take", () => {
+  const { retained } = openRetained(new SlowStore(), { retainedMessagesMax: 1000, retainedBytesMax: 10_000 });
+  void retained.set("a/".repeat(63), Buffer.from("x"), 0);
+  void retained.set("b/".repeat(63), Buffer.from("x"), 0);
+  expect(retained.count).toBe(1);
+});
