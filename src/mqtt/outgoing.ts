@@ -44,6 +44,8 @@ export class Outgoing {
   #serviceWaits = false;
   /** Filters whose retained messages are still to be sent, with the granted QoS. */
   readonly #retainedFilters = new Map<string, Qos>();
+  /** Whether either of these has anything. */
+  #retainedWaits = false;
   /** What the filter at work still has to send. */
   #retained:
     | { readonly filter: string; readonly qos: Qos; readonly messages: Iterator<RetainedMessage, undefined> }
@@ -76,6 +78,7 @@ export class Outgoing {
   sendRetained(filter: string, qos: Qos): void {
     this.forgetRetained(filter);
     this.#retainedFilters.set(filter, qos);
+    this.#retainedWaits = true;
     this.#pumpRetained();
   }
 
@@ -98,7 +101,10 @@ export class Outgoing {
     ) {
       if (this.#retained === undefined) {
         const [next] = this.#retainedFilters;
-        if (next === undefined) return;
+        if (next === undefined) {
+          this.#retainedWaits = false;
+          return;
+        }
         const [filter, qos] = next;
         this.#retainedFilters.delete(filter);
         this.#retained = { filter, qos, messages: this.#core.retained.match(filter) };
@@ -259,10 +265,6 @@ export class Outgoing {
       }
     }
     this.#resend.splice(0, sent);
-  }
-
-  get #retainedWaits(): boolean {
-    return this.#retained !== undefined || this.#retainedFilters.size > 0;
   }
 
   #hasRoom(connection: Connection): boolean {

@@ -84,13 +84,14 @@ export class ForwardedPublish implements Sendable {
   readonly #received = new WireForm();
   #downgraded: WireForm | undefined;
   /** At QoS 1 and 2, with one memory between them. */
-  readonly #kept: [WireForm | undefined, WireForm | undefined] = [undefined, undefined];
+  #kept1: WireForm | undefined;
+  #kept2: WireForm | undefined;
 
   of(view: PublishView): this {
     this.#view = view;
     this.#downgraded = undefined;
-    this.#kept[0] = undefined;
-    this.#kept[1] = undefined;
+    this.#kept1 = undefined;
+    this.#kept2 = undefined;
     const received = this.#received;
     received.buffer = view.buffer;
     received.start = view.start;
@@ -107,11 +108,11 @@ export class ForwardedPublish implements Sendable {
   }
 
   kept(_protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
-    const there = this.#kept[qos - 1];
+    const there = qos === 1 ? this.#kept1 : this.#kept2;
     if (there !== undefined) return there;
     const kept = new WireForm();
     const { buffer, start, end, packetIdOffset } = this.#received;
-    const other = this.#kept[2 - qos];
+    const other = qos === 1 ? this.#kept2 : this.#kept1;
     if (other === undefined) {
       kept.buffer = Buffer.allocUnsafeSlow(end - start);
       buffer.copy(kept.buffer, 0, start, end);
@@ -119,7 +120,8 @@ export class ForwardedPublish implements Sendable {
     kept.end = end - start;
     kept.packetIdOffset = packetIdOffset;
     kept.qos = qos;
-    this.#kept[qos - 1] = kept;
+    if (qos === 1) this.#kept1 = kept;
+    else this.#kept2 = kept;
     return kept;
   }
 

@@ -25,7 +25,17 @@ export class Replies {
 
   /** Acknowledges at once, or behind what is still waiting. */
   puback(packetId: number): void {
-    this.acknowledge(packetType.puback, packetId);
+    if (this.#waiting !== undefined || this.#closed) {
+      this.acknowledge(packetType.puback, packetId);
+      return;
+    }
+    // Written here as well: most of what a broker says.
+    const at = this.#outbox.reserve(4);
+    const out = this.#outbox.buffer;
+    out[at] = packetType.puback << 4;
+    out[at + 1] = 2;
+    out[at + 2] = packetId >> 8;
+    out[at + 3] = packetId & 0xff;
   }
 
   /** The same with PUBREC or PUBCOMP. */

@@ -36,7 +36,8 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
     return;
   }
   const route = core.routes.find(view.topic);
-  const outcome = intercept(core, client.session, view, route) ?? forward(core, client.session, view, route);
+  const outcome =
+    (route.served ? intercept(core, client.session, view) : undefined) ?? forward(core, client.session, view, route);
   if (outcome !== undefined) {
     awaitOutcome(core, client, outcome, { type: packetType.puback, packetId, bytes: view.end - view.start });
   } else if (qos === 1) client.connection.replies.puback(packetId);
@@ -61,7 +62,7 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): void {
   const { packetId, topic } = view;
   const { incoming, storedId } = session;
   const route = core.routes.find(topic);
-  const outcome = intercept(core, session, view, route);
+  const outcome = route.served ? intercept(core, session, view) : undefined;
   if (outcome !== undefined) {
     incoming.take(packetId, async () => {
       // Until the service has it nothing was taken over.
@@ -107,13 +108,7 @@ export function handleRelease(core: BrokerCore, client: Client, packetId: number
 }
 
 /** What a service makes of it; undefined where it is an ordinary topic. */
-function intercept(
-  core: BrokerCore,
-  session: Session,
-  view: PublishView,
-  route: Route,
-): Promise<PublishOutcome> | undefined {
-  if (!route.served) return undefined;
+function intercept(core: BrokerCore, session: Session, view: PublishView): Promise<PublishOutcome> | undefined {
   const { topic, qos, dup, retain } = view;
   const payload = view.buffer.subarray(view.payloadStart, view.end);
   const packetId = qos === 0 ? undefined : view.packetId;
