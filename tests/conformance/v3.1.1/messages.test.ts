@@ -268,6 +268,33 @@ test("[MQTT-3.10.4-3] a QoS 1 message already on its way when its subscription e
   expect(await third.fence()).toEqual([]);
 });
 
+test("[MQTT-3.10.4-3] a QoS 2 message already on its way when its subscription ends is still handed over, once", async () => {
+  await using server = startTestBroker();
+  await using first = await RawMqtt.connect(server.port, lasting);
+  await using alice = await RawMqtt.connect(server.port);
+  await first.subscribe("t", 2);
+  alice.send({ cmd: "publish", topic: "t", payload: "begun", qos: 2, messageId: 9, dup: false, retain: false });
+  await alice.expect("pubrec");
+  alice.send({ cmd: "pubrel", messageId: 9 });
+  await alice.expect("pubcomp");
+  const { messageId = 0 } = await first.expect("publish");
+  first.send({ cmd: "unsubscribe", messageId: 2, unsubscriptions: ["t"] });
+  await first.expect("unsuback");
+  await first.drop();
+  await using again = await RawMqtt.connect(server.port, lasting);
+  expect(await again.fence()).toMatchObject([{ cmd: "publish", messageId, qos: 2, dup: true }]);
+  again.send({ cmd: "pubrec", messageId });
+  expect(await again.expect("pubrel")).toMatchObject({ messageId });
+  await again.drop();
+  await using third = await RawMqtt.connect(server.port, lasting);
+  expect(await third.fence()).toMatchObject([{ cmd: "pubrel", messageId }]);
+  third.send({ cmd: "pubcomp", messageId });
+  await third.fence();
+  await third.drop();
+  await using last = await RawMqtt.connect(server.port, lasting);
+  expect(await last.fence()).toEqual([]);
+});
+
 test("[MQTT-3.10.4-4] [MQTT-3.10.4-5] UNSUBSCRIBE is answered with its packet identifier, even if nothing ended", async () => {
   await using server = startTestBroker();
   await using client = await WireClient.connect(server.port);
