@@ -2,7 +2,7 @@
 
 import type { ServerWebSocket } from "bun";
 import type { Address } from "./lib/address.ts";
-import type { createMiniOicq, MiniOicqData } from "./minioicq/listener.ts";
+import type { MiniOicq, MiniOicqData } from "./minioicq/listener.ts";
 import type { MqttSocketData, MqttWebSocket } from "./mqtt/websocket.ts";
 import type { Certificate } from "./ops/certificate.ts";
 import type { Rest } from "./rest/app.ts";
@@ -41,7 +41,7 @@ export function listenHttp(parts: {
   /** HTTPS and WSS instead of HTTP and WS. */
   tls: Certificate | undefined;
   rest: Rest;
-  minioicq: ReturnType<typeof createMiniOicq>;
+  minioicq: MiniOicq;
   mqtt: MqttWebSocket;
   patience: Patience;
   bodyBytesMax: number;

@@ -163,15 +163,6 @@ export interface Position {
   readonly readSeq: number;
 }
 
-/** One place a user is logged in, at one door. */
-export interface Device {
-  readonly deviceId: DeviceId;
-  readonly userId: UserId;
-  readonly door: "mqtt" | "minioicq" | "rest";
-  /** The client's own name for it: MQTT client id, REST `clientID`, MiniOICQ `device_id`. */
-  readonly name: string;
-}
-
 /** What a bearer token stands for. */
 export interface TokenOwner {
   readonly user: User;

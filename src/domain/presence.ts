@@ -37,5 +37,5 @@ export function createPresence(parts: { store: Store; clock: Clock; log: Log; is
     }
   }
 
-  return { wentOffline, flush, isOnline: parts.isOnline };
+  return { wentOffline, flush };
 }

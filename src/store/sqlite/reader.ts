@@ -328,13 +328,13 @@ export function createReader(db: Database) {
   }
 
   const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
-    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)));
+    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)).rows);
 
   function scan(range: { userId: UserId; from: number; to: number; limit: number }) {
-    const rows = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
+    const { rows, cut } = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
     // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
     const messages = toMessages(rows.slice(0, range.limit));
-    const complete = rows.length <= range.limit && !isCut(rows);
+    const complete = rows.length <= range.limit && !cut;
     return { messages, through: complete ? range.to : (messages.at(-1)?.messageId ?? range.from) };
   }
 
@@ -491,21 +491,15 @@ function lazily<Statement>(prepare: () => Statement): () => Statement {
 }
 
 /** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(rows: Iterable<StoredMessageRow>): StoredMessageRow[] {
-  const taken: StoredMessageRow[] = [];
+function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
+  const rows: StoredMessageRow[] = [];
   let bytes = 0;
-  for (const row of rows) {
-    taken.push(row);
+  for (const row of all) {
+    rows.push(row);
     bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) break;
+    if (bytes >= pageBytesMax) return { rows, cut: true };
   }
-  return taken;
-}
-
-function isCut(rows: readonly StoredMessageRow[]): boolean {
-  let bytes = 0;
-  for (const row of rows) bytes += row.content?.length ?? 0;
-  return bytes >= pageBytesMax;
+  return { rows, cut: false };
 }
 
 function remember(names: Map<number, string>, id: number, key: string): void {

@@ -21,7 +21,6 @@ export function createChanges(tx: Tx) {
 
 export type Changes = ReturnType<typeof createChanges>;
 export type ChangeName = keyof Changes;
-export type ChangeArgs<Name extends ChangeName> = Parameters<Changes[Name]>[0];
 
 /** Changes that give space back or must go on when the disk is full; all others are refused then. */
 export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
