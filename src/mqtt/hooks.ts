@@ -3,7 +3,9 @@
  * The broker itself knows topics and sessions, never people or chats. All but `authenticate` and the outcome of
  * `interceptPublish` are synchronous and on the hot path.
  */
+import type { AuthenticationMethod } from "./authentication.ts";
 import type { PreparedPublish } from "./prepared-publish.ts";
+import type { PublishProperties } from "./properties.ts";
 
 /** Who a client proved to be. A session belongs to (key, client id). Services may put more on their own subtype. */
 export interface Principal {
@@ -23,7 +25,10 @@ export interface ConnectRequest {
   /** The peer's IP address. */
   readonly address: string;
   readonly protocolVersion: ProtocolVersion;
-  readonly cleanSession: boolean;
+  /** The client wants no earlier session resumed; before MQTT 5 also that this one ends with its connection. */
+  readonly cleanStart: boolean;
+  /** The subject of the certificate the client showed and TLS verified, as RFC 4514 writes it. */
+  readonly certificateSubject: string | undefined;
 }
 
 export type Authentication<P extends Principal> =
@@ -45,10 +50,18 @@ export interface InterceptedPublish {
    * `BrokerStore.received` does, so that a repeat after a crash is not a second message.
    */
   readonly packetId: number | undefined;
+  /** Undefined before MQTT 5. */
+  readonly properties: PublishProperties | undefined;
 }
 
-/** What becomes of the publisher. At QoS 0 `ack` sends nothing. */
-export type PublishOutcome = { readonly ack: true } | { readonly close: string };
+/** Why a PUBLISH is not taken, in the reason codes of MQTT 5 § 3.4.2.1 and § 3.5.2.1. */
+export type PublishRefusal = "not_authorized" | "topic_name_invalid" | "payload_format_invalid" | "quota_exceeded";
+
+/**
+ * What becomes of the publisher. At QoS 0 `ack` sends nothing. A refusal is told to an MQTT 5 client; before, it closes
+ * the connection above QoS 0, since there is no other word for no [MQTT-3.3.5-2].
+ */
+export type PublishOutcome = { readonly ack: true } | { readonly refused: PublishRefusal; readonly why: string };
 
 export const acknowledge: PublishOutcome = { ack: true };
 
@@ -85,6 +98,10 @@ export interface ServiceSession<P extends Principal = Principal> {
 }
 
 export interface BrokerHooks<P extends Principal = Principal> {
+  /** Methods of enhanced authentication (MQTT 5 § 4.12), by their names. */
+  readonly methods: ReadonlyMap<string, AuthenticationMethod<P>>;
+  /** Who a key names, for a session stored earlier; undefined: nobody any more, and the session ends. */
+  principalOf(key: string): P | undefined;
   /** CONNECT arrived. A rejection is our fault: logged, and the client told "server unavailable". */
   authenticate(connect: ConnectRequest): Promise<Authentication<P>>;
   /**
@@ -103,11 +120,13 @@ export interface BrokerHooks<P extends Principal = Principal> {
    * sends again.
    */
   interceptPublish(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
+  /** Who serves a filter. Asked after `authorize`, and when a session is read back from the store. */
+  serving(principal: P, filter: string): SubscribeAnswer;
   /**
-   * A client subscribed (`qos` is what the service is to deliver at), or came back with a stored subscription. Asked after `authorize` and before SUBACK; at a resume
-   * "refused" ends the subscription. A repeated filter replaces its predecessor and is asked again.
+   * A client subscribed to what a service serves (`qos` is what it is to deliver at), or came back with such a
+   * subscription. Told before SUBACK; a repeated filter replaces its predecessor and is told again.
    */
-  subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): SubscribeAnswer;
+  subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): void;
   /** UNSUBSCRIBE, or a subscription the store could not keep. Not told for those that end with their session. */
   unsubscribed(session: ServiceSession<P>, filter: string): void;
   /** A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. */

@@ -6,6 +6,7 @@ import type { Database } from "bun:sqlite";
 import start from "../../../drizzle/0000_start.sql" with { type: "text" };
 import retained from "../../../drizzle/0001_retained.sql" with { type: "text" };
 import received from "../../../drizzle/0002_received.sql" with { type: "text" };
+import queue from "../../../drizzle/0003_queue.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -17,6 +18,7 @@ export const migrations: readonly Migration[] = [
   { name: "0000_start", sql: start },
   { name: "0001_retained", sql: retained },
   { name: "0002_received", sql: received },
+  { name: "0003_queue", sql: queue },
 ];
 
 export class SchemaError extends Error {

@@ -223,6 +223,10 @@ export const mqttSessions = sqliteTable(
     clientId: text("client_id").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
     lastConnectedAtMs: integer("last_connected_at_ms").notNull(),
+    /** How long after its connection the session ends; null: what the server's setting says then. */
+    expirySeconds: integer("expiry_seconds"),
+    /** Null while its client is connected. */
+    disconnectedAtMs: integer("disconnected_at_ms"),
   },
   (table) => [uniqueIndex("mqtt_sessions_owner").on(table.principalKey, table.clientId)],
 );
@@ -233,8 +237,12 @@ export const mqttSubscriptions = sqliteTable(
     sessionId: integer("session_id")
       .notNull()
       .references(() => mqttSessions.sessionId, { onDelete: "cascade" }),
+    /** As subscribed to, `$share/…` included. */
     filter: text("filter").notNull(),
     qos: integer("qos").notNull(),
+    /** The subscription options of MQTT 5 § 3.8.3.1 without the QoS. */
+    options: integer("options").notNull().default(0),
+    subscriptionId: integer("subscription_id"),
   },
   (table) => [primaryKey({ columns: [table.sessionId, table.filter] })],
 );
@@ -257,7 +265,72 @@ export const mqttRetained = sqliteTable("mqtt_retained", {
   topic: text("topic").primaryKey(),
   qos: integer("qos").notNull(),
   payload: blob("payload", { mode: "buffer" }).notNull(),
+  /** MQTT 5 properties as they stand on the wire, without those that belong to one hop or to time. */
+  properties: blob("properties", { mode: "buffer" }),
   storedAtMs: integer("stored_at_ms").notNull(),
+  expiresAtMs: integer("expires_at_ms"),
+});
+
+/**
+ * Messages on their way to persistent MQTT sessions, in the order of `queueId`. `packet` is the PUBLISH as an MQTT 5
+ * client would get it, packet id 0. While its client is connected a message is known to the broker by its number and is
+ * not in the index.
+ */
+export const mqttQueue = sqliteTable(
+  "mqtt_queue",
+  {
+    queueId: integer("queue_id").primaryKey(),
+    sessionId: integer("session_id").notNull(),
+    qos: integer("qos").notNull(),
+    /** 0: not sent yet. */
+    packetId: integer("packet_id").notNull(),
+    /** 1: PUBREC arrived; only PUBREL and PUBCOMP are left, and `packet` is empty. */
+    released: integer("released").notNull(),
+    live: integer("live").notNull(),
+    /** 0: never. */
+    expiresAtMs: integer("expires_at_ms").notNull(),
+    /** The `$share/…` filter it was chosen by. */
+    share: text("share"),
+    packet: blob("packet", { mode: "buffer" }).notNull(),
+  },
+  (table) => [index("mqtt_queue_waiting").on(table.sessionId).where(sql`live = 0`)],
+);
+
+/** Wills of clients that may be connected, and of those that are gone while the will's delay runs. */
+export const mqttWills = sqliteTable(
+  "mqtt_wills",
+  {
+    willId: integer("will_id").primaryKey({ autoIncrement: true }),
+    principalKey: text("principal_key").notNull(),
+    clientId: text("client_id").notNull(),
+    /** PUBLISH as MQTT 5 writes it, with the will's QoS and RETAIN, packet id 0. */
+    packet: blob("packet", { mode: "buffer" }).notNull(),
+    delaySeconds: integer("delay_seconds").notNull(),
+    /** Null while the client is connected. */
+    publishAtMs: integer("publish_at_ms"),
+  },
+  (table) => [index("mqtt_wills_owner").on(table.principalKey, table.clientId)],
+);
+
+/** Things that speak MQTT with a name of their own, beside the users. */
+export const mqttDevices = sqliteTable("mqtt_devices", {
+  name: text("name").primaryKey(),
+  passwordHash: text("password_hash"),
+  /** The subject of a client certificate that stands for this device. */
+  certificateSubject: text("certificate_subject").unique(),
+  /** JSON arrays of topic filters with `%u` and `%c`; null: the default. */
+  publish: text("publish"),
+  subscribe: text("subscribe"),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
+
+/** What SCRAM-SHA-256 (RFC 5802) needs to check a password it is never shown; by "user:<id>" or "device:<name>". */
+export const scramKeys = sqliteTable("scram_keys", {
+  ownerKey: text("owner_key").primaryKey(),
+  salt: blob("salt", { mode: "buffer" }).notNull(),
+  iterations: integer("iterations").notNull(),
+  storedKey: blob("stored_key", { mode: "buffer" }).notNull(),
+  serverKey: blob("server_key", { mode: "buffer" }).notNull(),
 });
 
 /** Which packet ids of a persistent session hold a QoS 2 PUBLISH that was taken over and not yet released. */
