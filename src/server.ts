@@ -14,7 +14,6 @@ import { version } from "./lib/version.ts";
 import { createMiniOicq } from "./minioicq/listener.ts";
 import { createBroker } from "./mqtt/broker.ts";
 import { defaultBrokerLimits } from "./mqtt/limits.ts";
-import type { BrokerStore } from "./mqtt/store.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
@@ -89,7 +88,7 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
   const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
   const broker = createBroker({
-    store: brokerStore(store),
+    store: store.mqtt,
     hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
     limits: {
       ...defaultBrokerLimits,
@@ -240,16 +239,3 @@ function boundTo(address: Address | undefined, listener: { readonly port: number
   if (address === undefined || listener === undefined) return null;
   return formatAddress({ hostname: address.hostname, port: listener.port });
 }
-
-function brokerStore({ mqtt }: SqliteStore): BrokerStore {
-  return {
-    ...mqtt,
-    retainedPage: (after) => mqtt.retainedPage(after).map((row) => ({ ...row, qos: qosOf(row.qos) })),
-    openSession: async (session) => {
-      const opened = await mqtt.openSession(session);
-      return { ...opened, subscriptions: opened.subscriptions.map(({ filter, qos }) => ({ filter, qos: qosOf(qos) })) };
-    },
-  };
-}
-
-const qosOf = (qos: number): 0 | 1 | 2 => (qos === 1 ? 1 : qos === 2 ? 2 : 0);

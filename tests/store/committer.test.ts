@@ -66,7 +66,10 @@ const append = (chatId: number, from: number, content = "x", more: object = {}):
   { chat: { id: chatId }, from, type: "text", content, ...more },
 ];
 /** Fails on its foreign key, after it began to write. */
-const failing: NamedChange = ["subscribe", { sessionId: 999, subscriptions: [{ filter: "a/b", qos: 1 }] }];
+const failing: NamedChange = [
+  "subscribe",
+  { sessionId: 999, subscriptions: [{ filter: "a/b", qos: 1, options: 0, subscriptionId: null }] },
+];
 const seqAt = (batch: BatchOutcome, index: number) => {
   const outcome = batch.outcomes[index];
   return outcome?.[0] === 0 ? (outcome[1] as unknown[])[1] : outcome?.[0];

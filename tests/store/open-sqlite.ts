@@ -45,7 +45,8 @@ export async function openSqlite(durability: Durability = "os"): Promise<OpenedS
     clock,
     dataDir: folder.path,
     async openMqttSession(clientId) {
-      return (await store.mqtt.openSession({ principalKey: "user:1", clientId })).sessionId;
+      const session = { principalKey: "user:1", clientId, nowMs: clock.nowMs(), expirySeconds: undefined };
+      return (await store.mqtt.openSession(session)).sessionId;
     },
     async reopen() {
       await store.close();

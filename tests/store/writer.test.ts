@@ -184,7 +184,7 @@ test("member lists stay right while failures make the writer forget them", async
       .then(({ members }) => lists.push([...members]));
   let failures = 0;
   const fail = () =>
-    store.mqtt.subscribe(999, [{ filter: "x", qos: 0 }]).catch(() => {
+    store.mqtt.subscribe(999, [{ filter: "x", qos: 0, options: 0, subscriptionId: undefined }]).catch(() => {
       failures += 1;
     });
   const put = (username: string) => store.putMembers({ chatKey: "team", people: [{ username }], chatName: undefined });
@@ -202,40 +202,42 @@ test("member lists stay right while failures make the writer forget them", async
   expect(failures).toBe(10);
 });
 
+const sessionOf = (principalKey: string) => ({ principalKey, clientId: "c", nowMs: 1, expirySeconds: undefined });
+
 test("an MQTT session is its principal's own and keeps its subscriptions over a restart", async () => {
   await using opened = await openSqlite();
   const { mqtt } = opened.store;
-  const first = await mqtt.openSession({ principalKey: "user:1", clientId: "c" });
+  const first = await mqtt.openSession(sessionOf("user:1"));
   expect(first).toMatchObject({ resumed: false, subscriptions: [] });
   expect(mqtt.findSession("user:1", "c")).toBe(first.sessionId);
   expect(mqtt.findSession("user:2", "c")).toBeUndefined();
   expect(mqtt.findSession("user:1", "C")).toBeUndefined();
-  const other = await mqtt.openSession({ principalKey: "user:2", clientId: "c" });
+  const other = await mqtt.openSession(sessionOf("user:2"));
   expect(other).toMatchObject({ resumed: false });
   expect(other.sessionId).not.toBe(first.sessionId);
   await mqtt.subscribe(first.sessionId, [
-    { filter: "a/#", qos: 1 },
-    { filter: "b/+", qos: 0 },
-    { filter: "c", qos: 2 },
+    { filter: "a/#", qos: 1, options: 0, subscriptionId: undefined },
+    { filter: "b/+", qos: 0, options: 0, subscriptionId: undefined },
+    { filter: "c", qos: 2, options: 0, subscriptionId: undefined },
   ]);
-  await mqtt.subscribe(first.sessionId, [{ filter: "b/+", qos: 2 }]);
+  await mqtt.subscribe(first.sessionId, [{ filter: "b/+", qos: 2, options: 0, subscriptionId: undefined }]);
   await mqtt.unsubscribe(first.sessionId, ["c", "never/subscribed"]);
   const again = await opened.reopen();
-  const resumed = await again.mqtt.openSession({ principalKey: "user:1", clientId: "c" });
+  const resumed = await again.mqtt.openSession(sessionOf("user:1"));
   expect(resumed).toMatchObject({ sessionId: first.sessionId, resumed: true });
   expect([...resumed.subscriptions].sort((x, y) => x.filter.localeCompare(y.filter))).toEqual([
-    { filter: "a/#", qos: 1 },
-    { filter: "b/+", qos: 2 },
+    { filter: "a/#", qos: 1, options: 0, subscriptionId: undefined },
+    { filter: "b/+", qos: 2, options: 0, subscriptionId: undefined },
   ]);
-  expect((await again.mqtt.openSession({ principalKey: "user:2", clientId: "c" })).subscriptions).toEqual([]);
+  expect((await again.mqtt.openSession(sessionOf("user:2"))).subscriptions).toEqual([]);
 });
 
 test("an MQTT session that ended is gone with its subscriptions, and its number is not used again", async () => {
   await using opened = await openSqlite();
   const { mqtt } = opened.store;
-  const owner = { principalKey: "user:1", clientId: "c" };
+  const owner = sessionOf("user:1");
   const { sessionId } = await mqtt.openSession(owner);
-  await mqtt.subscribe(sessionId, [{ filter: "a", qos: 1 }]);
+  await mqtt.subscribe(sessionId, [{ filter: "a", qos: 1, options: 0, subscriptionId: undefined }]);
   await mqtt.endSession(sessionId);
   await mqtt.endSession(sessionId);
   expect(mqtt.findSession("user:1", "c")).toBeUndefined();

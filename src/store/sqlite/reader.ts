@@ -27,13 +27,13 @@ import {
 } from "../../domain/model.ts";
 import type { Head, TokenKind } from "../../domain/store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
-import { chats, members, mqttSessions, serverKeys, tokens, users } from "./schema.ts";
+import { lazily } from "./lazily.ts";
+import { chats, members, serverKeys, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
 const namesMax = 50_000;
 /** Content of one page of catching up. */
 const pageBytesMax = 1024 * 1024;
-const retainedPageMax = 1000;
 
 export type Reader = ReturnType<typeof createReader>;
 
@@ -219,31 +219,6 @@ export function createReader(db: Database) {
       "SELECT event_id eventId, user_id userId, type, chat_id chatId, body, created_at_ms createdAtMs FROM events WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?",
     ),
   );
-  const retainedAfter = lazily(() =>
-    db.prepare<{ topic: string; qos: number; payload: Uint8Array }, [string]>(
-      "SELECT topic, qos, payload FROM mqtt_retained WHERE topic > ? ORDER BY topic",
-    ),
-  );
-  const sessionByOwner = lazily(() =>
-    orm
-      .select({ sessionId: mqttSessions.sessionId })
-      .from(mqttSessions)
-      .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
-      .prepare(),
-  );
-
-  /** About a megabyte of retained messages after `after`, by topic; the statement ends here. */
-  function retainedPage(after: string): { topic: string; qos: number; payload: Uint8Array }[] {
-    const page: { topic: string; qos: number; payload: Uint8Array }[] = [];
-    let bytes = 0;
-    for (const row of retainedAfter().iterate(after)) {
-      page.push(row);
-      bytes += row.payload.length;
-      if (bytes >= pageBytesMax || page.length >= retainedPageMax) break;
-    }
-    return page;
-  }
-
   const userKeys = new Map<number, string>();
   const chatKeys = new Map<number, string>();
 
@@ -475,18 +450,6 @@ export function createReader(db: Database) {
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
     events: readEvents,
-    retainedPage,
-    findSession: (principalKey: string, clientId: string) =>
-      sessionByOwner().get({ principalKey, clientId })?.sessionId,
-  };
-}
-
-/** Prepared when first asked for: a start need not wait for what nobody reads yet. */
-function lazily<Statement>(prepare: () => Statement): () => Statement {
-  let statement: Statement | undefined;
-  return () => {
-    statement ??= prepare();
-    return statement;
   };
 }
 

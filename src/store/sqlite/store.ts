@@ -21,7 +21,8 @@ import type { Log } from "../../lib/log.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
-import type { StoredSubscription, WireRetained } from "./changes/mqtt.ts";
+import { createMqttReader } from "./mqtt-reader.ts";
+import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
 import { type Durability, openForReading } from "./open.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
@@ -37,33 +38,10 @@ const sweepRows = 2000;
 const tokenOwnersMax = 10_000;
 
 export interface SqliteStore extends Store {
-  /** What an MQTT broker must remember of sessions that outlive their connection. */
-  readonly mqtt: MqttSessions;
+  /** What an MQTT broker must remember. */
+  readonly mqtt: MqttStore;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
-}
-
-export interface StoredRetained {
-  readonly topic: string;
-  readonly qos: number;
-  readonly payload: Uint8Array;
-}
-
-export interface MqttSessions {
-  retainedPage(after: string): StoredRetained[];
-  retain(changes: readonly { topic: string; message: StoredRetained | undefined }[]): Promise<void>;
-  findSession(principalKey: string, clientId: string): number | undefined;
-  openSession(session: { principalKey: string; clientId: string }): Promise<{
-    sessionId: number;
-    resumed: boolean;
-    subscriptions: StoredSubscription[];
-    received: number[];
-  }>;
-  received(sessionId: number, packetId: number): Promise<void>;
-  released(sessionId: number, packetId: number): Promise<void>;
-  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
-  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
-  endSession(sessionId: number): Promise<void>;
 }
 
 export interface StoreOptions {
@@ -278,25 +256,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     events: async (userId, door, page) => reader.events(userId, door, page),
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
-    mqtt: {
-      retainedPage: reader.retainedPage,
-      retain: (retained) => {
-        const blobs: Uint8Array[] = [];
-        const topics = retained.map(({ topic, message }): WireRetained => {
-          if (message === undefined) return { topic, qos: 0, blob: null };
-          return { topic, qos: message.qos, blob: blobs.push(message.payload) - 1 };
-        });
-        return submit("retain", { topics }, blobs).then(nothing);
-      },
-      findSession: reader.findSession,
-      openSession: (session) =>
-        submit<Awaited<ReturnType<MqttSessions["openSession"]>>>("openSession", session).then(same),
-      subscribe: (sessionId, subscriptions) => submit("subscribe", { sessionId, subscriptions }).then(nothing),
-      unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
-      received: (sessionId, packetId) => submit("received", { sessionId, packetId }).then(nothing),
-      released: (sessionId, packetId) => submit("released", { sessionId, packetId }).then(nothing),
-      endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
-    },
+    mqtt: createMqttStore(writer, createMqttReader(db)),
     waiting: writer.waiting,
     close,
   };

@@ -17,11 +17,14 @@ const batchChangesMax = 4096;
 const batchBytesMax = 8 * 1024 * 1024;
 /** What may wait for the disk in all; beyond it the answer is `busy`. */
 const waitingBytesMax = 64 * 1024 * 1024;
+/** How long a change that is not worth a commit waits for somebody else's. */
+const laterMs = 100;
 
 interface Waiting {
   readonly json: string;
   readonly blobs: readonly Uint8Array[];
   readonly bytes: number;
+  readonly urgent: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -29,9 +32,11 @@ interface Waiting {
 export interface Writer {
   /** Resolves, in the order of submission, once the change is on disk. */
   submit<Value>(name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]): Promise<Value>;
+  /** The same, for what is not worth a commit of its own: it joins the next one, or is made within a tenth of a second. */
+  submitLater<Value>(name: ChangeName, args: unknown): Promise<Value>;
   /** Moves when the member lists known so far are void; looked at before a batch's values are handed out. */
   onGeneration(listener: () => void): void;
-  /** Called when a batch is about to be shipped; what it submits joins it. */
+  /** Adds a listener, called when a batch is about to be shipped; what it submits joins it. */
   beforeCommit(listener: () => void): void;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
@@ -64,7 +69,12 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
   let state: "open" | "closing" | "dead" = "open";
   let generation = 0;
   let forget: () => void = () => {};
-  let listenBeforeCommit: () => void = () => {};
+  const beforeCommit: (() => void)[] = [];
+  /** How many changes of `queue` ask for a commit. */
+  let urgent = 0;
+  /** What waits for somebody else's commit has waited long enough. */
+  let overdue = false;
+  let later: ReturnType<typeof setTimeout> | undefined;
 
   const tell = (message: ToWorker): void => worker.postMessage(message);
 
@@ -84,6 +94,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     if (state === "dead") return;
     const wasClosing = state === "closing";
     state = "dead";
+    clearTimeout(later);
     opened.reject(error);
     closed.resolve();
     const refused = new DomainError("storage_full", "the writer ended");
@@ -94,28 +105,53 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
   }
 
   function submit<Value>(name: ChangeName, args: unknown, blobs: readonly Uint8Array[] = []): Promise<Value> {
-    if (state !== "open") return Promise.reject(new DomainError("stopping"));
-    const json = `["${name}",${JSON.stringify(args)}]`;
-    let bytes = json.length;
-    for (const blob of blobs) bytes += blob.byteLength;
-    if (waitingBytes + bytes > waitingBytesMax) {
-      return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
-    }
-    waitingBytes += bytes;
-    const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    queue.push({ json, blobs, bytes, resolve: resolve as (value: unknown) => void, reject });
-    if (inFlight.length === 0 && !scheduled) {
+    const promise = push<Value>({ name, args, blobs, urgent: true });
+    if (urgent > 0 && inFlight.length === 0 && !scheduled) {
       scheduled = true;
       setImmediate(ship);
     }
     return promise;
   }
 
+  function submitLater<Value>(name: ChangeName, args: unknown): Promise<Value> {
+    const promise = push<Value>({ name, args, blobs: [], urgent: false });
+    if (queue.length > 0) later ??= setTimeout(shipLate, laterMs);
+    return promise;
+  }
+
+  function push<Value>(change: {
+    name: ChangeName;
+    args: unknown;
+    blobs: readonly Uint8Array[];
+    urgent: boolean;
+  }): Promise<Value> {
+    if (state !== "open") return Promise.reject(new DomainError("stopping"));
+    const { blobs } = change;
+    const json = `["${change.name}",${JSON.stringify(change.args)}]`;
+    let bytes = json.length;
+    for (const blob of blobs) bytes += blob.byteLength;
+    if (waitingBytes + bytes > waitingBytesMax) {
+      return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
+    }
+    waitingBytes += bytes;
+    if (change.urgent) urgent += 1;
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    queue.push({ json, blobs, bytes, urgent: change.urgent, resolve: resolve as (value: unknown) => void, reject });
+    return promise;
+  }
+
+  function shipLate(): void {
+    later = undefined;
+    overdue = true;
+    if (!scheduled) ship();
+  }
+
   function ship(): void {
-    scheduled = true; // what the listener submits ships now
-    if (inFlight.length === 0 && queue.length > 0 && state === "open") listenBeforeCommit();
+    scheduled = true; // what the listeners submit ships now
+    const due = inFlight.length === 0 && queue.length > 0 && (urgent > 0 || overdue) && state !== "dead";
+    if (due && state === "open") for (const listener of beforeCommit) listener();
     scheduled = false;
-    if (inFlight.length > 0 || queue.length === 0 || state === "dead") return;
+    if (!due) return;
     let count = 0;
     let bytes = 0;
     while (count < queue.length && count < batchChangesMax && (count === 0 || bytes < batchBytesMax)) {
@@ -124,6 +160,12 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     }
     inFlight = count === queue.length ? queue : queue.slice(0, count);
     queue = count === queue.length ? [] : queue.slice(count);
+    for (const waiting of inFlight) if (waiting.urgent) urgent -= 1;
+    if (queue.length === 0) {
+      overdue = false;
+      clearTimeout(later);
+      later = undefined;
+    }
     const blobs: [number, readonly Uint8Array[]][] = [];
     inFlight.forEach((waiting, place) => {
       if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
@@ -162,6 +204,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
 
   async function close(): Promise<void> {
     while (state === "open" && (inFlight.length > 0 || queue.length > 0)) {
+      overdue = true; // Nothing waits for a commit that may never be.
+      ship();
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     if (state !== "open") return;
@@ -177,12 +221,13 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     return {
       sweeps,
       submit,
+      submitLater,
       close,
       onGeneration: (listener) => {
         forget = listener;
       },
       beforeCommit: (listener) => {
-        listenBeforeCommit = listener;
+        beforeCommit.push(listener);
       },
       waiting: () => ({ changes: inFlight.length + queue.length, bytes: waitingBytes }),
     };

@@ -5,7 +5,7 @@ import { kindOfType } from "../../../domain/messages.ts";
 import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
-import { insertReceived } from "./mqtt.ts";
+import { insertReceived } from "./mqtt-queue.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch. */
 export type WireDraft = Omit<Draft, "content"> & { readonly content: string | { readonly blob: number } };

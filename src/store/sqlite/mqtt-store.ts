@@ -1,0 +1,132 @@
+/**
+ * What an MQTT broker must remember, on SQLite; it fits the broker's own interface, which this folder does not know.
+ * Changes go to the writer Worker, reads through this thread's connection.
+ */
+import { toWireSending, type WireQueueChange } from "./changes/mqtt-queue.ts";
+import type { WireRetained } from "./changes/mqtt-retained.ts";
+import type { WireOpened, WireSuspended } from "./changes/mqtt-sessions.ts";
+import {
+  type OpenedSession,
+  type QueueChange,
+  queuedQosOf,
+  type RetainedChange,
+  type SessionOpening,
+  type StoredSubscription,
+  type StoredWill,
+  type SuspendedSession,
+  toSubscription,
+} from "./mqtt-model.ts";
+import type { MqttReader } from "./mqtt-reader.ts";
+import type { Writer } from "./writer.ts";
+
+export interface MqttStore extends MqttReader {
+  restart(nowMs: number): Promise<void>;
+  retain(changes: readonly RetainedChange[]): Promise<void>;
+  openSession(session: SessionOpening): Promise<OpenedSession>;
+  suspendSession(session: SuspendedSession): Promise<void>;
+  endSession(sessionId: number): Promise<void>;
+  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
+  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
+  received(sessionId: number, packetId: number): Promise<void>;
+  released(sessionId: number, packetId: number): Promise<void>;
+  /** `rows` and `packets` must stay as they are until it settles. */
+  enqueue(change: QueueChange): Promise<void>;
+  wait(queueIds: readonly number[]): Promise<void>;
+  send(sent: readonly (readonly [queueId: number, packetId: number])[]): Promise<void>;
+  release(queueId: number): Promise<void>;
+  /** Makes no commit of its own for a while, see `Writer.submitLater`. */
+  dequeue(queueIds: readonly number[]): Promise<void>;
+  beforeCommit(listener: () => void): void;
+  putWill(will: Omit<StoredWill, "willId" | "publishAtMs">): Promise<number>;
+  scheduleWill(willId: number, publishAtMs: number): Promise<void>;
+  removeWill(willId: number): Promise<void>;
+}
+
+export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): MqttStore {
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  const nothing = (): void => {};
+  const same = <Value>(value: Value): Value => value;
+
+  function retain(changes: readonly RetainedChange[]): Promise<void> {
+    const blobs: Uint8Array[] = [];
+    const topics = toWireRetained(changes, blobs);
+    return submit("retain", { topics }, blobs).then(nothing);
+  }
+
+  function enqueue({ rows, packets, shares, received, retained }: QueueChange): Promise<void> {
+    const blobs = [own(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)), own(packets)];
+    const wire: WireQueueChange = { shares, received, retained: toWireRetained(retained, blobs) };
+    return submit("enqueue", wire, blobs).then(nothing);
+  }
+
+  function suspendSession(session: SuspendedSession): Promise<void> {
+    const wire: WireSuspended = {
+      ...session,
+      expirySeconds: session.expirySeconds ?? null,
+      sending: toWireSending(session.sending),
+    };
+    return submit("suspendSession", wire).then(nothing);
+  }
+
+  return {
+    ...reader,
+    beforeCommit,
+    retain,
+    enqueue,
+    suspendSession,
+    restart: (nowMs) => submit("restart", { nowMs }).then(nothing),
+    openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) =>
+      submit<WireOpened>("openSession", { principalKey, clientId, nowMs, expirySeconds }).then(toOpened),
+    endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
+    subscribe: (sessionId, subscriptions) => {
+      const rows = subscriptions.map((each) => ({ ...each, subscriptionId: each.subscriptionId ?? null }));
+      return submit("subscribe", { sessionId, subscriptions: rows }).then(nothing);
+    },
+    unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
+    received: (sessionId, packetId) => submit("received", { sessionId, packetId }).then(nothing),
+    released: (sessionId, packetId) => submit("released", { sessionId, packetId }).then(nothing),
+    wait: (queueIds) => submit("wait", { queueIds }).then(nothing),
+    send: (sent) => submit("send", { sent }).then(nothing),
+    release: (queueId) => submit("release", { queueId }).then(nothing),
+    dequeue: (queueIds) => submitLater("dequeue", { queueIds }).then(nothing),
+    putWill: ({ principalKey, clientId, packet, delaySeconds }) =>
+      submit<number>("putWill", { principalKey, clientId, delaySeconds }, [own(packet)]).then(same),
+    scheduleWill: (willId, publishAtMs) => submit("scheduleWill", { willId, publishAtMs }).then(nothing),
+    removeWill: (willId) => submit("removeWill", { willId }).then(nothing),
+  };
+}
+
+function toWireRetained(changes: readonly RetainedChange[], blobs: Uint8Array[]): WireRetained[] {
+  const place = (bytes: Uint8Array | undefined): number | null =>
+    bytes === undefined ? null : blobs.push(own(bytes)) - 1;
+  return changes.map(({ topic, message }) =>
+    message === undefined
+      ? { topic, qos: 0, payload: null, properties: null, expiresAtMs: null }
+      : {
+          topic,
+          qos: message.qos,
+          payload: place(message.payload),
+          properties: place(message.properties),
+          expiresAtMs: message.expiresAtMs ?? null,
+        },
+  );
+}
+
+/** To clone a view costs a clone of all that it looks into: a part of something large is copied out first. */
+const own = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+
+function toOpened({ sessionId, resumed, subscriptions, received, sending }: WireOpened): OpenedSession {
+  return {
+    sessionId,
+    resumed,
+    subscriptions: subscriptions.map(toSubscription),
+    received,
+    sending: sending.map(([queueId, packetId, qos, released]) => ({
+      queueId,
+      packetId,
+      qos: queuedQosOf(qos),
+      released: released !== 0,
+    })),
+  };
+}
