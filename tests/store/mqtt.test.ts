@@ -1,28 +1,38 @@
-/** What an MQTT broker must remember (`src/mqtt/store.ts`), on SQLite. */
+/** What an MQTT broker must remember, on SQLite and in memory; and what is SQLite's alone: plans, commits, pages, migration. */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { openSqlite } from "./open-sqlite.ts";
+import { createMqttChanges } from "../../src/store/sqlite/changes/mqtt.ts";
+import { createCommitter } from "../../src/store/sqlite/committer.ts";
+import { migrate, migrations } from "../../src/store/sqlite/migrations.ts";
+import { createMqttReader } from "../../src/store/sqlite/mqtt-reader.ts";
+import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/open.ts";
+import { createReserve } from "../../src/store/sqlite/reserve.ts";
+import { Tx } from "../../src/store/sqlite/tx.ts";
+import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
+import { brokerStoreContract, queueChange } from "./broker-contract.ts";
+import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
 
-const message = (topic: string, payload: Uint8Array | string, qos: 0 | 1 | 2 = 1) => ({
-  topic,
-  message: { topic, payload: Buffer.from(payload), qos },
+brokerStoreContract("in memory", async () => {
+  const store = new MemoryBrokerStore();
+  return { store, reopen: async () => store, [Symbol.asyncDispose]: async () => {} };
 });
 
-test("retained messages are read back in the order of their topics, the last of each, also after a restart", async () => {
-  await using opened = await openSqlite();
-  const { mqtt } = opened.store;
-  expect(mqtt.retainedPage("")).toEqual([]);
-  await mqtt.retain([message("b", "old", 0), message("a/ü", "first"), message("c", "gone")]);
-  await mqtt.retain([message("b", new Uint8Array([0, 255, 10]), 2), { topic: "c", message: undefined }]);
-  await mqtt.retain([{ topic: "never there", message: undefined }]);
-  for (const again of [false, true]) {
-    const now = again ? await opened.reopen() : opened.store;
-    expect(now.mqtt.retainedPage("").map(({ topic, qos, payload }) => [topic, qos, [...payload]])).toEqual([
-      ["a/ü", 1, [...Buffer.from("first")]],
-      ["b", 2, [0, 255, 10]],
-    ]);
-    expect(now.mqtt.retainedPage("a/ü").map(({ topic }) => topic)).toEqual(["b"]);
-    expect(now.mqtt.retainedPage("b")).toEqual([]);
-  }
+brokerStoreContract("on SQLite", async () => {
+  const opened = await openSqlite();
+  return {
+    get store() {
+      return opened.store.mqtt;
+    },
+    reopen: async () => (await opened.reopen()).mqtt,
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+});
+
+const phone = { principalKey: "user:1", clientId: "phone", nowMs: 1000, expirySeconds: undefined };
+
+const message = (topic: string, payload: Uint8Array | string) => ({
+  topic,
+  message: { topic, payload: Buffer.from(payload), qos: 1 as const, properties: undefined, expiresAtMs: undefined },
 });
 
 test("retained messages come in pages bounded by number and by bytes, nothing twice and nothing left out", async () => {
@@ -44,23 +54,231 @@ test("retained messages come in pages bounded by number and by bytes, nothing tw
   expect(pages.slice(0, 2)).toEqual([2, 2]);
 });
 
-test("packet ids taken over at QoS 2 belong to their session, are released one by one, and end with it", async () => {
+test("sessions come in pages, each with its own subscriptions", async () => {
   await using opened = await openSqlite();
-  const phone = { principalKey: "user:1", clientId: "phone" };
-  const tablet = { principalKey: "user:1", clientId: "tablet" };
-  const { sessionId, received } = await opened.store.mqtt.openSession(phone);
-  expect(received).toEqual([]);
-  const other = await opened.store.mqtt.openSession(tablet);
-  for (const packetId of [7, 65_535, 7, 1]) await opened.store.mqtt.received(sessionId, packetId);
-  await opened.store.mqtt.received(other.sessionId, 9);
-  await opened.store.mqtt.received(4242, 9); // a session that is gone: nobody's, and no failure
-  await opened.store.mqtt.released(sessionId, 7);
-  await opened.store.mqtt.released(sessionId, 8);
-  for (const again of [false, true]) {
-    const now = again ? await opened.reopen() : opened.store;
-    expect((await now.mqtt.openSession(phone)).received).toEqual([1, 65_535]);
-    expect((await now.mqtt.openSession(tablet)).received).toEqual([9]);
+  const { mqtt } = opened.store;
+  const opening = Array.from({ length: 1201 }, (_, n) => mqtt.openSession({ ...phone, clientId: `c${n}` }));
+  const ids = (await Promise.all(opening)).map(({ sessionId }) => sessionId);
+  await Promise.all(
+    ids.map((id) => mqtt.subscribe(id, [{ filter: `f/${id}`, qos: 1, options: 0, subscriptionId: undefined }])),
+  );
+  const seen: number[] = [];
+  const pages: number[] = [];
+  for (;;) {
+    const page = mqtt.sessionsPage(seen.at(-1) ?? 0);
+    if (page.length === 0) break;
+    pages.push(page.length);
+    for (const { sessionId, subscriptions } of page) {
+      seen.push(sessionId);
+      expect(subscriptions.map(({ filter }) => filter)).toEqual([`f/${sessionId}`]);
+    }
   }
-  await opened.store.mqtt.endSession(sessionId);
-  expect((await opened.store.mqtt.openSession(phone)).received).toEqual([]);
+  expect(seen).toEqual(ids);
+  expect(pages).toEqual([500, 500, 201]);
+});
+
+/** Notes every statement that is prepared. */
+function noting(db: Database): string[] {
+  const statements: string[] = [];
+  const prepare = db.prepare.bind(db);
+  db.prepare = ((sql: string, ...rest: []) => {
+    statements.push(sql);
+    return prepare(sql, ...rest);
+  }) as typeof db.prepare;
+  return statements;
+}
+
+test("no read or change but a restart's goes through the whole queue", () => {
+  using folder = temporaryFolder();
+  using db = openForWriting(folder.path, "os");
+  migrate(db, 0);
+  const tx = new Tx(db);
+  const statements = noting(db);
+  createMqttChanges(tx);
+  const reader = createMqttReader(db);
+  reader.queuedPage(1, 0);
+  reader.queuedOf(1);
+  reader.lastQueueId();
+  const plans = new Map(
+    statements
+      .filter((sql) => /(FROM|UPDATE) mqtt_queue/.test(sql))
+      .map((sql) => [
+        sql,
+        (db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[]).map(({ detail }) => detail).join("; "),
+      ]),
+  );
+  expect(plans.size).toBeGreaterThanOrEqual(10);
+  for (const [sql, plan] of plans) {
+    expect([sql, plan]).not.toEqual([sql, expect.stringContaining("TEMP B-TREE")]);
+    if (sql.includes("WHERE live <> 0") || sql.includes("NOT IN")) continue;
+    expect([sql, plan]).toEqual([sql, expect.stringContaining("SEARCH mqtt_queue")]);
+    if (sql.includes("session_id = ?")) {
+      expect([sql, plan]).toEqual([sql, expect.stringContaining("INDEX mqtt_queue_waiting (session_id=?")]);
+    }
+  }
+});
+
+test("a page of the queue that was cut short leaves no statement open that would pin the WAL", async () => {
+  await using opened = await openSqlite();
+  const { mqtt } = opened.store;
+  const { sessionId } = await mqtt.openSession(phone);
+  const rows = Array.from({ length: 5 }, (_, n) => ({ queueId: n + 1, sessionId, packet: new Uint8Array(200_000) }));
+  await mqtt.enqueue(queueChange(rows));
+  await opened.store.close();
+  using reading = openForReading(opened.dataDir);
+  const reader = createMqttReader(reading);
+  expect(reader.queuedPage(sessionId, 0)).toHaveLength(2);
+  using writing = openForWriting(opened.dataDir, "os");
+  writing.run("DELETE FROM mqtt_queue WHERE queue_id < 5");
+  expect(reader.queuedPage(sessionId, 0)).toHaveLength(1);
+  writing.run("DELETE FROM mqtt_queue");
+  const [[busy] = []] = writing.prepare("PRAGMA wal_checkpoint(RESTART)").values() as [number][];
+  expect(busy).toBe(0);
+});
+
+test("numbers and bytes are stored as such", async () => {
+  await using opened = await openSqlite();
+  const { mqtt } = opened.store;
+  const { sessionId } = await mqtt.openSession(phone);
+  await mqtt.enqueue(queueChange([{ queueId: 2 ** 40, sessionId, expiresAtMs: 4e12, live: true }]));
+  using db = openForReading(opened.dataDir);
+  const columns = [
+    "queue_id",
+    "session_id",
+    "qos",
+    "packet_id",
+    "released",
+    "live",
+    "expires_at_ms",
+    "share",
+    "packet",
+  ];
+  const types = db.prepare(`SELECT ${columns.map((column) => `typeof(${column})`).join()} FROM mqtt_queue`).values();
+  expect(types).toEqual([[...Array(7).fill("integer"), "null", "blob"]]);
+});
+
+test("a restart with nothing to do writes nothing", () => {
+  using folder = temporaryFolder();
+  using db = openForWriting(folder.path, "os");
+  migrate(db, 0);
+  const { commit } = createCommitter(db, createReserve(folder.path));
+  const frames = () => db.prepare("PRAGMA wal_checkpoint(NOOP)").values()[0]?.[1];
+  commit({
+    nowMs: 0,
+    changes: [
+      ["openSession", { ...phone, expirySeconds: null }],
+      ["suspendSession", { sessionId: 1, disconnectedAtMs: 5, expirySeconds: null, sending: [], waiting: [] }],
+    ],
+  });
+  const before = frames();
+  expect(commit({ nowMs: 1, changes: [["restart", { nowMs: 9 }]] }).outcomes).toEqual([[0, null]]);
+  expect(frames()).toBe(before);
+  expect(db.prepare("SELECT disconnected_at_ms FROM mqtt_sessions").values()).toEqual([[5]]);
+});
+
+test("acknowledgements make no commit of their own while there is another to join, and follow soon where there is none", async () => {
+  await using folder = await openSqlite();
+  await folder.store.close();
+  // The store looks at the clock once a commit.
+  let commits = 0;
+  const store = await openIn(folder.dataDir, { nowMs: () => ++commits });
+  const { mqtt } = store;
+  const { sessionId } = await mqtt.openSession(phone);
+  await mqtt.enqueue(queueChange([1, 2, 3].map((queueId) => ({ queueId, sessionId }))));
+  const before = commits;
+  const first = mqtt.dequeue([1]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(store.waiting().changes).toBe(1);
+  await Promise.all([mqtt.release(3), first]);
+  expect(commits).toBe(before + 1);
+  await mqtt.dequeue([2]);
+  expect(commits).toBe(before + 2);
+  const last = mqtt.dequeue([3]);
+  await store.close();
+  await last;
+  expect((await folder.reopen()).mqtt.lastQueueId()).toBe(0);
+});
+
+test("messages resolve only once a look from beside the store finds them", async () => {
+  await using opened = await openSqlite("disk");
+  const { mqtt } = opened.store;
+  const { sessionId } = await mqtt.openSession(phone);
+  using db = openForReading(opened.dataDir);
+  const count = db.prepare<{ count: number }, []>("SELECT count(*) count FROM mqtt_queue");
+  for (let round = 1; round <= 20; round += 1) {
+    await mqtt.enqueue(queueChange([{ queueId: round, sessionId, live: true }]));
+    expect(count.get()?.count).toBe(round);
+  }
+});
+
+test("what frees space or ends what was begun goes on when the disk is full, what adds is refused", () => {
+  using folder = temporaryFolder();
+  using db = openForWriting(folder.path, "os");
+  migrate(db, 0);
+  const reserve = createReserve(folder.path);
+  const { commit } = createCommitter(db, reserve);
+  const { rows, packets, ...rest } = queueChange([{ queueId: 1, sessionId: 1 }]);
+  const enqueue = ["enqueue", rest, [new Uint8Array(rows.buffer), packets]] as const;
+  commit({ nowMs: 0, changes: [["openSession", { ...phone, expirySeconds: null }], enqueue] });
+  reserve.spend("the disk is full");
+  const { outcomes } = commit({
+    nowMs: 0,
+    changes: [
+      ["openSession", { ...phone, expirySeconds: null }],
+      ["putWill", { ...phone, delaySeconds: 0 }, [packets]],
+      enqueue,
+      ["restart", { nowMs: 1 }],
+      ["send", { sent: [[1, 1]] }],
+      ["release", { queueId: 1 }],
+      ["wait", { queueIds: [1] }],
+      ["suspendSession", { sessionId: 1, disconnectedAtMs: 1, expirySeconds: null, sending: [], waiting: [] }],
+      ["scheduleWill", { willId: 1, publishAtMs: 1 }],
+      ["removeWill", { willId: 1 }],
+      ["dequeue", { queueIds: [1] }],
+      ["endSession", { sessionId: 1 }],
+    ],
+  });
+  expect(outcomes.slice(0, 3).map((outcome) => outcome[1])).toEqual(["storage_full", "storage_full", "storage_full"]);
+  expect(outcomes.slice(3)).toEqual(Array(9).fill([0, null]));
+  expect(db.prepare("SELECT count(*) FROM mqtt_queue").values()).toEqual([[0]]);
+});
+
+test("data from before there was a queue opens and keeps its sessions and retained messages", async () => {
+  using folder = temporaryFolder();
+  {
+    using db = new Database(databasePath(folder.path));
+    migrate(db, 1, migrations.slice(0, 3));
+    db.run("INSERT INTO mqtt_sessions VALUES (7, 'user:1', 'phone', 100, 200), (8, 'user:2', 'tablet', 100, 300)");
+    db.run("INSERT INTO mqtt_subscriptions VALUES (7, 'a/#', 2), (8, 'b', 0)");
+    db.run("INSERT INTO mqtt_received VALUES (7, 65535)");
+    db.run("INSERT INTO mqtt_retained VALUES ('t', 1, x'00ff', 100)");
+  }
+  const clock = { nowMs: () => 5000 };
+  const { mqtt, close } = await openIn(folder.path, clock);
+  await mqtt.restart(5000);
+  const subscription = { options: 0, subscriptionId: undefined };
+  const common = { expirySeconds: undefined, disconnectedAtMs: 5000 };
+  expect(mqtt.sessionsPage(0)).toEqual([
+    {
+      ...common,
+      sessionId: 7,
+      principalKey: "user:1",
+      clientId: "phone",
+      subscriptions: [{ ...subscription, filter: "a/#", qos: 2 }],
+    },
+    {
+      ...common,
+      sessionId: 8,
+      principalKey: "user:2",
+      clientId: "tablet",
+      subscriptions: [{ ...subscription, filter: "b", qos: 0 }],
+    },
+  ]);
+  expect(mqtt.retainedPage("")).toEqual([
+    { topic: "t", payload: new Uint8Array([0, 255]), qos: 1, properties: undefined, expiresAtMs: undefined },
+  ]);
+  expect(await mqtt.openSession(phone)).toMatchObject({ sessionId: 7, resumed: true, received: [65_535], sending: [] });
+  expect(mqtt.wills()).toEqual([]);
+  expect(mqtt.lastQueueId()).toBe(0);
+  await close();
 });
