@@ -3,10 +3,22 @@
  * mqtt-packet. This is the only file that touches that library, which has no size limit, lets malformed packets pass and
  * reads on after an error: it never sees a byte that was not bounded and checked, and no parser outlives its packet.
  */
-import { generate, type Packet, parser, writeToStream } from "mqtt-packet";
+import { generate, type IConnackPacket, type Packet, parser, writeToStream } from "mqtt-packet";
 import { ProtocolError } from "./errors.ts";
 import type { ProtocolVersion, Qos } from "./hooks.ts";
-import { checkConnect, checkSubscribe, checkUnsubscribe } from "./packet-checks.ts";
+import {
+  type ConnectProperties,
+  checkAuth,
+  checkConnect,
+  checkDisconnect,
+  checkSubscribe,
+  checkUnsubscribe,
+  type Reason,
+} from "./packet-checks.ts";
+import { propertyId, type UserProperties } from "./properties.ts";
+import type { Properties } from "./property-walker.ts";
+import { willOnly, withoutProperties } from "./publish-properties.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import { packetType } from "./wire.ts";
 
 // Otherwise the first packet it writes fills a table of 65,536 buffers, several megabytes for next to nothing.
@@ -17,23 +29,58 @@ export interface WillMessage {
   readonly payload: Buffer;
   readonly qos: Qos;
   readonly retain: boolean;
+  readonly delaySeconds: number;
+  readonly expirySeconds: number | undefined;
+  /** Those that go on with its PUBLISH, as on the wire and without their length; undefined: none. */
+  readonly properties: Buffer | undefined;
 }
 
 export interface ConnectPacket {
   readonly type: "connect";
   readonly protocolVersion: ProtocolVersion;
   readonly clientId: string;
-  readonly cleanSession: boolean;
+  /** "Clean session" before MQTT 5. */
+  readonly cleanStart: boolean;
   readonly keepaliveSeconds: number;
   readonly will: WillMessage | undefined;
   readonly username: string | undefined;
   readonly password: Buffer | undefined;
+  /** Undefined before MQTT 5, else 0 where the client says nothing; `sessionNeverExpires` is without end. */
+  readonly sessionExpirySeconds: number | undefined;
+  readonly receiveMaximum: number;
+  readonly maximumPacketBytes: number;
+  readonly topicAliasMaximum: number;
+  readonly requestResponseInformation: boolean;
+  readonly requestProblemInformation: boolean;
+  readonly userProperties: UserProperties;
+  readonly authenticationMethod: string | undefined;
+  readonly authenticationData: Buffer | undefined;
 }
+
+/** MQTT 5 § 3.1.2.11.2. */
+export const sessionNeverExpires = 0xffffffff;
 
 export interface SubscribePacket {
   readonly type: "subscribe";
   readonly packetId: number;
-  readonly subscriptions: readonly { readonly filter: string; readonly qos: Qos }[];
+  readonly subscriptionId: number | undefined;
+  readonly subscriptions: readonly RequestedSubscription[];
+}
+
+export interface RequestedSubscription {
+  readonly filter: string;
+  readonly qos: Qos;
+  /** The option bits above the QoS, in their places; 0 before MQTT 5. */
+  readonly options: number;
+}
+
+/** MQTT 5 § 3.8.3.1. */
+export const noLocalBit = 4;
+export const retainAsPublishedBit = 8;
+
+/** 0: retained messages are sent, 1: only for a new subscription, 2: never. */
+export function retainHandlingOf(options: number): 0 | 1 | 2 {
+  return ((options >> 4) & 3) as 0 | 1 | 2;
 }
 
 export interface UnsubscribePacket {
@@ -44,9 +91,19 @@ export interface UnsubscribePacket {
 
 export interface DisconnectPacket {
   readonly type: "disconnect";
+  readonly reasonCode: number;
+  /** What CONNECT said stands if this is undefined. */
+  readonly sessionExpirySeconds: number | undefined;
 }
 
-export type ClientPacket = ConnectPacket | SubscribePacket | UnsubscribePacket | DisconnectPacket;
+export interface AuthPacket {
+  readonly type: "auth";
+  readonly reasonCode: number;
+  readonly method: string;
+  readonly data: Buffer | undefined;
+}
+
+export type ClientPacket = ConnectPacket | SubscribePacket | UnsubscribePacket | DisconnectPacket | AuthPacket;
 
 /**
  * Reads one whole packet from memory of its own: what comes back may point into `bytes`. `protocolVersion` is the
@@ -54,19 +111,24 @@ export type ClientPacket = ConnectPacket | SubscribePacket | UnsubscribePacket |
  */
 export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: ProtocolVersion): ClientPacket {
   switch ((bytes[0] as number) >> 4) {
-    case packetType.connect:
-      checkConnect(bytes, bodyStart);
-      break;
-    case packetType.subscribe:
-      checkSubscribe(bytes, bodyStart, protocolVersion);
-      break;
+    case packetType.connect: {
+      const properties = checkConnect(bytes, bodyStart);
+      return toConnect(parse(bytes, protocolVersion), properties, bytes);
+    }
+    case packetType.subscribe: {
+      const properties = checkSubscribe(bytes, bodyStart, protocolVersion);
+      return toSubscribe(parse(bytes, protocolVersion), properties);
+    }
     case packetType.unsubscribe:
-      checkUnsubscribe(bytes, bodyStart);
-      break;
+      checkUnsubscribe(bytes, bodyStart, protocolVersion);
+      return toUnsubscribe(parse(bytes, protocolVersion));
     case packetType.disconnect:
-      return { type: "disconnect" };
+      return toDisconnect(protocolVersion === 5 ? checkDisconnect(bytes, bodyStart) : undefined);
+    case packetType.auth:
+      return toAuth(checkAuth(bytes, bodyStart));
+    default:
+      throw new ProtocolError("an unexpected packet", reasonCodes.protocolError);
   }
-  return translate(parse(bytes, protocolVersion));
 }
 
 function parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
@@ -83,35 +145,79 @@ function parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
   return packet;
 }
 
-function translate(packet: Packet): ClientPacket {
-  switch (packet.cmd) {
-    case "connect":
-      return {
-        type: "connect",
-        protocolVersion: packet.protocolVersion ?? 4,
-        clientId: packet.clientId,
-        cleanSession: packet.clean ?? true,
-        keepaliveSeconds: packet.keepalive ?? 0,
-        will: packet.will && {
-          topic: packet.will.topic,
-          payload: Buffer.from(packet.will.payload),
-          qos: packet.will.qos ?? 0,
-          retain: packet.will.retain ?? false,
-        },
-        username: packet.username,
-        password: packet.password,
-      };
-    case "subscribe":
-      return {
-        type: "subscribe",
-        packetId: packet.messageId ?? 0,
-        subscriptions: packet.subscriptions.map(({ topic, qos }) => ({ filter: topic, qos })),
-      };
-    case "unsubscribe":
-      return { type: "unsubscribe", packetId: packet.messageId ?? 0, filters: packet.unsubscriptions };
-    default:
-      throw new ProtocolError(`unexpected ${packet.cmd}`);
-  }
+function toConnect(
+  packet: Packet,
+  { connect, will, willStart, willEnd }: ConnectProperties,
+  bytes: Buffer,
+): ConnectPacket {
+  if (packet.cmd !== "connect") throw unexpected(packet);
+  return {
+    type: "connect",
+    protocolVersion: packet.protocolVersion ?? 4,
+    clientId: packet.clientId,
+    cleanStart: packet.clean ?? true,
+    keepaliveSeconds: packet.keepalive ?? 0,
+    will: packet.will && {
+      topic: packet.will.topic,
+      payload: Buffer.from(packet.will.payload),
+      qos: packet.will.qos ?? 0,
+      retain: packet.will.retain ?? false,
+      delaySeconds: will?.number(propertyId.willDelay) ?? 0,
+      expirySeconds: will?.number(propertyId.messageExpiry),
+      properties: withoutProperties(bytes, willStart, willEnd, willOnly),
+    },
+    username: packet.username,
+    password: packet.password,
+    sessionExpirySeconds: connect && (connect.number(propertyId.sessionExpiry) ?? 0),
+    receiveMaximum: connect?.number(propertyId.receiveMaximum) ?? 65_535,
+    maximumPacketBytes: connect?.number(propertyId.maximumPacketSize) ?? Number.POSITIVE_INFINITY,
+    topicAliasMaximum: connect?.number(propertyId.topicAliasMaximum) ?? 0,
+    requestResponseInformation: connect?.number(propertyId.requestResponseInformation) === 1,
+    requestProblemInformation: connect?.number(propertyId.requestProblemInformation) !== 0,
+    userProperties: connect?.userProperties ?? [],
+    authenticationMethod: connect?.string(propertyId.authenticationMethod),
+    authenticationData: connect?.binary(propertyId.authenticationData),
+  };
+}
+
+function toSubscribe(packet: Packet, properties: Properties | undefined): SubscribePacket {
+  if (packet.cmd !== "subscribe") throw unexpected(packet);
+  return {
+    type: "subscribe",
+    packetId: packet.messageId ?? 0,
+    subscriptionId: properties?.number(propertyId.subscriptionId),
+    subscriptions: packet.subscriptions.map(({ topic, qos, nl, rap, rh }) => ({
+      filter: topic,
+      qos,
+      options: (nl ? noLocalBit : 0) | (rap ? retainAsPublishedBit : 0) | ((rh ?? 0) << 4),
+    })),
+  };
+}
+
+function toUnsubscribe(packet: Packet): UnsubscribePacket {
+  if (packet.cmd !== "unsubscribe") throw unexpected(packet);
+  return { type: "unsubscribe", packetId: packet.messageId ?? 0, filters: packet.unsubscriptions };
+}
+
+function toDisconnect(reason: Reason | undefined): DisconnectPacket {
+  return {
+    type: "disconnect",
+    reasonCode: reason?.reasonCode ?? reasonCodes.normalDisconnection,
+    sessionExpirySeconds: reason?.properties?.number(propertyId.sessionExpiry),
+  };
+}
+
+function toAuth({ reasonCode, properties }: Reason): AuthPacket {
+  return {
+    type: "auth",
+    reasonCode,
+    method: properties?.string(propertyId.authenticationMethod) ?? "",
+    data: properties?.binary(propertyId.authenticationData),
+  };
+}
+
+function unexpected(packet: Packet): ProtocolError {
+  return new ProtocolError(`unexpected ${packet.cmd}`, reasonCodes.protocolError);
 }
 
 export function encodeConnack(answer: { sessionPresent: boolean; returnCode: number }): Buffer {
@@ -119,15 +225,87 @@ export function encodeConnack(answer: { sessionPresent: boolean; returnCode: num
   return generate({ cmd: "connack", ...answer, sessionPresent: answer.returnCode === 0 && answer.sessionPresent });
 }
 
-/** The MQTT 5 form, for a client that is told that its version is not spoken here. */
-export function encodeConnack5(reasonCode: number): Buffer {
-  return generate({ cmd: "connack", sessionPresent: false, reasonCode }, { protocolVersion: 5 });
+/** What the server tells an MQTT 5 client with CONNACK, § 3.2.2.3; what is undefined is left out. */
+export interface ConnackProperties {
+  readonly sessionExpirySeconds?: number | undefined;
+  readonly receiveMaximum?: number | undefined;
+  readonly maximumPacketBytes?: number | undefined;
+  readonly assignedClientId?: string | undefined;
+  readonly topicAliasMaximum?: number | undefined;
+  readonly reasonString?: string | undefined;
+  readonly serverKeepAliveSeconds?: number | undefined;
+  readonly responseInformation?: string | undefined;
+  readonly authenticationMethod?: string | undefined;
+  readonly authenticationData?: Uint8Array | undefined;
 }
 
-export function encodeSuback(packetId: number, granted: readonly number[]): Buffer {
-  return generate({ cmd: "suback", messageId: packetId, granted: [...granted] });
+export function encodeConnack5(answer: {
+  readonly sessionPresent: boolean;
+  readonly reasonCode: number;
+  readonly properties?: ConnackProperties;
+}): Buffer {
+  const { sessionPresent, reasonCode, properties = {} } = answer;
+  const { authenticationData } = properties;
+  const written: IConnackPacket["properties"] = present({
+    sessionExpiryInterval: properties.sessionExpirySeconds,
+    receiveMaximum: properties.receiveMaximum,
+    maximumPacketSize: properties.maximumPacketBytes,
+    assignedClientIdentifier: properties.assignedClientId,
+    topicAliasMaximum: properties.topicAliasMaximum,
+    reasonString: properties.reasonString,
+    serverKeepAlive: properties.serverKeepAliveSeconds,
+    responseInformation: properties.responseInformation,
+    authenticationMethod: properties.authenticationMethod,
+    authenticationData: authenticationData && asBuffer(authenticationData),
+  });
+  // [MQTT-3.2.2-6]: a refusal never says "session present".
+  const present5 = reasonCode === 0 && sessionPresent;
+  return generate(
+    { cmd: "connack", sessionPresent: present5, reasonCode, properties: written },
+    { protocolVersion: 5 },
+  );
 }
 
-export function encodeUnsuback(packetId: number): Buffer {
-  return generate({ cmd: "unsuback", messageId: packetId, granted: [] });
+/** `codes` are QoS or failures, in the order of the filters; the reason string is MQTT 5's. */
+export function encodeSuback(
+  packetId: number,
+  codes: readonly number[],
+  protocolVersion: ProtocolVersion,
+  reasonString?: string,
+): Buffer {
+  return generate(
+    { cmd: "suback", messageId: packetId, granted: [...codes], properties: present({ reasonString }) },
+    { protocolVersion },
+  );
+}
+
+/** `codes` are written only in MQTT 5. */
+export function encodeUnsuback(packetId: number, codes: readonly number[], protocolVersion: ProtocolVersion): Buffer {
+  return generate({ cmd: "unsuback", messageId: packetId, granted: [...codes] }, { protocolVersion });
+}
+
+export function encodeDisconnect5(reason: { readonly reasonCode: number; readonly reasonString?: string }): Buffer {
+  const { reasonCode, reasonString } = reason;
+  return generate({ cmd: "disconnect", reasonCode, properties: present({ reasonString }) }, { protocolVersion: 5 });
+}
+
+export function encodeAuth5(step: {
+  readonly reasonCode: number;
+  readonly method: string;
+  readonly data?: Uint8Array | undefined;
+}): Buffer {
+  const properties = present({
+    authenticationMethod: step.method,
+    authenticationData: step.data && asBuffer(step.data),
+  });
+  return generate({ cmd: "auth", reasonCode: step.reasonCode, properties } as Packet, { protocolVersion: 5 });
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Without the fields that are undefined. */
+function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }

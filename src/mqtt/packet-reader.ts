@@ -6,8 +6,12 @@
 import { type ClientPacket, decodePacket } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import type { ProtocolVersion } from "./hooks.ts";
+import { checkReasonProperties, Walker } from "./property-walker.ts";
 import { PublishView, readPublish, type TopicLimits } from "./publish-packet.ts";
+import { reasonCodes, receiptCodes, releaseCodes } from "./reason-codes.ts";
 import { packetType } from "./wire.ts";
+
+const { protocolError, packetTooLarge } = reasonCodes;
 
 export interface PacketSink {
   /** While false the reader stops after the current packet; `resume` goes on. */
@@ -15,10 +19,12 @@ export interface PacketSink {
   readonly protocolVersion: ProtocolVersion;
   /** The next packet must be a CONNECT; afterwards none may be. */
   readonly awaitsConnect: boolean;
+  /** An enhanced authentication is under way: only AUTH and DISCONNECT may come [MQTT-3.1.2-30]. */
+  readonly awaitsAuth: boolean;
   /** `view` is valid until the call returns. */
   readPublish(view: PublishView): void;
-  /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
-  readAcknowledgement(type: number, packetId: number): void;
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP; the reason code is 0 before MQTT 5. */
+  readAcknowledgement(type: number, packetId: number, reasonCode: number): void;
   readPingreq(): void;
   readPacket(packet: ClientPacket): void;
 }
@@ -36,6 +42,7 @@ const headerBytesMax = 5;
 const firstPartialBytes = 1024;
 
 const view = new PublishView();
+const walker = new Walker();
 /** Where the packet being read lies; one object for all readers, since reading never waits. */
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
@@ -144,17 +151,22 @@ function checkFirstByte(first: number, sink: PacketSink): void {
   const type = first >> 4;
   if (sink.awaitsConnect !== (type === packetType.connect)) {
     // [MQTT-3.1.0-1] and [MQTT-3.1.0-2]
-    throw new ProtocolError(sink.awaitsConnect ? "the first packet is not CONNECT" : "a second CONNECT");
+    throw new ProtocolError(sink.awaitsConnect ? "the first packet is not CONNECT" : "a second CONNECT", protocolError);
+  }
+  if (sink.awaitsAuth && type !== packetType.auth && type !== packetType.disconnect) {
+    throw new ProtocolError("neither AUTH nor DISCONNECT during an authentication", protocolError);
   }
   if (type === packetType.publish) return;
   const flags = requiredFlags[type];
-  if (flags === -1) throw new ProtocolError(`a client may not send packet type ${type}`);
+  if (flags === -1 || (type === packetType.auth && sink.protocolVersion !== 5)) {
+    throw new ProtocolError(`a client may not send packet type ${type}`, protocolError);
+  }
   if (flags !== (first & 15)) throw new ProtocolError("wrong fixed header flags"); // [MQTT-2.2.2-2]
 }
 
 function checkLength(remaining: number, sink: PacketSink, limits: PacketReaderLimits): void {
-  const max = sink.awaitsConnect ? limits.connectPacketBytesMax : limits.packetBytesMax;
-  if (cut.end - cut.start > max) throw new ProtocolError(`a packet of ${remaining} bytes`, "packet_too_large");
+  const max = sink.awaitsConnect || sink.awaitsAuth ? limits.connectPacketBytesMax : limits.packetBytesMax;
+  if (cut.end - cut.start > max) throw new ProtocolError(`a packet of ${remaining} bytes`, packetTooLarge);
   const type = (cut.buffer[cut.start] as number) >> 4;
   if (type === packetType.publish) return;
   if (type === packetType.pingreq || (type === packetType.disconnect && sink.protocolVersion !== 5)) {
@@ -163,6 +175,18 @@ function checkLength(remaining: number, sink: PacketSink, limits: PacketReaderLi
     if (remaining < 2) throw new ProtocolError("a packet is too short");
     if (remaining > 2 && sink.protocolVersion !== 5) throw new ProtocolError("bytes after the last field");
   }
+}
+
+/** The reason code of an acknowledgement that goes on after its packet id, and the check of all that follows it. */
+function readReason(type: number): number {
+  walker.over(cut.buffer, cut.bodyStart + 2, cut.end);
+  const reasonCode = walker.byte();
+  const codes = type === packetType.puback || type === packetType.pubrec ? receiptCodes : releaseCodes;
+  if (!codes.has(reasonCode)) throw new ProtocolError("a reason code that does not belong there", protocolError);
+  // § 3.4.2.2.1: without properties their length may be left out.
+  if (!walker.atEnd) checkReasonProperties(walker);
+  walker.finish();
+  return reasonCode;
 }
 
 /** Reads the packet at `cut` and hands it to the sink. */
@@ -179,8 +203,9 @@ function dispatch(sink: PacketSink, limits: PacketReaderLimits): void {
     case packetType.pubrel:
     case packetType.pubcomp: {
       const packetId = ((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number);
-      if (packetId === 0) throw new ProtocolError("packet id 0"); // [MQTT-2.3.1-1]
-      sink.readAcknowledgement(type, packetId);
+      if (packetId === 0) throw new ProtocolError("packet id 0", protocolError); // [MQTT-2.3.1-1]
+      const reasonCode = cut.end - bodyStart > 2 ? readReason(type) : reasonCodes.success;
+      sink.readAcknowledgement(type, packetId, reasonCode);
       return;
     }
     case packetType.pingreq:

@@ -4,11 +4,15 @@
  */
 import { ProtocolError } from "./errors.ts";
 import type { ProtocolVersion, Qos } from "./hooks.ts";
+import { type PublishFields, readPublishProperties } from "./publish-properties.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
 
-export class PublishView {
+const { protocolError, topicNameInvalid } = reasonCodes;
+
+export class PublishView implements PublishFields {
   /** The whole packet is `buffer` from `start` to `end`. */
   buffer: Buffer = noBytes;
   start = 0;
@@ -20,7 +24,11 @@ export class PublishView {
   /** MQTT 5 properties, without their length; empty in other versions. */
   propertiesStart = 0;
   propertiesEnd = 0;
+  topicAlias = 0;
+  expirySeconds = -1;
+  expiryAt = 0;
   payloadStart = 0;
+  /** Empty where only an alias stands for it: who knows the alias sets it. */
   topic = "";
   qos: Qos = 0;
   dup = false;
@@ -58,13 +66,22 @@ export function readPublish(
   if (qos > 0) {
     if (at + 2 > end) throw new ProtocolError("PUBLISH without its packet id");
     packetId = ((buffer[at] as number) << 8) | (buffer[at + 1] as number);
-    if (packetId === 0) throw new ProtocolError("packet id 0"); // [MQTT-2.3.1-1]
+    if (packetId === 0) throw new ProtocolError("packet id 0", protocolError); // [MQTT-2.3.1-1]
     at += 2;
   }
-  view.propertiesStart = at;
-  view.propertiesEnd = at;
   view.buffer = buffer;
-  if (protocolVersion === 5) at = readPropertiesSpan(view, at, end);
+  if (protocolVersion === 5) {
+    at = readPublishProperties(view, at, end);
+    if (topicEnd === topicStart && view.topicAlias === 0) {
+      throw new ProtocolError("neither a topic nor an alias", protocolError); // § 3.3.2.1
+    }
+  } else {
+    view.propertiesStart = at;
+    view.propertiesEnd = at;
+    view.topicAlias = 0;
+    view.expirySeconds = -1;
+    view.expiryAt = 0;
+  }
   view.start = start;
   view.bodyStart = bodyStart;
   view.end = end;
@@ -75,22 +92,6 @@ export function readPublish(
   view.retain = (first & 1) !== 0;
   view.packetId = packetId;
   view.protocolVersion = protocolVersion;
-}
-
-/** Finds the properties and gives the offset after them. */
-function readPropertiesSpan(view: PublishView, at: number, end: number): number {
-  let length = 0;
-  let offset = at;
-  for (let shift = 0; ; shift += 7) {
-    if (offset >= end || shift > 21) throw new ProtocolError("malformed properties length");
-    const byte = view.buffer[offset++] as number;
-    length |= (byte & 127) << shift;
-    if (byte < 128) break;
-  }
-  if (offset + length > end) throw new ProtocolError("properties are longer than their packet");
-  view.propertiesStart = offset;
-  view.propertiesEnd = offset + length;
-  return offset + length;
 }
 
 /**
@@ -107,21 +108,24 @@ function readTopicName(
   limits: TopicLimits,
 ): string {
   if (isLastTopic(buffer, start, end, limits)) return last.topic;
-  // An empty topic is an alias's place in MQTT 5 and an error before [MQTT-4.7.3-1].
-  if (end === start && protocolVersion !== 5) throw new ProtocolError("an empty topic");
-  if (end - start > limits.topicBytesMax) throw new ProtocolError("a topic is too long");
+  if (end === start) {
+    // An alias's place in MQTT 5, and an error before [MQTT-4.7.3-1].
+    if (protocolVersion === 5) return "";
+    throw new ProtocolError("an empty topic");
+  }
+  if (end - start > limits.topicBytesMax) throw new ProtocolError("a topic is too long", topicNameInvalid);
   let levels = 1;
   let ascii = true;
   for (let at = start; at < end; at++) {
     const byte = buffer[at] as number;
     if (byte === 0x2f) levels++;
     else if (byte === 0x23 || byte === 0x2b)
-      throw new ProtocolError("a wildcard in a topic name"); // [MQTT-3.3.2-2]
+      throw new ProtocolError("a wildcard in a topic name", topicNameInvalid); // [MQTT-3.3.2-2]
     else if (byte === 0)
       throw new ProtocolError("U+0000 in a string"); // [MQTT-1.5.3-2]
     else if (byte >= 0x80) ascii = false;
   }
-  if (levels > limits.topicLevelsMax) throw new ProtocolError("a topic has too many levels");
+  if (levels > limits.topicLevelsMax) throw new ProtocolError("a topic has too many levels", topicNameInvalid);
   const topic = ascii ? buffer.toString("latin1", start, end) : decodeUtf8(buffer, start, end);
   if (end - start <= last.bytes.length) {
     last.length = buffer.copy(last.bytes, 0, start, end);

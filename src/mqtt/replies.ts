@@ -11,6 +11,8 @@ export interface Reply {
   /** The packet type and id of a PUBACK, PUBREC or PUBCOMP; or `bytes` is the answer. */
   type: number;
   packetId: number;
+  reasonCode: number;
+  reasonString: string | undefined;
   bytes: Buffer | undefined;
 }
 
@@ -38,23 +40,33 @@ export class Replies {
     out[at + 3] = packetId & 0xff;
   }
 
-  /** The same with PUBREC or PUBCOMP. */
-  acknowledge(type: number, packetId: number): void {
-    if (this.#waiting !== undefined) this.#waiting.push({ ready: true, type, packetId, bytes: undefined });
-    else if (!this.#closed) appendAnswer(this.#outbox, type, packetId);
+  /** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
+  acknowledge(type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push({ ready: true, type, packetId, reasonCode, reasonString, bytes: undefined });
+    } else if (!this.#closed) appendAnswer(this.#outbox, type, packetId, reasonCode, reasonString);
   }
 
   /** Takes the next place; one of the `settle` functions must follow. */
   reserve(): Reply {
-    const reply: Reply = { ready: false, type: 0, packetId: 0, bytes: undefined };
+    const reply: Reply = {
+      ready: false,
+      type: 0,
+      packetId: 0,
+      reasonCode: 0,
+      reasonString: undefined,
+      bytes: undefined,
+    };
     this.#waiting ??= [];
     this.#waiting.push(reply);
     return reply;
   }
 
-  settleAcknowledgement(reply: Reply, type: number, packetId: number): void {
+  settleAcknowledgement(reply: Reply, type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
     reply.type = type;
     reply.packetId = packetId;
+    reply.reasonCode = reasonCode;
+    reply.reasonString = reasonString;
     this.#settle(reply);
   }
 
@@ -76,8 +88,8 @@ export class Replies {
     let sent = 0;
     for (const next of waiting) {
       if (!next.ready) break;
-      if (next.bytes === undefined) appendAnswer(this.#outbox, next.type, next.packetId);
-      else this.#outbox.append(next.bytes);
+      if (next.bytes !== undefined) this.#outbox.append(next.bytes);
+      else appendAnswer(this.#outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
       sent++;
     }
     if (sent === waiting.length) this.#waiting = undefined;

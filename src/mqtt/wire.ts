@@ -1,5 +1,6 @@
-/** Numbers of the MQTT wire: control packet types (the high half of the first byte) and the remaining length. */
+/** Numbers of the MQTT wire: control packet types (the high half of the first byte) and variable byte integers. */
 import type { Outbox } from "../net/outbox.ts";
+import { propertyId } from "./properties.ts";
 
 export const packetType = {
   connect: 1,
@@ -23,23 +24,43 @@ export const packetType = {
 export const publishByte = packetType.publish << 4;
 export const dupBit = 8;
 
-/** Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. */
-export function appendAnswer(outbox: Outbox, type: number, packetId: number): void {
-  const at = outbox.reserve(4);
+/**
+ * Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Without a reason of its own MQTT 5 writes what came before it; a reason
+ * string must not take more than 65,535 bytes.
+ */
+export function appendAnswer(
+  outbox: Outbox,
+  type: number,
+  packetId: number,
+  reasonCode = 0,
+  reasonString?: string,
+): void {
+  const plain = reasonCode === 0 && reasonString === undefined;
+  const stringBytes = reasonString === undefined ? 0 : Buffer.byteLength(reasonString);
+  const properties = reasonString === undefined ? 0 : 3 + stringBytes;
+  const remaining = plain ? 2 : properties === 0 ? 3 : 3 + varintBytes(properties) + properties;
+  let at = outbox.reserve(1 + varintBytes(remaining) + remaining);
   const out = outbox.buffer;
   out[at] = (type << 4) | (type === packetType.pubrel ? 2 : 0); // [MQTT-3.6.1-1]
-  out[at + 1] = 2;
-  out[at + 2] = packetId >> 8;
-  out[at + 3] = packetId & 0xff;
+  at = writeVarint(out, at + 1, remaining);
+  out[at] = packetId >> 8;
+  out[at + 1] = packetId & 0xff;
+  if (plain) return;
+  out[at + 2] = reasonCode;
+  if (reasonString === undefined) return;
+  at = writeVarint(out, at + 3, properties);
+  out[at] = propertyId.reasonString;
+  at = out.writeUInt16BE(stringBytes, at + 1);
+  out.write(reasonString, at, "utf8");
 }
 
-/** How many bytes the remaining length `value` takes. */
-export function remainingLengthBytes(value: number): number {
+/** How many bytes `value` takes as a variable byte integer, such as the remaining length. */
+export function varintBytes(value: number): number {
   return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
 }
 
-/** Writes the remaining length at `at` and gives the offset after it. */
-export function writeRemainingLength(buffer: Buffer, at: number, value: number): number {
+/** Writes a variable byte integer at `at` and gives the offset after it. */
+export function writeVarint(buffer: Buffer, at: number, value: number): number {
   let rest = value;
   let offset = at;
   while (rest > 127) {
