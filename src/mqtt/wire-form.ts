@@ -35,6 +35,20 @@ export class WireForm {
   }
 }
 
+/** What can be sent to a client as PUBLISH. */
+export interface Sendable {
+  readonly topic: string;
+  /** Infinite: never. */
+  readonly expiresAtMs: number;
+  /** Valid until the tick ends. */
+  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm;
+  /** A form that knows its QoS, in memory of its own. */
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm;
+}
+
+/** The forms of one message in one version, by their QoS. */
+export type Forms = [WireForm | undefined, WireForm | undefined, WireForm | undefined];
+
 /**
  * Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. A message that expires
  * goes this way to an MQTT 5 client only in the tick it came in; later `appendPublish5` writes what is left of its time.
