@@ -35,7 +35,7 @@ export interface PacketReaderLimits extends TopicLimits {
 }
 
 /** The flags each type of packet must have [MQTT-2.2.2-1]; -1: not for a client to send, or (PUBLISH) not fixed. */
-const requiredFlags = [-1, 0, -1, -1, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
+const requiredFlags = [-1, 0, -1, -1, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0];
 
 /** A fixed header has at most five bytes. */
 const headerBytesMax = 5;

@@ -12,7 +12,7 @@ import { liveMemoryBytes } from "../../support/live-memory.ts";
 
 type Read =
   | { publish: { topic: string; payload: string; qos: number; dup: boolean; retain: boolean; packetId: number } }
-  | { acknowledgement: number; packetId: number }
+  | { acknowledgement: number; packetId: number; reasonCode: number }
   | { pingreq: true }
   | { packet: ClientPacket };
 
@@ -21,6 +21,7 @@ class NotingSink implements PacketSink {
   reading = true;
   readonly protocolVersion = 4;
   awaitsConnect: boolean;
+  readonly awaitsAuth = false;
   readonly read: Read[] = [];
   readonly #pauseEvery: number;
 
@@ -34,8 +35,8 @@ class NotingSink implements PacketSink {
     this.#note({ publish: { topic, payload, qos, dup, retain, packetId } });
   }
 
-  readAcknowledgement(type: number, packetId: number): void {
-    this.#note({ acknowledgement: type, packetId });
+  readAcknowledgement(type: number, packetId: number, reasonCode: number): void {
+    this.#note({ acknowledgement: type, packetId, reasonCode });
   }
 
   readPingreq(): void {
@@ -108,15 +109,16 @@ function expected(packet: Packet): Read {
     case "pingreq":
       return { pingreq: true };
     case "disconnect":
-      return { packet: { type: "disconnect" } };
+      return { packet: { type: "disconnect", reasonCode: 0, sessionExpirySeconds: undefined } };
     case "subscribe": {
-      const subscriptions = packet.subscriptions.map((each) => ({ filter: each.topic, qos: each.qos }));
-      return { packet: { type: "subscribe", packetId: packet.messageId ?? 0, subscriptions } };
+      const subscriptions = packet.subscriptions.map((each) => ({ filter: each.topic, qos: each.qos, options: 0 }));
+      const packetId = packet.messageId ?? 0;
+      return { packet: { type: "subscribe", packetId, subscriptionId: undefined, subscriptions } };
     }
     case "unsubscribe":
       return { packet: { type: "unsubscribe", packetId: packet.messageId ?? 0, filters: packet.unsubscriptions } };
     default:
-      return { acknowledgement: types[packet.cmd] ?? 0, packetId: packet.messageId ?? 0 };
+      return { acknowledgement: types[packet.cmd] ?? 0, packetId: packet.messageId ?? 0, reasonCode: 0 };
   }
 }
 
@@ -198,11 +200,29 @@ test("CONNECT keeps every field", () => {
             type: "connect",
             protocolVersion: 4,
             clientId: fields.clientId,
-            cleanSession: fields.clean,
+            cleanStart: fields.clean,
             keepaliveSeconds: fields.keepalive,
-            will: will === null ? undefined : { ...will, payload: Buffer.from(will.payload) },
+            will:
+              will === null
+                ? undefined
+                : {
+                    ...will,
+                    payload: Buffer.from(will.payload),
+                    delaySeconds: 0,
+                    expirySeconds: undefined,
+                    properties: undefined,
+                  },
             username: login?.username,
             password: login?.password == null ? undefined : Buffer.from(login.password),
+            sessionExpirySeconds: undefined,
+            receiveMaximum: 65_535,
+            maximumPacketBytes: Number.POSITIVE_INFINITY,
+            topicAliasMaximum: 0,
+            requestResponseInformation: false,
+            requestProblemInformation: true,
+            userProperties: [],
+            authenticationMethod: undefined,
+            authenticationData: undefined,
           },
         },
       ] as Read[]);

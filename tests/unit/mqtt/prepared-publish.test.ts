@@ -56,9 +56,10 @@ test("a forwarded message is what mqtt-packet generates: same QoS, downgraded, a
         reading: true,
         protocolVersion: 4,
         awaitsConnect: false,
+        awaitsAuth: false,
         readPublish(view) {
           seen++;
-          const message = forwarded.of(view);
+          const message = forwarded.of(view, 0);
           expect(sent(message.form(4, 0), 0, 0)).toEqual(whole(fields));
           if (flags.qos === 0) return;
           expect(sent(message.form(4, 1), 2, messageId)).toEqual(whole({ ...fields, qos: 1, messageId }));
