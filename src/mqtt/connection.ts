@@ -5,16 +5,27 @@
 import { Outbox, type OutboxOwner } from "../net/outbox.ts";
 import type { Transport } from "../net/transport.ts";
 import { leave, type Place } from "./admission.ts";
-import type { ClientPacket, WillMessage } from "./codec.ts";
-import { encodeConnack, encodeConnack5 } from "./codec.ts";
+import { Authenticating } from "./authenticating.ts";
+import {
+  type AuthPacket,
+  type ClientPacket,
+  type ConnackProperties,
+  type ConnectPacket,
+  type DisconnectPacket,
+  encodeConnack,
+  encodeConnack5,
+  encodeDisconnect5,
+} from "./codec.ts";
 import type { BrokerCore } from "./core.ts";
 import {
   type CloseReason,
-  connectReturnCode,
+  type ConnectRefusal,
+  connectCodes,
+  disconnectReasonCode,
   ProtocolError,
   UnsupportedVersion,
-  unsupportedVersionReasonCode,
 } from "./errors.ts";
+import { handleAuth } from "./handlers/auth.ts";
 import { handleConnect } from "./handlers/connect.ts";
 import { handlePublish, handleRelease } from "./handlers/publish.ts";
 import { handleSubscribe } from "./handlers/subscribe.ts";
@@ -23,9 +34,11 @@ import type { ProtocolVersion } from "./hooks.ts";
 import { type Watched, wheelTickMs } from "./keep-alive.ts";
 import { PacketReader, type PacketSink } from "./packet-reader.ts";
 import type { PublishView } from "./publish-packet.ts";
+import { ClientTerms } from "./publish-sender.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import { Replies } from "./replies.ts";
 import type { Session } from "./session.ts";
-import { discardsWill, publishWill } from "./will.ts";
+import { discardsWill, type Will } from "./wills.ts";
 import { packetType } from "./wire.ts";
 
 /** Logged as a matter of course; the other reasons are worth an operator's look. */
@@ -37,6 +50,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   /** The client's, once CONNECT named it. */
   protocolVersion: ProtocolVersion = 4;
   awaitsConnect = true;
+  /** Enhanced authentication, MQTT 5 § 4.12: the method CONNECT named, and what is under way. */
+  authenticating: Authenticating | undefined;
   reading = true;
   closed = false;
   session: Session | undefined;
@@ -44,11 +59,20 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   wheelSlot = -1;
   readonly outbox: Outbox;
   readonly replies: Replies;
+  /** MQTT 5 only. */
+  terms: ClientTerms | undefined;
+  receiveMaximum = 65_535;
   readonly #core: BrokerCore;
   readonly #transport: Transport;
   readonly #place: Place;
   readonly #reader: PacketReader;
-  #will: WillMessage | undefined;
+  #will: Will | undefined;
+  /** Undefined: as long as the broker's setting says. */
+  #sessionExpirySeconds: number | undefined = 0;
+  /** Topics by the aliases the client gave them. */
+  #aliases: Map<number, string> | undefined;
+  /** Whether the client wants to be told why [MQTT-3.1.2-29]. */
+  #explain = true;
   #keepAliveMs = Number.POSITIVE_INFINITY;
   /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets waiting for a service or the store. */
   #workCount = 0;
@@ -69,6 +93,25 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   get address(): string {
     return this.#transport.remoteAddress;
+  }
+
+  get certificateSubject(): string | undefined {
+    return this.#transport.certificateSubject;
+  }
+
+  /** Until an enhanced authentication is over nothing else may come. */
+  get awaitsAuth(): boolean {
+    return this.session === undefined && this.authenticating !== undefined;
+  }
+
+  /** What PUBREL says of a packet id that is not known. */
+  get unknownPacketId(): number {
+    return this.protocolVersion === 5 ? reasonCodes.packetIdentifierNotFound : 0;
+  }
+
+  /** A text for people, where the client wants one. */
+  explanation(text: string | undefined): string | undefined {
+    return this.#explain ? text : undefined;
   }
 
   receive(chunk: Buffer): void {
@@ -102,15 +145,25 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#core.sockets.done();
   }
 
-  /** The one way out. What was appended is still written if the kernel takes it. Safe to call twice. */
-  close(reason: CloseReason, detail?: string): void {
+  /**
+   * The one way out. What was appended is still written if the kernel takes it. An MQTT 5 client is told why, with
+   * `reasonCode` where it is known more exactly. Safe to call twice.
+   */
+  close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
     this.closed = true;
     this.reading = false;
     this.#reader.clear();
     this.replies.close();
-    this.outbox.close();
     const { session } = this;
+    if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
+      const reasonString = this.explanation(detail);
+      const bytes = encodeDisconnect5({ reasonCode, reasonString });
+      // What does not fit says at least the code [MQTT-3.14.2-3].
+      const fits = this.terms === undefined || bytes.length <= this.terms.maximumPacketBytes;
+      this.outbox.append(fits ? bytes : encodeDisconnect5({ reasonCode }));
+    }
+    this.outbox.close();
     const fields = {
       reason,
       detail,
@@ -123,23 +176,45 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#hangUp(reason);
     this.session = undefined;
     if (session === undefined) return;
-    session.connection = undefined;
     this.#core.counters.clientsConnected--;
-    if (this.#will !== undefined && !discardsWill(reason)) this.#publishWill(session, this.#will);
-    this.#guard(() => this.#core.sessions.closed(session));
+    const will = this.#will;
+    this.#will = undefined;
+    const endsInSeconds = this.#core.sessions.endsInSeconds(session, this.#sessionExpirySeconds);
+    this.#guard(() => this.#core.sessions.closed(session, this.#sessionExpirySeconds));
+    if (will === undefined || reason === "server_stopping") return;
+    if (discardsWill(reason)) this.#core.wills.discard(will);
+    else this.#guard(() => this.#core.wills.leave(session, will, endsInSeconds));
   }
 
-  /** CONNECT was read; nothing more is until `open`. */
-  authenticating(): void {
+  /** CONNECT was read; nothing more is until the client is in, or asked something. */
+  admitting(packet: ConnectPacket): void {
     this.awaitsConnect = false;
+    this.protocolVersion = packet.protocolVersion;
+    if (packet.protocolVersion === 5) {
+      const { maximumPacketBytes, topicAliasMaximum, receiveMaximum, requestProblemInformation } = packet;
+      const aliases = Math.min(topicAliasMaximum, this.#core.limits.topicAliasesMax);
+      this.terms = new ClientTerms({ maximumPacketBytes, topicAliasMaximum: aliases });
+      this.receiveMaximum = receiveMaximum;
+      this.#explain = requestProblemInformation;
+    }
     this.#watchUntil(this.#core.limits.authenticateTimeoutMs);
     this.#stopReading();
   }
 
+  /** The next message of an enhanced authentication may come. */
+  awaitAuth(): void {
+    if (this.closed) return;
+    this.#resumeReading();
+  }
+
   /** The client is in. Calls nothing but the transport, so that CONNACK can follow at once. */
-  open(session: Session, terms: { keepaliveSeconds: number; will: WillMessage | undefined }): void {
+  open(
+    session: Session,
+    terms: { keepaliveSeconds: number; will: Will | undefined; sessionExpirySeconds: number | undefined },
+  ): void {
     this.session = session;
     this.#will = terms.will;
+    this.#sessionExpirySeconds = terms.sessionExpirySeconds;
     const { counters } = this.#core;
     counters.clientsConnected++;
     counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
@@ -149,11 +224,28 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#watchUntil(this.#keepAliveMs);
   }
 
-  /** Answers CONNECT with a return code and closes [MQTT-3.2.2-5]. */
-  refuse(returnCode: number, why: string): void {
+  /** Says that the client is in, in the words of its version. */
+  accept(sessionPresent: boolean, properties: ConnackProperties): void {
+    if (this.protocolVersion === 5) {
+      this.outbox.append(encodeConnack5({ sessionPresent, reasonCode: reasonCodes.success, properties }));
+    } else {
+      // The byte that says "session present" is reserved in MQTT 3.1.
+      this.outbox.append(encodeConnack({ sessionPresent: sessionPresent && this.protocolVersion !== 3, returnCode: 0 }));
+    }
+  }
+
+  /** Answers CONNECT with a refusal and closes [MQTT-3.2.2-5]. */
+  refuse(refusal: ConnectRefusal, why: string): void {
+    this.refuseWith(connectCodes(refusal, this.protocolVersion), why);
+  }
+
+  refuseWith(code: number, why: string): void {
     if (this.closed) return;
     this.#core.counters.connectionsRefused++;
-    this.outbox.append(encodeConnack({ sessionPresent: false, returnCode }));
+    if (this.protocolVersion === 5) {
+      const reasonString = this.explanation(why);
+      this.outbox.append(encodeConnack5({ sessionPresent: false, reasonCode: code, properties: { reasonString } }));
+    } else this.outbox.append(encodeConnack({ sessionPresent: false, returnCode: code }));
     this.close("refused", why);
   }
 
@@ -177,6 +269,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   }
 
   startReading(): void {
+    this.#resumeReading();
+  }
+
+  #resumeReading(): void {
     if (this.reading || this.closed || this.#core.stopping) return;
     this.reading = true;
     this.#alive();
@@ -192,15 +288,17 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   readPublish(view: PublishView): void {
     this.#touch();
     const { session } = this;
-    if (session !== undefined) handlePublish(this.#core, { connection: this, session }, view);
+    if (session === undefined) return;
+    if (view.topicAlias > 0) this.#resolveAlias(view);
+    handlePublish(this.#core, { connection: this, session }, view);
   }
 
-  readAcknowledgement(type: number, packetId: number): void {
+  readAcknowledgement(type: number, packetId: number, reasonCode: number): void {
     this.#touch();
     const { session } = this;
     if (session === undefined) return;
     if (type === packetType.puback) session.acknowledged(packetId);
-    else if (type === packetType.pubrec) session.received(this, packetId);
+    else if (type === packetType.pubrec) session.received(this, packetId, reasonCode);
     else if (type === packetType.pubcomp) session.completed(packetId);
     else handleRelease(this.#core, { connection: this, session }, packetId);
   }
@@ -218,8 +316,15 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
       handleConnect(this.#core, this, packet);
       return;
     }
+    if (packet.type === "auth") {
+      this.#readAuth(packet);
+      return;
+    }
     const { session } = this;
-    if (session === undefined) return;
+    if (session === undefined) {
+      if (packet.type === "disconnect") this.close("disconnected");
+      return;
+    }
     switch (packet.type) {
       case "subscribe":
         handleSubscribe(this.#core, { connection: this, session }, packet);
@@ -228,8 +333,41 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
         handleUnsubscribe(this.#core, { connection: this, session }, packet);
         return;
       case "disconnect":
-        this.close("disconnected");
+        this.#readDisconnect(packet);
     }
+  }
+
+  #readAuth(packet: AuthPacket): void {
+    handleAuth(this.#core, this, packet);
+  }
+
+  #readDisconnect({ reasonCode, sessionExpirySeconds }: DisconnectPacket): void {
+    if (sessionExpirySeconds !== undefined) {
+      // A session that was to end with the connection cannot be kept after all [MQTT-3.14.2-2].
+      if (this.#sessionExpirySeconds === 0 && sessionExpirySeconds > 0) {
+        throw new ProtocolError("a session expiry where there was none", reasonCodes.protocolError);
+      }
+      this.#sessionExpirySeconds = sessionExpirySeconds;
+    }
+    if (reasonCode === reasonCodes.disconnectWithWillMessage || reasonCode >= 0x80) {
+      this.close("disconnected_with_will", `reason code 0x${reasonCode.toString(16)}`);
+    } else this.close("disconnected");
+  }
+
+  /** MQTT 5 § 3.3.2.3.4: an alias stands for the topic it was last sent with. */
+  #resolveAlias(view: PublishView): void {
+    const { topicAlias } = view;
+    if (topicAlias > this.#core.limits.topicAliasesMax) {
+      throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
+    }
+    if (view.topic !== "") {
+      this.#aliases ??= new Map();
+      this.#aliases.set(topicAlias, view.topic);
+      return;
+    }
+    const topic = this.#aliases?.get(topicAlias);
+    if (topic === undefined) throw new ProtocolError("an unknown topic alias", reasonCodes.protocolError);
+    view.topic = topic;
   }
 
   outboxSent(sentBytes: number): void {
@@ -289,11 +427,6 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#watchUntil(this.#core.limits.lingerMs);
   }
 
-  #publishWill(session: Session, will: WillMessage): void {
-    this.#will = undefined;
-    this.#guard(() => publishWill(this.#core, session, will));
-  }
-
   #guard(work: () => void): void {
     try {
       work();
@@ -307,20 +440,22 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
       this.#refuseVersion(error);
     } else if (error instanceof ProtocolError) {
       this.#core.counters.protocolErrors++;
-      this.close(error.closeReason, error.message);
+      this.#refuseOrClose(error);
     } else {
       this.#core.log.error("a connection failed", { clientId: this.session?.clientId, address: this.address, error });
       this.close("internal_error");
     }
   }
 
+  /** Before CONNACK an MQTT 5 client is told in it, if it is known to be one. */
+  #refuseOrClose(error: ProtocolError): void {
+    const { reasonCode, message, closeReason } = error;
+    if (this.session === undefined && this.protocolVersion === 5) this.refuseWith(reasonCode, message);
+    else this.close(closeReason, message, reasonCode);
+  }
+
   #refuseVersion(error: UnsupportedVersion): void {
-    if (error.protocolLevel !== 5) {
-      this.refuse(connectReturnCode.unacceptable_version, error.message);
-      return;
-    }
-    this.#core.counters.connectionsRefused++;
-    this.outbox.append(encodeConnack5(unsupportedVersionReasonCode));
-    this.close("refused", error.message);
+    if (error.protocolLevel > 4) this.protocolVersion = 5;
+    this.refuse("unacceptable_version", error.message);
   }
 }

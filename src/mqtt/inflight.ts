@@ -2,13 +2,14 @@
  * QoS 1 and 2 publishes sent to one client and not yet acknowledged, by packet id. A ring indexed by the id's low bits, since
  * a Map costs several times as much on the busiest path of the broker; it starts small and grows with the window in use.
  */
-import type { WireForm } from "./prepared-publish.ts";
+import type { Queued } from "./queued.ts";
+import type { SharedCopy } from "./share-group.ts";
 
 /**
- * What would be sent again when the session resumes: a kept packet; a service's ref, for which the service delivers
- * again; or nothing, in a session that ends with its connection.
+ * What a packet id stands for: a message on disk; a service's ref, for which the service delivers again; a message another
+ * member of a share group could take over; or nothing more, in a session that ends with its connection.
  */
-export type Unacknowledged = WireForm | number | undefined;
+export type Unacknowledged = Queued | SharedCopy | number | undefined;
 
 /** What the client is to answer next: PUBACK at QoS 1, PUBREC and then PUBCOMP at QoS 2. */
 export const awaited = { puback: 0, pubrec: 1, pubcomp: 2 } as const;
@@ -21,7 +22,6 @@ export const inflightWindowMax = 32_768;
 
 export class Inflight {
   count = 0;
-  readonly #max: number;
   #ids = new Uint16Array(16);
   #contents: Unacknowledged[] = new Array(16).fill(undefined);
   #awaited = new Uint8Array(16);
@@ -30,16 +30,7 @@ export class Inflight {
   #nextId = 1;
   #nextSequence = 0;
 
-  /** `max` is at most `inflightWindowMax`. */
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  get full(): boolean {
-    return this.count >= this.#max;
-  }
-
-  /** Gives an unused packet id, nonzero [MQTT-2.3.1-4]. The caller has looked at `full`. */
+  /** Gives an unused packet id, nonzero [MQTT-2.3.1-4]. The caller keeps `count` within `inflightWindowMax`. */
   add(content: Unacknowledged, answer: Awaited): number {
     if (2 * this.count >= this.#ids.length) this.#grow();
     const mask = this.#ids.length - 1;
@@ -53,6 +44,14 @@ export class Inflight {
     this.#sequences[slot] = this.#nextSequence++;
     this.count++;
     return id;
+  }
+
+  /** Takes up a packet id an earlier connection used. */
+  restore(packetId: number, content: Unacknowledged, answer: Awaited): void {
+    if (this.has(packetId)) return;
+    while (2 * this.count >= this.#ids.length || this.#ids[packetId & (this.#ids.length - 1)] !== 0) this.#grow();
+    this.#put(packetId, { content, answer, sequence: this.#nextSequence++ });
+    this.count++;
   }
 
   has(packetId: number): boolean {
@@ -69,12 +68,11 @@ export class Inflight {
     return this.#awaited[packetId & (this.#ids.length - 1)] as Awaited;
   }
 
-  /** PUBREC came: the message is the client's, the packet id is in use until PUBCOMP. PUBRELs keep the order of this. */
-  release(packetId: number): Unacknowledged {
-    const slot = packetId & (this.#ids.length - 1);
-    const content = this.#contents[slot];
-    this.#put(packetId, { content: undefined, answer: awaited.pubcomp, sequence: this.#nextSequence++ });
-    return content;
+  /** PUBREC came: the message is the client's, the packet id is in use until PUBCOMP. */
+  release(packetId: number): void {
+    const content = this.get(packetId);
+    const kept = typeof content === "object" && "queueId" in content ? content : undefined;
+    this.#put(packetId, { content: kept, answer: awaited.pubcomp, sequence: this.#nextSequence++ });
   }
 
   /** Frees `packetId`, which the caller knows to be there. */

@@ -1,21 +1,34 @@
 /**
- * What is on its way to one client beyond the bytes already appended: the inflight window, QoS 1 messages waiting for
- * room, and what a resumed session sends again. Ordinary messages are kept here as bytes, bounded; a service's are only
- * numbers, since the service can deliver them again.
+ * What is on its way to one client beyond the bytes already appended: the inflight window, what waits for room, and what a
+ * resumed session sends again. Messages of a persistent session are in the store (`SessionQueue`); those of a session that
+ * ends with its connection wait here as bytes, bounded; a service's are only numbers, since it can deliver them again.
  */
-import type { Outbox } from "../net/outbox.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Qos } from "./hooks.ts";
-import { awaited, Inflight } from "./inflight.ts";
-import { appendPublish, encodePublish, type PreparedPublish, type Sendable, WireForm } from "./prepared-publish.ts";
+import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
+import { type PreparedPublish, preparePublish, type Sendable, type WireForm } from "./prepared-publish.ts";
 import { lowerQos } from "./qos.ts";
+import { Queued } from "./queued.ts";
+import type { QueueTerms } from "./queues.ts";
 import type { RetainedMessage } from "./retained.ts";
 import type { Session } from "./session.ts";
+import { SessionQueue, type Window } from "./session-queue.ts";
+import { SharedCopy, type ShareGroup } from "./share-group.ts";
+import type { Sending } from "./store.ts";
+import type { Subscription } from "./subscription.ts";
 import { appendAnswer, dupBit, packetType } from "./wire.ts";
 
 const qos1Flags = 1 << 1;
-const qos2Flags = 2 << 1;
+
+/** A message of a session that ends with its connection, waiting for room. */
+interface Waiting {
+  readonly topic: string;
+  readonly form: WireForm;
+  readonly retain: 0 | 1;
+  readonly subscriptionIds: readonly number[] | undefined;
+  readonly group: ShareGroup | undefined;
+}
 
 /** A service's QoS 0 message and where it ends in the connection's stream. */
 interface SentMark {
@@ -25,59 +38,91 @@ interface SentMark {
 
 const answerAt = (qos: Qos) => (qos === 2 ? awaited.pubrec : awaited.puback);
 
-export function answerPubrec(outbox: Outbox, packetId: number): void {
-  appendAnswer(outbox, packetType.pubrel, packetId);
+/** How a message goes to one session. */
+export interface DeliveryTerms {
+  readonly retain: 0 | 1;
+  readonly subscriptionIds: readonly number[] | undefined;
+  /** The share group it was chosen from. */
+  readonly group: ShareGroup | undefined;
 }
 
-export class Outgoing {
+export const plainDelivery: DeliveryTerms = { retain: 0, subscriptionIds: undefined, group: undefined };
+
+export class Outgoing implements Window {
+  readonly inflight = new Inflight();
+  unsent = 0;
   readonly #core: BrokerCore;
   readonly #session: Session;
-  readonly #inflight: Inflight;
-  #queue: WireForm[] = [];
-  /** Of the queue and the kept inflight packets together. */
-  #keptBytes = 0;
-  /** Kept inflight packets still to be sent again on this connection, oldest first. */
-  #resend: number[] = [];
+  readonly #queue: SessionQueue | undefined;
+  #max: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   /** Refs unacknowledged on an earlier connection, with their packet ids. */
-  #unacknowledgedRefs = new Map<number, number>();
+  readonly #unacknowledgedRefs = new Map<number, number>();
   #sentMarks: SentMark[] = [];
   #serviceWaits = false;
-  /** Filters whose retained messages are still to be sent, with the granted QoS. */
-  readonly #retainedFilters = new Map<string, Qos>();
+  /** Filters whose retained messages are still to be sent. */
+  readonly #retainedFilters = new Map<string, Subscription>();
   /** Whether either of these has anything. */
   #retainedWaits = false;
   /** What the filter at work still has to send. */
   #retained:
-    | { readonly filter: string; readonly qos: Qos; readonly messages: Iterator<RetainedMessage, undefined> }
+    | {
+        readonly filter: string;
+        readonly subscription: Subscription;
+        readonly messages: Iterator<RetainedMessage, undefined>;
+      }
     | undefined;
 
-  constructor(core: BrokerCore, session: Session) {
+  constructor(core: BrokerCore, session: Session, sending: readonly Sending[]) {
     this.#core = core;
     this.#session = session;
-    this.#inflight = new Inflight(core.limits.inflightMax);
+    this.#max = core.limits.inflightMax;
+    const { storedId, connection } = session;
+    this.#queue = storedId === undefined ? undefined : new SessionQueue(core, storedId, this);
+    if (connection !== undefined) this.attach(connection, sending);
+  }
+
+  get open(): boolean {
+    return this.mayResend && this.inflight.count < inflightWindowMax;
+  }
+
+  get mayResend(): boolean {
+    return this.inflight.count - this.unsent < this.#max;
   }
 
   /** An ordinary message at QoS 1 or 2. */
-  forward(message: Sendable, qos: 1 | 2): void {
-    const { connection, protocolVersion, storedId } = this.#session;
-    if (connection === undefined) return;
-    if (this.#queue.length > 0 || this.#resend.length > 0 || !this.#hasRoom(connection)) {
-      this.#enqueue(connection, message.kept(protocolVersion, qos));
+  forward(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
+    const { connection } = this.#session;
+    if (this.#queue !== undefined) {
+      const { retain, subscriptionIds, group } = terms;
+      const queueTerms: QueueTerms = { retain, subscriptionIds, share: group?.sharedFilter };
+      if (!this.#queue.add(message, qos, queueTerms)) this.#core.counters.droppedQueueFull++;
       return;
     }
-    const kept = storedId === undefined ? undefined : message.kept(protocolVersion, qos);
-    if (kept !== undefined && !this.#keep(connection, kept)) return;
-    const packetId = this.#inflight.add(kept, answerAt(qos));
-    this.#append(connection, message.form(protocolVersion, qos), qos << 1, packetId);
+    if (connection === undefined) return;
+    const { protocolVersion } = connection;
+    const { retain, subscriptionIds, group } = terms;
+    const { sender } = this.#core;
+    if (this.#waiting.length > 0 || !this.#hasRoom(connection)) {
+      const form = message.kept(protocolVersion, qos);
+      this.#wait(connection, { topic: message.topic, form, retain, subscriptionIds, group });
+      return;
+    }
+    const form = message.form(protocolVersion, qos);
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    const copy = group && new SharedCopy(group, message.topic, message.kept(protocolVersion, qos));
+    const packetId = this.inflight.add(copy, answerAt(qos));
+    sender.send(connection, message.topic, form, { flags: (qos << 1) | retain, packetId, subscriptionIds });
   }
 
   /**
    * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked up
    * when there is room for them: however many match, none of them waits here, and what is sent is never outdated.
    */
-  sendRetained(filter: string, qos: Qos): void {
+  sendRetained(filter: string, subscription: Subscription): void {
     this.forgetRetained(filter);
-    this.#retainedFilters.set(filter, qos);
+    this.#retainedFilters.set(filter, subscription);
     this.#retainedWaits = true;
     this.#pumpRetained();
   }
@@ -91,65 +136,71 @@ export class Outgoing {
   #pumpRetained(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    // Kept bytes beyond half of what may wait are left to live messages.
-    const keptMax = this.#core.limits.queuedBytesMax / 2;
-    while (
-      this.#queue.length === 0 &&
-      this.#resend.length === 0 &&
-      this.#hasRoom(connection) &&
-      this.#keptBytes <= keptMax
-    ) {
+    while (this.#waiting.length === 0 && this.#queue?.behind !== true && this.#hasRoom(connection)) {
       if (this.#retained === undefined) {
         const [next] = this.#retainedFilters;
         if (next === undefined) {
           this.#retainedWaits = false;
           return;
         }
-        const [filter, qos] = next;
+        const [filter, subscription] = next;
         this.#retainedFilters.delete(filter);
-        this.#retained = { filter, qos, messages: this.#core.retained.match(filter) };
+        this.#retained = { filter, subscription, messages: this.#core.retained.match(filter) };
       }
       const next = this.#retained.messages.next();
       if (next.done === true) this.#retained = undefined;
-      else this.#appendRetained(connection, next.value, this.#retained.qos);
+      else this.#sendRetained(connection, next.value, this.#retained.subscription);
     }
     if (connection.outbox.full) connection.outbox.notifyWhenWritable();
   }
 
-  #appendRetained(connection: Connection, message: RetainedMessage, granted: Qos): void {
-    const { principal, storedId } = this.#session;
-    if (!this.#core.hooks.authorize(principal, "deliver", message.topic)) return;
-    const qos = lowerQos(message.qos, granted);
-    const form = encodePublish(message.topic, message.payload, qos);
-    form.retain = 1; // [MQTT-3.3.1-8]
-    if (qos === 0) {
-      this.#append(connection, form, 0, 0);
+  #sendRetained(connection: Connection, retained: RetainedMessage, subscription: Subscription): void {
+    const { topic, payload, properties, expiresAtMs } = retained;
+    const { hooks, sender, queues } = this.#core;
+    if (!hooks.authorize(this.#session.principal, "deliver", topic)) return;
+    const qos = lowerQos(retained.qos, subscription.qos);
+    const message = preparePublish(topic, payload, { properties, expiresAtMs });
+    const { subscriptionId } = subscription;
+    const subscriptionIds = subscriptionId === undefined ? undefined : [subscriptionId];
+    if (qos > 0) {
+      queues.begin();
+      this.forward(message, qos as 1 | 2, { retain: 1, subscriptionIds, group: undefined }); // [MQTT-3.3.1-8]
       return;
     }
-    const kept = storedId === undefined ? undefined : form;
-    this.#keptBytes += kept?.byteLength ?? 0;
-    this.#append(connection, form, qos << 1, this.#inflight.add(kept, answerAt(qos)));
+    const form = message.form(connection.protocolVersion, 0);
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    sender.send(connection, topic, form, { flags: 1, packetId: 0, subscriptionIds });
   }
 
   /** A service's message; see `ServiceSession.deliver`. */
   deliver(connection: Connection, message: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
-    const { outbox } = connection;
-    const form = message.form(this.#session.protocolVersion, qos);
-    if (outbox.full) return this.#wait(connection);
+    const { outbox, terms } = connection;
+    const { sender } = this.#core;
+    if (outbox.full) return this.#waitForRoom(connection);
+    const form = message.form(connection.protocolVersion, qos);
+    // What the client cannot take counts as taken, or it would be offered for ever.
+    const accepted = sender.accepts(terms, form, undefined);
     if (qos === 0) {
-      this.#append(connection, form, 0, 0);
+      if (accepted) sender.send(connection, message.topic, form, { flags: 0, packetId: 0, subscriptionIds: undefined });
       this.#sentMarks.push({ position: outbox.appendedBytes, ref });
       if (this.#sentMarks.length === 1) outbox.notifyWhenSent(outbox.appendedBytes);
       return "queued";
     }
-    const earlierId = this.#unacknowledgedRefs.get(ref);
-    if (earlierId !== undefined) {
+    let packetId = this.#unacknowledgedRefs.get(ref);
+    if (packetId === undefined ? !this.open : !this.mayResend) return this.#waitForRoom(connection);
+    let flags = qos1Flags;
+    if (packetId !== undefined) {
       this.#unacknowledgedRefs.delete(ref);
-      this.#append(connection, form, qos1Flags | dupBit, earlierId); // [MQTT-4.4.0-1]
+      this.unsent--;
+      flags |= dupBit; // [MQTT-4.4.0-1]
+    }
+    if (!accepted) {
+      if (packetId !== undefined) this.inflight.remove(packetId);
+      queueMicrotask(() => this.#core.hooks.acknowledged(this.#session, ref, 1));
       return "queued";
     }
-    if (this.#inflight.full) return this.#wait(connection);
-    this.#append(connection, form, qos1Flags, this.#inflight.add(ref, awaited.puback));
+    packetId ??= this.inflight.add(ref, awaited.puback);
+    sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
     return "queued";
   }
 
@@ -157,44 +208,55 @@ export class Outgoing {
     const packetId = this.#unacknowledgedRefs.get(ref);
     if (packetId === undefined) return;
     this.#unacknowledgedRefs.delete(ref);
-    this.#inflight.remove(packetId);
+    this.unsent--;
+    this.inflight.remove(packetId);
     this.pump();
   }
 
   /** A PUBACK. One for an unknown packet id is ignored: after a takeover both sides may remember differently. */
   acknowledged(packetId: number): void {
-    if (!this.#inflight.has(packetId) || this.#inflight.awaits(packetId) !== awaited.puback) return;
-    const content = this.#inflight.remove(packetId);
-    if (typeof content === "number") {
-      if (this.#unacknowledgedRefs.size > 0) this.#unacknowledgedRefs.delete(content);
-      this.#core.hooks.acknowledged(this.#session, content, 1);
-    } else if (content !== undefined) {
-      this.#keptBytes -= content.byteLength;
-    }
-    this.#pumpIfWaiting();
+    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.puback) return;
+    this.#done(this.inflight.remove(packetId));
   }
 
   /**
    * A PUBREC: the client has the message, so it is never sent again [MQTT-4.3.3-1]. PUBREL answers each in turn
    * [MQTT-4.6.0-4], also for an unknown packet id, or a client that remembers more than we do would ask for ever.
    */
-  received(connection: Connection, packetId: number): void {
-    if (this.#inflight.has(packetId) && this.#inflight.awaits(packetId) === awaited.pubrec) {
-      const content = this.#inflight.release(packetId);
-      if (content instanceof WireForm) this.#keptBytes -= content.byteLength;
-    }
-    answerPubrec(connection.outbox, packetId);
+  received(connection: Connection, packetId: number, reasonCode: number): void {
+    const known = this.inflight.has(packetId);
+    if (known && this.inflight.awaits(packetId) === awaited.pubrec) {
+      // A refusal ends it [MQTT-4.3.3-4].
+      if (reasonCode >= 0x80) {
+        this.#done(this.inflight.remove(packetId));
+        return;
+      }
+      const content = this.inflight.get(packetId);
+      this.inflight.release(packetId);
+      if (content instanceof Queued) {
+        this.#queue?.released(connection, content);
+        return;
+      }
+    } else if (reasonCode >= 0x80) return;
+    else if (known && this.inflight.get(packetId) instanceof Queued) return; // PUBREL waits for the store
+    appendAnswer(connection.outbox, packetType.pubrel, packetId, known ? 0 : connection.unknownPacketId);
   }
 
   /** A PUBCOMP: the packet id is free. */
   completed(packetId: number): void {
-    if (!this.#inflight.has(packetId) || this.#inflight.awaits(packetId) !== awaited.pubcomp) return;
-    this.#inflight.remove(packetId);
-    this.#pumpIfWaiting();
+    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.pubcomp) return;
+    this.#done(this.inflight.remove(packetId));
   }
 
-  #pumpIfWaiting(): void {
-    if (this.#queue.length > 0 || this.#resend.length > 0 || this.#serviceWaits || this.#retainedWaits) this.pump();
+  /** What a packet id stood for is the client's, or was refused by it. */
+  #done(content: unknown): void {
+    if (typeof content === "number") {
+      if (this.#unacknowledgedRefs.delete(content)) this.unsent--;
+      this.#core.hooks.acknowledged(this.#session, content, 1);
+    } else if (content instanceof Queued) this.#queue?.acknowledged(content);
+    if (this.#waiting.length > 0 || this.#serviceWaits || this.#retainedWaits || this.#queue?.waits === true) {
+      this.pump();
+    }
   }
 
   /** The kernel took the connection's stream up to `sentBytes`. */
@@ -214,89 +276,90 @@ export class Outgoing {
   pump(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    this.#pumpResend(connection);
-    let sent = 0;
-    while (this.#resend.length === 0 && sent < this.#queue.length && this.#hasRoom(connection)) {
-      const form = this.#queue[sent++] as WireForm;
-      if (this.#session.storedId === undefined) this.#keptBytes -= form.byteLength;
-      const kept = this.#session.storedId === undefined ? undefined : form;
-      this.#append(connection, form, form.qos << 1, this.#inflight.add(kept, answerAt(form.qos)));
-    }
-    if (sent > 0) this.#queue.splice(0, sent);
-    if (connection.outbox.full && this.#queue.length + this.#resend.length > 0) connection.outbox.notifyWhenWritable();
+    this.#queue?.pump();
+    this.#pumpWaiting(connection);
     if (this.#retainedWaits) this.#pumpRetained();
     if (!this.#serviceWaits || connection.outbox.full) return;
     // Half a window at once, not a call for every PUBACK.
-    if (2 * this.#inflight.count > this.#core.limits.inflightMax) return;
+    if (2 * (this.inflight.count - this.unsent) > this.#max) return;
     this.#serviceWaits = false;
     this.#core.hooks.writable(this.#session);
   }
 
-  /**
-   * A client came back to the session: what it has not acknowledged is sent again, with DUP and its old packet id; of
-   * what it has received at QoS 2, the PUBREL [MQTT-4.4.0-1].
-   */
-  resume(): void {
-    for (const packetId of this.#inflight.inOrder()) {
-      const content = this.#inflight.get(packetId);
-      if (typeof content === "number") this.#unacknowledgedRefs.set(content, packetId);
-      else this.#resend.push(packetId);
-    }
-    this.pump();
-  }
-
-  /** The connection is gone; the session may come back. */
-  detached(): void {
-    this.#sentMarks = [];
-    this.#resend = [];
-    this.#serviceWaits = false;
-  }
-
-  #pumpResend(connection: Connection): void {
+  #pumpWaiting(connection: Connection): void {
     let sent = 0;
-    while (sent < this.#resend.length && !connection.outbox.full) {
-      const packetId = this.#resend[sent++] as number;
-      if (!this.#inflight.has(packetId)) continue;
-      const answer = this.#inflight.awaits(packetId);
-      const content = this.#inflight.get(packetId);
-      if (answer === awaited.pubcomp) answerPubrec(connection.outbox, packetId);
-      else if (content instanceof WireForm) {
-        this.#append(connection, content, (answer === awaited.puback ? qos1Flags : qos2Flags) | dupBit, packetId);
-      }
+    while (sent < this.#waiting.length && this.#hasRoom(connection)) {
+      const { topic, form, retain, subscriptionIds, group } = this.#waiting[sent++] as Waiting;
+      this.#waitingBytes -= form.byteLength;
+      if (!this.#core.sender.accepts(connection.terms, form, subscriptionIds)) continue;
+      const packetId = this.inflight.add(group && new SharedCopy(group, topic, form), answerAt(form.qos));
+      this.#core.sender.send(connection, topic, form, { flags: (form.qos << 1) | retain, packetId, subscriptionIds });
     }
-    this.#resend.splice(0, sent);
+    if (sent > 0) this.#waiting.splice(0, sent);
+    if (connection.outbox.full && this.#waiting.length > 0) connection.outbox.notifyWhenWritable();
+  }
+
+  /**
+   * A client is there: what it has not acknowledged is sent again, with DUP and its old packet id; of what it has
+   * received at QoS 2, the PUBREL [MQTT-4.4.0-1]. `resume` follows once CONNACK is on its way.
+   */
+  attach(connection: Connection, sending: readonly Sending[]): void {
+    this.#max = Math.min(this.#core.limits.inflightMax, connection.receiveMaximum);
+    this.unsent = 0;
+    for (const packetId of this.inflight.inOrder()) {
+      const content = this.inflight.get(packetId);
+      if (typeof content !== "number") continue;
+      this.#unacknowledgedRefs.set(content, packetId);
+      this.unsent++;
+    }
+    this.#queue?.attach(connection, sending);
+  }
+
+  /** The connection is gone. Gives what the store is to know of a session that may come back. */
+  detached(): { sending: Sending[]; waiting: number[] } | undefined {
+    this.#sentMarks = [];
+    this.#serviceWaits = false;
+    this.#unacknowledgedRefs.clear();
+    this.#retainedFilters.clear();
+    this.#retained = undefined;
+    this.#retainedWaits = false;
+    return this.#queue?.detach();
+  }
+
+  /** The session is over: what a share group chose it for goes to another member, unless QoS 2 was sent [MQTT-4.8.2-5]. */
+  redistribute(): void {
+    const copies: SharedCopy[] = [];
+    for (const packetId of this.inflight.inOrder()) {
+      const content = this.inflight.get(packetId);
+      if (content instanceof SharedCopy && this.inflight.awaits(packetId) === awaited.puback) copies.push(content);
+    }
+    for (const { group, topic, form } of this.#waiting) {
+      if (group !== undefined) copies.push(new SharedCopy(group, topic, form));
+    }
+    this.#waiting = [];
+    for (const copy of copies) copy.group.forwardCopy(copy);
   }
 
   #hasRoom(connection: Connection): boolean {
-    return !this.#inflight.full && !connection.outbox.full;
+    return this.open && !connection.outbox.full;
   }
 
-  #wait(connection: Connection): "full" {
+  #waitForRoom(connection: Connection): "full" {
     this.#serviceWaits = true;
     if (connection.outbox.full) connection.outbox.notifyWhenWritable();
     return "full";
   }
 
-  #enqueue(connection: Connection, form: WireForm): void {
-    if (this.#queue.length >= this.#core.limits.queuedMessagesMax) connection.close("slow_reader", "queued messages");
-    else if (this.#keep(connection, form)) {
-      this.#queue.push(form);
+  /** A client that lets too much gather is closed. */
+  #wait(connection: Connection, waiting: Waiting): void {
+    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+    const bytes = this.#waitingBytes + waiting.form.byteLength;
+    if (this.#waiting.length >= queuedMessagesMax) connection.close("slow_reader", "queued messages");
+    else if (bytes > queuedBytesMax) connection.close("slow_reader", "queued bytes");
+    else {
+      this.#waitingBytes = bytes;
+      this.#waiting.push(waiting);
       if (connection.outbox.full) connection.outbox.notifyWhenWritable();
     }
-  }
-
-  /** Accounts for bytes kept; a client that lets too many gather is closed, and false is given. */
-  #keep(connection: Connection, form: WireForm): boolean {
-    if (this.#keptBytes + form.byteLength > this.#core.limits.queuedBytesMax) {
-      connection.close("slow_reader", "queued bytes");
-      return false;
-    }
-    this.#keptBytes += form.byteLength;
-    return true;
-  }
-
-  #append(connection: Connection, form: WireForm, flags: number, packetId: number): void {
-    appendPublish(connection.outbox, form, flags, packetId);
-    this.#core.counters.publishesSent++;
   }
 }

@@ -98,6 +98,7 @@ export class StoredPublish implements Sendable {
    */
   constructor(packet: Uint8Array, expiresAtMs = Number.POSITIVE_INFINITY, retain?: boolean) {
     this.expiresAtMs = expiresAtMs;
+    this.view.stored = true;
     readStored(this.view, Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength));
     this.#retain = (retain ?? this.view.retain) ? 1 : 0;
   }
@@ -108,6 +109,14 @@ export class StoredPublish implements Sendable {
 
   get payload(): Buffer {
     return this.view.buffer.subarray(this.view.payloadStart, this.view.end);
+  }
+
+  /** The same in memory of its own. */
+  copy(): StoredPublish {
+    const { start, end } = this.view;
+    const packet = Buffer.allocUnsafeSlow(end - start);
+    this.view.buffer.copy(packet, 0, start, end);
+    return new StoredPublish(packet, this.expiresAtMs, this.#retain === 1);
   }
 
   form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {

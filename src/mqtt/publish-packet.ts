@@ -27,6 +27,8 @@ export class PublishView implements PublishFields {
   topicAlias = 0;
   expirySeconds = -1;
   expiryAt = 0;
+  /** The broker wrote it. */
+  stored = false;
   payloadStart = 0;
   /** Empty where only an alias stands for it: who knows the alias sets it. */
   topic = "";

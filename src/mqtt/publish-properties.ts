@@ -21,6 +21,8 @@ export interface PublishFields {
   expirySeconds: number;
   /** Where the four bytes of the message expiry interval lie; 0: none. */
   expiryAt: number;
+  /** The broker wrote the packet: subscription identifiers may be among them. */
+  readonly stored: boolean;
 }
 
 /** One for all: reading never waits. */
@@ -41,7 +43,7 @@ export function readPublishProperties(fields: PublishFields, at: number, packetE
     const id = walker.varint();
     // No identifier is 0, so that bit is the topic alias's, which lies beyond 31; user properties may repeat.
     const bit = id === propertyId.topicAlias ? 1 : id < 32 ? 1 << id : 0;
-    if ((seen & bit) !== 0) throw new ProtocolError(`property ${id} twice`, protocolError);
+    if ((seen & bit) !== 0 && !(fields.stored && id === propertyId.subscriptionId)) throw new ProtocolError(`property ${id} twice`, protocolError);
     seen |= bit;
     readProperty(fields, id);
   }
@@ -76,6 +78,10 @@ function readProperty(fields: PublishFields, id: number): void {
       walker.skipString();
       return;
     case propertyId.subscriptionId: // [MQTT-3.3.4-6]
+      if (fields.stored) {
+        walker.varint();
+        return;
+      }
       throw new ProtocolError("a subscription identifier from a client", protocolError);
     default:
       throw new ProtocolError(`property ${id} does not belong in PUBLISH`);
@@ -103,14 +109,14 @@ export function publishProperties(fields: PublishFields): PublishProperties {
 }
 
 /**
- * The properties that go on with the message to its subscribers, as on the wire: all but the topic alias, which is one
- * hop's [MQTT-3.3.2-18], and the expiry, which changes. In memory of their own; undefined: none.
+ * The properties that go on with the message to its subscribers, as on the wire: all but the topic alias and the
+ * subscription identifiers, which are one hop's [MQTT-3.3.2-18], and the expiry, which changes. In memory of their own; undefined: none.
  */
 export function forwardedProperties(fields: PublishFields): Buffer | undefined {
   return withoutProperties(fields.buffer, fields.propertiesStart, fields.propertiesEnd, oneHop);
 }
 
-const oneHop: ReadonlySet<number> = new Set([propertyId.topicAlias, propertyId.messageExpiry]);
+const oneHop: ReadonlySet<number> = new Set([propertyId.topicAlias, propertyId.messageExpiry, propertyId.subscriptionId]);
 /** A will's delay is the server's to know, § 3.1.3.2.2. */
 export const willOnly: ReadonlySet<number> = new Set([propertyId.willDelay, propertyId.messageExpiry]);
 
@@ -145,6 +151,9 @@ function skipValue(id: number): void {
     case propertyId.messageExpiry:
     case propertyId.willDelay:
       walker.at += 4;
+      return;
+    case propertyId.subscriptionId:
+      walker.varint();
       return;
     case propertyId.userProperty:
       walker.skipBinary();

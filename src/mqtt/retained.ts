@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Counters } from "./counters.ts";
 import type { Qos } from "./hooks.ts";
+import type { DeadlineWheel, Watched } from "./keep-alive.ts";
 import type { BrokerStore, RetainedChange } from "./store.ts";
 import { countLevels } from "./topic-names.ts";
 import type { Work } from "./work.ts";
@@ -15,6 +16,18 @@ export interface RetainedMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly qos: Qos;
+  /** MQTT 5, as on the wire; undefined: none. */
+  readonly properties: Uint8Array | undefined;
+  /** Undefined: never. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** What is to be retained; its bytes are copied. */
+export interface RetainedDraft {
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly properties: Uint8Array | undefined;
+  readonly expiresAtMs: number | undefined;
 }
 
 /** A topic, or a level on the way to one. */
@@ -52,10 +65,14 @@ const writeBytesMax = 4 * 1024 * 1024;
 const levelBytes = 128;
 /** A refusal is counted each time and logged this often. */
 const logEveryMs = 60_000;
+/** How often expired messages are removed; nobody is sent one meanwhile. */
+const expireEveryMs = 60_000;
 
 const done = Promise.resolve(undefined);
 
-export class Retained {
+export class Retained implements Watched {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot = -1;
   /** Messages kept, and the bytes of their topics and payloads, with what the tree takes for them. */
   count = 0;
   bytes = 0;
@@ -68,6 +85,9 @@ export class Retained {
   readonly #root = new Node(undefined, "");
   /** By topic, in the order they are written. */
   readonly #pending = new Map<string, Pending>();
+  /** When messages that do not stay for ever end, by topic. */
+  readonly #expiring = new Map<string, number>();
+  readonly #wheel: DeadlineWheel;
   #writing = false;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -78,6 +98,7 @@ export class Retained {
     work: Work;
     clock: Clock;
     log: Log;
+    wheel: DeadlineWheel;
   }) {
     this.#store = core.store;
     this.#limits = core.limits;
@@ -85,21 +106,35 @@ export class Retained {
     this.#work = core.work;
     this.#clock = core.clock;
     this.#log = core.log;
+    this.#wheel = core.wheel;
     this.#load();
+  }
+
+  /** Removes what has expired. */
+  deadlinePassed(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [topic, expiresAtMs] of [...this.#expiring]) if (expiresAtMs <= nowMs) void this.set(topic, nothing);
+    this.#watch();
+  }
+
+  /** What the topic retains just now. */
+  current(topic: string): RetainedChange {
+    return { topic, message: this.#find(topic)?.message };
   }
 
   /**
    * Retains a message, or with an empty payload none [MQTT-3.3.1-10] [MQTT-3.3.1-11]; resolves when that is on disk.
-   * `payload` is copied. Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
+   * Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
    * retained message, and an outdated one would be a lie. A rejection was logged.
    */
-  set(topic: string, payload: Uint8Array, qos: Qos): Promise<undefined> {
+  set(topic: string, draft: RetainedDraft): Promise<undefined> {
     const known = this.#find(topic);
     let message: RetainedMessage | undefined;
-    if (payload.length > 0 && this.#hasRoom(known, topic, payload)) {
-      const copy = Buffer.allocUnsafeSlow(payload.length);
-      copy.set(payload);
-      message = { topic, payload: copy, qos };
+    if (draft.payload.length > 0) {
+      const { qos, expiresAtMs } = draft;
+      const properties = draft.properties && copyOf(draft.properties);
+      const copy = { topic, payload: copyOf(draft.payload), qos, properties, expiresAtMs };
+      if (this.#hasRoom(known, copy)) message = copy;
     }
     if (message === undefined && (known === undefined || (known.message === undefined && !known.pending))) return done;
     const node = known ?? this.#findOrMake(topic);
@@ -115,8 +150,11 @@ export class Retained {
    * What a new subscription hears of [MQTT-3.3.1-6], in no particular order. Walks the tree as it is asked, so that a
    * filter which matches everything costs nobody a pause; what changes meanwhile is seen or not.
    */
-  match(filter: string): Iterator<RetainedMessage, undefined> {
-    return matchBelow(this.#root, filter.split("/"), 0);
+  *match(filter: string): Generator<RetainedMessage, undefined> {
+    for (const message of matchBelow(this.#root, filter.split("/"), 0)) {
+      if (message.expiresAtMs === undefined || message.expiresAtMs > this.#clock.nowMs()) yield message;
+    }
+    return undefined;
   }
 
   /** In pages, each a statement of its own; nobody is connected yet. */
@@ -125,15 +163,21 @@ export class Retained {
       const page = this.#store.retainedPage(after);
       for (const message of page) this.#replace(this.#findOrMake(message.topic), message);
       const last = page.at(-1);
-      if (last === undefined) return;
+      if (last === undefined) break;
       after = last.topic;
     }
+    this.#watch();
   }
 
-  #hasRoom(node: Node | undefined, topic: string, payload: Uint8Array): boolean {
+  #watch(): void {
+    this.deadlineMs = this.#expiring.size === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + expireEveryMs;
+    this.#wheel.watch(this);
+  }
+
+  #hasRoom(node: Node | undefined, wanted: RetainedMessage): boolean {
     const message = node?.message;
     const count = this.count + (message === undefined ? 1 : 0);
-    const bytes = this.bytes + sizeOf({ topic, payload, qos: 0 }) - sizeOf(message);
+    const bytes = this.bytes + sizeOf(wanted) - sizeOf(message);
     if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
     this.#counters.retainedRefused++;
     const nowMs = this.#clock.nowMs();
@@ -212,6 +256,10 @@ export class Retained {
   }
 
   #replace(node: Node, message: RetainedMessage | undefined): void {
+    if (message?.expiresAtMs !== undefined) {
+      this.#expiring.set(message.topic, message.expiresAtMs);
+      if (this.wheelSlot < 0) this.#watch();
+    } else if (node.message?.expiresAtMs !== undefined) this.#expiring.delete(node.message.topic);
     this.count += (message === undefined ? 0 : 1) - (node.message === undefined ? 0 : 1);
     this.bytes += sizeOf(message) - sizeOf(node.message);
     node.message = message;
@@ -243,7 +291,16 @@ export class Retained {
 
 function sizeOf(message: RetainedMessage | undefined): number {
   if (message === undefined) return 0;
-  return message.topic.length + message.payload.length + levelBytes * countLevels(message.topic);
+  const { topic, payload, properties } = message;
+  return topic.length + payload.length + (properties?.length ?? 0) + levelBytes * countLevels(topic);
+}
+
+const nothing: RetainedDraft = { payload: Buffer.alloc(0), qos: 0, properties: undefined, expiresAtMs: undefined };
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** Removes what became empty. */

@@ -1,35 +1,34 @@
 /**
  * A session: what a client is to the broker, from its first CONNECT to the end of its connection or, if it is
- * persistent, until a clean CONNECT ends it. Identified by (principal, client id). The connection comes and goes.
+ * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). The connection comes and
+ * goes.
  */
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Principal, ProtocolVersion, Qos, ServiceSession } from "./hooks.ts";
 import { Incoming } from "./incoming.ts";
-import { answerPubrec, Outgoing } from "./outgoing.ts";
-import { appendPublish, type PreparedPublish, type Sendable } from "./prepared-publish.ts";
+import type { Watched } from "./keep-alive.ts";
+import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
+import type { PreparedPublish, Sendable } from "./prepared-publish.ts";
 import type { Route } from "./routes.ts";
+import type { Sending } from "./store.ts";
+import type { Subscription } from "./subscription.ts";
+import { appendAnswer, packetType } from "./wire.ts";
 
 /** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
 export function sessionKey(principalKey: string, clientId: string): string {
   return `${principalKey}\0${clientId}`;
 }
 
-/** How a filter is served: by the trie, by the service, or both. */
-export interface SessionSubscription {
-  readonly qos: Qos;
-  readonly routed: boolean;
-}
-
 export class Session implements ServiceSession {
   /** Replaced by an equal one when the client comes back. */
   principal: Principal;
   readonly clientId: string;
-  readonly key: string;
   readonly storedId: number | undefined;
-  protocolVersion: ProtocolVersion = 4;
   connection: Connection | undefined;
-  readonly subscriptions = new Map<string, SessionSubscription>();
+  readonly subscriptions = new Map<string, Subscription>();
+  /** Of a persistent session: what ends it. */
+  expiry: Expiry | undefined;
   readonly #core: BrokerCore;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
@@ -42,11 +41,25 @@ export class Session implements ServiceSession {
     this.principal = who.principal;
     this.clientId = who.clientId;
     this.storedId = who.storedId;
-    this.key = sessionKey(who.principal.key, who.clientId);
+  }
+
+  get key(): string {
+    return sessionKey(this.principal.key, this.clientId);
+  }
+
+  get protocolVersion(): ProtocolVersion {
+    return this.connection?.protocolVersion ?? 4;
   }
 
   get connected(): boolean {
     return this.connection !== undefined;
+  }
+
+  /** 2: connected, with room for a message; 1: connected; 0: away. */
+  get readiness(): 0 | 1 | 2 {
+    if (this.connection === undefined) return 0;
+    if (this.connection.outbox.full || this.#outgoing?.open === false) return 1;
+    return 2;
   }
 
   /** The QoS 2 publishes taken over from the client. */
@@ -55,22 +68,30 @@ export class Session implements ServiceSession {
     return this.#incoming;
   }
 
-  attach(connection: Connection, principal: Principal): void {
+  /** `sending` is what the store says was on its way; undefined in a session that did not exist before. */
+  attach(connection: Connection, principal: Principal, sending: readonly Sending[] | undefined): void {
     this.principal = principal;
     this.connection = connection;
-    this.protocolVersion = connection.protocolVersion;
     this.#publishSerial = 0;
+    if (this.#outgoing !== undefined) this.#outgoing.attach(connection, sending ?? []);
+    else if (sending !== undefined) this.#outgoing = new Outgoing(this.#core, this, sending);
   }
 
-  detach(): void {
+  /** The connection is gone. Gives what the store is to know. */
+  detach(): { sending: Sending[]; waiting: number[] } | undefined {
     this.connection = undefined;
-    if (this.storedId === undefined) this.#outgoing = undefined;
-    else this.#outgoing?.detached();
+    return this.#outgoing?.detached();
+  }
+
+  /** The session is over: what others of a share group can have goes to them. */
+  redistribute(): void {
+    this.#outgoing?.redistribute();
+    this.#outgoing = undefined;
   }
 
   /** Sends again what the client has not acknowledged, and what waited. */
   resume(): void {
-    this.#outgoing?.resume();
+    this.#outgoing?.pump();
   }
 
   /** Whether the principal may publish to the route's topic; publishers mostly repeat a topic, so one answer is kept. */
@@ -83,8 +104,10 @@ export class Session implements ServiceSession {
   }
 
   /** What is retained on the topics of a filter just subscribed to. */
-  sendRetained(filter: string, qos: Qos): void {
-    if (this.connection !== undefined && this.#core.retained.count > 0) this.#getOutgoing().sendRetained(filter, qos);
+  sendRetained(filter: string, subscription: Subscription): void {
+    if (this.connection !== undefined && this.#core.retained.count > 0) {
+      this.#getOutgoing().sendRetained(filter, subscription);
+    }
   }
 
   forgetRetained(filter: string): void {
@@ -93,17 +116,42 @@ export class Session implements ServiceSession {
 
   /** An ordinary message for this session. */
   forward(message: Sendable, qos: Qos): void {
+    if (qos > 0) {
+      this.#getOutgoing().forward(message, qos as 1 | 2, plainDelivery);
+      return;
+    }
     const { connection } = this;
     if (connection === undefined) {
       this.#core.counters.droppedAbsent++;
-    } else if (qos > 0) {
-      this.#getOutgoing().forward(message, qos as 1 | 2);
     } else if (connection.outbox.full) {
       this.#core.counters.droppedSlow++;
     } else {
-      appendPublish(connection.outbox, message.form(this.protocolVersion, 0), 0, 0);
-      this.#core.counters.publishesSent++;
+      const form = message.form(connection.protocolVersion, 0);
+      const { sender } = this.#core;
+      if (sender.accepts(connection.terms, form, undefined)) sender.send(connection, message.topic, form, qos0);
     }
+  }
+
+  /** The same for a subscription that asked for more than a QoS. */
+  forwardWith(message: Sendable, qos: Qos, terms: DeliveryTerms): void {
+    if (qos > 0) {
+      this.#getOutgoing().forward(message, qos as 1 | 2, terms);
+      return;
+    }
+    const { connection } = this;
+    if (connection === undefined) {
+      this.#core.counters.droppedAbsent++;
+      return;
+    }
+    if (connection.outbox.full) {
+      this.#core.counters.droppedSlow++;
+      return;
+    }
+    const form = message.form(connection.protocolVersion, 0);
+    const { retain, subscriptionIds } = terms;
+    const { sender } = this.#core;
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    sender.send(connection, message.topic, form, { flags: retain, packetId: 0, subscriptionIds });
   }
 
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
@@ -124,9 +172,11 @@ export class Session implements ServiceSession {
   }
 
   /** A PUBREC. */
-  received(connection: Connection, packetId: number): void {
-    if (this.#outgoing === undefined) answerPubrec(connection.outbox, packetId);
-    else this.#outgoing.received(connection, packetId);
+  received(connection: Connection, packetId: number, reasonCode: number): void {
+    if (this.#outgoing !== undefined) this.#outgoing.received(connection, packetId, reasonCode);
+    else if (reasonCode < 0x80) {
+      appendAnswer(connection.outbox, packetType.pubrel, packetId, connection.unknownPacketId);
+    }
   }
 
   /** A PUBCOMP. */
@@ -143,7 +193,28 @@ export class Session implements ServiceSession {
   }
 
   #getOutgoing(): Outgoing {
-    this.#outgoing ??= new Outgoing(this.#core, this);
+    this.#outgoing ??= new Outgoing(this.#core, this, []);
     return this.#outgoing;
+  }
+}
+
+const qos0 = { flags: 0, packetId: 0, subscriptionIds: undefined };
+
+/** When a persistent session whose client is away ends. */
+export class Expiry implements Watched {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot = -1;
+  /** When its client went away. */
+  sinceMs = 0;
+  /** For how long; undefined: the broker's setting. */
+  seconds: number | undefined;
+  readonly #passed: () => void;
+
+  constructor(passed: () => void) {
+    this.#passed = passed;
+  }
+
+  deadlinePassed(): void {
+    this.#passed();
   }
 }

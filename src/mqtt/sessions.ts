@@ -1,22 +1,42 @@
 /**
- * The sessions there are, by (principal, client id): resumed, taken over, ended. Connections that name the same session
- * have their turn one after the other, since opening one may wait for the store.
+ * The sessions there are, by (principal, client id): read back at the start, resumed, taken over, expired, ended.
+ * Connections that name the same session have their turn one after the other, since opening one may wait for the store.
  */
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Principal } from "./hooks.ts";
-import { Session, sessionKey } from "./session.ts";
+import { Expiry, Session, sessionKey } from "./session.ts";
+import type { Sending, StoredSession, StoredSubscription } from "./store.ts";
+import { parseShared, type Subscription, subscriptionOf } from "./subscription.ts";
 
 export interface OpenRequest {
   readonly connection: Connection;
   readonly principal: Principal;
   readonly clientId: string;
+  /** Discard what was there [MQTT-3.1.2-4]. */
+  readonly cleanStart: boolean;
+  /** Whether the session is to outlive its connection. */
   readonly persistent: boolean;
+  /** For how long; undefined: the broker's setting. Of no meaning without `persistent`. */
+  readonly expirySeconds: number | undefined;
+}
+
+/** Why there is no session for a client. */
+export class SessionRefused extends Error {
+  override readonly name = "SessionRefused";
+}
+
+interface Found {
+  readonly session: Session;
+  readonly resumed: boolean;
+  readonly sending: readonly Sending[];
 }
 
 export class Sessions {
   readonly #core: BrokerCore;
   readonly #sessions = new Map<string, Session>();
+  /** How many persistent sessions a principal has, by its key. */
+  readonly #storedCounts = new Map<string, number>();
   /** The last connection in line for a key. */
   readonly #turns = new Map<string, Promise<void>>();
 
@@ -28,9 +48,33 @@ export class Sessions {
     return this.#sessions.size;
   }
 
+  find(key: string): Session | undefined {
+    return this.#sessions.get(key);
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /** What an earlier run left: its clients are away, and their subscriptions heard. */
+  load(): void {
+    const { store, hooks } = this.#core;
+    for (let after = 0; ; ) {
+      const page = store.sessionsPage(after);
+      for (const stored of page) {
+        const principal = hooks.principalOf(stored.principalKey);
+        if (principal === undefined) this.#attempt("end", store.endSession(stored.sessionId));
+        else this.#restore(stored, principal);
+      }
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.sessionId;
+    }
+  }
+
   /**
    * Finds or makes the session and calls `opened` before anyone else has a turn with the same key. Does not call it if
-   * the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2].
+   * the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2]. Throws `SessionRefused`.
    */
   async open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
     const key = sessionKey(request.principal.key, request.clientId);
@@ -46,64 +90,208 @@ export class Sessions {
     }
   }
 
-  /** The session's connection is gone. */
-  closed(session: Session): void {
-    session.detach();
-    if (session.storedId === undefined) this.#remove(session);
+  /** The session's connection is gone; `expirySeconds` is how long the session stays (undefined: the setting). */
+  closed(session: Session, expirySeconds: number | undefined): void {
+    const left = session.detach();
+    const { storedId, expiry } = session;
+    if (storedId === undefined || expiry === undefined) {
+      this.#remove(session);
+      this.#core.hooks.closed(session);
+      session.redistribute();
+      return;
+    }
     this.#core.hooks.closed(session);
+    const { sending, waiting } = left ?? { sending: [], waiting: [] };
+    const disconnectedAtMs = this.#core.clock.nowMs();
+    this.#core.queues.flush(); // what it was being sent is stored before it is set aside
+    this.#attempt(
+      "suspend",
+      this.#core.store.suspendSession({ sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting }),
+    );
+    expiry.seconds = expirySeconds;
+    if (this.#endsAfter(expirySeconds) === 0) this.end(session);
+    else this.#watch(session, disconnectedAtMs);
+  }
+
+  /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
+  end(session: Session): void {
+    session.connection?.close("session_ended");
+    const { storedId, key } = session;
+    this.#remove(session);
+    this.#core.wills.sessionEnded(key);
+    if (storedId === undefined) return;
+    this.#attempt("end", this.#endStored(storedId));
+    this.#core.hooks.ended(session);
+  }
+
+  /** In how many seconds after its connection a session ends. */
+  #endsAfter(expirySeconds: number | undefined): number {
+    return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#core.limits.sessionExpirySecondsMax);
+  }
+
+  /** The same for the session of a connection that ends now. */
+  endsInSeconds(session: Session, expirySeconds: number | undefined): number {
+    return session.storedId === undefined ? 0 : this.#endsAfter(expirySeconds);
   }
 
   async #open(key: string, request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
-    const { connection, principal } = request;
-    this.#sessions.get(key)?.connection?.close("taken_over");
-    if (request.persistent) {
-      const { session, resumed } = await this.#openStored(key, request);
-      if (connection.closed) return;
-      session.attach(connection, principal);
-      opened(session, resumed);
+    const { connection, principal, cleanStart, persistent } = request;
+    const before = this.#sessions.get(key);
+    before?.connection?.close("taken_over");
+    if (cleanStart) await this.#discard(key, request);
+    else this.#core.wills.cancel(key); // [MQTT-3.1.3-9]
+    // A client that wants its session no longer than this connection still gets what waits for it.
+    const stored = persistent || (!cleanStart && this.#storedId(key, request) !== undefined);
+    const found = stored ? await this.#openStored(key, request) : this.#openFresh(key, request);
+    if (connection.closed) {
+      if (found.session.storedId !== undefined) this.closed(found.session, request.persistent ? request.expirySeconds : 0);
+      else this.#remove(found.session);
       return;
     }
-    await this.#endStored(key, request);
-    if (connection.closed) return;
-    const session = new Session(this.#core, { ...request, storedId: undefined });
-    this.#sessions.set(key, session);
-    session.attach(connection, principal);
-    opened(session, false);
+    const { session, resumed } = found;
+    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    session.attach(connection, principal, resumed ? found.sending : undefined);
+    opened(session, resumed);
   }
 
-  async #openStored(key: string, request: OpenRequest): Promise<{ session: Session; resumed: boolean }> {
+  #storedId(key: string, { principal, clientId }: OpenRequest): number | undefined {
+    return this.#sessions.get(key)?.storedId ?? this.#core.store.findSession(principal.key, clientId);
+  }
+
+  #openFresh(key: string, { principal, clientId }: OpenRequest): Found {
+    const session = new Session(this.#core, { principal, clientId, storedId: undefined });
+    this.#sessions.set(key, session);
+    return { session, resumed: false, sending: [] };
+  }
+
+  async #openStored(key: string, request: OpenRequest): Promise<Found> {
     const { principal, clientId } = request;
-    const { sessionId, resumed, subscriptions, received } = await this.#core.store.openSession({
+    if (this.#storedId(key, request) === undefined) this.#makeRoom(principal);
+    this.#core.queues.flush(); // what was acknowledged is not to be read back
+    const { sessionId, resumed, subscriptions, received, sending } = await this.#core.store.openSession({
       principalKey: principal.key,
       clientId,
       nowMs: this.#core.clock.nowMs(),
+      expirySeconds: request.persistent ? request.expirySeconds : 0,
     });
     const known = this.#sessions.get(key);
-    if (known?.storedId === sessionId) return { session: known, resumed };
+    if (known?.storedId === sessionId) return { session: known, resumed, sending };
     if (known !== undefined) this.#remove(known); // the store ended it without us
-    const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
-    this.#sessions.set(key, session);
-    for (const { filter, qos } of subscriptions) {
-      session.subscriptions.set(filter, { qos, routed: false });
-    }
+    const session = this.#add(key, { principal, clientId, sessionId });
+    for (const stored of subscriptions) this.#subscribe(session, stored);
     if (received.length > 0) session.incoming.restore(received);
-    return { session, resumed };
+    return { session, resumed, sending };
   }
 
-  /** A clean CONNECT discards what was there [MQTT-3.1.2-6]. */
-  async #endStored(key: string, { principal, clientId }: OpenRequest): Promise<void> {
+  /** A clean CONNECT discards what was there [MQTT-3.1.2-4]; resolves when that is on disk. */
+  async #discard(key: string, request: OpenRequest): Promise<void> {
     const known = this.#sessions.get(key);
-    const storedId = known?.storedId ?? this.#core.store.findSession(principal.key, clientId);
+    const storedId = this.#storedId(key, request);
+    if (known !== undefined) this.#remove(known);
+    this.#core.wills.sessionEnded(key);
     if (storedId === undefined) return;
-    await this.#core.store.endSession(storedId);
-    const ended = known ?? new Session(this.#core, { principal, clientId, storedId });
-    this.#remove(ended);
-    this.#core.hooks.ended(ended);
+    await this.#endStored(storedId);
+    const { principal, clientId } = request;
+    this.#core.hooks.ended(known ?? new Session(this.#core, { principal, clientId, storedId }));
+  }
+
+  #add(key: string, who: { principal: Principal; clientId: string; sessionId: number }): Session {
+    const { principal, clientId, sessionId } = who;
+    const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
+    session.expiry = new Expiry(() => this.end(session));
+    this.#sessions.set(key, session);
+    this.#storedCounts.set(principal.key, (this.#storedCounts.get(principal.key) ?? 0) + 1);
+    return session;
+  }
+
+  #restore(stored: StoredSession, principal: Principal): void {
+    const { sessionId, clientId, expirySeconds, disconnectedAtMs } = stored;
+    const session = this.#add(sessionKey(principal.key, clientId), { principal, clientId, sessionId });
+    for (const subscription of stored.subscriptions) this.#subscribe(session, subscription);
+    if (session.expiry !== undefined) session.expiry.seconds = expirySeconds;
+    this.#watch(session, disconnectedAtMs);
+  }
+
+  /** Heard from now on if it still may be; the service is told when the client comes back. */
+  #subscribe(session: Session, { filter, qos, options, subscriptionId }: StoredSubscription): void {
+    const { hooks, routes } = this.#core;
+    const shared = parseShared(filter);
+    if (shared === "malformed") return;
+    const wanted = shared?.filter ?? filter;
+    if (!hooks.authorize(session.principal, "subscribe", wanted)) return;
+    const answer = hooks.serving(session.principal, wanted);
+    if (answer === "refused") return;
+    const routed = answer !== "service";
+    const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
+    session.subscriptions.set(filter, subscription);
+    if (routed) routes.add(filter, session, subscription);
+  }
+
+  /** A principal has its share of sessions: a new one takes the place of the one that is away for longest. */
+  #makeRoom(principal: Principal): void {
+    const { sessionsPerPrincipalMax } = this.#core.limits;
+    if ((this.#storedCounts.get(principal.key) ?? 0) < sessionsPerPrincipalMax) return;
+    let oldest: Session | undefined;
+    for (const session of this.#sessions.values()) {
+      if (session.principal.key !== principal.key || session.connected || session.expiry === undefined) continue;
+      if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
+    }
+    if (oldest === undefined) throw new SessionRefused("too many sessions");
+    this.#core.log.info("a session made room for another", { clientId: oldest.clientId, principal: principal.key });
+    this.end(oldest);
+  }
+
+  async #endStored(storedId: number): Promise<void> {
+    const { routes, store, queues } = this.#core;
+    queues.flush();
+    if (routes.hasGroups) {
+      await store.wait([]); // what its connection left is on disk then
+      this.#redistribute(storedId);
+      queues.flush();
+    }
+    await store.endSession(storedId);
+  }
+
+  /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */
+  #redistribute(storedId: number): void {
+    const { routes, store, queues } = this.#core;
+    for (let after = 0; ; ) {
+      const page = store.queuedPage(storedId, after);
+      for (const { queueId, share, released, packetId, qos, packet, expiresAtMs } of page) {
+        after = queueId;
+        if (share === undefined || released || (packetId !== 0 && qos === 2)) continue;
+        queues.begin();
+        routes.group(share)?.forwardStored(packet, expiresAtMs);
+      }
+      if (page.length === 0) return;
+    }
+  }
+
+  #watch({ expiry }: Session, disconnectedAtMs: number): void {
+    if (expiry === undefined) return;
+    expiry.sinceMs = disconnectedAtMs;
+    expiry.deadlineMs = disconnectedAtMs + this.#endsAfter(expiry.seconds) * 1000;
+    this.#core.wheel.watch(expiry);
   }
 
   #remove(session: Session): void {
     for (const [filter, { routed }] of session.subscriptions) if (routed) this.#core.routes.remove(filter, session);
     session.subscriptions.clear();
-    if (this.#sessions.get(session.key) === session) this.#sessions.delete(session.key);
+    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    const { key } = session;
+    if (this.#sessions.get(key) !== session) return;
+    this.#sessions.delete(key);
+    if (session.storedId === undefined) return;
+    const count = (this.#storedCounts.get(session.principal.key) ?? 1) - 1;
+    if (count > 0) this.#storedCounts.set(session.principal.key, count);
+    else this.#storedCounts.delete(session.principal.key);
+  }
+
+  #attempt(what: string, change: Promise<void>): void {
+    const { work, log } = this.#core;
+    work.started();
+    change
+      .catch((error: unknown) => log.error("the store of sessions failed", { what, error }))
+      .finally(() => work.done());
   }
 }

@@ -2,27 +2,27 @@
  * Which subscribers a topic name has, MQTT 3.1.1 § 4.7. Filters without wildcards are looked up whole; the others form a
  * trie by level. Knows nothing of sessions beyond their identity.
  */
-import type { Qos } from "./hooks.ts";
 import { firstLevel, hasWildcard } from "./topic-names.ts";
 
-type Subscribers<S> = Map<S, Qos>;
+type Subscribers<S, V> = Map<S, V>;
 
-interface Node<S> {
-  children: Map<string, Node<S>> | undefined;
+interface Node<S, V> {
+  children: Map<string, Node<S, V>> | undefined;
   /** Of the filter that ends here. */
-  subscribers: Subscribers<S> | undefined;
+  subscribers: Subscribers<S, V> | undefined;
 }
 
-export class Subscriptions<S> {
+/** `S` is who subscribes, `V` what it asked for. */
+export class Subscriptions<S, V> {
   count = 0;
-  readonly #exact = new Map<string, Subscribers<S>>();
-  readonly #root: Node<S> = { children: undefined, subscribers: undefined };
+  readonly #exact = new Map<string, Subscribers<S, V>>();
+  readonly #root: Node<S, V> = { children: undefined, subscribers: undefined };
 
-  /** Adds a subscription, or replaces the QoS of the same subscriber's same filter [MQTT-3.8.4-3]. */
-  add(filter: string, subscriber: S, qos: Qos): void {
+  /** Adds a subscription, or replaces that of the same subscriber with the same filter [MQTT-3.8.4-3]. */
+  add(filter: string, subscriber: S, value: V): void {
     const subscribers = this.#subscribers(filter);
     if (!subscribers.has(subscriber)) this.count++;
-    subscribers.set(subscriber, qos);
+    subscribers.set(subscriber, value);
   }
 
   remove(filter: string, subscriber: S): boolean {
@@ -34,21 +34,21 @@ export class Subscriptions<S> {
   }
 
   /** Calls `found` for every matching subscription, so once for each overlapping filter of a subscriber. */
-  match(topic: string, found: (subscriber: S, qos: Qos) => void): void {
+  match(topic: string, found: (subscriber: S, value: V) => void): void {
     visit(this.#exact.get(topic), found);
     if (this.#root.children !== undefined) matchBelow(this.#root, topic.split("/"), 0, found);
   }
 
-  #subscribers(filter: string): Subscribers<S> {
+  #subscribers(filter: string): Subscribers<S, V> {
     if (!hasWildcard(filter)) {
-      const there = this.#exact.get(filter) ?? new Map<S, Qos>();
+      const there = this.#exact.get(filter) ?? new Map<S, V>();
       this.#exact.set(filter, there);
       return there;
     }
     let node = this.#root;
     for (const level of filter.split("/")) {
       node.children ??= new Map();
-      const child: Node<S> = node.children.get(level) ?? { children: undefined, subscribers: undefined };
+      const child: Node<S, V> = node.children.get(level) ?? { children: undefined, subscribers: undefined };
       node.children.set(level, child);
       node = child;
     }
@@ -64,16 +64,16 @@ export class Subscriptions<S> {
   }
 }
 
-function visit<S>(subscribers: Subscribers<S> | undefined, found: (subscriber: S, qos: Qos) => void): void {
+function visit<S, V>(subscribers: Subscribers<S, V> | undefined, found: (subscriber: S, value: V) => void): void {
   if (subscribers === undefined) return;
-  for (const [subscriber, qos] of subscribers) found(subscriber, qos);
+  for (const [subscriber, value] of subscribers) found(subscriber, value);
 }
 
-function matchBelow<S>(
-  node: Node<S>,
+function matchBelow<S, V>(
+  node: Node<S, V>,
   levels: readonly string[],
   depth: number,
-  found: (subscriber: S, qos: Qos) => void,
+  found: (subscriber: S, value: V) => void,
 ): void {
   const { children } = node;
   // A filter that starts with a wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
@@ -91,7 +91,7 @@ function matchBelow<S>(
 }
 
 /** Removes and prunes what became empty; false if there was no such subscription. */
-function removeBelow<S>(node: Node<S>, levels: readonly string[], depth: number, subscriber: S): boolean {
+function removeBelow<S, V>(node: Node<S, V>, levels: readonly string[], depth: number, subscriber: S): boolean {
   const level = levels[depth];
   if (level === undefined) {
     if (node.subscribers?.delete(subscriber) !== true) return false;

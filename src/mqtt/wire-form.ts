@@ -66,6 +66,14 @@ export function appendPublish(outbox: Outbox, form: WireForm, flags: number, pac
 }
 
 /** What one MQTT 5 client's copy of a message has of its own. */
+/** Where packets are written; an outbox is one. */
+export interface PacketBuffer {
+  /** Changes with every `reserve`. */
+  readonly buffer: Buffer;
+  /** Makes room and gives its offset in `buffer`. */
+  reserve(bytes: number): number;
+}
+
 export interface Publish5Terms {
   /** What stands in the first byte besides the packet type and the form's RETAIN. */
   readonly flags: number;
@@ -112,7 +120,7 @@ export function publish5Bytes(form: WireForm, terms: Publish5Terms): number {
 }
 
 /** Appends an MQTT 5 `form` with the client's own properties, and with what is left of the message's time. */
-export function appendPublish5(outbox: Outbox, form: WireForm, terms: Publish5Terms): void {
+export function appendPublish5(outbox: PacketBuffer, form: WireForm, terms: Publish5Terms): void {
   makePlan(form, terms);
   const { buffer } = form;
   let at = outbox.reserve(1 + varintBytes(plan.remaining) + plan.remaining);

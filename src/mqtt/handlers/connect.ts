@@ -1,72 +1,157 @@
-/** CONNECT, MQTT 3.1.1 § 3.1: who is it, which session is theirs, and the CONNACK. */
+/** CONNECT, § 3.1: who is it, which session is theirs, and the CONNACK. */
 import { randomUUID } from "node:crypto";
-import { type ConnectPacket, encodeConnack } from "../codec.ts";
+import { type ConnackProperties, type ConnectPacket, sessionNeverExpires } from "../codec.ts";
 import type { Connection } from "../connection.ts";
 import type { BrokerCore } from "../core.ts";
-import { connectReturnCode, ProtocolError } from "../errors.ts";
+import { ProtocolError } from "../errors.ts";
+import type { Authentication, Principal } from "../hooks.ts";
+import { reasonCodes } from "../reason-codes.ts";
 import type { Session } from "../session.ts";
+import { SessionRefused } from "../sessions.ts";
 import { countLevels, isTopicName } from "../topic-names.ts";
+import type { Will } from "../wills.ts";
+import { authenticateByMethod } from "./auth.ts";
 import { installSubscription } from "./subscribe.ts";
 
 /** Answers when the session is open; until then nothing more of the connection is read. */
 export function handleConnect(core: BrokerCore, connection: Connection, packet: ConnectPacket): void {
+  connection.admitting(packet);
   const { will } = packet;
-  if (will !== undefined && !isWillTopic(core, will.topic))
-    throw new ProtocolError("the will's topic is not a topic name");
-  connection.protocolVersion = packet.protocolVersion;
-  connection.authenticating();
+  if (will !== undefined && !isWillTopic(core, will.topic)) {
+    throw new ProtocolError("the will's topic is not a topic name", reasonCodes.topicNameInvalid);
+  }
   // [MQTT-3.1.3-8]; MQTT 3.1 wants an id in any case. Its upper bound of 23 characters is nobody's any more.
-  if (packet.clientId === "" && (packet.protocolVersion === 3 || !packet.cleanSession)) {
-    connection.refuse(connectReturnCode.identifier_rejected, "no client id");
+  if (packet.clientId === "" && (packet.protocolVersion === 3 || (packet.protocolVersion === 4 && !packet.cleanStart))) {
+    connection.refuse("identifier_rejected", "no client id");
     return;
   }
   core.work.started();
   admit(core, connection, packet)
     .catch((error: unknown) => {
+      if (error instanceof SessionRefused) {
+        connection.refuse("quota_exceeded", error.message);
+        return;
+      }
       core.log.error("connecting a client failed", { clientId: packet.clientId, address: connection.address, error });
-      if (connection.session === undefined) connection.refuse(connectReturnCode.unavailable, "internal error");
+      if (connection.session === undefined) connection.refuse("unavailable", "internal error");
       else connection.close("internal_error");
     })
     .finally(() => core.work.done());
 }
 
 async function admit(core: BrokerCore, connection: Connection, packet: ConnectPacket): Promise<void> {
-  const { username, password, protocolVersion, cleanSession } = packet;
-  const { address } = connection;
-  const answer = await core.hooks.authenticate({
-    clientId: packet.clientId,
-    username,
-    password,
-    address,
-    protocolVersion,
-    cleanSession,
-  });
+  const byMethod = packet.authenticationMethod === undefined ? undefined : await authenticateByMethod(core, connection, packet);
+  if (packet.authenticationMethod !== undefined && byMethod === undefined) return;
+  const answer = byMethod?.authentication ?? (await authenticate(core, connection, packet));
   if (connection.closed) return;
   if ("refused" in answer) {
-    connection.refuse(connectReturnCode[answer.refused], answer.refused);
+    connection.refuse(answer.refused, answer.refused);
     return;
   }
   const { principal } = answer;
   const clientId = packet.clientId === "" ? `auto-${randomUUID()}` : packet.clientId; // [MQTT-3.1.3-6]
-  const persistent = !cleanSession && answer.persistent;
-  await core.sessions.open({ connection, principal, clientId, persistent }, (session, resumed) => {
-    connection.open(session, packet);
-    // The byte that says "session present" is reserved in MQTT 3.1.
-    const sessionPresent = resumed && protocolVersion !== 3;
-    connection.outbox.append(encodeConnack({ sessionPresent, returnCode: connectReturnCode.accepted }));
-    core.log.debug("client connected", { clientId, principal: principal.key, address, resumed });
-    session.resume(); // before a service delivers anything, so that it keeps its packet ids
-    core.hooks.opened(session, { resumed });
-    restoreSubscriptions(core, session);
-    connection.startReading();
+  const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
+  const { cleanStart } = packet;
+  const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
+  const owner = { principalKey: principal.key, clientId };
+  const will = packet.will && (await core.wills.put(owner, packet.will));
+  let taken = false;
+  try {
+    await core.sessions.open(request, (session, resumed) => {
+      taken = true;
+      welcome(core, connection, packet, { session, resumed, will, expirySeconds: persistent ? expirySeconds : 0 }, {
+        ...connackProperties(core, packet, clientId),
+        sessionExpirySeconds: granted,
+        authenticationMethod: packet.authenticationMethod,
+        authenticationData: byMethod?.data,
+      });
+    });
+  } finally {
+    // It belongs to a connection that never came to be.
+    if (will !== undefined && !taken) core.wills.discard(will);
+  }
+}
+
+function authenticate(
+  core: BrokerCore,
+  connection: Connection,
+  packet: ConnectPacket,
+): Promise<Authentication<Principal>> {
+  const { clientId, username, password, protocolVersion, cleanStart } = packet;
+  const { address, certificateSubject } = connection;
+  return core.hooks.authenticate({
+    clientId,
+    username,
+    password,
+    address,
+    protocolVersion,
+    cleanStart,
+    certificateSubject,
   });
 }
 
-/** The service hears of every stored subscription; after a restart the trie does too. */
+interface Lifetime {
+  readonly persistent: boolean;
+  /** Undefined: the broker's setting. */
+  readonly expirySeconds: number | undefined;
+  /** What an MQTT 5 client is told because it is not what it asked for [MQTT-3.2.2-21]. */
+  readonly granted: number | undefined;
+}
+
+/** How long the session is to live on without a connection. */
+function lifetimeOf({ limits }: BrokerCore, packet: ConnectPacket, mayPersist: boolean): Lifetime {
+  const { protocolVersion, cleanStart } = packet;
+  if (protocolVersion !== 5) {
+    return { persistent: !cleanStart && mayPersist, expirySeconds: undefined, granted: undefined };
+  }
+  const asked = packet.sessionExpirySeconds ?? 0;
+  const most = Math.min(limits.sessionExpirySecondsMax, sessionNeverExpires);
+  const seconds = mayPersist ? Math.min(asked, most) : 0;
+  return { persistent: seconds > 0, expirySeconds: seconds, granted: seconds === asked ? undefined : seconds };
+}
+
+function connackProperties({ limits }: BrokerCore, packet: ConnectPacket, clientId: string): ConnackProperties {
+  return {
+    receiveMaximum: limits.inboundInflightMax,
+    maximumPacketBytes: limits.packetBytesMax,
+    topicAliasMaximum: limits.topicAliasesMax,
+    assignedClientId: packet.clientId === "" ? clientId : undefined, // [MQTT-3.2.2-16]
+    // Part of a topic name, which a client id need not be.
+    responseInformation:
+      packet.requestResponseInformation && isTopicName(clientId) ? `responses/${clientId}` : undefined,
+  };
+}
+
+interface Opened {
+  readonly session: Session;
+  readonly resumed: boolean;
+  readonly will: Will | undefined;
+  readonly expirySeconds: number | undefined;
+}
+
+function welcome(
+  core: BrokerCore,
+  connection: Connection,
+  packet: ConnectPacket,
+  { session, resumed, will, expirySeconds }: Opened,
+  properties: ConnackProperties,
+): void {
+  const { keepaliveSeconds } = packet;
+  connection.open(session, { keepaliveSeconds, will, sessionExpirySeconds: expirySeconds });
+  connection.accept(resumed, properties);
+  const { principal, clientId } = session;
+  core.log.debug("client connected", { clientId, principal: principal.key, address: connection.address, resumed });
+  session.resume(); // before a service delivers anything, so that it keeps its packet ids
+  core.hooks.opened(session, { resumed });
+  restoreSubscriptions(core, session);
+  connection.startReading();
+}
+
+/** The service hears of every stored subscription; those that are not allowed any more end. */
 function restoreSubscriptions(core: BrokerCore, session: Session): void {
   const refused: string[] = [];
-  for (const [filter, { qos }] of [...session.subscriptions]) {
-    if (installSubscription(core, session, { filter, qos }) === "refused") refused.push(filter);
+  for (const [filter, subscription] of [...session.subscriptions]) {
+    if (installSubscription(core, session, filter, subscription) === undefined) refused.push(filter);
   }
   if (refused.length === 0 || session.storedId === undefined) return;
   core.store.unsubscribe(session.storedId, refused).catch((error: unknown) => {

@@ -1,13 +1,17 @@
 /**
- * PUBLISH and PUBREL, MQTT 3.1.1 §§ 3.3, 3.6 and 4.3. An ordinary topic is routed and acknowledged at once; what a service
- * takes over, or the store must remember, is acknowledged when that is done, while the next packet already starts.
+ * PUBLISH and PUBREL, §§ 3.3, 3.6 and 4.3. What only connected clean sessions hear is routed and acknowledged at once;
+ * what a service takes over, or the store must have, is acknowledged when that is done, while the next packet already
+ * starts.
  */
 import type { Connection } from "../connection.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError } from "../errors.ts";
-import type { PublishOutcome } from "../hooks.ts";
+import type { PublishRefusal } from "../hooks.ts";
 import { ForwardedPublish } from "../prepared-publish.ts";
 import type { PublishView } from "../publish-packet.ts";
+import { forwardedProperties, publishProperties } from "../publish-properties.ts";
+import { reasonCodes } from "../reason-codes.ts";
+import type { RetainedDraft } from "../retained.ts";
 import type { Route } from "../routes.ts";
 import type { Session } from "../session.ts";
 import { packetType } from "../wire.ts";
@@ -15,6 +19,12 @@ import { packetType } from "../wire.ts";
 export interface Client {
   readonly connection: Connection;
   readonly session: Session;
+}
+
+/** What became of a message: the reason code of its acknowledgement, and in words why it is none. */
+export interface Verdict {
+  readonly reasonCode: number;
+  readonly why: string | undefined;
 }
 
 /** Which answer leaves when something is done. */
@@ -25,6 +35,18 @@ interface Answer {
   /** Held meanwhile. */
   readonly bytes: number;
 }
+
+const taken: Verdict = { reasonCode: reasonCodes.success, why: undefined };
+const unheard: Verdict = { reasonCode: reasonCodes.noMatchingSubscribers, why: undefined };
+const denied: Verdict = { reasonCode: reasonCodes.notAuthorized, why: "this topic is not yours to publish to" };
+const overflowed: Verdict = { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" };
+
+const refusalCodes: Readonly<Record<PublishRefusal, number>> = {
+  not_authorized: reasonCodes.notAuthorized,
+  topic_name_invalid: reasonCodes.topicNameInvalid,
+  payload_format_invalid: reasonCodes.payloadFormatInvalid,
+  quota_exceeded: reasonCodes.quotaExceeded,
+};
 
 const forwarded = new ForwardedPublish();
 
@@ -38,27 +60,41 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
   const route = core.routes.find(view.topic);
   const outcome =
     (route.served ? intercept(core, client.session, view) : undefined) ?? forward(core, client.session, view, route);
-  if (outcome !== undefined) {
-    awaitOutcome(core, client, outcome, { type: packetType.puback, packetId, bytes: view.end - view.start });
-  } else if (qos === 1) client.connection.replies.puback(packetId);
+  if (outcome instanceof Promise) {
+    awaitVerdict(core, client, outcome, { type: packetType.puback, packetId, bytes: view.end - view.start });
+  } else if (qos === 1) answer(client.connection, packetType.puback, packetId, outcome);
+}
+
+/** Only MQTT 5 has words for what went otherwise. */
+function answer({ protocolVersion, replies, explanation }: Connection, type: number, packetId: number, verdict: Verdict): void {
+  if (verdict === taken || protocolVersion !== 5) {
+    if (type === packetType.puback) replies.puback(packetId);
+    else replies.acknowledge(type, packetId);
+  } else replies.acknowledge(type, packetId, verdict.reasonCode, explanation(verdict.why));
 }
 
 /** A message goes where it belongs when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
 function handleExactlyOnce(core: BrokerCore, client: Client, view: PublishView): void {
   const { connection, session } = client;
   const { packetId } = view;
-  if (!session.incoming.has(packetId)) takeOver(core, session, view);
-  const settled = session.incoming.settled(packetId);
-  if (settled === undefined) connection.replies.acknowledge(packetType.pubrec, packetId);
-  else awaitOutcome(core, client, settled, { type: packetType.pubrec, packetId, bytes: view.end - view.start });
+  const { incoming } = session;
+  let verdict: Verdict = taken;
+  if (!incoming.has(packetId)) {
+    if (incoming.size >= core.limits.inboundInflightMax && connection.protocolVersion === 5) {
+      throw new ProtocolError("more than the receive maximum", reasonCodes.receiveMaximumExceeded);
+    }
+    verdict = takeOver(core, session, view);
+  }
+  const settled = incoming.settled(packetId);
+  if (settled === undefined) answer(connection, packetType.pubrec, packetId, verdict);
+  else awaitVerdict(core, client, settled, { type: packetType.pubrec, packetId, bytes: view.end - view.start });
 }
 
 /**
- * In a session that outlives its connection the packet id is on disk before PUBREC leaves, and not before what it stands
- * for: a crash between the two repeats a message whose sender was not told that it is here. A service writes the packet
- * id itself, in one change with what it stores.
+ * In a session that outlives its connection the packet id is on disk before PUBREC leaves: in one change with what it
+ * stands for, so that a crash leaves both or neither. A service writes it itself. Gives the verdict if nothing is waited for.
  */
-function takeOver(core: BrokerCore, session: Session, view: PublishView): void {
+function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdict {
   const { packetId, topic } = view;
   const { incoming, storedId } = session;
   const route = core.routes.find(topic);
@@ -66,81 +102,130 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): void {
   if (outcome !== undefined) {
     incoming.take(packetId, async () => {
       // Until the service has it nothing was taken over.
-      const result = await outcome.catch((error: unknown) => {
+      const verdict = await outcome.catch((error: unknown) => {
         incoming.forget(packetId);
         throw error;
       });
-      if ("close" in result) incoming.forget(packetId);
-      return result;
+      if (verdict.reasonCode >= 0x80) incoming.forget(packetId);
+      return verdict;
     });
-    return;
+    return taken;
   }
-  let stored = forward(core, session, view, route);
-  if (stored === undefined && storedId === undefined) {
+  const { queues } = core;
+  const queuedBefore = queues.count;
+  const forwarding = forward(core, session, view, route);
+  // A refused message is not taken over: its packet id is free [MQTT-4.3.3-9].
+  if (forwarding === denied) return denied;
+  let stored: Promise<Verdict> | undefined = forwarding instanceof Promise ? forwarding : undefined;
+  const verdict = forwarding instanceof Promise ? taken : forwarding;
+  if (storedId === undefined && stored === undefined) {
     incoming.take(packetId, undefined);
-    return;
+    return verdict;
   }
-  const again = stored && Buffer.from(view.buffer.subarray(view.payloadStart, view.end));
+  if (storedId !== undefined && queues.count !== queuedBefore) {
+    queues.received(storedId, packetId);
+    if (view.retain) queues.retained(topic);
+    incoming.take(packetId, () => stored ?? queues.settled.then(() => verdict));
+    return verdict;
+  }
+  // A repeat after a failure retains again what is not on disk, and only that.
+  const draft = stored && view.retain ? copyOf(retainedDraft(core, view)) : undefined;
   incoming.take(packetId, async () => {
-    const before = stored ?? (again && core.retained.set(topic, again, 2));
+    const before = stored ?? (draft && core.retained.set(topic, draft));
     stored = undefined;
-    await before;
+    const result = await before;
     if (storedId !== undefined) await core.store.received(storedId, packetId);
-    return undefined;
+    return result ?? verdict;
   });
+  return verdict;
 }
 
 /** PUBREL: the packet id is free. Answered even where it is not known, or the client would ask for ever [MQTT-4.3.3-2]. */
 export function handleRelease(core: BrokerCore, client: Client, packetId: number): void {
   const { connection, session } = client;
   const { incoming, storedId } = session;
-  if (incoming.isSettling(packetId)) throw new ProtocolError("PUBREL before PUBREC");
-  if (storedId === undefined || !incoming.has(packetId)) {
+  if (incoming.isSettling(packetId)) throw new ProtocolError("PUBREL before PUBREC", reasonCodes.protocolError);
+  if (!incoming.has(packetId)) {
+    connection.replies.acknowledge(packetType.pubcomp, packetId, connection.unknownPacketId);
+    return;
+  }
+  if (storedId === undefined) {
     incoming.forget(packetId);
     connection.replies.acknowledge(packetType.pubcomp, packetId);
     return;
   }
   const released = core.store.released(storedId, packetId).then(() => {
     incoming.forget(packetId);
-    return undefined;
+    return taken;
   });
-  awaitOutcome(core, client, released, { type: packetType.pubcomp, packetId, bytes: 0 });
+  awaitVerdict(core, client, released, { type: packetType.pubcomp, packetId, bytes: 0 });
 }
 
 /** What a service makes of it; undefined where it is an ordinary topic. */
-function intercept(core: BrokerCore, session: Session, view: PublishView): Promise<PublishOutcome> | undefined {
+function intercept(core: BrokerCore, session: Session, view: PublishView): Promise<Verdict> | undefined {
   const { topic, qos, dup, retain } = view;
   const payload = view.buffer.subarray(view.payloadStart, view.end);
   const packetId = qos === 0 ? undefined : view.packetId;
-  return core.hooks.interceptPublish(session, { topic, payload, qos, dup, retain, packetId });
+  const properties = view.protocolVersion === 5 ? publishProperties(view) : undefined;
+  const outcome = core.hooks.interceptPublish(session, { topic, payload, qos, dup, retain, packetId, properties });
+  return outcome?.then((result) =>
+    "refused" in result ? { reasonCode: refusalCodes[result.refused], why: result.why } : taken,
+  );
 }
 
-/** Hands it to everyone who hears the topic, retains it if asked to, and gives what its acknowledgement waits for. */
-function forward(core: BrokerCore, session: Session, view: PublishView, route: Route): Promise<undefined> | undefined {
-  // A denied publish is acknowledged and dropped: 3.1.1 has no other word but closing [MQTT-3.3.5-2].
+/** Hands it to everyone who hears the topic and retains it if asked to. A promise is what the acknowledgement waits for. */
+function forward(core: BrokerCore, session: Session, view: PublishView, route: Route): Verdict | Promise<Verdict> {
+  // 3.1.1 acknowledges and drops it: it has no other word but closing [MQTT-3.3.5-2].
   if (!session.mayPublish(route)) {
     core.counters.publishesDenied++;
-    return undefined;
+    return denied;
   }
-  const stored = view.retain
-    ? core.retained.set(view.topic, view.buffer.subarray(view.payloadStart, view.end), view.qos)
-    : undefined;
-  core.routes.forward(route, forwarded.of(view), view.qos); // with RETAIN 0 [MQTT-3.3.1-9]
-  return view.qos === 0 ? undefined : stored;
+  const { counters } = core;
+  const overflowsBefore = counters.droppedQueueFull;
+  const retained = view.retain ? core.retained.set(view.topic, retainedDraft(core, view)) : undefined;
+  // Only MQTT 5 messages expire.
+  const message = forwarded.of(view, view.expirySeconds < 0 ? 0 : core.clock.nowMs());
+  const from = view.retain || route.special !== undefined ? { session, retain: view.retain } : undefined;
+  const queued = core.routes.forward(route, message, view.qos, from); // with RETAIN 0 [MQTT-3.3.1-9]
+  if (view.qos === 0) return taken;
+  if (retained === undefined && queued === undefined) {
+    return route.sessions.length === 0 && route.groups === undefined ? unheard : taken;
+  }
+  const verdict = counters.droppedQueueFull === overflowsBefore ? taken : overflowed;
+  if (retained === undefined) return (queued as Promise<undefined>).then(() => verdict);
+  return Promise.all([retained, queued]).then(() => verdict);
 }
 
-function awaitOutcome(
+function retainedDraft(core: BrokerCore, view: PublishView): RetainedDraft {
+  const { qos, expirySeconds } = view;
+  return {
+    payload: view.buffer.subarray(view.payloadStart, view.end),
+    qos,
+    properties: view.propertiesEnd > view.propertiesStart ? forwardedProperties(view) : undefined,
+    expiresAtMs: expirySeconds < 0 ? undefined : core.clock.nowMs() + expirySeconds * 1000,
+  };
+}
+
+const copyOf = (draft: RetainedDraft): RetainedDraft => ({ ...draft, payload: Buffer.from(draft.payload) });
+
+function awaitVerdict(
   core: BrokerCore,
   { connection, session }: Client,
-  outcome: Promise<PublishOutcome | undefined>,
+  verdict: Promise<Verdict>,
   { type, packetId, bytes }: Answer,
 ): void {
-  const reply = packetId === 0 ? undefined : connection.replies.reserve();
+  const { protocolVersion, replies } = connection;
+  const reply = packetId === 0 ? undefined : replies.reserve();
   connection.workStarted(bytes);
-  outcome.then(
-    (result) => {
-      if (result !== undefined && "close" in result) connection.close("service", result.close);
-      else if (reply !== undefined) connection.replies.settleAcknowledgement(reply, type, packetId);
+  verdict.then(
+    ({ reasonCode, why }) => {
+      if (reply === undefined) {
+        if (why !== undefined) core.log.debug("a PUBLISH was dropped", { clientId: session.clientId, why });
+      } else if (protocolVersion === 5) {
+        replies.settleAcknowledgement(reply, type, packetId, reasonCode, connection.explanation(why));
+      } else if (reasonCode >= 0x80 && why !== overflowed.why) {
+        connection.close("service", why); // 3.1.1 has no other word for no [MQTT-3.3.5-2]
+      } else replies.settleAcknowledgement(reply, type, packetId);
       connection.workDone(bytes);
     },
     (error: unknown) => {

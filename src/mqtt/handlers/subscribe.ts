@@ -1,40 +1,49 @@
-/** SUBSCRIBE, MQTT 3.1.1 § 3.8: every filter is answered in its slot, once the store has what it must remember. */
-import { encodeSuback, type SubscribePacket } from "../codec.ts";
+/** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must remember. */
+import { encodeSuback, type RequestedSubscription, retainHandlingOf, type SubscribePacket } from "../codec.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError, subscribeFailure } from "../errors.ts";
-import type { Qos, SubscribeAnswer } from "../hooks.ts";
 import { serviceQos } from "../qos.ts";
+import { reasonCodes } from "../reason-codes.ts";
 import type { Session } from "../session.ts";
 import type { StoredSubscription } from "../store.ts";
+import { parseShared, type Subscription, subscriptionOf } from "../subscription.ts";
 import { countLevels, isTopicFilter } from "../topic-names.ts";
 import type { Client } from "./publish.ts";
+
+interface Accepted {
+  readonly filter: string;
+  readonly subscription: Subscription;
+  /** Among the answers. */
+  readonly slot: number;
+  /** Whether there was none with this filter. */
+  readonly isNew: boolean;
+}
 
 export function handleSubscribe(core: BrokerCore, client: Client, packet: SubscribePacket): void {
   const { connection, session } = client;
   // Looked at as a whole first: a packet is obeyed or it is an error, never half of each.
   for (const { filter } of packet.subscriptions) {
-    if (!isTopicFilter(filter)) throw new ProtocolError("a malformed topic filter"); // [MQTT-4.7.1-2] [MQTT-4.7.1-3]
-  }
-  const granted: number[] = [];
-  const accepted: { filter: string; qos: Qos; slot: number }[] = [];
-  for (const { filter, qos: wanted } of packet.subscriptions) {
-    if (!accept(core, session, { filter, qos: wanted })) {
-      granted.push(failureSlot(session, wanted));
-      continue;
+    if (!isTopicFilter(filter) || parseShared(filter) === "malformed") {
+      throw new ProtocolError("a malformed topic filter", reasonCodes.topicFilterInvalid); // [MQTT-4.7.1-2] [MQTT-4.7.1-3]
     }
-    const qos = session.subscriptions.get(filter)?.qos ?? 0;
-    accepted.push({ filter, qos, slot: granted.length });
-    granted.push(qos); // [MQTT-3.8.4-5]
+  }
+  const codes: number[] = [];
+  const accepted: Accepted[] = [];
+  for (const requested of packet.subscriptions) {
+    const { filter } = requested;
+    const isNew = !session.subscriptions.has(filter);
+    const answer = subscribe(core, session, requested, packet.subscriptionId);
+    if (typeof answer === "number") codes.push(failureSlot(session, requested.qos, answer));
+    else {
+      accepted.push({ filter, subscription: answer, slot: codes.length, isNew });
+      codes.push(answer.qos); // [MQTT-3.8.4-5]
+    }
   }
   const reply = connection.replies.reserve();
   const settle = (): void => {
-    connection.replies.settle(reply, encodeSuback(packet.packetId, granted));
+    connection.replies.settle(reply, encodeSuback(packet.packetId, codes, connection.protocolVersion));
     if (session.connection !== connection) return;
-    for (const { filter, qos, slot } of accepted) {
-      if (granted[slot] !== qos || !session.subscriptions.has(filter)) continue;
-      sendRetained(session, filter, qos);
-      core.sys.sendTo(session, filter);
-    }
+    for (const one of accepted) if (codes[one.slot] === one.subscription.qos) sendRetained(core, session, one);
   };
   if (session.storedId === undefined || accepted.length === 0) {
     settle();
@@ -44,13 +53,15 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
   core.store
     .subscribe(
       session.storedId,
-      accepted.map(({ filter, qos }): StoredSubscription => ({ filter, qos })),
+      accepted.map(({ filter, subscription: { qos, options, subscriptionId } }): StoredSubscription => {
+        return { filter, qos, options, subscriptionId };
+      }),
     )
     .catch((error: unknown) => {
       core.log.error("storing subscriptions failed", { clientId: session.clientId, error });
-      for (const { filter, qos, slot } of accepted) {
+      for (const { filter, subscription, slot } of accepted) {
         removeSubscription(core, session, filter);
-        granted[slot] = failureSlot(session, qos);
+        codes[slot] = failureSlot(session, subscription.qos, reasonCodes.unspecifiedError);
       }
     })
     .finally(() => {
@@ -59,41 +70,71 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     });
 }
 
-/** MQTT 3.1 knows no failure: like Mosquitto we answer the QoS as if it were granted, and deliver nothing. */
-function failureSlot(session: Session, qos: Qos): number {
-  return session.protocolVersion === 3 ? qos : subscribeFailure;
+/**
+ * MQTT 3.1.1 has one failure. MQTT 3.1 has none: like Mosquitto we answer the QoS as if it were granted, and deliver
+ * nothing.
+ */
+function failureSlot({ protocolVersion }: Session, qos: number, reasonCode: number): number {
+  return protocolVersion === 5 ? reasonCode : protocolVersion === 3 ? qos : subscribeFailure;
 }
 
-/** Retained messages are the trie's; a service delivers its own. */
-function sendRetained(session: Session, filter: string, qos: Qos): void {
-  if (session.subscriptions.get(filter)?.routed === true) session.sendRetained(filter, qos);
+/** Retained messages are the trie's; a service delivers its own, and shared subscriptions get none (MQTT 5 § 4.8.2). */
+function sendRetained(core: BrokerCore, session: Session, { filter, subscription, isNew }: Accepted): void {
+  if (!session.subscriptions.has(filter) || !subscription.routed || parseShared(filter) !== undefined) return;
+  const handling = retainHandlingOf(subscription.options);
+  if (handling === 2 || (handling === 1 && !isNew)) return; // [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+  session.sendRetained(filter, subscription);
+  core.sys.sendTo(session, filter);
 }
 
-function accept(core: BrokerCore, session: Session, wanted: { filter: string; qos: Qos }): boolean {
+/** Gives the subscription, or the reason code why there is none. */
+function subscribe(
+  core: BrokerCore,
+  session: Session,
+  { filter, qos, options }: RequestedSubscription,
+  subscriptionId: number | undefined,
+): Subscription | number {
   const { limits } = core;
-  const { filter } = wanted;
-  if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) return false;
+  if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) {
+    return reasonCodes.topicFilterInvalid;
+  }
   const isNew = !session.subscriptions.has(filter);
-  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return false;
-  if (!core.hooks.authorize(session.principal, "subscribe", filter)) return false;
-  return installSubscription(core, session, wanted) !== "refused";
+  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return reasonCodes.quotaExceeded;
+  const subscription = installSubscription(core, session, filter, { qos, options, subscriptionId });
+  return subscription ?? reasonCodes.notAuthorized;
 }
 
-/** Asks the service and sets the subscription up accordingly; a refused one is no longer there afterwards. */
+/**
+ * Sets a subscription up as it may be, for the trie and the service; undefined where it may not. A refused one is no
+ * longer there afterwards.
+ */
 export function installSubscription(
   core: BrokerCore,
   session: Session,
-  { filter, qos: wanted }: { filter: string; qos: Qos },
-): SubscribeAnswer {
+  filter: string,
+  wanted: Pick<Subscription, "qos" | "options" | "subscriptionId">,
+): Subscription | undefined {
+  const { hooks, routes } = core;
   const before = session.subscriptions.get(filter);
-  const answer = core.hooks.subscribed(session, filter, serviceQos(wanted));
-  const qos = answer === "service" ? serviceQos(wanted) : wanted;
-  const routed = answer === "both" || answer === "none";
-  if (before?.routed === true && !routed) core.routes.remove(filter, session);
-  if (routed && !(before?.routed === true && before.qos === qos)) core.routes.add(filter, session, qos);
-  if (answer === "refused") session.subscriptions.delete(filter);
-  else session.subscriptions.set(filter, { qos, routed });
-  return answer;
+  const shared = parseShared(filter);
+  if (shared === "malformed") return undefined;
+  const named = shared?.filter ?? filter;
+  const { principal } = session;
+  const answer = hooks.authorize(principal, "subscribe", named) ? hooks.serving(principal, named) : "refused";
+  // What a service says to one person cannot be shared out.
+  if (answer === "refused" || (shared !== undefined && answer !== "none")) {
+    if (before?.routed === true) routes.remove(filter, session);
+    session.subscriptions.delete(filter);
+    return undefined;
+  }
+  const routed = answer !== "service";
+  const qos = routed ? wanted.qos : serviceQos(wanted.qos);
+  const subscription = subscriptionOf({ ...wanted, qos, routed });
+  if (before?.routed === true && !routed) routes.remove(filter, session);
+  if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
+  session.subscriptions.set(filter, subscription);
+  if (answer !== "none") hooks.subscribed(session, filter, serviceQos(wanted.qos));
+  return subscription;
 }
 
 /** Ends a subscription for the trie and the service; false if there was none. */

@@ -1,16 +1,25 @@
-/** UNSUBSCRIBE, MQTT 3.1.1 § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
+/** UNSUBSCRIBE, § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
 import { encodeUnsuback, type UnsubscribePacket } from "../codec.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError } from "../errors.ts";
+import { reasonCodes } from "../reason-codes.ts";
+import { parseShared } from "../subscription.ts";
 import { isTopicFilter } from "../topic-names.ts";
 import type { Client } from "./publish.ts";
 import { removeSubscription } from "./subscribe.ts";
 
 export function handleUnsubscribe(core: BrokerCore, { connection, session }: Client, packet: UnsubscribePacket): void {
-  if (!packet.filters.every(isTopicFilter)) throw new ProtocolError("a malformed topic filter");
-  const removed = packet.filters.filter((filter) => removeSubscription(core, session, filter));
+  if (!packet.filters.every((filter) => isTopicFilter(filter) && parseShared(filter) !== "malformed")) {
+    throw new ProtocolError("a malformed topic filter", reasonCodes.topicFilterInvalid);
+  }
+  const removed: string[] = [];
+  const codes = packet.filters.map((filter) => {
+    if (!removeSubscription(core, session, filter)) return reasonCodes.noSubscriptionExisted;
+    removed.push(filter);
+    return reasonCodes.success;
+  });
   const reply = connection.replies.reserve();
-  const answer = encodeUnsuback(packet.packetId);
+  const answer = encodeUnsuback(packet.packetId, codes, connection.protocolVersion);
   if (session.storedId === undefined || removed.length === 0) {
     connection.replies.settle(reply, answer);
     return;
@@ -21,7 +30,7 @@ export function handleUnsubscribe(core: BrokerCore, { connection, session }: Cli
     .then(
       () => connection.replies.settle(reply, answer),
       (error: unknown) => {
-        // UNSUBACK cannot say no: unanswered, the client tries again.
+        // UNSUBACK before MQTT 5 cannot say no: unanswered, the client tries again.
         core.log.error("removing subscriptions failed", { clientId: session.clientId, error });
         connection.close("internal_error");
       },

@@ -1,0 +1,103 @@
+/** AUTH, MQTT 5 § 3.15: the messages of an enhanced authentication, at CONNECT and again later. */
+import { Authenticating } from "../authenticating.ts";
+import type { AuthenticationStep } from "../authentication.ts";
+import { type AuthPacket, type ConnectPacket, encodeAuth5 } from "../codec.ts";
+import type { Connection } from "../connection.ts";
+import type { BrokerCore } from "../core.ts";
+import { ProtocolError } from "../errors.ts";
+import type { Authentication, Principal } from "../hooks.ts";
+import { reasonCodes } from "../reason-codes.ts";
+
+/**
+ * Authenticates a CONNECT that names a method. Resolves with the outcome once the client has answered everything asked
+ * of it; undefined if it was refused already. The connection may be closed by then.
+ */
+export async function authenticateByMethod(
+  core: BrokerCore,
+  connection: Connection,
+  packet: ConnectPacket,
+): Promise<{ authentication: Authentication<Principal>; data: Uint8Array | undefined } | undefined> {
+  const { clientId, username } = packet;
+  const name = packet.authenticationMethod ?? "";
+  const method = core.hooks.methods.get(name);
+  if (method === undefined) {
+    connection.refuse("bad_authentication_method", "this authentication method is not known"); // [MQTT-4.12.0-1]
+    return undefined;
+  }
+  const client = { clientId, username, address: connection.address };
+  const authenticating = new Authenticating(name, () => method.begin(client));
+  connection.authenticating = authenticating;
+  let data: Uint8Array | undefined = packet.authenticationData;
+  for (let round = 0; round < core.limits.authenticationRoundsMax; round++) {
+    const step: AuthenticationStep<Principal> = await authenticating.next(data);
+    if (connection.closed) return undefined;
+    if ("done" in step) return { authentication: step.done, data: step.data };
+    const answered = authenticating.answer();
+    connection.outbox.append(
+      encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method: name, data: step.challenge }),
+    );
+    connection.awaitAuth();
+    data = await answered;
+    if (connection.closed) return undefined;
+  }
+  connection.refuse("not_authorized", "too many messages");
+  return undefined;
+}
+
+export function handleAuth(core: BrokerCore, connection: Connection, packet: AuthPacket): void {
+  const { authenticating } = connection;
+  // Without a method in CONNECT there is none to go on with [MQTT-4.12.0-6]; and it stays the same [MQTT-4.12.0-5].
+  if (authenticating === undefined) throw new ProtocolError("AUTH without a method", reasonCodes.protocolError);
+  if (packet.method !== authenticating.method) {
+    throw new ProtocolError("another authentication method", reasonCodes.protocolError);
+  }
+  if (packet.reasonCode === reasonCodes.continueAuthentication) {
+    if (!authenticating.isAsked) throw new ProtocolError("AUTH was not asked for", reasonCodes.protocolError);
+    if (connection.session === undefined) connection.stopReading();
+    authenticating.answered(packet.data);
+    return;
+  }
+  if (connection.session === undefined || authenticating.underWay) {
+    throw new ProtocolError("authentication is under way", reasonCodes.protocolError);
+  }
+  core.work.started();
+  authenticateAgain(core, connection, authenticating, packet.data)
+    .catch((error: unknown) => {
+      core.log.error("re-authentication failed", { address: connection.address, error });
+      connection.close("internal_error");
+    })
+    .finally(() => core.work.done());
+}
+
+/** The connection goes on meanwhile; a failure ends it [MQTT-4.12.1-2]. */
+async function authenticateAgain(
+  core: BrokerCore,
+  connection: Connection,
+  authenticating: Authenticating,
+  first: Uint8Array | undefined,
+): Promise<void> {
+  const { method } = authenticating;
+  authenticating.begin();
+  let data = first;
+  for (let round = 0; round < core.limits.authenticationRoundsMax; round++) {
+    const step = await authenticating.next(data);
+    if (connection.closed) return;
+    if ("done" in step) {
+      authenticating.end();
+      const same = "principal" in step.done && step.done.principal.key === connection.session?.principal.key;
+      if (!same) {
+        connection.close("reauthentication_failed");
+        return;
+      }
+      connection.outbox.append(encodeAuth5({ reasonCode: reasonCodes.success, method, data: step.data }));
+      return;
+    }
+    const answered = authenticating.answer();
+    connection.outbox.append(
+      encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method, data: step.challenge }),
+    );
+    data = await answered;
+    if (connection.closed) return;
+  }
+  connection.close("reauthentication_failed", "too many messages");
+}

@@ -1,0 +1,90 @@
+/** Puts PUBLISH packets into a connection's outbox, as its client wants them: the last thing that happens to a message. */
+import type { Clock } from "../lib/clock.ts";
+import type { Connection } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import { appendPublish, appendPublish5, publish5Bytes, type WireForm } from "./prepared-publish.ts";
+
+/** What an MQTT 5 client said in CONNECT about the packets it wants. */
+export class ClientTerms {
+  readonly maximumPacketBytes: number;
+  /** Topics the client knows by an alias on this connection; MQTT 5 § 3.3.2.3.4. */
+  readonly #aliases: Map<string, number> | undefined;
+  readonly #aliasMaximum: number;
+
+  constructor(terms: { maximumPacketBytes: number; topicAliasMaximum: number }) {
+    this.maximumPacketBytes = terms.maximumPacketBytes;
+    this.#aliasMaximum = terms.topicAliasMaximum;
+    this.#aliases = terms.topicAliasMaximum > 0 ? new Map() : undefined;
+  }
+
+  get usesAliases(): boolean {
+    return this.#aliases !== undefined;
+  }
+
+  /** The first topics get the aliases there are: [MQTT-3.1.2-26] [MQTT-3.3.2-8]. */
+  aliasOf(topic: string): { alias: number; aliasKnown: boolean } {
+    const known = this.#aliases?.get(topic);
+    if (known !== undefined) return { alias: known, aliasKnown: true };
+    if (this.#aliases === undefined || this.#aliases.size >= this.#aliasMaximum) return noAlias;
+    return { alias: this.#aliases.size + 1, aliasKnown: false };
+  }
+
+  remember(topic: string, alias: number): void {
+    this.#aliases?.set(topic, alias);
+  }
+}
+
+const noAlias = { alias: 0, aliasKnown: false };
+
+/** One packet's place among those of its connection. */
+export interface Sent {
+  /** DUP, QoS and RETAIN, as in the first byte. */
+  readonly flags: number;
+  readonly packetId: number;
+  readonly subscriptionIds: readonly number[] | undefined;
+}
+
+export class PublishSender {
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+
+  constructor(core: { counters: Counters; clock: Clock }) {
+    this.#counters = core.counters;
+    this.#clock = core.clock;
+  }
+
+  /** Whether the message may still be sent: not expired [MQTT-3.3.2-5], not too large for the client [MQTT-3.1.2-24]. */
+  accepts(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
+    if (form.expiresAtMs !== Number.POSITIVE_INFINITY && form.expiresAtMs <= this.#clock.nowMs()) {
+      this.#counters.droppedExpired++;
+      return false;
+    }
+    if (terms === undefined || terms.maximumPacketBytes === Number.POSITIVE_INFINITY) return true;
+    const bytes =
+      subscriptionIds === undefined
+        ? form.byteLength
+        : publish5Bytes(form, { ...noAlias, flags: 0, packetId: 0, subscriptionIds, nowMs: 0 });
+    if (bytes <= terms.maximumPacketBytes) return true;
+    this.#counters.droppedTooLarge++; // as if it had been sent [MQTT-3.1.2-25]
+    return false;
+  }
+
+  /** `form` is of the client's version, and `accepts` was asked. */
+  send({ outbox, terms }: Connection, topic: string, form: WireForm, sent: Sent): void {
+    this.#counters.publishesSent++;
+    const { flags, packetId, subscriptionIds } = sent;
+    if (terms === undefined || (!terms.usesAliases && subscriptionIds === undefined && form.expiryOffset === 0)) {
+      appendPublish(outbox, form, flags, packetId);
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    const known = terms.aliasOf(topic);
+    const packet = { flags, packetId, subscriptionIds, nowMs, ...known };
+    if (known.alias > 0 && !known.aliasKnown) {
+      // The first packet with an alias is longer than one without.
+      if (publish5Bytes(form, packet) > terms.maximumPacketBytes) packet.alias = 0;
+      else terms.remember(topic, known.alias);
+    }
+    appendPublish5(outbox, form, packet);
+  }
+}

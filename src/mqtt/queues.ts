@@ -1,0 +1,294 @@
+/**
+ * Messages for persistent sessions on their way to the disk and away from it. What one turn of the event loop brings, for
+ * however many sessions, is one change of the store; what waits for it (a publisher's acknowledgement, the clients that
+ * are connected) goes on when it is committed. Acknowledged messages are removed in passing, with other commits.
+ */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { appendPublish5, type Sendable, StoredPublish } from "./prepared-publish.ts";
+import type { Queued } from "./queued.ts";
+import type { SessionQueue } from "./session-queue.ts";
+import { type BrokerStore, type QueueChange, queueColumnCount, type RetainedChange } from "./store.ts";
+import type { Work } from "./work.ts";
+
+/** What a message takes with it for one session. */
+export interface QueueTerms {
+  readonly retain: 0 | 1;
+  readonly subscriptionIds: readonly number[] | undefined;
+  /** The `$share/…` filter it was chosen by. */
+  readonly share: string | undefined;
+}
+
+export const plainTerms: QueueTerms = { retain: 0, subscriptionIds: undefined, share: undefined };
+
+/** A turn that brings more is more than one change, so that no commit is long. */
+const turnBytesMax = 4 * 1024 * 1024;
+const turnRowsMax = 16_384;
+/** Removals join a commit at most this often, and make one of their own when there is none for so long. */
+const removeEveryMs = 25;
+const removeAfterMs = 250;
+
+/** Packets one after the other; what `appendPublish5` writes to. */
+class Pile {
+  buffer = Buffer.allocUnsafeSlow(16 * 1024);
+  length = 0;
+
+  reserve(bytes: number): number {
+    const at = this.length;
+    this.length += bytes;
+    if (this.length > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.length, 2 * this.buffer.length));
+      this.buffer.copy(larger, 0, 0, at);
+      this.buffer = larger;
+    }
+    return at;
+  }
+}
+
+/** What the turn has gathered. */
+class Turn {
+  rows = new Float64Array(64 * queueColumnCount);
+  rowCount = 0;
+  readonly pile = new Pile();
+  readonly shares: [number, string][] = [];
+  readonly received: [number, number][] = [];
+  readonly retainedTopics = new Set<string>();
+  /** Whose clients are connected, with where their packets lie. */
+  readonly live: Queued[] = [];
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  readonly expiries: number[] = [];
+  /** Queues whose rows are to be read back, one entry a row. */
+  readonly waiting: SessionQueue[] = [];
+  readonly settled = Promise.withResolvers<undefined>();
+}
+
+export class Queues {
+  /** Messages added since the start: a caller that looks before and after knows whether it added any. */
+  count = 0;
+  readonly #store: BrokerStore;
+  readonly #work: Work;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #retainedNow: (topic: string) => RetainedChange;
+  #lastId: number;
+  #turn: Turn | undefined;
+  /** Where the message being forwarded lies in the turn's pile, once it does. */
+  #sharedTurn: Turn | undefined;
+  #sharedStart = 0;
+  #sharedEnd = 0;
+  #removed: number[] = [];
+  #sent: [number, number][] = [];
+  #passedMs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    core: { store: BrokerStore; work: Work; clock: Clock; log: Log },
+    retainedNow: (topic: string) => RetainedChange,
+  ) {
+    this.#store = core.store;
+    this.#work = core.work;
+    this.#clock = core.clock;
+    this.#log = core.log;
+    this.#retainedNow = retainedNow;
+    this.#lastId = core.store.lastQueueId();
+    core.store.beforeCommit(() => this.#passAlong());
+  }
+
+  /** A new message is about to be forwarded: what was added before is another one. */
+  begin(): void {
+    this.#sharedTurn = undefined;
+  }
+
+  /** Resolves when everything added so far in this turn is on disk; a rejection was logged. */
+  get settled(): Promise<undefined> {
+    return this.#current().settled.promise;
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /**
+   * A message for a session whose client is connected, or (`queued` undefined) one that is to be read back. Gives the
+   * bytes of its packet.
+   */
+  add(
+    to: { sessionId: number; queueId: number; queue: SessionQueue },
+    queued: Queued | undefined,
+    message: Sendable,
+    qos: 1 | 2,
+    terms: QueueTerms,
+  ): number {
+    const turn = this.#current();
+    const { start, end } = this.#place(turn, message, qos, terms);
+    const at = turn.rowCount * queueColumnCount;
+    if (at === turn.rows.length) {
+      const larger = new Float64Array(2 * turn.rows.length);
+      larger.set(turn.rows);
+      turn.rows = larger;
+    }
+    const expiresAtMs = message.expiresAtMs === Number.POSITIVE_INFINITY ? 0 : message.expiresAtMs;
+    const { rows } = turn;
+    rows[at] = to.queueId; // in the order of `queueColumns`
+    rows[at + 1] = to.sessionId;
+    rows[at + 2] = qos;
+    rows[at + 3] = queued?.packetId ?? 0;
+    rows[at + 4] = queued === undefined ? 0 : 1;
+    rows[at + 5] = expiresAtMs;
+    rows[at + 6] = start;
+    rows[at + 7] = end;
+    if (terms.share !== undefined) turn.shares.push([turn.rowCount, terms.share]);
+    turn.rowCount++;
+    this.count++;
+    if (queued === undefined) turn.waiting.push(to.queue);
+    else {
+      turn.live.push(queued);
+      turn.starts.push(start);
+      turn.ends.push(end);
+      turn.expiries.push(message.expiresAtMs);
+    }
+    if (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax) this.#flushTurn();
+    return end - start;
+  }
+
+  /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
+  received(sessionId: number, packetId: number): void {
+    this.#current().received.push([sessionId, packetId]);
+  }
+
+  /** So is what its topic retains. */
+  retained(topic: string): void {
+    this.#current().retainedTopics.add(topic);
+  }
+
+  /** Done with: acknowledged, expired or given up. */
+  remove(queueId: number): void {
+    this.#removed.push(queueId);
+    this.#passSoon();
+  }
+
+  /** Sent with a packet id its row does not have. */
+  sent(queueId: number, packetId: number): void {
+    this.#sent.push([queueId, packetId]);
+    this.#passSoon();
+  }
+
+  /** Asks the store for everything gathered, so that a change asked for now comes after it. */
+  flush(): void {
+    this.#flushTurn();
+    this.#flushPassing();
+  }
+
+  #current(): Turn {
+    if (this.#turn === undefined) {
+      this.#turn = new Turn();
+      this.#turn.settled.promise.catch(() => {}); // logged where it failed; whoever waits for it is told besides
+      this.#work.started();
+      setImmediate(() => this.#flushTurn());
+    }
+    return this.#turn;
+  }
+
+  /** Everyone who is to get the same bytes shares them. */
+  #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: QueueTerms): { start: number; end: number } {
+    const common = terms.retain === 0 && terms.subscriptionIds === undefined;
+    if (common && this.#sharedTurn === turn) return { start: this.#sharedStart, end: this.#sharedEnd };
+    const { pile } = turn;
+    const start = pile.length;
+    appendPublish5(pile, message.form(5, qos), {
+      flags: (qos << 1) | terms.retain,
+      packetId: 1, // any but the invalid 0; it is given anew when it is sent
+      alias: 0,
+      aliasKnown: false,
+      subscriptionIds: terms.subscriptionIds,
+      nowMs: this.#clock.nowMs(),
+    });
+    const end = pile.length;
+    if (common) {
+      this.#sharedTurn = turn;
+      this.#sharedStart = start;
+      this.#sharedEnd = end;
+    }
+    return { start, end };
+  }
+
+  #flushTurn(): void {
+    const turn = this.#turn;
+    if (turn === undefined) return;
+    this.#turn = undefined;
+    const change: QueueChange = {
+      rows: turn.rows.subarray(0, turn.rowCount * queueColumnCount),
+      packets: turn.pile.buffer.subarray(0, turn.pile.length),
+      shares: turn.shares,
+      received: turn.received,
+      retained: [...turn.retainedTopics].map(this.#retainedNow),
+    };
+    this.#store
+      .enqueue(change)
+      .then(
+        () => this.#committed(turn),
+        (error: unknown) => this.#failed(turn, error),
+      )
+      .finally(() => this.#work.done());
+  }
+
+  #committed(turn: Turn): void {
+    const { buffer } = turn.pile;
+    const touched = new Set<SessionQueue>();
+    for (let at = 0; at < turn.live.length; at++) {
+      const queued = turn.live[at] as Queued;
+      const { queue } = queued;
+      queued.stored = true;
+      if (queue === undefined || queued.left) continue;
+      const packet = buffer.subarray(turn.starts[at], turn.ends[at]);
+      queued.message = new StoredPublish(packet, turn.expiries[at] as number);
+      touched.add(queue);
+    }
+    for (const queue of turn.waiting) {
+      queue.rowStored();
+      touched.add(queue);
+    }
+    turn.settled.resolve(undefined);
+    for (const queue of touched) queue.turnStored();
+  }
+
+  #failed(turn: Turn, error: unknown): void {
+    this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
+    for (const queued of turn.live) queued.queue?.lost(queued);
+    for (const queue of turn.waiting) queue.rowLost();
+    turn.settled.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #passSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#flushPassing();
+    }, removeAfterMs);
+  }
+
+  /** A commit is about to be made. */
+  #passAlong(): void {
+    if (this.#timer === undefined || this.#clock.nowMs() - this.#passedMs < removeEveryMs) return;
+    this.#flushPassing();
+  }
+
+  #flushPassing(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#passedMs = this.#clock.nowMs();
+    const [sent, removed] = [this.#sent, this.#removed];
+    this.#sent = [];
+    this.#removed = [];
+    if (sent.length > 0) this.#attempt("packet ids", this.#store.send(sent));
+    if (removed.length > 0) this.#attempt("removals", this.#store.dequeue(removed));
+  }
+
+  /** What fails here is repeated to the client after a restart, with DUP. */
+  #attempt(what: string, change: Promise<void>): void {
+    this.#work.started();
+    change
+      .catch((error: unknown) => this.#log.error("queued messages could not be updated", { what, error }))
+      .finally(() => this.#work.done());
+  }
+}

@@ -1,0 +1,58 @@
+/** What a session asked for with one filter, and who serves it. */
+import { noLocalBit, retainAsPublishedBit } from "./codec.ts";
+import type { Qos } from "./hooks.ts";
+
+export interface Subscription {
+  readonly qos: Qos;
+  /** MQTT 5 § 3.8.3.1: No Local, Retain As Published and Retain Handling, in their places. */
+  readonly options: number;
+  readonly subscriptionId: number | undefined;
+  /** In the broker's trie; else a service serves it. */
+  readonly routed: boolean;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+}
+
+type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;
+
+/** Most subscriptions say no more than a QoS: those of a kind are one object. */
+const plain = new Map<number, Subscription>();
+
+export function subscriptionOf(parts: Parts): Subscription {
+  if (parts.subscriptionId !== undefined) return make(parts);
+  const key = (parts.options << 3) | (parts.qos << 1) | (parts.routed ? 1 : 0);
+  let shared = plain.get(key);
+  if (shared === undefined) {
+    shared = make(parts);
+    plain.set(key, shared);
+  }
+  return shared;
+}
+
+function make({ qos, options, subscriptionId, routed }: Parts): Subscription {
+  return {
+    qos,
+    options,
+    subscriptionId,
+    routed,
+    noLocal: (options & noLocalBit) !== 0,
+    retainAsPublished: (options & retainAsPublishedBit) !== 0,
+  };
+}
+
+/** `$share/{ShareName}/{filter}`, MQTT 5 § 4.8.2; also for clients of earlier versions. */
+export interface SharedFilter {
+  readonly shareName: string;
+  readonly filter: string;
+}
+
+const sharePrefix = "$share/";
+
+/** Undefined: not a shared filter. "malformed": an empty or wild share name, or no filter [MQTT-4.8.2-1] [MQTT-4.8.2-2]. */
+export function parseShared(filter: string): SharedFilter | "malformed" | undefined {
+  if (!filter.startsWith(sharePrefix)) return filter === "$share" ? "malformed" : undefined;
+  const slash = filter.indexOf("/", sharePrefix.length);
+  if (slash <= sharePrefix.length || slash === filter.length - 1) return "malformed";
+  const shareName = filter.slice(sharePrefix.length, slash);
+  return /[+#]/.test(shareName) ? "malformed" : { shareName, filter: filter.slice(slash + 1) };
+}
