@@ -1,0 +1,311 @@
+/** A PUBLISH on its way from any version to any other: what mqtt-packet reads of it, and the bytes where they matter. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import type { ProtocolVersion, Qos } from "../../../src/mqtt/hooks.ts";
+import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
+import { PacketReader } from "../../../src/mqtt/packet-reader.ts";
+import {
+  appendPublish,
+  appendPublish5,
+  encodePublish,
+  ForwardedPublish,
+  type Publish5Terms,
+  preparePublish,
+  publish5Bytes,
+  type Sendable,
+  StoredPublish,
+  type WireForm,
+} from "../../../src/mqtt/prepared-publish.ts";
+import type { PublishView } from "../../../src/mqtt/publish-packet.ts";
+import { forwardedProperties, publishProperties } from "../../../src/mqtt/publish-properties.ts";
+import { Replies } from "../../../src/mqtt/replies.ts";
+import { appendAnswer, packetType } from "../../../src/mqtt/wire.ts";
+import { FlushQueue } from "../../../src/net/flush-queue.ts";
+import { Outbox } from "../../../src/net/outbox.ts";
+import { bytesOf, field, Mqtt5Sink, packet, properties } from "../../support/packet-bytes.ts";
+
+/** What would leave a connection. */
+function sent(write: (outbox: Outbox) => void): Buffer {
+  const taken: Buffer[] = [];
+  const transport = {
+    remoteAddress: "",
+    write: (bytes: Uint8Array, from: number, length: number) =>
+      taken.push(Buffer.from(bytes.subarray(from, from + length))) && length,
+    shutdown() {},
+    terminate() {},
+    pause() {},
+    resume() {},
+  };
+  const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {} };
+  const outbox = new Outbox(transport, defaultBrokerLimits, new FlushQueue(), owner);
+  write(outbox);
+  outbox.close();
+  return Buffer.concat(taken);
+}
+
+const termsOf = (terms: Partial<Publish5Terms>): Publish5Terms => ({
+  flags: 0,
+  packetId: 0,
+  alias: 0,
+  aliasKnown: false,
+  subscriptionIds: undefined,
+  nowMs: 0,
+  ...terms,
+});
+
+function sent5(form: WireForm, terms: Partial<Publish5Terms>): Buffer {
+  const all = termsOf(terms);
+  const bytes = sent((outbox) => appendPublish5(outbox, form, all));
+  expect(publish5Bytes(form, all)).toBe(bytes.length);
+  return bytes;
+}
+
+function oracle(bytes: Buffer, protocolVersion: ProtocolVersion): IPublishPacket {
+  const packets: Packet[] = [];
+  const reference = parser({ protocolVersion });
+  reference.on("packet", (read: Packet) => packets.push(read));
+  reference.on("error", (error: Error) => {
+    throw error;
+  });
+  expect(reference.parse(bytes)).toBe(0);
+  expect(packets).toHaveLength(1);
+  return packets[0] as IPublishPacket;
+}
+
+/** Hands the view of one received packet to `body`, its alias resolved. */
+function receive(
+  bytes: Buffer,
+  protocolVersion: ProtocolVersion,
+  topic: string,
+  body: (view: PublishView) => void,
+): void {
+  let seen = 0;
+  const sink = Object.assign(new Mqtt5Sink(), {
+    protocolVersion,
+    readPublish(view: PublishView) {
+      seen++;
+      if (view.topic === "") view.topic = topic;
+      body(view);
+    },
+  });
+  // Not at the beginning of its chunk, so that no offset is mistaken for another.
+  new PacketReader(defaultBrokerLimits).read(bytesOf(packet(0xc0), bytes), sink);
+  expect(seen).toBe(1);
+}
+
+const text = fc.string({ unit: "grapheme", maxLength: 20 }).map((value) => value.replaceAll("\0", ""));
+const topicName = text.map((value) => value.replaceAll(/[+#]/g, "")).filter((value) => value.length > 0);
+const qosOf = fc.constantFrom<Qos>(0, 1, 2);
+const version = fc.constantFrom<ProtocolVersion>(3, 4, 5);
+const given = fc.record(
+  {
+    payloadFormatIndicator: fc.boolean(),
+    responseTopic: topicName,
+    correlationData: fc.uint8Array({ minLength: 1, maxLength: 150 }).map((bytes) => Buffer.from(bytes)),
+    contentType: text,
+    // mqtt-packet forgets an empty value that is followed by another.
+    userProperties: topicName.map((value) => Object.assign(Object.create(null), { name: [value, "x", value] })),
+  },
+  { requiredKeys: [] },
+);
+const message = fc.record({
+  topic: topicName,
+  payload: fc.oneof(fc.uint8Array({ maxLength: 130 }), fc.uint8Array({ minLength: 16_300, maxLength: 16_500 })),
+  qos: qosOf,
+  retain: fc.boolean(),
+  properties: given,
+  expirySeconds: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
+  alias: fc.constantFrom<"none" | "taught" | "used">("none", "taught", "used"),
+  from: version,
+  to: version,
+  lower: qosOf,
+});
+const own = fc.record({
+  packetId: fc.integer({ min: 1, max: 65_535 }),
+  alias: fc.integer({ min: 0, max: 65_535 }),
+  aliasKnown: fc.boolean(),
+  subscriptionIds: fc.option(fc.array(fc.integer({ min: 1, max: 268_435_455 }), { maxLength: 4 }), { nil: undefined }),
+  waitedMs: fc.integer({ min: 0, max: 900_000 }),
+});
+
+test("a message arrives the same, from any version at any, at once, kept and stored", () => {
+  const forwarded = new ForwardedPublish();
+  fc.assert(
+    fc.property(message, own, (sentIn, client) => {
+      const { topic, qos, from, to, expirySeconds } = sentIn;
+      const payload = Buffer.from(sentIn.payload);
+      const granted = Math.min(qos, sentIn.lower) as Qos;
+      const inFive = from === 5;
+      const aliased = inFive && sentIn.alias !== "none";
+      const bytes = generate(
+        {
+          cmd: "publish",
+          topic: inFive && sentIn.alias === "used" ? "" : topic,
+          payload,
+          qos,
+          dup: qos > 0,
+          retain: sentIn.retain,
+          messageId: 4242,
+          ...(inFive && {
+            properties: {
+              ...sentIn.properties,
+              ...(expirySeconds !== undefined && { messageExpiryInterval: expirySeconds }),
+              ...(aliased && { topicAlias: 77 }),
+            },
+          }),
+        },
+        { protocolVersion: from },
+      );
+      const nowMs = 1_000_000;
+      const expires = inFive && expirySeconds !== undefined;
+      const expiresAtMs = expires ? nowMs + expirySeconds * 1000 : Number.POSITIVE_INFINITY;
+      const laterMs = nowMs + client.waitedMs;
+      const aliasKnown = client.aliasKnown && client.alias > 0;
+
+      const check = (form: WireForm): void => {
+        const flags = granted << 1;
+        const packetId = granted === 0 ? 0 : client.packetId;
+        const plain = oracle(
+          sent((outbox) => appendPublish(outbox, form, flags, packetId)),
+          to,
+        );
+        const fields = { topic, payload, qos: granted, dup: false, retain: false };
+        expect(plain).toMatchObject(granted === 0 ? fields : { ...fields, messageId: packetId });
+        if (to !== 5) {
+          expect("properties" in plain).toBe(false);
+          return;
+        }
+        const { alias, subscriptionIds } = client;
+        const read = oracle(sent5(form, { flags, packetId, alias, aliasKnown, subscriptionIds, nowMs: laterMs }), 5);
+        expect(read).toMatchObject({ ...fields, topic: aliasKnown ? "" : topic });
+        const ids = subscriptionIds?.length === 1 ? subscriptionIds[0] : subscriptionIds;
+        const wanted = {
+          ...(inFive ? sentIn.properties : {}),
+          ...(expires && { messageExpiryInterval: Math.max(1, Math.ceil((expiresAtMs - laterMs) / 1000)) }),
+          ...(alias > 0 && { topicAlias: alias }),
+          ...(subscriptionIds !== undefined && subscriptionIds.length > 0 && { subscriptionIdentifier: ids }),
+        };
+        expect<object>(read.properties ?? {}).toEqual(wanted);
+      };
+
+      const later: WireForm[] = [];
+      const stored: Buffer[] = [];
+      receive(bytes, from, topic, (view) => {
+        const sendable: Sendable = forwarded.of(view, nowMs);
+        expect([sendable.topic, sendable.expiresAtMs]).toEqual([topic, expiresAtMs]);
+        check(sendable.form(to, granted));
+        if (from === to && !aliased && granted === qos) expect(sendable.form(to, granted).buffer).toBe(view.buffer);
+        if (granted > 0) {
+          const kept = sendable.kept(to, granted as 1 | 2);
+          const other = sendable.kept(to, granted === 1 ? 2 : 1);
+          expect([kept.qos, other.buffer === kept.buffer]).toEqual([granted, true]);
+          later.push(kept);
+        }
+        const form = sendable.form(5, granted);
+        const copy = Buffer.from(form.buffer.subarray(form.start, form.end));
+        copy[0] = 0x30 | (granted << 1);
+        stored.push(copy);
+        view.buffer.fill(0);
+      });
+      for (const form of later) check(form);
+      for (const bytesOnDisk of stored) {
+        const back = new StoredPublish(bytesOnDisk, expiresAtMs);
+        expect([back.topic, back.expiresAtMs, back.view.qos, back.view.retain]).toEqual([
+          topic,
+          expiresAtMs,
+          granted,
+          false,
+        ]);
+        expect(back.payload).toEqual(payload);
+        check(back.form(to, granted));
+        if (granted > 0) check(back.kept(to, granted as 1 | 2));
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("a message of the program's own has its properties in MQTT 5, and what is left of its time", () => {
+  const wire = bytesOf(0x03, field("text/plain"), 0x26, field("a"), field("b"));
+  const prepared = preparePublish("t", Buffer.from("x"), { properties: wire, expiresAtMs: 10_000, retain: true });
+  const read = oracle(sent5(prepared.form(5, 1), { flags: 2, packetId: 7, nowMs: 1500 }), 5);
+  expect(read).toMatchObject({ topic: "t", qos: 1, messageId: 7, retain: true });
+  expect<unknown>(read.properties).toEqual({
+    messageExpiryInterval: 9,
+    contentType: "text/plain",
+    userProperties: Object.assign(Object.create(null), { a: "b" }),
+  });
+  expect(sent((outbox) => appendPublish(outbox, prepared.form(4, 0), 0, 0)).toString("hex")).toBe("310400017478");
+  expect(prepared.form(5, 0)).toBe(prepared.form(5, 0));
+});
+
+test("a stored message keeps RETAIN unless it is told otherwise, and gives its properties", () => {
+  const wire = bytesOf(0x26, field("b"), field("1"), 0x26, field("a"), field("2"), 0x26, field("b"), field("1"));
+  const form = encodePublish("t", Buffer.from("x"), 1, {
+    protocolVersion: 5,
+    properties: wire,
+    expirySeconds: 5,
+    retain: true,
+  });
+  const kept = new StoredPublish(form.buffer, 5000);
+  expect([kept.view.retain, kept.form(5, 1).retain, kept.form(4, 1).retain]).toEqual([true, 1, 1]);
+  expect(kept.form(5, 1).buffer.buffer).toBe(form.buffer.buffer);
+  const will = new StoredPublish(form.buffer, 5000, false);
+  expect([will.view.retain, will.form(5, 1).retain, will.form(4, 0).retain]).toEqual([true, 0, 0]);
+  expect(publishProperties(kept.view).userProperties).toEqual([
+    ["b", "1"],
+    ["a", "2"],
+    ["b", "1"],
+  ]);
+  expect(forwardedProperties(kept.view)).toEqual(wire);
+  expect(
+    forwardedProperties(new StoredPublish(packet(0x30, field("t"), properties([2, 0, 0, 0, 1]))).view),
+  ).toBeUndefined();
+});
+
+test("an MQTT 5 PUBLISH is these bytes", () => {
+  const form = encodePublish("t", Buffer.from("x"), 1, { protocolVersion: 5 });
+  const hex = (terms: Partial<Publish5Terms>) => sent5(form, { flags: 2, packetId: 9, ...terms }).toString("hex");
+  expect(hex({})).toBe("320700017400090078");
+  expect(hex({ alias: 258 })).toBe("320a0001740009032301" + "0278");
+  expect(hex({ alias: 1, aliasKnown: true })).toBe("3209000000090323000178");
+  expect(hex({ subscriptionIds: [1, 200] })).toBe("320c0001740009050b010bc80178");
+  const withIds = encodePublish("t", Buffer.from("x"), 0, {
+    protocolVersion: 5,
+    subscriptionIds: [1],
+    expirySeconds: 2,
+  });
+  expect(withIds.buffer.toString("hex")).toBe("300c000174070200000002" + "0b0178");
+});
+
+test("an acknowledgement without a reason is what it always was, with one it has its code and string", () => {
+  const hex = (...answer: [number, number, number?, string?]) =>
+    sent((outbox) => appendAnswer(outbox, ...answer)).toString("hex");
+  expect(hex(packetType.puback, 258)).toBe("40020102");
+  expect(hex(packetType.pubrel, 258)).toBe("62020102");
+  expect(hex(packetType.puback, 258, 0x10)).toBe("4003010210");
+  expect(hex(packetType.pubrec, 1, 0x87, "no")).toBe("50090001" + "87051f00026e6f");
+  expect(hex(packetType.pubcomp, 1, 0, "é")).toBe("70090001" + "00051f0002c3a9");
+  const long = sent((outbox) => appendAnswer(outbox, packetType.puback, 1, 0x80, "a".repeat(300)));
+  expect(oracle(long, 5)).toMatchObject({
+    cmd: "puback",
+    reasonCode: 0x80,
+    properties: { reasonString: "a".repeat(300) },
+  });
+});
+
+test("replies leave in the order of what they answer, with their reasons", () => {
+  const bytes = sent((outbox) => {
+    const replies = new Replies(outbox);
+    const first = replies.reserve();
+    const second = replies.reserve();
+    replies.puback(3);
+    replies.acknowledge(packetType.pubrec, 4, 0x97);
+    replies.settleAcknowledgement(second, packetType.puback, 2, 0x10, "x");
+    replies.settleAcknowledgement(first, packetType.puback, 1);
+    replies.acknowledge(packetType.puback, 5, 0x87, "y");
+  });
+  const wanted = ["40020001", "40080002" + "10041f000178", "40020003", "5003000497", "40080005" + "87041f000179"];
+  expect(bytes.toString("hex")).toBe(wanted.join(""));
+});
