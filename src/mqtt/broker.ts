@@ -13,6 +13,8 @@ import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { type Certificate, type ListenAddress, type Listener, listenTcp } from "./listener.ts";
 import { preparePublish } from "./prepared-publish.ts";
+import { PublishSender } from "./publish-sender.ts";
+import { Queues } from "./queues.ts";
 import { Retained } from "./retained.ts";
 import { Routes } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
@@ -20,6 +22,7 @@ import type { BrokerStore } from "./store.ts";
 import { type SysOptions, SysTopics } from "./sys-topics.ts";
 import { isTopicName } from "./topic-names.ts";
 import { createMqttWebSocket, type MqttWebSocket } from "./websocket.ts";
+import { Wills } from "./wills.ts";
 import { Work } from "./work.ts";
 
 export interface BrokerOptions<P extends Principal> {
@@ -41,6 +44,8 @@ export interface BrokerStats extends Readonly<Counters> {
 }
 
 export interface Broker {
+  /** Takes up what an earlier run left in the store. Once, before anything else. */
+  start(): Promise<void>;
   /** Serves MQTT over TCP, with a certificate over TLS. May be called for several addresses. */
   listen(address: ListenAddress, tls?: Certificate): Pick<Listener, "port" | "useCertificate">;
   /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
@@ -71,12 +76,19 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
     }
     await atMost(core.limits.stopTimeoutMs, core.work.whenIdle());
     for (const connection of [...core.connections]) connection.close("server_stopping");
+    core.queues.flush();
+    await atMost(core.limits.stopTimeoutMs, core.work.whenIdle());
     await atMost(core.limits.lingerMs, core.sockets.whenIdle());
     for (const listener of listeners) listener.close();
     core.wheel.stop();
   }
 
   return {
+    async start() {
+      await core.store.restart(core.clock.nowMs());
+      core.sessions.load();
+      core.wills.load();
+    },
     listen(address, tls) {
       const listener = listenTcp(core, address, tls);
       listeners.push(listener);
@@ -90,7 +102,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
     websocket: createMqttWebSocket(core),
     publish(topic, payload, qos) {
       if (!isTopicName(topic)) throw new Error("not a topic name");
-      core.routes.forward(core.routes.find(topic), preparePublish(topic, payload), qos);
+      void core.routes.forward(core.routes.find(topic), preparePublish(topic, payload), qos);
     },
     stats: () => ({
       ...core.counters,
@@ -123,6 +135,9 @@ class Core implements BrokerCore {
   readonly wheel: DeadlineWheel;
   readonly routes: Routes;
   readonly retained: Retained;
+  readonly queues: Queues;
+  readonly sender: PublishSender;
+  readonly wills: Wills;
   readonly sessions: Sessions;
   readonly sys: SysTopics;
   stopping = false;
@@ -134,8 +149,11 @@ class Core implements BrokerCore {
     this.clock = clock;
     this.log = log;
     this.wheel = new DeadlineWheel(clock);
-    this.routes = new Routes(hooks, limits);
+    this.sender = new PublishSender(this);
     this.retained = new Retained(this);
+    this.queues = new Queues(this, (topic) => this.retained.current(topic));
+    this.routes = new Routes(this);
+    this.wills = new Wills(this);
     this.sessions = new Sessions(this);
     this.sys = new SysTopics(this, sys);
   }

@@ -42,7 +42,12 @@ import { discardsWill, type Will } from "./wills.ts";
 import { packetType } from "./wire.ts";
 
 /** Logged as a matter of course; the other reasons are worth an operator's look. */
-const quietReasons: ReadonlySet<CloseReason> = new Set(["disconnected", "connection_lost", "server_stopping"]);
+const quietReasons: ReadonlySet<CloseReason> = new Set([
+  "disconnected",
+  "disconnected_with_will",
+  "connection_lost",
+  "server_stopping",
+]);
 /** The peer is not there or not reading: nothing more is to be said to it. */
 const abruptReasons: ReadonlySet<CloseReason> = new Set(["connection_lost", "keep_alive_timeout", "slow_reader"]);
 
@@ -155,6 +160,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.reading = false;
     this.#reader.clear();
     this.replies.close();
+    this.authenticating?.abandon();
     const { session } = this;
     if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
       const reasonString = this.explanation(detail);

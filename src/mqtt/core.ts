@@ -8,11 +8,14 @@ import type { Counters } from "./counters.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
+import type { PublishSender } from "./publish-sender.ts";
+import type { Queues } from "./queues.ts";
 import type { Retained } from "./retained.ts";
 import type { Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
 import type { BrokerStore } from "./store.ts";
 import type { SysTopics } from "./sys-topics.ts";
+import type { Wills } from "./wills.ts";
 import type { Work } from "./work.ts";
 
 export interface BrokerCore {
@@ -29,6 +32,9 @@ export interface BrokerCore {
   readonly sockets: Work;
   readonly routes: Routes;
   readonly retained: Retained;
+  readonly queues: Queues;
+  readonly sender: PublishSender;
+  readonly wills: Wills;
   readonly sessions: Sessions;
   readonly connections: Set<Connection>;
   readonly places: Places;

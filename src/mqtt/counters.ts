@@ -21,8 +21,14 @@ export interface Counters {
   publishesDenied: number;
   /** QoS 0 publishes a slow reader missed. */
   droppedSlow: number;
-  /** Publishes for a persistent session whose client was away. */
+  /** QoS 0 publishes for a persistent session whose client was away. */
   droppedAbsent: number;
+  /** Publishes a persistent session had no room for: it has as many messages, or bytes, as it may. */
+  droppedQueueFull: number;
+  /** MQTT 5: expired before they could be sent. */
+  droppedExpired: number;
+  /** MQTT 5: larger than their client takes. */
+  droppedTooLarge: number;
   /** Messages that were to be retained, beyond the limits. */
   retainedRefused: number;
 }
@@ -44,6 +50,9 @@ export function createCounters(): Counters {
     publishesDenied: 0,
     droppedSlow: 0,
     droppedAbsent: 0,
+    droppedQueueFull: 0,
+    droppedExpired: 0,
+    droppedTooLarge: 0,
     retainedRefused: 0,
   };
 }

@@ -5,6 +5,7 @@ import { reasonCodes } from "./reason-codes.ts";
 /** Why a connection was closed; logged, and told to an MQTT 5 client as far as `disconnectReasonCode` has a word for it. */
 export type CloseReason =
   | "disconnected" // the client sent DISCONNECT
+  | "disconnected_with_will" // the same, and wants its will published
   | "connection_lost" // the peer closed without one
   | "protocol_error"
   | "packet_too_large"
@@ -91,6 +92,7 @@ export function connectCodes(refusal: ConnectRefusal, protocolVersion: ProtocolV
 
 const closeCodes: Readonly<Record<CloseReason, number | undefined>> = {
   disconnected: undefined,
+  disconnected_with_will: undefined,
   connection_lost: undefined,
   refused: undefined, // CONNACK said it
   connect_timeout: undefined, // no DISCONNECT before CONNACK [MQTT-3.14.0-1]

@@ -2,20 +2,24 @@
  * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B: only their
  * packet ids are remembered, and until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
  */
-import type { PublishOutcome } from "./hooks.ts";
+import type { Verdict } from "./handlers/publish.ts";
 
-/** What must be on disk before PUBREC; called again by a repeat if it failed. May give a service's refusal. */
-export type Settle = () => Promise<PublishOutcome | undefined>;
+/** What must be on disk before PUBREC; called again by a repeat if it failed. Gives what PUBREC says. */
+export type Settle = () => Promise<Verdict>;
 
 interface Taken {
   /** Undefined: nothing is left to wait for. */
   settle: Settle | undefined;
   /** Under way. */
-  settling: Promise<PublishOutcome | undefined> | undefined;
+  settling: Promise<Verdict> | undefined;
 }
 
 export class Incoming {
   readonly #taken = new Map<number, Taken>();
+
+  get size(): number {
+    return this.#taken.size;
+  }
 
   has(packetId: number): boolean {
     return this.#taken.has(packetId);
@@ -37,7 +41,7 @@ export class Incoming {
   }
 
   /** What PUBREC waits for, begun again if it failed before; undefined: nothing. */
-  settled(packetId: number): Promise<PublishOutcome | undefined> | undefined {
+  settled(packetId: number): Promise<Verdict> | undefined {
     const taken = this.#taken.get(packetId);
     if (taken?.settle === undefined) return undefined;
     taken.settling ??= taken.settle().then(

@@ -13,9 +13,20 @@ export interface BrokerLimits extends OutboxLimits {
   readonly subscriptionsPerSessionMax: number;
   /** Unacknowledged QoS 1 publishes towards one client. */
   readonly inflightMax: number;
-  /** QoS 1 publishes waiting for room in the outbox or the inflight window, with the kept copies of those inflight. */
+  /**
+   * QoS 1 and 2 publishes waiting for one client: in the store for a persistent session, whether its client is there or
+   * not, and in memory for any other, which is closed when it lets more gather.
+   */
   readonly queuedMessagesMax: number;
   readonly queuedBytesMax: number;
+  /** How long a session may outlive its connection. */
+  readonly sessionExpirySecondsMax: number;
+  /** Persistent ones; a new one takes the place of the one that is away for longest. */
+  readonly sessionsPerPrincipalMax: number;
+  /** MQTT 5: topics an end of a connection may name by a number, each way. */
+  readonly topicAliasesMax: number;
+  /** MQTT 5: messages of one enhanced authentication. */
+  readonly authenticationRoundsMax: number;
   /** PUBLISH packets of one client that wait for a service; beyond either, its socket is not read. */
   readonly inboundInflightMax: number;
   readonly inboundInflightBytesMax: number;
@@ -48,6 +59,10 @@ export const defaultBrokerLimits: BrokerLimits = {
   inflightMax: 1000,
   queuedMessagesMax: 10_000,
   queuedBytesMax: 64 * 1024 * 1024,
+  sessionExpirySecondsMax: 30 * 24 * 60 * 60,
+  sessionsPerPrincipalMax: 100,
+  topicAliasesMax: 32,
+  authenticationRoundsMax: 8,
   inboundInflightMax: 1000,
   inboundInflightBytesMax: 4 * 1024 * 1024,
   retainedMessagesMax: 100_000,

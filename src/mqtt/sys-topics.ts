@@ -5,7 +5,8 @@
 import type { BrokerCore } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Watched } from "./keep-alive.ts";
-import { appendPublish, encodePublish, preparePublish } from "./prepared-publish.ts";
+import { preparePublish } from "./prepared-publish.ts";
+import type { DeliveryTerms } from "./outgoing.ts";
 import type { Session } from "./session.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { firstLevel } from "./topic-names.ts";
@@ -28,7 +29,7 @@ const averaged = [
 ] as const satisfies readonly (readonly [string, keyof Counters])[];
 const windowsMinutes = [1, 5, 15] as const;
 
-const retainFlag = 1;
+const asRetained: DeliveryTerms = { retain: 1, subscriptionIds: undefined, group: undefined };
 
 export class SysTopics implements Watched {
   deadlineMs: number;
@@ -55,7 +56,7 @@ export class SysTopics implements Watched {
   deadlinePassed(): void {
     this.#average();
     for (const [topic, value] of this.#values()) {
-      this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
+      void this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
     }
     this.deadlineMs = this.#nextMs();
     this.#core.wheel.watch(this);
@@ -65,14 +66,13 @@ export class SysTopics implements Watched {
   sendTo(session: Session, filter: string): void {
     const { connection, principal } = session;
     if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
-    const one = new Subscriptions<Session>();
-    one.add(filter, session, 0);
+    const one = new Subscriptions<Session, undefined>();
+    one.add(filter, session, undefined);
     for (const [topic, value] of this.#values()) {
       if (connection.outbox.full) return;
       one.match(topic, () => {
         if (!this.#core.hooks.authorize(principal, "deliver", topic)) return;
-        appendPublish(connection.outbox, encodePublish(topic, Buffer.from(value), 0), retainFlag, 0);
-        this.#core.counters.publishesSent++;
+        session.forwardWith(preparePublish(topic, Buffer.from(value)), 0, asRetained);
       });
     }
   }

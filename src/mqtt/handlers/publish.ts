@@ -66,11 +66,12 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
 }
 
 /** Only MQTT 5 has words for what went otherwise. */
-function answer({ protocolVersion, replies, explanation }: Connection, type: number, packetId: number, verdict: Verdict): void {
-  if (verdict === taken || protocolVersion !== 5) {
+function answer(connection: Connection, type: number, packetId: number, verdict: Verdict): void {
+  const { replies } = connection;
+  if (verdict === taken || connection.protocolVersion !== 5) {
     if (type === packetType.puback) replies.puback(packetId);
     else replies.acknowledge(type, packetId);
-  } else replies.acknowledge(type, packetId, verdict.reasonCode, explanation(verdict.why));
+  } else replies.acknowledge(type, packetId, verdict.reasonCode, connection.explanation(verdict.why));
 }
 
 /** A message goes where it belongs when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
