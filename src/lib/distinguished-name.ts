@@ -1,0 +1,58 @@
+/**
+ * The names in certificates as RFC 4514 writes them, most specific part first: `CN=sensor-1,O=Acme`. Two spellings of one
+ * name become the same text here, so that names can be compared.
+ */
+
+const charactersMax = 1024;
+/** A keyword or a dotted number, then a value in which what separates is escaped. */
+const attribute = /^([a-z][a-z0-9-]*|\d+(?:\.\d+)*)=((?:[^\\,+"<>;\u0000]|\\[ ,+"<>;=#\\]|\\[0-9a-f]{2})*)$/i;
+
+/** One spelling of the name; undefined where the text is no distinguished name, or an empty one. */
+export function canonicalName(text: string): string | undefined {
+  if (text.length > charactersMax) return undefined;
+  const parts = splitUnescaped(text, ",").map(canonicalPart);
+  return parts.every((part) => part !== undefined) ? parts.join(",") : undefined;
+}
+
+/** From the form `X509Certificate.subject` has: a line for each part, the most general first. */
+export function nameOfLines(lines: string): string | undefined {
+  return canonicalName(
+    lines
+      .split("\n")
+      .reverse()
+      .map((line) => splitUnescaped(line, "+").join("+"))
+      .join(","),
+  );
+}
+
+/** Values that stand together have no order of their own. */
+function canonicalPart(part: string): string | undefined {
+  const values = splitUnescaped(part, "+").map((value) => {
+    const match = attribute.exec(value);
+    return match === null ? undefined : `${(match[1] ?? "").toUpperCase()}=${match[2]}`;
+  });
+  return values.every((value) => value !== undefined) ? values.sort().join("+") : undefined;
+}
+
+/** Spaces around a separator do not count, unless they are escaped. */
+function splitUnescaped(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  for (let at = 0; at <= text.length; at++) {
+    if (text[at] === "\\") {
+      at++;
+      if (at < text.length) continue;
+    }
+    if (at < text.length && text[at] !== separator) continue;
+    parts.push(trim(text.slice(start, at)));
+    start = at + 1;
+  }
+  return parts;
+}
+
+function trim(part: string): string {
+  const begun = part.replace(/^ +/, "");
+  const ended = begun.replace(/ +$/, "");
+  // "\ " at the end is a space that belongs to the value.
+  return ended !== begun && /(?:^|[^\\])(?:\\\\)*\\$/.test(ended) ? `${ended} ` : ended;
+}
