@@ -1,5 +1,6 @@
 /** Who somebody is: registration, passwords, tokens, the backend's key. Credentials differ by door; the people do not. */
 import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
 import { DomainError } from "./errors.ts";
 import { isKey, isReservedUserKey } from "./keys.ts";
 import type { LoginGuard } from "./login-guard.ts";
@@ -39,8 +40,11 @@ export function createAccounts(parts: {
   passwords: Passwords;
   guard: LoginGuard;
   registration: "open" | "off";
+  log: Log;
 }) {
   const { store, clock, passwords, guard } = parts;
+  /** Whose SCRAM keys are being made. */
+  const addingKeys = new Set<UserId>();
 
   /** Throws `registration_closed`, `empty_name_or_password`, `invalid_name`, `try_later`, `busy`. */
   async function register(request: { nick: string; password: string; address: string }): Promise<User> {
@@ -57,19 +61,20 @@ export function createAccounts(parts: {
     if (nick === "" || request.password === "") throw new DomainError("empty_name_or_password");
     if ([...nick].length > nickCharactersMax) throw new DomainError("invalid_name", "name too long");
     admit();
-    const passwordHash = await hashPassword(request.password);
     if (request.username !== undefined) checkUsername(request.username);
-    return store.createUser({ nick, username: request.username, passwordHash });
+    return store.createUser({ nick, username: request.username, ...(await credentialsOf(request.password)) });
   }
 
   async function setPassword(userId: UserId, password: string): Promise<void> {
     if (password === "") throw new DomainError("empty_name_or_password");
-    await store.setPassword(userId, await hashPassword(password));
+    const { passwordHash, scramKeys } = await credentialsOf(password);
+    await store.setPassword(userId, passwordHash, scramKeys);
   }
 
-  function hashPassword(password: string): Promise<string> {
+  /** What is stored of a password: its hash, and what SCRAM checks it by. */
+  async function credentialsOf(password: string) {
     if (Buffer.byteLength(password) > passwordBytesMax) throw new DomainError("invalid_name", "password too long");
-    return passwords.hash(password);
+    return { passwordHash: await passwords.hash(password), scramKeys: await passwords.scramKeys(password) };
   }
 
   /** Throws `user_not_found`, `wrong_password`, `user_disabled`, `try_later`, `busy`. */
@@ -86,13 +91,48 @@ export function createAccounts(parts: {
       guard.untried(account); // too busy to look: no guess was made
       throw error;
     });
+    const known = concluded(user, { account, address: login.address, right });
+    if (hash !== undefined) void addScramKeys(known.userId, { password: login.password, passwordHash: hash });
+    return known;
+  }
+
+  /** A proof of the password was checked (SCRAM). Throws as `logInWithPassword` does. */
+  function logInWithProof(user: User | undefined, login: { account: string; address: string; right: boolean }): User {
+    const account = user?.userKey ?? login.account;
+    guard.check(login.address, account);
+    if (!login.right) guard.tried(account);
+    return concluded(user, { account, address: login.address, right: login.right });
+  }
+
+  function concluded(
+    user: User | undefined,
+    { account, address, right }: { account: string; address: string; right: boolean },
+  ): User {
     if (user === undefined || !right) {
-      guard.failed(login.address);
+      guard.failed(address);
       throw new DomainError(user === undefined ? "user_not_found" : "wrong_password");
     }
     guard.succeeded(account);
     if (user.disabled) throw new DomainError("user_disabled");
     return user;
+  }
+
+  /** Keys for a password that was set before there were any, made when it is shown; beside the login, not in its way. */
+  async function addScramKeys(userId: UserId, shown: { password: string; passwordHash: string }): Promise<void> {
+    if (addingKeys.has(userId)) return;
+    addingKeys.add(userId);
+    try {
+      if ((await store.findScramKeys(`user:${userId}`)) !== undefined) return;
+      const scramKeys = await passwords.scramKeys(shown.password);
+      if (scramKeys !== undefined) {
+        await store.addScramKeys({ userId, passwordHash: shown.passwordHash, scramKeys });
+      }
+    } catch (error) {
+      // Busy, full or stopping, as a rule: the next login tries again.
+      parts.log.warn("SCRAM keys were not made", { userId, error });
+    } finally {
+      addingKeys.delete(userId);
+    }
   }
 
   /** An access token, whichever door it is shown at. Throws `token_invalid`, `user_disabled`, `try_later`. */
@@ -169,6 +209,7 @@ export function createAccounts(parts: {
     add,
     setPassword,
     logInWithPassword,
+    logInWithProof,
     logInWithToken,
     provision,
     checkBackendKey,

@@ -4,6 +4,7 @@ import type { Log } from "../lib/log.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Chats, createChats } from "./chats.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
+import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
 import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
@@ -14,6 +15,7 @@ import type { Store } from "./store.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
+  readonly devices: Devices;
   readonly chats: Chats;
   readonly messages: Messages;
   readonly deliveries: Deliveries;
@@ -34,8 +36,10 @@ export function createDomain(parts: {
 }): Domain {
   const { store, publish, clock, log } = parts;
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
+  const passwords = createPasswords();
   return {
-    accounts: createAccounts({ store, clock, guard, passwords: createPasswords(), registration: parts.registration }),
+    accounts: createAccounts({ store, clock, guard, passwords, log, registration: parts.registration }),
+    devices: createDevices({ store, guard, passwords }),
     chats: createChats({ store, publish }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),

@@ -12,6 +12,7 @@ export const domainErrorCodes = [
   "not_a_member",
   "invalid_chat_key",
   "reserved_key",
+  "invalid_device",
   "too_many_members",
   "invalid_message",
   "message_too_large",

@@ -4,6 +4,8 @@
  */
 import { cpus } from "node:os";
 import { DomainError } from "./errors.ts";
+import { deriveScramKeys } from "./scram-keys.ts";
+import type { ScramKeys } from "./store.ts";
 
 const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
 const queueMax = 256;
@@ -14,6 +16,8 @@ export interface Passwords {
   hash(password: string): Promise<string>;
   /** Costs the same whether `hash` is known or not, so an unknown account cannot be told by the clock. */
   verify(password: string, hash: string | undefined): Promise<boolean>;
+  /** Keys for SCRAM-SHA-256; undefined where the password has characters it does not allow. */
+  scramKeys(password: string): Promise<ScramKeys | undefined>;
 }
 
 export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Passwords {
@@ -52,5 +56,6 @@ export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Pas
   return {
     hash: (password) => bounded(() => Bun.password.hash(password, parameters)),
     verify,
+    scramKeys: (password) => bounded(() => deriveScramKeys(password, "chosen")),
   };
 }

@@ -25,10 +25,35 @@ import type {
   UserId,
 } from "./model.ts";
 
+/** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
+export interface ScramKeys {
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+  readonly storedKey: Uint8Array;
+  readonly serverKey: Uint8Array;
+}
+
 export interface NewUser {
   readonly nick: string;
   readonly username?: string | undefined;
   readonly passwordHash?: string | undefined;
+  readonly scramKeys?: ScramKeys | undefined;
+}
+
+/** A thing that speaks MQTT with a name of its own, which no user has. */
+export interface MqttDevice {
+  readonly name: string;
+  /** Canonical (`lib/distinguished-name.ts`). */
+  readonly certificateSubject: string | undefined;
+  /** Topic filters with `%u` and `%c`; undefined: the default. */
+  readonly publish: readonly string[] | undefined;
+  readonly subscribe: readonly string[] | undefined;
+  readonly createdAtMs: number;
+}
+
+export interface NewMqttDevice extends Omit<MqttDevice, "createdAtMs"> {
+  readonly passwordHash: string | undefined;
+  readonly scramKeys: ScramKeys | undefined;
 }
 
 export type TokenKind = "access" | "refresh";
@@ -77,7 +102,8 @@ export interface DeviceName {
 
 export interface UserStore {
   createUser(user: NewUser): Promise<User>;
-  setPassword(userId: UserId, passwordHash: string): Promise<void>;
+  /** Without `scramKeys` those of the old password go all the same. */
+  setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
   /** Somebody unknown is passed over. */
   touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
   findUser(userId: number): Promise<User | undefined>;
@@ -89,6 +115,22 @@ export interface UserStore {
   countUsers(): Promise<number>;
   /** Enabled users who share a chat with `userId`, and `userId` itself, by rising id. */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
+}
+
+export interface MqttDeviceStore {
+  /** Throws `username_taken` where a user or a device has the name, `invalid_device` where one has the certificate. */
+  addMqttDevice(device: NewMqttDevice): Promise<MqttDevice>;
+  /** With its password and keys; false where there was none. */
+  removeMqttDevice(name: string): Promise<boolean>;
+  /** By rising name, from the first one after `after`. */
+  listMqttDevices(page: { after: string; limit: number }): Promise<MqttDevice[]>;
+  findMqttDevicePassword(name: string): Promise<string | undefined>;
+  /** By "user:<id>" or "device:<name>". */
+  findScramKeys(ownerKey: string): Promise<ScramKeys | undefined>;
+  /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
+  addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
+  /** A secret of the server's own: `fresh` where there is none of that name yet. */
+  keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface TokenStore {
@@ -167,4 +209,4 @@ export interface DeliveryStore {
   confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
 }
 
-export interface Store extends UserStore, TokenStore, ChatStore, MessageStore, DeliveryStore {}
+export interface Store extends UserStore, MqttDeviceStore, TokenStore, ChatStore, MessageStore, DeliveryStore {}

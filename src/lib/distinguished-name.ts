@@ -5,11 +5,11 @@
 
 const charactersMax = 1024;
 /** A keyword or a dotted number, then a value in which what separates is escaped. */
-const attribute = /^([a-z][a-z0-9-]*|\d+(?:\.\d+)*)=((?:[^\\,+"<>;\u0000]|\\[ ,+"<>;=#\\]|\\[0-9a-f]{2})*)$/i;
+const attribute = /^([a-z][a-z0-9-]*|\d+(?:\.\d+)*)=((?:[^\\,+"<>;]|\\[ ,+"<>;=#\\]|\\[0-9a-f]{2})*)$/i;
 
 /** One spelling of the name; undefined where the text is no distinguished name, or an empty one. */
 export function canonicalName(text: string): string | undefined {
-  if (text.length > charactersMax) return undefined;
+  if (text.length > charactersMax || text.includes("\u0000")) return undefined;
   const parts = splitUnescaped(text, ",").map(canonicalPart);
   return parts.every((part) => part !== undefined) ? parts.join(",") : undefined;
 }

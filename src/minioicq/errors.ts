@@ -15,6 +15,7 @@ export const failReason = {
   registration_closed: "Registration closed",
   token_invalid: "Invalid token",
   reserved_key: "Reserved name",
+  invalid_device: "Invalid device",
   too_many_members: "Too many members",
   invalid_message: "Invalid message",
   message_too_large: "Message too large",

@@ -50,6 +50,7 @@ const answers = {
   not_a_member: chatNotFound,
   invalid_chat_key: invalidChatId,
   reserved_key: invalidParameters,
+  invalid_device: invalidParameters,
   too_many_members: invalidParameters,
   invalid_message: badRequest,
   message_too_large: { status: 413, error: "Message too large" },

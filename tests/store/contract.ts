@@ -8,6 +8,7 @@ import { deliveryContract } from "./contract/deliveries.ts";
 import { eventContract } from "./contract/events.ts";
 import { historyContract } from "./contract/history.ts";
 import { messageContract } from "./contract/messages.ts";
+import { deviceContract } from "./contract/mqtt-devices.ts";
 import { peopleContract } from "./contract/people.ts";
 import type { OpenFresh } from "./contract/stage.ts";
 
@@ -16,6 +17,7 @@ export type { OpenedForTest } from "./contract/stage.ts";
 export function storeContract(name: string, openFresh: OpenFresh): void {
   describe(name, () => {
     describe("people", () => peopleContract(openFresh));
+    describe("MQTT devices", () => deviceContract(openFresh));
     describe("chats", () => chatContract(openFresh));
     describe("messages", () => messageContract(openFresh));
     describe("events", () => eventContract(openFresh));

@@ -23,6 +23,8 @@ import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
+import { toWireScramKeys } from "./changes/mqtt-devices.ts";
+import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { type Durability, openForReading } from "./open.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
@@ -40,6 +42,8 @@ const tokenOwnersMax = 10_000;
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
   readonly mqtt: MqttStore;
+  /** Whether somebody has this id and may be here; a plain read. */
+  isActiveUser(userId: number): boolean;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
 }
@@ -120,7 +124,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function createUser(user: Parameters<Store["createUser"]>[0]): Promise<User> {
-    return getUser(await submit<number>("createUser", user));
+    return getUser(await submit<number>("createUser", { ...user, scramKeys: toWireScramKeys(user.scramKeys) }));
   }
 
   function getUser(userId: number): User {
@@ -209,7 +213,10 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const same = <Value>(value: Value): Value => value;
   return {
     createUser,
-    setPassword: (userId, passwordHash) => submitPeople("setPassword", { userId, passwordHash }).then(nothing),
+    setPassword: (userId, passwordHash, scramKeys) =>
+      submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
+    ...createMqttDeviceStore(db, submit),
+    isActiveUser: (userId) => reader.findUser(userId)?.disabled === false,
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),

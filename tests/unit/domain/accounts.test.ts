@@ -5,10 +5,19 @@ import { DomainError } from "../../../src/domain/errors.ts";
 import { createLoginGuard } from "../../../src/domain/login-guard.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
 import type { Passwords } from "../../../src/domain/passwords.ts";
-import type { Store } from "../../../src/domain/store.ts";
+import type { ScramKeys, Store } from "../../../src/domain/store.ts";
+import { silentLog } from "../../../src/lib/log.ts";
+import { until } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
 const ann = { userId: 10_001 as UserId, userKey: "ann", disabled: false } as User;
+
+const keys: ScramKeys = {
+  salt: new Uint8Array(16),
+  iterations: 4096,
+  storedKey: new Uint8Array(32),
+  serverKey: new Uint8Array(32),
+};
 
 function stage() {
   const clock = createManualClock();
@@ -16,16 +25,39 @@ function stage() {
   const passwords: Passwords = {
     hash: async (password) => password,
     verify: async (password, hash) => password === hash,
+    scramKeys: async () => keys,
   };
-  const store: Pick<Store, "findPasswordHash"> = { findPasswordHash: async () => "right" };
+  let stored: ScramKeys | undefined;
+  const store: Partial<Store> = {
+    findPasswordHash: async () => "right",
+    findScramKeys: async () => stored,
+    async addScramKeys({ scramKeys }) {
+      stored = scramKeys;
+    },
+  };
   const guard = createLoginGuard({ clock, limits });
-  const accounts = createAccounts({ store: store as Store, clock, passwords, guard, registration: "open" });
+  const accounts = createAccounts({
+    store: store as Store,
+    clock,
+    passwords,
+    guard,
+    registration: "open",
+    log: silentLog,
+  });
   const logIn = (user: User | undefined, account: string, password: string) =>
     accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(
       () => "in",
       (error: unknown) => (error instanceof DomainError ? error.code : error),
     );
-  return { logIn };
+  const prove = (account: string, right: boolean) => {
+    try {
+      accounts.logInWithProof(ann, { account, address: "127.0.0.1", right });
+      return "in";
+    } catch (error) {
+      return error instanceof DomainError ? error.code : error;
+    }
+  };
+  return { logIn, prove, stored: () => stored };
 }
 
 test("an account's failures are counted together, under whichever of its names it is tried", async () => {
@@ -47,4 +79,19 @@ test("somebody who does not exist is counted by the name that was tried", async 
   for (let n = 0; n < 3; n += 1) expect(await logIn(undefined, "nobody", "x")).toBe("user_not_found");
   expect(await logIn(undefined, "nobody", "x")).toBe("try_later");
   expect(await logIn(undefined, "somebody", "x")).toBe("user_not_found");
+});
+
+test("a wrong proof counts like a wrong password", async () => {
+  const { logIn, prove } = stage();
+  expect([prove("ann", false), prove("10001", false)]).toEqual(["wrong_password", "wrong_password"]);
+  expect(await logIn(ann, "ann", "wrong")).toBe("wrong_password");
+  expect(prove("ann", true)).toBe("try_later");
+});
+
+test("a right password leaves keys for SCRAM where there are none, a wrong one none", async () => {
+  const { logIn, stored } = stage();
+  await logIn(ann, "ann", "wrong");
+  expect(stored()).toBeUndefined();
+  await logIn(ann, "ann", "right");
+  await until("the keys", () => stored() === keys);
 });

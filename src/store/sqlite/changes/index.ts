@@ -4,14 +4,17 @@ import { createChatChanges, createChatParts } from "./chats.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
+import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
 export function createChanges(tx: Tx) {
-  const people = createUserParts(tx);
+  const credentials = createCredentialParts(tx);
+  const people = createUserParts(tx, credentials);
   const chatParts = createChatParts(tx, people);
   return {
-    ...createUserChanges(tx, people),
+    ...createUserChanges(tx, people, credentials),
+    ...createMqttDeviceChanges(tx, credentials),
     ...createChatChanges(tx, chatParts, people),
     ...createMessageChanges(tx, chatParts),
     ...createDeliveryChanges(tx),
@@ -38,6 +41,7 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "scheduleWill",
   "send",
   "suspendSession",
+  "removeMqttDevice",
   "sweepChat",
   "touchUsers",
   "unsubscribe",

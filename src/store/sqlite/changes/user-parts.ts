@@ -1,13 +1,20 @@
 /** The pieces of changing people that several changes share. */
 import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
 import type { NewUser } from "../../../domain/store.ts";
 import { users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
+import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
+
+/** A user to be made; bytes cross to the Worker as base64. */
+export interface WireUser extends Omit<NewUser, "scramKeys"> {
+  readonly scramKeys?: WireScramKeys | undefined;
+}
 
 export type UserParts = ReturnType<typeof createUserParts>;
 
-export function createUserParts(tx: Tx) {
+export function createUserParts(tx: Tx, credentials: CredentialParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const byId = orm
@@ -42,8 +49,11 @@ export function createUserParts(tx: Tx) {
     .where(eq(users.userId, p("userId")))
     .prepare();
 
-  /** A new user; the username, if any, is free. */
-  function make(user: NewUser): number {
+  /** A new user; no other one has the username. Throws `username_taken` where an MQTT device has it. */
+  function make(user: WireUser): number {
+    if (user.username !== undefined && credentials.isDevice(user.username)) {
+      throw new DomainError("username_taken", "an MQTT device has this name");
+    }
     const userId = tx.takeId();
     tx.writes += 1;
     insertUser.run({
@@ -54,6 +64,7 @@ export function createUserParts(tx: Tx) {
       passwordHash: user.passwordHash ?? null,
       nowMs: tx.nowMs,
     });
+    if (user.scramKeys !== undefined) credentials.setScramKeys(`user:${userId}`, user.scramKeys);
     return userId;
   }
 

@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { and, eq, lte, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import type { DeviceName, NewUser, TokenKind } from "../../../domain/store.ts";
+import type { DeviceName, TokenKind } from "../../../domain/store.ts";
 import { devices, serverKeys, tokens, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
-import type { UserParts } from "./user-parts.ts";
+import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
+import type { UserParts, WireUser } from "./user-parts.ts";
 
 /** Bytes cross to the Worker as hex (hashes) or base64 (keys). */
 export interface WireParticipant {
@@ -20,7 +21,7 @@ export interface WireParticipant {
   }[];
 }
 
-export function createUserChanges(tx: Tx, people: UserParts) {
+export function createUserChanges(tx: Tx, people: UserParts, credentials: CredentialParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const updatePassword = orm
@@ -88,17 +89,19 @@ export function createUserChanges(tx: Tx, people: UserParts) {
     })
     .prepare();
 
-  function createUser(user: NewUser): number {
+  function createUser(user: WireUser): number {
     if (user.username !== undefined && people.findByUsername(user.username) !== undefined) {
       throw new DomainError("username_taken");
     }
     return people.make(user);
   }
 
-  function setPassword(args: { userId: number; passwordHash: string }): null {
-    if (people.find(args.userId) === undefined) throw new DomainError("user_not_found");
+  function setPassword(args: { userId: number; passwordHash: string; scramKeys?: WireScramKeys }): null {
+    const { userId, passwordHash } = args;
+    if (people.find(userId) === undefined) throw new DomainError("user_not_found");
     tx.writes += 1;
-    updatePassword.run(args);
+    updatePassword.run({ userId, passwordHash });
+    credentials.setScramKeys(`user:${userId}`, args.scramKeys);
     return null;
   }
 
