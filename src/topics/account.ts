@@ -1,14 +1,53 @@
-/** Who a plain MQTT client is: a user by password or access token, or, on an open broker, nobody in particular. */
+/**
+ * Who a plain MQTT client is: a user by password or access token, a device by password or certificate, either of them by
+ * SCRAM, or, on an open broker, nobody in particular.
+ */
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
 import type { User, UserId } from "../domain/model.ts";
+import { scramIterations } from "../domain/scram-keys.ts";
+import type { MqttDevice } from "../domain/store.ts";
+import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";
+import type { AuthenticationMethod } from "../mqtt/authentication.ts";
 import type { Authentication, ConnectRequest, Principal } from "../mqtt/hooks.ts";
+import { createScramSha256, scramSha256 } from "../mqtt/scram.ts";
+import { fillIn, type Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {
-  /** Undefined for an anonymous client of an open broker. */
+  /** Undefined for a device, and for an anonymous client of an open broker. */
   readonly userId: UserId | undefined;
+  readonly device: DeviceAccount | undefined;
+}
+
+export interface DeviceAccount {
+  /** The device as it was then: another one of the same name is not this one. */
+  readonly record: MqttDevice;
+  /** Undefined where the server gave it, or it is not known. */
+  readonly clientId: string | undefined;
+  readonly permissions: Permissions;
+}
+
+export const userAccount = (userId: UserId): Account => ({ key: `user:${userId}`, userId, device: undefined });
+
+const anonymousAccount: Account = { key: "anonymous", userId: undefined, device: undefined };
+
+export function deviceAccount(record: MqttDevice, clientId: string | undefined): Account {
+  const permissions = fillIn(record, { name: record.name, clientId });
+  return { key: `device:${record.name}`, userId: undefined, device: { record, clientId, permissions } };
+}
+
+/** "user:<id>" and "device:<name>", as they were stored; undefined: nobody any more. */
+export function createPrincipalOf({ domain, isActiveUser }: { domain: Domain; isActiveUser(userId: number): boolean }) {
+  return (key: string, clientId?: string): Account | undefined => {
+    if (key.startsWith("device:")) {
+      const record = domain.devices.find(key.slice("device:".length));
+      return record === undefined ? undefined : deviceAccount(record, clientId);
+    }
+    const userId = key.startsWith("user:") ? safeInteger(key.slice("user:".length)) : undefined;
+    return userId === undefined || !isActiveUser(userId) ? undefined : userAccount(userId as UserId);
+  };
 }
 
 /** The token says who it is; the name must only not say somebody else. */
@@ -38,46 +77,118 @@ const refusalOf = {
   not_a_member: "unavailable",
   invalid_chat_key: "unavailable",
   reserved_key: "unavailable",
+  invalid_device: "unavailable",
   too_many_members: "unavailable",
   invalid_message: "unavailable",
   message_too_large: "unavailable",
 } as const satisfies Record<DomainErrorCode, Refusal>;
 
-export function createAuthenticate({ domain, anonymous, log }: { domain: Domain; anonymous: Anonymous; log: Log }) {
-  return async function authenticate(connect: ConnectRequest): Promise<Authentication<Account>> {
+export function createAuthentication({ domain, anonymous, log }: { domain: Domain; anonymous: Anonymous; log: Log }) {
+  const { accounts, devices, store } = domain;
+
+  async function authenticate(connect: ConnectRequest): Promise<Authentication<Account>> {
     const { username, address } = connect;
+    const certified = deviceOfCertificate(connect.certificateSubject);
+    if (certified !== undefined) {
+      if (username !== undefined && username !== "" && username !== certified.name) {
+        return { refused: "bad_credentials" };
+      }
+      return accept(certified, connect.clientId);
+    }
     if (username === undefined || username === "") {
       if (anonymous === "off") return { refused: "not_authorized" };
-      return { principal: { key: "anonymous", userId: undefined }, persistent: false };
+      return { principal: anonymousAccount, persistent: false };
     }
+    const password = new TextDecoder("utf-8").decode(connect.password ?? new Uint8Array());
+    return orRefusal(address, async () => {
+      if (devices.find(username) === undefined) return accept(await logIn(username, password, address));
+      return accept(await devices.logInWithPassword(username, { password, address }), connect.clientId);
+    });
+  }
+
+  /** Who a verified certificate stands for. */
+  function deviceOfCertificate(subject: string | undefined): MqttDevice | undefined {
+    const canonical = subject === undefined ? undefined : canonicalName(subject);
+    return canonical === undefined ? undefined : devices.findByCertificate(canonical);
+  }
+
+  async function orRefusal(
+    address: string,
+    work: () => Promise<Authentication<Account>>,
+  ): Promise<Authentication<Account>> {
     try {
-      const password = new TextDecoder("utf-8").decode(connect.password ?? new Uint8Array());
-      const { userId } = await logIn(username, password, address);
-      return { principal: { key: `user:${userId}`, userId }, persistent: true };
+      return await work();
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       log.debug("a client was refused", { address, reason: error.code });
       return { refused: refusalOf[error.code] };
     }
-  };
+  }
 
   /** The password is the user's own, or an access token of the same user. */
   async function logIn(username: string, password: string, address: string): Promise<User> {
     if (password.startsWith("ra_")) {
-      const { user } = await domain.accounts.logInWithToken(password, address);
+      const { user } = await accounts.logInWithToken(password, address);
       if (!isNameOf(user, username)) throw new DomainError("token_invalid");
       return user;
     }
     const user = await find(username);
-    const account = user === undefined ? username.slice(0, 256) : String(user.userId);
-    return domain.accounts.logInWithPassword(user, { account, password, address });
+    return accounts.logInWithPassword(user, { account: accountOf(user, username), password, address });
   }
 
   /** An exact username (or `user.<userId>`), else a bare number as a user id. */
   async function find(username: string): Promise<User | undefined> {
-    const named = await domain.store.findUserByKey(username);
+    const named = await store.findUserByKey(username);
     if (named !== undefined) return named;
     const userId = safeInteger(username);
-    return userId === undefined ? undefined : domain.store.findUser(userId);
+    return userId === undefined ? undefined : store.findUser(userId);
   }
+
+  let secret: Promise<Uint8Array> | undefined;
+  /** Kept on disk, so that what SCRAM makes up of it does not change with a restart. */
+  function scramSecret(): Promise<Uint8Array> {
+    secret ??= store.keepSecret("scram", crypto.getRandomValues(new Uint8Array(32))).catch((error: unknown) => {
+      secret = undefined; // A full disk, perhaps; it is asked for again.
+      throw error;
+    });
+    return secret;
+  }
+
+  const scram = createScramSha256<Account>({
+    accounts: {
+      async find(username) {
+        if (devices.find(username) !== undefined) return store.findScramKeys(`device:${username}`);
+        const user = await find(username);
+        return user === undefined ? undefined : store.findScramKeys(`user:${user.userId}`);
+      },
+      async conclude({ username, clientId, address }, right) {
+        const answer = await orRefusal(address, async () => {
+          if (devices.find(username) !== undefined) {
+            return accept(devices.logInWithProof(username, { address, right }), clientId);
+          }
+          const user = await find(username);
+          return accept(accounts.logInWithProof(user, { account: accountOf(user, username), address, right }));
+        });
+        // A proof is not a password, and the exchange has only one word for no.
+        return "refused" in answer && answer.refused === "bad_credentials" ? { refused: "not_authorized" } : answer;
+      },
+    },
+    secret: scramSecret,
+    iterations: Object.values(scramIterations),
+  });
+
+  return {
+    authenticate,
+    methods: new Map<string, AuthenticationMethod<Account>>([[scramSha256, scram]]),
+  };
+}
+
+/** The name failures are counted by, whichever of a user's names was tried. */
+const accountOf = (user: User | undefined, username: string): string =>
+  user === undefined ? username.slice(0, 256) : String(user.userId);
+
+function accept(who: User | MqttDevice, clientId?: string): Authentication<Account> {
+  const principal =
+    "userId" in who ? userAccount(who.userId) : deviceAccount(who, clientId === "" ? undefined : clientId);
+  return { principal, persistent: true };
 }

@@ -1,42 +1,78 @@
 /**
  * Chat for any MQTT client: what the broker is told about who may do what, and the `chat/…` topics taken over from it.
- * A PUBLISH to `chat/{chatID}/send` is acknowledged once the message is on disk and queued for everyone it is for. MQTT
- * 3.1.1 has no way to refuse one, and a positive answer would be a lie: a refused PUBLISH at QoS 1 closes the connection
- * [MQTT-3.3.5-2].
+ * A PUBLISH to `chat/{chatID}/send` is acknowledged once the message is on disk and queued for everyone it is for.
  */
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { UserId } from "../domain/model.ts";
+import type { MqttDevice } from "../domain/store.ts";
 import type { Log } from "../lib/log.ts";
 import {
   acknowledge,
   type BrokerHooks,
   type InterceptedPublish,
   type PublishOutcome,
+  type PublishRefusal,
   type ServiceSession,
+  type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
-import { type Account, type Anonymous, createAuthenticate } from "./account.ts";
+import { type Account, type Anonymous, createAuthentication, createPrincipalOf } from "./account.ts";
 import { parseSaid } from "./payload.ts";
+import { type Action, deviceMay } from "./permissions.ts";
 import { Subscriber } from "./subscriber.ts";
 import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
+
+/** A domain's no in the words a PUBLISH is refused with (MQTT 5 § 3.4.2.1). */
+const refusalOf = {
+  chat_not_found: "not_authorized",
+  not_a_member: "not_authorized",
+  user_disabled: "not_authorized",
+  user_not_found: "not_authorized",
+  not_authorized: "not_authorized",
+  invalid_chat_key: "topic_name_invalid",
+  reserved_key: "topic_name_invalid",
+  invalid_message: "payload_format_invalid",
+  message_too_large: "quota_exceeded",
+  too_many_members: "quota_exceeded",
+  busy: "quota_exceeded",
+  try_later: "quota_exceeded",
+  storage_full: "quota_exceeded",
+  stopping: "quota_exceeded",
+  wrong_password: "not_authorized",
+  username_taken: "not_authorized",
+  invalid_name: "not_authorized",
+  empty_name_or_password: "not_authorized",
+  registration_closed: "not_authorized",
+  token_invalid: "not_authorized",
+  invalid_device: "not_authorized",
+} as const satisfies Record<DomainErrorCode, PublishRefusal>;
 
 export function createTopicHooks(parts: {
   domain: Domain;
   hub: Hub;
   log: Log;
   anonymous: Anonymous;
+  /** A plain read, for sessions stored earlier. */
+  isActiveUser(userId: number): boolean;
 }): BrokerHooks<Account> {
   const { domain, hub, log } = parts;
-  // Who is connected and how busy it is here is nobody's business, unless the broker is open to everybody anyway.
-  const mayReadSys = parts.anonymous === "full";
+  const { devices } = domain;
   const subscribers = new WeakMap<ServiceSession<Account>, Subscriber>();
+  /** Connected sessions of devices, by name. */
+  const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
+  devices.onRevoked(({ name }) => {
+    for (const session of [...(deviceSessions.get(name) ?? [])]) session.close("the device was revoked");
+  });
 
-  /** Ordinary topics are free to everyone who was let in; a service's are not the broker's to hand out. */
-  function authorize(principal: Account, action: "publish" | "subscribe" | "deliver", topic: string): boolean {
+  function authorize({ userId, device }: Account, action: Action, topic: string): boolean {
+    if (device !== undefined) {
+      return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);
+    }
     if (!isReserved(topic)) return true;
-    if (isSys(topic)) return mayReadSys && action !== "publish";
-    return action === "subscribe" && principal.userId !== undefined && isChatTopic(topic);
+    // Who is connected and how busy it is here is nobody's business, unless the broker is open to everybody anyway.
+    if (isSys(topic)) return parts.anonymous === "full" && action !== "publish";
+    return action === "subscribe" && userId !== undefined && isChatTopic(topic);
   }
 
   function interceptPublish(
@@ -44,51 +80,62 @@ export function createTopicHooks(parts: {
     publish: InterceptedPublish,
   ): Promise<PublishOutcome> | undefined {
     const { userId } = session.principal;
+    if (userId === undefined) return refuse("not_authorized", "only users say something in chats");
     const chatKey = chatKeyOfSend(publish.topic);
-    if (userId === undefined || chatKey === undefined) {
-      return Promise.resolve(refused(publish, "nobody may publish to this topic"));
+    if (chatKey === undefined) return refuse("topic_name_invalid", "nobody may publish to this topic");
+    const said = parseSaid(publish.payload, publish.properties);
+    if (said === undefined) {
+      return refuse("payload_format_invalid", "the payload is not what its type says, or its fields are wrong");
     }
-    const said = parseSaid(publish.payload);
-    if (said === undefined) return Promise.resolve(refused(publish, "the payload's fields are of the wrong type"));
     return domain.messages
       .send({
         chat: { key: chatKey },
         from: userId,
         content: said.content,
         type: said.type,
-        clientId: said.clientId,
+        clientId: said.clientId ?? clientIdOf(publish),
         publish: storedPublish(session, publish),
       })
       .then(
         () => acknowledge,
         (error: unknown) => {
           if (!(error instanceof DomainError)) throw error;
-          return refused(publish, error.message);
+          return { refused: refusalOf[error.code], why: error.message };
         },
       );
   }
 
-  function refused(publish: InterceptedPublish, why: string): PublishOutcome {
-    if (publish.qos > 0) return { close: why };
-    log.debug("a PUBLISH was dropped", { why });
-    return acknowledge;
-  }
-
-  function subscribed(session: ServiceSession<Account>, filter: string, qos: 0 | 1) {
+  /** Depends on nothing but the two, so that a stored subscription is answered as it was at first. */
+  function serving({ userId }: Account, filter: string): SubscribeAnswer {
     const chat = parseChatFilter(filter);
-    const subscriber = subscribers.get(session);
-    if (chat.wants === "nothing" || subscriber === undefined) {
+    if (chat.wants === "nothing" || userId === undefined) {
       return isReserved(filter) && !isSys(filter) ? "refused" : "none";
     }
-    subscriber.subscribe(filter, chat, qos);
     return chat.wants === "every" && chat.ordinaryToo ? "both" : "service";
   }
 
   function opened(session: ServiceSession<Account>): void {
-    const { userId } = session.principal;
+    const { userId, device } = session.principal;
+    if (device !== undefined) openedDevice(session, device.record);
     if (userId === undefined) return;
     const subscriber = subscribers.get(session) ?? subscriberOf(session, userId);
     subscriber.open();
+  }
+
+  function openedDevice(session: ServiceSession<Account>, device: MqttDevice): void {
+    if (devices.find(device.name) !== device) {
+      session.close("the device was revoked"); // While it was logging in.
+      return;
+    }
+    const sessions = deviceSessions.get(device.name) ?? new Set();
+    deviceSessions.set(device.name, sessions.add(session));
+  }
+
+  function closed(session: ServiceSession<Account>): void {
+    subscribers.get(session)?.close();
+    const name = session.principal.device?.record.name;
+    const sessions = name === undefined ? undefined : deviceSessions.get(name);
+    if (name !== undefined && sessions?.delete(session) && sessions.size === 0) deviceSessions.delete(name);
   }
 
   function subscriberOf(session: ServiceSession<Account>, userId: UserId): Subscriber {
@@ -98,15 +145,20 @@ export function createTopicHooks(parts: {
   }
 
   return {
-    authenticate: createAuthenticate(parts),
+    ...createAuthentication(parts),
+    principalOf: createPrincipalOf(parts),
     authorize,
-    permissionsVersion: () => 0,
+    permissionsVersion: devices.version,
     serves: isChatTopic,
     interceptPublish,
-    subscribed,
+    serving,
+    subscribed(session, filter, qos) {
+      const chat = parseChatFilter(filter);
+      if (chat.wants !== "nothing") subscribers.get(session)?.subscribe(filter, chat, qos);
+    },
     unsubscribed: (session, filter) => subscribers.get(session)?.unsubscribe(filter),
     opened,
-    closed: (session) => subscribers.get(session)?.close(),
+    closed,
     acknowledged: (session, ref) => subscribers.get(session)?.acknowledged(ref),
     writable: (session) => subscribers.get(session)?.writable(),
     // Perhaps a session of before a restart, which never was opened here.
@@ -115,6 +167,13 @@ export function createTopicHooks(parts: {
       if (userId !== undefined) void (subscribers.get(session) ?? subscriberOf(session, userId)).endDevice();
     },
   };
+}
+
+const refuse = (refused: PublishRefusal, why: string): Promise<PublishOutcome> => Promise.resolve({ refused, why });
+
+/** The sender's own id for a message whose payload has none: an empty one is none. */
+function clientIdOf({ properties }: InterceptedPublish): string | undefined {
+  return properties?.userProperties.find(([name]) => name === "client-message-id")?.[1] || undefined;
 }
 
 /** What makes a DUP of this PUBLISH recognisable after a reconnect: only a session that outlives its connection has it. */

@@ -1,8 +1,10 @@
 /**
- * What somebody published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack,
- * told apart by the bytes; anything that is neither is a file.
+ * What somebody published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack.
+ * The content type of MQTT 5 says which; without one they are told apart by the bytes, and anything that is neither is a
+ * file.
  */
 import { decode } from "@msgpack/msgpack";
+import type { PublishProperties } from "../mqtt/properties.ts";
 
 export interface Said {
   readonly content: string | Uint8Array;
@@ -13,8 +15,36 @@ export interface Said {
 const openBrace = 0x7b;
 const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined where an object was meant but its fields are of the wrong type. The result shares no memory with `payload`. */
-export function parseSaid(payload: Uint8Array): Said | undefined {
+type Format = Pick<PublishProperties, "payloadFormat" | "contentType">;
+
+const messagePackTypes: ReadonlySet<string> = new Set([
+  "application/msgpack",
+  "application/x-msgpack",
+  "application/vnd.msgpack",
+]);
+/** RFC 6838 § 4.2, parameters left out. */
+const mediaType = /^\s*([a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*)\s*(?:;|$)/i;
+
+/**
+ * Undefined where the payload is not what the properties say, or an object was meant but its fields are of the wrong
+ * type. The result shares no memory with `payload`.
+ */
+export function parseSaid(payload: Uint8Array, format?: Format): Said | undefined {
+  if (format?.payloadFormat === 1 && tryText(payload) === undefined) return undefined;
+  const type = mediaType.exec(format?.contentType ?? "")?.[1]?.toLowerCase();
+  return type === undefined ? sniff(payload) : ofType(type, payload, format?.payloadFormat === 1);
+}
+
+function ofType(type: string, payload: Uint8Array, isText: boolean): Said | undefined {
+  if (messagePackTypes.has(type)) return fromObject(tryDecode(payload));
+  const plain = isText || type.startsWith("text/") || type === "application/json" ? tryText(payload) : undefined;
+  if (type === "application/json") return plain === undefined ? undefined : fromObject(tryJson(plain));
+  if (type.startsWith("text/") && plain === undefined) return undefined;
+  const said = type === "text/plain" ? "text" : type === "application/octet-stream" ? "file" : type;
+  return { content: plain ?? new Uint8Array(payload), type: said, clientId: undefined };
+}
+
+function sniff(payload: Uint8Array): Said | undefined {
   const first = payload[0];
   if (first !== undefined && isMap(first)) {
     const object = tryDecode(payload);
@@ -32,7 +62,8 @@ export function parseSaid(payload: Uint8Array): Said | undefined {
 /** MessagePack's fixmap, map 16 and map 32. */
 const isMap = (byte: number): boolean => (byte >= 0x80 && byte <= 0x8f) || byte === 0xde || byte === 0xdf;
 
-function fromObject(object: Readonly<Record<string, unknown>>): Said | undefined {
+function fromObject(object: Readonly<Record<string, unknown>> | undefined): Said | undefined {
+  if (object === undefined) return undefined;
   const { content, type, client_id: clientId } = object;
   if (typeof content !== "string" && !(content instanceof Uint8Array)) return undefined;
   if (type !== undefined && typeof type !== "string") return undefined;

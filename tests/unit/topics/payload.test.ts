@@ -36,6 +36,42 @@ test("bytes that are no text are a file, byte for byte, and share no memory with
   expect(said).toEqual({ content: new Uint8Array([0, 0xff, 0xfe, 1]), type: "file", clientId: undefined });
 });
 
+const bytes = (...of: number[]) => new Uint8Array(of);
+const object = '{"content":"x","type":"t","client_id":"7"}';
+const read = { content: "x", type: "t", clientId: "7" };
+
+test.each([
+  ["text/plain", object, text(object)],
+  ["Text/Plain; charset=utf-8", "hello", text("hello")],
+  ["text/markdown", "# hi", { ...text("# hi"), type: "text/markdown" }],
+  ["text/plain", bytes(0xff), undefined],
+  ["application/json", object, read],
+  ["application/json", "hello", undefined],
+  ["application/json", '{"other":1}', undefined],
+  ["application/json", "[1]", undefined],
+  ["application/json", bytes(0xff), undefined],
+  ["application/msgpack", encode({ content: "x", type: "t", client_id: "7" }), read],
+  ["application/x-msgpack", object, undefined],
+  ["application/octet-stream", "hello", { ...text(""), content: bytes(104, 101, 108, 108, 111), type: "file" }],
+  ["image/png", bytes(0x89, 0x50), { ...text(""), content: bytes(0x89, 0x50), type: "image/png" }],
+  ["no media type", object, read],
+  ["", "hello", text("hello")],
+] as const)("the content type %s says what %p is", (contentType, payload, said) => {
+  const packet = typeof payload === "string" ? Buffer.from(payload) : payload;
+  expect(parseSaid(packet, { contentType, payloadFormat: undefined })).toEqual(said);
+});
+
+test("a payload that is said to be UTF-8 is, or refused", () => {
+  const format = (contentType?: string) => ({ contentType, payloadFormat: 1 }) as const;
+  expect(parseSaid(bytes(0xff), format())).toBeUndefined();
+  expect(parseSaid(bytes(0xff), format("image/png"))).toBeUndefined();
+  expect(parseSaid(Buffer.from(object), format())).toEqual(read);
+  expect(parseSaid(Buffer.from("<svg/>"), format("image/svg+xml"))).toEqual({
+    ...text("<svg/>"),
+    type: "image/svg+xml",
+  });
+});
+
 test("whatever is published is understood or refused, and text comes back unchanged", () => {
   void holds(
     property(uint8Array({ maxLength: 64 }), (bytes) => {
