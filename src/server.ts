@@ -25,6 +25,7 @@ import { defaultRestLimits } from "./rest/limits.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
 import { createTopicHooks } from "./topics/hooks.ts";
+import { createMay } from "./topics/may.ts";
 
 export interface RunningServer {
   /** `host:port` as bound. */
@@ -89,7 +90,13 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
   const broker = createBroker({
     store: store.mqtt,
-    hooks: createTopicHooks({ domain, hub, log, anonymous: config.mqtt.anonymous }),
+    hooks: createTopicHooks({
+      domain,
+      hub,
+      log,
+      anonymous: config.mqtt.anonymous,
+      isActiveUser: store.isActiveUser,
+    }),
     limits: {
       ...defaultBrokerLimits,
       packetBytesMax: limits.mqttPacketBytesMax,
@@ -143,6 +150,7 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
   const operator = createOperator({
     domain,
     hub,
+    may: createMay({ domain, anonymous: config.mqtt.anonymous }),
     backendKeyConfigured: config.backendKey !== undefined,
     onFailure: (error) => log.error("an operator's request failed", { error }),
   });
@@ -207,6 +215,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       loginLimits: config.login,
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
     });
+    await domain.devices.load();
     hub.onPresence(({ userId, online }) => {
       if (!online) domain.presence.wentOffline(userId);
     });

@@ -11,7 +11,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 export const exitCodesHelp = `Exit codes:
   0  done
-  1  it failed, or the server said no
+  1  it failed, or the answer is no
   2  the command line or the configuration is wrong
   3  the data folder is in use, or cannot be opened
   4  a listening address is in use, or cannot be bound`;
@@ -23,6 +23,17 @@ export class CommandError extends Error {
   constructor(exitCode: ExitCode, message: string) {
     super(message);
     this.name = "CommandError";
+    this.exitCode = exitCode;
+  }
+}
+
+/** Ends the command with a code; what there was to say is on standard output. */
+export class Answered extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode) {
+    super("answered");
+    this.name = "Answered";
     this.exitCode = exitCode;
   }
 }

@@ -1,8 +1,8 @@
 /** The command line: which commands there are. Each command's work is loaded when it is chosen, so that start-up stays short. */
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { settingsHelp } from "../config.ts";
 import { version } from "../lib/version.ts";
-import { describeFailure, exitCodes, exitCodesHelp } from "./exit.ts";
+import { Answered, describeFailure, exitCodes, exitCodesHelp } from "./exit.ts";
 
 /** Runs one command line and gives the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -13,6 +13,7 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own line already; a help text is no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof Answered) return error.exitCode;
     const { exitCode, message } = describeFailure(error);
     process.stderr.write(`${message.replace(/^/gm, "roost: ")}\n`);
     return exitCode;
@@ -68,6 +69,40 @@ function createProgram(): Command {
     .option(...passwordFile)
     .option("--json", "print JSON")
     .action(async (name, options) => (await import("./user.ts")).setPassword(name, options));
+
+  const collect = (pattern: string, earlier: readonly string[] = []): string[] => [...earlier, pattern];
+  const device = group(program, "device", "things that speak MQTT with a name and a password of their own");
+  command(device, "add", "make a device; its password is generated and printed once")
+    .argument("<name>", "letters, digits, dots, dashes and underscores; no user has it")
+    .option("--publish <pattern>", "a topic filter it may publish to; may be repeated", collect)
+    .option("--subscribe <pattern>", "a topic filter it may subscribe to; may be repeated", collect)
+    .option("--certificate <subject>", "the client certificate that stands for it, such as CN=sensor-1,O=Acme")
+    .option(...passwordFile)
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+In a pattern %u is the device's name and %c its client id. Without any pattern it may publish and subscribe to everything
+outside the reserved prefixes; with patterns one way only, nothing the other way. $SYS/# among --subscribe lets it read
+the broker's own values. With a certificate a password is made only if --password-file names one.`,
+    )
+    .action(async (name, options) => (await import("./device.ts")).addDevice(name, options));
+  command(device, "list", "the devices, by name")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./device.ts")).listDevices(options));
+  command(device, "revoke", "remove a device; its connections end at once")
+    .argument("<name>", "the device's name")
+    .option("--json", "print JSON")
+    .action(async (name, options) => (await import("./device.ts")).revokeDevice(name, options));
+  command(device, "may", "may this device, or this user, publish or subscribe to a topic? no ends with 1")
+    .argument("<name>", "a device's name, a username or a user's id")
+    .addArgument(new Argument("<action>").choices(["publish", "subscribe"]))
+    .argument("<topic>", "a topic, or a topic filter to subscribe with")
+    .option("--client-id <id>", "what %c stands for")
+    .option("--json", "print JSON")
+    .action(async (name, action, topic, options) =>
+      (await import("./device.ts")).deviceMay({ name, action, topic }, options),
+    );
 
   const key = group(program, "key", "the key a company's backend shows on REST");
   command(key, "show", "its fingerprint and age; the key itself is stored hashed")

@@ -10,8 +10,11 @@ import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
 import type { User } from "../domain/model.ts";
+import type { MqttDevice } from "../domain/store.ts";
 
 const password = z.string().min(1).max(1024);
+const deviceName = z.string().min(1).max(256);
+const patterns = z.array(z.string().min(1).max(1024)).max(64);
 
 const operatorRequest = z.discriminatedUnion("op", [
   z.strictObject({
@@ -28,6 +31,30 @@ const operatorRequest = z.discriminatedUnion("op", [
   }),
   /** `user` is a username, `user.<userId>` or a bare userId. */
   z.strictObject({ op: z.literal("setPassword"), user: z.string().min(1).max(256), password }),
+  z.strictObject({
+    op: z.literal("addDevice"),
+    name: deviceName,
+    /** Generated if there is neither a password nor a certificate. */
+    password: password.optional(),
+    certificate: z.string().min(1).max(1024).optional(),
+    publish: patterns.optional(),
+    subscribe: patterns.optional(),
+  }),
+  z.strictObject({
+    op: z.literal("listDevices"),
+    /** Devices with a higher name; the last one of a page asks for the next. */
+    after: z.string().max(256).default(""),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  z.strictObject({ op: z.literal("revokeDevice"), name: deviceName }),
+  /** `name` is a device's, or a user's as above. */
+  z.strictObject({
+    op: z.literal("may"),
+    name: deviceName,
+    action: z.enum(["publish", "subscribe"]),
+    topic: z.string().min(1).max(4096),
+    client_id: z.string().max(65_535).optional(),
+  }),
   z.strictObject({ op: z.literal("showKey") }),
   z.strictObject({ op: z.literal("rotateKey") }),
 ]);
@@ -45,6 +72,23 @@ export interface OperatorUser {
   readonly disabled: boolean;
 }
 
+export interface OperatorDevice {
+  readonly name: string;
+  readonly certificate: string | null;
+  /** Null: everything outside the reserved prefixes. */
+  readonly publish: readonly string[] | null;
+  readonly subscribe: readonly string[] | null;
+  readonly created: string;
+}
+
+/** What `may` needs to know of a question; the rules are those of the MQTT door. */
+export type Permits = (question: {
+  name: string;
+  action: "publish" | "subscribe";
+  topic: string;
+  clientId: string | undefined;
+}) => Promise<{ allowed: boolean; pattern: string | undefined; why: string } | undefined>;
+
 export interface OperatorKey {
   /** First hex digits of the key's hash. */
   readonly fingerprint: string;
@@ -58,6 +102,11 @@ export interface OperatorResults {
   /** `next` goes into `after` of the next page; null at the end. */
   listUsers: { readonly users: readonly OperatorUser[]; readonly next: number | null };
   setPassword: { readonly user: OperatorUser };
+  /** `password`: where it was generated, this once. */
+  addDevice: { readonly device: OperatorDevice; readonly password: string | null };
+  listDevices: { readonly devices: readonly OperatorDevice[]; readonly next: string | null };
+  revokeDevice: { readonly name: string };
+  may: { readonly allowed: boolean; readonly pattern: string | null; readonly why: string };
   showKey: { readonly key: OperatorKey | null };
   rotateKey: { readonly backend_key: string; readonly fingerprint: string };
 }
@@ -65,7 +114,7 @@ export interface OperatorResults {
 export type OperatorOp = keyof OperatorResults;
 /** What each operation is told, beside its name. */
 export type OperatorDetails = { [Op in OperatorOp]: Omit<Extract<OperatorRequest, { op: Op }>, "op"> };
-export type OperatorErrorCode = DomainErrorCode | "bad_request" | "key_is_configured" | "internal";
+export type OperatorErrorCode = DomainErrorCode | "bad_request" | "device_not_found" | "key_is_configured" | "internal";
 export type OperatorRefusal = { readonly ok: false; readonly code: OperatorErrorCode; readonly message: string };
 export type OperatorAnswer = { readonly ok: true; readonly result: OperatorResults[OperatorOp] } | OperatorRefusal;
 
@@ -74,12 +123,13 @@ export type Operator = ReturnType<typeof createOperator>;
 export function createOperator(parts: {
   domain: Domain;
   hub: Hub;
+  may: Permits;
   /** The key is fixed by configuration, so a rotated one would not survive the next start: rotation is refused. */
   backendKeyConfigured?: boolean;
   /** Told of a failure that is ours; the answer says only "internal". */
   onFailure?: (error: unknown) => void;
 }) {
-  const { accounts, store } = parts.domain;
+  const { accounts, devices, store } = parts.domain;
 
   /** Never throws: every no is an answer. */
   async function handle(request: unknown): Promise<OperatorAnswer> {
@@ -110,6 +160,37 @@ export function createOperator(parts: {
         if (user === undefined) return { ok: false, code: "user_not_found", message: `no user ${request.user}` };
         await accounts.setPassword(user.userId, request.password);
         return done<"setPassword">({ user: show(user) });
+      }
+      case "addDevice": {
+        const { name, certificate, publish, subscribe } = request;
+        const added = await devices.add({
+          name,
+          password: request.password,
+          certificateSubject: certificate,
+          publish,
+          subscribe,
+        });
+        return done<"addDevice">({ device: showDevice(added.device), password: added.password ?? null });
+      }
+      case "listDevices": {
+        const found = await store.listMqttDevices({ after: request.after, limit: request.limit + 1 });
+        const shown = found.slice(0, request.limit);
+        const next = found.length > request.limit ? (shown.at(-1)?.name ?? null) : null;
+        return done<"listDevices">({ devices: shown.map(showDevice), next });
+      }
+      case "revokeDevice": {
+        const { name } = request;
+        if (await devices.revoke(name)) return done<"revokeDevice">({ name });
+        return { ok: false, code: "device_not_found", message: `no device ${name}` };
+      }
+      case "may": {
+        const { name, action, topic, client_id: clientId } = request;
+        const decision = await parts.may({ name, action, topic, clientId });
+        if (decision === undefined) {
+          return { ok: false, code: "device_not_found", message: `no device and no user ${name}` };
+        }
+        const { allowed, pattern, why } = decision;
+        return done<"may">({ allowed, pattern: pattern ?? null, why });
       }
       case "showKey": {
         const key = await accounts.describeBackendKey();
@@ -152,6 +233,14 @@ export function createOperator(parts: {
 
   return { handle };
 }
+
+const showDevice = (device: MqttDevice): OperatorDevice => ({
+  name: device.name,
+  certificate: device.certificateSubject ?? null,
+  publish: device.publish ?? null,
+  subscribe: device.subscribe ?? null,
+  created: isoTime(device.createdAtMs),
+});
 
 const done = <Op extends OperatorOp>(result: OperatorResults[Op]): OperatorAnswer => ({ ok: true, result });
 const isoTime = (ms: number): string => new Date(ms).toISOString();

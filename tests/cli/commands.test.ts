@@ -20,10 +20,18 @@ test("help says every command, its settings and the exit codes", async () => {
   using folder = temporaryFolder();
   const help = await roost(["--help"], { cwd: folder.path });
   expect(help.exitCode).toBe(0);
-  for (const word of ["serve", "init", "config", "user", "key", "version", "Exit codes:", "  3  "]) {
+  for (const word of ["serve", "init", "config", "user", "device", "key", "version", "Exit codes:", "  3  "]) {
     expect(help.stdout).toContain(word);
   }
-  for (const command of [["serve"], ["init"], ["config", "show"], ["user", "add"], ["key", "rotate"], ["version"]]) {
+  for (const command of [
+    ["serve"],
+    ["init"],
+    ["config", "show"],
+    ["user", "add"],
+    ["device", "may"],
+    ["key", "rotate"],
+    ["version"],
+  ]) {
     const { exitCode, stdout } = await roost([...command, "--help"], { cwd: folder.path });
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining(`Usage: roost ${command.join(" ")}`)]);
   }
@@ -130,6 +138,7 @@ describe("commands on the data end with 3", () => {
     using folder = temporaryFolder();
     for (const args of [
       ["user", "list"],
+      ["device", "list"],
       ["key", "show"],
       ["key", "rotate"],
     ]) {

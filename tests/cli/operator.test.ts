@@ -104,6 +104,104 @@ describe("user", () => {
   });
 });
 
+describe("device", () => {
+  eitherWay("devices are added, listed, asked about and revoked", async ({ path, run }) => {
+    const added = await run([
+      "device",
+      "add",
+      "lamp_1",
+      "--publish",
+      "s/%u/#",
+      "--publish",
+      "c/%c",
+      "--subscribe",
+      "all",
+    ]);
+    expect(added).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^added lamp_1\npassword rd_[\w-]{32}\n$/),
+      stderr: "",
+    });
+    writeFileSync(`${path}/secret`, "of the gate\n");
+    const gate = await run(["device", "add", "gate", "--certificate", "cn=gate, O=Acme", "--json"]);
+    const device = { name: "gate", certificate: "CN=gate,O=Acme", publish: null, subscribe: null };
+    expect([gate.exitCode, JSON.parse(gate.stdout)]).toEqual([
+      0,
+      { device: { ...device, created: expect.stringMatching(/^\d{4}-.*Z$/) } },
+    ]);
+    const bell = await run(["device", "add", "bell", "--password-file", "secret", "--subscribe", "$SYS/#"]);
+    expect([bell.exitCode, bell.stdout]).toEqual([0, "added bell\n"]);
+
+    const list = JSON.parse((await run(["device", "list", "--json"])).stdout);
+    expect(list.devices.map((one: { name: string }) => one.name)).toEqual(["bell", "gate", "lamp_1"]);
+    expect(list.devices[2]).toMatchObject({ publish: ["s/%u/#", "c/%c"], subscribe: ["all"], certificate: null });
+    const table = (await run(["device", "list"])).stdout;
+    expect(table).toMatch(/^lamp_1 +s\/%u\/# c\/%c +all +- +\d{4}/m);
+    expect(table).toMatch(/^gate +\(default\) +\(default\) +CN=gate,O=Acme +\d{4}/m);
+    expect(table).toMatch(/^bell +\(nothing\) +\$SYS\/# +- /m);
+
+    await run(["user", "add", "ann"], "secret\n");
+    const questions: [asked: string, answer: string][] = [
+      ["lamp_1 publish s/lamp_1/t", "yes: its pattern s/%u/#"],
+      ["lamp_1 publish s/other/t", "no: none of its patterns to publish fits"],
+      ["lamp_1 publish c/7 --client-id 7", "yes: its pattern c/%c"],
+      ["lamp_1 publish c/7", "no: none of its patterns to publish fits"],
+      ["lamp_1 publish c/# --client-id #", "no: it is no topic to publish to"],
+      ["lamp_1 subscribe all", "yes: its pattern all"],
+      ["lamp_1 subscribe $share/g/all", "yes: its pattern all"],
+      ["lamp_1 subscribe #", "no: none of its patterns to subscribe fits"],
+      ["gate subscribe #", "yes: it has no patterns: everything outside the reserved prefixes"],
+      ["gate publish chat/team/send", "no: the topic is reserved for the server's services"],
+      ["bell subscribe $SYS/broker/uptime", "yes: its pattern $SYS/#"],
+      ["ann publish a/b", "yes: users may use everything outside the reserved prefixes"],
+      ["ann publish chat/team/send", "no: the user is not a member of such a chat"],
+      ["ann subscribe chat/+/messages", "yes: of the chats it names, those are delivered that the user is a member of"],
+      ["ann subscribe $share/g/chat/+/messages", "no: what the server's services deliver is not shared"],
+      ["ann subscribe $SYS/#", "no: users do not read $SYS"],
+    ];
+    for (const [asked, answer] of questions) {
+      const { exitCode, stdout, stderr } = await run(["device", "may", ...asked.split(" ")]);
+      expect([asked, stdout, exitCode, stderr]).toEqual([asked, `${answer}\n`, answer.startsWith("yes") ? 0 : 1, ""]);
+    }
+    const json = await run(["device", "may", "lamp_1", "publish", "s/lamp_1", "--json"]);
+    expect(JSON.parse(json.stdout)).toEqual({ allowed: true, pattern: "s/%u/#", why: "its pattern s/%u/#" });
+
+    expect((await run(["device", "revoke", "lamp_1"])).stdout).toBe("revoked lamp_1\n");
+    expect(JSON.parse((await run(["device", "revoke", "gate", "--json"])).stdout)).toEqual({ name: "gate" });
+    const left = JSON.parse((await run(["device", "list", "--json"])).stdout);
+    expect(left.devices.map((one: { name: string }) => one.name)).toEqual(["bell"]);
+  });
+
+  eitherWay("a no is a line and exit code 1, a wrong pattern 2", async ({ run }) => {
+    await run(["user", "add", "ann"], "secret\n");
+    await run(["device", "add", "lamp", "--certificate", "CN=lamp"]);
+    const table: [args: string[], exitCode: number, says: string][] = [
+      [["device", "add", "ann"], 1, "username_taken"],
+      [["device", "add", "lamp"], 1, "username_taken"],
+      [["device", "add", "10001"], 1, "reserved_key"],
+      [["device", "add", "a b"], 1, "invalid_name"],
+      [["device", "add", "bell", "--publish", "a/#/b"], 1, "invalid_device"],
+      [["device", "add", "bell", "--certificate", "CN=lamp"], 1, "invalid_device"],
+      [["device", "add", "bell", "--certificate", "lamp"], 1, "invalid_device"],
+      [["device", "add", "bell", "--subscribe", "chat/#"], 2, "is reserved for the server's services"],
+      [["device", "add", "bell", "--publish", "$SYS/x"], 2, "is reserved for the server's services"],
+      [["device", "revoke", "bell"], 1, "no device bell"],
+      [["device", "may", "bell", "publish", "a"], 1, "no device and no user bell"],
+      [["device", "may", "lamp", "shout", "a"], 2, "Allowed choices are publish, subscribe"],
+      [["user", "add", "lamp"], 1, "username_taken"],
+    ];
+    for (const [args, code, says] of table) {
+      const { exitCode, stdout, stderr } = await run(args, args[0] === "user" ? "secret\n" : undefined);
+      expect([args.join(" "), exitCode, stdout, stderr]).toEqual([
+        args.join(" "),
+        code,
+        "",
+        expect.stringContaining(says),
+      ]);
+    }
+  });
+});
+
 describe("key", () => {
   eitherWay("rotating prints a new key once, and show tells them apart", async ({ run }) => {
     const first = await run(["key", "rotate"]);
@@ -161,6 +259,13 @@ test("requests that are not ours are refused and change nothing", async () => {
     { op: "listUsers", limit: 1e9 },
     { op: "listUsers", after: -1 },
     { op: "setPassword", user: "", password: "x" },
+    { op: "addDevice", name: "" },
+    { op: "addDevice", name: "x", publish: "a" },
+    { op: "addDevice", name: "x", publish: [5] },
+    { op: "addDevice", name: "x", subscribe: new Array(65).fill("a") },
+    { op: "listDevices", after: 5 },
+    { op: "revokeDevice" },
+    { op: "may", name: "x", action: "deliver", topic: "a" },
   ];
   for (const request of hostile) {
     const body = JSON.stringify(request) ?? "";

@@ -1,0 +1,76 @@
+/** "May X publish Y?", answered in words for the operator by the rules the broker asks (`hooks.ts`). */
+import type { Domain } from "../domain/domain.ts";
+import { isReservedUserKey, safeInteger, userIdOfKey } from "../domain/keys.ts";
+import type { User } from "../domain/model.ts";
+import { isTopicFilter, isTopicName } from "../mqtt/topic-names.ts";
+import type { Anonymous } from "./account.ts";
+import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
+import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
+
+export interface MayQuestion {
+  /** A device's name, a username, `user.<userId>` or a bare userId. */
+  readonly name: string;
+  readonly action: "publish" | "subscribe";
+  readonly topic: string;
+  readonly clientId: string | undefined;
+}
+
+/** Undefined: nobody has the name. */
+export type May = (question: MayQuestion) => Promise<Decision | undefined>;
+
+export function createMay({ domain, anonymous }: { domain: Domain; anonymous: Anonymous }): May {
+  async function may({ name, action, topic, clientId }: MayQuestion): Promise<Decision | undefined> {
+    const device = domain.devices.find(name);
+    const user = device === undefined ? await findUser(name) : undefined;
+    if (device === undefined && user === undefined) return undefined;
+    const decide = (of: string) => {
+      if (device !== undefined) return decideForDevice(fillIn(device, { name, clientId }), action, of);
+      return user === undefined ? undefined : decideForUser(user, action, of);
+    };
+    if (action === "publish") return isTopicName(topic) ? decide(topic) : no("it is no topic to publish to");
+    const shared = /^\$share\/[^/+#]+\/(.+)$/su.exec(topic)?.[1];
+    const filter = shared ?? topic;
+    if (!isTopicFilter(filter) || (shared === undefined && /^\$share(?:\/|$)/.test(topic))) {
+      return no("it is no topic filter");
+    }
+    if (shared !== undefined && (isReserved(filter) || (user !== undefined && servedToo(filter)))) {
+      return no("what the server's services deliver is not shared");
+    }
+    return decide(filter);
+  }
+
+  async function decideForUser(user: User, action: "publish" | "subscribe", topic: string): Promise<Decision> {
+    if (user.disabled) return no("the user is disabled");
+    if (!isReserved(topic)) return yes("users may use everything outside the reserved prefixes");
+    if (isSys(topic)) {
+      if (action === "publish") return no("nobody publishes to $SYS");
+      return anonymous === "full" ? yes("the broker is open (mqtt.anonymous = full)") : no("users do not read $SYS");
+    }
+    if (action === "subscribe") {
+      return parseChatFilter(topic).wants === "nothing"
+        ? no("the topic is reserved for the server's services")
+        : yes("of the chats it names, those are delivered that the user is a member of");
+    }
+    const chatKey = chatKeyOfSend(topic);
+    if (chatKey === undefined) return no("the topic is reserved for the server's services");
+    if ((await domain.store.findChatOf(user.userId, { key: chatKey })) !== undefined) {
+      return yes("the user is a member of the chat");
+    }
+    // A direct chat begins with its first message.
+    const other = userIdOfKey(chatKey);
+    const met = other === undefined || other === user.userId ? undefined : await domain.store.findUser(other);
+    return met === undefined ? no("the user is not a member of such a chat") : yes("a direct chat with that user");
+  }
+
+  async function findUser(name: string): Promise<User | undefined> {
+    const named = await domain.store.findUserByKey(name);
+    if (named !== undefined || isReservedUserKey(name)) return named;
+    const userId = safeInteger(name);
+    return userId === undefined ? undefined : domain.store.findUser(userId);
+  }
+
+  return may;
+}
+
+/** A `#` of a user hears chats besides. */
+const servedToo = (filter: string): boolean => parseChatFilter(filter).wants !== "nothing";
