@@ -97,6 +97,15 @@ function bytes(min: number, max: number) {
   };
 }
 
+const yesOrNo = {
+  form: "true | false",
+  parse: (raw: Raw): boolean => {
+    if (raw === true || raw === "true") return true;
+    if (raw === false || raw === "false") return false;
+    throw new Unusable("expected true or false");
+  },
+};
+
 /** Long enough not to be guessed, and printable, since it travels in a header. */
 const secretText = {
   form: "TEXT",
@@ -152,6 +161,18 @@ export const settings = {
     fallback: undefined,
     live: true,
     about: "The certificate's private key in PEM form, without a passphrase.",
+  }),
+  "tls.client_ca": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "MQTT on TLS asks clients for certificates signed by one of these, in PEM form; see roost device add.",
+  }),
+  "tls.require_client_certificate": setting({
+    ...yesOrNo,
+    fallback: false,
+    live: true,
+    about: "true: MQTT on TLS refuses clients without a certificate; false: they may log in by password.",
   }),
   "mqtt.anonymous": setting({
     ...oneOf("off", "full"),
@@ -299,7 +320,14 @@ export interface Config {
   };
   readonly mqtts: { readonly listen: Address | null };
   /** Absolute paths. */
-  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  readonly tls:
+    | {
+        readonly certificate: string;
+        readonly key: string;
+        /** MQTT clients are asked for certificates signed by one of `ca`. */
+        readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
+      }
+    | undefined;
   readonly durability: "disk" | "os";
   readonly registration: "open" | "off";
   readonly backendKey: string | undefined;
@@ -400,13 +428,18 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
   /** A path in the file starts where the file is. */
   const absolute = (key: SettingKey, value: string): string =>
     resolve(fromFlagOrVariable(key) === undefined && inFile.has(key) ? dirname(file) : cwd, value);
-  const tls = bothOrNone(
-    (["tls.certificate", "tls.key"] as const).map((key) => {
-      const value = read(key);
-      return value === undefined ? undefined : absolute(key, value);
-    }),
-    problems,
-  );
+  const [certificate, key, clientCa] = (["tls.certificate", "tls.key", "tls.client_ca"] as const).map((name) => {
+    const value = read(name);
+    return value === undefined ? undefined : absolute(name, value);
+  });
+  const required = need("tls.require_client_certificate");
+  const files = bothOrNone([certificate, key], problems);
+  const clients = clientCa === undefined ? undefined : { ca: clientCa, required };
+  const tls = files === undefined ? undefined : { ...files, clients };
+  if (required && clientCa === undefined) problems.push("tls.require_client_certificate needs tls.client_ca");
+  if (clientCa !== undefined && certificate === undefined && key === undefined) {
+    problems.push("tls.client_ca needs tls.certificate and tls.key");
+  }
   const mqttsListen = need("mqtts.listen");
   if (mqttsListen !== "auto" && mqttsListen !== null && tls === undefined) {
     problems.push("mqtts.listen needs tls.certificate and tls.key");
@@ -615,14 +648,14 @@ function deepFreeze<Value extends object>(value: Value): Value {
 export interface ShownSetting {
   readonly key: SettingKey;
   /** What is in force; a secret is shown as `(set)`, null is "not set". */
-  readonly value: string | number | null;
+  readonly value: string | number | boolean | null;
   readonly origin: Origin;
 }
 
 /** Every setting with the value in force and where it came from, without secrets. */
 export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login, limits } = config;
-  const values: Readonly<Record<SettingKey, string | number | null>> = {
+  const values: Readonly<Record<SettingKey, string | number | boolean | null>> = {
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,
@@ -630,6 +663,8 @@ export function showConfig(config: Config): ShownSetting[] {
     "mqtts.listen": config.mqtts.listen === null ? "off" : formatAddress(config.mqtts.listen),
     "tls.certificate": config.tls?.certificate ?? null,
     "tls.key": config.tls?.key ?? null,
+    "tls.client_ca": config.tls?.clients?.ca ?? null,
+    "tls.require_client_certificate": config.tls?.clients?.required ?? false,
     "mqtt.anonymous": mqtt.anonymous,
     "mqtt.sys_interval": mqtt.sysIntervalSeconds,
     durability: config.durability,

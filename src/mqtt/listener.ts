@@ -1,4 +1,7 @@
 /** Accepts MQTT connections over TCP and TLS and gives each its `Connection`. */
+import type { Socket, SocketHandler } from "bun";
+import { nameOfLines } from "../lib/distinguished-name.ts";
+import type { Transport } from "../net/transport.ts";
 import { admit } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
@@ -13,6 +16,8 @@ export interface ListenAddress {
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
+  /** Clients are asked for certificates: those signed by `ca` are believed, others refused; `required`: none is too. */
+  readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
 export interface Listener {
@@ -52,10 +57,11 @@ export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certif
 }
 
 function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certificate | undefined) {
+  const clients = tls?.clients;
   return Bun.listen<SocketData>({
     hostname,
     port,
-    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
+    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key, ...askFor(clients) }, reusePort: true }),
     socket: {
       open(socket) {
         const place = admit(core, socket.remoteAddress);
@@ -65,7 +71,8 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
           return;
         }
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
-        socket.data = { connection: new Connection(core, socket, place) };
+        const transport = clients === undefined ? socket : new CertifiedSocket(socket);
+        socket.data = { connection: new Connection(core, transport, place) };
       },
       data(socket, chunk) {
         socket.data.connection?.receive(chunk);
@@ -79,6 +86,59 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
       error(socket, error) {
         core.log.warn("socket error", { address: socket.remoteAddress, error });
       },
+      ...(clients === undefined ? {} : { handshake: verifying(core) }),
     },
   });
+}
+
+const askFor = (clients: Certificate["clients"]) =>
+  clients === undefined ? {} : { ca: clients.ca, requestCert: true, rejectUnauthorized: clients.required };
+
+/** Where no certificate is required, one that does not verify is let through by Bun: it is refused here. */
+function verifying(core: BrokerCore): NonNullable<SocketHandler<SocketData>["handshake"]> {
+  return (socket, _, error) => {
+    if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
+    const reason = error === null || !("code" in error) ? undefined : error.code;
+    core.log.info("a client's certificate was refused", { address: socket.remoteAddress, reason });
+    socket.terminate();
+  };
+}
+
+/** A TLS socket of which the certificate counts. The others are transports as they stand. */
+class CertifiedSocket implements Transport {
+  readonly #socket: Socket<SocketData>;
+
+  constructor(socket: Socket<SocketData>) {
+    this.#socket = socket;
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress;
+  }
+
+  get certificateSubject(): string | undefined {
+    if (!this.#socket.authorized) return undefined;
+    const certificate = this.#socket.getPeerX509Certificate();
+    return certificate === undefined ? undefined : nameOfLines(certificate.subject);
+  }
+
+  write(bytes: Uint8Array, byteOffset: number, byteLength: number): number {
+    return this.#socket.write(bytes, byteOffset, byteLength);
+  }
+
+  shutdown(): void {
+    this.#socket.shutdown();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
 }

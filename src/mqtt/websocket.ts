@@ -75,6 +75,8 @@ function chooseSubProtocol(offered: string | null): string | undefined {
 /** A WebSocket as the connection's transport. */
 class MqttSocket implements Transport {
   readonly remoteAddress: string;
+  /** The HTTP port asks for none. */
+  readonly certificateSubject: undefined;
   readonly #core: BrokerCore;
   readonly #ws: ServerWebSocket<MqttSocketData>;
   readonly #connection: Connection;

@@ -4,6 +4,8 @@
  */
 export interface Transport {
   readonly remoteAddress: string;
+  /** The subject of the peer's verified certificate, canonical (`lib/distinguished-name.ts`); known once bytes arrive. */
+  readonly certificateSubject?: string | undefined;
   /** Hands bytes to the kernel and gives how many it took: fewer than asked means "wait for drain", negative "closed". */
   write(bytes: Uint8Array, byteOffset: number, byteLength: number): number;
   /** Ends our half after what was written; the peer's close follows. */

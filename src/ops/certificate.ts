@@ -7,12 +7,15 @@ export interface CertificateFiles {
   readonly certificate: string;
   /** PEM, without a passphrase. */
   readonly key: string;
+  /** MQTT clients are asked for certificates. `ca`, PEM: who signs them. */
+  readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
 /** What a TLS listener is given. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
+  readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
 /** Every reason why the files cannot be used, a sentence each. */
@@ -31,13 +34,31 @@ export function readCertificate(files: CertificateFiles): Certificate {
   const problems: string[] = [];
   const cert = read("tls.certificate", files.certificate, problems);
   const key = read("tls.key", files.key, problems);
+  const clientCa = files.clients === undefined ? undefined : read("tls.client_ca", files.clients.ca, problems);
+  if (clientCa !== undefined) checkAuthorities(clientCa, files.clients?.ca ?? "", problems);
   const parsed = cert === undefined ? undefined : parseCertificate(cert, files.certificate, problems);
   const secret = key === undefined ? undefined : parseKey(key, files.key, problems);
   if (parsed !== undefined && secret !== undefined && !parsed.checkPrivateKey(secret)) {
     problems.push(`tls.key: ${files.key} is not the key of the first certificate in ${files.certificate}`);
   }
   if (problems.length > 0 || cert === undefined || key === undefined) throw new CertificateError(problems);
-  return { cert, key };
+  if (files.clients === undefined || clientCa === undefined) return { cert, key };
+  return { cert, key, clients: { ca: clientCa, required: files.clients.required } };
+}
+
+/** Each certificate in the file: one that cannot be read would silently be nobody's authority. */
+function checkAuthorities(pem: string, path: string, problems: string[]): void {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|$)/gs) ?? [];
+  const readable = blocks.filter((block) => {
+    try {
+      return new X509Certificate(block).subject !== undefined;
+    } catch {
+      return false;
+    }
+  });
+  if (blocks.length === 0 || readable.length < blocks.length) {
+    problems.push(`tls.client_ca: ${path} is not one or more certificates in PEM form`);
+  }
 }
 
 function read(setting: string, path: string, problems: string[]): string | undefined {

@@ -82,7 +82,9 @@ describe("where a value comes from", () => {
       const value = settings[key].fallback ?? secret;
       const name = variableOf(key);
       // A certificate and its key are set together.
-      const others = key.startsWith("tls.") ? { ROOST_TLS_CERTIFICATE: "c.pem", ROOST_TLS_KEY: "k.pem" } : {};
+      const others: Record<string, string> = key.startsWith("tls.")
+        ? { ROOST_TLS_CERTIFICATE: "c.pem", ROOST_TLS_KEY: "k.pem" }
+        : {};
       expect(load({ env: { ...others, [name]: String(value) } }).origins[key]).toEqual({ kind: "environment", name });
     }
   });
@@ -246,7 +248,7 @@ describe("what is derived from the table", () => {
     expect(config).toEqual({
       ...defaults,
       backendKey: secret,
-      tls: { certificate: file, key: file },
+      tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
       origins: config.origins,
     });
@@ -286,7 +288,26 @@ describe("TLS", () => {
     expect(tls).toEqual({ certificate: "/srv/roost-data/c.pem", key: "/srv/roost-data/k.pem" });
   });
 
+  test("clients are asked for certificates where there is somebody to have signed them", () => {
+    expect(load({ env: { ...files, ROOST_TLS_CLIENT_CA: "ca.pem" } }).tls?.clients).toEqual({
+      ca: "/srv/ca.pem",
+      required: false,
+    });
+    const text =
+      '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\nclient_ca = "ca.pem"\nrequire_client_certificate = true\n';
+    expect(load({ files: { [standardFile]: text } }).tls?.clients).toEqual({
+      ca: "/srv/roost-data/ca.pem",
+      required: true,
+    });
+  });
+
   const problems: [problem: string, env: Record<string, string>][] = [
+    ["tls.client_ca needs tls.certificate and tls.key", { ROOST_TLS_CLIENT_CA: "ca.pem" }],
+    ["tls.require_client_certificate needs tls.client_ca", { ...files, ROOST_TLS_REQUIRE_CLIENT_CERTIFICATE: "true" }],
+    [
+      'ROOST_TLS_REQUIRE_CLIENT_CERTIFICATE: "yes" cannot be used: expected true or false',
+      { ...files, ROOST_TLS_REQUIRE_CLIENT_CERTIFICATE: "yes" },
+    ],
     ["tls.key is set and tls.certificate is not; TLS needs both", { ROOST_TLS_KEY: "k.pem" }],
     ["tls.certificate is set and tls.key is not; TLS needs both", { ROOST_TLS_CERTIFICATE: "c.pem" }],
     ["http.tls needs tls.certificate and tls.key", { ROOST_HTTP_TLS: "on" }],
