@@ -52,6 +52,13 @@ test.skipIf(!openssl)("config check names files that do not fit, and serve does 
     2,
     { ok: false, problems: [expect.stringContaining("is not the key of the first certificate")] },
   ]);
+  const clients = { ...good, ROOST_TLS_CLIENT_CA: other.certificate };
+  expect((await roost(["config", "check"], { cwd: folder.path, env: clients })).exitCode).toBe(0);
+  const wrong = await roost(["config", "check"], {
+    cwd: folder.path,
+    env: { ...good, ROOST_TLS_CLIENT_CA: other.key },
+  });
+  expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining("roost: tls.client_ca: ")]);
   const served = await roost(["serve", "--http", "127.0.0.1:0", "--mqtt", "off"], { cwd: folder.path, env: mixed });
   expect([served.exitCode, served.stderr]).toEqual([2, expect.stringContaining("is not the key of")]);
 });
