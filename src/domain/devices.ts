@@ -115,11 +115,13 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     const account = accountOf(name);
     guard.check(login.address, account);
     guard.tried(account);
+    const device = byName.get(name);
     const right = await verify(name, login.password).catch((error: unknown) => {
       guard.untried(account); // too busy to look: no guess was made
       throw error;
     });
-    return concluded(name, { address: login.address, right });
+    // Another device of the name, made meanwhile, has another password.
+    return concluded(name, { address: login.address, right: right && byName.get(name) === device });
   }
 
   async function verify(name: string, password: string): Promise<boolean> {

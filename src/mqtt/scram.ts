@@ -63,7 +63,6 @@ interface Begun {
   readonly serverFirst: string;
   readonly nonce: string;
   readonly keys: ScramKeys;
-  readonly known: boolean;
 }
 
 const refused = { done: { refused: "not_authorized" } } as const;
@@ -98,11 +97,10 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
     const username = decodeName(name);
     if (username === undefined || clientNonce.length > nonceCharactersMax) return refused;
     if (identity !== undefined && decodeName(identity) !== username) return refused;
-    const found = await this.#parts.accounts.find(username);
-    const keys = found ?? (await this.#keysOfNobody(username));
+    const keys = (await this.#parts.accounts.find(username)) ?? (await this.#keysOfNobody(username));
     const nonce = clientNonce + (this.#parts.newNonce?.() ?? randomBytes(24).toString("base64"));
     const serverFirst = `r=${nonce},s=${Buffer.from(keys.salt).toString("base64")},i=${keys.iterations}`;
-    this.#state = { username, gs2Header, firstBare, serverFirst, nonce, keys, known: found !== undefined };
+    this.#state = { username, gs2Header, firstBare, serverFirst, nonce, keys };
     return { challenge: Buffer.from(serverFirst) };
   }
 
@@ -111,12 +109,17 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
     if (withoutProof === undefined || proof === undefined) return refused;
     if (nonce !== begun.nonce || binding !== Buffer.from(begun.gs2Header).toString("base64")) return refused;
     const message = `${begun.firstBare},${begun.serverFirst},${withoutProof}`;
-    const right = provesKey(begun.keys, message, Buffer.from(proof, "base64")) && begun.known;
-    const { username } = begun;
+    const { username, keys } = begun;
+    // The password may have changed since, or its owner have gone; nobody's keys are never those found.
+    const current = await this.#parts.accounts.find(username);
+    const right =
+      provesKey(keys, message, Buffer.from(proof, "base64")) &&
+      current !== undefined &&
+      Buffer.compare(current.storedKey, keys.storedKey) === 0;
     const done = await this.#parts.accounts.conclude({ ...this.#client, username }, right);
     if ("refused" in done) return { done };
     if (!right) return refused;
-    const signature = hmac(begun.keys.serverKey, message).toString("base64");
+    const signature = hmac(keys.serverKey, message).toString("base64");
     return { done, data: Buffer.from(`v=${signature}`) };
   }
 

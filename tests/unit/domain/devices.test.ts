@@ -5,6 +5,7 @@ import { DomainError } from "../../../src/domain/errors.ts";
 import { createLoginGuard } from "../../../src/domain/login-guard.ts";
 import type { Passwords } from "../../../src/domain/passwords.ts";
 import type { NewMqttDevice, Store } from "../../../src/domain/store.ts";
+import { until } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
 async function stage(found: readonly NewMqttDevice[] = []) {
@@ -24,10 +25,12 @@ async function stage(found: readonly NewMqttDevice[] = []) {
     findMqttDevicePassword: async (name) => stored.get(name)?.passwordHash,
   };
   let looks = 0;
+  let looking: Promise<void> = Promise.resolve();
   const passwords: Passwords = {
     hash: async (password) => `slow ${password}`,
     async verify(password, hash) {
       looks += 1;
+      await looking;
       return hash === `slow ${password}`;
     },
     scramKeys: async () => undefined,
@@ -43,7 +46,14 @@ async function stage(found: readonly NewMqttDevice[] = []) {
     );
   const logIn = (name: string, password: string) =>
     codeOf(devices.logInWithPassword(name, { password, address: "127.0.0.1" }));
-  return { devices, stored, logIn, add: (request: DeviceRequest) => codeOf(devices.add(request)), looks: () => looks };
+  /** Passwords take until the answer is called. */
+  const holdLooks = (): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    looking = promise;
+    return resolve;
+  };
+  const add = (request: DeviceRequest) => codeOf(devices.add(request));
+  return { devices, stored, logIn, add, holdLooks, looks: () => looks };
 }
 
 test("a generated password is told once, stored as a fast hash, and checked without the slow one", async () => {
@@ -136,6 +146,19 @@ test("a revoked device is nobody at once, and whoever listens is told", async ()
   expect(await logIn("lamp", password)).toBe("wrong_password");
   const again = await devices.add({ name: "lamp" });
   expect(again.device).not.toBe(device);
+});
+
+test("a password of the device before does not open the one that took its name meanwhile", async () => {
+  const { devices, logIn, holdLooks, looks } = await stage();
+  await devices.add({ name: "lamp", password: "old" });
+  const goOn = holdLooks();
+  const loggingIn = logIn("lamp", "old");
+  await until("the password is looked at", () => looks() === 1);
+  await devices.revoke("lamp");
+  await devices.add({ name: "lamp", password: "new" });
+  goOn();
+  expect(await loggingIn).toBe("wrong_password");
+  expect(await logIn("lamp", "new")).toBe("in");
 });
 
 test("those stored earlier are known after loading, page by page", async () => {

@@ -15,6 +15,7 @@ const keysOf = async (password: string): Promise<ScramKeys> => {
 
 interface Stage {
   readonly concluded: [ScramClient, boolean][];
+  readonly keys: Map<string, ScramKeys>;
   begin(): (message: string | Uint8Array | undefined) => Promise<string>;
 }
 
@@ -48,6 +49,7 @@ async function stage(
   };
   return {
     concluded,
+    keys,
     begin() {
       const exchange = method.begin({ clientId: "c", username: "ignored", address: "::1" });
       return async (message) => show(await exchange.next(typeof message === "string" ? Buffer.from(message) : message));
@@ -205,6 +207,19 @@ test("a last message that is not the one asked for is refused, and only once to 
     expect(await say(last)).toBe("refused not_authorized");
   }
   expect(concluded).toEqual([]);
+});
+
+test("a password that changes, or goes, during the exchange is none any more", async () => {
+  for (const change of ["other", undefined]) {
+    const { begin, keys, concluded } = await stage();
+    const say = begin();
+    const first = "n=user,r=abcdefgh";
+    const { last } = proofOf("pencil", { first }, await say(`n,,${first}`));
+    if (change === undefined) keys.delete("user");
+    else keys.set("user", await keysOf(change));
+    expect(await say(last)).toBe("refused not_authorized");
+    expect(concluded.map(([, right]) => right)).toEqual([false]);
+  }
 });
 
 test("a proof cannot be used again: each exchange has a nonce of its own", async () => {
