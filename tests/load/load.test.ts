@@ -7,7 +7,16 @@ import { DeliveryChecker, hasFaults } from "./checker.ts";
 import { Histogram } from "./histogram.ts";
 import { parseAnswer } from "./http-client.ts";
 import { decodeFrame, encodeMessagePack } from "./minioicq-wire.ts";
-import { encodeConnect, encodePublish, encodeSubscribe, PacketReader, PacketType, type QoS } from "./mqtt-wire.ts";
+import {
+  decodeConnack,
+  encodeConnect,
+  encodePublish,
+  encodeSubscribe,
+  PacketReader,
+  PacketType,
+  type Protocol,
+  type QoS,
+} from "./mqtt-wire.ts";
 import { loadOptions, parseOptions, UsageError } from "./options.ts";
 import { runScenario } from "./scenarios/scenarios.ts";
 import { findTextStamp, readHex, readU32, stampText, textTemplate, writeU32 } from "./stamp.ts";
@@ -73,9 +82,9 @@ describe("the checker", () => {
 });
 
 describe("the MQTT wire", () => {
-  const parse = (bytes: Buffer): Packet[] => {
+  const parse = (bytes: Buffer, protocolVersion: Protocol = 4): Packet[] => {
     const packets: Packet[] = [];
-    const parser = createParser({ protocolVersion: 4 });
+    const parser = createParser({ protocolVersion });
     parser.on("packet", (packet) => packets.push(packet));
     parser.on("error", (error: Error) => {
       throw error;
@@ -107,6 +116,86 @@ describe("the MQTT wire", () => {
     });
   });
 
+  test("writes MQTT 5 as mqtt-packet reads it", () => {
+    expect(
+      parse(encodeConnect({ clientId: "c1", username: "u", password: "p", persistent: true }, 5), 5)[0],
+    ).toMatchObject({
+      protocolVersion: 5,
+      clean: false,
+      clientId: "c1",
+      username: "u",
+      password: Buffer.from("p"),
+      properties: { sessionExpiryInterval: 3600 },
+    });
+    expect(parse(encodeConnect({ clientId: "c1" }, 5), 5)[0]).toMatchObject({ protocolVersion: 5, clean: true });
+    expect(parse(encodeConnect({ clientId: "c1", persistent: true }))[0]).toMatchObject({
+      protocolVersion: 4,
+      clean: false,
+    });
+    expect(parse(encodeSubscribe({ packetId: 513, filters: ["a/+"], qos: 2, protocol: 5 }), 5)[0]).toMatchObject({
+      messageId: 513,
+      subscriptions: [{ topic: "a/+", qos: 2, nl: false, rap: false, rh: 0 }],
+    });
+  });
+
+  test("reads a CONNACK of either version, whatever properties it has", () => {
+    const connack = (packet: object, protocol: Protocol) =>
+      decodeConnack(generate({ cmd: "connack", ...packet } as Packet, { protocolVersion: protocol }), protocol);
+    expect(connack({ returnCode: 4, sessionPresent: false }, 4)).toMatchObject({ code: 4, sessionPresent: false });
+    expect(connack({ returnCode: 0, sessionPresent: true }, 4)).toMatchObject({ code: 0, sessionPresent: true });
+    expect(decodeConnack(Buffer.from([0x20, 2, 0, 1]), 5)).toMatchObject({ code: 1 }); // of a server that knows no MQTT 5
+    const properties = {
+      sessionExpiryInterval: 1,
+      receiveMaximum: 258,
+      maximumQoS: 1,
+      retainAvailable: true,
+      maximumPacketSize: 70_000,
+      assignedClientIdentifier: "client",
+      topicAliasMaximum: 5,
+      reasonString: "ü".repeat(200),
+      userProperties: { a: ["1", "2"] },
+      wildcardSubscriptionAvailable: true,
+      subscriptionIdentifiersAvailable: true,
+      sharedSubscriptionAvailable: true,
+      serverKeepAlive: 60,
+      responseInformation: "re",
+      serverReference: "other",
+      authenticationMethod: "m",
+      authenticationData: Buffer.from("data"),
+    };
+    expect(connack({ reasonCode: 135, sessionPresent: false, properties }, 5)).toEqual({
+      code: 135,
+      sessionPresent: false,
+      receiveMaximum: 258,
+    });
+    expect(connack({ reasonCode: 0, sessionPresent: false }, 5).receiveMaximum).toBe(65_535);
+  });
+
+  test("reads PUBLISH and acknowledgements of MQTT 5, with and without properties", () => {
+    const properties = { userProperties: { a: "b".repeat(200) }, subscriptionIdentifier: 300 };
+    const publish = { cmd: "publish", topic: "a/b", qos: 1, messageId: 258, dup: false, retain: false } as const;
+    const packets: Packet[] = [
+      { ...publish, payload: Buffer.from("plain") },
+      { ...publish, payload: Buffer.from("adorned"), properties },
+      { cmd: "puback", messageId: 5 },
+      { cmd: "pubrec", messageId: 6, reasonCode: 0x97, properties: { reasonString: "no" } },
+    ];
+    const seen: string[] = [];
+    const reader = new PacketReader(
+      {
+        publish: (bytes, { topicStart, topicEnd, packetId, payloadStart, payloadEnd }) =>
+          seen.push(
+            `${bytes.toString("utf8", topicStart, topicEnd)} ${packetId} ${bytes.toString("utf8", payloadStart, payloadEnd)}`,
+          ),
+        acknowledgement: (type, packetId, reasonCode) => seen.push(`${type} ${packetId} ${reasonCode}`),
+        other: (type) => seen.push(`unknown ${type}`),
+      },
+      5,
+    );
+    for (const packet of packets) reader.read(generate(packet, { protocolVersion: 5 }));
+    expect(seen).toEqual(["a/b 258 plain", "a/b 258 adorned", "4 5 0", "5 6 151"]);
+  });
+
   test("writes PUBLISH as mqtt-packet reads it, with the packet id and payload where the template says", () => {
     const topics = fc.string({ minLength: 1, maxLength: 200, unit: fc.constantFrom("a", "/", "é", "z") });
     const sizes = fc.constantFrom(0, 1, 12, 100, 127, 128, 16_383, 20_000);
@@ -116,12 +205,13 @@ describe("the MQTT wire", () => {
         sizes,
         fc.constantFrom<QoS>(0, 1, 2),
         fc.integer({ min: 1, max: 65_535 }),
-        (topic, size, qos, id) => {
+        fc.constantFrom<Protocol>(4, 5),
+        (topic, size, qos, id, protocol) => {
           const payload = Buffer.alloc(size, "q");
-          const { bytes, packetIdAt, payloadAt } = encodePublish({ topic, payload, qos });
+          const { bytes, packetIdAt, payloadAt } = encodePublish({ topic, payload, qos, protocol });
           if (qos > 0) bytes.writeUInt16BE(id, packetIdAt);
           if (size >= 4) writeU32(bytes, payloadAt, 0xdeadbeef);
-          const [packet] = parse(bytes);
+          const [packet] = parse(bytes, protocol);
           expect(packet).toMatchObject({ cmd: "publish", topic, qos });
           if (packet?.cmd !== "publish") throw new Error("expected a PUBLISH");
           if (qos > 0) expect(packet.messageId).toBe(id);
@@ -264,6 +354,8 @@ describe("a whole run", () => {
       ["mqtt-pairs", "--qos", "3"],
       ["mqtt-pairs", "--fast"],
       ["chat-mqtt", "--qos", "0"],
+      ["mqtt-pairs", "--protocol", "3"],
+      ["mqtt-pairs", "--self", "--tls"],
     ]) {
       expect(() => parseOptions(args)).toThrow(UsageError);
     }

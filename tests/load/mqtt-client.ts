@@ -5,11 +5,13 @@
 import type { Socket } from "bun";
 import {
   type ConnectFields,
+  decodeConnack,
   encodeConnect,
   encodeDisconnect,
   encodeSubscribe,
   PacketReader,
   PacketType,
+  type Protocol,
   type PublishFrame,
   type PublishTemplate,
   type QoS,
@@ -30,6 +32,10 @@ export interface MqttHandlers {
 export interface MqttTarget {
   host: string;
   port: number;
+  /** MQTT 3.1.1 unless it says 5. */
+  protocol?: Protocol;
+  /** Over TLS; whatever certificate the server shows is accepted, since what is measured is not whom to trust. */
+  tls?: boolean;
   connectTimeoutMs?: number;
 }
 
@@ -41,8 +47,12 @@ export class MqttClient {
   readonly handlers: MqttHandlers = {};
   /** When the bytes that are being read arrived; see `nowUs`. */
   receivedUs = 0;
+  /** How many messages above QoS 0 the server takes unacknowledged. */
+  receiveMaximum = 65_535;
+  readonly protocol: Protocol;
   readonly #reader: PacketReader;
   #socket: Socket<MqttClient> | undefined;
+  #secured: PromiseWithResolvers<void> | undefined;
   #out: Buffer | undefined;
   #outLength = 0;
   #blocked = false;
@@ -52,31 +62,41 @@ export class MqttClient {
   readonly #waiting = new Map<number, PromiseWithResolvers<Buffer>>();
   #nextSubscribeId = 1;
 
-  private constructor() {
-    this.#reader = new PacketReader({
-      publish: (bytes, frame) => this.#publish(bytes, frame),
-      acknowledgement: (type, packetId) => this.#acknowledgement(type, packetId),
-      other: (type, packet) => this.#waiting.get(type)?.resolve(Buffer.from(packet)),
-    });
+  private constructor(protocol: Protocol) {
+    this.protocol = protocol;
+    this.#reader = new PacketReader(
+      {
+        publish: (bytes, frame) => this.#publish(bytes, frame),
+        acknowledgement: (type, packetId, reasonCode) => this.#acknowledgement(type, packetId, reasonCode),
+        other: (type, packet) => this.#other(type, packet),
+      },
+      protocol,
+    );
   }
 
   /** Connects and waits for a CONNACK that says yes. */
   static async connect(target: MqttTarget, fields: ConnectFields): Promise<MqttClient> {
-    const client = new MqttClient();
+    const protocol = target.protocol ?? 4;
+    const client = new MqttClient(protocol);
     const timeoutMs = target.connectTimeoutMs ?? 30_000;
     const connack = client.#wait(PacketType.connack, timeoutMs);
     connack.catch(() => {}); // a failed connect is thrown by the next line
-    client.#socket = await Bun.connect<MqttClient>({
-      hostname: target.host,
-      port: target.port,
-      data: client,
-      socket: shared,
-    });
+    const where = { hostname: target.host, port: target.port, data: client };
+    if (target.tls === true) {
+      // The promise of Bun.connect resolves before the handshake, when nothing may be written yet.
+      client.#secured = Promise.withResolvers();
+      client.#secured.promise.catch(() => {}); // likewise
+      client.#socket = await Bun.connect<MqttClient>({ ...where, socket: shared, tls: { rejectUnauthorized: false } });
+      await Promise.race([client.#secured.promise, connack]);
+    } else {
+      client.#socket = await Bun.connect<MqttClient>({ ...where, socket: shared });
+    }
     client.#socket.setNoDelay(true);
-    client.#write(encodeConnect(fields));
+    client.#write(encodeConnect(fields, protocol));
     client.flush();
-    const code = (await connack)[3] ?? 255;
+    const { code, receiveMaximum } = decodeConnack(await connack, protocol);
     if (code !== 0) throw new Error(`the server refused the connection with return code ${code}`);
+    client.receiveMaximum = receiveMaximum;
     return client;
   }
 
@@ -84,7 +104,7 @@ export class MqttClient {
   async subscribe(filters: string[], qos: QoS): Promise<void> {
     const packetId = this.#nextSubscribeId++;
     const suback = this.#wait(PacketType.suback, 30_000);
-    this.#write(encodeSubscribe({ packetId, filters, qos }));
+    this.#write(encodeSubscribe({ packetId, filters, qos, protocol: this.protocol }));
     this.flush();
     const codes = (await suback).subarray(-filters.length);
     const refused = filters.filter((_, at) => (codes[at] ?? 0x80) >= 0x80);
@@ -173,10 +193,17 @@ export class MqttClient {
     else if (frame.qos === 2) this.#acknowledge(PacketType.pubrec << 4, frame.packetId);
   }
 
-  #acknowledgement(type: number, packetId: number): void {
+  /** Throws for a message that was refused: a run in which one is measures something else than it says. */
+  #acknowledgement(type: number, packetId: number, reasonCode: number): void {
+    if (reasonCode >= 0x80) throw new Error(`the server refused a message with reason code ${reasonCode}`);
     if (type === PacketType.pubrec) this.#acknowledge((PacketType.pubrel << 4) | 2, packetId);
     else if (type === PacketType.pubrel) this.#acknowledge(PacketType.pubcomp << 4, packetId);
     else this.handlers.acked?.(packetId);
+  }
+
+  #other(type: number, packet: Buffer): void {
+    if (type === PacketType.disconnect) throw new Error(`the server disconnected with reason code ${packet[2] ?? 0}`);
+    this.#waiting.get(type)?.resolve(Buffer.from(packet));
   }
 
   #acknowledge(first: number, packetId: number): void {
@@ -206,6 +233,10 @@ export class MqttClient {
     }
   }
 
+  secured(): void {
+    this.#secured?.resolve();
+  }
+
   drained(): void {
     this.#blocked = false;
     this.flush();
@@ -216,6 +247,7 @@ export class MqttClient {
     if (this.#ended) return;
     this.#ended = true;
     const why = this.#closing ? undefined : (problem ?? new Error("the server closed the connection"));
+    this.#secured?.reject(why ?? new Error("closed"));
     for (const pending of this.#waiting.values()) pending.reject(why ?? new Error("closed"));
     this.handlers.closed?.(why);
   }
@@ -226,6 +258,7 @@ function flushClient(client: MqttClient): void {
 }
 
 const shared = {
+  handshake: (socket: Socket<MqttClient>) => socket.data.secured(),
   data: (socket: Socket<MqttClient>, chunk: Buffer) => socket.data.received(chunk),
   drain: (socket: Socket<MqttClient>) => socket.data.drained(),
   close: (socket: Socket<MqttClient>) => socket.data.ended(undefined),

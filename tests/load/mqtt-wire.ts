@@ -1,5 +1,5 @@
 /**
- * As much of the MQTT 3.1.1 wire as a load generator needs, written apart from the server's codec so that a mistake in one
+ * As much of the MQTT 3.1.1 and 5 wire as a load generator needs, written apart from the server's codec so that a mistake in one
  * does not hide in the other. Packets are built once and copied with a few bytes patched; reading is incremental over
  * whatever the socket hands over.
  */
@@ -22,28 +22,119 @@ export const PacketType = {
 
 export type QoS = 0 | 1 | 2;
 
+/** The protocol level of CONNECT: MQTT 3.1.1 or 5. */
+export type Protocol = 4 | 5;
+
 export interface ConnectFields {
   clientId: string;
   username?: string | undefined;
   password?: string | undefined;
   keepaliveSeconds?: number;
+  /** Keeps the session beyond the connection; MQTT 5 names a time for it, here an hour. */
+  persistent?: boolean;
 }
 
-export function encodeConnect({ clientId, username, password, keepaliveSeconds = 0 }: ConnectFields): Buffer {
-  const cleanSession = 0x02;
-  const flags = cleanSession | (username === undefined ? 0 : 0x80) | (password === undefined ? 0 : 0x40);
+const NO_PROPERTIES = Buffer.from([0]);
+const SESSION_EXPIRY_SECONDS = 3600;
+const PropertyId = { sessionExpiryInterval: 0x11, receiveMaximum: 0x21 } as const;
+
+export function encodeConnect(fields: ConnectFields, protocol: Protocol = 4): Buffer {
+  const { clientId, username, password, keepaliveSeconds = 0, persistent = false } = fields;
+  const cleanStart = persistent ? 0 : 0x02;
+  const flags = cleanStart | (username === undefined ? 0 : 0x80) | (password === undefined ? 0 : 0x40);
   return packet(PacketType.connect << 4, [
     lengthPrefixed("MQTT"),
-    Buffer.from([4, flags, keepaliveSeconds >>> 8, keepaliveSeconds & 0xff]),
+    Buffer.from([protocol, flags, keepaliveSeconds >>> 8, keepaliveSeconds & 0xff]),
+    ...(protocol === 5 ? [persistent ? sessionExpiry() : NO_PROPERTIES] : []),
     lengthPrefixed(clientId),
     ...(username === undefined ? [] : [lengthPrefixed(username)]),
     ...(password === undefined ? [] : [lengthPrefixed(password)]),
   ]);
 }
 
-export function encodeSubscribe({ packetId, filters, qos }: { packetId: number; filters: string[]; qos: QoS }): Buffer {
+function sessionExpiry(): Buffer {
+  const properties = Buffer.from([5, PropertyId.sessionExpiryInterval, 0, 0, 0, 0]);
+  properties.writeUInt32BE(SESSION_EXPIRY_SECONDS, 2);
+  return properties;
+}
+
+export interface Connack {
+  /** 0, or why the server refused. */
+  code: number;
+  sessionPresent: boolean;
+  /** How many messages above QoS 0 the server takes unacknowledged; before MQTT 5 there is no word for it. */
+  receiveMaximum: number;
+}
+
+const RECEIVE_MAXIMUM_DEFAULT = 65_535;
+
+/** Reads a whole CONNACK. */
+export function decodeConnack(bytes: Buffer, protocol: Protocol): Connack {
+  const { value: remaining, next: body } = readVarint(bytes, 1, bytes.byteLength);
+  if (remaining < 2) throw new Error("the server sent a malformed CONNACK");
+  const code = bytes[body + 1] ?? 0;
+  const sessionPresent = ((bytes[body] ?? 0) & 1) === 1;
+  let receiveMaximum = RECEIVE_MAXIMUM_DEFAULT;
+  // A server that cannot speak MQTT 5 refuses in the form of 3.1.1, without properties.
+  if (protocol === 5 && remaining > 2) {
+    const { value: length, next } = readVarint(bytes, body + 2, bytes.byteLength);
+    if (next + length !== bytes.byteLength) throw new Error("the server sent a malformed CONNACK");
+    for (let at = next; at < bytes.byteLength; ) {
+      if (bytes[at] === PropertyId.receiveMaximum) receiveMaximum = readU16(bytes, at + 1);
+      at = afterConnackProperty(bytes, at);
+    }
+  }
+  return { code, sessionPresent, receiveMaximum };
+}
+
+/** Bytes of the value of each property a CONNACK may carry; 0 for a string or binary data with its own length. */
+const CONNACK_PROPERTY_BYTES: Readonly<Record<number, number>> = {
+  [PropertyId.sessionExpiryInterval]: 4,
+  [PropertyId.receiveMaximum]: 2,
+  18: 0, // assigned client identifier
+  19: 2, // server keep alive
+  21: 0, // authentication method
+  22: 0, // authentication data
+  26: 0, // response information
+  28: 0, // server reference
+  31: 0, // reason string
+  34: 2, // topic alias maximum
+  36: 1, // maximum QoS
+  37: 1, // retain available
+  39: 4, // maximum packet size
+  40: 1, // wildcard subscription available
+  41: 1, // subscription identifier available
+  42: 1, // shared subscription available
+};
+const USER_PROPERTY = 38;
+
+function afterConnackProperty(bytes: Buffer, at: number): number {
+  const id = bytes[at] ?? 0;
+  const afterString = (from: number) => from + 2 + readU16(bytes, from);
+  if (id === USER_PROPERTY) return afterString(afterString(at + 1));
+  const length = CONNACK_PROPERTY_BYTES[id];
+  if (length === undefined) throw new Error(`the server sent property ${id} in a CONNACK`);
+  return length === 0 ? afterString(at + 1) : at + 1 + length;
+}
+
+export function encodeSubscribe({
+  packetId,
+  filters,
+  qos,
+  protocol = 4,
+}: {
+  packetId: number;
+  filters: string[];
+  qos: QoS;
+  protocol?: Protocol;
+}): Buffer {
   const parts = filters.flatMap((filter) => [lengthPrefixed(filter), Buffer.from([qos])]);
-  return packet((PacketType.subscribe << 4) | 2, [Buffer.from([packetId >>> 8, packetId & 0xff]), ...parts]);
+  const properties = protocol === 5 ? [NO_PROPERTIES] : [];
+  return packet((PacketType.subscribe << 4) | 2, [
+    Buffer.from([packetId >>> 8, packetId & 0xff]),
+    ...properties,
+    ...parts,
+  ]);
 }
 
 export function encodeDisconnect(): Buffer {
@@ -62,24 +153,27 @@ export function encodePublish({
   payload,
   qos,
   packetId = 0,
+  protocol = 4,
 }: {
   topic: string;
   payload: Uint8Array;
   qos: QoS;
   packetId?: number;
+  protocol?: Protocol;
 }): PublishTemplate {
   const head = lengthPrefixed(topic);
   const id = qos === 0 ? Buffer.alloc(0) : Buffer.from([packetId >>> 8, packetId & 0xff]);
-  const bytes = packet((PacketType.publish << 4) | (qos << 1), [head, id, payload]);
+  const properties = protocol === 5 ? NO_PROPERTIES : Buffer.alloc(0);
+  const bytes = packet((PacketType.publish << 4) | (qos << 1), [head, id, properties, payload]);
   const payloadAt = bytes.byteLength - payload.byteLength;
-  return { bytes, packetIdAt: payloadAt - id.byteLength, payloadAt };
+  return { bytes, packetIdAt: payloadAt - properties.byteLength - id.byteLength, payloadAt };
 }
 
 /** What a reader is told about, packet by packet. Positions are into `bytes`, which is only valid during the call. */
 export interface PacketSink {
   publish(bytes: Buffer, frame: PublishFrame): void;
-  /** PUBACK, PUBREC, PUBREL, PUBCOMP. */
-  acknowledgement(type: number, packetId: number): void;
+  /** PUBACK, PUBREC, PUBREL, PUBCOMP. From 0x80 on the reason code says no; before MQTT 5 it is always 0. */
+  acknowledgement(type: number, packetId: number, reasonCode: number): void;
   /** Everything else, whole. */
   other(type: number, packet: Buffer): void;
 }
@@ -99,6 +193,7 @@ const PACKET_BYTES_MAX = 16 * 1024 * 1024;
 /** Cuts a byte stream into packets. Throws on what no MQTT server may send. */
 export class PacketReader {
   readonly #sink: PacketSink;
+  readonly #protocol: Protocol;
   readonly #frame: PublishFrame = {
     qos: 0,
     packetId: 0,
@@ -111,8 +206,9 @@ export class PacketReader {
   /** How long the packet in the tail will be, once known: spares parsing it again for every chunk. */
   #tailNeeds = 0;
 
-  constructor(sink: PacketSink) {
+  constructor(sink: PacketSink, protocol: Protocol = 4) {
     this.#sink = sink;
+    this.#protocol = protocol;
   }
 
   read(chunk: Buffer): void {
@@ -178,16 +274,35 @@ export class PacketReader {
         frame.packetId = readU16(bytes, frame.topicEnd);
         frame.payloadStart += 2;
       }
+      if (this.#protocol === 5) frame.payloadStart = afterProperties(bytes, frame.payloadStart, end);
       frame.payloadEnd = end;
       if (frame.payloadStart > end || frame.qos === 3) throw new Error("the server sent a malformed PUBLISH");
       this.#sink.publish(bytes, frame);
     } else if (type >= PacketType.puback && type <= PacketType.pubcomp) {
       if (end - body < 2) throw new Error("the server sent an acknowledgement without a packet id");
-      this.#sink.acknowledgement(type, readU16(bytes, body));
+      this.#sink.acknowledgement(type, readU16(bytes, body), end - body > 2 ? (bytes[body + 2] ?? 0) : 0);
     } else {
       this.#sink.other(type, bytes.subarray(at, end));
     }
   }
+}
+
+/** Where what follows the properties of MQTT 5 begins: most often there are none. */
+function afterProperties(bytes: Buffer, at: number, end: number): number {
+  if (at < end && bytes[at] === 0) return at + 1;
+  const { value, next } = readVarint(bytes, at, end);
+  return next + value;
+}
+
+/** A variable byte integer. Throws where it does not end before `end`. */
+function readVarint(bytes: Buffer, at: number, end: number): { value: number; next: number } {
+  let value = 0;
+  for (let factor = 1, next = at; next < Math.min(end, at + 4); factor *= 128) {
+    const digit = bytes[next++] ?? 0;
+    value += (digit & 0x7f) * factor;
+    if ((digit & 0x80) === 0) return { value, next };
+  }
+  throw new Error("the server sent a variable byte integer that does not end");
 }
 
 function readU16(bytes: Uint8Array, at: number): number {

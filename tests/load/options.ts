@@ -1,12 +1,13 @@
 /** The command line of the load generator as a typed value. */
 import { parseArgs } from "node:util";
-import type { QoS } from "./mqtt-wire.ts";
+import type { Protocol, QoS } from "./mqtt-wire.ts";
 
 export const scenarioNames = [
   "mqtt-pairs",
   "mqtt-fanout",
   "mqtt-fanin",
   "mqtt-idle",
+  "mqtt-apart",
   "chat-mqtt",
   "chat-minioicq",
   "chat-rest",
@@ -27,6 +28,10 @@ export interface LoadOptions {
   durationSeconds: number;
   warmupSeconds: number;
   qos: QoS;
+  /** Subscribers keep their sessions beyond the connection. */
+  persistent: boolean;
+  /** Idle connections have a subscription each. */
+  subscribe: boolean;
   chats: number;
   /** Messages in the chat that rest-history reads. */
   fill: number;
@@ -34,6 +39,8 @@ export interface LoadOptions {
   seed: number;
   host: string;
   port: number;
+  protocol: Protocol;
+  tls: boolean;
   username: string | undefined;
   password: string | undefined;
   http: string;
@@ -51,6 +58,7 @@ Scenarios
   mqtt-fanout    one publisher to N subscribers
   mqtt-fanin     N publishers to one subscriber
   mqtt-idle      holds N connections: memory per connection
+  mqtt-apart     mqtt-pairs while one more publisher has messages stored: does what is not stored wait for the disk?
   chat-mqtt      stored messages: N publishers to chat/{chatID}/send, receivers on chat/+/messages
   chat-minioicq  stored messages over WebSocket: message.send, one's own message.push is the acknowledgement
   chat-rest      stored messages by POST /messages, one at a time per connection
@@ -64,6 +72,8 @@ Load
   --in-flight N     messages of one publisher under way at once (20; in an open loop 10000)
   --payload BYTES   bytes of a message's content (100)
   --qos 0|1|2       of publishes and subscriptions; stored chat messages take 1 or 2 (mqtt-…: 0, chat-mqtt: 1)
+  --persistent      subscribers of mqtt-pairs, -fanout and -fanin keep their sessions (clean session 0)
+  --subscribe       a subscription for each connection of mqtt-idle
   --chats N         chats of the chat scenarios (100)
   --fill N          messages in the chat that rest-history reads (1000)
   --duration S      measured seconds (5)
@@ -73,6 +83,8 @@ Load
 
 Target
   --host H --port P        the MQTT listener (127.0.0.1, 1883)
+  --protocol 4|5           MQTT 3.1.1 or 5 (4)
+  --tls                    the port speaks TLS; any certificate is accepted
   --username U --password P   credentials for the mqtt-… scenarios, against any broker
   --http URL               the HTTP listener (http://127.0.0.1:8080)
   --backend-key KEY        makes the users and chats a scenario needs (ROOST_BACKEND_KEY)
@@ -117,6 +129,11 @@ export function parseOptions(args: string[]): LoadOptions | undefined {
   if (encoding !== "msgpack" && encoding !== "json") throw new UsageError(`unknown encoding ${encoding}`);
   const qos = integer(values.qos, isChat ? 1 : 0, { min: 0, max: 2 });
   if (isChat && qos === 0) throw new UsageError("a stored message needs QoS 1 or 2: nothing acknowledges QoS 0");
+  const protocol = integer(values.protocol, 4, { min: 4, max: 5 }) === 5 ? 5 : 4;
+  const { self = false, tls = false, persistent = false } = values;
+  if (self && (qos > 0 || protocol === 5 || tls || persistent)) {
+    throw new UsageError("--self knows QoS 0 in MQTT 3.1.1 over TCP, and nothing that is kept");
+  }
   return {
     scenario,
     connections: integer(values.connections, 50, { min: 1, max: 60_000 }),
@@ -127,11 +144,15 @@ export function parseOptions(args: string[]): LoadOptions | undefined {
     durationSeconds: number(values.duration, 5, { min: 0.1, max: 3000 }),
     warmupSeconds: number(values.warmup, 1, { min: 0, max: 600 }),
     qos: qos === 2 ? 2 : qos === 1 ? 1 : 0,
+    persistent,
+    subscribe: values.subscribe ?? false,
     chats: integer(values.chats, 100, { min: 1, max: 100_000 }),
     fill: integer(values.fill, 1000, { min: 50, max: 1_000_000 }),
     seed: integer(values.seed, Math.floor(Math.random() * 0xffffff), { min: 0, max: 0xffffffff }),
     host: values.host ?? "127.0.0.1",
     port: integer(values.port, 1883, { min: 1, max: 65_535 }),
+    protocol,
+    tls,
     username: values.username,
     password: values.password,
     http: (values.http ?? "http://127.0.0.1:8080").replace(/\/$/, ""),
@@ -139,7 +160,7 @@ export function parseOptions(args: string[]): LoadOptions | undefined {
     encoding,
     pid: values.pid === undefined ? undefined : integer(values.pid, 0, { min: 1, max: 2 ** 22 }),
     json: values.json ?? false,
-    self: values.self ?? false,
+    self,
   };
 }
 
@@ -165,6 +186,10 @@ function parse(args: string[]) {
         duration: { type: "string" },
         warmup: { type: "string" },
         qos: { type: "string" },
+        persistent: { type: "boolean" },
+        subscribe: { type: "boolean" },
+        protocol: { type: "string" },
+        tls: { type: "boolean" },
         chats: { type: "string" },
         fill: { type: "string" },
         seed: { type: "string" },

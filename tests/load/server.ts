@@ -1,11 +1,12 @@
 /** Starts what is measured, each in a process and a temporary folder of its own: Roost, or Mosquitto to compare it with. */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { compiledBinary } from "../support/binary.ts";
+import type { CertificateOnDisk } from "../support/certificate.ts";
 import { type SlowFsyncOptions, slowFsyncEnvironment } from "../support/slow-fsync.ts";
 
 export interface RunningServer {
@@ -15,6 +16,8 @@ export interface RunningServer {
   mqtt: string;
   mqttHost: string;
   mqttPort: number;
+  /** Port of the TLS listener, where a certificate was given. */
+  mqttsPort: number | undefined;
   backendKey: string | undefined;
   /** The data folder. */
   data: string;
@@ -32,6 +35,8 @@ export interface StartOptions {
   data?: string;
   /** Puts the disk shim in front; `library` is what `buildSlowFsync` gave. */
   slowFsync?: SlowFsyncOptions & { library: string };
+  /** Opens a listener with TLS beside the plain one. */
+  tls?: CertificateOnDisk;
   /** Further environment, for example ROOST_… settings. */
   env?: Record<string, string>;
   /** The command without its arguments; by default the compiled binary, built where it is older than the sources. */
@@ -58,6 +63,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
       env: {
         ...withoutSettings(process.env),
         ...oneAddress,
+        ...tlsSettings(options.tls),
         ...options.env,
         ...(shim === undefined ? {} : slowFsyncEnvironment(shim.library, shim)),
       },
@@ -72,12 +78,14 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     const mqtt = textOf(said, "mqtt");
     if (http === undefined || mqtt === undefined) throw new Error(`the server did not say where it listens: ${line}`);
     const { host: mqttHost, port: mqttPort } = splitAddress(mqtt);
+    const mqtts = textOf(said, "mqtts");
     return {
       pid: child.pid,
       http,
       mqtt,
       mqttHost,
       mqttPort,
+      mqttsPort: mqtts === undefined ? undefined : splitAddress(mqtts).port,
       backendKey: textOf(said, "backend_key") ?? options.env?.["ROOST_BACKEND_KEY"],
       data,
       readyMs,
@@ -97,6 +105,11 @@ const oneAddress = {
   ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
 };
 
+function tlsSettings(tls: CertificateOnDisk | undefined): Record<string, string> {
+  if (tls === undefined) return {};
+  return { ROOST_MQTTS_LISTEN: "127.0.0.1:0", ROOST_TLS_CERTIFICATE: tls.certificate, ROOST_TLS_KEY: tls.key };
+}
+
 /** The caller's own ROOST_… variables are not meant for the server under test, which refuses those it does not know. */
 function withoutSettings(env: Record<string, string | undefined>): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("ROOST_")));
@@ -105,13 +118,16 @@ function withoutSettings(env: Record<string, string | undefined>): Record<string
 export interface RunningBroker {
   pid: number;
   host: string;
+  /** Speaks TLS where a certificate was given. */
   port: number;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Starts Mosquitto on a free loopback port, open to everyone and keeping nothing; undefined where it is not installed. `command` goes before it. */
-export async function startMosquitto(how: { command?: string[] } = {}): Promise<RunningBroker | undefined> {
+export async function startMosquitto(
+  how: { command?: string[]; tls?: CertificateOnDisk } = {},
+): Promise<RunningBroker | undefined> {
   const program = ["/usr/sbin/mosquitto", Bun.which("mosquitto")].find((path) => path !== null && existsSync(path));
   if (program === undefined || program === null) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "roost-mosquitto-"));
@@ -121,6 +137,7 @@ export async function startMosquitto(how: { command?: string[] } = {}): Promise<
     `listener ${port} 127.0.0.1`,
     "allow_anonymous true",
     "persistence false",
+    ...(how.tls === undefined ? [] : [`certfile ${how.tls.certificate}`, `keyfile ${how.tls.key}`]),
     "set_tcp_nodelay true",
     "max_inflight_messages 0",
     "max_queued_messages 0",
@@ -233,4 +250,11 @@ function textOf(value: unknown, name: string): string | undefined {
 export async function openFilesMax(): Promise<number> {
   const limits = await readFile("/proc/self/limits", "utf8");
   return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
+}
+
+/** Says so when the servers' data would be in memory. */
+export async function warnOfMemoryDisk(): Promise<void> {
+  const tmpfs = 0x01021994;
+  if ((await statfs(tmpdir())).type !== tmpfs) return;
+  console.error(`${tmpdir()} is in memory, where a sync costs nothing: set TMPDIR to a folder on a disk`);
 }

@@ -7,7 +7,7 @@ import { type Backend, type ChatPlan, provisionChats } from "../provision.ts";
 import { type Report, reportOf } from "../report.ts";
 import { textTemplate } from "../stamp.ts";
 import { connectReceivers } from "./chat-receivers.ts";
-import { loadInWords, MqttPublisher, type Progress } from "./mqtt.ts";
+import { loadInWords, MqttPublisher, type Progress, windowOf } from "./mqtt.ts";
 
 export function backendOf({ http, backendKey }: LoadOptions): Backend {
   if (backendKey === undefined) throw new Error("this scenario makes users and chats: give --backend-key and --http");
@@ -40,9 +40,10 @@ export async function runChatMqtt(options: LoadOptions, progress: Progress): Pro
     client.handlers.closed = (problem) => {
       if (problem !== undefined) flow?.problem(`publisher ${p}: ${problem.message}`);
     };
+    const { qos, protocol } = options;
     const streams = plan.streams.flatMap(({ publisher, chatID }, stream) =>
       publisher === p
-        ? [{ stream, template: encodePublish({ topic: `chat/${chatID}/send`, payload, qos: options.qos }) }]
+        ? [{ stream, template: encodePublish({ topic: `chat/${chatID}/send`, payload, qos, protocol }) }]
         : [],
     );
     return new MqttPublisher({
@@ -60,7 +61,7 @@ export async function runChatMqtt(options: LoadOptions, progress: Progress): Pro
     publishers,
     streams: plan.streams.map(({ publisher }) => publisher),
     receivers: options.receivers,
-    options: { ...options, acks: true, progress },
+    options: { ...options, inFlight: windowOf(publishers, options), acks: true, progress },
   });
   try {
     const result = await flow.run();

@@ -1,9 +1,9 @@
 /** The scenarios that need nothing but a broker: pairs, fan-out, fan-in and idle connections. */
 import { Flow, type Publisher } from "../flow.ts";
 import { inParallel, MqttClient, type MqttTarget } from "../mqtt-client.ts";
-import { encodePublish, type PublishTemplate, type QoS } from "../mqtt-wire.ts";
+import { type ConnectFields, encodePublish, type PublishTemplate, type QoS } from "../mqtt-wire.ts";
 import type { LoadOptions } from "../options.ts";
-import { readProcessStats } from "../process-stats.ts";
+import { type ProcessStats, readProcessStats } from "../process-stats.ts";
 import { provisionUsers } from "../provision.ts";
 import { type Report, reportOf } from "../report.ts";
 import { startSink } from "../sink.ts";
@@ -14,6 +14,10 @@ export type Progress = ((line: string) => void) | undefined;
 const CONNECTS_AT_ONCE = 64;
 /** Connections that share one user, where users are made for the run. */
 const CONNECTIONS_PER_USER = 50;
+/** How often memory is looked at while it settles, and how long it must have been still. */
+const SETTLE_STEP_MS = 250;
+const STILL_MS = 1000;
+const SETTLE_TIMEOUT_MS = 10_000;
 
 export interface Credentials {
   username: string | undefined;
@@ -23,7 +27,7 @@ export interface Credentials {
 export async function runMqtt(options: LoadOptions, progress: Progress): Promise<Report> {
   const sink = options.self ? startSink() : undefined;
   const target: MqttTarget = sink === undefined ? options : { host: "127.0.0.1", port: sink.port };
-  const { connections, scenario, qos } = options;
+  const { connections, scenario, qos, protocol, persistent } = options;
   const publishers = scenario === "mqtt-fanout" ? 1 : connections;
   const receivers = scenario === "mqtt-fanin" ? 1 : connections;
   const tag = options.seed.toString(16);
@@ -38,8 +42,9 @@ export async function runMqtt(options: LoadOptions, progress: Progress): Promise
     if (problem !== undefined && !isOver) flow?.problem(`${who}: ${problem.message}`);
   };
 
+  const subscriberOf = (r: number) => ({ clientId: `load-${tag}-s${r}`, ...credentials(r) });
   const subscribers = await inParallel(receivers, CONNECTS_AT_ONCE, async (r) => {
-    const client = await MqttClient.connect(target, { clientId: `load-${tag}-s${r}`, ...credentials(r) });
+    const client = await MqttClient.connect(target, { ...subscriberOf(r), persistent });
     // In pairs each subscriber is the only receiver of its stream, so all share one row of the checker.
     const row = scenario === "mqtt-fanout" ? r : 0;
     client.handlers.published = (bytes, { payloadStart: at }) => {
@@ -52,7 +57,7 @@ export async function runMqtt(options: LoadOptions, progress: Progress): Promise
   const senders = await inParallel(publishers, CONNECTS_AT_ONCE, async (p) => {
     const client = await MqttClient.connect(target, { clientId: `load-${tag}-p${p}`, ...credentials(receivers + p) });
     client.handlers.closed = lost(`publisher ${p}`);
-    const template = encodePublish({ topic: topicOf(p), payload, qos });
+    const template = encodePublish({ topic: topicOf(p), payload, qos, protocol });
     return new MqttPublisher({
       client,
       index: p,
@@ -69,17 +74,32 @@ export async function runMqtt(options: LoadOptions, progress: Progress): Promise
     publishers: senders,
     streams: senders.map((_, p) => p),
     receivers: scenario === "mqtt-fanout" ? receivers : 1,
-    options: { ...options, acks: qos > 0, progress },
+    options: { ...options, inFlight: windowOf(senders, options), acks: qos > 0, progress },
   });
+  let report: Report;
   try {
-    const result = await flow.run();
-    return reportOf({ scenario, load: loadInWords(options), result });
+    report = reportOf({ scenario, load: loadInWords(options), result: await flow.run() });
   } finally {
     isOver = true;
     for (const client of [...subscribers, ...senders.map((sender) => sender.client)]) client.close();
     await Bun.sleep(10);
     sink?.stop();
   }
+  if (persistent && report.ok) {
+    await inParallel(receivers, CONNECTS_AT_ONCE, (r) => endSession(target, subscriberOf(r)));
+  }
+  return report;
+}
+
+/** A session that was kept ends when its client comes back without wanting it. */
+async function endSession(target: MqttTarget, fields: ConnectFields): Promise<void> {
+  (await MqttClient.connect(target, fields)).close();
+}
+
+/** In MQTT 5 the server may allow fewer unacknowledged messages than were asked for [MQTT-3.3.4-7]. */
+export function windowOf(publishers: readonly MqttPublisher[], { qos, inFlight }: LoadOptions): number {
+  if (qos === 0) return inFlight;
+  return Math.min(inFlight, ...publishers.map(({ client }) => client.receiveMaximum));
 }
 
 /** Connects N clients, waits, and sees what memory they cost. */
@@ -93,6 +113,7 @@ export async function runMqttIdle(options: LoadOptions, progress: Progress): Pro
     open: async (index) => {
       const client = await MqttClient.connect(options, { clientId: `load-${tag}-i${index}`, ...credentials(index) });
       clients.push(client);
+      if (options.subscribe) await client.subscribe([`load/${tag}/${index}`], options.qos);
     },
     countOpen: () => clients.filter((client) => client.isOpen).length,
     close: () => {
@@ -101,7 +122,10 @@ export async function runMqttIdle(options: LoadOptions, progress: Progress): Pro
   });
 }
 
-/** The idle scenarios of every door: memory before, with all connections held for the measured time, and per connection. */
+/**
+ * The idle scenarios of every door: memory before, with all connections held for the measured time, and per connection.
+ * Either is read once it has settled: a server may still be giving back what starting and connecting took.
+ */
 export async function holdConnections({
   options,
   progress,
@@ -116,16 +140,14 @@ export async function holdConnections({
   close: () => void;
 }): Promise<Report> {
   const { connections, pid, durationSeconds, warmupSeconds } = options;
-  await Bun.sleep(warmupSeconds * 1000);
-  const before = pid === undefined ? undefined : await readProcessStats(pid);
+  const before = await settledStats(pid, warmupSeconds);
   const startedMs = performance.now();
   await inParallel(connections, CONNECTS_AT_ONCE, async (index) => {
     await open(index);
     if (index % 1000 === 999) progress?.(`${index + 1} of ${connections} connections`);
   });
   const connectSeconds = (performance.now() - startedMs) / 1000;
-  await Bun.sleep(durationSeconds * 1000);
-  const after = pid === undefined ? undefined : await readProcessStats(pid);
+  const after = await settledStats(pid, durationSeconds);
   const held = countOpen();
   close();
   await Bun.sleep(200);
@@ -156,6 +178,29 @@ export async function holdConnections({
       ...(memory === undefined ? {} : { kibPerConnection: memory / 1024 / connections }),
     },
   };
+}
+
+/** What `pid` uses, not before `seconds` passed, and then when its memory has been still for a second (or will not be). */
+async function settledStats(pid: number | undefined, seconds: number): Promise<ProcessStats | undefined> {
+  const startedMs = performance.now();
+  await Bun.sleep(seconds * 1000);
+  if (pid === undefined) return undefined;
+  let stats = await readProcessStats(pid);
+  let low = stats.rssBytes;
+  let high = stats.rssBytes;
+  let stillSinceMs = performance.now();
+  while (performance.now() - stillSinceMs < STILL_MS) {
+    if (performance.now() - startedMs > seconds * 1000 + SETTLE_TIMEOUT_MS) break;
+    await Bun.sleep(SETTLE_STEP_MS);
+    stats = await readProcessStats(pid);
+    low = Math.min(low, stats.rssBytes);
+    high = Math.max(high, stats.rssBytes);
+    if (high - low < high / 200) continue;
+    low = stats.rssBytes;
+    high = stats.rssBytes;
+    stillSinceMs = performance.now();
+  }
+  return stats;
 }
 
 /** Streams of one MQTT connection, written in turn. */
@@ -268,8 +313,10 @@ async function findCredentials(
   };
 }
 
-export function loadInWords({ connections, rate, inFlight, qos, payloadBytes, scenario }: LoadOptions): string {
+export function loadInWords(options: LoadOptions): string {
+  const { connections, rate, inFlight, qos, payloadBytes, scenario, protocol, tls, persistent } = options;
   const pace = rate > 0 ? `${rate} messages/s` : `${inFlight} in flight each`;
   const how = scenario.includes("mqtt") ? `, QoS ${qos}` : "";
-  return `${connections} connections, ${pace}${how}, ${payloadBytes} B`;
+  const more = `${persistent ? ", persistent" : ""}${protocol === 5 ? ", MQTT 5" : ""}${tls ? ", TLS" : ""}`;
+  return `${connections} connections, ${pace}${how}${more}, ${payloadBytes} B`;
 }

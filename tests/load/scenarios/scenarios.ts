@@ -4,6 +4,7 @@ import type { Report } from "../report.ts";
 import { runChatMqtt } from "./chat-mqtt.ts";
 import { runChatMinioicq, runWsIdle } from "./minioicq.ts";
 import { type Progress, runMqtt, runMqttIdle } from "./mqtt.ts";
+import { runMqttApart } from "./mqtt-apart.ts";
 import { runChatRest, runRestHistory } from "./rest.ts";
 
 export function runScenario(options: LoadOptions, progress?: Progress): Promise<Report> {
@@ -14,6 +15,8 @@ export function runScenario(options: LoadOptions, progress?: Progress): Promise<
       return runMqtt(options, progress);
     case "mqtt-idle":
       return runMqttIdle(options, progress);
+    case "mqtt-apart":
+      return runMqttApart(options, progress);
     case "chat-mqtt":
       return runChatMqtt(options, progress);
     case "chat-minioicq":
