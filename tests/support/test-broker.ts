@@ -1,6 +1,7 @@
 /** A broker on a free port, with hooks that let everyone do everything unless a test says otherwise. */
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
+import type { AuthenticationMethod } from "../../src/mqtt/authentication.ts";
 import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
 import type { BrokerHooks, Principal } from "../../src/mqtt/hooks.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
@@ -18,8 +19,36 @@ export class ManualClock implements Clock {
   }
 }
 
+/** What the method "TEST-ECHO" wants to hear back. */
+export const echoChallenge = "say this";
+
+/**
+ * One round of challenge and answer, then the client is whom its user name says; data that says "at once" needs no
+ * challenge, and "broken" is our own fault.
+ */
+const testEcho: AuthenticationMethod<Principal> = {
+  begin({ username }) {
+    let challenged = false;
+    return {
+      async next(data) {
+        const said = data === undefined ? "" : Buffer.from(data).toString();
+        if (said === "broken") throw new Error("the method is broken");
+        if (!challenged && said !== "at once") {
+          challenged = true;
+          return { challenge: Buffer.from(echoChallenge) };
+        }
+        if (challenged && said !== echoChallenge) return { done: { refused: "not_authorized" } };
+        const principal = { key: `user:${username ?? "anonymous"}` };
+        return { done: { principal, persistent: true }, data: Buffer.from("welcome") };
+      },
+    };
+  },
+};
+
 /** A client is the principal its username says; wrong passwords are "wrong". */
 export const openHooks: BrokerHooks = {
+  methods: new Map([["TEST-ECHO", testEcho]]),
+  principalOf: (key) => ({ key }),
   async authenticate({ username, password }) {
     if (password !== undefined && Buffer.from(password).toString() === "wrong") return { refused: "bad_credentials" };
     return { principal: { key: `user:${username ?? "anonymous"}` }, persistent: true };
@@ -28,7 +57,8 @@ export const openHooks: BrokerHooks = {
   permissionsVersion: () => 0,
   serves: () => false,
   interceptPublish: () => undefined,
-  subscribed: () => "none",
+  serving: () => "none",
+  subscribed() {},
   unsubscribed() {},
   opened() {},
   closed() {},
@@ -55,6 +85,8 @@ export interface TestBrokerOptions {
   hooks?: Partial<BrokerHooks<Principal>>;
   limits?: Partial<BrokerLimits>;
   store?: MemoryBrokerStore;
+  /** Of an earlier broker, for one that is started again. */
+  clock?: ManualClock;
   hostname?: string;
 }
 
@@ -62,8 +94,8 @@ export function startTestBroker({
   hooks,
   limits,
   store = new MemoryBrokerStore(),
+  clock = new ManualClock(),
 }: TestBrokerOptions = {}): TestBroker {
-  const clock = new ManualClock();
   const closeReasons: string[] = [];
   const note: Log["info"] = (message, fields) => {
     if (message === "connection closed") closeReasons.push(String(fields?.["reason"]));
