@@ -1,7 +1,7 @@
 /**
  * The conformance ledger: every normative statement by its number, and what stands behind it.
  *
- *     bun tests/conformance/ledger.ts [--version 3.1.1] [--json] [--record]
+ *     bun tests/conformance/ledger.ts [--version 5.0] [--json] [--record]
  *
  * `--record` adds newly held lines to recorded.json, which ledger.test.ts holds us to; it removes none.
  */
@@ -10,9 +10,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { NamedTest, Specification, State, Statement } from "./statement.ts";
 import { mqtt311 } from "./v3.1.1.ts";
+import { mqtt50 } from "./v5.0.ts";
 
 /** Another version joins here. */
-export const specifications: readonly Specification[] = [mqtt311];
+export const specifications: readonly Specification[] = [mqtt311, mqtt50];
 
 const root = join(import.meta.dir, "../..");
 const recordedPath = join(import.meta.dir, "recorded.json");
@@ -95,8 +96,9 @@ export function missingTests(tests: readonly NamedTest[]): NamedTest[] {
 /** What the specification's own list has and `statements` has not, what is there twice, and what nobody knows. */
 export function numberFaults({ sections, statements }: Pick<Specification, "sections" | "statements">): string[] {
   const left = new Set<string>();
-  for (const [section, size] of Object.entries(sections)) {
-    for (let n = 1; n <= size; n++) left.add(`${section}-${n}`);
+  for (const [section, numbers] of Object.entries(sections)) {
+    const { first, last } = typeof numbers === "number" ? { first: 1, last: numbers } : numbers;
+    for (let n = first; n <= last; n++) left.add(`${section}-${n}`);
   }
   const faults: string[] = [];
   for (const { number } of statements) if (!left.delete(number)) faults.push(`${number}: unknown, or there twice`);
@@ -141,13 +143,26 @@ function printTable(specification: Specification): void {
     ].join(indent);
     console.log(`${number.padEnd(10)}${binds.padEnd(8)}${state.is.padEnd(10)}${text}`);
   }
-  const row = (name: string, { held, waits, excepted }: Counts) =>
-    console.log(name.padEnd(22) + [held, waits, excepted].map((each) => `${each}`.padStart(10)).join(""));
   console.log(`\n${"section".padEnd(22)}      held     waits  excepted`);
   const { sections, all, server } = summarize(specification);
   for (const [section, counts] of Object.entries(sections)) row(section, counts);
   row("all", all);
   row("those that bind us", server);
+  console.log();
+}
+
+function row(name: string, { held, waits, excepted }: Counts): void {
+  console.log(name.padEnd(22) + [held, waits, excepted].map((each) => `${each}`.padStart(10)).join(""));
+}
+
+/** What the tables count, side by side. */
+function printTotals(wanted: readonly Specification[]): void {
+  console.log(`${"version".padEnd(22)}      held     waits  excepted`);
+  for (const each of wanted) {
+    const { title, all, server } = summarize(each);
+    row(title, all);
+    row("  those that bind us", server);
+  }
 }
 
 function record(specification: Specification): void {
@@ -176,6 +191,7 @@ function main(): void {
     console.log(JSON.stringify(answer, undefined, 2));
   } else {
     for (const each of wanted) printTable(each);
+    printTotals(wanted);
   }
 }
 

@@ -30,8 +30,8 @@ export interface Specification {
   /** As `--version` names it. */
   readonly version: string;
   readonly title: string;
-  /** How many statements each section has in the specification's own list; numbered from 1 in each. */
-  readonly sections: Readonly<Record<string, number>>;
+  /** How many statements each section has in the specification's own list, numbered from 1; or the numbers it has. */
+  readonly sections: Readonly<Record<string, number | { readonly first: number; readonly last: number }>>;
   readonly statements: readonly Statement[];
 }
 

@@ -228,7 +228,7 @@ test("[MQTT-4.3.3-10] [MQTT-4.3.3-12] until PUBREL a packet identifier means a r
   await alice.leave();
 });
 
-test("[MQTT-4.4.0-1] what is unacknowledged is sent again when its session is resumed, in its order, and at no other time", async () => {
+test("[MQTT-4.4.0-1] [MQTT-4.6.0-1] what is unacknowledged is sent again when its session is resumed, in its order, and at no other time", async () => {
   await using server = startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);

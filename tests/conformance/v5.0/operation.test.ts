@@ -43,7 +43,7 @@ test("[MQTT-4.5.0-1] a message goes to every session with a matching subscriptio
   }
 });
 
-test("[MQTT-4.6.0-1] [MQTT-4.6.0-2] [MQTT-4.6.0-3] the server answers messages in the order they came", async () => {
+test("[MQTT-4.6.0-2] [MQTT-4.6.0-3] the server answers messages in the order they came", async () => {
   const commit = Promise.withResolvers<void>();
   await using server = startTestBroker();
   await using alice = await Client5.connect(server.port);
