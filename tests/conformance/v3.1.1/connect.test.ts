@@ -500,3 +500,33 @@ test("[MQTT-4.1.0-2] a session lasts while its connection does, however long tha
     expect(await client.next()).toBe("3003000174");
   }
 });
+
+test("[MQTT-3.1.2-8] a will whose client the server's own end cut off is published after the next start", async () => {
+  const first = startTestBroker();
+  const watcher = { clientId: "watcher", clean: false };
+  {
+    await using away = await RawMqtt.connect(first.port, watcher);
+    await away.subscribe("will", 1);
+    away.send({ cmd: "disconnect" });
+    await away.whenClosed();
+  }
+  await using lasting = await RawMqtt.connect(first.port, {
+    clientId: "phone",
+    clean: false,
+    will: { ...will, payload: "lasting", qos: 1 },
+  });
+  await using clean = await RawMqtt.connect(first.port, { will: { ...will, payload: "clean", qos: 1 } });
+  await using polite = await RawMqtt.connect(first.port, { will: { ...will, payload: "polite", qos: 1 } });
+  polite.send({ cmd: "disconnect" });
+  await polite.whenClosed();
+  await first.broker.stop();
+  await Promise.all([lasting.whenClosed(), clean.whenClosed()]);
+  await using second = startTestBroker({ store: first.store, clock: first.clock });
+  second.advance(5000);
+  await using back = await RawMqtt.connect(second.port, watcher);
+  const published = [String((await back.expect("publish")).payload), String((await back.expect("publish")).payload)];
+  expect(published.toSorted()).toEqual(["clean", "lasting"]);
+  // Once: neither now nor after another start.
+  second.advance(5000);
+  expect(await back.fence()).toEqual([]);
+});

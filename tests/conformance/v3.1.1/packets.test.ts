@@ -234,3 +234,37 @@ test("[MQTT-7.1.1-1] the byte stream has no boundaries: packets cut anywhere and
   expect(answers[0]).toHaveLength(6);
   for (const answer of answers) expect(answer.toSorted()).toEqual((answers[0] ?? []).toSorted());
 });
+
+test("[MQTT-4.8.0-2] a transient error while a packet is processed closes the connection it came on, and no other", async () => {
+  await using server = startTestBroker({
+    hooks: {
+      serves: (topic) => topic.startsWith("broken/"),
+      interceptPublish: (_session, { topic }) =>
+        topic.startsWith("broken/") ? Promise.reject(new Error("the service is broken")) : undefined,
+    },
+  });
+  await using bystander = await RawMqtt.connect(server.port);
+  const lasting = () => RawMqtt.connect(server.port, { clientId: "phone", clean: false });
+  for (const qos of [0, 1, 2] as const) {
+    await using client = await RawMqtt.connect(server.port);
+    client.send(publishPacket("broken/x", "x", qos === 0 ? {} : { qos, messageId: 1 }));
+    await client.whenClosed();
+    expect(client.received).toEqual([]);
+  }
+  // The store fails while it keeps a subscription, its end, a retained message and the id of a QoS 2 one.
+  for (const bad of [
+    packet(0x82, uint16(1), field("t"), 1),
+    packet(0xa2, uint16(1), field("kept")),
+    packet(0x33, field("t"), uint16(1), Buffer.from("x")),
+    packet(0x34, field("t"), uint16(1)),
+  ]) {
+    await using client = await lasting();
+    await client.subscribe("kept", 0);
+    server.store.commit = () => Promise.reject(new Error("the disk is full"));
+    client.send(bad);
+    await client.whenClosed();
+    expect(client.received).toEqual([]);
+    server.store.commit = () => Promise.resolve();
+    expect(await bystander.fence()).toEqual([]);
+  }
+});
