@@ -60,7 +60,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<R
     await core.close();
   }
   try {
-    const { useCertificate, ...bound } = openDoors(config, core, doors);
+    const { useCertificate, ...bound } = await openDoors(config, core, doors);
     const backendKey = await ensureBackendKey(core.domain, config.backendKey);
     log.info("serving", { ...bound, data: config.data });
     const reloadCertificate = (files: CertificateFiles): void => useCertificate(readCertificate(files));
@@ -81,7 +81,7 @@ interface OpenDoors {
 }
 
 /** Starts every listener; adds to `doors` how each is closed. */
-function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDoors {
+async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): Promise<OpenDoors> {
   const { domain, hub, store, health, log, clock } = core;
   const { limits } = config;
   const httpAddress = probeAddress(config.http.listen);
@@ -113,6 +113,8 @@ function openDoors(config: Config, core: Core, doors: (() => unknown)[]): OpenDo
     log,
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
+  domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
+  await broker.start();
   const patience = createPatience();
   const rest = createRest({
     domain,

@@ -53,6 +53,8 @@ export interface Broker {
   /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
   publish(topic: string, payload: Uint8Array, qos: Qos): void;
   stats(): BrokerStats;
+  /** Ends every session of a principal that is no more, with its connections. */
+  endSessions(principalKey: string): void;
   /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
   turnClock(): void;
   /** Accepts nothing more, finishes and acknowledges what is under way, then closes every connection. */
@@ -112,6 +114,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       retainedMessages: core.retained.count,
       retainedBytes: core.retained.bytes,
     }),
+    endSessions: (principalKey) => core.sessions.endAllOf(principalKey),
     turnClock: () => core.wheel.turn(),
     stop() {
       stopped ??= stop();

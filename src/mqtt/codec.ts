@@ -215,7 +215,10 @@ export function encodeUnsuback(packetId: number, codes: readonly number[], proto
   return generate({ cmd: "unsuback", messageId: packetId, granted: [...codes] }, { protocolVersion });
 }
 
-export function encodeDisconnect5(reason: { readonly reasonCode: number; readonly reasonString?: string | undefined }): Buffer {
+export function encodeDisconnect5(reason: {
+  readonly reasonCode: number;
+  readonly reasonString?: string | undefined;
+}): Buffer {
   const { reasonCode, reasonString } = reason;
   return generate({ cmd: "disconnect", reasonCode, properties: present({ reasonString }) }, { protocolVersion: 5 });
 }

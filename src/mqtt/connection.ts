@@ -5,7 +5,7 @@
 import { Outbox, type OutboxOwner } from "../net/outbox.ts";
 import type { Transport } from "../net/transport.ts";
 import { leave, type Place } from "./admission.ts";
-import { Authenticating } from "./authenticating.ts";
+import type { Authenticating } from "./authenticating.ts";
 import {
   type AuthPacket,
   type ClientPacket,
@@ -236,7 +236,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
       this.outbox.append(encodeConnack5({ sessionPresent, reasonCode: reasonCodes.success, properties }));
     } else {
       // The byte that says "session present" is reserved in MQTT 3.1.
-      this.outbox.append(encodeConnack({ sessionPresent: sessionPresent && this.protocolVersion !== 3, returnCode: 0 }));
+      this.outbox.append(
+        encodeConnack({ sessionPresent: sessionPresent && this.protocolVersion !== 3, returnCode: 0 }),
+      );
     }
   }
 

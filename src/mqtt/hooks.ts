@@ -101,7 +101,7 @@ export interface BrokerHooks<P extends Principal = Principal> {
   /** Methods of enhanced authentication (MQTT 5 § 4.12), by their names. */
   readonly methods: ReadonlyMap<string, AuthenticationMethod<P>>;
   /** Who a key names, for a session of this client id stored earlier; undefined: nobody any more, and the session ends. */
-  principalOf(key: string, clientId?: string): P | undefined;
+  principalOf(key: string, clientId: string): P | undefined;
   /** CONNECT arrived. A rejection is our fault: logged, and the client told "server unavailable". */
   authenticate(connect: ConnectRequest): Promise<Authentication<P>>;
   /**

@@ -43,7 +43,8 @@ export function readPublishProperties(fields: PublishFields, at: number, packetE
     const id = walker.varint();
     // No identifier is 0, so that bit is the topic alias's, which lies beyond 31; user properties may repeat.
     const bit = id === propertyId.topicAlias ? 1 : id < 32 ? 1 << id : 0;
-    if ((seen & bit) !== 0 && !(fields.stored && id === propertyId.subscriptionId)) throw new ProtocolError(`property ${id} twice`, protocolError);
+    if ((seen & bit) !== 0 && !(fields.stored && id === propertyId.subscriptionId))
+      throw new ProtocolError(`property ${id} twice`, protocolError);
     seen |= bit;
     readProperty(fields, id);
   }
@@ -116,7 +117,11 @@ export function forwardedProperties(fields: PublishFields): Buffer | undefined {
   return withoutProperties(fields.buffer, fields.propertiesStart, fields.propertiesEnd, oneHop);
 }
 
-const oneHop: ReadonlySet<number> = new Set([propertyId.topicAlias, propertyId.messageExpiry, propertyId.subscriptionId]);
+const oneHop: ReadonlySet<number> = new Set([
+  propertyId.topicAlias,
+  propertyId.messageExpiry,
+  propertyId.subscriptionId,
+]);
 /** A will's delay is the server's to know, § 3.1.3.2.2. */
 export const willOnly: ReadonlySet<number> = new Set([propertyId.willDelay, propertyId.messageExpiry]);
 

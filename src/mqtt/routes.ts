@@ -50,7 +50,6 @@ export interface Route {
   readonly permissionsVersion: number;
 }
 
-
 export class Routes {
   readonly #core: BrokerCore;
   readonly #cacheMax: number;
@@ -135,7 +134,12 @@ export class Routes {
    * Hands a message to everyone on the route, each at the lower of its own and the granted QoS [MQTT-3.8.4-6]. Gives the
    * promise of what had to be stored for sessions that outlive their connection, if anything had.
    */
-  forward(route: Route, message: Sendable, qos: Qos, from?: { session: Session; retain: boolean }): Promise<undefined> | undefined {
+  forward(
+    route: Route,
+    message: Sendable,
+    qos: Qos,
+    from?: { session: Session; retain: boolean },
+  ): Promise<undefined> | undefined {
     const { sessions, special, groups } = route;
     const { queues } = this.#core;
     queues.begin();

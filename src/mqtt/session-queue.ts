@@ -269,9 +269,15 @@ export class SessionQueue {
     this.#unassigned = 0;
     this.#heldBytes = 0;
     this.#leaving++;
-    this.#ask(connection, "a slow client's messages", this.#core.store.wait(queueIds), () => this.#window.pump(), () => {
-      this.#leaving--;
-    });
+    this.#ask(
+      connection,
+      "a slow client's messages",
+      this.#core.store.wait(queueIds),
+      () => this.#window.pump(),
+      () => {
+        this.#leaving--;
+      },
+    );
   }
 
   #pumpStored(connection: Connection): void {

@@ -62,7 +62,7 @@ export class Sessions {
     for (let after = 0; ; ) {
       const page = store.sessionsPage(after);
       for (const stored of page) {
-        const principal = hooks.principalOf(stored.principalKey);
+        const principal = hooks.principalOf(stored.principalKey, stored.clientId);
         if (principal === undefined) this.#attempt("end", store.endSession(stored.sessionId));
         else this.#restore(stored, principal);
       }
@@ -124,6 +124,13 @@ export class Sessions {
     this.#core.hooks.ended(session);
   }
 
+  /** The principal is no more: nor is anything of its sessions. */
+  endAllOf(principalKey: string): void {
+    for (const session of [...this.#sessions.values()]) {
+      if (session.principal.key === principalKey) this.end(session);
+    }
+  }
+
   /** In how many seconds after its connection a session ends. */
   #endsAfter(expirySeconds: number | undefined): number {
     return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#core.limits.sessionExpirySecondsMax);
@@ -144,7 +151,8 @@ export class Sessions {
     const stored = persistent || (!cleanStart && this.#storedId(key, request) !== undefined);
     const found = stored ? await this.#openStored(key, request) : this.#openFresh(key, request);
     if (connection.closed) {
-      if (found.session.storedId !== undefined) this.closed(found.session, request.persistent ? request.expirySeconds : 0);
+      if (found.session.storedId !== undefined)
+        this.closed(found.session, request.persistent ? request.expirySeconds : 0);
       else this.#remove(found.session);
       return;
     }

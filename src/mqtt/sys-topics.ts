@@ -5,8 +5,8 @@
 import type { BrokerCore } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import type { Watched } from "./keep-alive.ts";
-import { preparePublish } from "./prepared-publish.ts";
 import type { DeliveryTerms } from "./outgoing.ts";
+import { preparePublish } from "./prepared-publish.ts";
 import type { Session } from "./session.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { firstLevel } from "./topic-names.ts";

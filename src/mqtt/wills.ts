@@ -124,7 +124,7 @@ export class Wills {
   #sessionOf({ principalKey, clientId }: StoredWill): Session | undefined {
     const known = this.#core.sessions.find(sessionKey(principalKey, clientId));
     if (known !== undefined) return known;
-    const principal = this.#core.hooks.principalOf(principalKey);
+    const principal = this.#core.hooks.principalOf(principalKey, clientId);
     return principal && new Session(this.#core, { principal, clientId, storedId: undefined });
   }
 

@@ -13,7 +13,7 @@ async function refused(port: number): Promise<void> {
 }
 
 test("an address may hold only so many connections, and one that goes makes room", async () => {
-  await using server = startTestBroker({ limits: { connectionsPerAddressMax: 2 } });
+  await using server = await startTestBroker({ limits: { connectionsPerAddressMax: 2 } });
   await using first = await RawMqtt.connect(server.port);
   await using second = await RawMqtt.connect(server.port);
   await refused(server.port);
@@ -25,7 +25,7 @@ test("an address may hold only so many connections, and one that goes makes room
 });
 
 test("an address may open only so many in a second, those that have gone included", async () => {
-  await using server = startTestBroker({ limits: { connectsPerAddressSecondMax: 2 } });
+  await using server = await startTestBroker({ limits: { connectsPerAddressSecondMax: 2 } });
   for (let n = 0; n < 2; n++) await (await RawMqtt.connect(server.port)).drop();
   await refused(server.port);
   server.advance(999);
@@ -37,7 +37,7 @@ test("an address may open only so many in a second, those that have gone include
 });
 
 test("a WebSocket counts with the others", async () => {
-  await using server = startWebSocketBroker({ limits: { connectionsPerAddressMax: 2 } });
+  await using server = await startWebSocketBroker({ limits: { connectionsPerAddressMax: 2 } });
   await using tcp = await RawMqtt.connect(server.port);
   using web = await RawWebSocket.open(server.url);
   web.send(connectPacket());

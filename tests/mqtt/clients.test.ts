@@ -13,7 +13,7 @@ const openssl = requireProgram("openssl");
 const mosquitto = ["mosquitto_sub", "mosquitto_pub"].map(requireProgram).every((there) => there);
 
 test.each([0, 1, 2] as const)("MQTT.js publishes and receives at QoS %d, through a reconnect", async (qos) => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   const bob = await mqtt.connectAsync(url, { clientId: "bob", clean: false, reconnectPeriod: 1 });
   const alice = await mqtt.connectAsync(url, { username: "alice", password: "secret" });
@@ -38,7 +38,7 @@ test.each([0, 1, 2] as const)("MQTT.js publishes and receives at QoS %d, through
 });
 
 test("MQTT.js keeps a session in MQTT 3.1", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   const old = { protocolId: "MQIsdp", protocolVersion: 3, clientId: "old", clean: false, reconnectPeriod: 0 } as const;
   const first = await mqtt.connectAsync(url, old);
@@ -53,7 +53,7 @@ test("MQTT.js keeps a session in MQTT 3.1", async () => {
 });
 
 test("MQTT.js is told why it is refused", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const client = mqtt.connect(`mqtt://127.0.0.1:${server.port}`, {
     username: "x",
     password: "wrong",
@@ -72,7 +72,7 @@ test.skipIf(!mosquitto).each([
   ["1", "mqttv311"],
   ["2", "mqttv311"],
 ])("mosquitto_pub and mosquitto_sub talk at QoS %s in %s", async (qos, version) => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-V", version, "-q", qos];
   const sub = Bun.spawn(["mosquitto_sub", ...where, "-t", "room/#", "-C", "3", "-v"], {
     stdout: "pipe",
@@ -92,7 +92,7 @@ test.skipIf(!mosquitto).each([
 });
 
 test.skipIf(!mosquitto)("mosquitto_pub -r retains what mosquitto_sub --retained-only gets", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", "1"];
   const pub = Bun.spawn(["mosquitto_pub", ...where, "-t", "news/a", "-m", "kept", "-r"]);
   expect(await withDeadline("mosquitto_pub", pub.exited)).toBe(0);
@@ -106,7 +106,7 @@ test.skipIf(!mosquitto)("mosquitto_pub -r retains what mosquitto_sub --retained-
 test.skipIf(!mosquitto).each(["1", "2"])(
   "mosquitto_pub streams thousands of QoS %s messages, none is lost",
   async (qos) => {
-    await using server = startTestBroker();
+    await using server = await startTestBroker();
     const where = ["-h", "127.0.0.1", "-p", `${server.port}`, "-q", qos, "-t", "stream"];
     const count = 3000;
     const sub = Bun.spawn(["mosquitto_sub", ...where, "-C", `${count}`], { stdout: "pipe" });
@@ -237,7 +237,7 @@ test.skipIf(!openssl).each(doors)(
 );
 
 test("MQTT.js keeps a session as long as it asked for in MQTT 5", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   const keeper = { clientId: "keeper", clean: false, properties: { sessionExpiryInterval: 60 } };
   await using alice = await open(url);
@@ -257,7 +257,7 @@ test("MQTT.js keeps a session as long as it asked for in MQTT 5", async () => {
 });
 
 test("MQTT.js is spared its own words, and sees what was retained as it was published, in MQTT 5", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   await using bob = await open(url);
   await using alice = await open(url);
@@ -276,7 +276,7 @@ test("MQTT.js is spared its own words, and sees what was retained as it was publ
 });
 
 test("MQTT.js leaves with its will in MQTT 5", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const url = `mqtt://127.0.0.1:${server.port}`;
   await using bob = await open(url);
   await bob.client.subscribeAsync("gone/#", { qos: 1 });
@@ -290,7 +290,7 @@ test("MQTT.js leaves with its will in MQTT 5", async () => {
 });
 
 test("MQTT.js is told why it is refused in MQTT 5", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const refused = open(`mqtt://127.0.0.1:${server.port}`, { username: "x", password: "wrong" });
   await expect(refused).rejects.toMatchObject({ code: 134 }); // bad user name or password
 });

@@ -12,7 +12,7 @@ test.each([
   ["busy", 3],
   ["unavailable", 3],
 ] as const)("a client refused as %s is told %d and closed", async (refused, returnCode) => {
-  await using server = startTestBroker({ hooks: { authenticate: async () => ({ refused }) } });
+  await using server = await startTestBroker({ hooks: { authenticate: async () => ({ refused }) } });
   await using client = await RawMqtt.open(server.port);
   client.send(connectPacket(), publishPacket("t", "sent too early"));
   expect(await client.expect("connack")).toMatchObject({ returnCode, sessionPresent: false });
@@ -20,7 +20,7 @@ test.each([
 });
 
 test("a failing authenticate hook is told as server unavailable", async () => {
-  await using server = startTestBroker({ hooks: { authenticate: () => Promise.reject(new Error("boom")) } });
+  await using server = await startTestBroker({ hooks: { authenticate: () => Promise.reject(new Error("boom")) } });
   await using client = await RawMqtt.open(server.port);
   client.send(connectPacket());
   expect(await client.expect("connack")).toMatchObject({ returnCode: 3 });
@@ -29,7 +29,7 @@ test("a failing authenticate hook is told as server unavailable", async () => {
 
 test("packets sent before CONNACK are served after it, in order", async () => {
   const gate = Promise.withResolvers<Authentication<Principal>>();
-  await using server = startTestBroker({ hooks: { authenticate: () => gate.promise } });
+  await using server = await startTestBroker({ hooks: { authenticate: () => gate.promise } });
   await using client = await RawMqtt.open(server.port);
   client.send(
     connectPacket(),
@@ -43,7 +43,7 @@ test("packets sent before CONNACK are served after it, in order", async () => {
 
 test("username, password, client id and address reach the program", async () => {
   const seen: unknown[] = [];
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       async authenticate({ password, ...rest }) {
         seen.push({ ...rest, password: password === undefined ? undefined : Buffer.from(password).toString() });
@@ -69,7 +69,7 @@ test("username, password, client id and address reach the program", async () => 
 });
 
 test("other protocol versions are refused in their own words", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using two = await RawMqtt.open(server.port);
   const levelTwo = generate(connectPacket({ protocolId: "MQIsdp", protocolVersion: 3 }));
   levelTwo[10] = 2;
@@ -142,7 +142,7 @@ const badPackets: [string, Buffer[], string?][] = [
 test.each(badPackets)(
   "%s closes the connection and nobody else's",
   async (_what, packets, reason = "protocol_error") => {
-    await using server = startTestBroker();
+    await using server = await startTestBroker();
     await using good = await RawMqtt.connect(server.port);
     await using bad = await RawMqtt.open(server.port);
     bad.send(...packets);
@@ -154,7 +154,7 @@ test.each(badPackets)(
 );
 
 test("nothing after a broken packet is obeyed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using good = await RawMqtt.connect(server.port);
   await good.subscribe("t");
   await using bad = await RawMqtt.connect(server.port);
@@ -164,7 +164,7 @@ test("nothing after a broken packet is obeyed", async () => {
 });
 
 test("a connection without CONNECT is closed after the connect time-out", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await RawMqtt.open(server.port);
   await using good = await RawMqtt.connect(server.port);
   client.send(Buffer.from([0x10, 20, 0])); // a beginning is not enough
@@ -179,7 +179,7 @@ test("a connection without CONNECT is closed after the connect time-out", async 
 });
 
 test("a silent client is closed after one and a half times its keep alive, a pinging one is not", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using silent = await RawMqtt.connect(server.port, { keepalive: 60 });
   await using pinging = await RawMqtt.connect(server.port, { keepalive: 60 });
   await using unlimited = await RawMqtt.connect(server.port, { keepalive: 0 });
@@ -201,7 +201,7 @@ test("a silent client is closed after one and a half times its keep alive, a pin
 });
 
 test("publishing and acknowledging count as signs of life", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using listener = await RawMqtt.connect(server.port, { keepalive: 10 });
   await using speaker = await RawMqtt.connect(server.port, { keepalive: 10 });
   await listener.subscribe("t", 1);
@@ -221,7 +221,7 @@ test("publishing and acknowledging count as signs of life", async () => {
 test("a client the broker does not read is not blamed for its silence", async () => {
   const gate = Promise.withResolvers<{ ack: true }>();
   let started = 0;
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       serves: () => true,
       interceptPublish() {
@@ -244,7 +244,7 @@ test("a client the broker does not read is not blamed for its silence", async ()
 });
 
 test("connections over the limit are closed, and room is made by leaving", async () => {
-  await using server = startTestBroker({ limits: { connectionsMax: 2 } });
+  await using server = await startTestBroker({ limits: { connectionsMax: 2 } });
   await using one = await RawMqtt.connect(server.port);
   await using two = await RawMqtt.connect(server.port);
   await using three = await RawMqtt.open(server.port);
@@ -256,7 +256,7 @@ test("connections over the limit are closed, and room is made by leaving", async
 });
 
 test("DISCONNECT with a publish before it in the same segment loses nothing", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t");
   await using hasty = await RawMqtt.open(server.port);

@@ -38,7 +38,7 @@ const mutated = fc.array(mutation, { minLength: 1, maxLength: 5 }).map((mutation
 const random = fc.uint8Array({ minLength: 1, maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 
 test("mutated and random conversations leave a working broker with nothing left behind", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using good = await RawMqtt.connect(server.port, { clientId: "good" });
   await good.subscribe("good");
   await fc.assert(

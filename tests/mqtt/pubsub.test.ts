@@ -4,7 +4,7 @@ import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";
 
 test("a QoS 0 message reaches a subscriber unchanged, with retain and DUP cleared", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   expect(await bob.subscribe("a/+")).toBe(0);
@@ -13,7 +13,7 @@ test("a QoS 0 message reaches a subscriber unchanged, with retain and DUP cleare
 });
 
 test("a QoS 1 message is acknowledged to the publisher and carries the subscriber's own packet id", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   expect(await bob.subscribe("t", 1)).toBe(1);
@@ -25,7 +25,7 @@ test("a QoS 1 message is acknowledged to the publisher and carries the subscribe
 });
 
 test("a message is delivered at the lower of the published and the granted QoS", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using low = await RawMqtt.connect(server.port);
   await using high = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
@@ -37,7 +37,7 @@ test("a message is delivered at the lower of the published and the granted QoS",
 });
 
 test("overlapping subscriptions yield a message once, at the highest QoS", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("#", 0);
   await bob.subscribe("a/b", 1);
@@ -47,7 +47,7 @@ test("overlapping subscriptions yield a message once, at the highest QoS", async
 });
 
 test("a repeated subscription replaces its predecessor's QoS", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   await bob.subscribe("t", 0);
@@ -57,7 +57,7 @@ test("a repeated subscription replaces its predecessor's QoS", async () => {
 });
 
 test("after UNSUBSCRIBE nothing more arrives, and an unknown filter is acknowledged all the same", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   bob.send(publishPacket("t", "warms the route"));
@@ -70,7 +70,7 @@ test("after UNSUBSCRIBE nothing more arrives, and an unknown filter is acknowled
 });
 
 test("wildcards do not reach topics that start with $", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("#");
   await bob.subscribe("+/x");
@@ -80,7 +80,7 @@ test("wildcards do not reach topics that start with $", async () => {
 });
 
 test("subscribing to a new wildcard filter changes an already cached route", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   for (const [filter, step] of [
     ["a/b", 1],
@@ -97,7 +97,7 @@ test("subscribing to a new wildcard filter changes an already cached route", asy
 });
 
 test("an empty payload and one of several hundred kilobytes arrive as they were", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   const large = Buffer.alloc(700_000, "0123456789");
@@ -109,7 +109,7 @@ test("an empty payload and one of several hundred kilobytes arrive as they were"
 });
 
 test("messages of one publisher arrive in order, mixed QoS in their own order each", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
@@ -128,7 +128,7 @@ test("messages of one publisher arrive in order, mixed QoS in their own order ea
 
 test("what a principal may not publish, subscribe or hear does not happen", async () => {
   let permissions = 0;
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       permissionsVersion: () => permissions,
       authorize: (principal, action, topic) =>
@@ -150,7 +150,7 @@ test("what a principal may not publish, subscribe or hear does not happen", asyn
 });
 
 test("a refused filter gets 0x80 in its slot, the others their QoS", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: { authorize: (_principal, _action, topic) => topic !== "forbidden" },
     limits: { subscriptionsPerSessionMax: 3, topicLevelsMax: 4, topicBytesMax: 20 },
   });

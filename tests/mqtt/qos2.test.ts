@@ -1,6 +1,7 @@
 /** QoS 2 over real sockets, MQTT 3.1.1 §§ 3.5–3.7, 4.3.3, 4.4 and 4.6: exactly once, both ways, byte for byte. */
 import { expect, test } from "bun:test";
 import type { Packet } from "mqtt-packet";
+import type { PublishOutcome } from "../../src/mqtt/hooks.ts";
 import { call, enroll, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
@@ -25,7 +26,7 @@ const detached = (server: { broker: { stats(): { connections: number } } }, conn
   until("the session to be detached", () => server.broker.stats().connections === connections);
 
 test("a QoS 2 message is answered with PUBREC and PUBCOMP and reaches a QoS 2 subscriber once [MQTT-4.3.3-1] [MQTT-4.3.3-2]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   expect(await bob.subscribe("t", 2)).toBe(2);
@@ -45,7 +46,7 @@ test("a QoS 2 message is answered with PUBREC and PUBCOMP and reaches a QoS 2 su
 });
 
 test("PUBREL has the flags 0010 [MQTT-3.6.1-1], and one with others closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   bob.send(pubrec(9)); // unknown here: answered, or the client would ask for ever
   expect(await bob.expect("pubrel")).toMatchObject({ messageId: 9, qos: 1 });
@@ -55,7 +56,7 @@ test("PUBREL has the flags 0010 [MQTT-3.6.1-1], and one with others closes the c
 });
 
 test("after PUBREL the packet id names a new message; an unknown PUBREL is answered [MQTT-4.3.3-2]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 0);
   bob.send(exactly("t", "one", 5), pubrel(5), exactly("t", "two", 5), pubrel(5), pubrel(4242));
@@ -77,7 +78,7 @@ test.each([
   [2, 1, 1],
   [2, 0, 0],
 ] as const)("published at %i and granted %i is delivered at %i [MQTT-3.8.4-6]", async (sent, granted, expected) => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   expect(await bob.subscribe("t", granted)).toBe(granted);
@@ -89,7 +90,7 @@ test.each([
 
 test("PUBACKs and PUBRECs keep the order of the PUBLISHes, PUBRELs that of the PUBRECs [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT-4.6.0-4]", async () => {
   const commit = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   server.store.commit = () => commit.promise;
   alice.send(exactly("t", "slow", 1, { retain: true }), publishPacket("t", "b", { qos: 1, messageId: 2 }));
@@ -109,7 +110,7 @@ test("PUBACKs and PUBRECs keep the order of the PUBLISHes, PUBRELs that of the P
 });
 
 test("PUBREL for a message whose PUBREC has not left is a protocol error", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port, lasting);
   server.store.commit = () => new Promise(() => {});
   alice.send(exactly("t", "x", 1), pubrel(1));
@@ -118,7 +119,7 @@ test("PUBREL for a message whose PUBREC has not left is a protocol error", async
 });
 
 test("a window of QoS 2 messages is freed by PUBCOMP, not by PUBREC; a PUBACK means nothing", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 2 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 2 } });
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 2);
   for (const text of ["1", "2", "3", "4"]) server.broker.publish("t", Buffer.from(text), 2);
@@ -130,7 +131,7 @@ test("a window of QoS 2 messages is freed by PUBCOMP, not by PUBREC; a PUBACK me
 });
 
 test("a resumed session is sent again PUBLISH with DUP, or PUBREL, each with its packet id, in order [MQTT-4.4.0-1] [MQTT-4.6.0-1]", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 4 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 4 } });
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 2);
   for (const text of ["a", "b", "c", "d", "e"]) server.broker.publish("t", Buffer.from(text), text === "c" ? 1 : 2);
@@ -148,7 +149,7 @@ test("a resumed session is sent again PUBLISH with DUP, or PUBREL, each with its
 });
 
 test("a takeover keeps what the lasting session took over: the repeat is answered and not routed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   await using first = await RawMqtt.connect(server.port, lasting);
@@ -163,7 +164,7 @@ test("a takeover keeps what the lasting session took over: the repeat is answere
 });
 
 test("a clean session's packet ids end with it and never touch the store", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 0);
   for (let round = 0; round < 2; round++) {
@@ -176,7 +177,7 @@ test("a clean session's packet ids end with it and never touch the store", async
 });
 
 test("a lasting session's packet id is on disk before PUBREC, and gone from it before PUBCOMP", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port, lasting);
   for (const [packet, answer, held] of [
     [exactly("t", "x", 3), "pubrec", [3]],
@@ -193,7 +194,7 @@ test("a lasting session's packet id is on disk before PUBREC, and gone from it b
 });
 
 test("where the packet id could not be stored the client repeats, and the message is not routed again", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 0);
   await using first = await RawMqtt.connect(server.port, lasting);
@@ -212,14 +213,14 @@ test("where the packet id could not be stored the client repeats, and the messag
 test("a restarted broker on the same store knows the packet ids", async () => {
   const store = new MemoryBrokerStore();
   {
-    await using server = startTestBroker({ store });
+    await using server = await startTestBroker({ store });
     await using alice = await RawMqtt.connect(server.port, lasting);
     alice.send(exactly("t", "x", 3), exactly("t", "y", 4));
     for (const cmd of ["pubrec", "pubrec"] as const) await alice.expect(cmd);
     alice.send(pubrel(4));
     await alice.expect("pubcomp");
   }
-  await using server = startTestBroker({ store });
+  await using server = await startTestBroker({ store });
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 0);
   await using alice = await RawMqtt.connect(server.port, lasting);
@@ -230,13 +231,13 @@ test("a restarted broker on the same store knows the packet ids", async () => {
 
 test("a service is given a QoS 2 message once; what it refuses was never taken over", async () => {
   const given: string[] = [];
-  const outcomes: PromiseWithResolvers<{ ack: true } | { close: string }>[] = [];
-  await using server = startTestBroker({
+  const outcomes: PromiseWithResolvers<PublishOutcome>[] = [];
+  await using server = await startTestBroker({
     hooks: {
       serves: (topic) => topic.startsWith("svc/"),
       interceptPublish(_session, { payload, qos, packetId }) {
         given.push(`${Buffer.from(payload)} ${qos} ${packetId}`);
-        const outcome = Promise.withResolvers<{ ack: true } | { close: string }>();
+        const outcome = Promise.withResolvers<PublishOutcome>();
         outcomes.push(outcome);
         return outcome.promise;
       },
@@ -257,7 +258,7 @@ test("a service is given a QoS 2 message once; what it refuses was never taken o
   await using meanwhile = await RawMqtt.connect(server.port, lasting);
   meanwhile.send(exactly("svc/x", "b", 2, { dup: true }));
   expect(await meanwhile.fence()).toEqual([]);
-  outcomes[1]?.resolve({ close: "no" });
+  outcomes[1]?.resolve({ refused: "not_authorized", why: "no" });
   await meanwhile.whenClosed();
   expect(meanwhile.received).toEqual([]);
   await using third = await RawMqtt.connect(server.port, lasting);
@@ -269,7 +270,7 @@ test("a service is given a QoS 2 message once; what it refuses was never taken o
 });
 
 test("a QoS 2 will is delivered at QoS 2", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("will", 2);
   const client = await RawMqtt.connect(server.port, {

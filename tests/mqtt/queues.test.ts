@@ -63,7 +63,7 @@ async function acknowledge(client: RawMqtt, { qos, messageId = 0 }: IPublishPack
 /** The same program started again: another broker on the same store and clock. */
 async function restarted(server: TestBroker, options: TestBrokerOptions = {}): Promise<TestBroker> {
   await server.broker.stop();
-  return startTestBroker({ ...options, store: server.store, clock: server.clock });
+  return await startTestBroker({ ...options, store: server.store, clock: server.clock });
 }
 
 /** All messages that were given up, for whatever reason. */
@@ -73,7 +73,7 @@ function dropped(server: TestBroker): number {
 }
 
 test("what is published at QoS 1 and 2 while a client is away comes in order when it is back, and once", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await leave(server, "t/#", 2);
   await using alice = await RawMqtt.connect(server.port);
   for (let n = 0; n < 10; n++) await publish(alice, `t/${n}`, `${n}`, n % 2 === 0 ? 1 : 2);
@@ -89,7 +89,7 @@ test("what is published at QoS 1 and 2 while a client is away comes in order whe
 });
 
 test("a message waits at the lower of its QoS and the subscription's, and at QoS 0 not at all", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await leave(server, "one", 1);
   await leave(server, "zero", 0);
   await using alice = await RawMqtt.connect(server.port);
@@ -103,7 +103,7 @@ test("a message waits at the lower of its QoS and the subscription's, and at QoS
 });
 
 test("what waits survives a restart, and so do subscriptions for what is published before the client is back", async () => {
-  const first = startTestBroker();
+  const first = await startTestBroker();
   await leave(first, "t", 2);
   {
     const alice = await RawMqtt.connect(first.port);
@@ -123,7 +123,7 @@ test("what waits survives a restart, and so do subscriptions for what is publish
 });
 
 test("what was sent and not acknowledged comes again after a restart, with DUP and its packet id, before what waited", async () => {
-  const first = startTestBroker();
+  const first = await startTestBroker();
   const client = await open(first);
   await client.subscribe("t", 2);
   const alice = await RawMqtt.connect(first.port);
@@ -152,7 +152,7 @@ test("what was sent and not acknowledged comes again after a restart, with DUP a
 });
 
 test("a QoS 2 message that was released is only released again after a restart", async () => {
-  const first = startTestBroker();
+  const first = await startTestBroker();
   const client = await open(first);
   await client.subscribe("t", 2);
   const alice = await RawMqtt.connect(first.port);
@@ -186,7 +186,7 @@ test("a QoS 2 message that was released is only released again after a restart",
 });
 
 test("a QoS 2 publish that was not released before a restart is no second message after it", async () => {
-  const first = startTestBroker();
+  const first = await startTestBroker();
   await leave(first, "t", 2);
   const alice = await open(first, { clientId: "alice", clean: false });
   alice.send(publishPacket("t", "once", { qos: 2, messageId: 9 }));
@@ -204,7 +204,7 @@ test("a QoS 2 publish that was not released before a restart is no second messag
 });
 
 test("more than the window holds comes as it is acknowledged, in order", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 4 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 4 } });
   await leave(server, "t", 2);
   await using alice = await RawMqtt.connect(server.port);
   const count = 250;
@@ -234,7 +234,7 @@ test("more than the window holds comes as it is acknowledged, in order", async (
 });
 
 test("a queue that is full drops messages and counts them, the publisher is acknowledged all the same", async () => {
-  await using server = startTestBroker({ limits: { queuedMessagesMax: 5 } });
+  await using server = await startTestBroker({ limits: { queuedMessagesMax: 5 } });
   await leave(server, "t", 1);
   await using alice = await RawMqtt.connect(server.port);
   const before = dropped(server);
@@ -248,7 +248,7 @@ test("a queue that is full drops messages and counts them, the publisher is ackn
 });
 
 test("a queue is full by its bytes too", async () => {
-  await using server = startTestBroker({ limits: { queuedBytesMax: 10_000 } });
+  await using server = await startTestBroker({ limits: { queuedBytesMax: 10_000 } });
   await leave(server, "t", 1);
   await using alice = await RawMqtt.connect(server.port);
   for (let n = 0; n < 10; n++) await publish(alice, "t", `${n}`.repeat(3000), 1);
@@ -259,7 +259,7 @@ test("a queue is full by its bytes too", async () => {
 });
 
 test("a clean session leaves nothing of what waited", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await leave(server, "t", 1);
   await using alice = await RawMqtt.connect(server.port);
   await publish(alice, "t", "forgotten", 1);
@@ -270,7 +270,7 @@ test("a clean session leaves nothing of what waited", async () => {
 });
 
 test("a publisher is acknowledged when the message is stored for those who are away", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await leave(server, "t", 1);
   await using alice = await RawMqtt.connect(server.port);
   const gate = Promise.withResolvers<void>();

@@ -21,7 +21,7 @@ async function heard(port: number, filter: string, qos: 0 | 1 = 0): Promise<stri
 }
 
 test("a new subscription gets the last retained message, with retain 1, after its SUBACK [MQTT-3.3.1-6] [MQTT-3.3.1-8]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   alice.send(retain("a/b", "old"), retain("a/b", "new"), publishPacket("a/b", "not retained"));
   await alice.fence();
@@ -31,7 +31,7 @@ test("a new subscription gets the last retained message, with retain 1, after it
 });
 
 test("an established subscription hears it with retain 0 [MQTT-3.3.1-9]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   bob.send(retain("t", "x", 1, 5));
@@ -40,7 +40,7 @@ test("an established subscription hears it with retain 0 [MQTT-3.3.1-9]", async 
 });
 
 test("a repeated subscription gets it again, at its new QoS [MQTT-3.8.4-3]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   bob.send(retain("t", "x", 1, 5));
   await bob.expect("puback");
@@ -51,7 +51,7 @@ test("a repeated subscription gets it again, at its new QoS [MQTT-3.8.4-3]", asy
 });
 
 test("an empty payload removes it and is delivered as any other [MQTT-3.3.1-10] [MQTT-3.3.1-11]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   await alice.subscribe("t");
   alice.send(retain("t", "x"), retain("t", ""));
@@ -63,7 +63,7 @@ test("an empty payload removes it and is delivered as any other [MQTT-3.3.1-10] 
 });
 
 test("a message without RETAIN neither replaces nor removes it [MQTT-3.3.1-12]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   alice.send(retain("t", "kept"), publishPacket("t", "other"), publishPacket("t", ""));
   await alice.fence();
@@ -80,7 +80,7 @@ test.each([
   ["+/y", []], // [MQTT-4.7.2-1]
   ["a/b/", []],
 ] as const)("a subscription to %s gets exactly what it matches", async (filter, expected) => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   alice.send(retain("a", "parent"), retain("a/b", "child"), retain("a/b/c", "deep"), retain("/", "slash"));
   alice.send(retain("$x/y", "hidden"));
@@ -89,7 +89,7 @@ test.each([
 });
 
 test("what the principal may not be delivered is left out, what it may not publish is not retained", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       authorize: (_principal, action, topic) =>
         !(action === "deliver" && topic === "a/secret") && !(action === "publish" && topic === "a/denied"),
@@ -103,7 +103,7 @@ test("what the principal may not be delivered is left out, what it may not publi
 
 test("PUBACK of a retained message waits for its commit, later ones keep behind it [MQTT-4.6.0-2]", async () => {
   const commit = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   server.store.commit = () => commit.promise;
   alice.send(retain("t", "x", 1, 7), publishPacket("other", "y", { qos: 1, messageId: 8 }));
@@ -114,7 +114,7 @@ test("PUBACK of a retained message waits for its commit, later ones keep behind 
 });
 
 test("what could not be stored is not acknowledged, and not shown", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   alice.send(retain("t", "stored", 1, 1));
   await alice.expect("puback");
@@ -128,7 +128,7 @@ test("what could not be stored is not acknowledged, and not shown", async () => 
 
 test("however often a topic changes while the disk is busy, one change of it waits", async () => {
   const commit = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await RawMqtt.connect(server.port);
   server.store.commit = () => commit.promise;
   alice.send(retain("t", "0", 1, 1));
@@ -142,7 +142,7 @@ test("however often a topic changes while the disk is busy, one change of it wai
 });
 
 test("beyond the limits a message is delivered, acknowledged and counted, but not retained; nothing outdated stays", async () => {
-  await using server = startTestBroker({ limits: { retainedMessagesMax: 2, retainedBytesMax: 400 } });
+  await using server = await startTestBroker({ limits: { retainedMessagesMax: 2, retainedBytesMax: 400 } });
   await using alice = await RawMqtt.connect(server.port);
   await alice.subscribe("c", 0);
   alice.send(retain("a", "1"), retain("b", "2"), retain("c", "3", 1, 9));
@@ -157,7 +157,7 @@ test("beyond the limits a message is delivered, acknowledged and counted, but no
 });
 
 test("a subscription that matches far more than the outbox and the window hold gets everything, bit by bit", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     limits: { inflightMax: 5, outboxSoftBytesMax: 10_000, queuedBytesMax: 20_000 },
   });
   await using alice = await RawMqtt.connect(server.port);
@@ -185,7 +185,7 @@ test("a subscription that matches far more than the outbox and the window hold g
 });
 
 test("a lasting session that left in between gets the rest, and RETAIN stands in what is sent again", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 1 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 1 } });
   await using alice = await RawMqtt.connect(server.port);
   alice.send(retain("t/1", "1", 1, 1), retain("t/2", "2", 1, 2));
   await alice.fence();
@@ -203,7 +203,7 @@ test("a lasting session that left in between gets the rest, and RETAIN stands in
 });
 
 test("a retained will is retained [MQTT-3.1.2-17], another is not [MQTT-3.1.2-16]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const keep of [true, false]) {
     const will = { topic: `will/${keep}`, payload: "gone", qos: 1 as const, retain: keep };
     const client = await RawMqtt.connect(server.port, { will });
@@ -217,7 +217,7 @@ test("they are loaded page by page when the broker starts again", async () => {
   const store = new MemoryBrokerStore();
   const expected = ["a 1", "b/c 2", "d 3", "e/f/g 4", "h 5"];
   {
-    await using server = startTestBroker({ store });
+    await using server = await startTestBroker({ store });
     await using alice = await RawMqtt.connect(server.port);
     for (const [n, each] of expected.entries()) {
       const [topic = "", payload = ""] = each.split(" ");
@@ -225,7 +225,7 @@ test("they are loaded page by page when the broker starts again", async () => {
       await alice.expect("puback");
     }
   }
-  await using server = startTestBroker({ store });
+  await using server = await startTestBroker({ store });
   expect(await heard(server.port, "#")).toEqual(expected);
   expect(server.broker.stats().retainedMessages).toBe(5);
 });

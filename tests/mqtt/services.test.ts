@@ -43,7 +43,7 @@ function recordingService() {
 
 test("acknowledgements leave in order of arrival, whatever each waits for, and the next publish does not wait", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port);
   client.send(
     publishPacket("svc/x", "slow", { qos: 1, messageId: 1 }),
@@ -64,7 +64,7 @@ test("acknowledgements leave in order of arrival, whatever each waits for, and t
 
 test("a service's own topics are not routed, even to #", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port);
   await client.subscribe("#");
   client.send(publishPacket("svc/x", "taken"), publishPacket("other", "routed"));
@@ -75,7 +75,7 @@ test("a service's own topics are not routed, even to #", async () => {
 
 test("the service's answer decides how a filter is served", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port);
   const filters = ["svc/a", "#", "no", "t"];
   client.send({ cmd: "subscribe", messageId: 1, subscriptions: filters.map((topic) => ({ topic, qos: 1 })) });
@@ -91,11 +91,11 @@ test("the service's answer decides how a filter is served", async () => {
 
 test("a service may close the publisher, and its failure closes a QoS 1 publisher unacknowledged", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using refused = await RawMqtt.connect(server.port);
   refused.send(publishPacket("svc/x", "refused", { qos: 1, messageId: 1 }));
   await until("the publish", () => service.publishes.has("refused"));
-  service.settle("refused", { close: "not here" });
+  service.settle("refused", { refused: "not_authorized", why: "not here" });
   await refused.whenClosed();
   await using failed = await RawMqtt.connect(server.port);
   failed.send(publishPacket("svc/x", "failed at 0"));
@@ -112,7 +112,7 @@ test("a service may close the publisher, and its failure closes a QoS 1 publishe
 
 test("deliveries are told as acknowledged: QoS 1 by PUBACK in its order, QoS 0 when the kernel took it", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port);
   const [session] = service.sessions;
   const packet = preparePublish("svc/news", Buffer.from("x"));
@@ -129,7 +129,7 @@ test("deliveries are told as acknowledged: QoS 1 by PUBACK in its order, QoS 0 w
 
 test("a ref unacknowledged on the last connection is sent again with its packet id and DUP, others anew", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   const packet = (text: string) => preparePublish("svc/news", Buffer.from(text));
   await using first = await RawMqtt.connect(server.port, lasting);
   const session = service.sessions[0];
@@ -167,7 +167,7 @@ test("a service that delivers as soon as the client is back keeps the packet ids
   const service = recordingService();
   let pending: number[] = [];
   const packet = preparePublish("svc/news", Buffer.from("x"));
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       ...service.hooks,
       opened(session) {
@@ -188,7 +188,7 @@ test("a service that delivers as soon as the client is back keeps the packet ids
 
 test("a used-up inflight window says full, and writable once there is room", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks, limits: { inflightMax: 4 } });
+  await using server = await startTestBroker({ hooks: service.hooks, limits: { inflightMax: 4 } });
   await using client = await RawMqtt.connect(server.port);
   const session = service.sessions[0];
   const packet = preparePublish("svc/news", Buffer.from("x"));
@@ -207,7 +207,7 @@ test("a used-up inflight window says full, and writable once there is room", asy
 
 test("an outbox over its soft cap says full; every queued byte arrives, then writable is called", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port);
   client.stopReading();
   const session = service.sessions[0];
@@ -228,7 +228,7 @@ test("an outbox over its soft cap says full; every queued byte arrives, then wri
 test("QoS 0 deliveries that leave bit by bit are each acknowledged when they left, none before", async () => {
   const service = recordingService();
   const limits = { outboxSoftBytesMax: 64 * 1024 * 1024, outboxHardBytesMax: 128 * 1024 * 1024 };
-  await using server = startTestBroker({ hooks: service.hooks, limits });
+  await using server = await startTestBroker({ hooks: service.hooks, limits });
   await using client = await RawMqtt.connect(server.port);
   client.stopReading();
   const packet = preparePublish("svc/news", Buffer.alloc(100_000, "x"));
@@ -245,7 +245,7 @@ test("QoS 0 deliveries that leave bit by bit are each acknowledged when they lef
 
 test("a publisher with too much under way is not read until the service has caught up", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks, limits: { inboundInflightMax: 10 } });
+  await using server = await startTestBroker({ hooks: service.hooks, limits: { inboundInflightMax: 10 } });
   await using client = await RawMqtt.connect(server.port);
   for (let n = 1; n <= 50; n++) client.send(publishPacket("svc/x", `${n}`, { qos: 1, messageId: n }));
   await until("ten to have started", () => service.publishes.size === 10);
@@ -261,7 +261,7 @@ test("a publisher with too much under way is not read until the service has caug
 
 test("a will to a service's topic goes to the service, before it hears of the close", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using client = await RawMqtt.connect(server.port, {
     will: { topic: "svc/will", payload: "gone", qos: 1, retain: false },
   });
@@ -273,7 +273,7 @@ test("a will to a service's topic goes to the service, before it hears of the cl
 
 test("a clean CONNECT ends a stored session, live or not, and says so", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("svc/x", 1);
   await using second = await RawMqtt.connect(server.port, { ...lasting, clean: true });
@@ -285,7 +285,7 @@ test("a clean CONNECT ends a stored session, live or not, and says so", async ()
 
 test("stopping finishes and acknowledges what is under way, then closes everyone without their wills", async () => {
   const service = recordingService();
-  await using server = startTestBroker({ hooks: service.hooks });
+  await using server = await startTestBroker({ hooks: service.hooks });
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("will");
   await using client = await RawMqtt.connect(server.port, {

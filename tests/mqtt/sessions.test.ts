@@ -16,7 +16,7 @@ async function connectAgain(port: number, fields = {}): Promise<{ client: RawMqt
 }
 
 test("a lasting session keeps its subscriptions, a clean one forgets them", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await connectAgain(server.port);
   expect(first.sessionPresent).toBe(false);
   await first.client.subscribe("t", 1);
@@ -39,7 +39,7 @@ test("a lasting session keeps its subscriptions, a clean one forgets them", asyn
 test("stored subscriptions come back after the broker was restarted on the same store", async () => {
   const store = new MemoryBrokerStore();
   {
-    await using server = startTestBroker({ store });
+    await using server = await startTestBroker({ store });
     const { client } = await connectAgain(server.port);
     await client.subscribe("t/#", 1);
     await client.subscribe("gone", 0, 2);
@@ -47,7 +47,7 @@ test("stored subscriptions come back after the broker was restarted on the same 
     await client.expect("unsuback");
   }
   const told: string[] = [];
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     store,
     hooks: {
       subscribed(_session, filter, qos) {
@@ -65,7 +65,7 @@ test("stored subscriptions come back after the broker was restarted on the same 
 });
 
 test("a clean session never touches the store", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await RawMqtt.connect(server.port);
   await client.subscribe("t", 1);
   client.send({ cmd: "unsubscribe", messageId: 2, unsubscriptions: ["t"] });
@@ -76,7 +76,7 @@ test("a clean session never touches the store", async () => {
 
 test("SUBACK of a lasting session waits for its store change, later acknowledgements keep behind it", async () => {
   const commit = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { client } = await connectAgain(server.port);
   server.store.commit = () => commit.promise;
   client.send(
@@ -91,7 +91,7 @@ test("SUBACK of a lasting session waits for its store change, later acknowledgem
 });
 
 test("a subscription the store could not keep is refused and gone", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { client } = await connectAgain(server.port);
   server.store.commit = () => Promise.reject(new Error("disk full"));
   expect(await client.subscribe("t", 1)).toBe(0x80);
@@ -101,7 +101,7 @@ test("a subscription the store could not keep is refused and gone", async () => 
 });
 
 test("unacknowledged QoS 1 messages are sent again with DUP and their packet ids, in order, before new ones", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { client } = await connectAgain(server.port);
   await client.subscribe("t", 1);
   for (const text of ["a", "b", "c"]) server.broker.publish("t", Buffer.from(text), 1);
@@ -133,7 +133,7 @@ test("unacknowledged QoS 1 messages are sent again with DUP and their packet ids
 });
 
 test("messages beyond the inflight window wait, survive a reconnect and follow in order", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 2 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 2 } });
   const { client } = await connectAgain(server.port);
   await client.subscribe("t", 1);
   for (let n = 1; n <= 5; n++) server.broker.publish("t", Buffer.from(`${n}`), 1);
@@ -153,7 +153,7 @@ test("messages beyond the inflight window wait, survive a reconnect and follow i
 });
 
 test.each([true, false])("the queue's bytes are given back as it empties (clean session %p)", async (clean) => {
-  await using server = startTestBroker({ limits: { inflightMax: 2, queuedBytesMax: 2000 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 2, queuedBytesMax: 2000 } });
   const { client } = await connectAgain(server.port, { clean });
   await client.subscribe("t", 1);
   for (let round = 0; round < 10; round++) {
@@ -166,7 +166,7 @@ test.each([true, false])("the queue's bytes are given back as it empties (clean 
 });
 
 test("a second connection takes the session over, the first is closed and its will published", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("wills", 1);
   const will = { topic: "wills", payload: "gone", qos: 1 as const, retain: false };
@@ -180,7 +180,7 @@ test("a second connection takes the session over, the first is closed and its wi
 });
 
 test("another principal with the same client id neither closes, resumes nor ends the session", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { client: alice } = await connectAgain(server.port, { username: "alice" });
   await alice.subscribe("t", 1);
   const eve = await connectAgain(server.port, { username: "eve" });
@@ -202,7 +202,7 @@ test("of many simultaneous connections with one client id exactly one remains", 
   store.commit = async () => {
     for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
   };
-  await using server = startTestBroker({ store });
+  await using server = await startTestBroker({ store });
   const clients = await Promise.all(Array.from({ length: 8 }, () => RawMqtt.open(server.port)));
   for (const client of clients) client.send(connectPacket(lasting));
   await until("seven to be closed", () => clients.filter(({ closed }) => closed).length === 7);
@@ -214,7 +214,7 @@ test("of many simultaneous connections with one client id exactly one remains", 
 });
 
 test("a client that is not granted a lasting session gets one that ends with its connection", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: { authenticate: async () => ({ principal: { key: "anonymous" }, persistent: false }) },
   });
   const { client } = await connectAgain(server.port);
@@ -227,7 +227,7 @@ test("a client that is not granted a lasting session gets one that ends with its
 });
 
 test("clean connections share an empty client id, a lasting one is refused it", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using one = await RawMqtt.connect(server.port, { clientId: "" });
   await using two = await RawMqtt.connect(server.port, { clientId: "" });
   await one.fence();
@@ -240,7 +240,7 @@ test("clean connections share an empty client id, a lasting one is refused it", 
 });
 
 test("the will is published when the connection breaks, and not after DISCONNECT", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("wills/+", 1);
   const will = (name: string) => ({ topic: `wills/${name}`, payload: name, qos: 1 as const, retain: false });

@@ -10,7 +10,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const payload = Buffer.alloc(50_000, "x");
 
 test("QoS 0 messages for a client that does not read are dropped and counted, others get theirs", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using slow = await RawMqtt.connect(server.port);
   await using quick = await RawMqtt.connect(server.port);
   await slow.subscribe("t");
@@ -33,7 +33,7 @@ test("QoS 0 messages for a client that does not read are dropped and counted, ot
 });
 
 test("QoS 1 messages wait for a slow reader up to the session's cap and arrive in order", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using slow = await RawMqtt.connect(server.port);
   await slow.subscribe("t", 1);
   slow.stopReading();
@@ -53,7 +53,7 @@ test("QoS 1 messages wait for a slow reader up to the session's cap and arrive i
 });
 
 test("messages published while a queue empties keep behind it", async () => {
-  await using server = startTestBroker({ limits: { outboxSoftBytesMax: 200_000 } });
+  await using server = await startTestBroker({ limits: { outboxSoftBytesMax: 200_000 } });
   await using slow = await RawMqtt.connect(server.port);
   await slow.subscribe("t", 1);
   slow.stopReading();
@@ -78,7 +78,7 @@ test.each([
   ["bytes", { queuedBytesMax: 2 * 1024 * 1024 }],
   ["messages", { queuedMessagesMax: 30 }],
 ] as const)("a client that lets too many %s gather is closed, the publisher notices nothing", async (_what, limits) => {
-  await using server = startTestBroker({ limits });
+  await using server = await startTestBroker({ limits });
   await using slow = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   await slow.subscribe("t", 1);
@@ -92,7 +92,7 @@ test.each([
 });
 
 test("a client that asks and never reads the answers is closed at the hard cap", async () => {
-  await using server = startTestBroker({ limits: { outboxSoftBytesMax: 1000, outboxHardBytesMax: 10_000 } });
+  await using server = await startTestBroker({ limits: { outboxSoftBytesMax: 1000, outboxHardBytesMax: 10_000 } });
   await using rude = await RawMqtt.connect(server.port);
   rude.stopReading();
   const pings = Buffer.alloc(64 * 1024, Buffer.from([0xc0, 0]));
@@ -104,7 +104,7 @@ test("a client that asks and never reads the answers is closed at the hard cap",
 });
 
 test("an idle broker gives the memory of a burst's buffers to the next burst, not to each connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const clients = await Promise.all(Array.from({ length: 200 }, () => RawMqtt.connect(server.port)));
   for (const client of clients) await client.subscribe("t");
   for (let round = 0; round < 5; round++) {

@@ -27,7 +27,7 @@ const said = (packets: Map<string, IPublishPacket>, name: string): string | unde
   packets.get(`$SYS/broker/${name}`)?.payload.toString();
 
 test("a subscriber is told every value at once, as retained, and anew at each interval", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using other = await RawMqtt.connect(server.port);
   other.send(publishPacket("a", "x"), publishPacket("a", "x"), subscribe("a"));
   await other.expect("suback");
@@ -60,7 +60,7 @@ test("a subscriber is told every value at once, as retained, and anew at each in
 });
 
 test("one value can be asked for, and # is not told any [MQTT-4.7.2-1]", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await RawMqtt.connect(server.port);
   expect([...(await read(client, "$SYS/broker/clients/+")).keys()]).toContain("$SYS/broker/clients/connected");
   expect([...(await read(client, "$SYS/broker/uptime")).keys()]).toEqual(["$SYS/broker/uptime"]);

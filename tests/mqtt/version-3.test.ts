@@ -6,7 +6,7 @@ import { startTestBroker } from "../support/test-broker.ts";
 const v3 = { protocolId: "MQIsdp", protocolVersion: 3 } as const;
 
 test("the name and the level belong together", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const wrong of [
     { protocolId: "MQIsdp", protocolVersion: 4 },
     { protocolId: "MQTT", protocolVersion: 3 },
@@ -19,7 +19,7 @@ test("the name and the level belong together", async () => {
 });
 
 test("a client id may be longer than 23 characters and not empty", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using long = await RawMqtt.connect(server.port, { ...v3, clientId: "x".repeat(200) });
   await long.fence();
   await using empty = await RawMqtt.open(server.port);
@@ -29,7 +29,7 @@ test("a client id may be longer than 23 characters and not empty", async () => {
 });
 
 test("the reserved byte of CONNACK stays 0 where a session is resumed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const version of [v3, v3, {}]) {
     await using client = await RawMqtt.open(server.port);
     client.send(connectPacket({ ...version, clientId: "again", clean: false }));
@@ -38,7 +38,7 @@ test("the reserved byte of CONNACK stays 0 where a session is resumed", async ()
 });
 
 test("a refused filter is answered with the QoS it asked for, and hears nothing", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: { authorize: (_, action, topic) => action !== "subscribe" || topic !== "secret" },
   });
   await using client = await RawMqtt.connect(server.port, v3);

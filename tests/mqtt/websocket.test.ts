@@ -67,12 +67,12 @@ test.each([
   ["chat", 400],
   [undefined, 400],
 ])("a client that offers %p gets %p", async (offered, expected) => {
-  await using server = startWebSocketBroker();
+  await using server = await startWebSocketBroker();
   expect(await negotiated(server.url, offered)).toBe(expected); // [MQTT-6.0.0-3] [MQTT-6.0.0-4]
 });
 
 test("a text frame closes the connection with 1003", async () => {
-  await using server = startWebSocketBroker();
+  await using server = await startWebSocketBroker();
   using client = await RawWebSocket.open(server.url);
   client.send(connectPacket());
   await client.expect("connack");
@@ -82,7 +82,7 @@ test("a text frame closes the connection with 1003", async () => {
 });
 
 test("packets may span frames and share them, in any chunking", async () => {
-  await using server = startWebSocketBroker();
+  await using server = await startWebSocketBroker();
   await using listener = await RawMqtt.connect(server.port);
   listener.send({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "#", qos: 0 }] });
   await listener.expect("suback");
@@ -112,7 +112,7 @@ test("packets may span frames and share them, in any chunking", async () => {
 
 test("what arrives while the client is being authenticated waits, in order", async () => {
   const admitted = Promise.withResolvers<void>();
-  await using server = startWebSocketBroker({
+  await using server = await startWebSocketBroker({
     hooks: {
       authenticate: async (connect) => {
         await admitted.promise;
@@ -132,7 +132,7 @@ test("what arrives while the client is being authenticated waits, in order", asy
 });
 
 test("a reader too slow for its bounds is closed, and the others hear everything", async () => {
-  await using server = startWebSocketBroker({ limits: { queuedMessagesMax: 100, inflightMax: 50 } });
+  await using server = await startWebSocketBroker({ limits: { queuedMessagesMax: 100, inflightMax: 50 } });
   // A process of its own, since this one reads its sockets whether asked to or not.
   const slow = Bun.connect({
     hostname: "127.0.0.1",
@@ -175,7 +175,7 @@ test("a reader too slow for its bounds is closed, and the others hear everything
 });
 
 test("stopping says so with 1001", async () => {
-  await using server = startWebSocketBroker();
+  await using server = await startWebSocketBroker();
   using client = await RawWebSocket.open(server.url);
   client.send(connectPacket());
   await client.expect("connack");
@@ -184,7 +184,7 @@ test("stopping says so with 1001", async () => {
 });
 
 test("a refused client gets its CONNACK before the close", async () => {
-  await using server = startWebSocketBroker();
+  await using server = await startWebSocketBroker();
   using client = await RawWebSocket.open(server.url);
   client.send(connectPacket({ username: "x", password: Buffer.from("wrong") }));
   expect((await client.expect("connack")).returnCode).toBe(4);

@@ -90,12 +90,12 @@ export interface TestBrokerOptions {
   hostname?: string;
 }
 
-export function startTestBroker({
+export async function startTestBroker({
   hooks,
   limits,
   store = new MemoryBrokerStore(),
   clock = new ManualClock(),
-}: TestBrokerOptions = {}): TestBroker {
+}: TestBrokerOptions = {}): Promise<TestBroker> {
   const closeReasons: string[] = [];
   const note: Log["info"] = (message, fields) => {
     if (message === "connection closed") closeReasons.push(String(fields?.["reason"]));
@@ -109,6 +109,7 @@ export function startTestBroker({
     log,
     sys: { version: "test", intervalSeconds: 10 },
   });
+  await broker.start();
   const { port } = broker.listen({ hostname: "127.0.0.1", port: 0 });
   return {
     broker,

@@ -8,8 +8,8 @@ export interface WebSocketBroker extends TestBroker {
   readonly url: string;
 }
 
-export function startWebSocketBroker(options: TestBrokerOptions = {}): WebSocketBroker {
-  const test = startTestBroker(options);
+export async function startWebSocketBroker(options: TestBrokerOptions = {}): Promise<WebSocketBroker> {
+  const test = await startTestBroker(options);
   const { websocket } = test.broker;
   const server = Bun.serve<MqttSocketData>({
     hostname: "127.0.0.1",

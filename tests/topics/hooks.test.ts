@@ -149,14 +149,14 @@ test("a stored session's key is whom it was, while there is such a one", async (
   const { devices } = place.server.domain;
   await devices.add({ name: "lamp", subscribe: ["in/%c", "all"] });
   const version = hooks.permissionsVersion();
-  expect(hooks.principalOf("user:10001")).toEqual(userAccount(10_001 as never));
+  expect(hooks.principalOf("user:10001", "client")).toEqual(userAccount(10_001 as never));
   for (const key of ["user:1", "user:x", "user:", "device:none", "device:", "anonymous", "10001", ""]) {
-    expect([key, hooks.principalOf(key)]).toEqual([key, undefined]);
+    expect([key, hooks.principalOf(key, "client")]).toEqual([key, undefined]);
   }
   disable(10_001);
-  expect(hooks.principalOf("user:10001")).toBeUndefined();
+  expect(hooks.principalOf("user:10001", "client")).toBeUndefined();
   const lamp = hooks.principalOf("device:lamp", "c7");
-  const unnamed = hooks.principalOf("device:lamp");
+  const unnamed = hooks.principalOf("device:lamp", "client");
   if (lamp === undefined || unnamed === undefined) throw new Error("the lamp is not known");
   expect([hooks.authorize(lamp, "deliver", "in/c7"), hooks.authorize(lamp, "deliver", "in/c8")]).toEqual([true, false]);
   expect([hooks.authorize(unnamed, "deliver", "in/c7"), hooks.authorize(unnamed, "deliver", "all")]).toEqual([

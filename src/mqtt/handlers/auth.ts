@@ -16,8 +16,9 @@ export async function authenticateByMethod(
   core: BrokerCore,
   connection: Connection,
   packet: ConnectPacket,
+  clientId: string,
 ): Promise<{ authentication: Authentication<Principal>; data: Uint8Array | undefined } | undefined> {
-  const { clientId, username } = packet;
+  const { username } = packet;
   const name = packet.authenticationMethod ?? "";
   const method = core.hooks.methods.get(name);
   if (method === undefined) {

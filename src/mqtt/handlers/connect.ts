@@ -21,7 +21,10 @@ export function handleConnect(core: BrokerCore, connection: Connection, packet: 
     throw new ProtocolError("the will's topic is not a topic name", reasonCodes.topicNameInvalid);
   }
   // [MQTT-3.1.3-8]; MQTT 3.1 wants an id in any case. Its upper bound of 23 characters is nobody's any more.
-  if (packet.clientId === "" && (packet.protocolVersion === 3 || (packet.protocolVersion === 4 && !packet.cleanStart))) {
+  if (
+    packet.clientId === "" &&
+    (packet.protocolVersion === 3 || (packet.protocolVersion === 4 && !packet.cleanStart))
+  ) {
     connection.refuse("identifier_rejected", "no client id");
     return;
   }
@@ -40,16 +43,22 @@ export function handleConnect(core: BrokerCore, connection: Connection, packet: 
 }
 
 async function admit(core: BrokerCore, connection: Connection, packet: ConnectPacket): Promise<void> {
-  const byMethod = packet.authenticationMethod === undefined ? undefined : await authenticateByMethod(core, connection, packet);
-  if (packet.authenticationMethod !== undefined && byMethod === undefined) return;
-  const answer = byMethod?.authentication ?? (await authenticate(core, connection, packet));
+  const clientId = packet.clientId === "" ? `auto-${randomUUID()}` : packet.clientId; // [MQTT-3.1.3-6]
+  let answer: Authentication<Principal>;
+  let authenticationData: Uint8Array | undefined;
+  if (packet.authenticationMethod === undefined) answer = await authenticate(core, connection, packet, clientId);
+  else {
+    const outcome = await authenticateByMethod(core, connection, packet, clientId);
+    if (outcome === undefined) return;
+    answer = outcome.authentication;
+    authenticationData = outcome.data;
+  }
   if (connection.closed) return;
   if ("refused" in answer) {
     connection.refuse(answer.refused, answer.refused);
     return;
   }
   const { principal } = answer;
-  const clientId = packet.clientId === "" ? `auto-${randomUUID()}` : packet.clientId; // [MQTT-3.1.3-6]
   const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
   const { cleanStart } = packet;
   const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
@@ -59,12 +68,18 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
   try {
     await core.sessions.open(request, (session, resumed) => {
       taken = true;
-      welcome(core, connection, packet, { session, resumed, will, expirySeconds: persistent ? expirySeconds : 0 }, {
-        ...connackProperties(core, packet, clientId),
-        sessionExpirySeconds: granted,
-        authenticationMethod: packet.authenticationMethod,
-        authenticationData: byMethod?.data,
-      });
+      welcome(
+        core,
+        connection,
+        packet,
+        { session, resumed, will, expirySeconds: persistent ? expirySeconds : 0 },
+        {
+          ...connackProperties(core, packet, clientId),
+          sessionExpirySeconds: granted,
+          authenticationMethod: packet.authenticationMethod,
+          authenticationData,
+        },
+      );
     });
   } finally {
     // It belongs to a connection that never came to be.
@@ -76,8 +91,9 @@ function authenticate(
   core: BrokerCore,
   connection: Connection,
   packet: ConnectPacket,
+  clientId: string,
 ): Promise<Authentication<Principal>> {
-  const { clientId, username, password, protocolVersion, cleanStart } = packet;
+  const { username, password, protocolVersion, cleanStart } = packet;
   const { address, certificateSubject } = connection;
   return core.hooks.authenticate({
     clientId,

@@ -23,7 +23,7 @@ const resumed = "20020100";
 
 /** Each must be closed without a word. */
 async function closedUnanswered(...connects: Buffer[]): Promise<void> {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bytes of connects) expect(await closedFor(server, bytes)).toEqual([]);
 }
 
@@ -58,7 +58,7 @@ test("[MQTT-3.1.0-1] a first packet of any type but CONNECT closes the connectio
 });
 
 test("[MQTT-3.1.0-2] a second CONNECT closes the connection, even if it repeats the first", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const connect = connectBytes({ payload: [field("same")] });
   expect(await closedFor(server, connect, connect)).toEqual([accepted]);
   await closedAfterConnect(server, connectBytes({ level: 9 })); // not told of its level either
@@ -69,7 +69,7 @@ test("[MQTT-3.1.2-1] a CONNECT of another protocol's name is not served as MQTT"
 });
 
 test("[MQTT-3.1.2-2] an unknown protocol level is answered with return code 1, then the connection is closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const level of [0, 1, 2, 6, 0x7f, 0x84, 255]) {
     await using client = await WireClient.open(server.port);
     client.send(connectBytes({ level }), pingreq);
@@ -82,7 +82,7 @@ test("[MQTT-3.1.2-3] the reserved connect flag closes the connection", async () 
 });
 
 test("[MQTT-3.1.2-4] a lasting session is made, kept after the connection, and resumed by its client id", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const open = (id: string) =>
     WireClient.open(server.port).then((client) => {
       client.send(connectBytes({ flags: 0, payload: [field(id)] }));
@@ -106,7 +106,7 @@ test("[MQTT-3.1.2-4] a lasting session is made, kept after the connection, and r
 });
 
 test("[MQTT-3.1.2-6] a clean session discards what was there and leaves nothing behind", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const connect = (flags: number) => connectBytes({ flags, payload: [field("phone")] });
   for (const flags of [0, flag.clean, flag.clean, 0]) {
     await using client = await WireClient.open(server.port);
@@ -126,7 +126,7 @@ test("[MQTT-3.1.2-6] a clean session discards what was there and leaves nothing 
 });
 
 test("[MQTT-3.1.2-8] the will is published when the peer closes, falls silent or breaks the protocol", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const goneFor = async (why: string) => {
     expect(String((await watcher.expect("publish")).payload)).toBe("gone");
@@ -156,7 +156,7 @@ test("[MQTT-3.1.2-9] the will flag without a will's topic or message closes the 
 });
 
 test("[MQTT-3.1.2-9] the will is published at the will's own QoS", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   for (const qos of [0, 1] as const) {
     await die(server, { will: { ...will, qos } });
@@ -165,7 +165,7 @@ test("[MQTT-3.1.2-9] the will is published at the will's own QoS", async () => {
 });
 
 test("[MQTT-3.1.2-10] a will is published once, and not again for a later connection of the session", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const lasting = { clientId: "phone", clean: false };
   await die(server, { ...lasting, will });
@@ -187,7 +187,7 @@ test("[MQTT-3.1.2-11] [MQTT-3.1.2-13] [MQTT-3.1.2-15] will QoS, will retain or a
 });
 
 test("[MQTT-3.1.2-12] without the will flag nothing is published when the connection ends", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "#");
   await die(server);
   await die(server, { clean: false, clientId: "phone" });
@@ -203,7 +203,7 @@ test("[MQTT-3.1.2-14] will QoS 3 closes the connection", async () => {
 });
 
 test("[MQTT-3.1.2-16] a will without will retain is published as an ordinary message, for those who are there", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   await die(server, { will });
   expect(await watcher.expect("publish")).toMatchObject({ retain: false });
@@ -238,7 +238,7 @@ test("[MQTT-3.1.2-22] the password flag without the user name flag closes the co
 });
 
 test("[MQTT-3.1.2-24] a client silent for one and a half times its keep alive is closed as if the network had failed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   await using silent = await RawMqtt.connect(server.port, { will, keepalive: 100 });
   server.advance(149_000);
@@ -252,7 +252,7 @@ test("[MQTT-3.1.2-24] a client silent for one and a half times its keep alive is
 
 test("[MQTT-3.1.3-1] client id, will topic, will message, user name and password are read in this order", async () => {
   const seen: unknown[] = [];
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       async authenticate({ clientId, username, password }) {
         if (clientId === "1") seen.push(clientId, username, Buffer.from(password ?? []).toString());
@@ -271,7 +271,7 @@ test("[MQTT-3.1.3-1] client id, will topic, will message, user name and password
 });
 
 test("[MQTT-3.1.3-2] sessions are told apart by client id, to the last byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const ids = ["phone", "Phone", "phone ", "phon\u00e9", "phone\u0301"];
   for (const [index, id] of ids.entries()) {
     await using client = await WireClient.connect(server.port, { flags: 0, payload: [field(id)] });
@@ -295,7 +295,7 @@ test("[MQTT-3.1.3-4] a client id that is not UTF-8 closes the connection", async
 });
 
 test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are allowed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const characters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const ids = [...characters, ...Array.from({ length: 23 }, (_, index) => characters.slice(0, index + 1))];
   ids.push(characters.slice(20, 43), characters.slice(39));
@@ -308,7 +308,7 @@ test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are all
 
 test("[MQTT-3.1.3-6] a clean client without a client id gets one of its own and is served like any other", async () => {
   const given: string[] = [];
-  await using server = startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
+  await using server = await startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
   await using one = await WireClient.connect(server.port, { payload: [field("")] });
   await using two = await WireClient.connect(server.port, { payload: [field("")] });
   expect(new Set(given).size).toBe(2);
@@ -320,7 +320,7 @@ test("[MQTT-3.1.3-6] a clean client without a client id gets one of its own and 
 });
 
 test("[MQTT-3.1.3-7] [MQTT-3.1.3-8] [MQTT-3.1.3-9] a lasting session without a client id is refused with return code 2", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.open(server.port);
   client.send(connectBytes({ flags: 0, payload: [field("")] }), pingreq);
   expect(await client.closing()).toEqual(["20020002"]);
@@ -342,7 +342,7 @@ test("[MQTT-3.1.3-11] a user name that is not UTF-8 closes the connection, a pas
     connectBytes({ flags, payload: [field("id"), field(ill)] }),
     connectBytes({ flags, payload: [field("id"), field([0x61, 0])] }),
   );
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const payload = [field("id"), field("name"), field([0, 0xff, ...ill])];
   await using _client = await WireClient.connect(server.port, { flags: flags | flag.password, payload });
 });
@@ -356,14 +356,14 @@ test("[MQTT-3.1.4-1] a CONNECT that breaks § 3.1 is closed without a CONNACK, w
   // Each says its own true length, so that only what is missing is wrong.
   const cut = Array.from({ length: body.length }, (_, length) => packet(0x10, body.subarray(0, length)));
   await closedUnanswered(...cut, packet(0x10, body, 0), Buffer.from([0x12, ...whole.subarray(1)]));
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.open(server.port);
   client.send(whole);
   expect(await client.next()).toBe(accepted);
 });
 
 test("[MQTT-3.1.4-2] a client that connects again closes its older connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const flags of [flag.clean, 0]) {
     await using older = await WireClient.connect(server.port, { flags, payload: [field("same")] });
     await using newer = await WireClient.open(server.port);
@@ -378,7 +378,7 @@ test("[MQTT-3.1.4-2] a client that connects again closes its older connection", 
 });
 
 test("[MQTT-3.1.4-4] a good CONNECT is answered with return code 0", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const flags of [flag.clean, 0]) {
     await using client = await WireClient.open(server.port);
     client.send(connectBytes({ flags }));
@@ -388,7 +388,7 @@ test("[MQTT-3.1.4-4] a good CONNECT is answered with return code 0", async () =>
 });
 
 test("[MQTT-3.1.4-5] nothing behind a refused CONNECT is obeyed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "#");
   const refused = connectBytes({
     flags: flag.clean | flag.username | flag.password,
@@ -404,7 +404,7 @@ test("[MQTT-3.1.4-5] nothing behind a refused CONNECT is obeyed", async () => {
 
 test("[MQTT-3.2.0-1] CONNACK is the first packet of the server, whatever else is due", async () => {
   const gate = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const lasting = { clientId: "phone", clean: false };
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
@@ -421,7 +421,7 @@ test("[MQTT-3.2.0-1] CONNACK is the first packet of the server, whatever else is
 });
 
 test("[MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] session present is 1 for a stored session that is resumed and 0 otherwise", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const rounds: [flags: number, connack: string][] = [
     [0, accepted],
     [0, resumed],
@@ -439,7 +439,7 @@ test("[MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] session present is 1 for a st
 });
 
 test("[MQTT-3.2.2-4] [MQTT-3.2.2-5] a refusal says no session present and closes, even if there is a session", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const login = (password: string) =>
     connectBytes({
       flags: flag.username | flag.password,
@@ -461,7 +461,7 @@ test("[MQTT-3.2.2-4] [MQTT-3.2.2-5] a refusal says no session present and closes
 test("[MQTT-3.2.2-6] where no return code applies the connection is closed without CONNACK", async () => {
   const never = Promise.withResolvers<Authentication<Principal>>();
   let asked = 0;
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       authenticate() {
         asked++;
@@ -478,7 +478,7 @@ test("[MQTT-3.2.2-6] where no return code applies the connection is closed witho
 });
 
 test("[MQTT-3.14.4-3] DISCONNECT discards the will", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   for (const fields of [{}, { clean: false, clientId: "phone" }]) {
     await using client = await RawMqtt.connect(server.port, { ...fields, will });
@@ -489,7 +489,7 @@ test("[MQTT-3.14.4-3] DISCONNECT discards the will", async () => {
 });
 
 test("[MQTT-4.1.0-2] a session lasts while its connection does, however long that is", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const flags of [flag.clean, 0]) {
     await using client = await WireClient.connect(server.port, { flags, payload: [field("phone")] });
     client.send(packet(0x82, uint16(1), field("t"), 0));
@@ -502,7 +502,7 @@ test("[MQTT-4.1.0-2] a session lasts while its connection does, however long tha
 });
 
 test("[MQTT-3.1.2-8] a will whose client the server's own end cut off is published after the next start", async () => {
-  const first = startTestBroker();
+  const first = await startTestBroker();
   const watcher = { clientId: "watcher", clean: false };
   {
     await using away = await RawMqtt.connect(first.port, watcher);
@@ -521,7 +521,7 @@ test("[MQTT-3.1.2-8] a will whose client the server's own end cut off is publish
   await polite.whenClosed();
   await first.broker.stop();
   await Promise.all([lasting.whenClosed(), clean.whenClosed()]);
-  await using second = startTestBroker({ store: first.store, clock: first.clock });
+  await using second = await startTestBroker({ store: first.store, clock: first.clock });
   second.advance(5000);
   await using back = await RawMqtt.connect(second.port, watcher);
   const published = [String((await back.expect("publish")).payload), String((await back.expect("publish")).payload)];

@@ -14,7 +14,7 @@ const texts = (packets: readonly unknown[]) =>
   (packets as IPublishPacket[]).filter(({ cmd }) => cmd === "publish").map(({ payload }) => String(payload));
 
 test("[MQTT-3.3.1-1] what is sent again has DUP, what is new has not", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
   server.broker.publish("t", Buffer.from("old"), 1);
@@ -31,7 +31,7 @@ test("[MQTT-3.3.1-1] what is sent again has DUP, what is new has not", async () 
 });
 
 test("[MQTT-3.3.1-2] DUP at QoS 0 closes the connection and is never sent", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x38, field("t")));
   await closedAfterConnect(server, packet(0x39, field("t")));
   await using low = await WireClient.connect(server.port);
@@ -43,7 +43,7 @@ test("[MQTT-3.3.1-2] DUP at QoS 0 closes the connection and is never sent", asyn
 });
 
 test("[MQTT-3.3.1-3] the publisher's DUP is not passed on", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await WireClient.connect(server.port);
   await using alice = await WireClient.connect(server.port);
   bob.send(packet(0x82, uint16(1), field("t"), 1));
@@ -54,12 +54,12 @@ test("[MQTT-3.3.1-3] the publisher's DUP is not passed on", async () => {
 });
 
 test("[MQTT-3.3.1-4] QoS 3 closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const first of [0x36, 0x37, 0x3e, 0x3f]) await closedAfterConnect(server, packet(first, field("t"), uint16(1)));
 });
 
 test("[MQTT-3.3.1-9] RETAIN is 0 in what an established subscription gets, whatever the publisher said", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const filter of ["t", "+", "#"]) {
     for (const granted of [0, 1]) {
       await using bob = await WireClient.connect(server.port);
@@ -81,7 +81,7 @@ test("[MQTT-3.3.1-9] RETAIN is 0 in what an established subscription gets, whate
 });
 
 test("[MQTT-3.3.2-1] a PUBLISH without a topic, or with one that is not UTF-8, closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x30));
   await closedAfterConnect(server, packet(0x30, 0));
   await closedAfterConnect(server, packet(0x32, uint16(1)));
@@ -90,7 +90,7 @@ test("[MQTT-3.3.2-1] a PUBLISH without a topic, or with one that is not UTF-8, c
 });
 
 test("[MQTT-3.3.4-1] QoS 0 is not answered, QoS 1 by one PUBACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(
     packet(0x30, field("t")),
@@ -101,14 +101,14 @@ test("[MQTT-3.3.4-1] QoS 0 is not answered, QoS 1 by one PUBACK", async () => {
 });
 
 test("[MQTT-3.8.3-1] a filter that is not UTF-8 closes the connection, behind a good one too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x82, uint16(1), field(ill), 0));
   await closedAfterConnect(server, packet(0x82, uint16(1), field("good"), 0, field(ill), 0));
   expect(server.broker.stats().subscriptions).toBe(0);
 });
 
 test("[MQTT-3.8.3-3] a SUBSCRIBE without a filter, or with half of a pair, closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x82, uint16(1)));
   await closedAfterConnect(server, packet(0x82));
   await closedAfterConnect(server, packet(0x82, uint16(1), field("t")));
@@ -116,7 +116,7 @@ test("[MQTT-3.8.3-3] a SUBSCRIBE without a filter, or with half of a pair, close
 });
 
 test("[MQTT-3.8.3-4] reserved bits or QoS 3 in a SUBSCRIBE close the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (let options = 3; options < 256; options++) {
     await closedAfterConnect(server, packet(0x82, uint16(1), field("t"), options));
   }
@@ -125,14 +125,14 @@ test("[MQTT-3.8.3-4] reserved bits or QoS 3 in a SUBSCRIBE close the connection"
 });
 
 test("[MQTT-3.8.4-1] [MQTT-3.8.4-2] SUBSCRIBE is answered by one SUBACK with its packet identifier", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(packet(0x82, uint16(0xabcd), field("a"), 0), packet(0x82, uint16(2), field("b"), 1, field("a"), 1));
   expect(await client.fence()).toEqual(["9003abcd00", "900400020101"]);
 });
 
 test("[MQTT-3.8.4-3] the same filter again replaces the subscription without a gap or a second copy", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await using alice = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
@@ -155,7 +155,7 @@ test("[MQTT-3.8.4-3] the same filter again replaces the subscription without a g
 });
 
 test("[MQTT-3.8.4-4] several filters in one SUBSCRIBE do what they would one after the other, and are answered once", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using together = await WireClient.connect(server.port);
   await using apart = await WireClient.connect(server.port);
   const pairs: [string, number][] = [
@@ -178,7 +178,7 @@ test("[MQTT-3.8.4-4] several filters in one SUBSCRIBE do what they would one aft
 });
 
 test("[MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2] SUBACK has a code of 0, 1, 2 or 0x80 for each filter, in their order", async () => {
-  await using server = startTestBroker({ hooks: { authorize: (_who, _what, topic) => !topic.startsWith("no") } });
+  await using server = await startTestBroker({ hooks: { authorize: (_who, _what, topic) => !topic.startsWith("no") } });
   await using client = await WireClient.connect(server.port);
   client.send(
     packet(
@@ -206,20 +206,20 @@ test("[MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2] SUBACK has a code of 0, 1, 2 
 });
 
 test("[MQTT-3.10.3-1] an UNSUBSCRIBE with a filter that is not UTF-8, or a gap, closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0xa2, uint16(1), field(ill)));
   await closedAfterConnect(server, packet(0xa2, uint16(1), field("good"), field(ill)));
   await closedAfterConnect(server, packet(0xa2, uint16(1), field("good"), 0, field("u")));
 });
 
 test("[MQTT-3.10.3-2] an UNSUBSCRIBE without a filter closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0xa2, uint16(1)));
   await closedAfterConnect(server, packet(0xa2));
 });
 
 test("[MQTT-3.10.4-1] UNSUBSCRIBE ends the filter that is the same to the character, and no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await RawMqtt.connect(server.port);
   const held = ["a/+", "a/b", "#", "A/b", "a/b/", "a/#"];
   for (const filter of held) await client.subscribe(filter);
@@ -237,7 +237,7 @@ test("[MQTT-3.10.4-1] UNSUBSCRIBE ends the filter that is the same to the charac
 });
 
 test("[MQTT-3.10.4-2] after UNSUBACK no new message comes, on a route already in use too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   for (const filter of ["a/b", "a/+", "a/#", "#"]) {
     await bob.subscribe(filter, 1);
@@ -251,7 +251,7 @@ test("[MQTT-3.10.4-2] after UNSUBACK no new message comes, on a route already in
 });
 
 test("[MQTT-3.10.4-3] a QoS 1 message already on its way when its subscription ends is still delivered", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
   server.broker.publish("t", Buffer.from("begun"), 1);
@@ -269,7 +269,7 @@ test("[MQTT-3.10.4-3] a QoS 1 message already on its way when its subscription e
 });
 
 test("[MQTT-3.10.4-3] a QoS 2 message already on its way when its subscription ends is still handed over, once", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await using alice = await RawMqtt.connect(server.port);
   await first.subscribe("t", 2);
@@ -296,7 +296,7 @@ test("[MQTT-3.10.4-3] a QoS 2 message already on its way when its subscription e
 });
 
 test("[MQTT-3.10.4-4] [MQTT-3.10.4-5] UNSUBSCRIBE is answered with its packet identifier, even if nothing ended", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(packet(0xa2, uint16(0xabcd), field("never")));
   expect(await client.next()).toBe("b002abcd");
@@ -309,7 +309,7 @@ test("[MQTT-3.10.4-4] [MQTT-3.10.4-5] UNSUBSCRIBE is answered with its packet id
 });
 
 test("[MQTT-3.10.4-6] several filters in one UNSUBSCRIBE all end, with one answer", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(packet(0x82, uint16(1), field("a"), 0, field("b"), 0, field("c"), 0));
   expect(await client.next()).toBe("90050001000000");
@@ -319,7 +319,7 @@ test("[MQTT-3.10.4-6] several filters in one UNSUBSCRIBE all end, with one answe
 });
 
 test("[MQTT-4.3.1-1] QoS 0 is sent as QoS 0 without DUP, byte for byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(packet(0x82, uint16(1), field("t"), 1));
   await client.next();
@@ -333,7 +333,7 @@ test("[MQTT-4.3.1-1] QoS 0 is sent as QoS 0 without DUP, byte for byte", async (
 });
 
 test("[MQTT-4.3.2-1] QoS 1 is sent without DUP and with an unused identifier, and kept until its PUBACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
   for (let n = 0; n < 100; n++) server.broker.publish("t", Buffer.from(`${n}`), 1);
@@ -352,7 +352,7 @@ test("[MQTT-4.3.2-1] QoS 1 is sent without DUP and with an unused identifier, an
 });
 
 test("[MQTT-4.3.2-2] after its PUBACK the same packet identifier is a new publication, with DUP too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t", 1);
   await using alice = await RawMqtt.connect(server.port);
@@ -364,7 +364,7 @@ test("[MQTT-4.3.2-2] after its PUBACK the same packet identifier is a new public
 });
 
 test("[MQTT-4.4.0-1] unacknowledged QoS 1 messages come again after a reconnect, under their identifiers, as often as it takes", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
   for (const text of ["a", "b"]) server.broker.publish("t", Buffer.from(text), 1);
@@ -381,7 +381,7 @@ test("[MQTT-4.4.0-1] unacknowledged QoS 1 messages come again after a reconnect,
 });
 
 test("[MQTT-4.5.0-1] a message goes to every session with a matching subscription, and to no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const filters = ["a/b", "a/+", "#", "+/+", "a/#", "b", "a/b/c", "+"];
   const clients: RawMqtt[] = [];
   for (const [index, filter] of filters.entries()) {
@@ -401,7 +401,7 @@ test("[MQTT-4.5.0-1] a message goes to every session with a matching subscriptio
 });
 
 test("[MQTT-4.6.0-1] what is sent again keeps the order of its first sending, though identifiers began anew in between", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using first = await RawMqtt.connect(server.port, lasting);
   await first.subscribe("t", 1);
   const publish = async (count: number): Promise<IPublishPacket[]> => {
@@ -422,7 +422,7 @@ test("[MQTT-4.6.0-1] what is sent again keeps the order of its first sending, th
 });
 
 test("[MQTT-4.6.0-5] [MQTT-4.6.0-6] messages of one client on one topic and QoS arrive in the order they were sent", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 10 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 10 } });
   await using bob = await RawMqtt.connect(server.port);
   await bob.subscribe("t/+", 1);
   await using alice = await RawMqtt.connect(server.port);

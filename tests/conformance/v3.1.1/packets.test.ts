@@ -31,7 +31,7 @@ function wrongFlags(good: Buffer): Buffer[] {
 }
 
 test("[MQTT-2.2.2-1] every packet the server sends has the flags its type prescribes", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(
     packet(0x82, uint16(1), field("t"), 1),
@@ -47,7 +47,7 @@ test("[MQTT-2.2.2-1] every packet the server sends has the flags its type prescr
 });
 
 test("[MQTT-2.2.2-2] wrong fixed header flags close the connection, the right ones are served", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const { good, answer } of fixedFlags) {
     await using client = await WireClient.connect(server.port);
     client.send(good);
@@ -58,7 +58,7 @@ test("[MQTT-2.2.2-2] wrong fixed header flags close the connection, the right on
 });
 
 test("[MQTT-2.3.1-1] packet identifier 0 closes the connection, and the server never uses it", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x82, uint16(0), field("t"), 0));
   await closedAfterConnect(server, packet(0xa2, uint16(0), field("t")));
   await closedAfterConnect(server, packet(0x32, field("t"), uint16(0)));
@@ -75,7 +75,7 @@ test("[MQTT-2.3.1-1] packet identifier 0 closes the connection, and the server n
 });
 
 test("[MQTT-2.3.1-4] the server uses a packet identifier again only after its acknowledgement", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 32 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 32 } });
   await using client = await RawMqtt.connect(server.port);
   await client.subscribe("t", 1);
   const publish = (count: number) => {
@@ -103,7 +103,7 @@ test("[MQTT-2.3.1-4] the server uses a packet identifier again only after its ac
 });
 
 test("[MQTT-2.3.1-5] a QoS 0 PUBLISH has no packet identifier, one that came in at QoS 1 neither", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await WireClient.connect(server.port);
   await using alice = await WireClient.connect(server.port);
   bob.send(packet(0x82, uint16(1), field("t"), 0));
@@ -115,7 +115,7 @@ test("[MQTT-2.3.1-5] a QoS 0 PUBLISH has no packet identifier, one that came in 
 });
 
 test("[MQTT-2.3.1-6] PUBACK carries the packet identifier of its PUBLISH, byte for byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   for (const id of [1, 255, 256, 0x1234, 65_535]) {
     client.send(packet(0x32, field("t"), uint16(id)));
@@ -124,7 +124,7 @@ test("[MQTT-2.3.1-6] PUBACK carries the packet identifier of its PUBLISH, byte f
 });
 
 test("[MQTT-2.3.1-7] SUBACK and UNSUBACK carry the packet identifier of what they answer, byte for byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   for (const id of [1, 255, 256, 0x1234, 65_535]) {
     client.send(packet(0x82, uint16(id), field("t"), 0));
@@ -135,23 +135,23 @@ test("[MQTT-2.3.1-7] SUBACK and UNSUBACK carry the packet identifier of what the
 });
 
 test("[MQTT-3.6.1-1] PUBREL with other flags than 0010 closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of wrongFlags(packet(0x62, uint16(1)))) await closedAfterConnect(server, bad);
 });
 
 test("[MQTT-3.8.1-1] SUBSCRIBE with other flags than 0010 closes the connection and subscribes nothing", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of wrongFlags(packet(0x82, uint16(1), field("t"), 0))) await closedAfterConnect(server, bad);
   expect(server.broker.stats().subscriptions).toBe(0);
 });
 
 test("[MQTT-3.10.1-1] UNSUBSCRIBE with other flags than 0010 closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of wrongFlags(packet(0xa2, uint16(1), field("t")))) await closedAfterConnect(server, bad);
 });
 
 test("[MQTT-3.12.4-1] every PINGREQ is answered by one PINGRESP", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await WireClient.connect(server.port);
   client.send(pingreq, pingreq, pingreq);
   for (let n = 0; n < 3; n++) expect(await client.next()).toBe("d000");
@@ -160,7 +160,7 @@ test("[MQTT-3.12.4-1] every PINGREQ is answered by one PINGRESP", async () => {
 });
 
 test("[MQTT-3.14.1-1] DISCONNECT with a reserved bit set is a protocol error, not a farewell", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("will");
   const withWill = connectBytes({ flags: 2 | 4, payload: [field("id"), field("will"), field("x")] });
@@ -174,7 +174,7 @@ test("[MQTT-3.14.1-1] DISCONNECT with a reserved bit set is a protocol error, no
 });
 
 test("[MQTT-3.14.4-2] what a client sends after DISCONNECT is not obeyed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await RawMqtt.connect(server.port);
   await watcher.subscribe("t");
   await using client = await WireClient.connect(server.port);
@@ -188,7 +188,7 @@ test("[MQTT-3.14.4-2] what a client sends after DISCONNECT is not obeyed", async
 });
 
 test("[MQTT-4.8.0-1] a protocol violation closes the connection it came on, and no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using good = await RawMqtt.connect(server.port, { clientId: "good" });
   await good.subscribe("t", 1);
   const violations = [
@@ -215,7 +215,7 @@ test("[MQTT-4.8.0-1] a protocol violation closes the connection it came on, and 
 });
 
 test("[MQTT-7.1.1-1] the byte stream has no boundaries: packets cut anywhere and packets run together are the same", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const conversation = Buffer.concat([
     connectBytes({ payload: [field("cut")] }),
     packet(0x82, uint16(1), field("t"), 1),
@@ -236,7 +236,7 @@ test("[MQTT-7.1.1-1] the byte stream has no boundaries: packets cut anywhere and
 });
 
 test("[MQTT-4.8.0-2] a transient error while a packet is processed closes the connection it came on, and no other", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       serves: (topic) => topic.startsWith("broken/"),
       interceptPublish: (_session, { topic }) =>

@@ -26,7 +26,7 @@ function othersWith(text: Buffer): Buffer[] {
 }
 
 async function closedForEvery(contents: readonly (readonly number[])[]): Promise<void> {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const content of contents) {
     const text = field(content);
     for (const bytes of connectsWith(text)) expect(await closedFor(server, bytes)).toEqual([]);
@@ -53,7 +53,7 @@ test("[MQTT-1.5.3-2] a string with U+0000 closes the connection, in whatever pac
 
 test("[MQTT-1.5.3-3] U+FEFF is a character like any other, at the start of a string too", async () => {
   const seen: unknown[] = [];
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       async authenticate({ clientId, username: name }) {
         seen.push(clientId, name);
@@ -82,7 +82,7 @@ test("[MQTT-1.5.3-3] U+FEFF is a character like any other, at the start of a str
 });
 
 test("[MQTT-3.3.2-2] [MQTT-4.7.1-1] a wildcard in a topic name closes the connection, and the server sends none itself", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const topic of ["#", "+", "a/#", "a/+/b", "a+", "a#b", "$SYS/#"]) {
     await closedAfterConnect(server, packet(0x30, field(topic)));
     await closedAfterConnect(server, packet(0x32, field(topic), uint16(1)));
@@ -93,7 +93,7 @@ test("[MQTT-3.3.2-2] [MQTT-4.7.1-1] a wildcard in a topic name closes the connec
 });
 
 async function closedForFilters(filters: readonly string[]): Promise<void> {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const filter of filters) {
     await closedAfterConnect(server, packet(0x82, uint16(1), field(filter), 0));
     await closedAfterConnect(server, packet(0x82, uint16(1), field("good"), 0, field(filter), 0));
@@ -111,7 +111,7 @@ test("[MQTT-4.7.1-3] a + that is not a whole level of a filter closes the connec
 
 /** Which of `topics` reach a client subscribed to `filter`. */
 async function heard(filter: string, topics: readonly string[]): Promise<string[]> {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await RawMqtt.connect(server.port);
   await client.subscribe(filter);
   for (const topic of topics) client.send(publishPacket(topic, "x"));
@@ -140,7 +140,7 @@ test("[MQTT-4.7.2-1] a filter that starts with a wildcard hears no topic that st
 });
 
 test("[MQTT-4.7.3-1] an empty topic name or filter closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await closedAfterConnect(server, packet(0x30, field("")));
   await closedAfterConnect(server, packet(0x32, field(""), uint16(1)));
   await closedForFilters([""]);
@@ -150,13 +150,13 @@ test("[MQTT-4.7.3-1] an empty topic name or filter closes the connection", async
 });
 
 test("[MQTT-4.7.3-2] a topic name or filter with U+0000 closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const topic of ["\0", "a\0", "a/\0/b", "ä\0"]) await closedAfterConnect(server, packet(0x30, field(topic)));
   await closedForFilters(["\0", "a\0", "a/\0/#"]);
 });
 
 test("[MQTT-4.7.3-3] no topic of more than 65,535 bytes leaves the server, the longest one allowed does", async () => {
-  await using server = startTestBroker({ limits: { topicBytesMax: 65_535 } });
+  await using server = await startTestBroker({ limits: { topicBytesMax: 65_535 } });
   await using client = await WireClient.connect(server.port);
   client.send(packet(0x82, uint16(1), field("#"), 0));
   expect(await client.next()).toBe("9003000100");

@@ -27,7 +27,9 @@ const brief = (packets: readonly Packet5[]) =>
   packets.map(({ type, packetId, payload, dup }) => `${type} ${payload ?? packetId}${dup ? " dup" : ""}`);
 
 test("[MQTT-3.4.2-1] [MQTT-3.5.2-1] a publish is acknowledged with a reason code that says what became of it", async () => {
-  await using server = startTestBroker({ hooks: { authorize: (_principal, _action, topic) => topic !== "secret" } });
+  await using server = await startTestBroker({
+    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+  });
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("heard", 2);
   await using alice = await Client5.connect(server.port);
@@ -54,7 +56,7 @@ test("[MQTT-3.4.2-1] [MQTT-3.5.2-1] a publish is acknowledged with a reason code
 });
 
 test("[MQTT-3.6.2-1] [MQTT-3.7.2-1] PUBREL and PUBCOMP for what nobody knows say that it was not found", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   client.send(ack5("pubrel", 4242));
   expect(await client.take("pubcomp")).toMatchObject({ packetId: 4242, reasonCode: 0x92 });
@@ -70,7 +72,9 @@ test("[MQTT-3.6.2-1] [MQTT-3.7.2-1] PUBREL and PUBCOMP for what nobody knows say
 });
 
 test("[MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3] acknowledgements leave out what the client's maximum packet size has no room for", async () => {
-  await using server = startTestBroker({ hooks: { authorize: (_principal, _action, topic) => topic !== "secret" } });
+  await using server = await startTestBroker({
+    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+  });
   // The least in which CONNACK still fits.
   const { size } = (await Client5.connect(server.port)).connack;
   await using client = await Client5.connect(server.port, { properties: { maximumPacketSize: size } });
@@ -93,7 +97,7 @@ test("[MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2]
 });
 
 test("[MQTT-4.3.1-1] QoS 0 is sent as QoS 0 without DUP, byte for byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   await client.subscribe("t", 2);
   for (const payload of ["", "x", "x".repeat(121), "x".repeat(122), "x".repeat(20_000)]) {
@@ -105,7 +109,7 @@ test("[MQTT-4.3.1-1] QoS 0 is sent as QoS 0 without DUP, byte for byte", async (
 });
 
 test("[MQTT-4.3.2-2] [MQTT-4.3.2-3] QoS 1 is sent without DUP and kept until its PUBACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 1);
   for (let n = 0; n < 100; n++) server.broker.publish("t", Buffer.from(`${n}`), 1);
@@ -125,7 +129,7 @@ test("[MQTT-4.3.2-2] [MQTT-4.3.2-3] QoS 1 is sent without DUP and kept until its
 });
 
 test("[MQTT-4.3.2-5] after its PUBACK the same packet identifier is a new publication, with DUP too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 1);
   await using alice = await Client5.connect(server.port);
@@ -134,7 +138,7 @@ test("[MQTT-4.3.2-5] after its PUBACK the same packet identifier is a new public
 });
 
 test("[MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT-4.3.3-6] QoS 2 is kept as PUBLISH until PUBREC and as PUBREL until PUBCOMP, under one identifier", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   let client = await Client5.connect(server.port, lasting);
   await client.subscribe("t", 2);
   server.broker.publish("t", Buffer.from("exactly"), 2);
@@ -164,7 +168,7 @@ test("[MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT-4.3.3-6]
 });
 
 test("[MQTT-4.3.3-7] [MQTT-4.3.3-13] a message that was sent, or taken over, is not dropped when it expires", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);
@@ -185,7 +189,7 @@ test("[MQTT-4.3.3-7] [MQTT-4.3.3-13] a message that was sent, or taken over, is 
 
 test("[MQTT-4.3.3-9] after a PUBREC that says no the packet identifier is free", async () => {
   let open = false;
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       authorize: (_principal, action) => action !== "publish" || open,
       permissionsVersion: () => (open ? 1 : 0),
@@ -203,7 +207,7 @@ test("[MQTT-4.3.3-9] after a PUBREC that says no the packet identifier is free",
 });
 
 test("[MQTT-4.3.3-10] [MQTT-4.3.3-12] until PUBREL a packet identifier means a repeat, after PUBCOMP a new message", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 2);
   let alice = await Client5.connect(server.port, lasting);
@@ -229,7 +233,7 @@ test("[MQTT-4.3.3-10] [MQTT-4.3.3-12] until PUBREL a packet identifier means a r
 });
 
 test("[MQTT-4.4.0-1] [MQTT-4.6.0-1] what is unacknowledged is sent again when its session is resumed, in its order, and at no other time", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);
   for (const [text, qos] of [
@@ -263,7 +267,7 @@ test("[MQTT-4.4.0-1] [MQTT-4.6.0-1] what is unacknowledged is sent again when it
 });
 
 test("[MQTT-4.4.0-2] a PUBACK or PUBREC that says no ends the matter", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);
   for (const code of [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]) {
@@ -280,7 +284,7 @@ test("[MQTT-4.4.0-2] a PUBACK or PUBREC that says no ends the matter", async () 
 });
 
 test("[MQTT-4.13.1-1] an acknowledgement that is cut short or too long is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const first of [0x40, 0x50, 0x62, 0x70]) {
     for (const bad of [
       packet(first),

@@ -7,7 +7,7 @@ import { Client5, connect5, disconnected, disconnectedFor, malformed, publish5, 
 const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 100 } };
 
 test("[MQTT-3.2.2-1] CONNACK has no flag but session present", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const flags of ["00", "01"]) {
     await using client = await WireClient.open(server.port);
     client.send(connect5(lasting));
@@ -16,7 +16,7 @@ test("[MQTT-3.2.2-1] CONNACK has no flag but session present", async () => {
 });
 
 test("[MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8] [MQTT-4.13.2-1] a refusal says why in a code of its own, has no session present, and closes", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const clientId = "phone";
   const login = { ...lasting, username: "bob" };
   await (await Client5.connect(server.port, login)).leave();
@@ -30,7 +30,7 @@ test("[MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8] [MQTT-4.13.2-1] a refusal say
 });
 
 test("[MQTT-3.2.2-9] [MQTT-3.2.2-10] [MQTT-3.2.2-12] [MQTT-3.2.2-13] what CONNACK does not take back is served: every QoS, wills of every QoS, retained ones", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const qos of [0, 1, 2]) {
     const will = { topic: "will", qos, retain: true };
     await using client = await Client5.connect(server.port, { will });
@@ -50,7 +50,7 @@ test("[MQTT-3.2.2-9] [MQTT-3.2.2-10] [MQTT-3.2.2-12] [MQTT-3.2.2-13] what CONNAC
 });
 
 test("[MQTT-3.2.2-15] a packet larger than the server's maximum packet size is told so, the largest allowed is served", async () => {
-  await using server = startTestBroker({ limits: { packetBytesMax: 5000 } });
+  await using server = await startTestBroker({ limits: { packetBytesMax: 5000 } });
   await using client = await Client5.connect(server.port);
   const { maximumPacketSize } = client.connack.properties;
   expect(maximumPacketSize).toBe(5000);
@@ -64,7 +64,7 @@ test("[MQTT-3.2.2-15] a packet larger than the server's maximum packet size is t
 });
 
 test("[MQTT-3.2.2-17] [MQTT-3.3.2-9] [MQTT-3.3.2-8] a topic alias of 0 or above the server's maximum is told so", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   const { topicAliasMaximum = 0 } = client.connack.properties;
   expect(topicAliasMaximum).toBeGreaterThan(0);
@@ -76,7 +76,7 @@ test("[MQTT-3.2.2-17] [MQTT-3.3.2-9] [MQTT-3.3.2-8] a topic alias of 0 or above 
 });
 
 test("[MQTT-3.2.2-19] [MQTT-3.2.2-20] a refusal leaves out what the client's maximum packet size has no room for", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const fields of [
     { username: "eve", password: "wrong" },
     { will: { topic: "a/#" } },
@@ -93,7 +93,7 @@ test("[MQTT-3.2.2-19] [MQTT-3.2.2-20] a refusal leaves out what the client's max
 });
 
 test("[MQTT-3.3.2-12] [MQTT-3.3.2-7] every topic alias up to the server's maximum is taken, for this connection only", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("topic/+");
   await using alice = await Client5.connect(server.port, lasting);

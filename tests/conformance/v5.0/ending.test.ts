@@ -44,7 +44,7 @@ async function authenticated(server: TestBroker, fields: Connect5 = {}): Promise
 test("[MQTT-3.14.0-1] before CONNACK there is no DISCONNECT", async () => {
   const gate = Promise.withResolvers<Authentication<Principal>>();
   let asked = 0;
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       authenticate() {
         asked++;
@@ -70,7 +70,7 @@ test("[MQTT-3.14.0-1] before CONNACK there is no DISCONNECT", async () => {
 });
 
 test("[MQTT-3.14.1-1] DISCONNECT with a reserved bit set is malformed, and no farewell", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await Client5.connect(server.port);
   await watcher.subscribe("will");
   for (let flags = 1; flags < 16; flags++) {
@@ -82,7 +82,7 @@ test("[MQTT-3.14.1-1] DISCONNECT with a reserved bit set is malformed, and no fa
 });
 
 test("[MQTT-3.14.2-1] DISCONNECT has a reason code of its own, one that is none is an error", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const code of [0x01, 0x05, 0x10, 0x8e, 0xff]) {
     await using client = await Client5.connect(server.port);
     client.send(disconnect5(code));
@@ -98,7 +98,7 @@ test("[MQTT-3.14.2-1] DISCONNECT has a reason code of its own, one that is none 
 });
 
 test("[MQTT-3.14.2-2] a server's DISCONNECT has no session expiry interval, whatever it ends for", async () => {
-  const server = startTestBroker();
+  const server = await startTestBroker();
   const lasting = { clientId: "phone", properties: { sessionExpiry: 100 } };
   await using old = await Client5.connect(server.port, lasting);
   await using silent = await Client5.connect(server.port, { ...lasting, clientId: "silent", keepAliveSeconds: 10 });
@@ -114,7 +114,7 @@ test("[MQTT-3.14.2-2] a server's DISCONNECT has no session expiry interval, what
 });
 
 test("[MQTT-3.14.2-3] [MQTT-3.14.2-4] DISCONNECT leaves out what the client's maximum packet size has no room for", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { size } = (await Client5.connect(server.port)).connack;
   for (const bad of [
     packet(0x00),
@@ -130,7 +130,7 @@ test("[MQTT-3.14.2-3] [MQTT-3.14.2-4] DISCONNECT leaves out what the client's ma
 });
 
 test("[MQTT-3.14.4-1] [MQTT-3.14.4-2] after DISCONNECT nothing is sent or obeyed, and the connection is closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("#");
   await using client = await Client5.connect(server.port);
@@ -146,7 +146,7 @@ test("[MQTT-3.14.4-1] [MQTT-3.14.4-2] after DISCONNECT nothing is sent or obeyed
 });
 
 test("[MQTT-3.14.4-3] DISCONNECT with reason code 0 discards the will, one that waits too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await Client5.connect(server.port);
   await watcher.subscribe("will");
   for (const willDelay of [0, 10]) {
@@ -159,7 +159,7 @@ test("[MQTT-3.14.4-3] DISCONNECT with reason code 0 discards the will, one that 
 });
 
 test("[MQTT-3.15.2-1] [MQTT-4.12.0-2] [MQTT-4.12.0-5] challenges are AUTH with reason code 0x18 and the client's method, as has CONNACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await authenticated(server, { username: "bob" });
   expect(client.connack.properties).toMatchObject({ authenticationMethod, authenticationData: Buffer.from("welcome") });
   // A method that needs no challenge answers by CONNACK at once.
@@ -174,7 +174,7 @@ test("[MQTT-3.15.2-1] [MQTT-4.12.0-2] [MQTT-4.12.0-5] challenges are AUTH with r
 });
 
 test("[MQTT-3.15.2-2] [MQTT-3.15.2-3] AUTH leaves out what the client's maximum packet size has no room for", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const size = (await authenticated(server)).connack.size;
   await using client = await authenticated(server, { properties: { maximumPacketSize: size } });
   client.send(auth5(0x19, { authenticationMethod }));
@@ -182,14 +182,14 @@ test("[MQTT-3.15.2-2] [MQTT-3.15.2-3] AUTH leaves out what the client's maximum 
 });
 
 test("[MQTT-4.12.0-1] an authentication method the server has not is refused and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const unknown of ["none of these", "", "test-echo", "TEST-ECHO "]) {
     await refused(server, [0x8c, 0x87], connect5({ properties: { authenticationMethod: unknown } }), pingreq);
   }
 });
 
 test("[MQTT-4.12.0-3] a client that answers a challenge with anything but AUTH 0x18 of its method is refused and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     auth5(0, { authenticationMethod, authenticationData: echo }),
     auth5(0x19, { authenticationMethod, authenticationData: echo }),
@@ -212,7 +212,7 @@ test("[MQTT-4.12.0-3] a client that answers a challenge with anything but AUTH 0
 });
 
 test("[MQTT-4.12.0-4] a client that fails in the exchange is refused by CONNACK and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.open(server.port);
   expect(await authenticate(client, Buffer.from("wrong"))).toMatchObject({ type: "connack", reasonCode: 0x87 });
   expect(await client.closing()).toEqual([]);
@@ -228,7 +228,7 @@ test("[MQTT-4.12.0-4] a client that fails in the exchange is refused by CONNACK 
 });
 
 test("[MQTT-4.12.0-6] [MQTT-4.12.0-7] without an authentication method there is no AUTH from either side", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port, { username: "bob", password: "right" });
   expect(client.connack.properties.authenticationMethod).toBeUndefined();
   expect(client.connack.properties.authenticationData).toBeUndefined();
@@ -238,7 +238,7 @@ test("[MQTT-4.12.0-6] [MQTT-4.12.0-7] without an authentication method there is 
 });
 
 test("[MQTT-4.12.1-1] a client may prove itself anew by its own method, while everything else goes on", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await authenticated(server, { username: "bob" });
   await client.subscribe("t", 1);
   for (let round = 0; round < 2; round++) {
@@ -254,7 +254,7 @@ test("[MQTT-4.12.1-1] a client may prove itself anew by its own method, while ev
 });
 
 test("[MQTT-4.12.1-2] a client that fails to prove itself anew is told so and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const [first, answer] of [
     [Buffer.of(), Buffer.from("wrong")],
     [Buffer.from("broken"), undefined],
@@ -274,7 +274,7 @@ test("[MQTT-4.12.1-2] a client that fails to prove itself anew is told so and cl
 });
 
 test("[MQTT-4.13.1-1] a protocol violation closes the connection it came on, and no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port, { clientId: "same" });
   await bob.subscribe("t");
   await using stranger = await Client5.connect(server.port, { clientId: "same", username: "eve" });
@@ -285,7 +285,7 @@ test("[MQTT-4.13.1-1] a protocol violation closes the connection it came on, and
 });
 
 test("[MQTT-4.13.2-1] whatever the server ends a connection for, it closes, though the client does not read", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using deaf = await Client5.connect(server.port);
   deaf.send(packet(0x00));
   await until("the connection to be gone", () => server.broker.stats().clientsConnected === 0);

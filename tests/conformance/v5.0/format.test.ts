@@ -60,19 +60,19 @@ function packetsWith(text: readonly number[]): Buffer[] {
 }
 
 test("[MQTT-1.5.4-1] a string that is not well-formed UTF-8 is malformed, in whatever packet it stands", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const text of illFormed) for (const connect of connectsWith(text)) await refused(server, malformed, connect);
   for (const text of illFormed) for (const each of packetsWith(text)) await disconnectedFor(server, malformed, each);
 });
 
 test("[MQTT-1.5.4-2] a string with U+0000 is malformed, in whatever packet it stands", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const connect of connectsWith([0x61, 0, 0x62])) await refused(server, malformed, connect);
   for (const each of packetsWith([0x61, 0, 0x62])) await disconnectedFor(server, malformed, each);
 });
 
 test("[MQTT-1.5.4-3] U+FEFF is a character like any other, in topics, properties and client ids", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port, { clientId: "\ufeffphone" });
   await using _other = await Client5.connect(server.port, { clientId: "phone" });
   await client.subscribe("\ufefft", 0);
@@ -84,7 +84,7 @@ test("[MQTT-1.5.4-3] U+FEFF is a character like any other, in topics, properties
 });
 
 test("[MQTT-1.5.5-1] a variable byte integer with needless or endless bytes is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const long = (value: number) => Buffer.from([value | 0x80, 0]);
   // Of the properties' length, of a subscription identifier, of a property's own identifier, of the whole packet.
   const name = connect5().subarray(2, 12);
@@ -110,7 +110,7 @@ test("[MQTT-1.5.5-1] a variable byte integer with needless or endless bytes is m
 });
 
 test("[MQTT-1.5.7-1] both halves of a string pair are strings", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     [0xed, 0xa0, 0x80],
     [0x61, 0],
@@ -128,7 +128,7 @@ test("[MQTT-1.5.7-1] both halves of a string pair are strings", async () => {
 });
 
 test("[MQTT-2.1.3-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.6.1-1] wrong fixed header flags are malformed, the right ones are served", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const good = [
     ack5("puback", 1),
     ack5("pubrec", 1),
@@ -155,7 +155,7 @@ test("[MQTT-2.1.3-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.6.1-1] wrong fixed h
 });
 
 test("[MQTT-2.2.1-2] a QoS 0 PUBLISH has no packet identifier, one that came in at QoS 1 neither", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await using alice = await Client5.connect(server.port);
   await bob.subscribe("t", 0);
@@ -171,7 +171,7 @@ test("[MQTT-2.2.1-2] a QoS 0 PUBLISH has no packet identifier, one that came in 
 });
 
 test("[MQTT-2.2.1-3] packet identifier 0 is no identifier, and closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     subscribe5(0, [["t", 0]]),
     unsubscribe5(0, ["t"]),
@@ -184,7 +184,7 @@ test("[MQTT-2.2.1-3] packet identifier 0 is no identifier, and closes the connec
 });
 
 test("[MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1] the server gives each new message an identifier that is not 0 and not in use", async () => {
-  await using server = startTestBroker({ limits: { inflightMax: 32 } });
+  await using server = await startTestBroker({ limits: { inflightMax: 32 } });
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("one", 1);
   await bob.subscribe("two", 2);
@@ -219,7 +219,7 @@ test("[MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1] the server gives each new mes
 });
 
 test("[MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.3-8] [MQTT-4.3.3-11] acknowledgements carry the identifier of their PUBLISH", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   for (const packetId of [1, 255, 256, 0x1234, 65_535]) {
     client.send(publish5("t", "", { qos: 1, packetId }));
@@ -232,7 +232,7 @@ test("[MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.3-8] [MQTT-4.3.3-11] acknowledgeme
 });
 
 test("[MQTT-2.2.1-6] [MQTT-3.8.4-2] [MQTT-3.10.4-5] SUBACK and UNSUBACK carry the identifier of what they answer, even if nothing ended", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   for (const packetId of [1, 255, 256, 0x1234, 65_535]) {
     client.send(subscribe5(packetId, [["t", 0]]));
@@ -244,7 +244,7 @@ test("[MQTT-2.2.1-6] [MQTT-3.8.4-2] [MQTT-3.10.4-5] SUBACK and UNSUBACK carry th
 });
 
 test("[MQTT-2.2.2-1] a packet without properties says so by a length of zero", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   await client.subscribe("t", 0);
   client.send(publish5("t", ""));
@@ -263,7 +263,7 @@ test("[MQTT-2.2.2-1] a packet without properties says so by a length of zero", a
 });
 
 test("[MQTT-4.13.1-1] properties that are unknown, in the wrong packet, there twice, cut short or out of range close the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const bytes = (...parts: (Buffer | number)[]) =>
     Buffer.concat(parts.map((part) => (typeof part === "number" ? Buffer.from([part]) : part)));
   const any = [malformed, protocolError];
@@ -310,7 +310,7 @@ test("[MQTT-4.13.1-1] properties that are unknown, in the wrong packet, there tw
 });
 
 test("[MQTT-3.12.4-1] every PINGREQ is answered by one PINGRESP", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   client.send(...Array.from({ length: 100 }, () => pingreq));
   for (let n = 0; n < 100; n++) await client.take("pingresp");
@@ -318,7 +318,7 @@ test("[MQTT-3.12.4-1] every PINGREQ is answered by one PINGRESP", async () => {
 });
 
 test("[MQTT-3.15.1-1] AUTH with any flag is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (let flags = 1; flags < 16; flags++) {
     const auth = auth5(0x19, { authenticationMethod: "TEST-ECHO" });
     await disconnectedFor(server, malformed, Buffer.concat([Buffer.from([0xf0 | flags]), auth.subarray(1)]));
@@ -326,7 +326,7 @@ test("[MQTT-3.15.1-1] AUTH with any flag is malformed", async () => {
 });
 
 test("[MQTT-4.2.0-1] the byte stream has no boundaries: packets cut anywhere and packets run together are the same", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 1);
   const properties = { contentType: "text", userProperties: [["name", "value"]] as const };

@@ -15,7 +15,7 @@ import {
 } from "../wire-v5.ts";
 
 test("[MQTT-4.5.0-1] a message goes to every session with a matching subscription, there or away, and to no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const filters = ["a/b", "a/+", "#", "+/+", "a/#", "b", "a/b/c", "+"];
   const sessions = filters.flatMap((filter) => [
     { filter, away: false, fields: { clientId: `there ${filter}` } },
@@ -45,7 +45,7 @@ test("[MQTT-4.5.0-1] a message goes to every session with a matching subscriptio
 
 test("[MQTT-4.6.0-2] [MQTT-4.6.0-3] the server answers messages in the order they came", async () => {
   const commit = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   server.store.commit = () => commit.promise;
   // The first has to wait for the disk.
@@ -66,7 +66,7 @@ test("[MQTT-4.6.0-2] [MQTT-4.6.0-3] the server answers messages in the order the
 });
 
 test("[MQTT-4.6.0-4] the server releases messages in the order of the PUBRECs", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 2);
   for (const text of ["1", "2", "3"]) server.broker.publish("t", Buffer.from(text), 2);
@@ -77,7 +77,7 @@ test("[MQTT-4.6.0-4] the server releases messages in the order of the PUBRECs", 
 });
 
 test("[MQTT-4.6.0-5] [MQTT-4.6.0-6] messages of one client on one topic and QoS arrive in the order they were sent", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port, { properties: { receiveMaximum: 10, topicAliasMaximum: 1 } });
   await bob.subscribe("t/+", 2);
   await using alice = await Client5.connect(server.port);
@@ -109,7 +109,7 @@ test("[MQTT-4.6.0-5] [MQTT-4.6.0-6] messages of one client on one topic and QoS 
 });
 
 test("[MQTT-4.6.0-5] what waited for an absent client comes in order, before what is new", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 100, receiveMaximum: 20 } };
   const away = await Client5.connect(server.port, lasting);
   await away.subscribe("t", 2);
@@ -131,7 +131,7 @@ test("[MQTT-4.6.0-5] what waited for an absent client comes in order, before wha
 
 /** The filter must be refused in its slot, or end the connection. */
 async function filterRefused(filter: string | readonly number[]): Promise<void> {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [subscribe5(1, [[filter, 0]]), unsubscribe5(1, [filter])]) {
     await using client = await Client5.connect(server.port);
     client.send(bad);
@@ -153,7 +153,7 @@ test("[MQTT-4.7.1-2] a + that is not a whole level of a filter is refused", asyn
 });
 
 test("[MQTT-4.7.2-1] a filter that starts with a wildcard hears no topic that starts with $", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   for (const filter of ["#", "+/t", "+/#", "$share/group/#"]) await bob.subscribe(filter);
   server.broker.publish("$private/t", Buffer.from("hidden"), 0);
@@ -164,7 +164,7 @@ test("[MQTT-4.7.2-1] a filter that starts with a wildcard hears no topic that st
 });
 
 test("[MQTT-4.7.3-1] an empty topic name or filter is refused", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, [malformed, protocolError, 0x90], publish5(""));
   await disconnectedFor(server, [malformed, protocolError, 0x90], publish5("", "x", { qos: 1 }));
   await filterRefused("");
@@ -175,7 +175,7 @@ test("[MQTT-4.7.3-1] an empty topic name or filter is refused", async () => {
 });
 
 test("[MQTT-4.7.3-2] a topic name or filter with U+0000 is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const text of [[0], [0x61, 0], [0x61, 0, 0x62]]) {
     await disconnectedFor(server, malformed, publish5(text));
     await disconnectedFor(server, malformed, subscribe5(1, [[text, 0]]));
@@ -184,7 +184,7 @@ test("[MQTT-4.7.3-2] a topic name or filter with U+0000 is malformed", async () 
 });
 
 test("[MQTT-4.7.3-3] the longest topic there can be is served, no longer one leaves the server", async () => {
-  await using server = startTestBroker({ limits: { topicBytesMax: 65_535 } });
+  await using server = await startTestBroker({ limits: { topicBytesMax: 65_535 } });
   await using client = await Client5.connect(server.port);
   const longest = `${"\u00e9".repeat(32_767)}x`;
   await client.subscribe("+");
@@ -195,7 +195,7 @@ test("[MQTT-4.7.3-3] the longest topic there can be is served, no longer one lea
 });
 
 test("[MQTT-4.7.3-4] topics are compared as they are: no normalization, no other case, no path arithmetic", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   for (const [filter, others] of [
     ["caf\u00e9", ["cafe\u0301", "CAF\u00c9", "cafe"]],

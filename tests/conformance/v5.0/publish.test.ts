@@ -35,7 +35,7 @@ async function retainedFor(server: TestBroker, filter: string, options = 2): Pro
 }
 
 test("[MQTT-3.3.1-1] what is sent again has DUP, what is new has not", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);
   server.broker.publish("t", Buffer.from("one"), 1);
@@ -54,7 +54,7 @@ test("[MQTT-3.3.1-1] what is sent again has DUP, what is new has not", async () 
 });
 
 test("[MQTT-3.3.1-2] DUP at QoS 0 is malformed and never sent", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, malformed, publish5("t", "", { dup: true }));
   await disconnectedFor(server, malformed, publish5("t", "", { dup: true, retain: true }));
   await using low = await Client5.connect(server.port);
@@ -65,7 +65,7 @@ test("[MQTT-3.3.1-2] DUP at QoS 0 is malformed and never sent", async () => {
 });
 
 test("[MQTT-3.3.1-3] the publisher's DUP is not passed on", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 2);
   await using alice = await Client5.connect(server.port);
@@ -76,7 +76,7 @@ test("[MQTT-3.3.1-3] the publisher's DUP is not passed on", async () => {
 });
 
 test("[MQTT-3.3.1-4] QoS 3 is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const dup of [false, true]) {
     for (const retain of [false, true]) {
       await disconnectedFor(server, malformed, publish5("t", "", { qos: 3, dup, retain }));
@@ -85,7 +85,7 @@ test("[MQTT-3.3.1-4] QoS 3 is malformed", async () => {
 });
 
 test("[MQTT-3.3.1-5] a message with RETAIN replaces what its topic retained, at whatever QoS, with its properties", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const properties = { contentType: "text", userProperties: [["a", "b"]] as const };
   await alice.publish("t", "one", { retain: true });
@@ -101,7 +101,7 @@ test("[MQTT-3.3.1-5] a message with RETAIN replaces what its topic retained, at 
 });
 
 test("[MQTT-3.3.1-6] [MQTT-3.3.1-7] an empty payload with RETAIN removes what its topic retained, and is delivered as any other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 1 | option.retainAsPublished);
   await using alice = await Client5.connect(server.port);
@@ -114,7 +114,7 @@ test("[MQTT-3.3.1-6] [MQTT-3.3.1-7] an empty payload with RETAIN removes what it
 });
 
 test("[MQTT-3.3.1-8] a message without RETAIN is neither kept nor touches what is", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   await alice.publish("none", "x");
   await alice.publish("t", "kept", { retain: true });
@@ -124,7 +124,7 @@ test("[MQTT-3.3.1-8] a message without RETAIN is neither kept nor touches what i
 });
 
 test("[MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.8.4-4] retain handling decides whether a subscription is sent what is retained", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   await alice.publish("t/1", "one", { retain: true });
   await alice.publish("t/2", "two", { retain: true });
@@ -150,7 +150,7 @@ test("[MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.8.4-4] retain handl
 });
 
 test("[MQTT-3.3.1-12] [MQTT-3.3.1-13] retain as published decides about RETAIN in what an established subscription gets", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using plain = await Client5.connect(server.port);
   await plain.subscribe("t", 1);
   await using faithful = await Client5.connect(server.port);
@@ -167,7 +167,7 @@ test("[MQTT-3.3.1-12] [MQTT-3.3.1-13] retain as published decides about RETAIN i
 });
 
 test("[MQTT-3.3.2-1] a PUBLISH without a topic, or with one that is no string, is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, malformed, packet(0x30));
   await disconnectedFor(server, malformed, packet(0x30, 0));
   await disconnectedFor(server, malformed, packet(0x30, uint16(3), Buffer.from("to")));
@@ -176,7 +176,7 @@ test("[MQTT-3.3.2-1] a PUBLISH without a topic, or with one that is no string, i
 });
 
 test("[MQTT-3.3.2-2] [MQTT-4.7.0-1] a wildcard in a topic name is refused, and the server sends none itself", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("#");
   for (const topic of ["#", "+", "a/#", "a/+/b", "a#", "+a"]) {
@@ -187,7 +187,7 @@ test("[MQTT-3.3.2-2] [MQTT-4.7.0-1] a wildcard in a topic name is refused, and t
 });
 
 test("[MQTT-3.3.2-3] what reaches a subscriber has a topic its filter matches", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const topics = ["a", "a/b", "a/b/c", "/a", "a/", "b", "A", "a//b"];
   for (const [filter, expected] of [
@@ -221,7 +221,7 @@ const carried = {
 };
 
 test("[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20] properties reach every subscriber unaltered, user properties in their order", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const absent = await Client5.connect(server.port, lasting);
   await absent.subscribe("t", 1);
   await absent.leave();
@@ -252,7 +252,7 @@ test("[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2
 
 test("[MQTT-3.3.2-5] a message whose expiry interval has passed before its delivery began is dropped", async () => {
   const store = new MemoryBrokerStore();
-  await using server = startTestBroker({ store });
+  await using server = await startTestBroker({ store });
   const absent = await Client5.connect(server.port, lasting);
   await absent.subscribe("t", 2);
   await absent.leave();
@@ -278,7 +278,7 @@ test("[MQTT-3.3.2-5] a message whose expiry interval has passed before its deliv
 
 test("[MQTT-3.3.2-6] the expiry interval is passed on less the time the message waited", async () => {
   const store = new MemoryBrokerStore();
-  await using server = startTestBroker({ store });
+  await using server = await startTestBroker({ store });
   const absent = await Client5.connect(server.port, lasting);
   await absent.subscribe("t", 1);
   await absent.leave();
@@ -295,12 +295,12 @@ test("[MQTT-3.3.2-6] the expiry interval is passed on less the time the message 
   await vanish(server, back);
   // After a restart too.
   await server.broker.stop();
-  await using next = startTestBroker({ store, clock: server.clock });
+  await using next = await startTestBroker({ store, clock: server.clock });
   near((await retainedFor(next, "t"))[0]?.properties.messageExpiry);
 });
 
 test("[MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] response topic and content type are strings, and a response topic has no wildcards", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     [0xed, 0xa0, 0x80],
     [0x61, 0],
@@ -320,13 +320,13 @@ test("[MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] response topic and content
 });
 
 test("[MQTT-3.3.2-1] an empty topic name needs a topic alias that has one", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, [protocolError, 0x90, malformed], publish5(""));
   await disconnectedFor(server, [protocolError, 0x94], publish5("", "", { properties: { topicAlias: 1 } }));
 });
 
 test("[MQTT-3.3.4-1] a PUBLISH is answered as its QoS demands: not at all, by PUBACK, or by PUBREC", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   client.send(publish5("t"), publish5("t", "", { qos: 1, packetId: 5 }));
   expect(await client.take("puback")).toMatchObject({ packetId: 5 });
@@ -336,7 +336,7 @@ test("[MQTT-3.3.4-1] a PUBLISH is answered as its QoS demands: not at all, by PU
 });
 
 test("[MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4] [MQTT-3.3.4-5] overlapping subscriptions yield one copy at the highest QoS, with all their identifiers", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("a/b", 0, { subscriptionIds: [1] });
   await bob.subscribe("a/+", 2, { subscriptionIds: [268_435_455] });
@@ -361,7 +361,7 @@ test("[MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4] [MQTT-3.3.4-5] overlapping su
 });
 
 test("[MQTT-3.3.4-6] a client's PUBLISH with a subscription identifier is a protocol error", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t");
   const properties = { subscriptionIds: [1] };
@@ -371,7 +371,7 @@ test("[MQTT-3.3.4-6] a client's PUBLISH with a subscription identifier is a prot
 });
 
 test("[MQTT-3.3.4-7] a client with more unacknowledged messages than the server's receive maximum is told so", async () => {
-  await using server = startTestBroker({ limits: { inboundInflightMax: 3 } });
+  await using server = await startTestBroker({ limits: { inboundInflightMax: 3 } });
   await using client = await Client5.connect(server.port);
   expect(client.connack.properties.receiveMaximum).toBe(3);
   // As many as are allowed, again and again, are taken.
@@ -397,7 +397,7 @@ test("[MQTT-3.3.4-7] a client with more unacknowledged messages than the server'
 });
 
 test("[MQTT-3.3.4-9] [MQTT-3.3.4-10] [MQTT-4.9.0-1] [MQTT-4.9.0-2] [MQTT-4.9.0-3] the server sends no more than the client's receive maximum before acknowledgements, and delays nothing else", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   for (const receiveMaximum of [1, 2, 5]) {
     await using bob = await Client5.connect(server.port, { properties: { receiveMaximum } });

@@ -25,7 +25,7 @@ async function vanish(server: TestBroker, client: Client5): Promise<void> {
 }
 
 test("[MQTT-3.8.3-1] a filter that is no string is malformed, behind a good one too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const ill = [0xed, 0xa0, 0x80];
   await disconnectedFor(server, malformed, subscribe5(1, [[ill, 0]]));
   const mixed = subscribe5(1, [
@@ -37,7 +37,7 @@ test("[MQTT-3.8.3-1] a filter that is no string is malformed, behind a good one 
 });
 
 test("[MQTT-3.8.3-2] a SUBSCRIBE without a filter, or with half of a pair, closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     subscribe5(1, []),
     packet(0x82),
@@ -51,7 +51,7 @@ test("[MQTT-3.8.3-2] a SUBSCRIBE without a filter, or with half of a pair, close
 });
 
 test("[MQTT-3.8.3-3] with no local a client does not hear its own messages", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   let deaf = await Client5.connect(server.port, lasting);
   await deaf.subscribe("t", 1 | option.noLocal);
   await using other = await Client5.connect(server.port);
@@ -81,13 +81,13 @@ test("[MQTT-3.8.3-3] with no local a client does not hear its own messages", asy
 });
 
 test("[MQTT-3.8.3-4] no local on a shared subscription is a protocol error", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, protocolError, subscribe5(1, [["$share/group/t", option.noLocal]]));
   expect(server.broker.stats().subscriptions).toBe(0);
 });
 
 test("[MQTT-3.8.3-5] reserved bits, QoS 3 or retain handling 3 in the subscription options close the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (let options = 0; options < 256; options++) {
     const good = options < 0x40 && (options & 3) !== 3 && (options & 0x30) !== 0x30;
     if (good) {
@@ -101,7 +101,7 @@ test("[MQTT-3.8.3-5] reserved bits, QoS 3 or retain handling 3 in the subscripti
 });
 
 test("[MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2] SUBSCRIBE is answered by one SUBACK with the QoS granted or a failure for each filter, in their order", async () => {
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: { authorize: (_principal, _action, topic) => !topic.startsWith("no") },
   });
   await using client = await Client5.connect(server.port);
@@ -119,7 +119,7 @@ test("[MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2]
 });
 
 test("[MQTT-3.8.4-3] the same filter again replaces the subscription without a gap or a second copy", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("t", 0, { subscriptionIds: [1] });
   await using alice = await Client5.connect(server.port);
@@ -139,7 +139,7 @@ test("[MQTT-3.8.4-3] the same filter again replaces the subscription without a g
 });
 
 test("[MQTT-3.8.4-5] several filters in one SUBSCRIBE do what they would one after the other, and are answered once", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   await alice.publish("a", "kept", { retain: true });
   await using bob = await Client5.connect(server.port);
@@ -164,7 +164,7 @@ test("[MQTT-3.8.4-5] several filters in one SUBSCRIBE do what they would one aft
 });
 
 test("[MQTT-3.8.4-8] a message is sent at the lower of the QoS it was published with and the QoS granted", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   for (const granted of [0, 1, 2]) {
     await using bob = await Client5.connect(server.port);
@@ -179,7 +179,9 @@ test("[MQTT-3.8.4-8] a message is sent at the lower of the QoS it was published 
 });
 
 test("[MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2] SUBACK and UNSUBACK leave out what the client's maximum packet size has no room for", async () => {
-  await using server = startTestBroker({ hooks: { authorize: (_principal, _action, topic) => topic !== "secret" } });
+  await using server = await startTestBroker({
+    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+  });
   const { size } = (await Client5.connect(server.port)).connack;
   await using client = await Client5.connect(server.port, { properties: { maximumPacketSize: size } });
   client.send(subscribe5(1, [["secret", 0]]), unsubscribe5(2, ["never"]));
@@ -194,7 +196,7 @@ test("[MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2] SUBACK and U
 });
 
 test("[MQTT-3.10.3-1] [MQTT-3.10.3-2] an UNSUBSCRIBE without a filter, or with one that is no string, closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await disconnectedFor(server, malformed, unsubscribe5(1, [[0xed, 0xa0, 0x80]]));
   await disconnectedFor(server, malformed, unsubscribe5(1, ["good", [0xff]]));
   await disconnectedFor(server, malformed, packet(0xa2, uint16(1), 0, field("t"), 0));
@@ -203,7 +205,7 @@ test("[MQTT-3.10.3-1] [MQTT-3.10.3-2] an UNSUBSCRIBE without a filter, or with o
 });
 
 test("[MQTT-3.10.4-1] [MQTT-3.10.4-4] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT-3.11.3-2] UNSUBSCRIBE ends the filters that are the same to the character, and says which in one UNSUBACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port);
   const filters = ["a/b", "a/+", "a/#", "A/b", "$share/group/a/b"];
   client.send(
@@ -224,7 +226,7 @@ test("[MQTT-3.10.4-1] [MQTT-3.10.4-4] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT-3.11
 });
 
 test("[MQTT-3.10.4-2] after UNSUBACK no new message comes, on a route already in use too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);
   await using alice = await Client5.connect(server.port);
   for (const filter of ["t", "+", "#", "$share/group/t"]) {
@@ -239,7 +241,7 @@ test("[MQTT-3.10.4-2] after UNSUBACK no new message comes, on a route already in
 });
 
 test("[MQTT-3.10.4-3] what is already on its way when its subscription ends is still delivered", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 2);
@@ -260,7 +262,7 @@ test("[MQTT-3.10.4-3] what is already on its way when its subscription ends is s
 });
 
 test("[MQTT-4.8.2-1] [MQTT-4.8.2-2] a shared subscription's filter has a share name without wildcards, and a filter behind it", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const filter of [
     "$share",
     "$share/",
@@ -288,7 +290,7 @@ test("[MQTT-4.8.2-1] [MQTT-4.8.2-2] a shared subscription's filter has a share n
 });
 
 test("[MQTT-4.8.2-3] each member of a share is sent messages at its own granted QoS, and each message goes to one", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const members: Client5[] = [];
   for (const qos of [0, 1, 2]) {
     const member = await Client5.connect(server.port);
@@ -316,7 +318,7 @@ test("[MQTT-4.8.2-3] each member of a share is sent messages at its own granted 
 });
 
 test("[MQTT-4.8.2-4] [MQTT-4.8.2-5] a QoS 2 message begun with one member of a share is finished with it, or with nobody", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const shared = "$share/group/t";
   const begin = async (payload: string) => {
@@ -350,7 +352,7 @@ test("[MQTT-4.8.2-4] [MQTT-4.8.2-5] a QoS 2 message begun with one member of a s
 });
 
 test("[MQTT-4.8.2-6] a message that one member of a share says no to goes to no other", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const members = [await Client5.connect(server.port), await Client5.connect(server.port)];
   for (const member of members) await member.subscribe("$share/group/t", 2);
