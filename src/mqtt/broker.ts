@@ -76,11 +76,15 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       if (connection.session === undefined) connection.close("server_stopping");
       else connection.stopReading();
     }
-    await atMost(core.limits.stopTimeoutMs, core.work.whenIdle());
+    const deadline = after(core.limits.stopTimeoutMs);
+    await Promise.race([core.work.whenIdle(), deadline.passed]);
     for (const connection of [...core.connections]) connection.close("server_stopping");
-    core.queues.flush();
-    await atMost(core.limits.stopTimeoutMs, core.work.whenIdle());
-    await atMost(core.limits.lingerMs, core.sockets.whenIdle());
+    core.queues.flush(); // the sessions' states among it
+    await Promise.race([core.work.whenIdle(), deadline.passed]);
+    deadline.cancel();
+    const lingered = after(core.limits.lingerMs);
+    await Promise.race([core.sockets.whenIdle(), lingered.passed]);
+    lingered.cancel();
     for (const listener of listeners) listener.close();
     core.wheel.stop();
   }
@@ -167,11 +171,8 @@ function createCore<P extends Principal>({ hooks, ...rest }: BrokerOptions<P>): 
   return new Core({ ...rest, hooks: hooks as BrokerHooks<Principal> });
 }
 
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
+function after(ms: number): { passed: Promise<void>; cancel(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  return { passed: promise, cancel: () => clearTimeout(timer) };
 }

@@ -32,7 +32,7 @@ export class Incoming {
 
   /** What a store remembers of an earlier run. */
   restore(packetIds: readonly number[]): void {
-    for (const packetId of packetIds) this.#taken.set(packetId, { settle: undefined, settling: undefined });
+    for (const packetId of packetIds) if (!this.has(packetId)) this.take(packetId, undefined);
   }
 
   /** Takes a message over; without `settle` it may be answered at once. */

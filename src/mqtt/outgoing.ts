@@ -124,7 +124,7 @@ export class Outgoing implements Window {
     this.forgetRetained(filter);
     this.#retainedFilters.set(filter, subscription);
     this.#retainedWaits = true;
-    this.#pumpRetained();
+    this.pump();
   }
 
   /** The subscription ended. */
@@ -136,7 +136,9 @@ export class Outgoing implements Window {
   #pumpRetained(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    while (this.#waiting.length === 0 && this.#queue?.behind !== true && this.#hasRoom(connection)) {
+    // What does not fit the session's bound now fits later.
+    const queue = this.#queue;
+    while (this.#waiting.length === 0 && queue?.behind !== true && queue?.full !== true && this.#hasRoom(connection)) {
       if (this.#retained === undefined) {
         const [next] = this.#retainedFilters;
         if (next === undefined) {
@@ -320,9 +322,6 @@ export class Outgoing implements Window {
     this.#sentMarks = [];
     this.#serviceWaits = false;
     this.#unacknowledgedRefs.clear();
-    this.#retainedFilters.clear();
-    this.#retained = undefined;
-    this.#retainedWaits = false;
     return this.#queue?.detach();
   }
 

@@ -73,10 +73,16 @@ export class SessionQueue {
     return this.#behind;
   }
 
+  /** Whether the session has as many messages as it may. */
+  get full(): boolean {
+    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+    return this.#messages >= queuedMessagesMax || this.#bytes >= queuedBytesMax;
+  }
+
   /** Takes a message; false if the session has as many as it may. */
   add(message: Sendable, qos: 1 | 2, terms: QueueTerms): boolean {
     const { queues, limits } = this.#core;
-    if (this.#messages >= limits.queuedMessagesMax || this.#bytes >= limits.queuedBytesMax) return false;
+    if (this.full || this.#bytes + message.form(5, qos).byteLength > limits.queuedBytesMax) return false;
     this.#messages++;
     const to = { sessionId: this.#sessionId, queueId: queues.nextId(), queue: this };
     if (this.#connection === undefined || this.#behind) {
@@ -130,7 +136,7 @@ export class SessionQueue {
   /** The client is connected: what an earlier connection sent is taken up again, and the store is read. */
   attach(connection: Connection, sending: readonly Sending[]): void {
     this.#connection = connection;
-    this.#behind = true;
+    this.#behind = this.#messages > 0 || sending.length > 0;
     this.#readUpTo = 0;
     const { inflight } = this.#window;
     for (const { queueId, packetId, qos, released } of sending) {

@@ -183,7 +183,10 @@ export class Sessions {
       expirySeconds: request.persistent ? request.expirySeconds : 0,
     });
     const known = this.#sessions.get(key);
-    if (known?.storedId === sessionId) return { session: known, resumed, sending };
+    if (known?.storedId === sessionId) {
+      if (received.length > 0) known.incoming.restore(received); // read back when the broker started, without these
+      return { session: known, resumed, sending };
+    }
     if (known !== undefined) this.#remove(known); // the store ended it without us
     const session = this.#add(key, { principal, clientId, sessionId });
     for (const stored of subscriptions) this.#subscribe(session, stored);

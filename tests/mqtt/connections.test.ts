@@ -63,7 +63,8 @@ test("username, password, client id and address reach the program", async () => 
       password: "secret",
       address: "127.0.0.1",
       protocolVersion: 4,
-      cleanSession: true,
+      cleanStart: true,
+      certificateSubject: undefined,
     },
   ]);
 });
@@ -77,7 +78,9 @@ test("other protocol versions are refused in their own words", async () => {
   expect(await two.expect("connack")).toMatchObject({ returnCode: 1 });
   await two.whenClosed();
   await using five = await RawMqtt.open(server.port);
-  five.send(generate(connectPacket({ protocolVersion: 5 }), { protocolVersion: 5 }));
+  const levelSix = generate(connectPacket({ protocolVersion: 5 }), { protocolVersion: 5 });
+  levelSix[8] = 6;
+  five.send(levelSix);
   // Read with a 3.1.1 parser: flags, then the MQTT 5 reason code in the return code's place.
   expect(await five.expect("connack")).toMatchObject({ returnCode: 0x84 });
   await five.whenClosed();

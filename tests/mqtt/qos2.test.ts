@@ -137,15 +137,16 @@ test("a resumed session is sent again PUBLISH with DUP, or PUBREL, each with its
   for (const text of ["a", "b", "c", "d", "e"]) server.broker.publish("t", Buffer.from(text), text === "c" ? 1 : 2);
   expect(await first.fence()).toHaveLength(4);
   first.send(pubrec(2));
-  expect(brief(await first.fence())).toEqual(["pubrel 2"]);
+  await first.expect("pubrel");
   await first.drop();
   await detached(server, 0);
   await using second = await RawMqtt.connect(server.port, lasting);
   const again = await second.fence();
-  expect(brief(again)).toEqual(["a dup qos 2", "c dup qos 1", "d dup qos 2", "pubrel 2"]);
-  expect(again.map(({ messageId }) => messageId)).toEqual([1, 3, 4, 2]);
+  expect(brief(again)).toEqual(["a dup qos 2", "pubrel 2", "c dup qos 1", "d dup qos 2"]);
+  expect(again.map(({ messageId }) => messageId)).toEqual([1, 2, 3, 4]);
   second.send(pubcomp(2), pubrec(1), pubcomp(1), { cmd: "puback", messageId: 3 });
-  expect(brief(await second.fence())).toEqual(["e qos 2", "pubrel 1"]);
+  const next = [await second.next("a PUBREL or a PUBLISH"), await second.next("the other")];
+  expect(brief(next).sort()).toEqual(["e qos 2", "pubrel 1"]);
 });
 
 test("a takeover keeps what the lasting session took over: the repeat is answered and not routed", async () => {
