@@ -580,7 +580,7 @@ export async function disconnectedFor(
 ): Promise<{ disconnect: Packet5; before: Packet5[] }> {
   await using client = await Client5.connect(server.port);
   client.send(...bytes);
-  return disconnected(client, codes);
+  return await disconnected(client, codes);
 }
 
 /** The end of a connection by DISCONNECT with one of `codes`. */

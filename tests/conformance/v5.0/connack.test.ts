@@ -41,11 +41,21 @@ test("[MQTT-3.2.2-9] [MQTT-3.2.2-10] [MQTT-3.2.2-12] [MQTT-3.2.2-13] what CONNAC
     expect(await client.subscribe("t", qos)).toEqual([qos]);
     expect(await client.subscribe("+/#", qos)).toEqual([qos]);
     expect(await client.subscribe("$share/group/u", qos, { subscriptionIds: [1] })).toEqual([qos]);
-    client.send(publish5("t", "x", { qos, retain: true }));
+    client.send(publish5("t", "x", { qos }));
     const types = ["publish", ...([[], ["puback"], ["pubrec"]][qos] as string[])];
     const seen: string[] = [];
     while (seen.length < types.length) seen.push((await client.next()).type);
     expect(seen.toSorted()).toEqual(types.toSorted());
+    await using publisher = await Client5.connect(server.port);
+    publisher.send(publish5("kept", "x", { qos, retain: true }));
+    if (qos === 1) await publisher.take("puback");
+    if (qos === 2) await publisher.take("pubrec");
+    await publisher.fence();
+    await using late = await Client5.connect(server.port);
+    await late.subscribe("kept", 2);
+    expect(await late.take("publish")).toMatchObject({ payload: "x", qos, retain: true });
+    publisher.send(publish5("kept", "", { retain: true }));
+    await publisher.fence();
   }
 });
 

@@ -31,7 +31,7 @@ async function vanish(server: TestBroker, client: Client5): Promise<void> {
 async function retainedFor(server: TestBroker, filter: string, options = 2): Promise<Packet5[]> {
   await using client = await Client5.connect(server.port);
   await client.subscribe(filter, options);
-  return client.fence();
+  return await client.fence();
 }
 
 test("[MQTT-3.3.1-1] what is sent again has DUP, what is new has not", async () => {
