@@ -300,7 +300,7 @@ test("[MQTT-4.13.1-1] an acknowledgement that is cut short or too long is malfor
       client.send(good);
     }
     await client.fence();
-    client.send(packet(0x00));
+    client.send(packet(0xc1));
     await disconnected(client, malformed);
   }
 });

@@ -149,7 +149,7 @@ test("[MQTT-3.1.2-7] [MQTT-3.1.2-8] the will is published however the connection
     await disconnected(silent, 0x8d);
     await gone();
     await using rude = await Client5.connect(server.port, { will });
-    rude.send(packet(0x00));
+    rude.send(packet(0xc1));
     await disconnected(rude, malformed);
     await gone();
     await using old = await Client5.connect(server.port, { will, clientId: "same" });
@@ -742,8 +742,8 @@ test("[MQTT-3.1.2-24] every packet is bounded by the client's maximum packet siz
   await using server = await startTestBroker();
   await using client = await Client5.connect(server.port, { properties: { maximumPacketSize: 40 } });
   expect(client.connack.size).toBeLessThanOrEqual(40);
-  client.send(packet(0x00));
+  client.send(packet(0xc1));
   const { disconnect } = await disconnected(client, malformed);
   expect(disconnect.size).toBeLessThanOrEqual(40);
-  await disconnectedFor(server, malformed, packet(0x00));
+  await disconnectedFor(server, malformed, packet(0xc1));
 });

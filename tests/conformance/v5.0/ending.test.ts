@@ -56,7 +56,7 @@ test("[MQTT-3.14.0-1] before CONNACK there is no DISCONNECT", async () => {
   await using waiting = await Client5.open(server.port);
   waiting.send(connect5());
   await using rude = await Client5.open(server.port);
-  rude.send(connect5(), packet(0x00));
+  rude.send(connect5(), packet(0xc1));
   await until("authentication to have begun", () => asked === 2);
   server.advance(120_000);
   expect(await silent.closing()).toEqual([]);
@@ -104,7 +104,7 @@ test("[MQTT-3.14.2-2] a server's DISCONNECT has no session expiry interval, what
   await using silent = await Client5.connect(server.port, { ...lasting, clientId: "silent", keepAliveSeconds: 10 });
   await using rude = await Client5.connect(server.port, { ...lasting, clientId: "rude" });
   await using last = await Client5.connect(server.port, lasting);
-  rude.send(packet(0x00));
+  rude.send(packet(0xc1));
   const ends = [(await disconnected(old, 0x8e)).disconnect, (await disconnected(rude, malformed)).disconnect];
   server.advance(20_000);
   ends.push((await disconnected(silent, 0x8d)).disconnect);
@@ -117,7 +117,7 @@ test("[MQTT-3.14.2-3] [MQTT-3.14.2-4] DISCONNECT leaves out what the client's ma
   await using server = await startTestBroker();
   const { size } = (await Client5.connect(server.port)).connack;
   for (const bad of [
-    packet(0x00),
+    packet(0xc1),
     connect5(),
     publish5("a/#"),
     publish5("t", "", { properties: { topicAlias: 65_535 } }),
@@ -139,7 +139,7 @@ test("[MQTT-3.14.4-1] [MQTT-3.14.4-2] after DISCONNECT nothing is sent or obeyed
   expect(await client.closing()).toEqual([]);
   await using rude = await Client5.connect(server.port);
   await rude.subscribe("t");
-  rude.send(packet(0x00), publish5("t", "late", { qos: 1 }), pingreq);
+  rude.send(packet(0xc1), publish5("t", "late", { qos: 1 }), pingreq);
   const { before } = await disconnected(rude, malformed);
   expect(before).toEqual([]);
   expect(await bob.fence()).toEqual([]);
@@ -278,16 +278,16 @@ test("[MQTT-4.13.1-1] a protocol violation closes the connection it came on, and
   await using bob = await Client5.connect(server.port, { clientId: "same" });
   await bob.subscribe("t");
   await using stranger = await Client5.connect(server.port, { clientId: "same", username: "eve" });
-  stranger.send(subscribe5(1, [["t", 0]]), packet(0x00));
+  stranger.send(subscribe5(1, [["t", 0]]), packet(0xc1));
   await disconnected(stranger, malformed);
-  await disconnectedFor(server, malformed, publish5("t", "before"), packet(0x00), publish5("t", "after"));
+  await disconnectedFor(server, malformed, publish5("t", "before"), packet(0xc1), publish5("t", "after"));
   expect(texts(await bob.fence())).toEqual(["before"]);
 });
 
 test("[MQTT-4.13.2-1] whatever the server ends a connection for, it closes, though the client does not read", async () => {
   await using server = await startTestBroker();
   await using deaf = await Client5.connect(server.port);
-  deaf.send(packet(0x00));
+  deaf.send(packet(0xc1));
   await until("the connection to be gone", () => server.broker.stats().clientsConnected === 0);
   const { disconnect } = await disconnected(deaf, malformed);
   expect(disconnect.reasonCode).toBeGreaterThanOrEqual(0x80);
