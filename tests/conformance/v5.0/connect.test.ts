@@ -46,7 +46,7 @@ async function die(server: TestBroker, fields: Connect5): Promise<void> {
 }
 
 test("[MQTT-3.1.0-1] a first packet of any type but CONNECT closes the connection", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const first of [
     publish5("t"),
     ack5("puback", 1),
@@ -64,7 +64,7 @@ test("[MQTT-3.1.0-1] a first packet of any type but CONNECT closes the connectio
 });
 
 test("[MQTT-3.1.0-2] [MQTT-3.2.0-2] a second CONNECT is a protocol error, even if it repeats the first, and gets no CONNACK", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const connect = connect5({ clientId: "same" });
   await using client = await Client5.open(server.port);
   client.send(connect, connect);
@@ -73,7 +73,7 @@ test("[MQTT-3.1.0-2] [MQTT-3.2.0-2] a second CONNECT is a protocol error, even i
 });
 
 test("[MQTT-3.1.2-1] a CONNECT of another protocol's name is not served as MQTT", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const name of ["MQTU", "mqtt", "MQT", "MQTTT", "", "HTTP"]) {
     await using client = await WireClient.open(server.port);
     client.send(connect5({ name }), pingreq);
@@ -83,7 +83,7 @@ test("[MQTT-3.1.2-1] a CONNECT of another protocol's name is not served as MQTT"
 });
 
 test("[MQTT-3.1.2-2] an unknown protocol version is refused and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const level of [0, 6, 0x7f, 0x85, 255]) {
     await using client = await WireClient.open(server.port);
     client.send(connect5({ level }), pingreq);
@@ -95,12 +95,12 @@ test("[MQTT-3.1.2-2] an unknown protocol version is refused and closed", async (
 });
 
 test("[MQTT-3.1.2-3] the reserved connect flag is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await refused(server, malformed, connect5({ flags: (set) => set | flag.reserved }));
 });
 
 test("[MQTT-3.1.2-4] [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-3.2.2-3] clean start decides whether the session is resumed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   // In order: was it there, and is the subscription made at the first CONNECT of each session still in it.
   const rounds = [
     { cleanStart: false, present: false },
@@ -122,7 +122,7 @@ test("[MQTT-3.1.2-4] [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
 });
 
 test("[MQTT-3.1.2-5] a session is resumed with its subscriptions, their options and what is unacknowledged", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 1 | 8, { subscriptionIds: [7] });
@@ -138,7 +138,7 @@ test("[MQTT-3.1.2-5] a session is resumed with its subscriptions, their options 
 });
 
 test("[MQTT-3.1.2-7] [MQTT-3.1.2-8] the will is published however the connection ends, but for DISCONNECT with reason code 0", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const gone = async () => expect(await watcher.take("publish")).toMatchObject({ topic: "will", payload: "gone" });
   await die(server, { will });
@@ -171,7 +171,7 @@ test("[MQTT-3.1.2-7] [MQTT-3.1.2-8] the will is published however the connection
 });
 
 test("[MQTT-3.1.2-8] a will is published when its delay has passed, or its session has ended before", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const delayed = (willDelay: number, sessionExpiry: number, clientId: string): Connect5 => ({
     clientId,
@@ -204,7 +204,7 @@ test("[MQTT-3.1.2-8] a will that waits, or whose client the server's own end cut
   const store = new MemoryBrokerStore();
   const late = { ...will, payload: "late", properties: { willDelay: 60 } };
   const clock = await (async () => {
-    await using server = startTestBroker({ store });
+    await using server = await startTestBroker({ store });
     await using watcher = await Client5.connect(server.port, lasting);
     await watcher.subscribe("will", 1);
     await watcher.leave();
@@ -218,7 +218,7 @@ test("[MQTT-3.1.2-8] a will that waits, or whose client the server's own end cut
     await server.broker.stop();
     return server.clock;
   })();
-  await using server = startTestBroker({ store, clock });
+  await using server = await startTestBroker({ store, clock });
   await using watcher = await Client5.connect(server.port, lasting);
   server.advance(5000);
   expect(await watcher.take("publish")).toMatchObject({ payload: "ended", qos: 1 });
@@ -227,7 +227,7 @@ test("[MQTT-3.1.2-8] a will that waits, or whose client the server's own end cut
 });
 
 test("[MQTT-3.1.2-9] the will flag without a will's properties, topic or message is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const flags = (set: number) => set | flag.will;
   for (const more of [
     Buffer.of(),
@@ -240,7 +240,7 @@ test("[MQTT-3.1.2-9] the will flag without a will's properties, topic or message
 });
 
 test("[MQTT-3.1.2-9] [MQTT-3.1.2-12] the will is published at the will's own QoS, of which there are three", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will", 2);
   for (const qos of [0, 1, 2]) {
     await die(server, { will: { ...will, qos } });
@@ -250,7 +250,7 @@ test("[MQTT-3.1.2-9] [MQTT-3.1.2-12] the will is published at the will's own QoS
 });
 
 test("[MQTT-3.1.2-10] a will is published once, and not again for a later connection of the session", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   await die(server, { ...lasting, will });
   await watcher.take("publish");
@@ -263,7 +263,7 @@ test("[MQTT-3.1.2-10] a will is published once, and not again for a later connec
 });
 
 test("[MQTT-3.1.2-11] [MQTT-3.1.2-13] will QoS or will retain without the will flag are malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { willQos1, willQos2, willRetain } = flag;
   for (const bits of [willQos1, willQos2, willRetain, willQos1 | willRetain, willQos1 | willQos2]) {
     await refused(server, malformed, connect5({ flags: (set) => set | bits }));
@@ -271,7 +271,7 @@ test("[MQTT-3.1.2-11] [MQTT-3.1.2-13] will QoS or will retain without the will f
 });
 
 test("[MQTT-3.1.2-14] [MQTT-3.1.2-15] will retain decides whether the will is retained", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will", 1 | 8);
   await die(server, { will: { ...will, qos: 1 } });
   expect(await watcher.take("publish")).toMatchObject({ retain: false });
@@ -284,7 +284,7 @@ test("[MQTT-3.1.2-14] [MQTT-3.1.2-15] will retain decides whether the will is re
 });
 
 test("[MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] user name and password are there if and only if their flags say so", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const { username, password } = flag;
   for (const connect of [
     connect5({ more: field("name") }),
@@ -300,7 +300,7 @@ test("[MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] user name 
 });
 
 test("[MQTT-3.1.2-22] [MQTT-3.2.2-22] a client silent for one and a half times its keep alive is closed as if the network had failed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   await using silent = await Client5.connect(server.port, { will, keepAliveSeconds: 100 });
   expect(silent.connack.properties.serverKeepAlive).toBeUndefined();
@@ -317,7 +317,7 @@ test("[MQTT-3.1.2-22] [MQTT-3.2.2-22] a client silent for one and a half times i
 });
 
 test("[MQTT-3.1.2-23] [MQTT-4.1.0-2] a session outlives its connection by its expiry interval, and no longer", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const present = async (
     fields: Connect5,
     ...farewell: [] | [reasonCode: number, properties: { sessionExpiry: number }]
@@ -352,7 +352,7 @@ test("[MQTT-3.1.2-23] [MQTT-4.1.0-2] a session outlives its connection by its ex
 test("[MQTT-3.1.2-23] a session is there after a restart, with its subscriptions and what was published meanwhile", async () => {
   const store = new MemoryBrokerStore();
   const clock = await (async () => {
-    await using server = startTestBroker({ store });
+    await using server = await startTestBroker({ store });
     await using client = await Client5.connect(server.port, lasting);
     await client.subscribe("t/+", 2, { subscriptionIds: [300] });
     await client.leave();
@@ -360,7 +360,7 @@ test("[MQTT-3.1.2-23] a session is there after a restart, with its subscriptions
     await alice.publish("t/1", "queued", { properties: { contentType: "text" } });
     return server.clock;
   })();
-  await using server = startTestBroker({ store, clock });
+  await using server = await startTestBroker({ store, clock });
   await using alice = await Client5.connect(server.port);
   await alice.publishExactly("t/2", "before he is back");
   await using client = await Client5.connect(server.port, lasting);
@@ -374,14 +374,14 @@ test("[MQTT-3.1.2-23] a session is there after a restart, with its subscriptions
   server.advance(50_000);
   await server.broker.stop();
   clock.advance(60_000);
-  await using third = startTestBroker({ store, clock });
+  await using third = await startTestBroker({ store, clock });
   third.advance(5000);
   await using late = await Client5.connect(third.port, lasting);
   expect(late.connack.sessionPresent).toBe(false);
 });
 
 test("[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client's maximum packet size is not sent and counts as sent", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using alice = await Client5.connect(server.port);
   for (const fields of [{}, lasting]) {
     const properties = { ...lasting.properties, maximumPacketSize: 100, receiveMaximum: 1 };
@@ -413,7 +413,7 @@ test("[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client's maximum p
 });
 
 test("[MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11] the server uses no topic alias above the client's maximum, and none without", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const topicAliasMaximum of [undefined, 0, 1, 2, 65_535]) {
     const properties = topicAliasMaximum === undefined ? {} : { topicAliasMaximum };
     await using bob = await Client5.connect(server.port, { properties });
@@ -438,7 +438,7 @@ test("[MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11] the server uses no topic a
 });
 
 test("[MQTT-3.1.2-28] response information is there when the client asked for it, and only then", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const properties of [{}, { requestResponseInformation: 0 }]) {
     await using client = await Client5.connect(server.port, { properties });
     expect(client.connack.properties.responseInformation).toBeUndefined();
@@ -448,7 +448,9 @@ test("[MQTT-3.1.2-28] response information is there when the client asked for it
 });
 
 test("[MQTT-3.1.2-29] a client that asked for no problem information gets reasons with CONNACK and DISCONNECT at most", async () => {
-  await using server = startTestBroker({ hooks: { authorize: (_principal, _action, topic) => topic !== "secret" } });
+  await using server = await startTestBroker({
+    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+  });
   const properties = { requestProblemInformation: 0, sessionExpiry: 10 };
   await using client = await Client5.connect(server.port, { properties });
   client.send(
@@ -475,7 +477,7 @@ test("[MQTT-3.1.2-29] a client that asked for no problem information gets reason
 });
 
 test("[MQTT-3.1.2-30] during enhanced authentication nothing but AUTH and DISCONNECT is taken", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const early of [pingreq, publish5("t"), subscribe5(1, [["t", 0]])]) {
     await using client = await Client5.open(server.port);
     client.send(connect5({ properties: { authenticationMethod: "TEST-ECHO" } }));
@@ -494,7 +496,7 @@ test("[MQTT-3.1.2-30] during enhanced authentication nothing but AUTH and DISCON
 
 test("[MQTT-3.1.3-1] client id, will properties, topic and message, user name and password are read in this order", async () => {
   const seen: unknown[] = [];
-  await using server = startTestBroker({
+  await using server = await startTestBroker({
     hooks: {
       async authenticate({ clientId, username, password }) {
         if (clientId === "1") seen.push(clientId, username, Buffer.from(password ?? []).toString());
@@ -510,7 +512,7 @@ test("[MQTT-3.1.3-1] client id, will properties, topic and message, user name an
 });
 
 test("[MQTT-3.1.3-2] sessions are told apart by client id, to the last byte", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const ids = ["phone", "Phone", "phone ", "phon\u00e9", "phone\u0301"];
   for (const [index, clientId] of ids.entries()) {
     await using client = await Client5.connect(server.port, { ...lasting, clientId });
@@ -527,7 +529,7 @@ test("[MQTT-3.1.3-2] sessions are told apart by client id, to the last byte", as
 });
 
 test("[MQTT-3.1.3-3] [MQTT-3.1.3-4] [MQTT-3.1.3-8] a CONNECT whose client id is missing or no string is refused and closed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await refused(server, malformed, packet(0x10, field("MQTT"), 5, 2, uint16(0), 0));
   await refused(server, malformed, packet(0x10, field("MQTT"), 5, 2, uint16(0), 0, uint16(5), Buffer.from("abc")));
   for (const clientId of [
@@ -541,7 +543,7 @@ test("[MQTT-3.1.3-3] [MQTT-3.1.3-4] [MQTT-3.1.3-8] a CONNECT whose client id is 
 });
 
 test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are allowed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const characters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const ids = [...characters, ...Array.from({ length: 23 }, (_, index) => characters.slice(0, index + 1))];
   ids.push(characters.slice(20, 43), characters.slice(39));
@@ -555,7 +557,7 @@ test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are all
 
 test("[MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16] a client without a client id is assigned one of its own and served like any other", async () => {
   const given: string[] = [];
-  await using server = startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
+  await using server = await startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
   const assigned: string[] = [];
   for (const cleanStart of [true, false]) {
     for (let n = 0; n < 2; n++) {
@@ -580,7 +582,7 @@ test("[MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16] a client without a client id
 });
 
 test("[MQTT-3.1.3-9] a client that is back before the will's delay has passed has no will published", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const delayed = { ...lasting, will: { ...will, properties: { willDelay: 60 } } };
   await die(server, delayed);
@@ -598,7 +600,7 @@ test("[MQTT-3.1.3-9] a client that is back before the will's delay has passed ha
 });
 
 test("[MQTT-3.1.3-10] the will is published with its properties, user properties in their order", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "will");
   const properties = {
     payloadFormat: 1,
@@ -618,7 +620,7 @@ test("[MQTT-3.1.3-10] the will is published with its properties, user properties
 });
 
 test("[MQTT-3.1.3-11] [MQTT-3.1.3-12] a will topic or user name that is not UTF-8 is malformed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const bad of [
     [0xed, 0xa0, 0x80],
     [0x61, 0],
@@ -629,7 +631,7 @@ test("[MQTT-3.1.3-11] [MQTT-3.1.3-12] a will topic or user name that is not UTF-
 });
 
 test("[MQTT-3.1.4-1] a CONNECT that breaks § 3.1 is refused and closed, wherever it breaks", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const whole = connect5({
     clientId: "id",
     will: { topic: "topic", payload: "message", qos: 1, properties: { willDelay: 1 } },
@@ -662,14 +664,14 @@ test("[MQTT-3.1.4-2] a client that may not come in is told why and closed", asyn
     ["busy", 0x89],
     ["unavailable", 0x88],
   ] as const) {
-    await using server = startTestBroker({ hooks: { authenticate: async () => ({ refused: refusal }) } });
+    await using server = await startTestBroker({ hooks: { authenticate: async () => ({ refused: refusal }) } });
     await refused(server, code, connect5({ username: "eve", password: "wrong" }), pingreq);
     expect(server.broker.stats().sessions).toBe(0);
   }
 });
 
 test("[MQTT-3.1.4-3] a client that connects again has its older connection closed, which is told so", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const cleanStart of [true, false]) {
     const fields = { ...lasting, cleanStart };
     await using older = await Client5.connect(server.port, fields);
@@ -688,7 +690,7 @@ test("[MQTT-3.1.4-3] a client that connects again has its older connection close
 
 test("[MQTT-3.1.4-5] [MQTT-3.2.0-1] a good CONNECT is answered by CONNACK with reason code 0, before anything else", async () => {
   const gate = Promise.withResolvers<void>();
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   const first = await Client5.connect(server.port, lasting);
   await first.subscribe("t", 1);
   server.broker.publish("t", Buffer.from("unacknowledged"), 1);
@@ -704,7 +706,7 @@ test("[MQTT-3.1.4-5] [MQTT-3.2.0-1] a good CONNECT is answered by CONNACK with r
 });
 
 test("[MQTT-3.1.4-6] nothing behind a refused CONNECT is obeyed", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using watcher = await watch(server, "#");
   for (const connect of [
     connect5({ username: "eve", password: "wrong" }),
@@ -725,7 +727,7 @@ test("[MQTT-3.1.4-6] nothing behind a refused CONNECT is obeyed", async () => {
 });
 
 test("[MQTT-4.1.0-1] a session lasts while its connection does, however long that is", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   for (const fields of [{}, lasting]) {
     await using client = await Client5.connect(server.port, fields);
     await client.subscribe("t");
@@ -737,7 +739,7 @@ test("[MQTT-4.1.0-1] a session lasts while its connection does, however long tha
 });
 
 test("[MQTT-3.1.2-24] every packet is bounded by the client's maximum packet size, DISCONNECT too", async () => {
-  await using server = startTestBroker();
+  await using server = await startTestBroker();
   await using client = await Client5.connect(server.port, { properties: { maximumPacketSize: 40 } });
   expect(client.connack.size).toBeLessThanOrEqual(40);
   client.send(packet(0xc1));
