@@ -36,6 +36,11 @@ export * from "./client-packets.ts";
 // Otherwise the first packet it writes fills a table of 65,536 buffers, several megabytes for next to nothing.
 writeToStream.cacheNumbers = false;
 
+/** The protocol name and level CONNECT begins with. */
+const mqtt5Name = Buffer.from("\0\u0004MQTT\u0005", "latin1");
+const namesMqtt5 = (bytes: Buffer, bodyStart: number): boolean =>
+  mqtt5Name.equals(bytes.subarray(bodyStart, bodyStart + mqtt5Name.length));
+
 /**
  * Reads one whole packet from memory of its own: what comes back may point into `bytes`. `protocolVersion` is the
  * connection's, and means nothing for CONNECT. Throws `ProtocolError` or `UnsupportedVersion`.
@@ -43,8 +48,13 @@ writeToStream.cacheNumbers = false;
 export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: ProtocolVersion): ClientPacket {
   switch ((bytes[0] as number) >> 4) {
     case packetType.connect: {
-      const properties = checkConnect(bytes, bodyStart);
-      return toConnect(parse(bytes, protocolVersion), properties, bytes);
+      try {
+        const properties = checkConnect(bytes, bodyStart);
+        return toConnect(parse(bytes, protocolVersion), properties, bytes);
+      } catch (error) {
+        if (error instanceof ProtocolError && namesMqtt5(bytes, bodyStart)) error.protocolVersion = 5;
+        throw error;
+      }
     }
     case packetType.subscribe: {
       const properties = checkSubscribe(bytes, bodyStart, protocolVersion);

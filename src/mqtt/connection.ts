@@ -41,6 +41,9 @@ import type { Session } from "./session.ts";
 import { discardsWill, type Will } from "./wills.ts";
 import { packetType } from "./wire.ts";
 
+/** What a packet takes besides its reason string, at most: header, packet id, reason code, properties' lengths. */
+const packetBytesAroundReason = 16;
+
 /** Logged as a matter of course; the other reasons are worth an operator's look. */
 const quietReasons: ReadonlySet<CloseReason> = new Set([
   "disconnected",
@@ -114,9 +117,15 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     return this.protocolVersion === 5 ? reasonCodes.packetIdentifierNotFound : 0;
   }
 
-  /** A text for people, where the client wants one. */
+  /** A text for people, where the client wants one and has room for it [MQTT-3.4.2-2]. */
   explanation(text: string | undefined): string | undefined {
-    return this.#explain ? text : undefined;
+    if (text === undefined || !this.#explain) return undefined;
+    return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;
+  }
+
+  /** Whether the client takes packets of this size [MQTT-3.1.2-24]. */
+  hasRoomFor(bytes: number): boolean {
+    return this.terms === undefined || bytes <= this.terms.maximumPacketBytes;
   }
 
   receive(chunk: Buffer): void {
@@ -163,11 +172,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.authenticating?.abandon();
     const { session } = this;
     if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
-      const reasonString = this.explanation(detail);
-      const bytes = encodeDisconnect5({ reasonCode, reasonString });
-      // What does not fit says at least the code [MQTT-3.14.2-3].
-      const fits = this.terms === undefined || bytes.length <= this.terms.maximumPacketBytes;
-      this.outbox.append(fits ? bytes : encodeDisconnect5({ reasonCode }));
+      const bytes = encodeDisconnect5({ reasonCode, reasonString: this.explanation(detail) });
+      if (this.hasRoomFor(bytes.length)) this.outbox.append(bytes);
     }
     this.outbox.close();
     const fields = {
@@ -252,7 +258,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#core.counters.connectionsRefused++;
     if (this.protocolVersion === 5) {
       const reasonString = this.explanation(why);
-      this.outbox.append(encodeConnack5({ sessionPresent: false, reasonCode: code, properties: { reasonString } }));
+      const bytes = encodeConnack5({ sessionPresent: false, reasonCode: code, properties: { reasonString } });
+      if (this.hasRoomFor(bytes.length)) this.outbox.append(bytes);
     } else this.outbox.append(encodeConnack({ sessionPresent: false, returnCode: code }));
     this.close("refused", why);
   }
@@ -458,12 +465,12 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   /** Before CONNACK an MQTT 5 client is told in it, if it is known to be one. */
   #refuseOrClose(error: ProtocolError): void {
     const { reasonCode, message, closeReason } = error;
+    if (error.protocolVersion !== undefined) this.protocolVersion = error.protocolVersion;
     if (this.session === undefined && this.protocolVersion === 5) this.refuseWith(reasonCode, message);
     else this.close(closeReason, message, reasonCode);
   }
 
   #refuseVersion(error: UnsupportedVersion): void {
-    if (error.protocolLevel > 4) this.protocolVersion = 5;
     this.refuse("unacceptable_version", error.message);
   }
 }

@@ -26,6 +26,8 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   /** Of the DISCONNECT, or CONNACK, that says so to an MQTT 5 client. */
   readonly reasonCode: number;
+  /** Set for a CONNECT as far as it could be read: who sent it can be answered in the words of its version. */
+  protocolVersion: ProtocolVersion | undefined;
 
   constructor(what: string, reasonCode: number = reasonCodes.malformedPacket) {
     super(what);

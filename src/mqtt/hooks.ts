@@ -116,8 +116,8 @@ export interface BrokerHooks<P extends Principal = Principal> {
   /**
    * A service takes over a PUBLISH; `session.connected` is false for the will of a client that is gone. Undefined: an
    * ordinary topic after all, the broker routes it. Otherwise PUBACK (or PUBREC) leaves when the promise resolves, in the order of
-   * arrival; a rejection is our fault: logged, and above QoS 0 the connection is closed unacknowledged, so that the client
-   * sends again.
+   * arrival; a rejection is our fault: logged, and the connection is closed unacknowledged, so that the client sends again
+   * [MQTT-4.8.0-2].
    */
   interceptPublish(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
   /** Who serves a filter. Asked after `authorize`, and when a session is read back from the store. */

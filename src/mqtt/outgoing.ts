@@ -240,7 +240,10 @@ export class Outgoing implements Window {
         return;
       }
     } else if (reasonCode >= 0x80) return;
-    else if (known && this.inflight.get(packetId) instanceof Queued) return; // PUBREL waits for the store
+    else if (known) {
+      const content = this.inflight.get(packetId);
+      if (content instanceof Queued && !content.released) return; // PUBREL waits for the store
+    }
     appendAnswer(connection.outbox, packetType.pubrel, packetId, known ? 0 : connection.unknownPacketId);
   }
 

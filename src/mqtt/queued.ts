@@ -15,7 +15,7 @@ export class Queued {
   sent = false;
   /** An earlier connection may have sent it. */
   dup = false;
-  /** An earlier connection got its PUBREC. */
+  /** PUBREC arrived, and the store knows it. */
   released = false;
   /** Left to the store, which is read when there is room. */
   left = false;

@@ -188,6 +188,7 @@ export class SessionQueue {
     this.#bytes -= queued.bytes;
     queued.bytes = 0;
     this.#ask(connection, "a PUBREC", this.#core.store.release(queued.queueId), () => {
+      queued.released = true;
       if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
     });
   }
@@ -248,7 +249,8 @@ export class SessionQueue {
     if (message === undefined) return;
     const { sender } = this.#core;
     const form = message.form(connection.protocolVersion, qos);
-    if (sender.accepts(connection.terms, form, undefined)) {
+    // What an earlier connection began to deliver does not expire any more [MQTT-4.3.3-7].
+    if (dup || sender.accepts(connection.terms, form, undefined)) {
       const flags = (qos << 1) | (dup ? dupBit : 0);
       sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
       return;

@@ -96,17 +96,18 @@ test("a service may close the publisher, and its failure closes a QoS 1 publishe
   await until("the publish", () => service.publishes.has("refused"));
   service.settle("refused", { refused: "not_authorized", why: "not here" });
   await refused.whenClosed();
-  await using failed = await RawMqtt.connect(server.port);
-  failed.send(publishPacket("svc/x", "failed at 0"));
+  await using lost = await RawMqtt.connect(server.port);
+  lost.send(publishPacket("svc/x", "failed at 0"));
   await until("the publish", () => service.publishes.has("failed at 0"));
   service.fail("failed at 0");
-  await failed.fence();
+  await lost.whenClosed();
+  await using failed = await RawMqtt.connect(server.port);
   failed.send(publishPacket("svc/x", "failed", { qos: 1, messageId: 1 }));
   await until("the publish", () => service.publishes.has("failed"));
   service.fail("failed");
   await failed.whenClosed();
   expect(failed.received).toEqual([]);
-  expect(server.closeReasons).toEqual(["service", "internal_error"]);
+  expect(server.closeReasons).toEqual(["service", "internal_error", "internal_error"]);
 });
 
 test("deliveries are told as acknowledged: QoS 1 by PUBACK in its order, QoS 0 when the kernel took it", async () => {

@@ -88,14 +88,14 @@ test("SUBACK of a lasting session waits for its store change, later acknowledgem
   await client.drop();
 });
 
-test("a subscription the store could not keep is refused and gone", async () => {
+test("a subscription the store could not keep closes the connection and is gone [MQTT-4.8.0-2]", async () => {
   await using server = await startTestBroker();
   const { client } = await connectAgain(server.port);
   server.store.commit = () => Promise.reject(new Error("disk full"));
-  expect(await client.subscribe("t", 1)).toBe(0x80);
-  client.send(publishPacket("t", "x"));
-  expect(await client.fence()).toEqual([]);
-  await client.drop();
+  client.send({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "t", qos: 1 }] });
+  await client.whenClosed();
+  expect(client.received).toEqual([]);
+  expect(server.broker.stats().subscriptions).toBe(0);
 });
 
 test("unacknowledged QoS 1 messages are sent again with DUP and their packet ids, in order, before new ones", async () => {

@@ -32,7 +32,10 @@ export async function authenticateByMethod(
   for (let round = 0; round < core.limits.authenticationRoundsMax; round++) {
     const step: AuthenticationStep<Principal> = await authenticating.next(data);
     if (connection.closed) return undefined;
-    if ("done" in step) return { authentication: step.done, data: step.data };
+    if ("done" in step) {
+      authenticating.end();
+      return { authentication: step.done, data: step.data };
+    }
     const answered = authenticating.answer();
     connection.outbox.append(
       encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method: name, data: step.challenge }),

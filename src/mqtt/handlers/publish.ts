@@ -231,8 +231,7 @@ function awaitVerdict(
     },
     (error: unknown) => {
       core.log.error("a publish failed", { clientId: session.clientId, error });
-      // Unanswered, the client sends it again.
-      if (reply !== undefined) connection.close("internal_error");
+      connection.close("internal_error"); // [MQTT-4.8.0-2]; unanswered, the client sends it again
       connection.workDone(bytes);
     },
   );

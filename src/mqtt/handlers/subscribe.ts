@@ -13,8 +13,6 @@ import type { Client } from "./publish.ts";
 interface Accepted {
   readonly filter: string;
   readonly subscription: Subscription;
-  /** Among the answers. */
-  readonly slot: number;
   /** Whether there was none with this filter. */
   readonly isNew: boolean;
 }
@@ -35,15 +33,20 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     const answer = subscribe(core, session, requested, packet.subscriptionId);
     if (typeof answer === "number") codes.push(failureSlot(session, requested.qos, answer));
     else {
-      accepted.push({ filter, subscription: answer, slot: codes.length, isNew });
+      accepted.push({ filter, subscription: answer, isNew });
       codes.push(answer.qos); // [MQTT-3.8.4-5]
     }
   }
   const reply = connection.replies.reserve();
   const settle = (): void => {
-    connection.replies.settle(reply, encodeSuback(packet.packetId, codes, connection.protocolVersion));
+    const suback = encodeSuback(packet.packetId, codes, connection.protocolVersion);
+    if (!connection.hasRoomFor(suback.length)) {
+      connection.close("packet_too_large", "SUBACK is larger than the client takes");
+      return;
+    }
+    connection.replies.settle(reply, suback);
     if (session.connection !== connection) return;
-    for (const one of accepted) if (codes[one.slot] === one.subscription.qos) sendRetained(core, session, one);
+    for (const one of accepted) sendRetained(core, session, one);
   };
   if (session.storedId === undefined || accepted.length === 0) {
     settle();
@@ -57,17 +60,12 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
         return { filter, qos, options, subscriptionId };
       }),
     )
-    .catch((error: unknown) => {
+    .then(settle, (error: unknown) => {
       core.log.error("storing subscriptions failed", { clientId: session.clientId, error });
-      for (const { filter, subscription, slot } of accepted) {
-        removeSubscription(core, session, filter);
-        codes[slot] = failureSlot(session, subscription.qos, reasonCodes.unspecifiedError);
-      }
+      for (const { filter } of accepted) removeSubscription(core, session, filter);
+      connection.close("internal_error"); // [MQTT-4.8.0-2]
     })
-    .finally(() => {
-      settle();
-      connection.workDone(0);
-    });
+    .finally(() => connection.workDone(0));
 }
 
 /**
