@@ -22,7 +22,7 @@ test("[MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8] [MQTT-4.13.2-1] a refusal say
   await (await Client5.connect(server.port, login)).leave();
   // The session that is there is not mentioned.
   await refused(server, 0x86, connect5({ ...login, password: "wrong" }));
-  await refused(server, malformed, connect5({ ...login, flags: 0x03 }));
+  await refused(server, malformed, connect5({ ...login, flags: () => 0x03 }));
   await refused(server, 0x8c, connect5({ clientId, properties: { authenticationMethod: "none of these" } }));
   await refused(server, [0x90, malformed], connect5({ clientId, will: { topic: "a/#" } }));
   await using back = await Client5.connect(server.port, login);
