@@ -12,7 +12,7 @@ import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
 import type { PreparedPublish, Sendable } from "./prepared-publish.ts";
 import type { Route } from "./routes.ts";
 import type { Sending } from "./store.ts";
-import type { Subscription } from "./subscription.ts";
+import { type Subscription, SubscriptionsByFilter } from "./subscription.ts";
 import { appendAnswer, packetType } from "./wire.ts";
 
 /** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
@@ -26,7 +26,7 @@ export class Session implements ServiceSession {
   readonly clientId: string;
   readonly storedId: number | undefined;
   connection: Connection | undefined;
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions = new SubscriptionsByFilter();
   /** Of a persistent session: what ends it. */
   expiry: Expiry | undefined;
   readonly #core: BrokerCore;

@@ -56,3 +56,50 @@ export function parseShared(filter: string): SharedFilter | "malformed" | undefi
   const shareName = filter.slice(sharePrefix.length, slash);
   return /[+#]/.test(shareName) ? "malformed" : { shareName, filter: filter.slice(slash + 1) };
 }
+
+/** A session's subscriptions by their filters. Most sessions have one, and a Map for it would be most of their memory. */
+export class SubscriptionsByFilter {
+  #filter: string | undefined;
+  #subscription: Subscription | undefined;
+  #others: Map<string, Subscription> | undefined;
+
+  get size(): number {
+    return (this.#filter === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  has(filter: string): boolean {
+    return this.#filter === filter || this.#others?.has(filter) === true;
+  }
+
+  get(filter: string): Subscription | undefined {
+    return this.#filter === filter ? this.#subscription : this.#others?.get(filter);
+  }
+
+  set(filter: string, subscription: Subscription): void {
+    if (this.#filter === filter || (this.#filter === undefined && this.#others?.has(filter) !== true)) {
+      this.#filter = filter;
+      this.#subscription = subscription;
+      return;
+    }
+    this.#others ??= new Map();
+    this.#others.set(filter, subscription);
+  }
+
+  delete(filter: string): boolean {
+    if (this.#filter !== filter) return this.#others?.delete(filter) === true;
+    this.#filter = undefined;
+    this.#subscription = undefined;
+    return true;
+  }
+
+  clear(): void {
+    this.#filter = undefined;
+    this.#subscription = undefined;
+    this.#others = undefined;
+  }
+
+  *[Symbol.iterator](): Generator<[filter: string, subscription: Subscription]> {
+    if (this.#filter !== undefined && this.#subscription !== undefined) yield [this.#filter, this.#subscription];
+    if (this.#others !== undefined) yield* this.#others;
+  }
+}

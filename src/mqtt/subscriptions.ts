@@ -6,6 +6,17 @@ import { firstLevel, hasWildcard } from "./topic-names.ts";
 
 type Subscribers<S, V> = Map<S, V>;
 
+/** The one subscriber of a filter, as most have; a Map for it would be most of its memory. */
+class Only<S, V> {
+  readonly subscriber: S;
+  value: V;
+
+  constructor(subscriber: S, value: V) {
+    this.subscriber = subscriber;
+    this.value = value;
+  }
+}
+
 interface Node<S, V> {
   children: Map<string, Node<S, V>> | undefined;
   /** Of the filter that ends here. */
@@ -15,11 +26,15 @@ interface Node<S, V> {
 /** `S` is who subscribes, `V` what it asked for. */
 export class Subscriptions<S, V> {
   count = 0;
-  readonly #exact = new Map<string, Subscribers<S, V>>();
+  readonly #exact = new Map<string, Only<S, V> | Subscribers<S, V>>();
   readonly #root: Node<S, V> = { children: undefined, subscribers: undefined };
 
   /** Adds a subscription, or replaces that of the same subscriber with the same filter [MQTT-3.8.4-3]. */
   add(filter: string, subscriber: S, value: V): void {
+    if (!hasWildcard(filter)) {
+      this.#addExact(filter, subscriber, value);
+      return;
+    }
     const subscribers = this.#subscribers(filter);
     if (!subscribers.has(subscriber)) this.count++;
     subscribers.set(subscriber, value);
@@ -35,16 +50,13 @@ export class Subscriptions<S, V> {
 
   /** Calls `found` for every matching subscription, so once for each overlapping filter of a subscriber. */
   match(topic: string, found: (subscriber: S, value: V) => void): void {
-    visit(this.#exact.get(topic), found);
+    const exact = this.#exact.get(topic);
+    if (exact instanceof Only) found(exact.subscriber, exact.value);
+    else visit(exact, found);
     if (this.#root.children !== undefined) matchBelow(this.#root, topic.split("/"), 0, found);
   }
 
   #subscribers(filter: string): Subscribers<S, V> {
-    if (!hasWildcard(filter)) {
-      const there = this.#exact.get(filter) ?? new Map<S, V>();
-      this.#exact.set(filter, there);
-      return there;
-    }
     let node = this.#root;
     for (const level of filter.split("/")) {
       node.children ??= new Map();
@@ -56,8 +68,31 @@ export class Subscriptions<S, V> {
     return node.subscribers;
   }
 
+  #addExact(filter: string, subscriber: S, value: V): void {
+    const there = this.#exact.get(filter);
+    if (there === undefined) {
+      this.#exact.set(filter, new Only(subscriber, value));
+      this.count++;
+    } else if (there instanceof Map) {
+      if (!there.has(subscriber)) this.count++;
+      there.set(subscriber, value);
+    } else if (there.subscriber === subscriber) {
+      there.value = value;
+    } else {
+      this.#exact.set(
+        filter,
+        new Map([
+          [there.subscriber, there.value],
+          [subscriber, value],
+        ]),
+      );
+      this.count++;
+    }
+  }
+
   #removeExact(filter: string, subscriber: S): boolean {
     const there = this.#exact.get(filter);
+    if (there instanceof Only) return there.subscriber === subscriber && this.#exact.delete(filter);
     if (there?.delete(subscriber) !== true) return false;
     if (there.size === 0) this.#exact.delete(filter);
     return true;
