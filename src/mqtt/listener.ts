@@ -30,9 +30,8 @@ export interface Listener {
   close(): void;
 }
 
-interface SocketData {
-  connection: Connection | undefined;
-}
+/** Undefined: not admitted. */
+type SocketData = Connection | undefined;
 
 export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certificate): Listener {
   let server = accept(core, address, tls);
@@ -66,22 +65,22 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
       open(socket) {
         const place = admit(core, socket.remoteAddress);
         if (place === undefined) {
-          socket.data = { connection: undefined };
+          socket.data = undefined;
           socket.terminate();
           return;
         }
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
         const transport = clients === undefined ? socket : new CertifiedSocket(socket);
-        socket.data = { connection: new Connection(core, transport, place) };
+        socket.data = new Connection(core, transport, place);
       },
       data(socket, chunk) {
-        socket.data.connection?.receive(chunk);
+        socket.data?.receive(chunk);
       },
       drain(socket) {
-        socket.data.connection?.drained();
+        socket.data?.drained();
       },
       close(socket) {
-        socket.data.connection?.gone();
+        socket.data?.gone();
       },
       error(socket, error) {
         core.log.warn("socket error", { address: socket.remoteAddress, error });

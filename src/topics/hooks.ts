@@ -56,7 +56,7 @@ export function createTopicHooks(parts: {
   /** A plain read, for sessions stored earlier. */
   isActiveUser(userId: number): boolean;
 }): BrokerHooks<Account> {
-  const { domain, hub, log } = parts;
+  const { domain } = parts;
   const { devices } = domain;
   const subscribers = new WeakMap<ServiceSession<Account>, Subscriber>();
   /** Connected sessions of devices, by name. */
@@ -139,7 +139,7 @@ export function createTopicHooks(parts: {
   }
 
   function subscriberOf(session: ServiceSession<Account>, userId: UserId): Subscriber {
-    const subscriber = new Subscriber({ session, userId, domain, hub, log });
+    const subscriber = new Subscriber(session, userId, parts);
     subscribers.set(session, subscriber);
     return subscriber;
   }

@@ -23,37 +23,49 @@ interface Delivery {
 
 type Qos = 0 | 1;
 
+export interface SubscriberParts {
+  readonly domain: Domain;
+  readonly hub: Hub;
+  readonly log: Log;
+}
+
+class Listening {
+  /** By filter; what each asks for. */
+  readonly filters = new Map<string, { readonly chat: ChatFilter; readonly qos: Qos }>();
+  /** Handed to the session and not yet confirmed, in the order of handing over, by message id. */
+  readonly deliveries = new Map<number, Delivery>();
+  /** What the previous connection left unconfirmed: it keeps packet ids in use until it is sent again or given up. */
+  readonly leftOver = new Set<number>();
+}
+
 export class Subscriber implements Sink {
   readonly userId: UserId;
   readonly #session: ServiceSession<Account>;
-  readonly #domain: Domain;
-  readonly #hub: Hub;
-  readonly #log: Log;
-  /** By filter; what each asks for. */
-  readonly #filters = new Map<string, { readonly chat: ChatFilter; readonly qos: Qos }>();
-  /** Handed to the session and not yet confirmed, in the order of handing over, by message id. */
-  readonly #deliveries = new Map<number, Delivery>();
-  /** What the previous connection left unconfirmed: it keeps packet ids in use until it is sent again or given up. */
-  readonly #leftOver = new Set<number>();
+  readonly #parts: SubscriberParts;
+  /** Made when there is something to listen to: most connections only say something. */
+  #listening: Listening | undefined;
   #feed: Feed | undefined;
   #deviceId: DeviceId | undefined;
   #starting = false;
 
-  constructor(parts: { session: ServiceSession<Account>; userId: UserId; domain: Domain; hub: Hub; log: Log }) {
-    this.#session = parts.session;
-    this.userId = parts.userId;
-    this.#domain = parts.domain;
-    this.#hub = parts.hub;
-    this.#log = parts.log;
+  constructor(session: ServiceSession<Account>, userId: UserId, parts: SubscriberParts) {
+    this.#session = session;
+    this.userId = userId;
+    this.#parts = parts;
+  }
+
+  get #heard(): Listening {
+    this.#listening ??= new Listening();
+    return this.#listening;
   }
 
   /** The client is connected: from here on the user is online. */
   open(): void {
-    this.#hub.attach(this);
+    this.#parts.hub.attach(this);
   }
 
   subscribe(filter: string, chat: ChatFilter, qos: Qos): void {
-    this.#filters.set(filter, { chat, qos });
+    this.#heard.filters.set(filter, { chat, qos });
     if (this.#feed !== undefined || this.#starting) return;
     this.#starting = true;
     // All filters of one SUBSCRIBE, or of a stored session, are known before the first message is judged by them.
@@ -61,18 +73,21 @@ export class Subscriber implements Sink {
   }
 
   unsubscribe(filter: string): void {
-    if (!this.#filters.delete(filter) || this.#filters.size > 0) return;
+    const filters = this.#listening?.filters;
+    if (filters?.delete(filter) !== true || filters.size > 0) return;
     this.#stopFeed();
     void this.endDevice();
   }
 
   /** The connection is gone. What it had not confirmed will be offered again from the position. */
   close(): void {
-    this.#hub.detach(this);
+    this.#parts.hub.detach(this);
     this.#stopFeed();
-    this.#filters.clear();
-    for (const ref of this.#deliveries.keys()) this.#leftOver.add(ref);
-    this.#deliveries.clear();
+    if (this.#listening === undefined) return;
+    const { filters, deliveries, leftOver } = this.#listening;
+    filters.clear();
+    for (const ref of deliveries.keys()) leftOver.add(ref);
+    deliveries.clear();
   }
 
   detached(): void {
@@ -89,14 +104,15 @@ export class Subscriber implements Sink {
   }
 
   acknowledged(ref: number): void {
-    const delivery = this.#deliveries.get(ref);
-    if (delivery === undefined) return;
+    const deliveries = this.#listening?.deliveries;
+    const delivery = deliveries?.get(ref);
+    if (deliveries === undefined || delivery === undefined) return;
     delivery.acknowledged = true;
     // The position says "everything up to here", so it waits for the oldest.
-    for (const [first, oldest] of this.#deliveries) {
+    for (const [first, oldest] of deliveries) {
       if (!oldest.acknowledged) return;
-      this.#deliveries.delete(first);
-      this.#domain.deliveries.delivered(this.userId, this.#deviceId, oldest.chatId, oldest.seq);
+      deliveries.delete(first);
+      this.#parts.domain.deliveries.delivered(this.userId, this.#deviceId, oldest.chatId, oldest.seq);
     }
   }
 
@@ -105,9 +121,9 @@ export class Subscriber implements Sink {
     if (this.#session.storedId === undefined) return;
     this.#deviceId = undefined;
     try {
-      await this.#domain.store.endDevice(this.#device());
+      await this.#parts.domain.store.endDevice(this.#device());
     } catch (error) {
-      this.#log.warn("a device's position could not be removed", { userId: this.userId, error });
+      this.#parts.log.warn("a device's position could not be removed", { userId: this.userId, error });
     }
   }
 
@@ -115,14 +131,14 @@ export class Subscriber implements Sink {
     try {
       const persistent = this.#session.storedId !== undefined;
       if (persistent) {
-        const { deliveries, store } = this.#domain;
+        const { deliveries, store } = this.#parts.domain;
         // What the previous connection confirmed is still being gathered; the position read next must have it.
         [this.#deviceId] = await Promise.all([store.openDevice(this.#device()), deliveries.flush()]);
       }
       this.#starting = false;
-      if (!this.#session.connected || this.#filters.size === 0) return;
+      if (!this.#session.connected || this.#heard.filters.size === 0) return;
       this.#feed = new Feed({
-        store: this.#domain.store,
+        store: this.#parts.domain.store,
         userId: this.userId,
         deviceId: this.#deviceId,
         from: persistent ? "position" : "now",
@@ -138,7 +154,7 @@ export class Subscriber implements Sink {
   }
 
   #fail(error: unknown): void {
-    this.#log.error("messages could not be read for a session", { userId: this.userId, error });
+    this.#parts.log.error("messages could not be read for a session", { userId: this.userId, error });
     this.#session.close("messages could not be read");
   }
 
@@ -165,15 +181,16 @@ export class Subscriber implements Sink {
     const { messageId, chatId, seq } = message;
     const wanted = this.#wanted(message);
     if (wanted === undefined) {
-      if (this.#deviceId !== undefined) this.#domain.deliveries.passedOver(this.userId, this.#deviceId, chatId, seq);
+      if (this.#deviceId !== undefined)
+        this.#parts.domain.deliveries.passedOver(this.userId, this.#deviceId, chatId, seq);
       return true;
     }
-    this.#deliveries.set(messageId, { chatId, seq, acknowledged: false });
+    this.#heard.deliveries.set(messageId, { chatId, seq, acknowledged: false });
     if (this.#session.deliver(publishOf(message, wanted.name), wanted.qos, messageId) === "full") {
-      this.#deliveries.delete(messageId);
+      this.#heard.deliveries.delete(messageId);
       return false;
     }
-    this.#leftOver.delete(messageId);
+    this.#heard.leftOver.delete(messageId);
     return true;
   }
 
@@ -182,7 +199,7 @@ export class Subscriber implements Sink {
     const alias = aliasOf(message.chatKey, this.userId);
     let name: string | undefined;
     let qos: Qos = 0;
-    for (const filter of this.#filters.values()) {
+    for (const filter of this.#heard.filters.values()) {
       const { chat } = filter;
       if (chat.wants === "nothing") continue;
       if (chat.wants === "one" && chat.chatKey !== message.chatKey && chat.chatKey !== alias) continue;
@@ -195,8 +212,8 @@ export class Subscriber implements Sink {
 
   /** Refs of the previous connection that were not offered again (a chat left, a filter given up) free their packet ids. */
   #giveUpLeftOver(): void {
-    for (const ref of this.#leftOver) this.#session.forget(ref);
-    this.#leftOver.clear();
+    for (const ref of this.#heard.leftOver) this.#session.forget(ref);
+    this.#heard.leftOver.clear();
   }
 }
 
