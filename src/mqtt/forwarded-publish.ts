@@ -68,6 +68,10 @@ export class ForwardedPublish implements Sendable {
     return this.#remember(place, kept);
   }
 
+  storable(): WireForm {
+    return this.#fits === fits.before5 && this.#view.qos > 0 ? this.#received : this.form(5, 1);
+  }
+
   #in5(view: PublishView, nowMs: number): void {
     const { start, qos, topicEnd, expiryAt, expirySeconds } = view;
     this.#fits = view.topicAlias === 0 ? fits.in5 : fits.nobody;

@@ -66,6 +66,10 @@ export class PreparedPublish implements Sendable {
     return this.form(protocolVersion, qos);
   }
 
+  storable(): WireForm {
+    return this.form(5, 1);
+  }
+
   #encode(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
     const { topic, payload, properties, expiresAtMs, retain } = this;
     const expirySeconds = expiresAtMs === Number.POSITIVE_INFINITY ? undefined : expiryToCome;
@@ -111,20 +115,16 @@ export class StoredPublish implements Sendable {
     return this.view.buffer.subarray(this.view.payloadStart, this.view.end);
   }
 
-  /** The same in memory of its own. */
-  copy(): StoredPublish {
-    const { start, end } = this.view;
-    const packet = Buffer.allocUnsafeSlow(end - start);
-    this.view.buffer.copy(packet, 0, start, end);
-    return new StoredPublish(packet, this.expiresAtMs, this.#retain === 1);
-  }
-
   form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
     return this.#forms(protocolVersion)[qos] ?? this.#make(protocolVersion, qos);
   }
 
   kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
     return this.form(protocolVersion, qos);
+  }
+
+  storable(): WireForm {
+    return this.form(5, 1);
   }
 
   #forms(protocolVersion: ProtocolVersion): Forms {

@@ -17,6 +17,11 @@ export class ClientTerms {
     this.#aliases = terms.topicAliasMaximum > 0 ? new Map() : undefined;
   }
 
+  /** Whether every message goes to the client as it stands. */
+  get plain(): boolean {
+    return this.#aliases === undefined && this.maximumPacketBytes === Number.POSITIVE_INFINITY;
+  }
+
   get usesAliases(): boolean {
     return this.#aliases !== undefined;
   }

@@ -1,5 +1,4 @@
 /** A message for a persistent session, as long as its client is connected and it is not wholly acknowledged. */
-import type { StoredPublish } from "./prepared-publish.ts";
 import type { SessionQueue } from "./session-queue.ts";
 
 export class Queued {
@@ -21,8 +20,11 @@ export class Queued {
   left = false;
   /** Counted among the bytes held in memory. */
   held = false;
-  /** Undefined: still being stored, to be read from the store, or sent. */
-  message: StoredPublish | undefined;
+  /** Where its packet is, in its MQTT 5 form; undefined: still being stored, to be read from the store, or sent. */
+  packet: Buffer | undefined;
+  start = 0;
+  end = 0;
+  expiresAtMs = Number.POSITIVE_INFINITY;
   /** Undefined when its connection is gone. */
   queue: SessionQueue | undefined;
 

@@ -5,10 +5,14 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { appendPublish5, type Sendable, StoredPublish } from "./prepared-publish.ts";
+import type { Connection } from "./connection.ts";
+import { appendPublish5, type Sendable } from "./prepared-publish.ts";
 import type { Queued } from "./queued.ts";
+import type { Reply } from "./replies.ts";
 import type { SessionQueue } from "./session-queue.ts";
 import { type BrokerStore, type QueueChange, queueColumnCount, type RetainedChange } from "./store.ts";
+import { appendAsStored } from "./stored-form.ts";
+import { packetType } from "./wire.ts";
 import type { Work } from "./work.ts";
 
 /** What a message takes with it for one session. */
@@ -57,10 +61,17 @@ class Turn {
   readonly live: Queued[] = [];
   readonly starts: number[] = [];
   readonly ends: number[] = [];
-  readonly expiries: number[] = [];
   /** Queues whose rows are to be read back, one entry a row. */
   readonly waiting: SessionQueue[] = [];
+  /** PUBACKs that wait for nothing else. */
+  readonly acknowledgements: Acknowledgement[] = [];
   readonly settled = Promise.withResolvers<undefined>();
+}
+
+interface Acknowledgement {
+  readonly connection: Connection;
+  readonly reply: Reply;
+  readonly bytes: number;
 }
 
 export class Queues {
@@ -146,10 +157,19 @@ export class Queues {
       turn.live.push(queued);
       turn.starts.push(start);
       turn.ends.push(end);
-      turn.expiries.push(message.expiresAtMs);
+      queued.expiresAtMs = message.expiresAtMs;
     }
     if (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax) this.#flushTurn();
     return end - start;
+  }
+
+  /** PUBACK leaves when everything added so far is on disk. `bytes` are the connection's to account for until then. */
+  acknowledge(connection: Connection, packetId: number, bytes: number): void {
+    const reply = connection.replies.reserve();
+    reply.type = packetType.puback;
+    reply.packetId = packetId;
+    connection.workStarted(bytes);
+    this.#current().acknowledgements.push({ connection, reply, bytes });
   }
 
   /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
@@ -196,14 +216,18 @@ export class Queues {
     if (common && this.#sharedTurn === turn) return { start: this.#sharedStart, end: this.#sharedEnd };
     const { pile } = turn;
     const start = pile.length;
-    appendPublish5(pile, message.form(5, qos), {
-      flags: (qos << 1) | terms.retain,
-      packetId: 1, // any but the invalid 0; it is given anew when it is sent
-      alias: 0,
-      aliasKnown: false,
-      subscriptionIds: terms.subscriptionIds,
-      nowMs: this.#clock.nowMs(),
-    });
+    const form = message.storable();
+    if (form.propertiesOffset === 0 && terms.subscriptionIds === undefined) appendAsStored(pile, form, terms.retain);
+    else {
+      appendPublish5(pile, message.form(5, qos), {
+        flags: (qos << 1) | terms.retain,
+        packetId: 1, // any but the invalid 0; it is given anew when it is sent
+        alias: 0,
+        aliasKnown: false,
+        subscriptionIds: terms.subscriptionIds,
+        nowMs: this.#clock.nowMs(),
+      });
+    }
     const end = pile.length;
     if (common) {
       this.#sharedTurn = turn;
@@ -241,8 +265,9 @@ export class Queues {
       const { queue } = queued;
       queued.stored = true;
       if (queue === undefined || queued.left) continue;
-      const packet = buffer.subarray(turn.starts[at], turn.ends[at]);
-      queued.message = new StoredPublish(packet, turn.expiries[at] as number);
+      queued.packet = buffer;
+      queued.start = turn.starts[at] as number;
+      queued.end = turn.ends[at] as number;
       touched.add(queue);
     }
     for (const queue of turn.waiting) {
@@ -251,12 +276,22 @@ export class Queues {
     }
     turn.settled.resolve(undefined);
     for (const queue of touched) queue.turnStored();
+    // All of them first: most of a connection's leave together then.
+    for (const { reply } of turn.acknowledgements) reply.ready = true;
+    for (const { connection, bytes } of turn.acknowledgements) {
+      connection.replies.flush();
+      connection.workDone(bytes);
+    }
   }
 
   #failed(turn: Turn, error: unknown): void {
     this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
     for (const queued of turn.live) queued.queue?.lost(queued);
     for (const queue of turn.waiting) queue.rowLost();
+    for (const { connection, bytes } of turn.acknowledgements) {
+      connection.close("internal_error"); // unanswered, the client sends it again
+      connection.workDone(bytes);
+    }
     turn.settled.reject(error instanceof Error ? error : new Error(String(error)));
   }
 

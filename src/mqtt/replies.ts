@@ -83,8 +83,13 @@ export class Replies {
 
   #settle(reply: Reply): void {
     reply.ready = true;
+    if (this.#waiting?.[0] === reply) this.flush();
+  }
+
+  /** Sends what is ready and has nothing before it that is not. */
+  flush(): void {
     const waiting = this.#waiting;
-    if (this.#closed || waiting === undefined || waiting[0] !== reply) return;
+    if (this.#closed || waiting?.[0]?.ready !== true) return;
     let sent = 0;
     for (const next of waiting) {
       if (!next.ready) break;

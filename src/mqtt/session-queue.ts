@@ -10,6 +10,7 @@ import { type Sendable, StoredPublish } from "./prepared-publish.ts";
 import { Queued } from "./queued.ts";
 import type { QueueTerms } from "./queues.ts";
 import type { QueuedMessage, Sending } from "./store.ts";
+import { appendStored } from "./stored-form.ts";
 import { appendAnswer, dupBit, packetType } from "./wire.ts";
 
 /** Reading a message back costs more than holding it: this much of a stall is held. */
@@ -82,7 +83,7 @@ export class SessionQueue {
   /** Takes a message; false if the session has as many as it may. */
   add(message: Sendable, qos: 1 | 2, terms: QueueTerms): boolean {
     const { queues, limits } = this.#core;
-    if (this.full || this.#bytes + message.form(5, qos).byteLength > limits.queuedBytesMax) return false;
+    if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
     this.#messages++;
     const to = { sessionId: this.#sessionId, queueId: queues.nextId(), queue: this };
     if (this.#connection === undefined || this.#behind) {
@@ -105,9 +106,13 @@ export class SessionQueue {
     this.#window.pump();
     // What stays must not pin the memory of the whole turn.
     for (const queued of this.#live) {
-      if (queued.message === undefined || queued.held) continue;
+      const { packet, start, end } = queued;
+      if (packet === undefined || queued.held) continue;
       queued.held = true;
-      queued.message = queued.message.copy();
+      queued.packet = Buffer.allocUnsafeSlow(end - start);
+      packet.copy(queued.packet, 0, start, end);
+      queued.start = 0;
+      queued.end = end - start;
       this.#heldBytes += queued.bytes;
     }
     if (this.#live.length > heldMessagesMax || this.#heldBytes > heldBytesMax) this.#fallBehind();
@@ -163,7 +168,7 @@ export class SessionQueue {
       sending.push({ queueId: queued.queueId, packetId, qos: queued.qos, released });
       inflight.remove(packetId);
       queued.queue = undefined;
-      queued.message = undefined;
+      queued.packet = undefined;
     }
     const waiting = this.#live.filter(({ packetId }) => packetId === 0).map(({ queueId }) => queueId);
     for (const queued of this.#live) queued.queue = undefined;
@@ -242,12 +247,20 @@ export class SessionQueue {
   }
 
   #send(connection: Connection, queued: Queued): void {
-    const { message, packetId, qos, dup } = queued;
-    queued.message = undefined;
+    const { packet, packetId, qos, dup, expiresAtMs } = queued;
+    queued.packet = undefined;
     queued.sent = true;
     if (queued.held) this.#heldBytes -= queued.bytes;
-    if (message === undefined) return;
-    const { sender } = this.#core;
+    if (packet === undefined) return;
+    const { sender, counters } = this.#core;
+    const { terms } = connection;
+    if (expiresAtMs === Number.POSITIVE_INFINITY && (terms === undefined || terms.plain)) {
+      const flags = (qos << 1) | (dup ? dupBit : 0);
+      appendStored(connection.outbox, packet, queued, { before5: terms === undefined, flags, packetId });
+      counters.publishesSent++;
+      return;
+    }
+    const message = new StoredPublish(packet.subarray(queued.start, queued.end), expiresAtMs);
     const form = message.form(connection.protocolVersion, qos);
     // What an earlier connection began to deliver does not expire any more [MQTT-4.3.3-7].
     if (dup || sender.accepts(connection.terms, form, undefined)) {
@@ -268,7 +281,7 @@ export class SessionQueue {
     this.#behind = true;
     this.#readUpTo = first.queueId - 1;
     for (const queued of this.#live) {
-      queued.message = undefined;
+      queued.packet = undefined;
       queued.left = true;
       if (queued.packetId !== 0) this.#window.inflight.remove(queued.packetId);
     }
@@ -376,5 +389,8 @@ export class SessionQueue {
 function read(queued: Queued, { packet, expiresAtMs }: QueuedMessage): void {
   queued.stored = true;
   queued.bytes = packet.length;
-  queued.message = new StoredPublish(packet, expiresAtMs === 0 ? Number.POSITIVE_INFINITY : expiresAtMs);
+  queued.packet = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
+  queued.start = 0;
+  queued.end = packet.length;
+  queued.expiresAtMs = expiresAtMs === 0 ? Number.POSITIVE_INFINITY : expiresAtMs;
 }

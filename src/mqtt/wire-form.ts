@@ -44,6 +44,8 @@ export interface Sendable {
   form(protocolVersion: ProtocolVersion, qos: Qos): WireForm;
   /** A form that knows its QoS, in memory of its own. */
   kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm;
+  /** The form that costs least to store, of whatever version; of QoS 1 or 2, no matter which. */
+  storable(): WireForm;
 }
 
 /** The forms of one message in one version, by their QoS. */
@@ -65,7 +67,6 @@ export function appendPublish(outbox: Outbox, form: WireForm, flags: number, pac
   }
 }
 
-/** What one MQTT 5 client's copy of a message has of its own. */
 /** Where packets are written; an outbox is one. */
 export interface PacketBuffer {
   /** Changes with every `reserve`. */
@@ -74,6 +75,7 @@ export interface PacketBuffer {
   reserve(bytes: number): number;
 }
 
+/** What one MQTT 5 client's copy of a message has of its own. */
 export interface Publish5Terms {
   /** What stands in the first byte besides the packet type and the form's RETAIN. */
   readonly flags: number;

@@ -41,6 +41,9 @@ const unheard: Verdict = { reasonCode: reasonCodes.noMatchingSubscribers, why: u
 const denied: Verdict = { reasonCode: reasonCodes.notAuthorized, why: "this topic is not yours to publish to" };
 const overflowed: Verdict = { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" };
 
+/** What says `taken` once the turn's messages are stored, and needs no promise of its own for it. */
+const queued: Verdict = { ...taken };
+
 const refusalCodes: Readonly<Record<PublishRefusal, number>> = {
   not_authorized: reasonCodes.notAuthorized,
   topic_name_invalid: reasonCodes.topicNameInvalid,
@@ -60,7 +63,9 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
   const route = core.routes.find(view.topic);
   const outcome =
     (route.served ? intercept(core, client.session, view) : undefined) ?? forward(core, client.session, view, route);
-  if (outcome instanceof Promise) {
+  if (outcome === queued) {
+    core.queues.acknowledge(client.connection, packetId, view.end - view.start);
+  } else if (outcome instanceof Promise) {
     awaitVerdict(core, client, outcome, { type: packetType.puback, packetId, bytes: view.end - view.start });
   } else if (qos === 1) answer(client.connection, packetType.puback, packetId, outcome);
 }
@@ -187,14 +192,16 @@ function forward(core: BrokerCore, session: Session, view: PublishView, route: R
   // Only MQTT 5 messages expire.
   const message = forwarded.of(view, view.expirySeconds < 0 ? 0 : core.clock.nowMs());
   const from = view.retain || route.special !== undefined ? { session, retain: view.retain } : undefined;
-  const queued = core.routes.forward(route, message, view.qos, from); // with RETAIN 0 [MQTT-3.3.1-9]
+  const stored = core.routes.forward(route, message, view.qos, from); // with RETAIN 0 [MQTT-3.3.1-9]
   if (view.qos === 0) return taken;
-  if (retained === undefined && queued === undefined) {
+  const verdict = counters.droppedQueueFull === overflowsBefore ? taken : overflowed;
+  if (retained === undefined && stored === undefined) {
+    if (verdict === overflowed) return overflowed;
     return route.sessions.length === 0 && route.groups === undefined ? unheard : taken;
   }
-  const verdict = counters.droppedQueueFull === overflowsBefore ? taken : overflowed;
-  if (retained === undefined) return (queued as Promise<undefined>).then(() => verdict);
-  return Promise.all([retained, queued]).then(() => verdict);
+  if (retained !== undefined) return Promise.all([retained, stored]).then(() => verdict);
+  if (verdict === taken && view.qos === 1) return queued;
+  return (stored as Promise<undefined>).then(() => verdict);
 }
 
 function retainedDraft(core: BrokerCore, view: PublishView): RetainedDraft {

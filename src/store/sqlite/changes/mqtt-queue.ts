@@ -30,6 +30,10 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   const insert = db.prepare(
     "INSERT INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
   );
+  // What most rows are, with half as much to bind.
+  const insertPlain = db.prepare(
+    "INSERT INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, 1, ?, 0, 1, 0, NULL, ?)",
+  );
   const takePacketId = db.prepare(insertReceived);
   // An update writes the whole row again, with its packet: what waits already is left as it is.
   const waitBetween = db.prepare(
@@ -54,6 +58,12 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     tx.writes += count + change.received.length;
     for (let row = 0; row < count; row += 1) {
       const at = row * queueColumnCount;
+      const packet = packets.subarray(rows[at + 6], rows[at + 7]);
+      const plain = rows[at + 2] === 1 && rows[at + 4] === 1 && rows[at + 5] === 0 && !shares.has(row);
+      if (plain) {
+        insertPlain.run(rows[at] ?? 0, rows[at + 1] ?? 0, rows[at + 3] ?? 0, packet);
+        continue;
+      }
       insert.run(
         rows[at] ?? 0,
         rows[at + 1] ?? 0,
@@ -62,7 +72,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
         rows[at + 4] ?? 0,
         rows[at + 5] ?? 0,
         shares.get(row) ?? null,
-        packets.subarray(rows[at + 6], rows[at + 7]),
+        packet,
       );
     }
     for (const [sessionId, packetId] of change.received) takePacketId.run(sessionId, packetId);
