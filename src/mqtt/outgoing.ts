@@ -10,7 +10,6 @@ import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
 import { type PreparedPublish, preparePublish, type Sendable, type WireForm } from "./prepared-publish.ts";
 import { lowerQos } from "./qos.ts";
 import { Queued } from "./queued.ts";
-import type { QueueTerms } from "./queues.ts";
 import type { RetainedMessage } from "./retained.ts";
 import type { Session } from "./session.ts";
 import { SessionQueue, type Window } from "./session-queue.ts";
@@ -95,9 +94,7 @@ export class Outgoing implements Window {
   forward(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const { connection } = this.#session;
     if (this.#queue !== undefined) {
-      const { retain, subscriptionIds, group } = terms;
-      const queueTerms: QueueTerms = { retain, subscriptionIds, share: group?.sharedFilter };
-      if (!this.#queue.add(message, qos, queueTerms)) this.#core.counters.droppedQueueFull++;
+      if (!this.#queue.add(message, qos, terms)) this.#core.counters.droppedQueueFull++;
       return;
     }
     if (connection === undefined) return;

@@ -6,6 +6,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Connection } from "./connection.ts";
+import type { DeliveryTerms } from "./outgoing.ts";
 import { appendPublish5, type Sendable } from "./prepared-publish.ts";
 import type { Queued } from "./queued.ts";
 import type { Reply } from "./replies.ts";
@@ -14,16 +15,6 @@ import { type BrokerStore, type QueueChange, queueColumnCount, type RetainedChan
 import { appendAsStored } from "./stored-form.ts";
 import { packetType } from "./wire.ts";
 import type { Work } from "./work.ts";
-
-/** What a message takes with it for one session. */
-export interface QueueTerms {
-  readonly retain: 0 | 1;
-  readonly subscriptionIds: readonly number[] | undefined;
-  /** The `$share/…` filter it was chosen by. */
-  readonly share: string | undefined;
-}
-
-export const plainTerms: QueueTerms = { retain: 0, subscriptionIds: undefined, share: undefined };
 
 /** A turn that brings more is more than one change, so that no commit is long. */
 const turnBytesMax = 4 * 1024 * 1024;
@@ -88,6 +79,9 @@ export class Queues {
   #sharedTurn: Turn | undefined;
   #sharedStart = 0;
   #sharedEnd = 0;
+  /** Where the packet added last lies. */
+  #start = 0;
+  #end = 0;
   #removed: number[] = [];
   #sent: [number, number][] = [];
   #passedMs = 0;
@@ -129,10 +123,12 @@ export class Queues {
     queued: Queued | undefined,
     message: Sendable,
     qos: 1 | 2,
-    terms: QueueTerms,
+    terms: DeliveryTerms,
   ): number {
     const turn = this.#current();
-    const { start, end } = this.#place(turn, message, qos, terms);
+    this.#place(turn, message, qos, terms);
+    const start = this.#start;
+    const end = this.#end;
     const at = turn.rowCount * queueColumnCount;
     if (at === turn.rows.length) {
       const larger = new Float64Array(2 * turn.rows.length);
@@ -149,7 +145,7 @@ export class Queues {
     rows[at + 5] = expiresAtMs;
     rows[at + 6] = start;
     rows[at + 7] = end;
-    if (terms.share !== undefined) turn.shares.push([turn.rowCount, terms.share]);
+    if (terms.group !== undefined) turn.shares.push([turn.rowCount, terms.group.sharedFilter]);
     turn.rowCount++;
     this.count++;
     if (queued === undefined) turn.waiting.push(to.queue);
@@ -210,12 +206,16 @@ export class Queues {
     return this.#turn;
   }
 
-  /** Everyone who is to get the same bytes shares them. */
-  #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: QueueTerms): { start: number; end: number } {
+  /** Points `#start` and `#end` at the packet; everyone who is to get the same bytes shares them. */
+  #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const common = terms.retain === 0 && terms.subscriptionIds === undefined;
-    if (common && this.#sharedTurn === turn) return { start: this.#sharedStart, end: this.#sharedEnd };
+    if (common && this.#sharedTurn === turn) {
+      this.#start = this.#sharedStart;
+      this.#end = this.#sharedEnd;
+      return;
+    }
     const { pile } = turn;
-    const start = pile.length;
+    this.#start = pile.length;
     const form = message.storable();
     if (form.propertiesOffset === 0 && terms.subscriptionIds === undefined) appendAsStored(pile, form, terms.retain);
     else {
@@ -228,13 +228,11 @@ export class Queues {
         nowMs: this.#clock.nowMs(),
       });
     }
-    const end = pile.length;
-    if (common) {
-      this.#sharedTurn = turn;
-      this.#sharedStart = start;
-      this.#sharedEnd = end;
-    }
-    return { start, end };
+    this.#end = pile.length;
+    if (!common) return;
+    this.#sharedTurn = turn;
+    this.#sharedStart = this.#start;
+    this.#sharedEnd = this.#end;
   }
 
   #flushTurn(): void {

@@ -6,9 +6,9 @@
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { awaited, type Inflight } from "./inflight.ts";
+import type { DeliveryTerms } from "./outgoing.ts";
 import { type Sendable, StoredPublish } from "./prepared-publish.ts";
 import { Queued } from "./queued.ts";
-import type { QueueTerms } from "./queues.ts";
 import type { QueuedMessage, Sending } from "./store.ts";
 import { appendStored } from "./stored-form.ts";
 import { appendAnswer, dupBit, packetType } from "./wire.ts";
@@ -81,7 +81,7 @@ export class SessionQueue {
   }
 
   /** Takes a message; false if the session has as many as it may. */
-  add(message: Sendable, qos: 1 | 2, terms: QueueTerms): boolean {
+  add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
     const { queues, limits } = this.#core;
     if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
     this.#messages++;
