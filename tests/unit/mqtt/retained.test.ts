@@ -1,13 +1,16 @@
 /** Retained messages against the plain reading of § 4.7, and against a store that is slow and fails. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { systemClock } from "../../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
-import { Retained } from "../../../src/mqtt/retained.ts";
+import type { Qos } from "../../../src/mqtt/hooks.ts";
+import { DeadlineWheel } from "../../../src/mqtt/keep-alive.ts";
+import { Retained, type RetainedDraft } from "../../../src/mqtt/retained.ts";
 import type { BrokerStore, RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts";
 import { isTopicFilter } from "../../../src/mqtt/topic-names.ts";
 import { Work } from "../../../src/mqtt/work.ts";
+import { ManualClock } from "../../support/test-broker.ts";
 
 class SlowStore {
   readonly rows = new Map<string, StoredRetained>();
@@ -40,11 +43,21 @@ class SlowStore {
   }
 }
 
-function openRetained(store: SlowStore, limits = { retainedMessagesMax: 1000, retainedBytesMax: 1e9 }) {
+const roomy = { retainedMessagesMax: 1000, retainedBytesMax: 1e9 };
+
+function openRetained(store: SlowStore, limits = roomy, clock: Clock = systemClock) {
   const work = new Work();
-  const parts = { limits, counters: createCounters(), work, clock: systemClock, log: silentLog };
-  return { retained: new Retained({ ...parts, store: store as unknown as BrokerStore }), work };
+  const wheel = new DeadlineWheel(clock);
+  const parts = { limits, counters: createCounters(), work, clock, log: silentLog, wheel };
+  return { retained: new Retained({ ...parts, store: store as unknown as BrokerStore }), work, wheel };
 }
+
+const draft = (text: string, qos: Qos, expiresAtMs?: number): RetainedDraft => ({
+  payload: Buffer.from(text),
+  qos,
+  properties: undefined,
+  expiresAtMs,
+});
 
 const shown = (retained: Retained, filter: string): string[] => {
   const found: string[] = [];
@@ -85,7 +98,7 @@ test("a filter finds exactly the topics it matches, after any history of them", 
       const { retained } = openRetained(new SlowStore());
       const model = new Set<string>();
       for (const [name, keep] of history) {
-        void retained.set(name, Buffer.from(keep ? "x" : ""), 0);
+        void retained.set(name, draft(keep ? "x" : "", 0));
         if (keep) model.add(name);
         else model.delete(name);
       }
@@ -113,7 +126,7 @@ test("whatever fails, what is shown in the end is what is stored, and what was a
           continue;
         }
         const text = each.empty ? "" : `${++n}`;
-        retained.set(each.set, Buffer.from(text), 1).then(
+        retained.set(each.set, draft(text, 1)).then(
           () => {
             // Acknowledged: this, or something newer, is on disk.
             const stored = store.rows.get(each.set);
@@ -141,7 +154,36 @@ test("whatever fails, what is shown in the end is what is stored, and what was a
 
 test("many levels of few letters count for what they take", () => {
   const { retained } = openRetained(new SlowStore(), { retainedMessagesMax: 1000, retainedBytesMax: 10_000 });
-  void retained.set("a/".repeat(63), Buffer.from("x"), 0);
-  void retained.set("b/".repeat(63), Buffer.from("x"), 0);
+  void retained.set("a/".repeat(63), draft("x", 0));
+  void retained.set("b/".repeat(63), draft("x", 0));
   expect(retained.count).toBe(1);
+});
+
+test("an expired message is shown to nobody at once, and gone from memory and the store soon after", async () => {
+  const clock = new ManualClock();
+  const store = new SlowStore();
+  const { retained, wheel, work } = openRetained(store, roomy, clock);
+  void retained.set("a", draft("short", 1, clock.nowMs() + 5000));
+  void retained.set("b", draft("long", 1, clock.nowMs() + 500_000));
+  void retained.set("c", draft("for ever", 1));
+  await turn();
+  store.commit(true);
+  await work.whenIdle();
+  clock.advance(4999);
+  expect(shown(retained, "#")).toEqual(["a short", "b long", "c for ever"]);
+  clock.advance(1);
+  expect(shown(retained, "#")).toEqual(["b long", "c for ever"]);
+  clock.advance(60_000);
+  wheel.turn();
+  expect(retained.count).toBe(2);
+  await turn();
+  store.commit(true);
+  await work.whenIdle();
+  expect([...store.rows.keys()]).toEqual(["b", "c"]);
+  // One that is replaced by a message that stays is not removed when the first would have expired.
+  void retained.set("b", draft("for ever", 1));
+  clock.advance(1_000_000);
+  wheel.turn();
+  expect(shown(retained, "#")).toEqual(["b for ever", "c for ever"]);
+  store.commit(true);
 });

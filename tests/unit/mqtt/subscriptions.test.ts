@@ -1,8 +1,11 @@
 /** The trie and the routes built on it, against the plain reading of § 4.7. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { BrokerCore } from "../../../src/mqtt/core.ts";
+import type { Qos } from "../../../src/mqtt/hooks.ts";
 import { Routes } from "../../../src/mqtt/routes.ts";
 import type { Session } from "../../../src/mqtt/session.ts";
+import { subscriptionOf } from "../../../src/mqtt/subscription.ts";
 import { Subscriptions } from "../../../src/mqtt/subscriptions.ts";
 import { isTopicFilter } from "../../../src/mqtt/topic-names.ts";
 import { openHooks } from "../../support/test-broker.ts";
@@ -41,7 +44,7 @@ test.each([
   ["a/+/b", "a//b", true],
   ["/a", "a", false],
 ] as const)("filter %s, topic %s: %p", (filter, topic, match) => {
-  const subscriptions = new Subscriptions<string>();
+  const subscriptions = new Subscriptions<string, number>();
   subscriptions.add(filter, "someone", 0);
   const found: string[] = [];
   subscriptions.match(topic, (subscriber) => found.push(subscriber));
@@ -72,7 +75,7 @@ const modelKey = (filter: string, subscriber: string) => `${subscriber} ${filter
 test("the trie agrees with the naive matcher through any changes", () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 40 }), fc.array(topicName, { maxLength: 10 }), (changes, topics) => {
-      const subscriptions = new Subscriptions<string>();
+      const subscriptions = new Subscriptions<string, 0 | 1>();
       const model: Model = new Map();
       for (const { add, filter, subscriber, qos } of changes) {
         if (add) {
@@ -96,13 +99,24 @@ test("the trie agrees with the naive matcher through any changes", () => {
   );
 });
 
+/** One filter in three is shared; of two share names, so that groups overlap. */
+const sharedFilter = fc
+  .tuple(fc.constantFrom("", "", "", "", "$share/g/", "$share/h/"), topicFilter)
+  .map(([share, filter]) => share + filter);
+const sharedChange = fc.record({
+  add: fc.boolean(),
+  filter: sharedFilter,
+  subscriber: fc.constantFrom("x", "y", "z"),
+  qos: fc.constantFrom(0 as const, 1 as const, 2 as const),
+});
+
 test("a cached route is never out of date, whatever changes in between and however small the cache", () => {
   // Few topics, so that most are looked up again after a change.
-  const topic = fc.constantFrom("a", "a/b", "b/a", "$x/a", "/");
+  const topic = fc.constantFrom("a", "a/b", "b/a", "$x/a", "/", "$share/g/a");
   const look = fc.record({ topic, forbid: fc.option(fc.constantFrom("x", "y", "z"), { freq: 1 }) });
   fc.assert(
     fc.property(
-      fc.array(fc.oneof(change, look), { maxLength: 60 }),
+      fc.array(fc.oneof(sharedChange, look), { maxLength: 60, size: "max" }),
       fc.integer({ min: 1, max: 20 }),
       (steps, routeCacheMax) => {
         let forbidden: string | null = null;
@@ -112,35 +126,54 @@ test("a cached route is never out of date, whatever changes in between and howev
           permissionsVersion: () => permissions,
           authorize: (principal: { key: string }) => principal.key !== forbidden,
         };
-        const routes = new Routes(hooks, { routeCacheMax });
+        const routes = new Routes({ hooks, limits: { routeCacheMax } } as unknown as BrokerCore);
         const sessions = new Map(["x", "y", "z"].map((key) => [key, { principal: { key } } as unknown as Session]));
-        const model: Model = new Map();
+        const model = new Map<string, Qos>();
         for (const step of steps) {
           if ("topic" in step) {
             if (step.forbid !== forbidden) permissions++;
             forbidden = step.forbid;
             const naive = new Map<string, number>();
+            const naiveGroups = new Map<string, Set<string>>();
             for (const [key, qos] of model) {
               const subscriber = key.slice(0, 1);
-              if (subscriber === forbidden || !matches(key.slice(2), step.topic)) continue;
+              const filter = key.slice(2);
+              const [share, name] = filter.split("/");
+              if (share === "$share") {
+                if (!matches(filter.slice(`$share/${name}/`.length), step.topic)) continue;
+                const members = naiveGroups.get(filter) ?? new Set();
+                naiveGroups.set(filter, members.add(subscriber));
+                continue;
+              }
+              if (subscriber === forbidden || !matches(filter, step.topic)) continue;
               naive.set(subscriber, Math.max(qos, naive.get(subscriber) ?? 0));
             }
             const route = routes.find(step.topic);
             const found = route.sessions.map((session, index) => [session.principal.key, route.qos[index]]);
             expect(new Map(found as [string, number][])).toEqual(naive);
             expect(found).toHaveLength(naive.size);
+            const groups = (route.groups ?? []).map(({ sharedFilter, size }) => `${sharedFilter} ${size}`);
+            const expected = [...naiveGroups].map(([filter, members]) => `${filter} ${members.size}`);
+            expect(groups.toSorted()).toEqual(expected.toSorted());
           } else {
             const session = sessions.get(step.subscriber);
             if (session === undefined) continue;
+            const { qos } = step;
             if (step.add) {
-              routes.add(step.filter, session, step.qos);
-              model.set(modelKey(step.filter, step.subscriber), step.qos);
+              routes.add(
+                step.filter,
+                session,
+                subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: true }),
+              );
+              model.set(modelKey(step.filter, step.subscriber), qos);
             } else {
               routes.remove(step.filter, session);
               model.delete(modelKey(step.filter, step.subscriber));
             }
+            expect(routes.subscriptionCount).toBe(model.size);
           }
         }
+        expect(routes.hasGroups).toBe([...model.keys()].some((key) => key.slice(2).startsWith("$share/")));
       },
     ),
     { numRuns: 500 },
