@@ -44,7 +44,7 @@ export class MemoryBrokerStore implements BrokerStore {
   /** Names of the changes made, to prove which never were. */
   readonly changes: string[] = [];
   /** What every change waits for before it resolves: lets a test hold a commit back. */
-  commit: () => Promise<void> = () => Promise.resolve();
+  commit: (change: string) => Promise<void> = () => Promise.resolve();
   readonly #listeners: (() => void)[] = [];
   #committing = false;
   #nextSessionId = 1;
@@ -264,7 +264,7 @@ export class MemoryBrokerStore implements BrokerStore {
       for (const listener of this.#listeners) listener();
       this.#committing = false;
     }
-    await this.commit();
+    await this.commit(name);
   }
 
   #retain(changes: readonly RetainedChange[]): void {
