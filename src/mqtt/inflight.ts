@@ -52,6 +52,8 @@ export class Inflight {
     while (2 * this.count >= this.#ids.length || this.#ids[packetId & (this.#ids.length - 1)] !== 0) this.#grow();
     this.#put(packetId, { content, answer, sequence: this.#nextSequence++ });
     this.count++;
+    // The store may still have the last messages that were acknowledged: their packet ids come last.
+    this.#nextId = packetId === packetIdMax ? 1 : packetId + 1;
   }
 
   has(packetId: number): boolean {
