@@ -101,7 +101,8 @@ export class ShareGroup {
       const at = (this.#turn + step) % members.length;
       const member = members[at] as Member;
       if (best !== undefined && member.session.readiness <= best.session.readiness) continue;
-      if (member.session.readiness === 0 && (qos === 0 || member.session.storedId === undefined)) continue;
+      const keeps = lowerQos(member.subscription.qos, qos) > 0 && member.session.storedId !== undefined;
+      if (member.session.readiness === 0 && !keeps) continue;
       if (!this.#core.hooks.authorize(member.session.principal, "deliver", topic)) continue;
       best = member;
       bestAt = at;
