@@ -418,25 +418,31 @@ test.failing("what an earlier connection released takes no room of a smaller rec
 });
 
 test("after a restart no packet id names two messages in the store", async () => {
-  const world = await open();
+  const world = await open({ inflightMax: 2 });
   let { core, store } = world;
   const { client } = world;
-  void core.publish("t", "0", 1);
-  void core.publish("t", "1", 1);
+  for (const n of numbered(0, 2)) void core.publish("t", n, 1);
   await settle();
-  for (let run = 0; run < 2; run++) {
+  client.lose();
+  await core.publish("t", "2", 2);
+  const restart = async () => {
     client.lose();
     await settle();
     store = store.crash();
     core = await new TestCore({ store, limits: core.limits, clock: core.clock }).start();
     await connect({ core, store, client });
-    if (run === 1) break;
-    client.answer(1);
-    await core.publish("t", "2", 2);
-    await settle();
-  }
+  };
+  await restart();
+  client.answer(1); // makes room for the last; that the first is done is not on disk yet
+  await settle();
+  expect(client.texts).toContain("2");
+  store.holds = true;
+  client.unreleased.clear();
+  client.taken.length = 0;
+  await restart();
   await finish({ core, store, client });
-  expect(client.texts.filter((text) => text === "2")).toHaveLength(1);
+  expect(client.texts).toContain("2");
+  await expectDone({ core, store, client });
 });
 
 test("an acknowledgement of what was not sent yet harms nothing that follows", async () => {
