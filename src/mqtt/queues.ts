@@ -77,6 +77,7 @@ export class Queues {
   #turn: Turn | undefined;
   /** Where the message being forwarded lies in the turn's pile, once it does. */
   #sharedTurn: Turn | undefined;
+  #sharedMessage: Sendable | undefined;
   #sharedStart = 0;
   #sharedEnd = 0;
   /** Where the packet added last lies. */
@@ -103,6 +104,7 @@ export class Queues {
   /** A new message is about to be forwarded: what was added before is another one. */
   begin(): void {
     this.#sharedTurn = undefined;
+    this.#sharedMessage = undefined;
   }
 
   /** Resolves when everything added so far in this turn is on disk; a rejection was logged. */
@@ -209,7 +211,8 @@ export class Queues {
   /** Points `#start` and `#end` at the packet; everyone who is to get the same bytes shares them. */
   #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const common = terms.retain === 0 && terms.subscriptionIds === undefined;
-    if (common && this.#sharedTurn === turn) {
+    // Handing out one message may close a client whose will is handed out in between.
+    if (common && this.#sharedTurn === turn && this.#sharedMessage === message) {
       this.#start = this.#sharedStart;
       this.#end = this.#sharedEnd;
       return;
@@ -231,6 +234,7 @@ export class Queues {
     this.#end = pile.length;
     if (!common) return;
     this.#sharedTurn = turn;
+    this.#sharedMessage = message;
     this.#sharedStart = this.#start;
     this.#sharedEnd = this.#end;
   }
