@@ -85,10 +85,13 @@ export class PublishSender {
     const nowMs = this.#clock.nowMs();
     const known = terms.aliasOf(topic);
     const packet = { flags, packetId, subscriptionIds, nowMs, ...known };
-    if (known.alias > 0 && !known.aliasKnown) {
-      // The first packet with an alias is longer than one without.
-      if (publish5Bytes(form, packet) > terms.maximumPacketBytes) packet.alias = 0;
-      else terms.remember(topic, known.alias);
+    if (known.alias > 0) {
+      // An alias can make a packet longer: the first one has its topic too, and a short topic is shorter than the alias.
+      const bounded = terms.maximumPacketBytes !== Number.POSITIVE_INFINITY;
+      if (bounded && publish5Bytes(form, packet) > terms.maximumPacketBytes) {
+        packet.alias = 0;
+        packet.aliasKnown = false;
+      } else if (!known.aliasKnown) terms.remember(topic, known.alias);
     }
     appendPublish5(outbox, form, packet);
   }
