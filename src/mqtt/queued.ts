@@ -16,6 +16,8 @@ export class Queued {
   dup = false;
   /** PUBREC arrived, and the store knows it. */
   released = false;
+  /** An earlier connection got its PUBREC: it takes no room in the window of this one. */
+  releasedBefore = false;
   /** Left to the store, which is read when there is room. */
   left = false;
   /** Counted among the bytes held in memory. */

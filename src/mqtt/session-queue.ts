@@ -152,7 +152,8 @@ export class SessionQueue {
       queued.dup = true;
       queued.released = released;
       inflight.restore(packetId, queued, released ? awaited.pubcomp : answerAt(qos));
-      if (!released) this.#window.unsent++;
+      queued.releasedBefore = released;
+      this.#window.unsent++;
     }
   }
 
@@ -182,7 +183,8 @@ export class SessionQueue {
 
   /** The client has it, or refused it: its packet id is free already. */
   acknowledged(queued: Queued): void {
-    this.#resent(queued);
+    if (queued.releasedBefore) this.#window.unsent--;
+    else this.#resent(queued);
     this.#core.queues.remove(queued.queueId);
     this.#uncount(queued);
   }
