@@ -64,6 +64,11 @@ export class PublishSender {
       this.#counters.droppedExpired++;
       return false;
     }
+    return this.fits(terms, form, subscriptionIds);
+  }
+
+  /** Whether it is not too large for the client [MQTT-3.1.2-24]. */
+  fits(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
     if (terms === undefined || terms.maximumPacketBytes === Number.POSITIVE_INFINITY) return true;
     const bytes =
       subscriptionIds === undefined

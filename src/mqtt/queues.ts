@@ -53,7 +53,7 @@ class Turn {
   readonly starts: number[] = [];
   readonly ends: number[] = [];
   /** Queues whose rows are to be read back, one entry a row. */
-  readonly waiting: SessionQueue[] = [];
+  readonly waiting: { readonly queue: SessionQueue; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
   readonly acknowledgements: Acknowledgement[] = [];
   readonly settled = Promise.withResolvers<undefined>();
@@ -103,6 +103,9 @@ export class Queues {
 
   /** A new message is about to be forwarded: what was added before is another one. */
   begin(): void {
+    // Between messages, not within one: what belongs together is one change.
+    const turn = this.#turn;
+    if (turn !== undefined && (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax)) this.#flushTurn();
     this.#sharedTurn = undefined;
     this.#sharedMessage = undefined;
   }
@@ -150,14 +153,13 @@ export class Queues {
     if (terms.group !== undefined) turn.shares.push([turn.rowCount, terms.group.sharedFilter]);
     turn.rowCount++;
     this.count++;
-    if (queued === undefined) turn.waiting.push(to.queue);
+    if (queued === undefined) turn.waiting.push({ queue: to.queue, bytes: end - start });
     else {
       turn.live.push(queued);
       turn.starts.push(start);
       turn.ends.push(end);
       queued.expiresAtMs = message.expiresAtMs;
     }
-    if (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax) this.#flushTurn();
     return end - start;
   }
 
@@ -272,7 +274,7 @@ export class Queues {
       queued.end = turn.ends[at] as number;
       touched.add(queue);
     }
-    for (const queue of turn.waiting) {
+    for (const { queue } of turn.waiting) {
       queue.rowStored();
       touched.add(queue);
     }
@@ -289,7 +291,7 @@ export class Queues {
   #failed(turn: Turn, error: unknown): void {
     this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
     for (const queued of turn.live) queued.queue?.lost(queued);
-    for (const queue of turn.waiting) queue.rowLost();
+    for (const { queue, bytes } of turn.waiting) queue.rowLost(bytes);
     for (const { connection, bytes } of turn.acknowledgements) {
       connection.close("internal_error"); // unanswered, the client sends it again
       connection.workDone(bytes);

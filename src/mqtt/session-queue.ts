@@ -16,6 +16,8 @@ import { appendAnswer, dupBit, packetType } from "./wire.ts";
 /** Reading a message back costs more than holding it: this much of a stall is held. */
 const heldMessagesMax = 1024;
 const heldBytesMax = 128 * 1024;
+/** QoS 2 messages read back whose packet ids go to the store together. */
+const announcedAtOnce = 100;
 
 /** The packets that may be unacknowledged at a time, which the queue shares with everything else sent to the client. */
 export interface Window {
@@ -53,6 +55,8 @@ export class SessionQueue {
   #storing = 0;
   /** Messages on their way from `#live` to the store, older than what a reading would find. */
   #leaving = 0;
+  /** Left to the store, which failed to hear of it. */
+  #strays: number[] = [];
   #connection: Connection | undefined;
 
   constructor(core: BrokerCore, sessionId: number, window: Window) {
@@ -122,9 +126,10 @@ export class SessionQueue {
     this.#storing--;
   }
 
-  rowLost(): void {
+  rowLost(bytes: number): void {
     this.#storing--;
     this.#messages--;
+    this.#bytes -= bytes;
     this.#window.pump();
   }
 
@@ -168,11 +173,13 @@ export class SessionQueue {
       const released = inflight.awaits(packetId) === awaited.pubcomp;
       sending.push({ queueId: queued.queueId, packetId, qos: queued.qos, released });
       inflight.remove(packetId);
-      queued.queue = undefined;
+      queued.left = true;
       queued.packet = undefined;
     }
     const waiting = this.#live.filter(({ packetId }) => packetId === 0).map(({ queueId }) => queueId);
-    for (const queued of this.#live) queued.queue = undefined;
+    for (const queued of this.#live) queued.left = true;
+    waiting.push(...this.#strays);
+    this.#strays = [];
     this.#live = [];
     this.#unassigned = 0;
     this.#heldBytes = 0;
@@ -194,10 +201,12 @@ export class SessionQueue {
     this.#resent(queued);
     this.#bytes -= queued.bytes;
     queued.bytes = 0;
-    this.#ask(connection, "a PUBREC", this.#core.store.release(queued.queueId), () => {
+    const done = (): void => {
       queued.released = true;
+      // Unless the client has said PUBCOMP unasked.
       if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
-    });
+    };
+    this.#ask(connection, "a PUBREC", this.#core.store.release(queued.queueId), { done });
   }
 
   /** Sends what there is room for. */
@@ -215,9 +224,13 @@ export class SessionQueue {
       if (!queued.stored || connection.outbox.full) break;
       if (queued.packetId === 0) {
         if (!this.#window.open) break;
-        this.#unassigned--;
+        if (queued.qos === 2) {
+          this.#announce(connection, done);
+          break;
+        }
         this.#assign(queued);
-        if (!this.#tellPacketId(connection, queued)) break;
+        this.#unassigned--;
+        this.#core.queues.sent(queued.queueId, queued.packetId);
       }
       done++;
       this.#send(connection, queued);
@@ -231,21 +244,25 @@ export class SessionQueue {
   }
 
   /**
-   * A packet id was given after its message was stored. At QoS 2 nothing is sent before the store knows it: after a crash
-   * the message must not come again under another one. False: it is to wait.
+   * QoS 2 messages that were stored without packet ids are given them. Nothing is sent before the store knows: after a
+   * crash a message must not come again under another one.
    */
-  #tellPacketId(connection: Connection, queued: Queued): boolean {
-    const { queueId, packetId, qos } = queued;
-    if (qos === 1) {
-      this.#core.queues.sent(queueId, packetId);
-      return true;
+  #announce(connection: Connection, from: number): void {
+    const told: Queued[] = [];
+    for (let at = from; at < this.#live.length && this.#window.open; at++) {
+      const queued = this.#live[at] as Queued;
+      if (queued.qos !== 2 || !queued.stored || queued.packetId !== 0) break;
+      this.#assign(queued);
+      this.#unassigned--;
+      queued.stored = false;
+      told.push(queued);
     }
-    queued.stored = false;
-    this.#ask(connection, "a packet id", this.#core.store.send([[queueId, packetId]]), () => {
-      queued.stored = true;
+    const packetIds = told.map(({ queueId, packetId }) => [queueId, packetId] as const);
+    const done = (): void => {
+      for (const queued of told) queued.stored = true;
       this.#window.pump();
-    });
-    return false;
+    };
+    this.#ask(connection, "packet ids", this.#core.store.send(packetIds), { done });
   }
 
   #send(connection: Connection, queued: Queued): void {
@@ -265,7 +282,7 @@ export class SessionQueue {
     const message = new StoredPublish(packet.subarray(queued.start, queued.end), expiresAtMs);
     const form = message.form(connection.protocolVersion, qos);
     // What an earlier connection began to deliver does not expire any more [MQTT-4.3.3-7].
-    if (dup || sender.accepts(connection.terms, form, undefined)) {
+    if (dup ? sender.fits(terms, form, undefined) : sender.accepts(terms, form, undefined)) {
       const flags = (qos << 1) | (dup ? dupBit : 0);
       sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
       return;
@@ -292,15 +309,13 @@ export class SessionQueue {
     this.#unassigned = 0;
     this.#heldBytes = 0;
     this.#leaving++;
-    this.#ask(
-      connection,
-      "a slow client's messages",
-      this.#core.store.wait(queueIds),
-      () => this.#window.pump(),
-      () => {
+    this.#ask(connection, "a slow client's messages", this.#core.store.wait(queueIds), {
+      done: () => this.#window.pump(),
+      always: (failed) => {
         this.#leaving--;
+        if (failed) this.#strays.push(...queueIds);
       },
-    );
+    });
   }
 
   #pumpStored(connection: Connection): void {
@@ -309,14 +324,20 @@ export class SessionQueue {
       if (message === undefined) {
         // What is still on its way wakes this up again.
         if (this.#leaving === 0 && this.#storing === 0) this.#behind = false;
-        return;
+        break;
       }
-      if (!this.#sendStored(connection, message)) return;
+      if (message.packetId === 0 && message.qos === 2) {
+        if (!this.#window.open || this.#live.length >= announcedAtOnce) break;
+        const queued = new Queued(message.queueId, 2, this);
+        read(queued, message);
+        this.#live.push(queued);
+        this.#unassigned++;
+      } else if (this.#live.length > 0 || !this.#sendStored(connection, message)) break;
       this.#pageAt++;
       this.#readUpTo = message.queueId;
-      if (this.#live.length > 0) return; // until the store knows its packet id
     }
-    connection.outbox.notifyWhenWritable();
+    if (this.#live.length > 0) this.#pumpLive(connection);
+    else if (connection.outbox.full) connection.outbox.notifyWhenWritable();
   }
 
   #next(): QueuedMessage | undefined {
@@ -351,23 +372,28 @@ export class SessionQueue {
     const queued = new Queued(queueId, qos, this);
     read(queued, message);
     this.#assign(queued);
-    if (this.#tellPacketId(connection, queued)) this.#send(connection, queued);
-    else this.#live.push(queued);
+    this.#core.queues.sent(queueId, queued.packetId);
+    this.#send(connection, queued);
     return true;
   }
 
-  /** The rest waits for the store; if that fails the connection ends, and nothing is lost. */
-  #ask(connection: Connection, what: string, change: Promise<void>, then: () => void, always = (): void => {}): void {
+  /** The rest waits for the store; if that fails the connection ends, and what it leaves is stored again. */
+  #ask(
+    connection: Connection,
+    what: string,
+    change: Promise<void>,
+    { done, always = () => {} }: { done: () => void; always?: (failed: boolean) => void },
+  ): void {
     const { work, log } = this.#core;
     work.started();
     change
       .then(
         () => {
-          always();
-          if (this.#connection === connection) then();
+          always(false);
+          if (this.#connection === connection) done();
         },
         (error: unknown) => {
-          always();
+          always(true);
           log.error("the store failed", { what, error });
           connection.close("internal_error");
         },

@@ -11,7 +11,7 @@ import type { Watched } from "./keep-alive.ts";
 import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
 import type { PreparedPublish, Sendable } from "./prepared-publish.ts";
 import type { Route } from "./routes.ts";
-import type { Sending } from "./store.ts";
+import type { Sending, SuspendedSession } from "./store.ts";
 import { type Subscription, SubscriptionsByFilter } from "./subscription.ts";
 import { appendAnswer, packetType } from "./wire.ts";
 
@@ -29,6 +29,8 @@ export class Session implements ServiceSession {
   readonly subscriptions = new SubscriptionsByFilter();
   /** Of a persistent session: what ends it. */
   expiry: Expiry | undefined;
+  /** What its last connection left, until the store has it. */
+  suspended: SuspendedSession | undefined;
   readonly #core: BrokerCore;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;

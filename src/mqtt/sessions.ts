@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Principal } from "./hooks.ts";
 import { Expiry, Session, sessionKey } from "./session.ts";
-import type { Sending, StoredSession, StoredSubscription } from "./store.ts";
+import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "./store.ts";
 import { parseShared, type Subscription, subscriptionOf } from "./subscription.ts";
 
 export interface OpenRequest {
@@ -104,13 +104,18 @@ export class Sessions {
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
     const disconnectedAtMs = this.#core.clock.nowMs();
     this.#core.queues.flush(); // what it was being sent is stored before it is set aside
-    this.#attempt(
-      "suspend",
-      this.#core.store.suspendSession({ sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting }),
-    );
+    this.#suspend(session, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
     if (this.#endsAfter(expirySeconds) === 0) this.end(session);
     else this.#watch(session, disconnectedAtMs);
+  }
+
+  #suspend(session: Session, left: SuspendedSession): void {
+    session.suspended = left;
+    const done = (): void => {
+      if (session.suspended === left) session.suspended = undefined;
+    };
+    this.#attempt("suspend", this.#core.store.suspendSession(left).then(done));
   }
 
   /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
@@ -176,6 +181,9 @@ export class Sessions {
     const { principal, clientId } = request;
     if (this.#storedId(key, request) === undefined) this.#makeRoom(principal);
     this.#core.queues.flush(); // what was acknowledged is not to be read back
+    // Under way, or the store failed to take it: before that the session cannot be resumed.
+    const left = this.#sessions.get(key)?.suspended;
+    if (left !== undefined) await this.#core.store.suspendSession(left);
     const { sessionId, resumed, subscriptions, received, sending } = await this.#core.store.openSession({
       principalKey: principal.key,
       clientId,

@@ -62,7 +62,9 @@ export class Wills {
         this.#remove(stored.willId);
         continue;
       }
-      this.#schedule(session, stored, stored.publishAtMs ?? nowMs + stored.delaySeconds * 1000);
+      // A session that ended with the server takes no delay [MQTT-3.1.2-8].
+      const delayMs = session.storedId === undefined ? 0 : stored.delaySeconds * 1000;
+      this.#schedule(session, stored, stored.publishAtMs ?? nowMs + delayMs);
     }
   }
 

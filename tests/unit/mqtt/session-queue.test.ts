@@ -1,7 +1,4 @@
-/**
- * What a persistent session is sent, through any interleaving of publishers, the disk, the kernel and the client. What
- * `test.failing` names is not so yet.
- */
+/** What a persistent session is sent, through any interleaving of publishers, the disk, the kernel and the client. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
@@ -351,7 +348,7 @@ test("a session holds no more than it may, connected or not, and room comes back
   }
 });
 
-test.failing("messages whose commit failed do not count for the session's bytes", async () => {
+test("messages whose commit failed do not count for the session's bytes", async () => {
   const world = await open({ queuedBytesMax: 200 });
   const { core, store, client } = world;
   client.lose();
@@ -365,7 +362,7 @@ test.failing("messages whose commit failed do not count for the session's bytes"
   expect(client.texts).toEqual(["0"]);
 });
 
-test.failing("nor for its messages, if the client left meanwhile", async () => {
+test("nor for its messages, if the client left meanwhile", async () => {
   const world = await open({ queuedMessagesMax: 3 });
   const { core, store, client } = world;
   void core.publish("t", "0", 1);
@@ -384,7 +381,7 @@ test.failing("nor for its messages, if the client left meanwhile", async () => {
 });
 
 for (const change of ["wait", "suspendSession"]) {
-  test.failing(`a ${change} that fails loses nothing`, async () => {
+  test(`a ${change} that fails loses nothing`, async () => {
     const world = await open({ outboxSoftBytesMax: 2000, inflightMax: 50 });
     const { core, store, client } = world;
     void core.publish("t", "0", 1);
