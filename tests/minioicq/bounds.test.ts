@@ -136,7 +136,7 @@ test("a flood beyond the hard bound is closed", async () => {
 
 test("a connection nobody logs in on is closed, one that says something or is logged in stays", async () => {
   await using server = await startTestServer();
-  using door = openDoor(server, { loginIdleMs: 100 });
+  using door = openDoor(server, { loginIdleMs: 1000 });
   const { client } = await newUser(door.http, "Ann");
   const silent = await MiniClient.connect(door.http);
   using talking = await MiniClient.connect(door.http);
