@@ -6,6 +6,7 @@ import { Outbox, type OutboxOwner } from "../net/outbox.ts";
 import type { Transport } from "../net/transport.ts";
 import { leave, type Place } from "./admission.ts";
 import type { Authenticating } from "./authenticating.ts";
+import { ClientTerms } from "./client-terms.ts";
 import {
   type AuthPacket,
   type ClientPacket,
@@ -34,7 +35,6 @@ import type { ProtocolVersion } from "./hooks.ts";
 import { type Watched, wheelTickMs } from "./keep-alive.ts";
 import { PacketReader, type PacketSink } from "./packet-reader.ts";
 import type { PublishView } from "./publish-packet.ts";
-import { ClientTerms } from "./publish-sender.ts";
 import { reasonCodes } from "./reason-codes.ts";
 import { Replies } from "./replies.ts";
 import type { Session } from "./session.ts";
@@ -54,6 +54,16 @@ const quietReasons: ReadonlySet<CloseReason> = new Set([
 /** The peer is not there or not reading: nothing more is to be said to it. */
 const abruptReasons: ReadonlySet<CloseReason> = new Set(["connection_lost", "keep_alive_timeout", "slow_reader"]);
 
+/** What stays when the connection goes. */
+interface Leaves {
+  readonly will: Will | undefined;
+  /** How long the session does; undefined: as long as the broker's setting says. */
+  readonly sessionExpirySeconds: number | undefined;
+}
+
+/** As most clients leave: one object for all of them. */
+const nothingLeft: Leaves = { will: undefined, sessionExpirySeconds: 0 };
+
 export class Connection implements PacketSink, OutboxOwner, Watched {
   /** The client's, once CONNECT named it. */
   protocolVersion: ProtocolVersion = 4;
@@ -69,18 +79,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   readonly replies: Replies;
   /** MQTT 5 only. */
   terms: ClientTerms | undefined;
-  receiveMaximum = 65_535;
   readonly #core: BrokerCore;
-  readonly #transport: Transport;
   readonly #place: Place;
   readonly #reader: PacketReader;
-  #will: Will | undefined;
-  /** Undefined: as long as the broker's setting says. */
-  #sessionExpirySeconds: number | undefined = 0;
-  /** Topics by the aliases the client gave them. */
-  #aliases: Map<number, string> | undefined;
-  /** Whether the client wants to be told why [MQTT-3.1.2-29]. */
-  #explain = true;
+  #leaves: Leaves = nothingLeft;
   #keepAliveMs = Number.POSITIVE_INFINITY;
   /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets waiting for a service or the store. */
   #workCount = 0;
@@ -88,7 +90,6 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   constructor(core: BrokerCore, transport: Transport, place: Place) {
     this.#core = core;
-    this.#transport = transport;
     this.#place = place;
     this.#reader = new PacketReader(core.limits);
     this.outbox = new Outbox(transport, core.limits, core.flushQueue, this);
@@ -100,11 +101,16 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   }
 
   get address(): string {
-    return this.#transport.remoteAddress;
+    return this.outbox.transport.remoteAddress;
   }
 
   get certificateSubject(): string | undefined {
-    return this.#transport.certificateSubject;
+    return this.outbox.transport.certificateSubject;
+  }
+
+  /** How many messages above QoS 0 the client takes at a time. */
+  get receiveMaximum(): number {
+    return this.terms?.receiveMaximum ?? 65_535;
   }
 
   /** Until an enhanced authentication is over nothing else may come. */
@@ -119,7 +125,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   /** A text for people, where the client wants one and has room for it [MQTT-3.4.2-2]. */
   explanation(text: string | undefined): string | undefined {
-    if (text === undefined || !this.#explain) return undefined;
+    if (text === undefined || this.terms?.explain === false) return undefined;
     return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;
   }
 
@@ -189,10 +195,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.session = undefined;
     if (session === undefined) return;
     this.#core.counters.clientsConnected--;
-    const will = this.#will;
-    this.#will = undefined;
-    const endsInSeconds = this.#core.sessions.endsInSeconds(session, this.#sessionExpirySeconds);
-    this.#guard(() => this.#core.sessions.closed(session, this.#sessionExpirySeconds));
+    const { will, sessionExpirySeconds } = this.#leaves;
+    const endsInSeconds = this.#core.sessions.endsInSeconds(session, sessionExpirySeconds);
+    this.#guard(() => this.#core.sessions.closed(session, sessionExpirySeconds));
     if (will === undefined || reason === "server_stopping") return;
     if (discardsWill(reason)) this.#core.wills.discard(will);
     else this.#guard(() => this.#core.wills.leave(session, will, endsInSeconds));
@@ -203,11 +208,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.awaitsConnect = false;
     this.protocolVersion = packet.protocolVersion;
     if (packet.protocolVersion === 5) {
-      const { maximumPacketBytes, topicAliasMaximum, receiveMaximum, requestProblemInformation } = packet;
-      const aliases = Math.min(topicAliasMaximum, this.#core.limits.topicAliasesMax);
-      this.terms = new ClientTerms({ maximumPacketBytes, topicAliasMaximum: aliases });
-      this.receiveMaximum = receiveMaximum;
-      this.#explain = requestProblemInformation;
+      const { maximumPacketBytes, receiveMaximum } = packet;
+      const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#core.limits.topicAliasesMax);
+      const explain = packet.requestProblemInformation;
+      this.terms = new ClientTerms({ maximumPacketBytes, receiveMaximum, topicAliasMaximum, explain });
     }
     this.#watchUntil(this.#core.limits.authenticateTimeoutMs);
     this.#stopReading();
@@ -225,8 +229,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     terms: { keepaliveSeconds: number; will: Will | undefined; sessionExpirySeconds: number | undefined },
   ): void {
     this.session = session;
-    this.#will = terms.will;
-    this.#sessionExpirySeconds = terms.sessionExpirySeconds;
+    const { will, sessionExpirySeconds } = terms;
+    if (will !== undefined || sessionExpirySeconds !== 0) this.#leaves = { will, sessionExpirySeconds };
     const { counters } = this.#core;
     counters.clientsConnected++;
     counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
@@ -291,7 +295,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     if (this.reading || this.closed || this.#core.stopping) return;
     this.reading = true;
     this.#alive();
-    this.#transport.resume();
+    this.outbox.transport.resume();
     this.#guard(() => this.#reader.resume(this));
   }
 
@@ -359,10 +363,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   #readDisconnect({ reasonCode, sessionExpirySeconds }: DisconnectPacket): void {
     if (sessionExpirySeconds !== undefined) {
       // A session that was to end with the connection cannot be kept after all [MQTT-3.14.2-2].
-      if (this.#sessionExpirySeconds === 0 && sessionExpirySeconds > 0) {
+      if (this.#leaves.sessionExpirySeconds === 0 && sessionExpirySeconds > 0) {
         throw new ProtocolError("a session expiry where there was none", reasonCodes.protocolError);
       }
-      this.#sessionExpirySeconds = sessionExpirySeconds;
+      this.#leaves = { ...this.#leaves, sessionExpirySeconds };
     }
     if (reasonCode === reasonCodes.disconnectWithWillMessage || reasonCode >= 0x80) {
       this.close("disconnected_with_will", `reason code 0x${reasonCode.toString(16)}`);
@@ -376,11 +380,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
       throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
     }
     if (view.topic !== "") {
-      this.#aliases ??= new Map();
-      this.#aliases.set(topicAlias, view.topic);
+      this.terms?.rememberTopic(topicAlias, view.topic);
       return;
     }
-    const topic = this.#aliases?.get(topicAlias);
+    const topic = this.terms?.topicOf(topicAlias);
     if (topic === undefined) throw new ProtocolError("an unknown topic alias", reasonCodes.protocolError);
     view.topic = topic;
   }
@@ -399,7 +402,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   deadlinePassed(): void {
     if (this.closed) {
-      this.#transport.terminate();
+      this.outbox.transport.terminate();
     } else if (this.session === undefined) {
       this.close("connect_timeout");
     } else if (!this.reading) {
@@ -427,18 +430,18 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   #stopReading(): void {
     if (!this.reading) return;
     this.reading = false;
-    this.#transport.pause();
+    this.outbox.transport.pause();
   }
 
   #hangUp(reason: CloseReason): void {
     if (abruptReasons.has(reason)) {
-      this.#transport.terminate();
+      this.outbox.transport.terminate();
       return;
     }
     // We end our half and give the peer time to read it: closing with bytes unread would reset the connection and
     // could take our last packet with it.
-    this.#transport.shutdown();
-    this.#transport.resume();
+    this.outbox.transport.shutdown();
+    this.outbox.transport.resume();
     this.#watchUntil(this.#core.limits.lingerMs);
   }
 

@@ -79,6 +79,8 @@ export interface ServiceSession<P extends Principal = Principal> {
   readonly storedId: number | undefined;
   readonly protocolVersion: ProtocolVersion;
   readonly connected: boolean;
+  /** For the program to keep something with the session; the broker does not look at it. */
+  attachment: unknown;
   /**
    * Puts one message into the session's outbox. "full": nothing was queued, because the outbox is over its soft cap, the
    * inflight window is used up or the client is gone; wait for `writable` (or the next `opened`).

@@ -1,45 +1,9 @@
 /** Puts PUBLISH packets into a connection's outbox, as its client wants them: the last thing that happens to a message. */
 import type { Clock } from "../lib/clock.ts";
+import { type ClientTerms, noAlias } from "./client-terms.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import { appendPublish, appendPublish5, publish5Bytes, type WireForm } from "./prepared-publish.ts";
-
-/** What an MQTT 5 client said in CONNECT about the packets it wants. */
-export class ClientTerms {
-  readonly maximumPacketBytes: number;
-  /** Topics the client knows by an alias on this connection; MQTT 5 § 3.3.2.3.4. */
-  readonly #aliases: Map<string, number> | undefined;
-  readonly #aliasMaximum: number;
-
-  constructor(terms: { maximumPacketBytes: number; topicAliasMaximum: number }) {
-    this.maximumPacketBytes = terms.maximumPacketBytes;
-    this.#aliasMaximum = terms.topicAliasMaximum;
-    this.#aliases = terms.topicAliasMaximum > 0 ? new Map() : undefined;
-  }
-
-  /** Whether every message goes to the client as it stands. */
-  get plain(): boolean {
-    return this.#aliases === undefined && this.maximumPacketBytes === Number.POSITIVE_INFINITY;
-  }
-
-  get usesAliases(): boolean {
-    return this.#aliases !== undefined;
-  }
-
-  /** The first topics get the aliases there are: [MQTT-3.1.2-26] [MQTT-3.3.2-8]. */
-  aliasOf(topic: string): { alias: number; aliasKnown: boolean } {
-    const known = this.#aliases?.get(topic);
-    if (known !== undefined) return { alias: known, aliasKnown: true };
-    if (this.#aliases === undefined || this.#aliases.size >= this.#aliasMaximum) return noAlias;
-    return { alias: this.#aliases.size + 1, aliasKnown: false };
-  }
-
-  remember(topic: string, alias: number): void {
-    this.#aliases?.set(topic, alias);
-  }
-}
-
-const noAlias = { alias: 0, aliasKnown: false };
 
 /** One packet's place among those of its connection. */
 export interface Sent {

@@ -29,8 +29,7 @@ export class Session implements ServiceSession {
   readonly subscriptions = new SubscriptionsByFilter();
   /** Of a persistent session: what ends it. */
   expiry: Expiry | undefined;
-  /** What its last connection left, until the store has it. */
-  suspended: SuspendedSession | undefined;
+  attachment: unknown;
   readonly #core: BrokerCore;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
@@ -202,7 +201,7 @@ export class Session implements ServiceSession {
 
 const qos0 = { flags: 0, packetId: 0, subscriptionIds: undefined };
 
-/** When a persistent session whose client is away ends. */
+/** What there is to know of a persistent session while its client is away, and when it ends. */
 export class Expiry implements Watched {
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot = -1;
@@ -210,6 +209,8 @@ export class Expiry implements Watched {
   sinceMs = 0;
   /** For how long; undefined: the broker's setting. */
   seconds: number | undefined;
+  /** What the last connection left, until the store has it. */
+  suspended: SuspendedSession | undefined;
   readonly #passed: () => void;
 
   constructor(passed: () => void) {

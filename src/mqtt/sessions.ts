@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Principal } from "./hooks.ts";
 import { Expiry, Session, sessionKey } from "./session.ts";
+import { SessionIndex } from "./session-index.ts";
 import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "./store.ts";
 import { parseShared, type Subscription, subscriptionOf } from "./subscription.ts";
 
@@ -34,10 +35,10 @@ interface Found {
 
 export class Sessions {
   readonly #core: BrokerCore;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new SessionIndex();
   /** How many persistent sessions a principal has, by its key. */
   readonly #storedCounts = new Map<string, number>();
-  /** The last connection in line for a key. */
+  /** The last connection in line for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(core: BrokerCore) {
@@ -45,15 +46,15 @@ export class Sessions {
   }
 
   get count(): number {
-    return this.#sessions.size;
+    return this.#sessions.count;
   }
 
-  find(key: string): Session | undefined {
-    return this.#sessions.get(key);
+  find(principalKey: string, clientId: string): Session | undefined {
+    return this.#sessions.find(principalKey, clientId);
   }
 
-  [Symbol.iterator](): IterableIterator<Session> {
-    return this.#sessions.values();
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#sessions[Symbol.iterator]();
   }
 
   /** What an earlier run left: its clients are away, and their subscriptions heard. */
@@ -83,7 +84,7 @@ export class Sessions {
     this.#turns.set(key, turn.promise);
     try {
       await before;
-      await this.#open(key, request, opened);
+      await this.#open(request, opened);
     } finally {
       turn.resolve();
       if (this.#turns.get(key) === turn.promise) this.#turns.delete(key);
@@ -104,16 +105,16 @@ export class Sessions {
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
     const disconnectedAtMs = this.#core.clock.nowMs();
     this.#core.queues.flush(); // what it was being sent is stored before it is set aside
-    this.#suspend(session, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
+    this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
     if (this.#endsAfter(expirySeconds) === 0) this.end(session);
     else this.#watch(session, disconnectedAtMs);
   }
 
-  #suspend(session: Session, left: SuspendedSession): void {
-    session.suspended = left;
+  #suspend(expiry: Expiry, left: SuspendedSession): void {
+    expiry.suspended = left;
     const done = (): void => {
-      if (session.suspended === left) session.suspended = undefined;
+      if (expiry.suspended === left) expiry.suspended = undefined;
     };
     this.#attempt("suspend", this.#core.store.suspendSession(left).then(done));
   }
@@ -121,9 +122,9 @@ export class Sessions {
   /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
   end(session: Session): void {
     session.connection?.close("session_ended");
-    const { storedId, key } = session;
+    const { storedId } = session;
     this.#remove(session);
-    this.#core.wills.sessionEnded(key);
+    this.#core.wills.sessionEnded(session.key);
     if (storedId === undefined) return;
     this.#attempt("end", this.#endStored(storedId));
     this.#core.hooks.ended(session);
@@ -131,7 +132,7 @@ export class Sessions {
 
   /** The principal is no more: nor is anything of its sessions. */
   endAllOf(principalKey: string): void {
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of [...this.#sessions]) {
       if (session.principal.key === principalKey) this.end(session);
     }
   }
@@ -146,15 +147,14 @@ export class Sessions {
     return session.storedId === undefined ? 0 : this.#endsAfter(expirySeconds);
   }
 
-  async #open(key: string, request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
-    const { connection, principal, cleanStart, persistent } = request;
-    const before = this.#sessions.get(key);
-    before?.connection?.close("taken_over");
-    if (cleanStart) await this.#discard(key, request);
-    else this.#core.wills.cancel(key); // [MQTT-3.1.3-9]
+  async #open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
+    const { connection, principal, clientId, cleanStart, persistent } = request;
+    this.find(principal.key, clientId)?.connection?.close("taken_over");
+    if (cleanStart) await this.#discard(request);
+    else this.#core.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
     // A client that wants its session no longer than this connection still gets what waits for it.
-    const stored = persistent || (!cleanStart && this.#storedId(key, request) !== undefined);
-    const found = stored ? await this.#openStored(key, request) : this.#openFresh(key, request);
+    const stored = persistent || (!cleanStart && this.#storedId(request) !== undefined);
+    const found = stored ? await this.#openStored(request) : this.#openFresh(request);
     if (connection.closed) {
       if (found.session.storedId !== undefined)
         this.closed(found.session, request.persistent ? request.expirySeconds : 0);
@@ -167,22 +167,22 @@ export class Sessions {
     opened(session, resumed);
   }
 
-  #storedId(key: string, { principal, clientId }: OpenRequest): number | undefined {
-    return this.#sessions.get(key)?.storedId ?? this.#core.store.findSession(principal.key, clientId);
+  #storedId({ principal, clientId }: OpenRequest): number | undefined {
+    return this.find(principal.key, clientId)?.storedId ?? this.#core.store.findSession(principal.key, clientId);
   }
 
-  #openFresh(key: string, { principal, clientId }: OpenRequest): Found {
+  #openFresh({ principal, clientId }: OpenRequest): Found {
     const session = new Session(this.#core, { principal, clientId, storedId: undefined });
-    this.#sessions.set(key, session);
+    this.#sessions.add(session);
     return { session, resumed: false, sending: [] };
   }
 
-  async #openStored(key: string, request: OpenRequest): Promise<Found> {
+  async #openStored(request: OpenRequest): Promise<Found> {
     const { principal, clientId } = request;
-    if (this.#storedId(key, request) === undefined) this.#makeRoom(principal);
+    if (this.#storedId(request) === undefined) this.#makeRoom(principal);
     this.#core.queues.flush(); // what was acknowledged is not to be read back
     // Under way, or the store failed to take it: before that the session cannot be resumed.
-    const left = this.#sessions.get(key)?.suspended;
+    const left = this.find(principal.key, clientId)?.expiry?.suspended;
     if (left !== undefined) await this.#core.store.suspendSession(left);
     const { sessionId, resumed, subscriptions, received, sending } = await this.#core.store.openSession({
       principalKey: principal.key,
@@ -190,42 +190,42 @@ export class Sessions {
       nowMs: this.#core.clock.nowMs(),
       expirySeconds: request.persistent ? request.expirySeconds : 0,
     });
-    const known = this.#sessions.get(key);
+    const known = this.find(principal.key, clientId);
     if (known?.storedId === sessionId) {
       if (received.length > 0) known.incoming.restore(received); // read back when the broker started, without these
       return { session: known, resumed, sending };
     }
     if (known !== undefined) this.#remove(known); // the store ended it without us
-    const session = this.#add(key, { principal, clientId, sessionId });
+    const session = this.#add({ principal, clientId, sessionId });
     for (const stored of subscriptions) this.#subscribe(session, stored);
     if (received.length > 0) session.incoming.restore(received);
     return { session, resumed, sending };
   }
 
   /** A clean CONNECT discards what was there [MQTT-3.1.2-4]; resolves when that is on disk. */
-  async #discard(key: string, request: OpenRequest): Promise<void> {
-    const known = this.#sessions.get(key);
-    const storedId = this.#storedId(key, request);
+  async #discard(request: OpenRequest): Promise<void> {
+    const { principal, clientId } = request;
+    const known = this.find(principal.key, clientId);
+    const storedId = this.#storedId(request);
     if (known !== undefined) this.#remove(known);
-    this.#core.wills.sessionEnded(key);
+    this.#core.wills.sessionEnded(sessionKey(principal.key, clientId));
     if (storedId === undefined) return;
     await this.#endStored(storedId);
-    const { principal, clientId } = request;
     this.#core.hooks.ended(known ?? new Session(this.#core, { principal, clientId, storedId }));
   }
 
-  #add(key: string, who: { principal: Principal; clientId: string; sessionId: number }): Session {
+  #add(who: { principal: Principal; clientId: string; sessionId: number }): Session {
     const { principal, clientId, sessionId } = who;
     const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
     session.expiry = new Expiry(() => this.end(session));
-    this.#sessions.set(key, session);
+    this.#sessions.add(session);
     this.#storedCounts.set(principal.key, (this.#storedCounts.get(principal.key) ?? 0) + 1);
     return session;
   }
 
   #restore(stored: StoredSession, principal: Principal): void {
     const { sessionId, clientId, expirySeconds, disconnectedAtMs } = stored;
-    const session = this.#add(sessionKey(principal.key, clientId), { principal, clientId, sessionId });
+    const session = this.#add({ principal, clientId, sessionId });
     for (const subscription of stored.subscriptions) this.#subscribe(session, subscription);
     if (session.expiry !== undefined) session.expiry.seconds = expirySeconds;
     this.#watch(session, disconnectedAtMs);
@@ -251,7 +251,7 @@ export class Sessions {
     const { sessionsPerPrincipalMax } = this.#core.limits;
     if ((this.#storedCounts.get(principal.key) ?? 0) < sessionsPerPrincipalMax) return;
     let oldest: Session | undefined;
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#sessions) {
       if (session.principal.key !== principal.key || session.connected || session.expiry === undefined) continue;
       if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
     }
@@ -297,10 +297,7 @@ export class Sessions {
     for (const [filter, { routed }] of session.subscriptions) if (routed) this.#core.routes.remove(filter, session);
     session.subscriptions.clear();
     if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
-    const { key } = session;
-    if (this.#sessions.get(key) !== session) return;
-    this.#sessions.delete(key);
-    if (session.storedId === undefined) return;
+    if (!this.#sessions.remove(session) || session.storedId === undefined) return;
     const count = (this.#storedCounts.get(session.principal.key) ?? 1) - 1;
     if (count > 0) this.#storedCounts.set(session.principal.key, count);
     else this.#storedCounts.delete(session.principal.key);

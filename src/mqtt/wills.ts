@@ -9,7 +9,7 @@ import type { CloseReason } from "./errors.ts";
 import type { Watched } from "./keep-alive.ts";
 import { encodePublish, preparePublish, StoredPublish } from "./prepared-publish.ts";
 import { forwardedProperties, publishProperties } from "./publish-properties.ts";
-import { Session, sessionKey } from "./session.ts";
+import { Session } from "./session.ts";
 import type { StoredWill } from "./store.ts";
 
 /** A will on disk. */
@@ -124,7 +124,7 @@ export class Wills {
   }
 
   #sessionOf({ principalKey, clientId }: StoredWill): Session | undefined {
-    const known = this.#core.sessions.find(sessionKey(principalKey, clientId));
+    const known = this.#core.sessions.find(principalKey, clientId);
     if (known !== undefined) return known;
     const principal = this.#core.hooks.principalOf(principalKey, clientId);
     return principal && new Session(this.#core, { principal, clientId, storedId: undefined });

@@ -36,13 +36,13 @@ interface Chunk {
 const noBuffer: Buffer = Buffer.alloc(0);
 
 export class Outbox {
+  readonly transport: Transport;
   /** Where `reserve` gave room; changes with every call of `reserve`. */
   buffer: Buffer = noBuffer;
   /** Unsent bytes. */
   queuedBytes = 0;
   /** How often room was reserved: one packet each time. */
   appends = 0;
-  readonly #transport: Transport;
   readonly #limits: OutboxLimits;
   readonly #flushQueue: FlushQueue;
   readonly #owner: OutboxOwner;
@@ -59,7 +59,7 @@ export class Outbox {
   #sentWantedAt = Number.POSITIVE_INFINITY;
 
   constructor(transport: Transport, limits: OutboxLimits, flushQueue: FlushQueue, owner: OutboxOwner) {
-    this.#transport = transport;
+    this.transport = transport;
     this.#limits = limits;
     this.#flushQueue = flushQueue;
     this.#owner = owner;
@@ -212,7 +212,7 @@ export class Outbox {
   }
 
   #write(buffer: Buffer, start: number, end: number): number {
-    const taken = Math.max(0, this.#transport.write(buffer, start, end - start));
+    const taken = Math.max(0, this.transport.write(buffer, start, end - start));
     if (taken < end - start) this.#blocked = true; // `drain` follows; or, if the socket is gone, its close event
     this.#sentBytes += taken;
     this.queuedBytes -= taken;

@@ -5,7 +5,6 @@
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
-import type { UserId } from "../domain/model.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import type { Log } from "../lib/log.ts";
 import {
@@ -58,7 +57,6 @@ export function createTopicHooks(parts: {
 }): BrokerHooks<Account> {
   const { domain } = parts;
   const { devices } = domain;
-  const subscribers = new WeakMap<ServiceSession<Account>, Subscriber>();
   /** Connected sessions of devices, by name. */
   const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
   devices.onRevoked(({ name }) => {
@@ -118,7 +116,8 @@ export function createTopicHooks(parts: {
     const { userId, device } = session.principal;
     if (device !== undefined) openedDevice(session, device.record);
     if (userId === undefined) return;
-    const subscriber = subscribers.get(session) ?? subscriberOf(session, userId);
+    const subscriber = subscriberOf(session) ?? new Subscriber(session, userId, parts);
+    session.attachment = subscriber;
     subscriber.open();
   }
 
@@ -132,16 +131,10 @@ export function createTopicHooks(parts: {
   }
 
   function closed(session: ServiceSession<Account>): void {
-    subscribers.get(session)?.close();
+    subscriberOf(session)?.close();
     const name = session.principal.device?.record.name;
     const sessions = name === undefined ? undefined : deviceSessions.get(name);
     if (name !== undefined && sessions?.delete(session) && sessions.size === 0) deviceSessions.delete(name);
-  }
-
-  function subscriberOf(session: ServiceSession<Account>, userId: UserId): Subscriber {
-    const subscriber = new Subscriber(session, userId, parts);
-    subscribers.set(session, subscriber);
-    return subscriber;
   }
 
   return {
@@ -154,20 +147,24 @@ export function createTopicHooks(parts: {
     serving,
     subscribed(session, filter, qos) {
       const chat = parseChatFilter(filter);
-      if (chat.wants !== "nothing") subscribers.get(session)?.subscribe(filter, chat, qos);
+      if (chat.wants !== "nothing") subscriberOf(session)?.subscribe(filter, chat, qos);
     },
-    unsubscribed: (session, filter) => subscribers.get(session)?.unsubscribe(filter),
+    unsubscribed: (session, filter) => subscriberOf(session)?.unsubscribe(filter),
     opened,
     closed,
-    acknowledged: (session, ref) => subscribers.get(session)?.acknowledged(ref),
-    writable: (session) => subscribers.get(session)?.writable(),
+    acknowledged: (session, ref) => subscriberOf(session)?.acknowledged(ref),
+    writable: (session) => subscriberOf(session)?.writable(),
     // Perhaps a session of before a restart, which never was opened here.
     ended: (session) => {
       const { userId } = session.principal;
-      if (userId !== undefined) void (subscribers.get(session) ?? subscriberOf(session, userId)).endDevice();
+      if (userId !== undefined) void (subscriberOf(session) ?? new Subscriber(session, userId, parts)).endDevice();
     },
   };
 }
+
+/** Undefined for a session that is nobody's, or never was opened here. */
+const subscriberOf = ({ attachment }: ServiceSession<Account>): Subscriber | undefined =>
+  attachment instanceof Subscriber ? attachment : undefined;
 
 const refuse = (refused: PublishRefusal, why: string): Promise<PublishOutcome> => Promise.resolve({ refused, why });
 

@@ -36,6 +36,9 @@ class Listening {
   readonly deliveries = new Map<number, Delivery>();
   /** What the previous connection left unconfirmed: it keeps packet ids in use until it is sent again or given up. */
   readonly leftOver = new Set<number>();
+  feed: Feed | undefined;
+  deviceId: DeviceId | undefined;
+  starting = false;
 }
 
 export class Subscriber implements Sink {
@@ -44,19 +47,11 @@ export class Subscriber implements Sink {
   readonly #parts: SubscriberParts;
   /** Made when there is something to listen to: most connections only say something. */
   #listening: Listening | undefined;
-  #feed: Feed | undefined;
-  #deviceId: DeviceId | undefined;
-  #starting = false;
 
   constructor(session: ServiceSession<Account>, userId: UserId, parts: SubscriberParts) {
     this.#session = session;
     this.userId = userId;
     this.#parts = parts;
-  }
-
-  get #heard(): Listening {
-    this.#listening ??= new Listening();
-    return this.#listening;
   }
 
   /** The client is connected: from here on the user is online. */
@@ -65,11 +60,13 @@ export class Subscriber implements Sink {
   }
 
   subscribe(filter: string, chat: ChatFilter, qos: Qos): void {
-    this.#heard.filters.set(filter, { chat, qos });
-    if (this.#feed !== undefined || this.#starting) return;
-    this.#starting = true;
+    this.#listening ??= new Listening();
+    const listening = this.#listening;
+    listening.filters.set(filter, { chat, qos });
+    if (listening.feed !== undefined || listening.starting) return;
+    listening.starting = true;
     // All filters of one SUBSCRIBE, or of a stored session, are known before the first message is judged by them.
-    setImmediate(() => void this.#start());
+    setImmediate(() => void this.#start(listening));
   }
 
   unsubscribe(filter: string): void {
@@ -95,31 +92,32 @@ export class Subscriber implements Sink {
   }
 
   deliver(event: DomainEvent): void {
-    if (event.type === "message.sent") this.#feed?.offer(event.message);
+    if (event.type === "message.sent") this.#listening?.feed?.offer(event.message);
     else if (event.type === "user.revoked") this.#session.close("the account was revoked");
   }
 
   writable(): void {
-    this.#feed?.resume();
+    this.#listening?.feed?.resume();
   }
 
   acknowledged(ref: number): void {
-    const deliveries = this.#listening?.deliveries;
-    const delivery = deliveries?.get(ref);
-    if (deliveries === undefined || delivery === undefined) return;
+    if (this.#listening === undefined) return;
+    const { deliveries, deviceId } = this.#listening;
+    const delivery = deliveries.get(ref);
+    if (delivery === undefined) return;
     delivery.acknowledged = true;
     // The position says "everything up to here", so it waits for the oldest.
     for (const [first, oldest] of deliveries) {
       if (!oldest.acknowledged) return;
       deliveries.delete(first);
-      this.#parts.domain.deliveries.delivered(this.userId, this.#deviceId, oldest.chatId, oldest.seq);
+      this.#parts.domain.deliveries.delivered(this.userId, deviceId, oldest.chatId, oldest.seq);
     }
   }
 
   /** The session will not come back: its position is of no more use. */
   async endDevice(): Promise<void> {
     if (this.#session.storedId === undefined) return;
-    this.#deviceId = undefined;
+    if (this.#listening !== undefined) this.#listening.deviceId = undefined;
     try {
       await this.#parts.domain.store.endDevice(this.#device());
     } catch (error) {
@@ -127,28 +125,28 @@ export class Subscriber implements Sink {
     }
   }
 
-  async #start(): Promise<void> {
+  async #start(listening: Listening): Promise<void> {
     try {
       const persistent = this.#session.storedId !== undefined;
       if (persistent) {
         const { deliveries, store } = this.#parts.domain;
         // What the previous connection confirmed is still being gathered; the position read next must have it.
-        [this.#deviceId] = await Promise.all([store.openDevice(this.#device()), deliveries.flush()]);
+        [listening.deviceId] = await Promise.all([store.openDevice(this.#device()), deliveries.flush()]);
       }
-      this.#starting = false;
-      if (!this.#session.connected || this.#heard.filters.size === 0) return;
-      this.#feed = new Feed({
+      listening.starting = false;
+      if (!this.#session.connected || listening.filters.size === 0) return;
+      listening.feed = new Feed({
         store: this.#parts.domain.store,
         userId: this.userId,
-        deviceId: this.#deviceId,
+        deviceId: listening.deviceId,
         from: persistent ? "position" : "now",
-        emit: (messages) => this.#emit(messages),
-        caughtUp: () => this.#giveUpLeftOver(),
+        emit: (messages) => this.#emit(listening, messages),
+        caughtUp: () => this.#giveUpLeftOver(listening),
         failed: (error) => this.#fail(error),
       });
-      this.#feed.start();
+      listening.feed.start();
     } catch (error) {
-      this.#starting = false;
+      listening.starting = false;
       this.#fail(error);
     }
   }
@@ -159,47 +157,48 @@ export class Subscriber implements Sink {
   }
 
   #stopFeed(): void {
-    this.#feed?.end();
-    this.#feed = undefined;
+    if (this.#listening === undefined) return;
+    this.#listening.feed?.end();
+    this.#listening.feed = undefined;
   }
 
   #device() {
     return { userId: this.userId, door: "mqtt", name: this.#session.clientId } as const;
   }
 
-  #emit(messages: readonly Message[]): number {
+  #emit(listening: Listening, messages: readonly Message[]): number {
     let taken = 0;
     for (const message of messages) {
-      if (!this.#hand(message)) break;
+      if (!this.#hand(listening, message)) break;
       taken += 1;
     }
     return taken;
   }
 
   /** False where the session has no room just now. */
-  #hand(message: Message): boolean {
+  #hand(listening: Listening, message: Message): boolean {
     const { messageId, chatId, seq } = message;
-    const wanted = this.#wanted(message);
+    const { deliveries, leftOver, deviceId } = listening;
+    const wanted = this.#wanted(listening, message);
     if (wanted === undefined) {
-      if (this.#deviceId !== undefined)
-        this.#parts.domain.deliveries.passedOver(this.userId, this.#deviceId, chatId, seq);
+      if (deviceId !== undefined) this.#parts.domain.deliveries.passedOver(this.userId, deviceId, chatId, seq);
       return true;
     }
-    this.#heard.deliveries.set(messageId, { chatId, seq, acknowledged: false });
+    deliveries.set(messageId, { chatId, seq, acknowledged: false });
     if (this.#session.deliver(publishOf(message, wanted.name), wanted.qos, messageId) === "full") {
-      this.#heard.deliveries.delete(messageId);
+      deliveries.delete(messageId);
       return false;
     }
-    this.#heard.leftOver.delete(messageId);
+    leftOver.delete(messageId);
     return true;
   }
 
   /** Under which name, and at which QoS, this session wants a message: once, however many filters match [MQTT-3.3.5-1]. */
-  #wanted(message: Message): { name: string; qos: Qos } | undefined {
+  #wanted({ filters }: Listening, message: Message): { name: string; qos: Qos } | undefined {
     const alias = aliasOf(message.chatKey, this.userId);
     let name: string | undefined;
     let qos: Qos = 0;
-    for (const filter of this.#heard.filters.values()) {
+    for (const filter of filters.values()) {
       const { chat } = filter;
       if (chat.wants === "nothing") continue;
       if (chat.wants === "one" && chat.chatKey !== message.chatKey && chat.chatKey !== alias) continue;
@@ -211,9 +210,9 @@ export class Subscriber implements Sink {
   }
 
   /** Refs of the previous connection that were not offered again (a chat left, a filter given up) free their packet ids. */
-  #giveUpLeftOver(): void {
-    for (const ref of this.#heard.leftOver) this.#session.forget(ref);
-    this.#heard.leftOver.clear();
+  #giveUpLeftOver({ leftOver }: Listening): void {
+    for (const ref of leftOver) this.#session.forget(ref);
+    leftOver.clear();
   }
 }
 

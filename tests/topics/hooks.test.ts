@@ -176,6 +176,7 @@ function sessionOf(principal: Account) {
     principal,
     clientId: "c7",
     storedId: undefined,
+    attachment: undefined,
     protocolVersion: 5,
     connected: true,
     deliver: () => "queued",

@@ -1,10 +1,11 @@
 /** What stands in a client's stream for a message: aliases, sizes and times as it asked for them in CONNECT. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { ClientTerms } from "../../../src/mqtt/client-terms.ts";
 import type { Connection } from "../../../src/mqtt/connection.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import { preparePublish } from "../../../src/mqtt/prepared-publish.ts";
-import { ClientTerms, PublishSender } from "../../../src/mqtt/publish-sender.ts";
+import { PublishSender } from "../../../src/mqtt/publish-sender.ts";
 import { settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 import { ManualClock } from "../../support/test-broker.ts";
@@ -27,7 +28,7 @@ function open({ maximumPacketBytes = Number.POSITIVE_INFINITY, topicAliasMaximum
       return 0;
     },
   };
-  const terms = new ClientTerms({ maximumPacketBytes, topicAliasMaximum });
+  const terms = new ClientTerms({ maximumPacketBytes, receiveMaximum: 65_535, topicAliasMaximum, explain: true });
   const connection = { outbox, terms } as unknown as Connection;
   const send = (topic: string, payload: string, options: { ids?: readonly number[]; expiresAtMs?: number } = {}) => {
     const { ids: subscriptionIds, expiresAtMs } = options;

@@ -1,0 +1,61 @@
+/** What an MQTT 5 client said in CONNECT about the packets it wants, and the topics it or we gave aliases to since. */
+export interface ConnectTerms {
+  readonly maximumPacketBytes: number;
+  readonly receiveMaximum: number;
+  /** The aliases we may give. */
+  readonly topicAliasMaximum: number;
+  /** Whether the client wants to be told why [MQTT-3.1.2-29]. */
+  readonly explain: boolean;
+}
+
+export const noAlias = { alias: 0, aliasKnown: false };
+
+export class ClientTerms {
+  readonly maximumPacketBytes: number;
+  readonly receiveMaximum: number;
+  readonly explain: boolean;
+  readonly #aliasMaximum: number;
+  /** Topics the client knows by an alias on this connection; MQTT 5 § 3.3.2.3.4. */
+  readonly #aliases: Map<string, number> | undefined;
+  /** Topics by the aliases the client gave them. */
+  #topics: Map<number, string> | undefined;
+
+  constructor({ maximumPacketBytes, receiveMaximum, topicAliasMaximum, explain }: ConnectTerms) {
+    this.maximumPacketBytes = maximumPacketBytes;
+    this.receiveMaximum = receiveMaximum;
+    this.explain = explain;
+    this.#aliasMaximum = topicAliasMaximum;
+    this.#aliases = topicAliasMaximum > 0 ? new Map() : undefined;
+  }
+
+  /** Whether every message goes to the client as it stands. */
+  get plain(): boolean {
+    return this.#aliases === undefined && this.maximumPacketBytes === Number.POSITIVE_INFINITY;
+  }
+
+  get usesAliases(): boolean {
+    return this.#aliases !== undefined;
+  }
+
+  /** The first topics get the aliases there are: [MQTT-3.1.2-26] [MQTT-3.3.2-8]. */
+  aliasOf(topic: string): { alias: number; aliasKnown: boolean } {
+    const known = this.#aliases?.get(topic);
+    if (known !== undefined) return { alias: known, aliasKnown: true };
+    if (this.#aliases === undefined || this.#aliases.size >= this.#aliasMaximum) return noAlias;
+    return { alias: this.#aliases.size + 1, aliasKnown: false };
+  }
+
+  remember(topic: string, alias: number): void {
+    this.#aliases?.set(topic, alias);
+  }
+
+  /** What the client means by an alias of its own: the topic it last sent with it. */
+  topicOf(alias: number): string | undefined {
+    return this.#topics?.get(alias);
+  }
+
+  rememberTopic(alias: number, topic: string): void {
+    this.#topics ??= new Map();
+    this.#topics.set(alias, topic);
+  }
+}
