@@ -39,11 +39,20 @@ test("a message is delivered at the lower of the published and the granted QoS",
 test("overlapping subscriptions yield a message once, at the highest QoS", async () => {
   await using server = await startTestBroker();
   await using bob = await RawMqtt.connect(server.port);
-  await bob.subscribe("#", 0);
-  await bob.subscribe("a/b", 1);
-  bob.send(publishPacket("a/b", "x", { qos: 1, messageId: 9 }));
-  const seen = await bob.fence();
-  expect(seen.filter(({ cmd }) => cmd === "publish")).toMatchObject([{ qos: 1 }]);
+  for (const [low, high] of [
+    ["#", "a/b"],
+    ["a/b", "#"],
+    ["a/+", "+/b"],
+    ["+/b", "a/+"],
+  ] as const) {
+    await bob.subscribe(low, 0);
+    await bob.subscribe(high, 1);
+    bob.send(publishPacket("a/b", "x", { qos: 1, messageId: 9 }));
+    const seen = await bob.fence();
+    expect(seen.filter(({ cmd }) => cmd === "publish")).toMatchObject([{ qos: 1 }]);
+    bob.send({ cmd: "unsubscribe", messageId: 1, unsubscriptions: [low, high] });
+    await bob.expect("unsuback");
+  }
 });
 
 test("a repeated subscription replaces its predecessor's QoS", async () => {

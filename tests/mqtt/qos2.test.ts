@@ -194,7 +194,8 @@ test("a lasting session's packet id is on disk before PUBREC, and gone from it b
     const commit = Promise.withResolvers<void>();
     server.store.commit = () => commit.promise;
     alice.send(packet);
-    expect(await alice.fence()).toEqual([]);
+    // An answer that is not kept back may come behind the first PINGRESP.
+    expect([...(await alice.fence()), ...(await alice.fence())]).toEqual([]);
     commit.resolve();
     await alice.expect(answer);
     expect([...(server.store.sessions.get(1)?.received ?? [])]).toEqual([...held]);

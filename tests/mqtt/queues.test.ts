@@ -185,6 +185,21 @@ test("a QoS 2 message that was released is only released again after a restart",
   expect(await empty.fence()).toEqual([]);
 });
 
+test("PUBREL to a lasting session leaves when its PUBREC is on disk", async () => {
+  await using server = await startTestBroker();
+  await using client = await open(server);
+  await client.subscribe("t", 2);
+  server.broker.publish("t", Buffer.from("x"), 2);
+  const [{ messageId = 0 } = {} as IPublishPacket] = await take(client, 1);
+  const gate = Promise.withResolvers<void>();
+  server.store.commit = () => gate.promise;
+  client.send({ cmd: "pubrec", messageId });
+  // A PUBREL that is not kept back may come behind the first PINGRESP.
+  expect([...(await client.fence()), ...(await client.fence())]).toEqual([]);
+  gate.resolve();
+  expect(await client.expect("pubrel")).toMatchObject({ messageId });
+});
+
 test("a QoS 2 publish that was not released before a restart is no second message after it", async () => {
   const first = await startTestBroker();
   await leave(first, "t", 2);

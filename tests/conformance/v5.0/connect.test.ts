@@ -221,9 +221,19 @@ test("[MQTT-3.1.2-8] a will that waits, or whose client the server's own end cut
   await using server = await startTestBroker({ store, clock });
   await using watcher = await Client5.connect(server.port, lasting);
   server.advance(5000);
-  expect(await watcher.take("publish")).toMatchObject({ payload: "ended", qos: 1 });
+  const ended = await watcher.take("publish");
+  expect(ended).toMatchObject({ payload: "ended", qos: 1 });
+  watcher.send(ack5("puback", ended.packetId));
+  expect(await watcher.fence()).toEqual([]);
   server.advance(90_000);
   expect(await watcher.take("publish")).toMatchObject({ payload: "late", qos: 0 });
+  // And at no start after that.
+  await server.broker.stop();
+  await using third = await startTestBroker({ store, clock });
+  await using again = await Client5.connect(third.port, lasting);
+  third.advance(90_000);
+  expect(again.connack.sessionPresent).toBe(true);
+  expect(await again.fence()).toEqual([]);
 });
 
 test("[MQTT-3.1.2-9] the will flag without a will's properties, topic or message is malformed", async () => {

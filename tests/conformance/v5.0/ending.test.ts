@@ -66,7 +66,14 @@ test("[MQTT-3.14.0-1] before CONNACK there is no DISCONNECT", async () => {
       expect(reasonCode).toBeGreaterThanOrEqual(0x80);
     }
   }
+  // Nor is there one when the server stops meanwhile.
+  await using last = await Client5.open(server.port);
+  last.send(connect5());
+  await until("authentication to have begun", () => asked === 3);
+  const stopped = server.broker.stop();
+  for (const { type } of await last.closing()) expect(type).toBe("connack");
   gate.resolve({ refused: "unavailable" });
+  await stopped;
 });
 
 test("[MQTT-3.14.1-1] DISCONNECT with a reserved bit set is malformed, and no farewell", async () => {

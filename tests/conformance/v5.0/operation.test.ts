@@ -161,6 +161,15 @@ test("[MQTT-4.7.2-1] a filter that starts with a wildcard hears no topic that st
   await bob.subscribe("$private/#");
   server.broker.publish("$private/t", Buffer.from("named"), 0);
   expect(texts(await bob.fence())).toEqual(["named"]);
+  // Nor is it sent what such a topic retains.
+  await using alice = await Client5.connect(server.port);
+  await alice.publish("$kept/t", "hidden", { retain: true });
+  for (const filter of ["#", "+/t", "+/#"]) {
+    await bob.subscribe(filter);
+    expect(await bob.fence()).toEqual([]);
+  }
+  await bob.subscribe("$kept/+");
+  expect(texts(await bob.fence())).toEqual(["hidden"]);
 });
 
 test("[MQTT-4.7.3-1] an empty topic name or filter is refused", async () => {

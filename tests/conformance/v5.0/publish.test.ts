@@ -155,11 +155,15 @@ test("[MQTT-3.3.1-12] [MQTT-3.3.1-13] retain as published decides about RETAIN i
   await plain.subscribe("t", 1);
   await using faithful = await Client5.connect(server.port);
   await faithful.subscribe("t", 1 | option.retainAsPublished);
+  // One that asked for something else.
+  await using numbered = await Client5.connect(server.port);
+  await numbered.subscribe("t", 1, { subscriptionIds: [7] });
   await using alice = await Client5.connect(server.port);
   await alice.publish("t", "kept", { retain: true });
   await alice.publish("t", "passing");
   expect((await plain.fence()).map(({ retain }) => retain)).toEqual([false, false]);
   expect((await faithful.fence()).map(({ retain }) => retain)).toEqual([true, false]);
+  expect((await numbered.fence()).map(({ retain }) => retain)).toEqual([false, false]);
   // A new subscription is sent RETAIN in any case.
   for (const options of [0, option.retainAsPublished]) {
     expect((await retainedFor(server, "t", options)).map(({ retain }) => retain)).toEqual([true]);
