@@ -5,6 +5,7 @@ import { createMqttChanges } from "../../src/store/sqlite/changes/mqtt.ts";
 import { createCommitter } from "../../src/store/sqlite/committer.ts";
 import { migrate, migrations } from "../../src/store/sqlite/migrations.ts";
 import { createMqttReader } from "../../src/store/sqlite/mqtt-reader.ts";
+import { noTurns } from "../../src/store/sqlite/mqtt-turns.ts";
 import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/open.ts";
 import { createReserve } from "../../src/store/sqlite/reserve.ts";
 import { Tx } from "../../src/store/sqlite/tx.ts";
@@ -167,7 +168,10 @@ test("a restart with nothing to do writes nothing", () => {
     nowMs: 0,
     changes: [
       ["openSession", { ...phone, expirySeconds: null }],
-      ["suspendSession", { sessionId: 1, disconnectedAtMs: 5, expirySeconds: null, sending: [], waiting: [] }],
+      [
+        "suspendSession",
+        { sessionId: 1, disconnectedAtMs: 5, expirySeconds: null, sending: [], waiting: [], ...noTurns },
+      ],
     ],
   });
   const before = frames();
@@ -230,11 +234,14 @@ test("what frees space or ends what was begun goes on when the disk is full, wha
       ["restart", { nowMs: 1 }],
       ["send", { sent: [[1, 1]] }],
       ["release", { queueId: 1 }],
-      ["wait", { queueIds: [1] }],
-      ["suspendSession", { sessionId: 1, disconnectedAtMs: 1, expirySeconds: null, sending: [], waiting: [] }],
+      ["wait", { queueIds: [1], ...noTurns }],
+      [
+        "suspendSession",
+        { sessionId: 1, disconnectedAtMs: 1, expirySeconds: null, sending: [], waiting: [], ...noTurns },
+      ],
       ["scheduleWill", { willId: 1, publishAtMs: 1 }],
       ["removeWill", { willId: 1 }],
-      ["dequeue", { queueIds: [1] }],
+      ["dequeue", { queueIds: [1], ...noTurns }],
       ["endSession", { sessionId: 1 }],
     ],
   });

@@ -7,6 +7,7 @@ import start from "../../../drizzle/0000_start.sql" with { type: "text" };
 import retained from "../../../drizzle/0001_retained.sql" with { type: "text" };
 import received from "../../../drizzle/0002_received.sql" with { type: "text" };
 import queue from "../../../drizzle/0003_queue.sql" with { type: "text" };
+import turns from "../../../drizzle/0004_turns.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   { name: "0001_retained", sql: retained },
   { name: "0002_received", sql: received },
   { name: "0003_queue", sql: queue },
+  { name: "0004_turns", sql: turns },
 ];
 
 export class SchemaError extends Error {

@@ -52,7 +52,9 @@ export function createMqttReader(db: Database) {
     ),
   );
   const highestQueueId = lazily(() =>
-    db.prepare<{ queueId: number }, []>("SELECT coalesce(max(queue_id), 0) queueId FROM mqtt_queue"),
+    db.prepare<{ queueId: number }, []>(
+      "SELECT max(coalesce((SELECT max(queue_id) FROM mqtt_queue), 0), coalesce((SELECT max(last_id) FROM mqtt_turns), 0)) queueId",
+    ),
   );
   const queuedAfter = lazily(() =>
     db.prepare<QueuedRow, [number, number, number]>(

@@ -17,6 +17,7 @@ import {
   toSubscription,
 } from "./mqtt-model.ts";
 import type { MqttReader } from "./mqtt-reader.ts";
+import { type Taken, Turns, type WireTurns } from "./mqtt-turns.ts";
 import type { Writer } from "./writer.ts";
 
 export interface MqttStore extends MqttReader {
@@ -42,10 +43,15 @@ export interface MqttStore extends MqttReader {
   removeWill(willId: number): Promise<void>;
 }
 
+/** Messages of a turn stay together for one to two of these. */
+const lookAtTurnsMs = 500;
+
 export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): MqttStore {
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   const nothing = (): void => {};
   const same = <Value>(value: Value): Value => value;
+  const turns = new Turns();
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function retain(changes: readonly RetainedChange[]): Promise<void> {
     const blobs: Uint8Array[] = [];
@@ -55,17 +61,58 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
 
   function enqueue({ rows, packets, shares, received, retained }: QueueChange): Promise<void> {
     const blobs = [own(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)), own(packets)];
-    const wire: WireQueueChange = { shares, received, retained: toWireRetained(retained, blobs) };
-    return submit("enqueue", wire, blobs).then(nothing);
+    const turn = turns.add(rows, shares);
+    if (turn !== undefined) lookAtTurnsSoon();
+    const together = turn !== undefined;
+    const wire: WireQueueChange = { together, shares, received, retained: toWireRetained(retained, blobs) };
+    return submit("enqueue", wire, blobs).then(nothing, (error: unknown) => {
+      if (turn !== undefined) turns.forget(turn);
+      throw error;
+    });
   }
 
+  function wait(queueIds: readonly number[]): Promise<void> {
+    const taken = turns.move(queueIds);
+    return orUndo(submit("wait", { queueIds, ...wireTurns(taken) }), taken);
+  }
+
+  function dequeue(queueIds: readonly number[]): Promise<void> {
+    const taken = turns.remove(queueIds);
+    const { others, emptied } = taken;
+    if (others.length === 0 && emptied.length === 0) return Promise.resolve();
+    return orUndo(submitLater("dequeue", { queueIds: others, ...wireTurns(taken) }), taken);
+  }
+
+  function lookAtTurnsSoon(): void {
+    if (timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      const taken = turns.moveOld();
+      // What the disk does not take now it is asked to take again.
+      if (taken !== undefined) orUndo(submit("leaveTurns", wireTurns(taken)), taken).catch(() => {});
+      if (turns.size > 0 || taken !== undefined) lookAtTurnsSoon();
+    }, lookAtTurnsMs);
+    timer.unref();
+  }
+
+  const orUndo = (change: Promise<unknown>, taken: Taken): Promise<void> =>
+    change.then(nothing, (error: unknown) => {
+      taken.undo();
+      throw error;
+    });
+
   function suspendSession(session: SuspendedSession): Promise<void> {
+    const { sessionId, disconnectedAtMs, expirySeconds = null, sending, waiting } = session;
+    const taken = turns.move([...sending.map(({ queueId }) => queueId), ...waiting]);
     const wire: WireSuspended = {
-      ...session,
-      expirySeconds: session.expirySeconds ?? null,
-      sending: toWireSending(session.sending),
+      sessionId,
+      disconnectedAtMs,
+      expirySeconds,
+      sending: toWireSending(sending),
+      waiting,
+      ...wireTurns(taken),
     };
-    return submit("suspendSession", wire).then(nothing);
+    return orUndo(submit("suspendSession", wire), taken);
   }
 
   return {
@@ -73,6 +120,8 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
     beforeCommit,
     retain,
     enqueue,
+    wait,
+    dequeue,
     suspendSession,
     restart: (nowMs) => submit("restart", { nowMs }).then(nothing),
     openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) =>
@@ -85,16 +134,16 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
     unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
     received: (sessionId, packetId) => submit("received", { sessionId, packetId }).then(nothing),
     released: (sessionId, packetId) => submit("released", { sessionId, packetId }).then(nothing),
-    wait: (queueIds) => submit("wait", { queueIds }).then(nothing),
     send: (sent) => submit("send", { sent }).then(nothing),
     release: (queueId) => submit("release", { queueId }).then(nothing),
-    dequeue: (queueIds) => submitLater("dequeue", { queueIds }).then(nothing),
     putWill: ({ principalKey, clientId, packet, delaySeconds }) =>
       submit<number>("putWill", { principalKey, clientId, delaySeconds }, [own(packet)]).then(same),
     scheduleWill: (willId, publishAtMs) => submit("scheduleWill", { willId, publishAtMs }).then(nothing),
     removeWill: (willId) => submit("removeWill", { willId }).then(nothing),
   };
 }
+
+const wireTurns = ({ moved, emptied }: Taken): WireTurns => ({ moved, emptied });
 
 function toWireRetained(changes: readonly RetainedChange[], blobs: Uint8Array[]): WireRetained[] {
   const place = (bytes: Uint8Array | undefined): number | null =>

@@ -296,6 +296,17 @@ export const mqttQueue = sqliteTable(
   (table) => [index("mqtt_queue_waiting").on(table.sessionId).where(sql`live = 0`)],
 );
 
+/**
+ * Messages that a turn of the event loop brought for connected clients, until the last of them is acknowledged or, if that
+ * takes long, gets a row of `mqtt_queue`. `rows` has the numbers of a `QueueChange`, `packets` what they point into.
+ */
+export const mqttTurns = sqliteTable("mqtt_turns", {
+  firstId: integer("first_id").primaryKey(),
+  lastId: integer("last_id").notNull(),
+  rows: blob("rows", { mode: "buffer" }).notNull(),
+  packets: blob("packets", { mode: "buffer" }).notNull(),
+});
+
 /** Wills of clients that may be connected, and of those that are gone while the will's delay runs. */
 export const mqttWills = sqliteTable(
   "mqtt_wills",

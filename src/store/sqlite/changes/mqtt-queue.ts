@@ -1,13 +1,16 @@
 /**
- * Changes to the messages queued for persistent MQTT sessions: a hot path. Every publish to such a session is a row, even
- * while its client is connected; those rows are in no index, so that one which is acknowledged at once costs little.
+ * Changes to the messages queued for persistent MQTT sessions: a hot path. Messages for connected clients lie together
+ * with those of their turn where they can; as rows of their own they are in no index while their clients are connected.
  */
 import { queueColumnCount, type Sending } from "../mqtt-model.ts";
+import { liesTogether, type WireTurns } from "../mqtt-turns.ts";
 import type { Tx } from "../tx.ts";
 import type { RetainedChanges, WireRetained } from "./mqtt-retained.ts";
 
 /** The rows and the packets are the first two of its blobs. */
 export interface WireQueueChange {
+  /** Whether those rows that may are to lie together. */
+  readonly together: boolean;
   readonly shares: readonly (readonly [row: number, filter: string])[];
   readonly received: readonly (readonly [sessionId: number, packetId: number])[];
   readonly retained: readonly WireRetained[];
@@ -30,9 +33,16 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   const insert = db.prepare(
     "INSERT INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
   );
-  // What most rows are, with half as much to bind.
-  const insertPlain = db.prepare(
-    "INSERT INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, 1, ?, 0, 1, 0, NULL, ?)",
+  const insertTurn = db.prepare("INSERT INTO mqtt_turns (first_id, last_id, rows, packets) VALUES (?, ?, ?, ?)");
+  const selectTurn = db.prepare<{ rows: Uint8Array; packets: Uint8Array }, [number]>(
+    "SELECT rows, packets FROM mqtt_turns WHERE first_id = ?",
+  );
+  const selectTurnIds = db.prepare<{ firstId: number }, []>(
+    "SELECT first_id firstId FROM mqtt_turns ORDER BY first_id",
+  );
+  const deleteTurn = db.prepare("DELETE FROM mqtt_turns WHERE first_id = ?");
+  const insertMoved = db.prepare(
+    "INSERT OR IGNORE INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, ?, ?, 0, 1, ?, NULL, ?)",
   );
   const takePacketId = db.prepare(insertReceived);
   // An update writes the whole row again, with its packet: what waits already is left as it is.
@@ -49,21 +59,36 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     "UPDATE mqtt_queue SET live = 0, packet_id = ?2, released = 1, packet = x'' WHERE queue_id = ?1 AND (live <> 0 OR packet_id <> ?2 OR released <> 1)",
   );
 
+  /** Turns are read again for each session that leaves them: the last ones are kept. */
+  const recent = new Map<number, StoredTurn>();
+
+  function turnOf(firstId: number): StoredTurn | undefined {
+    const known = recent.get(firstId);
+    if (known !== undefined) return known;
+    const found = selectTurn.get(firstId);
+    if (found === null) return undefined;
+    if (recent.size >= recentMax) recent.clear();
+    const turn = { rows: numbersOf(found.rows), packets: found.packets };
+    recent.set(firstId, turn);
+    return turn;
+  }
+
   function enqueue(change: WireQueueChange, blobs: readonly Uint8Array[]): null {
-    const [rowBytes, packets = nothing] = blobs;
-    const rows = numbersOf(rowBytes ?? nothing);
+    const [rowBytes = nothing, packets = nothing] = blobs;
+    const rows = numbersOf(rowBytes);
+    // A copy: a batch that failed half-way runs again.
+    const together = change.together ? rows.slice() : undefined;
     const shares = new Map(change.shares);
     const count = Math.floor(rows.length / queueColumnCount);
     // Raised before anything is written, so that a failure in between undoes all of it.
-    tx.writes += count + change.received.length;
+    tx.writes += 1 + count + change.received.length;
     for (let row = 0; row < count; row += 1) {
       const at = row * queueColumnCount;
-      const packet = packets.subarray(rows[at + 6], rows[at + 7]);
-      const plain = rows[at + 2] === 1 && rows[at + 4] === 1 && rows[at + 5] === 0 && !shares.has(row);
-      if (plain) {
-        insertPlain.run(rows[at] ?? 0, rows[at + 1] ?? 0, rows[at + 3] ?? 0, packet);
+      if (together !== undefined && liesTogether(rows, at) && !shares.has(row)) {
+        together[at + 4] = liveTogether;
         continue;
       }
+      const packet = packets.subarray(rows[at + 6], rows[at + 7]);
       insert.run(
         rows[at] ?? 0,
         rows[at + 1] ?? 0,
@@ -75,12 +100,45 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
         packet,
       );
     }
+    if (together !== undefined) {
+      const [firstId = 0] = together;
+      insertTurn.run(firstId, firstId + count - 1, new Uint8Array(together.buffer), packets);
+    }
     for (const [sessionId, packetId] of change.received) takePacketId.run(sessionId, packetId);
     retain({ topics: change.retained }, blobs);
     return null;
   }
 
-  function wait(args: { queueIds: readonly number[] }): null {
+  function leaveTurns({ moved, emptied }: WireTurns): null {
+    tx.writes += moved.length + emptied.length;
+    for (const [firstId, queueIds] of moved) {
+      const turn = turnOf(firstId);
+      if (turn !== undefined) for (const queueId of queueIds) moveOne(turn, (queueId - firstId) * queueColumnCount);
+    }
+    for (const firstId of emptied) {
+      recent.delete(firstId);
+      deleteTurn.run(firstId);
+    }
+    return null;
+  }
+
+  function moveOne({ rows, packets }: StoredTurn, at: number): void {
+    if (rows[at + 4] !== liveTogether) return;
+    const packet = packets.subarray(rows[at + 6], rows[at + 7]);
+    insertMoved.run(rows[at] ?? 0, rows[at + 1] ?? 0, rows[at + 2] ?? 0, rows[at + 3] ?? 0, rows[at + 5] ?? 0, packet);
+  }
+
+  /** What a run of the server left. */
+  function leaveAllTurns(): void {
+    for (const { firstId } of selectTurnIds.all()) {
+      const turn = turnOf(firstId);
+      for (let at = 0; turn !== undefined && at < turn.rows.length; at += queueColumnCount) moveOne(turn, at);
+      leaveTurns({ moved: [], emptied: [firstId] });
+    }
+  }
+
+  function wait(args: { queueIds: readonly number[] } & WireTurns): null {
+    leaveTurns(args);
     tx.writes += args.queueIds.length;
     forEachRun(args.queueIds, (first, last) => waitBetween.run(first, last));
     return null;
@@ -98,7 +156,8 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     return null;
   }
 
-  function dequeue(args: { queueIds: readonly number[] }): null {
+  function dequeue(args: { queueIds: readonly number[] } & WireTurns): null {
+    leaveTurns(args);
     tx.writes += args.queueIds.length;
     forEachRun(args.queueIds, (first, last) => deleteBetween.run(first, last));
     return null;
@@ -113,8 +172,17 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     }
   }
 
-  return { changes: { enqueue, wait, send, release, dequeue }, suspendSending };
+  return { changes: { enqueue, wait, send, release, dequeue, leaveTurns }, suspendSending, leaveAllTurns };
 }
+
+interface StoredTurn {
+  readonly rows: Float64Array;
+  readonly packets: Uint8Array;
+}
+
+const recentMax = 8;
+/** In the place of `live`: the row stands for a message that lies in the turn. */
+const liveTogether = 2;
 
 const nothing = new Uint8Array(0);
 

@@ -1,6 +1,7 @@
 /** Changes to MQTT sessions that outlive their connection. */
 import { and, eq, sql } from "drizzle-orm";
 import type { SubscriptionRow } from "../mqtt-model.ts";
+import { noTurns, type WireTurns } from "../mqtt-turns.ts";
 import { mqttReceived, mqttSessions, mqttSubscriptions } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import { insertReceived, type QueueChanges, type WireSending } from "./mqtt-queue.ts";
@@ -14,7 +15,7 @@ export interface WireOpened {
   readonly sending: readonly (readonly [number, number, number, number])[];
 }
 
-export interface WireSuspended {
+export interface WireSuspended extends WireTurns {
   readonly sessionId: number;
   readonly disconnectedAtMs: number;
   readonly expirySeconds: number | null;
@@ -107,6 +108,7 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
   function restart(args: { nowMs: number }): null {
     tx.writes += 1;
     disconnectAll.run(args.nowMs);
+    queue.leaveAllTurns();
     waitAll.run();
     deleteOrphans.run();
     return null;
@@ -140,8 +142,9 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
   function suspendSession(args: WireSuspended): null {
     tx.writes += 1;
     disconnect.run(args.sessionId, args.disconnectedAtMs, args.expirySeconds);
+    queue.changes.leaveTurns(args);
     queue.suspendSending(args.sending);
-    return queue.changes.wait({ queueIds: args.waiting });
+    return queue.changes.wait({ queueIds: args.waiting, ...noTurns });
   }
 
   function endSession(args: { sessionId: number }): null {
