@@ -217,6 +217,11 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#stopReading();
   }
 
+  /** The largest packet the client may send from now on. */
+  limitPackets(packetBytesMax: number): void {
+    this.#reader.limitPackets(packetBytesMax);
+  }
+
   /** The next message of an enhanced authentication may come. */
   awaitAuth(): void {
     if (this.closed) return;

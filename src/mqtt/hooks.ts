@@ -32,8 +32,11 @@ export interface ConnectRequest {
 }
 
 export type Authentication<P extends Principal> =
-  /** `persistent`: whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1. */
-  | { readonly principal: P; readonly persistent: boolean }
+  /**
+   * `persistent`: whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1.
+   * `packetBytesMax`: the largest packet it may send from now on, where that is less than the broker's own limit.
+   */
+  | { readonly principal: P; readonly persistent: boolean; readonly packetBytesMax?: number | undefined }
   | { readonly refused: "bad_credentials" | "not_authorized" | "busy" | "unavailable" };
 
 /** A PUBLISH on its way to a service. */

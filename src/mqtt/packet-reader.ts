@@ -47,7 +47,7 @@ const walker = new Walker();
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
 export class PacketReader {
-  readonly #limits: PacketReaderLimits;
+  #limits: PacketReaderLimits;
   /** The beginning of a packet, grown as it arrives and never to the size it only claims to have. */
   #partial: Buffer | undefined;
   #filled = 0;
@@ -77,6 +77,11 @@ export class PacketReader {
       at = cut.end;
       dispatch(sink, this.#limits);
     }
+  }
+
+  /** The largest packet to be taken from now on. */
+  limitPackets(packetBytesMax: number): void {
+    this.#limits = narrowed(this.#limits, packetBytesMax);
   }
 
   /** Goes on after the sink stopped reading. */
@@ -123,6 +128,17 @@ export class PacketReader {
     }
     return at + wanted;
   }
+}
+
+const narrower = new WeakMap<PacketReaderLimits, PacketReaderLimits>();
+
+/** One object for all readers that are bound alike. */
+function narrowed(limits: PacketReaderLimits, packetBytesMax: number): PacketReaderLimits {
+  const known = narrower.get(limits);
+  if (known?.packetBytesMax === packetBytesMax) return known;
+  const made = { ...limits, packetBytesMax };
+  narrower.set(limits, made);
+  return made;
 }
 
 /** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is not all there. */

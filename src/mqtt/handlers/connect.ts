@@ -59,6 +59,8 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
     return;
   }
   const { principal } = answer;
+  const packetBytesMax = Math.min(answer.packetBytesMax ?? Number.POSITIVE_INFINITY, core.limits.packetBytesMax);
+  if (answer.packetBytesMax !== undefined) connection.limitPackets(packetBytesMax);
   const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
   const { cleanStart } = packet;
   const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
@@ -75,6 +77,7 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
         { session, resumed, will, expirySeconds: persistent ? expirySeconds : 0 },
         {
           ...connackProperties(core, packet, clientId),
+          maximumPacketBytes: packetBytesMax,
           sessionExpirySeconds: granted,
           authenticationMethod: packet.authenticationMethod,
           authenticationData,
@@ -129,7 +132,6 @@ function lifetimeOf({ limits }: BrokerCore, packet: ConnectPacket, mayPersist: b
 function connackProperties({ limits }: BrokerCore, packet: ConnectPacket, clientId: string): ConnackProperties {
   return {
     receiveMaximum: limits.inboundInflightMax,
-    maximumPacketBytes: limits.packetBytesMax,
     topicAliasMaximum: limits.topicAliasesMax,
     assignedClientId: packet.clientId === "" ? clientId : undefined, // [MQTT-3.2.2-16]
     // Part of a topic name, which a client id need not be.
