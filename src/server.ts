@@ -13,7 +13,7 @@ import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
 import { createMiniOicq } from "./minioicq/listener.ts";
 import { createBroker } from "./mqtt/broker.ts";
-import { defaultBrokerLimits } from "./mqtt/limits.ts";
+import { type BrokerLimits, defaultBrokerLimits } from "./mqtt/limits.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
@@ -97,18 +97,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       anonymous: config.mqtt.anonymous,
       isActiveUser: store.isActiveUser,
     }),
-    limits: {
-      ...defaultBrokerLimits,
-      packetBytesMax: limits.mqttPacketBytesMax,
-      connectionsMax: limits.mqttConnectionsMax,
-      connectionsPerAddressMax: limits.mqttConnectionsPerAddressMax,
-      connectsPerAddressSecondMax: limits.mqttConnectsPerAddressSecondMax,
-      subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
-      queuedMessagesMax: limits.mqttQueuedMessagesMax,
-      queuedBytesMax: limits.mqttQueuedBytesMax,
-      retainedMessagesMax: limits.mqttRetainedMessagesMax,
-      retainedBytesMax: limits.mqttRetainedBytesMax,
-    },
+    limits: brokerLimits(limits),
     clock,
     log,
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
@@ -243,6 +232,28 @@ async function ensureBackendKey(domain: Domain, configured: string | undefined):
   }
   if ((await domain.accounts.describeBackendKey()) !== undefined) return undefined;
   return domain.accounts.rotateBackendKey();
+}
+
+function brokerLimits(limits: Config["limits"]): BrokerLimits {
+  return {
+    ...defaultBrokerLimits,
+    packetBytesMax: limits.mqttPacketBytesMax,
+    topicBytesMax: limits.mqttTopicBytesMax,
+    topicLevelsMax: limits.mqttTopicLevelsMax,
+    topicAliasesMax: limits.mqttTopicAliasesMax,
+    subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
+    inflightMax: limits.mqttInflightMax,
+    inboundInflightMax: limits.mqttInflightMax,
+    queuedMessagesMax: limits.mqttQueuedMessagesMax,
+    queuedBytesMax: limits.mqttQueuedBytesMax,
+    sessionsPerPrincipalMax: limits.mqttSessionsPerUserMax,
+    sessionExpirySecondsMax: limits.mqttSessionExpiryMax,
+    retainedMessagesMax: limits.mqttRetainedMessagesMax,
+    retainedBytesMax: limits.mqttRetainedBytesMax,
+    connectionsMax: limits.mqttConnectionsMax,
+    connectionsPerAddressMax: limits.mqttConnectionsPerAddressMax,
+    connectsPerAddressSecondMax: limits.mqttConnectsPerAddressSecondMax,
+  };
 }
 
 /** `host:port` with the port the system chose. */

@@ -1,5 +1,6 @@
 /** `roost config check|show` */
-import { type Config, ConfigError, describeOrigin, showConfig } from "../config.ts";
+import { describeOrigin, describeValue, showConfig } from "../config/texts.ts";
+import { type Config, ConfigError } from "../config.ts";
 import { CertificateError, readCertificate } from "../ops/certificate.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { type CommonOptions, configOf } from "./options.ts";
@@ -25,6 +26,6 @@ export function showSettings(options: CommonOptions): void {
     printJson({ settings: shown });
     return;
   }
-  const rows = shown.map(({ key, value, origin }) => [key, String(value ?? "(not set)"), describeOrigin(origin)]);
+  const rows = shown.map(({ key, value, origin }) => [key, describeValue(key, value), describeOrigin(origin)]);
   printTable([["SETTING", "VALUE", "FROM"], ...rows]);
 }

@@ -1,7 +1,7 @@
 /** `roost init`: a file that says every setting, each a comment until somebody wants something else. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { annotatedFile } from "../config.ts";
+import { annotatedFile } from "../config/texts.ts";
 import { prepareDataFolder } from "../ops/data-folder.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { type CommonOptions, fileOf } from "./options.ts";

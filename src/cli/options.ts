@@ -1,6 +1,7 @@
 /** From a command's options to its configuration. */
 import { readFileSync } from "node:fs";
-import { type Config, type Flags, loadConfig, locateFile } from "../config.ts";
+import { type Flags, locateFile } from "../config/sources.ts";
+import { type Config, loadConfig } from "../config.ts";
 
 /** What commander hands over; which of them a command has depends on the command. */
 export interface CommonOptions {

@@ -1,6 +1,6 @@
 /** The command line: which commands there are. Each command's work is loaded when it is chosen, so that start-up stays short. */
 import { Argument, Command, CommanderError } from "commander";
-import { settingsHelp } from "../config.ts";
+import { settingsHelp } from "../config/texts.ts";
 import { version } from "../lib/version.ts";
 import { Answered, describeFailure, exitCodes, exitCodesHelp } from "./exit.ts";
 

@@ -1,16 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import {
-  annotatedFile,
-  type Config,
-  ConfigError,
-  type ConfigSources,
-  loadConfig,
-  settingKeys,
-  settings,
-  settingsHelp,
-  showConfig,
-  variableOf,
-} from "../../src/config.ts";
+import { type SettingKey, settingKeys, settings, variableOf } from "../../src/config/settings.ts";
+import type { ConfigSources } from "../../src/config/sources.ts";
+import { annotatedFile, describeValue, settingsHelp, showConfig } from "../../src/config/texts.ts";
+import { type Config, ConfigError, loadConfig } from "../../src/config.ts";
 
 const secret = "a-secret-of-some-length";
 
@@ -125,6 +117,46 @@ describe("where a value comes from", () => {
     expect(config.limits.messageBytesMax).toBe(2048);
     expect(config.mqtt.listen).toBeNull();
     expect(config.http.listen).toEqual({ hostname: "::", port: 80 });
+  });
+
+  test("every limit has its name in the program, and what the specification says by default", () => {
+    expect(load({}).limits).toEqual({
+      messageBytesMax: 1_048_576,
+      restBodyBytesMax: 16_777_216,
+      websocketFrameBytesMax: 16_777_216,
+      mqttPacketBytesMax: 1_048_576,
+      mqttTopicBytesMax: 4096,
+      mqttTopicLevelsMax: 64,
+      mqttTopicAliasesMax: 32,
+      mqttInflightMax: 1000,
+      mqttSessionsPerUserMax: 100,
+      mqttSessionExpiryMax: 30 * 86_400,
+      mqttConnectionsMax: 100_000,
+      mqttConnectionsPerAddressMax: 1000,
+      mqttConnectsPerAddressSecondMax: 100,
+      mqttSubscriptionsMax: 1000,
+      mqttQueuedMessagesMax: 10_000,
+      mqttQueuedBytesMax: 67_108_864,
+      mqttRetainedMessagesMax: 100_000,
+      mqttRetainedBytesMax: 268_435_456,
+    });
+  });
+
+  test("a duration is seconds, or has a unit", () => {
+    const seconds = (text: string) => load({ env: { ROOST_LIMITS_MQTT_SESSION_EXPIRY: text } }).limits;
+    const table: [text: string, seconds: number][] = [
+      ["90", 90],
+      ["90 s", 90],
+      ["5min", 300],
+      ["12 h", 43_200],
+      ["36500 d", 3_153_600_000],
+    ];
+    for (const [text, expected] of table) expect([text, seconds(text).mqttSessionExpiryMax]).toEqual([text, expected]);
+    for (const text of ["0", "1.5 h", "1 w", "-1", "36501 d", "d"]) {
+      expect(problemsOf({ env: { ROOST_LIMITS_MQTT_SESSION_EXPIRY: text } })).toEqual([
+        `ROOST_LIMITS_MQTT_SESSION_EXPIRY: "${text}" cannot be used: expected a time from 1 to 3153600000 seconds, such as 1, 30 min, 12 h or 30 d`,
+      ]);
+    }
   });
 
   test("the configuration is frozen to its leaves", () => {
@@ -262,6 +294,27 @@ describe("what is derived from the table", () => {
     expect(JSON.stringify(shown)).not.toContain(secret);
     expect(shown.find(({ key }) => key === "backend_key")?.value).toBe("(set)");
     expect(shown.find(({ key }) => key === "mqtt.listen")?.value).toBe("[::1]:0");
+  });
+
+  test("a size and a time are shown with the largest unit that leaves a whole number, and can be given so", () => {
+    const table: [key: SettingKey, value: number, shown: string][] = [
+      ["limits.mqtt_packet_bytes", 1_048_576, "1 MiB"],
+      ["limits.mqtt_packet_bytes", 1536, "1536 B"],
+      ["limits.mqtt_packet_bytes", 10_240, "10 KiB"],
+      ["limits.mqtt_retained_bytes", 2 ** 31, "2 GiB"],
+      ["limits.mqtt_session_expiry", 2_592_000, "30 d"],
+      ["limits.mqtt_session_expiry", 5400, "90 min"],
+      ["limits.mqtt_session_expiry", 7200, "2 h"],
+      ["limits.mqtt_session_expiry", 61, "61 s"],
+      ["limits.mqtt_inflight", 1024, "1024"],
+    ];
+    for (const [key, value, shown] of table) {
+      expect([key, describeValue(key, value)]).toEqual([key, shown]);
+      const { limits } = load({ env: { [variableOf(key)]: shown } });
+      expect([key, Object.values(limits).includes(value)]).toEqual([key, true]);
+    }
+    expect(describeValue("tls.key", null)).toBe("(not set)");
+    expect(describeValue("mqtt.listen", "off")).toBe("off");
   });
 
   test("the help names every setting's variable", () => {

@@ -1,0 +1,122 @@
+/** Settings of the server: where it listens, what it keeps, who may come in. */
+import {
+  address,
+  addressAutoOrOff,
+  addressOrOff,
+  count,
+  oneOf,
+  path,
+  pemFile,
+  secretText,
+  setting,
+  yesOrNo,
+} from "./values.ts";
+
+export const serverSettings = {
+  data: setting({
+    ...path,
+    fallback: "./roost-data",
+    flag: "--data",
+    about: "The folder that holds everything: database, operator socket and, unless told otherwise, roost.toml.",
+  }),
+  "http.listen": setting({
+    ...address,
+    fallback: "[::]:8080",
+    flag: "--http",
+    about: "Where REST, the WebSocket front and MQTT over WebSocket listen. [::] is every interface, IPv4 included.",
+  }),
+  "http.tls": setting({
+    ...oneOf("off", "on"),
+    fallback: "off",
+    about: "on: HTTPS and WSS there, with tls.certificate; off: leave that to a proxy.",
+  }),
+  "mqtt.listen": setting({
+    ...addressOrOff,
+    fallback: "[::]:1883",
+    flag: "--mqtt",
+    about: "Where MQTT listens on TCP; off closes that door.",
+  }),
+  "mqtts.listen": setting({
+    ...addressAutoOrOff,
+    fallback: "auto",
+    about: "Where MQTT listens on TLS; auto is [::]:8883 where there is a certificate.",
+  }),
+  "tls.certificate": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "The server's certificate, then those between it and the root, in PEM form.",
+  }),
+  "tls.key": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "The certificate's private key in PEM form, without a passphrase.",
+  }),
+  "tls.client_ca": setting({
+    ...pemFile,
+    fallback: undefined,
+    live: true,
+    about: "MQTT on TLS asks clients for certificates signed by one of these, in PEM form; see roost device add.",
+  }),
+  "tls.require_client_certificate": setting({
+    ...yesOrNo,
+    fallback: false,
+    live: true,
+    about: "true: MQTT on TLS refuses clients without a certificate; false: they may log in by password.",
+  }),
+  "mqtt.anonymous": setting({
+    ...oneOf("off", "full"),
+    fallback: "off",
+    about: "MQTT without credentials: off refuses it, full is an open broker for a trusted network.",
+  }),
+  "mqtt.sys_interval": setting({
+    ...count(0, 86_400),
+    fallback: 10,
+    about: "Seconds between two publications of $SYS/broker/…, which are for mqtt.anonymous = full; 0: none.",
+  }),
+  durability: setting({
+    ...oneOf("disk", "os"),
+    fallback: "disk",
+    about:
+      "disk: an acknowledgement means the message is on disk. os: it is with the operating system; a power cut may lose it.",
+  }),
+  registration: setting({
+    ...oneOf("open", "off"),
+    fallback: "open",
+    about: "Whether people may register by themselves; off leaves it to the operator (roost user add) and the backend.",
+  }),
+  backend_key: setting({
+    ...secretText,
+    fallback: undefined,
+    secret: true,
+    about:
+      "The key a backend shows on REST. Without one it is made at the first start and rotated by roost key rotate.",
+  }),
+  "log.level": setting({
+    ...oneOf("debug", "info", "warn", "error"),
+    fallback: "info",
+    live: true,
+    about: "The least important lines that are logged.",
+  }),
+  "log.format": setting({
+    ...oneOf("auto", "text", "json"),
+    fallback: "auto",
+    about: "auto: text on a terminal, JSON lines otherwise.",
+  }),
+  registrations_per_address_hour: setting({
+    ...count(1, 1_000_000),
+    fallback: 60,
+    about: "Accounts one address may register in an hour before it is told to try later.",
+  }),
+  "login.failures_per_minute": setting({
+    ...count(1, 1_000_000),
+    fallback: 30,
+    about: "Wrong secrets one address may show in a minute before it is told to try later.",
+  }),
+  "login.failures_per_account_hour": setting({
+    ...count(1, 1_000_000),
+    fallback: 10,
+    about: "Wrong secrets one account may be shown in an hour before it is told to try later.",
+  }),
+};

@@ -1,0 +1,14 @@
+/** The table of every setting; the loader, `init`, `config show` and the help texts are all derived from it. */
+import { limitSettings } from "./limit-settings.ts";
+import { serverSettings } from "./server-settings.ts";
+import type { Setting } from "./values.ts";
+
+export const settings = { ...serverSettings, ...limitSettings };
+
+export type SettingKey = keyof typeof settings;
+export type ValueOf<Key extends SettingKey> = (typeof settings)[Key] extends Setting<infer Value> ? Value : never;
+export const settingsTable: { readonly [Key in SettingKey]: Setting<ValueOf<Key>> } = settings;
+
+export const settingKeys = Object.keys(settings).filter((key): key is SettingKey => key in settings);
+/** `http.listen` → `ROOST_HTTP_LISTEN`. */
+export const variableOf = (key: SettingKey): string => `ROOST_${key.replaceAll(".", "_").toUpperCase()}`;
