@@ -25,7 +25,7 @@ export interface Config {
   readonly http: { readonly listen: Address; readonly tls: "off" | "on" };
   readonly mqtt: {
     readonly listen: Address | null;
-    readonly anonymous: "off" | "full";
+    readonly anonymous: "registration" | "full" | "off";
     readonly sysIntervalSeconds: number;
   };
   readonly mqtts: { readonly listen: Address | null };
@@ -41,6 +41,8 @@ export interface Config {
   readonly durability: "disk" | "os";
   readonly registration: "open" | "off";
   readonly backendKey: string | undefined;
+  /** Usernames, or `user.<userId>`. */
+  readonly admins: readonly string[];
   readonly log: { readonly level: LogLevel; readonly format: "auto" | "text" | "json" };
   readonly login: {
     readonly failuresPerAddressMinute: number;
@@ -138,6 +140,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     durability: need("durability"),
     registration: need("registration"),
     backendKey: read("backend_key"),
+    admins: read("admins") ?? [],
     log: { level: need("log.level"), format: need("log.format") },
     login: {
       failuresPerAddressMinute: need("login.failures_per_minute"),

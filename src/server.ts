@@ -24,6 +24,7 @@ import { createRest } from "./rest/app.ts";
 import { defaultRestLimits } from "./rest/limits.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
+import { createAdmins } from "./topics/account.ts";
 import { createTopicHooks } from "./topics/hooks.ts";
 import { createMay } from "./topics/may.ts";
 
@@ -87,6 +88,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const httpAddress = probeAddress(config.http.listen);
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
   const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
+  const admins = createAdmins(config.admins);
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
   const broker = createBroker({
     store: store.mqtt,
@@ -94,8 +96,10 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       domain,
       hub,
       log,
+      admins,
       anonymous: config.mqtt.anonymous,
-      isActiveUser: store.isActiveUser,
+      anonymousPacketBytesMax: limits.mqttAnonymousPacketBytesMax,
+      findUserNow: store.findUserNow,
     }),
     limits: brokerLimits(limits),
     clock,
@@ -141,7 +145,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const operator = createOperator({
     domain,
     hub,
-    may: createMay({ domain, anonymous: config.mqtt.anonymous }),
+    may: createMay({ domain, admins, anonymous: config.mqtt.anonymous }),
     backendKeyConfigured: config.backendKey !== undefined,
     onFailure: (error) => log.error("an operator's request failed", { error }),
   });

@@ -4,6 +4,7 @@ import {
   addressAutoOrOff,
   addressOrOff,
   count,
+  names,
   oneOf,
   path,
   pemFile,
@@ -66,14 +67,16 @@ export const serverSettings = {
     about: "true: MQTT on TLS refuses clients without a certificate; false: they may log in by password.",
   }),
   "mqtt.anonymous": setting({
-    ...oneOf("off", "full"),
-    fallback: "off",
-    about: "MQTT without credentials: off refuses it, full is an open broker for a trusted network.",
+    ...oneOf("registration", "full", "off"),
+    fallback: "registration",
+    about:
+      "MQTT without credentials. registration: let in, for the server's services alone; full: an open broker for a trusted network; off: refused.",
   }),
   "mqtt.sys_interval": setting({
     ...count(0, 86_400),
     fallback: 10,
-    about: "Seconds between two publications of $SYS/broker/…, which are for mqtt.anonymous = full; 0: none.",
+    about:
+      "Seconds between two publications of $SYS/broker/… for admins, devices that may, and all where mqtt.anonymous = full; 0: none.",
   }),
   durability: setting({
     ...oneOf("disk", "os"),
@@ -92,6 +95,11 @@ export const serverSettings = {
     secret: true,
     about:
       "The key a backend shows on REST. Without one it is made at the first start and rotated by roost key rotate.",
+  }),
+  admins: setting({
+    ...names,
+    fallback: undefined,
+    about: "People who may read $SYS/broker/…: their usernames, or user.<userId>, with commas between.",
   }),
   "log.level": setting({
     ...oneOf("debug", "info", "warn", "error"),

@@ -121,15 +121,18 @@ export function readSettingsFile(source: {
   for (const [name, value] of leaves(parsed, "")) {
     const key = settingKeys.find((one) => one === name);
     if (key === undefined) problems.push(`${file}: ${name}: there is no such setting${suggestion(name, settingKeys)}`);
-    else if (isRaw(value)) {
+    else if (isRaw(value, settingsTable[key].list)) {
       found.set(key, { raw: value, origin: { kind: "file", path: file } });
     } else problems.push(`${file}: ${name}: expected ${settingsTable[key].form}`);
   }
   return found;
 }
 
-const isRaw = (value: unknown): value is Raw =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+const isRaw = (value: unknown, list: boolean | undefined): value is Raw =>
+  typeof value === "string" ||
+  typeof value === "number" ||
+  typeof value === "boolean" ||
+  (list === true && Array.isArray(value) && value.every((one) => typeof one === "string"));
 
 /** The parser does not tell the line: it is the last one of the shortest beginning that does not parse either. */
 function lineOfFault(text: string): number {

@@ -30,6 +30,7 @@ export function showConfig(config: Config): ShownSetting[] {
     "mqtt.sys_interval": mqtt.sysIntervalSeconds,
     durability: config.durability,
     registration: config.registration,
+    admins: config.admins.length === 0 ? null : config.admins.join(", "),
     backend_key: config.backendKey === undefined ? null : "(set)",
     "log.level": log.level,
     "log.format": log.format,
@@ -69,14 +70,15 @@ export function annotatedFile(): string {
   ];
   for (const key of settingKeys) {
     if (key === "data") continue; // This file is found through it.
-    const { about, form, fallback, flag, live, secret } = settingsTable[key];
+    const { about, form, fallback, flag, live, secret, list } = settingsTable[key];
     const variable = `${variableOf(key)}${secret ? ` or ${variableOf(key)}_FILE` : ""}`;
     lines.push(
       "",
       `# ${about}`,
       `# ${form} · ${variable}${flag ? ` · ${flag}` : ""}${live ? " · reloaded on SIGHUP" : ""}`,
     );
-    lines.push(`# ${key} = ${fallback === undefined ? '"…"' : JSON.stringify(fallback)}`);
+    const unset = list ? '["…"]' : '"…"';
+    lines.push(`# ${key} = ${fallback === undefined ? unset : JSON.stringify(fallback)}`);
   }
   return `${lines.join("\n")}\n`;
 }

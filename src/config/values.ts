@@ -2,7 +2,7 @@
 import { type Address, parseAddress } from "../lib/address.ts";
 
 /** As it stands in a flag, a variable or the file, before it is understood. */
-export type Raw = string | number | boolean;
+export type Raw = string | number | boolean | readonly string[];
 
 export interface Setting<Value> {
   /** Understands a value, or throws `Unusable` saying what was expected. */
@@ -17,6 +17,8 @@ export interface Setting<Value> {
   readonly format?: (value: number) => string;
   /** Never shown, and readable from a file named by the variable with `_FILE` behind it. */
   readonly secret?: true;
+  /** The file may give it as an array of strings, a flag or variable with commas between. */
+  readonly list?: true;
   readonly flag?: string;
   /** SIGHUP applies a new value; the others need a restart. */
   readonly live?: true;
@@ -136,6 +138,20 @@ export function duration(minSeconds: number, maxSeconds: number) {
     },
   };
 }
+
+/** Names of people: `anna, user.10001`. */
+export const names = {
+  form: "NAMES",
+  list: true as const,
+  parse: (raw: Raw): readonly string[] => {
+    const given = typeof raw === "object" ? raw : String(raw).split(",");
+    const trimmed = given.map((name) => name.trim()).filter((name) => name !== "");
+    if (!trimmed.every((name) => /^[a-zA-Z0-9.-]{1,256}$/.test(name))) {
+      throw new Unusable("expected usernames, or user.<userId>, with commas between");
+    }
+    return trimmed;
+  },
+};
 
 export const yesOrNo = {
   form: "true | false",

@@ -1,6 +1,6 @@
 /**
  * Who a plain MQTT client is: a user by password or access token, a device by password or certificate, either of them by
- * SCRAM, or, on an open broker, nobody in particular.
+ * SCRAM, or nobody in particular.
  */
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
@@ -16,9 +16,11 @@ import { createScramSha256, scramSha256 } from "../mqtt/scram.ts";
 import { fillIn, type Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {
-  /** Undefined for a device, and for an anonymous client of an open broker. */
+  /** Undefined for a device, and for a client that is nobody in particular. */
   readonly userId: UserId | undefined;
   readonly device: DeviceAccount | undefined;
+  /** Of the users, those the operator named so. */
+  readonly admin: boolean;
 }
 
 export interface DeviceAccount {
@@ -29,24 +31,39 @@ export interface DeviceAccount {
   readonly permissions: Permissions;
 }
 
-export const userAccount = (userId: UserId): Account => ({ key: `user:${userId}`, userId, device: undefined });
+export function userAccount(userId: UserId, { admin = false } = {}): Account {
+  return { key: `user:${userId}`, userId, device: undefined, admin };
+}
 
-const anonymousAccount: Account = { key: "anonymous", userId: undefined, device: undefined };
+const nobody: Account = { key: "anonymous", userId: undefined, device: undefined, admin: false };
+
+/** Who reads what the broker says about itself, by username or `user.<userId>`. */
+export type Admins = (user: Pick<User, "userId" | "userKey">) => boolean;
+
+export function createAdmins(names: readonly string[]): Admins {
+  const named = new Set(names);
+  return ({ userId, userKey }) => named.has(userKey) || named.has(`user.${userId}`);
+}
 
 export function deviceAccount(record: MqttDevice, clientId: string | undefined): Account {
   const permissions = fillIn(record, { name: record.name, clientId });
-  return { key: `device:${record.name}`, userId: undefined, device: { record, clientId, permissions } };
+  return { key: `device:${record.name}`, userId: undefined, device: { record, clientId, permissions }, admin: false };
 }
 
+/** A plain read, for sessions stored earlier. */
+export type FindUserNow = (userId: number) => User | undefined;
+
 /** "user:<id>" and "device:<name>", as they were stored; undefined: nobody any more. */
-export function createPrincipalOf({ domain, isActiveUser }: { domain: Domain; isActiveUser(userId: number): boolean }) {
+export function createPrincipalOf(parts: { domain: Domain; admins: Admins; findUserNow: FindUserNow }) {
+  const { domain, admins, findUserNow } = parts;
   return (key: string, clientId?: string): Account | undefined => {
     if (key.startsWith("device:")) {
       const record = domain.devices.find(key.slice("device:".length));
       return record === undefined ? undefined : deviceAccount(record, clientId);
     }
     const userId = key.startsWith("user:") ? safeInteger(key.slice("user:".length)) : undefined;
-    return userId === undefined || !isActiveUser(userId) ? undefined : userAccount(userId as UserId);
+    const user = userId === undefined ? undefined : findUserNow(userId);
+    return user === undefined || user.disabled ? undefined : userAccount(user.userId, { admin: admins(user) });
   };
 }
 
@@ -54,8 +71,16 @@ export function createPrincipalOf({ domain, isActiveUser }: { domain: Domain; is
 const isNameOf = (user: User, name: string): boolean =>
   name === user.userKey || name === `user.${user.userId}` || name === String(user.userId);
 
-/** `off`: nobody connects without a name. `full`: an open broker, for a trusted network. */
-export type Anonymous = "off" | "full";
+/**
+ * What a client without credentials may do. `registration`: connect as nobody in particular, to talk to `events/…` and
+ * become somebody. `full`: an open broker, for a trusted network. `off`: nothing.
+ */
+export type Anonymous = "registration" | "full" | "off";
+
+/** With an empty username or this one, the password is a token or nothing. */
+const tokenUsername = "api";
+const accessTokenPrefix = "ra_";
+const refusedTokens: ReadonlySet<DomainErrorCode> = new Set(["token_invalid", "user_disabled"]);
 
 type Refusal = Extract<Authentication<Account>, { refused: string }>["refused"];
 
@@ -83,7 +108,17 @@ const refusalOf = {
   message_too_large: "unavailable",
 } as const satisfies Record<DomainErrorCode, Refusal>;
 
-export function createAuthentication({ domain, anonymous, log }: { domain: Domain; anonymous: Anonymous; log: Log }) {
+export interface AuthenticationParts {
+  readonly domain: Domain;
+  readonly admins: Admins;
+  readonly anonymous: Anonymous;
+  /** The largest packet of a client that is nobody in particular. */
+  readonly anonymousPacketBytesMax: number;
+  readonly log: Log;
+}
+
+export function createAuthentication(parts: AuthenticationParts) {
+  const { domain, admins, anonymous, log } = parts;
   const { accounts, devices, store } = domain;
 
   async function authenticate(connect: ConnectRequest): Promise<Authentication<Account>> {
@@ -95,15 +130,28 @@ export function createAuthentication({ domain, anonymous, log }: { domain: Domai
       }
       return accept(certified, connect.clientId);
     }
-    if (username === undefined || username === "") {
-      if (anonymous === "off") return { refused: "not_authorized" };
-      return { principal: anonymousAccount, persistent: false };
-    }
     const password = new TextDecoder("utf-8").decode(connect.password ?? new Uint8Array());
+    if (username === undefined || username === "" || username === tokenUsername) {
+      return orRefusal(address, () => logInWithTokenAlone(password, address));
+    }
     return orRefusal(address, async () => {
       if (devices.find(username) === undefined) return accept(await logIn(username, password, address));
       return accept(await devices.logInWithPassword(username, { password, address }), connect.clientId);
     });
+  }
+
+  /** The token says who it is; without a valid one it is nobody, and told so by nothing but what it may do. */
+  async function logInWithTokenAlone(token: string, address: string): Promise<Authentication<Account>> {
+    if (token.startsWith(accessTokenPrefix)) {
+      try {
+        return accept((await accounts.logInWithToken(token, address)).user);
+      } catch (error) {
+        const invalid = error instanceof DomainError && refusedTokens.has(error.code);
+        if (!invalid || anonymous === "off") throw error;
+      }
+    }
+    if (anonymous === "off") return { refused: token === "" ? "not_authorized" : "bad_credentials" };
+    return { principal: nobody, persistent: false, packetBytesMax: parts.anonymousPacketBytesMax };
   }
 
   /** Who a verified certificate stands for. */
@@ -127,7 +175,7 @@ export function createAuthentication({ domain, anonymous, log }: { domain: Domai
 
   /** The password is the user's own, or an access token of the same user. */
   async function logIn(username: string, password: string, address: string): Promise<User> {
-    if (password.startsWith("ra_")) {
+    if (password.startsWith(accessTokenPrefix)) {
       const { user } = await accounts.logInWithToken(password, address);
       if (!isNameOf(user, username)) throw new DomainError("token_invalid");
       return user;
@@ -177,6 +225,14 @@ export function createAuthentication({ domain, anonymous, log }: { domain: Domai
     iterations: Object.values(scramIterations),
   });
 
+  function accept(who: User | MqttDevice, clientId?: string): Authentication<Account> {
+    const principal =
+      "userId" in who
+        ? userAccount(who.userId, { admin: admins(who) })
+        : deviceAccount(who, clientId === "" ? undefined : clientId);
+    return { principal, persistent: true };
+  }
+
   return {
     authenticate,
     methods: new Map<string, AuthenticationMethod<Account>>([[scramSha256, scram]]),
@@ -186,9 +242,3 @@ export function createAuthentication({ domain, anonymous, log }: { domain: Domai
 /** The name failures are counted by, whichever of a user's names was tried. */
 const accountOf = (user: User | undefined, username: string): string =>
   user === undefined ? username.slice(0, 256) : String(user.userId);
-
-function accept(who: User | MqttDevice, clientId?: string): Authentication<Account> {
-  const principal =
-    "userId" in who ? userAccount(who.userId) : deviceAccount(who, clientId === "" ? undefined : clientId);
-  return { principal, persistent: true };
-}

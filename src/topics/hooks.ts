@@ -16,7 +16,14 @@ import {
   type ServiceSession,
   type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
-import { type Account, type Anonymous, createAuthentication, createPrincipalOf } from "./account.ts";
+import {
+  type Account,
+  type Admins,
+  type Anonymous,
+  createAuthentication,
+  createPrincipalOf,
+  type FindUserNow,
+} from "./account.ts";
 import { parseSaid } from "./payload.ts";
 import { type Action, deviceMay } from "./permissions.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -51,11 +58,12 @@ export function createTopicHooks(parts: {
   domain: Domain;
   hub: Hub;
   log: Log;
+  admins: Admins;
   anonymous: Anonymous;
-  /** A plain read, for sessions stored earlier. */
-  isActiveUser(userId: number): boolean;
+  anonymousPacketBytesMax: number;
+  findUserNow: FindUserNow;
 }): BrokerHooks<Account> {
-  const { domain } = parts;
+  const { domain, anonymous } = parts;
   const { devices } = domain;
   /** Connected sessions of devices, by name. */
   const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
@@ -63,13 +71,15 @@ export function createTopicHooks(parts: {
     for (const session of [...(deviceSessions.get(name) ?? [])]) session.close("the device was revoked");
   });
 
-  function authorize({ userId, device }: Account, action: Action, topic: string): boolean {
+  function authorize({ userId, device, admin }: Account, action: Action, topic: string): boolean {
     if (device !== undefined) {
       return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);
     }
+    // All that nobody may do is talk to a service, which is not asked for here.
+    if (userId === undefined && anonymous !== "full") return false;
     if (!isReserved(topic)) return true;
-    // Who is connected and how busy it is here is nobody's business, unless the broker is open to everybody anyway.
-    if (isSys(topic)) return parts.anonymous === "full" && action !== "publish";
+    // Who is connected and how busy it is here is the operator's business, unless the broker is open to everybody anyway.
+    if (isSys(topic)) return (admin || anonymous === "full") && action !== "publish";
     return action === "subscribe" && userId !== undefined && isChatTopic(topic);
   }
 

@@ -3,7 +3,7 @@ import type { Domain } from "../domain/domain.ts";
 import { isReservedUserKey, safeInteger, userIdOfKey } from "../domain/keys.ts";
 import type { User } from "../domain/model.ts";
 import { isTopicFilter, isTopicName } from "../mqtt/topic-names.ts";
-import type { Anonymous } from "./account.ts";
+import type { Admins, Anonymous } from "./account.ts";
 import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
 import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
@@ -18,7 +18,8 @@ export interface MayQuestion {
 /** Undefined: nobody has the name. */
 export type May = (question: MayQuestion) => Promise<Decision | undefined>;
 
-export function createMay({ domain, anonymous }: { domain: Domain; anonymous: Anonymous }): May {
+export function createMay(parts: { domain: Domain; admins: Admins; anonymous: Anonymous }): May {
+  const { domain, admins, anonymous } = parts;
   async function may({ name, action, topic, clientId }: MayQuestion): Promise<Decision | undefined> {
     const device = domain.devices.find(name);
     const user = device === undefined ? await findUser(name) : undefined;
@@ -44,7 +45,8 @@ export function createMay({ domain, anonymous }: { domain: Domain; anonymous: An
     if (!isReserved(topic)) return yes("users may use everything outside the reserved prefixes");
     if (isSys(topic)) {
       if (action === "publish") return no("nobody publishes to $SYS");
-      return anonymous === "full" ? yes("the broker is open (mqtt.anonymous = full)") : no("users do not read $SYS");
+      if (admins(user)) return yes("the user is an admin (admins)");
+      return anonymous === "full" ? yes("the broker is open (mqtt.anonymous = full)") : no("only admins read $SYS");
     }
     if (action === "subscribe") {
       return parseChatFilter(topic).wants === "nothing"

@@ -157,7 +157,7 @@ describe("device", () => {
       ["ann publish chat/team/send", "no: the user is not a member of such a chat"],
       ["ann subscribe chat/+/messages", "yes: of the chats it names, those are delivered that the user is a member of"],
       ["ann subscribe $share/g/chat/+/messages", "no: what the server's services deliver is not shared"],
-      ["ann subscribe $SYS/#", "no: users do not read $SYS"],
+      ["ann subscribe $SYS/#", "no: only admins read $SYS"],
     ];
     for (const [asked, answer] of questions) {
       const { exitCode, stdout, stderr } = await run(["device", "may", ...asked.split(" ")]);

@@ -34,6 +34,7 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
       ROOST_TLS_CERTIFICATE: own.certificate,
       ROOST_TLS_KEY: own.key,
       ROOST_TLS_CLIENT_CA: authority.certificate,
+      ROOST_MQTT_ANONYMOUS: "off",
       ...env,
     },
   });

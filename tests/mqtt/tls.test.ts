@@ -31,7 +31,7 @@ const portOf = (address: string | null): number => Number(address?.split(":")[1]
 test.skipIf(!openssl)("MQTT.js talks over TLS, large messages included, to a client on TCP", async () => {
   using folder = temporaryFolder();
   const files = await makeCertificate(folder.path);
-  await using server = await startTlsServer(files);
+  await using server = await startTlsServer(files, { ROOST_LIMITS_MQTT_ANONYMOUS_PACKET_BYTES: "1 MiB" });
   const secure = await mqtt.connectAsync(`mqtts://${server.mqtts}`, { ca: readFileSync(files.certificate) });
   const plain = await mqtt.connectAsync(`mqtt://${server.mqtt}`);
   const received: string[] = [];

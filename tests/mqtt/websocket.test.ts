@@ -10,7 +10,9 @@ import { openHooks } from "../support/test-broker.ts";
 import { RawWebSocket, startWebSocketBroker } from "../support/websocket-broker.ts";
 
 test("MQTT.js talks over /mqtt of the HTTP port, to a client on TCP and back", async () => {
-  await using server = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: "full" } });
+  await using server = await startTestServer({
+    env: { ROOST_MQTT_ANONYMOUS: "full", ROOST_LIMITS_MQTT_ANONYMOUS_PACKET_BYTES: "1 MiB" },
+  });
   const web = await mqtt.connectAsync(`ws://${server.http}/mqtt`);
   const plain = await mqtt.connectAsync(`mqtt://${server.mqtt}`);
   const received: string[] = [];

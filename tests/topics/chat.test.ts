@@ -315,7 +315,7 @@ test("the same client id again is the first message again", async () => {
 });
 
 test("accounts come in by username, number or key with a password or a token; nobody else does", async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: "off" } });
   const token = await tokenOf(server, "anna");
   const eve = await tokenOf(server, "eve");
   const mia = await server.domain.accounts.register({ nick: "Mia", password: "correct horse", address: "127.0.0.1" });

@@ -1,6 +1,7 @@
 /** What the broker is answered, without a broker between: logging in by SCRAM, refusals, and what properties say. */
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import type { User } from "../../src/domain/model.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type {
   BrokerHooks,
@@ -10,7 +11,7 @@ import type {
   ServiceSession,
 } from "../../src/mqtt/hooks.ts";
 import { scramSha256 } from "../../src/mqtt/scram.ts";
-import { type Account, userAccount } from "../../src/topics/account.ts";
+import { type Account, createAdmins, userAccount } from "../../src/topics/account.ts";
 import { createTopicHooks } from "../../src/topics/hooks.ts";
 import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -25,10 +26,19 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
   const server = await startTestServer({ env });
   const { domain, hub } = server;
   const disabled = new Set<number>();
-  const isActiveUser = (userId: number) => userId >= 10_001 && !disabled.has(userId);
+  const findUserNow = (userId: number) =>
+    userId < 10_001 ? undefined : ({ userId, userKey: `user.${userId}`, disabled: disabled.has(userId) } as User);
   return {
     server,
-    hooks: createTopicHooks({ domain, hub, log: silentLog, anonymous: "off", isActiveUser }),
+    hooks: createTopicHooks({
+      domain,
+      hub,
+      log: silentLog,
+      admins: createAdmins(["user.10002"]),
+      anonymous: "off",
+      anonymousPacketBytesMax: 1024,
+      findUserNow,
+    }),
     disable: (userId) => disabled.add(userId),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -150,6 +160,7 @@ test("a stored session's key is whom it was, while there is such a one", async (
   await devices.add({ name: "lamp", subscribe: ["in/%c", "all"] });
   const version = hooks.permissionsVersion();
   expect(hooks.principalOf("user:10001", "client")).toEqual(userAccount(10_001 as never));
+  expect(hooks.principalOf("user:10002", "client")).toEqual(userAccount(10_002 as never, { admin: true }));
   for (const key of ["user:1", "user:x", "user:", "device:none", "device:", "anonymous", "10001", ""]) {
     expect([key, hooks.principalOf(key, "client")]).toEqual([key, undefined]);
   }

@@ -125,6 +125,7 @@ describe("where a value comes from", () => {
       restBodyBytesMax: 16_777_216,
       websocketFrameBytesMax: 16_777_216,
       mqttPacketBytesMax: 1_048_576,
+      mqttAnonymousPacketBytesMax: 262_144,
       mqttTopicBytesMax: 4096,
       mqttTopicLevelsMax: 64,
       mqttTopicAliasesMax: 32,
@@ -157,6 +158,20 @@ describe("where a value comes from", () => {
         `ROOST_LIMITS_MQTT_SESSION_EXPIRY: "${text}" cannot be used: expected a time from 1 to 3153600000 seconds, such as 1, 30 min, 12 h or 30 d`,
       ]);
     }
+  });
+
+  test("admins are an array in the file, and names with commas between in a variable", () => {
+    const files = { [standardFile]: 'admins = ["anna", "user.10001"]\n' };
+    expect(load({ files }).admins).toEqual(["anna", "user.10001"]);
+    expect(load({ env: { ROOST_ADMINS: "anna, user.10001," } }).admins).toEqual(["anna", "user.10001"]);
+    expect(load({}).admins).toEqual([]);
+    expect(showConfig(load({ files })).find(({ key }) => key === "admins")?.value).toBe("anna, user.10001");
+    expect(problemsOf({ env: { ROOST_ADMINS: "an na" } })).toEqual([
+      'ROOST_ADMINS: "an na" cannot be used: expected usernames, or user.<userId>, with commas between',
+    ]);
+    expect(problemsOf({ files: { [standardFile]: "admins = [1]\n" } })).toEqual([
+      `${standardFile}: admins: expected NAMES`,
+    ]);
   });
 
   test("the configuration is frozen to its leaves", () => {
@@ -280,6 +295,7 @@ describe("what is derived from the table", () => {
     expect(config).toEqual({
       ...defaults,
       backendKey: secret,
+      admins: [secret],
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
       origins: config.origins,
@@ -313,7 +329,7 @@ describe("what is derived from the table", () => {
       const { limits } = load({ env: { [variableOf(key)]: shown } });
       expect([key, Object.values(limits).includes(value)]).toEqual([key, true]);
     }
-    expect(describeValue("tls.key", null)).toBe("(not set)");
+    expect(describeValue("admins", null)).toBe("(not set)");
     expect(describeValue("mqtt.listen", "off")).toBe("off");
   });
 

@@ -43,7 +43,7 @@ export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
   readonly mqtt: MqttStore;
   /** Whether somebody has this id and may be here; a plain read. */
-  isActiveUser(userId: number): boolean;
+  findUserNow(userId: number): User | undefined;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
 }
@@ -216,7 +216,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     setPassword: (userId, passwordHash, scramKeys) =>
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
-    isActiveUser: (userId) => reader.findUser(userId)?.disabled === false,
+    findUserNow: (userId) => reader.findUser(userId),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
