@@ -5,6 +5,9 @@ export interface Counters {
   /** Of those, for what their address had already. */
   refusedByAddress: number;
   protocolErrors: number;
+  connectsReceived: number;
+  /** Persistent sessions whose clients stayed away for too long. */
+  sessionsExpired: number;
   clientsConnected: number;
   /** The most at one time. */
   clientsMaximum: number;
@@ -39,6 +42,8 @@ export function createCounters(): Counters {
     connectionsRefused: 0,
     refusedByAddress: 0,
     protocolErrors: 0,
+    connectsReceived: 0,
+    sessionsExpired: 0,
     clientsConnected: 0,
     clientsMaximum: 0,
     packetsReceived: 0,

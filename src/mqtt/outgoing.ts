@@ -90,6 +90,11 @@ export class Outgoing implements Window {
     return this.inflight.count - this.unsent < this.#max;
   }
 
+  /** Messages the store keeps for the client. */
+  get queuedMessages(): number {
+    return this.#queue?.messages ?? 0;
+  }
+
   /** An ordinary message at QoS 1 or 2. */
   forward(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const { connection } = this.#session;

@@ -75,6 +75,11 @@ export class Routes {
     return this.#subscriptions.count + this.#shared;
   }
 
+  /** Of those, how many are shared. */
+  get sharedCount(): number {
+    return this.#shared;
+  }
+
   get hasGroups(): boolean {
     return this.#groupOf.size > 0;
   }

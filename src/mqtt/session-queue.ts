@@ -68,6 +68,11 @@ export class SessionQueue {
     this.#bytes = bytes;
   }
 
+  /** How many are on disk, or on their way to it. */
+  get messages(): number {
+    return this.#messages;
+  }
+
   /** Whether anything is still to be sent. */
   get waits(): boolean {
     return this.#live.length > 0 || this.#behind;

@@ -63,6 +63,11 @@ export class Session implements ServiceSession {
     return 2;
   }
 
+  /** Messages the store keeps for it. */
+  get queuedMessages(): number {
+    return this.#outgoing?.queuedMessages ?? this.expiry?.queuedBefore ?? 0;
+  }
+
   /** The QoS 2 publishes taken over from the client. */
   get incoming(): Incoming {
     this.#incoming ??= new Incoming();
@@ -209,6 +214,8 @@ export class Expiry implements Watched {
   sinceMs = 0;
   /** For how long; undefined: the broker's setting. */
   seconds: number | undefined;
+  /** Messages that waited for it when the broker started. */
+  queuedBefore = 0;
   /** What the last connection left, until the store has it. */
   suspended: SuspendedSession | undefined;
   readonly #passed: () => void;

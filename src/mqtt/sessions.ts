@@ -217,7 +217,10 @@ export class Sessions {
   #add(who: { principal: Principal; clientId: string; sessionId: number }): Session {
     const { principal, clientId, sessionId } = who;
     const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
-    session.expiry = new Expiry(() => this.end(session));
+    session.expiry = new Expiry(() => {
+      this.#core.counters.sessionsExpired++;
+      this.end(session);
+    });
     this.#sessions.add(session);
     this.#storedCounts.set(principal.key, (this.#storedCounts.get(principal.key) ?? 0) + 1);
     return session;
@@ -227,7 +230,10 @@ export class Sessions {
     const { sessionId, clientId, expirySeconds, disconnectedAtMs } = stored;
     const session = this.#add({ principal, clientId, sessionId });
     for (const subscription of stored.subscriptions) this.#subscribe(session, subscription);
-    if (session.expiry !== undefined) session.expiry.seconds = expirySeconds;
+    if (session.expiry !== undefined) {
+      session.expiry.seconds = expirySeconds;
+      session.expiry.queuedBefore = stored.queued;
+    }
     this.#watch(session, disconnectedAtMs);
   }
 

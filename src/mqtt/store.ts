@@ -23,6 +23,8 @@ export interface StoredSession {
   readonly expirySeconds: number | undefined;
   readonly disconnectedAtMs: number;
   readonly subscriptions: readonly StoredSubscription[];
+  /** Messages that wait for it. */
+  readonly queued: number;
 }
 
 /** A queued message that was sent and is not wholly acknowledged. */

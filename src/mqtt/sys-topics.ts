@@ -1,6 +1,7 @@
 /**
  * `$SYS/broker/…`: what the broker tells about itself, under the names Mosquitto made customary and dashboards look for.
- * Every value is published at an interval, and once, marked as retained, to whoever subscribes.
+ * Every value is published at an interval, and once, marked as retained, to whoever subscribes. What nobody counts on the
+ * way of a message (its bytes without the header, what is stored in bytes) has no name here.
  */
 import type { BrokerCore } from "./core.ts";
 import type { Counters } from "./counters.ts";
@@ -18,15 +19,17 @@ export interface SysOptions {
 }
 
 /** Totals of which averages per minute are made, and their names. */
-const averaged = [
-  ["messages/received", "packetsReceived"],
-  ["messages/sent", "packetsSent"],
-  ["publish/received", "publishesReceived"],
-  ["publish/sent", "publishesSent"],
-  ["bytes/received", "bytesReceived"],
-  ["bytes/sent", "bytesSent"],
-  ["connections", "connectionsAccepted"],
-] as const satisfies readonly (readonly [string, keyof Counters])[];
+const averaged: readonly (readonly [name: string, total: (counters: Counters) => number])[] = [
+  ["messages/received", ({ packetsReceived }) => packetsReceived],
+  ["messages/sent", ({ packetsSent }) => packetsSent],
+  ["publish/received", ({ publishesReceived }) => publishesReceived],
+  ["publish/sent", ({ publishesSent }) => publishesSent],
+  ["publish/dropped", dropped],
+  ["bytes/received", ({ bytesReceived }) => bytesReceived],
+  ["bytes/sent", ({ bytesSent }) => bytesSent],
+  ["connections", ({ connectsReceived }) => connectsReceived],
+  ["sockets", ({ connectionsAccepted }) => connectionsAccepted],
+];
 const windowsMinutes = [1, 5, 15] as const;
 
 const asRetained: DeliveryTerms = { retain: 1, subscriptionIds: undefined, group: undefined };
@@ -41,6 +44,8 @@ export class SysTopics implements Watched {
   #totals: Counters;
   /** By name, a value per window. */
   readonly #averages = new Map<string, number[]>(averaged.map(([name]) => [name, windowsMinutes.map(() => 0)]));
+  /** What was looked up in this turn of the event loop: it takes a walk through all sessions. */
+  #found: readonly (readonly [topic: string, value: string])[] | undefined;
 
   constructor(core: BrokerCore, options: SysOptions) {
     this.#core = core;
@@ -55,6 +60,7 @@ export class SysTopics implements Watched {
   /** An interval is over. */
   deadlinePassed(): void {
     this.#average();
+    this.#found = undefined;
     for (const [topic, value] of this.#values()) {
       void this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
     }
@@ -81,12 +87,29 @@ export class SysTopics implements Watched {
     return this.#core.clock.nowMs() + this.#options.intervalSeconds * 1000;
   }
 
-  *#values(): Generator<[topic: string, value: string]> {
-    const { clock, sessions, routes } = this.#core;
+  /** However many filters a turn brings. */
+  #values(): readonly (readonly [topic: string, value: string])[] {
+    if (this.#found === undefined) {
+      this.#found = [...this.#lookUp()];
+      setImmediate(() => {
+        this.#found = undefined;
+      });
+    }
+    return this.#found;
+  }
+
+  *#lookUp(): Generator<[topic: string, value: string]> {
+    const { clock, sessions, routes, retained } = this.#core;
     const now = totals(this.#core);
     const upSeconds = Math.floor((clock.nowMs() - this.#startedMs) / 1000);
     const connected = now.clientsConnected;
     const away = Math.max(0, sessions.count - connected);
+    let stored = retained.count;
+    let subscriptions = 0;
+    for (const session of sessions) {
+      stored += session.queuedMessages;
+      subscriptions += session.subscriptions.size;
+    }
     const named = {
       version: this.#options.version,
       uptime: `${upSeconds} seconds`,
@@ -96,14 +119,19 @@ export class SysTopics implements Watched {
       "clients/disconnected": away,
       "clients/inactive": away,
       "clients/maximum": now.clientsMaximum,
+      "clients/expired": now.sessionsExpired,
       "messages/received": now.packetsReceived,
       "messages/sent": now.packetsSent,
+      "messages/stored": stored,
+      "store/messages/count": stored,
+      "retained messages/count": retained.count,
       "publish/messages/received": now.publishesReceived,
       "publish/messages/sent": now.publishesSent,
-      "publish/messages/dropped": now.droppedSlow + now.droppedAbsent,
+      "publish/messages/dropped": dropped(now),
       "bytes/received": now.bytesReceived,
       "bytes/sent": now.bytesSent,
-      "subscriptions/count": routes.subscriptionCount,
+      "subscriptions/count": subscriptions,
+      "shared_subscriptions/count": routes.sharedCount,
     };
     for (const [name, value] of Object.entries(named)) yield [`$SYS/broker/${name}`, String(value)];
     for (const [name, values] of this.#averages) {
@@ -120,7 +148,7 @@ export class SysTopics implements Watched {
     if (minutes <= 0) return;
     const now = totals(this.#core);
     for (const [name, total] of averaged) {
-      const rate = (now[total] - this.#totals[total]) / minutes;
+      const rate = (total(now) - total(this.#totals)) / minutes;
       const before = this.#averages.get(name) ?? [];
       const after = windowsMinutes.map((window, at) => {
         const old = before[at] ?? 0;
@@ -131,6 +159,11 @@ export class SysTopics implements Watched {
     this.#totals = now;
     this.#averagedMs = nowMs;
   }
+}
+
+/** Messages that found no room: with a reader too slow, in a full queue, and at QoS 0 with a client that is away. */
+function dropped({ droppedSlow, droppedAbsent, droppedQueueFull }: Counters): number {
+  return droppedSlow + droppedAbsent + droppedQueueFull;
 }
 
 /** The counters with what the open connections have not yet added to them. */

@@ -277,6 +277,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
     expect(store.lastQueueId()).toBe(large + 3);
     const now = await opened.reopen();
     await now.restart(5000);
+    expect(allSessions(now).map(({ queued }) => queued)).toEqual([3, 1]);
     expect(queueIds(now, sessionId)).toEqual([large, large + 2, large + 3]);
     expect(queueIds(now, other)).toEqual([large + 1]);
     expect(now.queuedPage(sessionId, large + 2)).toEqual([waiting[1]]);

@@ -70,6 +70,7 @@ export class MemoryBrokerStore implements BrokerStore {
         expirySeconds: session.expirySeconds,
         disconnectedAtMs: session.disconnectedAtMs ?? 0,
         subscriptions: [...session.subscriptions.values()],
+        queued: [...this.queued.values()].filter((row) => row.sessionId === sessionId && !row.live).length,
       }));
   }
 

@@ -15,6 +15,7 @@ import { installSubscription } from "./subscribe.ts";
 
 /** Answers when the session is open; until then nothing more of the connection is read. */
 export function handleConnect(core: BrokerCore, connection: Connection, packet: ConnectPacket): void {
+  core.counters.connectsReceived++;
   connection.admitting(packet);
   const { will } = packet;
   if (will !== undefined && !isWillTopic(core, will.topic)) {

@@ -16,6 +16,7 @@ export interface StoredSession {
   readonly expirySeconds: number | undefined;
   readonly disconnectedAtMs: number;
   readonly subscriptions: readonly StoredSubscription[];
+  readonly queued: number;
 }
 
 export interface SessionOpening {

@@ -38,7 +38,7 @@ export function createMqttReader(db: Database) {
   // One that was never suspended is only read before `restart`.
   const sessionsAfter = lazily(() =>
     db.prepare<SessionRow, [number, number]>(
-      "SELECT session_id sessionId, principal_key principalKey, client_id clientId, expiry_seconds expirySeconds, coalesce(disconnected_at_ms, last_connected_at_ms) disconnectedAtMs FROM mqtt_sessions WHERE session_id > ? ORDER BY session_id LIMIT ?",
+      "SELECT session_id sessionId, principal_key principalKey, client_id clientId, expiry_seconds expirySeconds, coalesce(disconnected_at_ms, last_connected_at_ms) disconnectedAtMs, (SELECT count(*) FROM mqtt_queue WHERE mqtt_queue.session_id = mqtt_sessions.session_id AND live = 0) queued FROM mqtt_sessions WHERE session_id > ? ORDER BY session_id LIMIT ?",
     ),
   );
   const subscriptionsBetween = lazily(() =>
@@ -151,6 +151,7 @@ interface SessionRow {
   readonly clientId: string;
   readonly expirySeconds: number | null;
   readonly disconnectedAtMs: number;
+  readonly queued: number;
 }
 
 interface WillRow extends Omit<StoredWill, "publishAtMs"> {
