@@ -54,9 +54,15 @@ export function deviceAccount(record: MqttDevice, clientId: string | undefined):
 export type FindUserNow = (userId: number) => User | undefined;
 
 /** "user:<id>" and "device:<name>", as they were stored; undefined: nobody any more. */
-export function createPrincipalOf(parts: { domain: Domain; admins: Admins; findUserNow: FindUserNow }) {
-  const { domain, admins, findUserNow } = parts;
+export function createPrincipalOf(parts: {
+  domain: Domain;
+  admins: Admins;
+  anonymous: Anonymous;
+  findUserNow: FindUserNow;
+}) {
+  const { domain, admins, anonymous, findUserNow } = parts;
   return (key: string, clientId?: string): Account | undefined => {
+    if (key === nobody.key) return anonymous === "full" ? nobody : undefined; // it left a will
     if (key.startsWith("device:")) {
       const record = domain.devices.find(key.slice("device:".length));
       return record === undefined ? undefined : deviceAccount(record, clientId);

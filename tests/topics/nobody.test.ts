@@ -207,3 +207,18 @@ test("admins read $SYS by whichever name they come in, also in a stored session 
   // At the next interval, without a new SUBSCRIBE.
   expect(await again.expect("publish", 10_000)).toMatchObject({ topic: "$SYS/broker/uptime" });
 });
+
+test("where the broker is open to everybody, nobody's will outlives the server too", async () => {
+  await using first = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: "full" } });
+  const token = await tokenOf(first, "anna");
+  const lasting = { username: "anna", password: Buffer.from(token), clean: false, clientId: "watcher" };
+  const watcher = await RawMqtt.connect(first.mqttPort, lasting);
+  await watcher.subscribe("#", 1);
+  await watcher.drop();
+  await using _client = await RawMqtt.connect(first.mqttPort, {
+    will: { topic: "last/words", payload: Buffer.from("x"), qos: 1, retain: false },
+  });
+  await using second = await first.restart();
+  await using again = await RawMqtt.connect(second.mqttPort, lasting);
+  expect(await again.expect("publish", 10_000)).toMatchObject({ topic: "last/words" });
+});
