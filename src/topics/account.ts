@@ -231,11 +231,15 @@ export function createAuthentication(parts: AuthenticationParts) {
     iterations: Object.values(scramIterations),
   });
 
+  /** Those who log in with the same token are the same user here: one account for all of their connections. */
+  const known = new WeakMap<User, Account>();
+
   function accept(who: User | MqttDevice, clientId?: string): Authentication<Account> {
-    const principal =
-      "userId" in who
-        ? userAccount(who.userId, { admin: admins(who) })
-        : deviceAccount(who, clientId === "" ? undefined : clientId);
+    if (!("userId" in who)) {
+      return { principal: deviceAccount(who, clientId === "" ? undefined : clientId), persistent: true };
+    }
+    const principal = known.get(who) ?? userAccount(who.userId, { admin: admins(who) });
+    known.set(who, principal);
     return { principal, persistent: true };
   }
 
