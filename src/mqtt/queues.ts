@@ -23,16 +23,25 @@ const turnRowsMax = 16_384;
 const removeEveryMs = 25;
 const removeAfterMs = 250;
 
+/** Memory that another thread may read as it stands. */
+const sharedBuffer = (bytes: number): Buffer => Buffer.from(new SharedArrayBuffer(bytes));
+const sharedRows = (count: number): Float64Array =>
+  new Float64Array(new SharedArrayBuffer(count * queueColumnCount * Float64Array.BYTES_PER_ELEMENT));
+
 /** Packets one after the other; what `appendPublish5` writes to. */
 class Pile {
-  buffer = Buffer.allocUnsafeSlow(16 * 1024);
+  buffer: Buffer;
   length = 0;
+
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
+  }
 
   reserve(bytes: number): number {
     const at = this.length;
     this.length += bytes;
     if (this.length > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(this.length, 2 * this.buffer.length));
+      const larger = sharedBuffer(Math.max(this.length, 2 * this.buffer.length));
       this.buffer.copy(larger, 0, 0, at);
       this.buffer = larger;
     }
@@ -40,11 +49,20 @@ class Pile {
   }
 }
 
+/** What a turn is gathered in; the next one takes it over. */
+interface Room {
+  readonly rows: Float64Array;
+  readonly packets: Buffer;
+}
+
+const roomsMax = 4;
+const roomBytesMax = 1024 * 1024;
+
 /** What the turn has gathered. */
 class Turn {
-  rows = new Float64Array(64 * queueColumnCount);
+  rows: Float64Array;
   rowCount = 0;
-  readonly pile = new Pile();
+  readonly pile: Pile;
   readonly shares: [number, string][] = [];
   readonly received: [number, number][] = [];
   readonly retainedTopics = new Set<string>();
@@ -57,6 +75,11 @@ class Turn {
   /** PUBACKs that wait for nothing else. */
   readonly acknowledgements: Acknowledgement[] = [];
   readonly settled = Promise.withResolvers<undefined>();
+
+  constructor({ rows, packets }: Room) {
+    this.rows = rows;
+    this.pile = new Pile(packets);
+  }
 }
 
 interface Acknowledgement {
@@ -75,6 +98,7 @@ export class Queues {
   readonly #retainedNow: (topic: string) => RetainedChange;
   #lastId: number;
   #turn: Turn | undefined;
+  #rooms: Room[] = [];
   /** Where the message being forwarded lies in the turn's pile, once it does. */
   #sharedTurn: Turn | undefined;
   #sharedMessage: Sendable | undefined;
@@ -136,7 +160,7 @@ export class Queues {
     const end = this.#end;
     const at = turn.rowCount * queueColumnCount;
     if (at === turn.rows.length) {
-      const larger = new Float64Array(2 * turn.rows.length);
+      const larger = sharedRows((2 * turn.rows.length) / queueColumnCount);
       larger.set(turn.rows);
       turn.rows = larger;
     }
@@ -202,7 +226,7 @@ export class Queues {
 
   #current(): Turn {
     if (this.#turn === undefined) {
-      this.#turn = new Turn();
+      this.#turn = new Turn(this.#rooms.pop() ?? { rows: sharedRows(64), packets: sharedBuffer(16 * 1024) });
       this.#turn.settled.promise.catch(() => {}); // logged where it failed; whoever waits for it is told besides
       this.#work.started();
       setImmediate(() => this.#flushTurn());
@@ -258,7 +282,13 @@ export class Queues {
         () => this.#committed(turn),
         (error: unknown) => this.#failed(turn, error),
       )
-      .finally(() => this.#work.done());
+      .finally(() => {
+        // Whoever still needs a packet has copied it.
+        const { rows, pile } = turn;
+        const isKept = this.#rooms.length < roomsMax && rows.byteLength + pile.buffer.length <= roomBytesMax;
+        if (isKept) this.#rooms.push({ rows, packets: pile.buffer });
+        this.#work.done();
+      });
   }
 
   #committed(turn: Turn): void {

@@ -190,7 +190,7 @@ export class MemoryBrokerStore implements BrokerStore {
         live: number("live") !== 0,
         expiresAtMs: number("expiresAtMs"),
         share: shareOf.get(row),
-        packet: packets.slice(number("start"), number("end")),
+        packet: new Uint8Array(packets.subarray(number("start"), number("end"))),
       });
     }
     for (const row of added) this.queued.set(row.queueId, row);

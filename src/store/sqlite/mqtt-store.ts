@@ -161,9 +161,11 @@ function toWireRetained(changes: readonly RetainedChange[], blobs: Uint8Array[])
   );
 }
 
-/** To clone a view costs a clone of all that it looks into: a part of something large is copied out first. */
+/** To clone a view costs a clone of all that it looks into, if that is not shared: a part of it is copied out first. */
 const own = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+  bytes.buffer instanceof SharedArrayBuffer || bytes.byteLength === bytes.buffer.byteLength
+    ? bytes
+    : new Uint8Array(bytes);
 
 function toOpened({ sessionId, resumed, subscriptions, received, sending }: WireOpened): OpenedSession {
   return {
