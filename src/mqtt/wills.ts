@@ -95,10 +95,12 @@ export class Wills {
     this.#remove(will.willId);
   }
 
-  /** A client is there again, and its session with it. */
+  /** A client is there again, and its session with it: in time, unless its will was due and only the wheel behind. */
   cancel(key: string): void {
     const delayed = this.#take(key);
-    if (delayed !== undefined) this.#remove(delayed.will.willId);
+    if (delayed === undefined) return;
+    if (delayed.deadlineMs <= this.#core.clock.nowMs()) this.#publish(delayed.session, delayed.will);
+    else this.#remove(delayed.will.willId);
   }
 
   /** The session is over: a delayed will is due. */

@@ -132,6 +132,23 @@ test.each([
   expect(later.store).toHaveProperty("storedWills.size", 0);
 });
 
+test.each([
+  ["whose client was connected when the server ended", 0, 0],
+  ["whose delay has passed", 10, 10_000],
+] as const)("a will %s is published even if its client is back before the wheel turns", async (_, delay, ms) => {
+  const { core, store, clock } = await open();
+  const client = await connect(core, { will: { ...will, delaySeconds: delay } });
+  const later = await new TestCore({ store: afterCrash(store), clock }).start();
+  const listener = await listen(later);
+  clock.advance(ms);
+  await connect(later, {}, client);
+  expect(listener.texts).toEqual(["gone"]);
+  later.advance(60_000);
+  await settle();
+  expect(listener.texts).toEqual(["gone"]);
+  expect(later.store).toHaveProperty("storedWills.size", 0);
+});
+
 test("a will that may not be published is not", async () => {
   const core = await new TestCore({ hooks: { authorize: (_, action) => action !== "publish" } }).start();
   const listener = await listen(core);
