@@ -18,12 +18,15 @@ export interface MqttLogin {
   readonly password: string;
   readonly clientId: string;
   readonly clean: boolean;
+  /** At QoS 1. */
+  readonly will?: { readonly topic: string; readonly payload: string };
 }
 
 /** Called in the tick of the packet's arrival; the first may come in one piece with CONNACK. */
 export interface MqttHandlers {
   onPuback?(packetId: number): void;
   onPubrec?(packetId: number): void;
+  onPubrel?(packetId: number): void;
   onPubcomp?(packetId: number): void;
   onPublish?(packet: IPublishPacket, client: MqttClient): void;
 }
@@ -59,7 +62,7 @@ export class MqttClient implements AsyncDisposable {
     const colon = mqtt.lastIndexOf(":");
     const socket = connect({ host: mqtt.slice(0, colon), port: Number(mqtt.slice(colon + 1)), noDelay: true });
     const client = new MqttClient(socket, handlers);
-    const { username, password, clientId, clean } = login;
+    const { username, password, clientId, clean, will } = login;
     client.#write({
       cmd: "connect",
       protocolId: "MQTT",
@@ -69,6 +72,7 @@ export class MqttClient implements AsyncDisposable {
       keepalive: 0,
       username,
       password: Buffer.from(password),
+      ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: false } }),
     });
     const { returnCode, sessionPresent } = await client.#orClosed("CONNACK", client.#connack.promise);
     if (returnCode !== 0) throw new Error(`CONNECT was refused with ${returnCode}`);
@@ -98,11 +102,19 @@ export class MqttClient implements AsyncDisposable {
     this.#write({ cmd: "puback", messageId: packetId });
   }
 
-  /** At QoS 1; gives the granted QoS, or 128. */
-  async subscribe(filter: string, packetId = 1): Promise<unknown> {
+  pubrec(packetId: number): void {
+    this.#write({ cmd: "pubrec", messageId: packetId });
+  }
+
+  pubcomp(packetId: number): void {
+    this.#write({ cmd: "pubcomp", messageId: packetId });
+  }
+
+  /** At QoS 1 unless told; gives the granted QoS, or 128. */
+  async subscribe(filter: string, packetId = 1, qos: 1 | 2 = 1): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<ISubackPacket>();
     this.#suback.set(packetId, resolve);
-    this.#write({ cmd: "subscribe", messageId: packetId, subscriptions: [{ topic: filter, qos: 1 }] });
+    this.#write({ cmd: "subscribe", messageId: packetId, subscriptions: [{ topic: filter, qos }] });
     return (await this.#orClosed("SUBACK", promise)).granted[0];
   }
 
@@ -142,6 +154,9 @@ export class MqttClient implements AsyncDisposable {
         return;
       case "pubrec":
         this.#handlers.onPubrec?.(packet.messageId ?? 0);
+        return;
+      case "pubrel":
+        this.#handlers.onPubrel?.(packet.messageId ?? 0);
         return;
       case "pubcomp":
         this.#handlers.onPubcomp?.(packet.messageId ?? 0);

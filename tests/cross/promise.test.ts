@@ -7,10 +7,11 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { asBackend, call, enroll, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
+import { monotonicNowNs } from "../support/slow-fsync.ts";
 import { requireSlowFsync, startWatched, type WatchedServer } from "./binary-server.ts";
 import { MiniOicqClient } from "./minioicq-client.ts";
 import { MqttClient } from "./mqtt-client.ts";
-import { type OnDisk, onDisk } from "./wal.ts";
+import { diskEventsSince, type OnDisk, onDisk, onDiskSince } from "./wal.ts";
 
 const library = await requireSlowFsync();
 const delayMs = 30;
@@ -22,6 +23,8 @@ interface Stage {
   marker(): string;
   /** Called the moment something is acknowledged: looks for the change that wrote the marker. */
   acknowledged(marker: string | Uint8Array): void;
+  /** The same for a change without a marker, the only one since it was asked for. */
+  acknowledgedSince(ns: bigint): void;
 }
 
 interface Case {
@@ -63,7 +66,33 @@ const messages: Case[] = [
   { name: "REST: the 200 of an array of messages", expected: pipelined, run: postArray },
 ];
 
-const ordinary: Case[] = [{ name: "MQTT: the PUBACKs of retained messages", expected: pipelined, run: retained }];
+const ordinary: Case[] = [
+  { name: "MQTT: the PUBACKs of retained messages", expected: pipelined, run: (stage) => retained(stage, 1) },
+  { name: "MQTT: the PUBRECs of retained messages", expected: pipelined, run: (stage) => retained(stage, 2) },
+  {
+    name: "MQTT: the PUBACKs of messages for a session that is away",
+    expected: pipelined,
+    run: (stage) => queued(stage, { present: false, qos: 1 }),
+  },
+  {
+    name: "MQTT: the PUBRECs of messages for a session that is away",
+    expected: pipelined,
+    run: (stage) => queued(stage, { present: false, qos: 2 }),
+  },
+  {
+    name: "MQTT: the PUBACKs and deliveries of messages for a persistent session",
+    expected: 2 * pipelined,
+    run: (stage) => queued(stage, { present: true, qos: 1 }),
+  },
+  {
+    name: "MQTT: the PUBRECs and deliveries of messages for a persistent session",
+    expected: 2 * pipelined,
+    run: (stage) => queued(stage, { present: true, qos: 2 }),
+  },
+  { name: "MQTT: the PUBCOMP to a persistent session", expected: 3, run: pubcomps },
+  { name: "MQTT: the PUBREL to a persistent session", expected: 3, run: pubrels },
+  { name: "MQTT: the CONNACK of a client with a will", expected: 2, run: wills },
+];
 
 const changes: Case[] = [
   { name: "MiniOICQ: auth.register.success", expected: 2, run: register },
@@ -97,6 +126,50 @@ for (const one of [...messages, ...ordinary]) {
   );
 }
 
+test.skipIf(library === undefined)(
+  "QoS 1 and 2 between sessions that end with their connections write nothing to the disk",
+  async () => {
+    if (library === undefined) throw new Error("no disk shim");
+    await using server = await startWatched(library);
+    const [password = ""] = await enroll(server, "anna");
+    const login = { username: "anna", password, clean: true };
+    let heard = 0;
+    await using subscriber = await MqttClient.connect(
+      server.mqtt,
+      { ...login, clientId: "subscriber" },
+      {
+        onPublish({ qos, messageId = 0 }, client) {
+          heard += 1;
+          if (qos === 1) client.puback(messageId);
+          else client.pubrec(messageId);
+        },
+        onPubrel: (packetId) => subscriber.pubcomp(packetId),
+      },
+    );
+    expect(await subscriber.subscribe("news/#", 1, 2)).toBe(2);
+    const pending = new Set<number>();
+    await using publisher = await MqttClient.connect(
+      server.mqtt,
+      { ...login, clientId: "publisher" },
+      {
+        onPuback: (packetId) => void pending.delete(packetId),
+        onPubrec: (packetId) => publisher.pubrel(packetId),
+        onPubcomp: (packetId) => void pending.delete(packetId),
+      },
+    );
+    const fromNs = monotonicNowNs();
+    const count = 200;
+    for (let packetId = 1; packetId <= count; packetId += 1) {
+      pending.add(packetId);
+      publisher.publish("news/today", `${packetId}`, { packetId, qos: packetId % 2 === 0 ? 1 : 2 });
+    }
+    await until("all to be heard and acknowledged", () => heard === count && pending.size === 0);
+    await subscriber.ping(); // behind its last answers
+    expect(diskEventsSince(fromNs, server.disk)).toEqual([]);
+  },
+  timeoutMs,
+);
+
 async function statesAtAcknowledgement(one: Case, durability: "disk" | "os"): Promise<OnDisk[]> {
   if (library === undefined) throw new Error("no disk shim");
   await using server = await startWatched(library, { delayMs, durability });
@@ -105,6 +178,7 @@ async function statesAtAcknowledgement(one: Case, durability: "disk" | "os"): Pr
     server,
     marker: () => `marker.${crypto.randomUUID()}`,
     acknowledged: (marker) => states.push(onDisk(marker, server.disk)),
+    acknowledgedSince: (ns) => states.push(onDiskSince(ns, server.disk)),
   });
   return states;
 }
@@ -167,22 +241,103 @@ async function pubacks(
 }
 
 /** Each on a topic of its own: of several on one topic only the last is written. */
-async function retained(stage: Stage): Promise<void> {
+async function retained(stage: Stage, qos: 1 | 2): Promise<void> {
+  await publishOrdinary(stage, { qos, retain: true, topic: (packetId) => `news/${packetId}` });
+}
+
+/** For a subscriber whose session outlives its connection. What it is sent is on disk too: it might acknowledge it. */
+async function queued(stage: Stage, { present, qos }: { present: boolean; qos: 1 | 2 }): Promise<void> {
+  const [password = ""] = await enroll(stage.server, "ben");
+  let heard = 0;
+  const login = { username: "ben", password, clientId: "ben-phone", clean: false };
+  await using subscriber = await MqttClient.connect(stage.server.mqtt, login, {
+    onPublish({ payload }) {
+      stage.acknowledged(String(payload));
+      heard += 1;
+    },
+  });
+  expect(await subscriber.subscribe("news/#", 1, 2)).toBe(2);
+  if (!present) await subscriber.drop();
+  await publishOrdinary(stage, { qos, retain: false, topic: () => "news/today" });
+  await until("the messages to be heard", () => heard === (present ? pipelined : 0));
+}
+
+/** Looks at the disk at each PUBACK or PUBREC. */
+async function publishOrdinary(
+  stage: Stage,
+  { qos, retain, topic }: { qos: 1 | 2; retain: boolean; topic(packetId: number): string },
+): Promise<void> {
   const password = await anna(stage);
   const markers = new Map<number, string>();
   const login = { username: "anna", password, clientId: "anna-phone", clean: true };
-  await using client = await MqttClient.connect(stage.server.mqtt, login, {
-    onPuback(packetId) {
-      stage.acknowledged(markers.get(packetId) ?? "never sent");
-      markers.delete(packetId);
-    },
-  });
+  const acknowledged = (packetId: number): void => {
+    stage.acknowledged(markers.get(packetId) ?? "never sent");
+    markers.delete(packetId);
+  };
+  const handlers = { onPuback: acknowledged, onPubrec: acknowledged };
+  await using client = await MqttClient.connect(stage.server.mqtt, login, handlers);
   for (let packetId = 1; packetId <= pipelined; packetId += 1) {
     const marker = stage.marker();
     markers.set(packetId, marker);
-    client.publish(`news/${packetId}`, marker, { packetId, retain: true });
+    client.publish(topic(packetId), marker, { packetId, qos, retain });
   }
-  await until("the PUBACKs", () => markers.size === 0);
+  await until("the acknowledgements", () => markers.size === 0);
+}
+
+/** A packet id that is free again must be so after a crash, or the next message with it would pass for a repeat. */
+async function pubcomps(stage: Stage): Promise<void> {
+  const password = await anna(stage);
+  const login = { username: "anna", password, clientId: "anna-phone", clean: false };
+  let askedNs = 0n;
+  let completed = 0;
+  await using client: MqttClient = await MqttClient.connect(stage.server.mqtt, login, {
+    onPubrec(packetId) {
+      askedNs = monotonicNowNs();
+      client.pubrel(packetId);
+    },
+    onPubcomp() {
+      stage.acknowledgedSince(askedNs);
+      completed += 1;
+    },
+  });
+  for (let packetId = 1; packetId <= 3; packetId += 1) {
+    client.publish("news/today", "", { packetId, qos: 2 });
+    await until("PUBCOMP", () => completed === packetId);
+  }
+}
+
+/** After PUBREL the subscriber has forgotten that it knows the message: it must not come again. */
+async function pubrels(stage: Stage): Promise<void> {
+  const password = await anna(stage);
+  const login = { username: "anna", password, clientId: "anna-phone", clean: false };
+  let askedNs = 0n;
+  let released = 0;
+  await using client = await MqttClient.connect(stage.server.mqtt, login, {
+    onPublish({ messageId = 0 }, self) {
+      askedNs = monotonicNowNs();
+      self.pubrec(messageId);
+    },
+    onPubrel() {
+      stage.acknowledgedSince(askedNs);
+      released += 1;
+    },
+  });
+  expect(await client.subscribe("news/#", 1, 2)).toBe(2);
+  await using publisher = await MqttClient.connect(stage.server.mqtt, { ...login, clientId: "anna-desk", clean: true });
+  for (let packetId = 1; packetId <= 3; packetId += 1) {
+    publisher.publish("news/today", "", { packetId, qos: 2 });
+    await until("PUBREL", () => released === packetId);
+  }
+}
+
+async function wills(stage: Stage): Promise<void> {
+  const password = await anna(stage);
+  for (const clean of [true, false]) {
+    const will = { topic: "news/gone", payload: stage.marker() };
+    const login = { username: "anna", password, clientId: `anna-${clean}`, clean, will };
+    await using _client = await MqttClient.connect(stage.server.mqtt, login);
+    stage.acknowledged(will.payload);
+  }
 }
 
 async function posts(stage: Stage, count: number, rounds: number): Promise<void> {

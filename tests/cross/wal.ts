@@ -48,6 +48,26 @@ export function onDisk(marker: string | Uint8Array, { walPath, logPath }: Watche
   return after.slice(start).some(({ kind }) => kind === "sync-end") ? "synced" : "unsynced";
 }
 
+/**
+ * The same for a change that leaves no marker, as a removal does, and is the only one: looks for what reached the WAL
+ * after `ns` (`monotonicNowNs`).
+ */
+export function onDiskSince(ns: bigint, { logPath }: WatchedDisk): OnDisk {
+  const after = parseSlowFsyncLog(readFileSync(logPath, "utf8")).filter(
+    ({ file, atNs }) => file === walName && atNs > ns,
+  );
+  const last = after.findLastIndex(({ kind }) => kind === "write");
+  if (last === -1) return "absent";
+  const start = after.findIndex(({ kind }, at) => kind === "sync-start" && at > last);
+  if (start === -1) return "unsynced";
+  return after.slice(start).some(({ kind }) => kind === "sync-end") ? "synced" : "unsynced";
+}
+
+/** Writes to and syncs of the database's files after `ns` (`monotonicNowNs`). */
+export function diskEventsSince(ns: bigint, { logPath }: WatchedDisk): SlowFsyncEvent[] {
+  return parseSlowFsyncLog(readFileSync(logPath, "utf8")).filter(({ atNs }) => atNs > ns);
+}
+
 /** All frames of the first transaction with a page that holds the marker, up to and with its commit frame. */
 function findTransaction(wal: Buffer, marker: string | Uint8Array): Range | undefined {
   if (wal.byteLength < walHeaderBytes) return undefined;
