@@ -77,6 +77,8 @@ export interface TestBroker extends AsyncDisposable {
   readonly store: MemoryBrokerStore;
   /** Closed connections, with the reason that was logged. */
   readonly closeReasons: string[];
+  /** What was logged as an error. */
+  readonly errors: string[];
   /** Moves the clock and lets the broker see it. */
   advance(ms: number): void;
 }
@@ -97,10 +99,12 @@ export async function startTestBroker({
   clock = new ManualClock(),
 }: TestBrokerOptions = {}): Promise<TestBroker> {
   const closeReasons: string[] = [];
+  const errors: string[] = [];
   const note: Log["info"] = (message, fields) => {
     if (message === "connection closed") closeReasons.push(String(fields?.["reason"]));
   };
-  const log: Log = { ...silentLog, info: note, debug: note };
+  const error: Log["error"] = (message, fields) => void errors.push(`${message} ${fields?.["error"] ?? ""}`);
+  const log: Log = { ...silentLog, info: note, debug: note, error };
   const broker = createBroker({
     store,
     hooks: { ...openHooks, ...hooks },
@@ -118,6 +122,7 @@ export async function startTestBroker({
     clock,
     store,
     closeReasons,
+    errors,
     advance(ms) {
       clock.advance(ms);
       broker.turnClock();
