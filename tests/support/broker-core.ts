@@ -178,8 +178,8 @@ export class TestClient {
   readonly publishes: ClientPublish[] = [];
   /** Those it took, at QoS 2 without repeats [MQTT-4.3.3-2]. */
   readonly taken: ClientPublish[] = [];
-  /** The first byte of every other packet, in order, with its packet id. */
-  readonly others: { readonly type: number; readonly packetId: number }[] = [];
+  /** The type of every other packet, in order, with its packet id and, where it says one, its reason code. */
+  readonly others: { readonly type: number; readonly packetId: number; readonly reasonCode?: number }[] = [];
   /** Answers it owes, in order. */
   answers: Buffer[] = [];
   /** Packet ids received at QoS 2 and not released. */
@@ -294,7 +294,8 @@ export class TestClient {
     const type = (bytes[0] as number) >> 4;
     if (type !== packetType.publish) {
       const packetId = bytes.length >= bodyStart + 2 ? bytes.readUInt16BE(bodyStart) : 0;
-      this.others.push({ type, packetId });
+      const reasonCode = bytes.length > bodyStart + 2 ? { reasonCode: bytes[bodyStart + 2] as number } : {};
+      this.others.push({ type, packetId, ...reasonCode });
       if (type === packetType.pubrel) {
         this.unreleased.delete(packetId);
         this.answers.push(packet(packetType.pubcomp << 4, uint16(packetId)));

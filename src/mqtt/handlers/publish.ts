@@ -101,7 +101,7 @@ function handleExactlyOnce(core: BrokerCore, client: Client, view: PublishView):
  * stands for, so that a crash leaves both or neither. A service writes it itself. Gives the verdict if nothing is waited for.
  */
 function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdict {
-  const { packetId, topic } = view;
+  const { packetId, topic, protocolVersion } = view;
   const { incoming, storedId } = session;
   const route = core.routes.find(topic);
   const outcome = route.served ? intercept(core, session, view) : undefined;
@@ -117,11 +117,13 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdic
     });
     return taken;
   }
-  const { queues } = core;
+  const { queues, counters } = core;
   const queuedBefore = queues.count;
+  const overflowsBefore = counters.droppedQueueFull;
   const forwarding = forward(core, session, view, route);
   // A refused message is not taken over: its packet id is free [MQTT-4.3.3-9].
   if (forwarding === denied) return denied;
+  if (protocolVersion === 5 && counters.droppedQueueFull !== overflowsBefore) return overflowed;
   let stored: Promise<Verdict> | undefined = forwarding instanceof Promise ? forwarding : undefined;
   const verdict = forwarding instanceof Promise ? taken : forwarding;
   if (storedId === undefined && stored === undefined) {
