@@ -9,12 +9,16 @@ import type { Connection } from "./connection.ts";
 import type { DeliveryTerms } from "./outgoing.ts";
 import { appendPublish5, type Sendable } from "./prepared-publish.ts";
 import type { Queued } from "./queued.ts";
+import { reasonCodes } from "./reason-codes.ts";
 import type { Reply } from "./replies.ts";
 import type { SessionQueue } from "./session-queue.ts";
 import { type BrokerStore, type QueueChange, queueColumnCount, type RetainedChange } from "./store.ts";
 import { appendAsStored } from "./stored-form.ts";
 import { packetType } from "./wire.ts";
 import type { Work } from "./work.ts";
+
+/** Why a message is refused when its change fails. */
+export const notStored = "the message could not be stored";
 
 /** A turn that brings more is more than one change, so that no commit is long. */
 const turnBytesMax = 4 * 1024 * 1024;
@@ -322,8 +326,12 @@ export class Queues {
     this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
     for (const queued of turn.live) queued.queue?.lost(queued);
     for (const { queue, bytes } of turn.waiting) queue.rowLost(bytes);
-    for (const { connection, bytes } of turn.acknowledgements) {
-      connection.close("internal_error"); // unanswered, the client sends it again
+    for (const { connection, reply, bytes } of turn.acknowledgements) {
+      const { protocolVersion, replies } = connection;
+      if (protocolVersion === 5) {
+        const why = connection.explanation(notStored);
+        replies.settleAcknowledgement(reply, reply.type, reply.packetId, reasonCodes.quotaExceeded, why);
+      } else connection.close("service", notStored); // 3.1.1 has no word for it: unanswered, the client sends it again
       connection.workDone(bytes);
     }
     turn.settled.reject(error instanceof Error ? error : new Error(String(error)));

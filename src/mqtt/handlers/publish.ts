@@ -10,6 +10,7 @@ import type { PublishRefusal } from "../hooks.ts";
 import { ForwardedPublish } from "../prepared-publish.ts";
 import type { PublishView } from "../publish-packet.ts";
 import { forwardedProperties, publishProperties } from "../publish-properties.ts";
+import { notStored } from "../queues.ts";
 import { reasonCodes } from "../reason-codes.ts";
 import type { RetainedDraft } from "../retained.ts";
 import type { Route } from "../routes.ts";
@@ -40,6 +41,8 @@ const taken: Verdict = { reasonCode: reasonCodes.success, why: undefined };
 const unheard: Verdict = { reasonCode: reasonCodes.noMatchingSubscribers, why: undefined };
 const denied: Verdict = { reasonCode: reasonCodes.notAuthorized, why: "this topic is not yours to publish to" };
 const overflowed: Verdict = { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" };
+/** The store is full or failing, which was logged. */
+const unstored: Verdict = { reasonCode: reasonCodes.quotaExceeded, why: notStored };
 
 /** What says `taken` once the turn's messages are stored, and needs no promise of its own for it. */
 const queued: Verdict = { ...taken };
@@ -133,7 +136,14 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdic
   if (storedId !== undefined && queues.count !== queuedBefore) {
     queues.received(storedId, packetId);
     if (view.retain) queues.retained(topic);
-    incoming.take(packetId, () => stored ?? queues.settled.then(() => verdict));
+    const settled = queues.settled.then(
+      () => verdict,
+      () => {
+        incoming.forget(packetId); // the disk has nothing of it, so a repeat is a new message
+        return unstored;
+      },
+    );
+    incoming.take(packetId, () => settled);
     return verdict;
   }
   // A repeat after a failure retains again what is not on disk, and only that.
@@ -142,6 +152,11 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdic
     const before = stored ?? (draft && core.retained.set(topic, draft));
     stored = undefined;
     const result = await before;
+    if (result === unstored) {
+      if (protocolVersion !== 5) throw new Error(notStored); // the client repeats it
+      incoming.forget(packetId);
+      return unstored;
+    }
     if (storedId !== undefined) await core.store.received(storedId, packetId);
     return result ?? verdict;
   });
@@ -201,9 +216,12 @@ function forward(core: BrokerCore, session: Session, view: PublishView, route: R
     if (verdict === overflowed) return overflowed;
     return route.sessions.length === 0 && route.groups === undefined ? unheard : taken;
   }
-  if (retained !== undefined) return Promise.all([retained, stored]).then(() => verdict);
-  if (verdict === taken && view.qos === 1) return queued;
-  return (stored as Promise<undefined>).then(() => verdict);
+  if (retained === undefined && verdict === taken && view.qos === 1) return queued;
+  const whole = retained === undefined ? (stored as Promise<undefined>) : Promise.all([retained, stored]);
+  return whole.then(
+    () => verdict,
+    () => unstored,
+  );
 }
 
 function retainedDraft(core: BrokerCore, view: PublishView): RetainedDraft {

@@ -200,8 +200,8 @@ export const publishMutations: readonly Mutation[] = [
     version: "3.1.1",
     rule: "[MQTT-3.3.1-5]",
     file: "src/mqtt/handlers/publish.ts",
-    find: "return Promise.all([retained, stored]).then(() => verdict);",
-    replace: "return verdict;",
+    find: "const whole = retained === undefined",
+    replace: "if (retained !== undefined) return verdict; const whole = retained === undefined",
     test: [retained, "PUBACK of a retained message waits for its commit"],
   },
   {

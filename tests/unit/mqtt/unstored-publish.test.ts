@@ -1,17 +1,18 @@
-/** What a publisher is told when its message had no room, and that it can say it again. */
+/** What a publisher is told when its message could not be stored, or had no room, and that it can say it again. */
 import { expect, test } from "bun:test";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
 import { packetType } from "../../../src/mqtt/wire.ts";
-import { type ConnectOptions, settle, TestClient, TestCore } from "../../support/broker-core.ts";
+import { type ConnectOptions, HeldStore, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 
 async function open(options: ConnectOptions, limits: Partial<BrokerLimits> = {}) {
-  const core = await new TestCore({ limits }).start();
+  const store = new HeldStore();
+  const core = await new TestCore({ store, limits }).start();
   const [subscriber, publisher] = [new TestClient(core, "subscriber"), new TestClient(core, "publisher")];
   await connect(subscriber, {});
   subscriber.subscribe("t", 2);
   await connect(publisher, options);
-  return { core, subscriber, publisher };
+  return { core, store, subscriber, publisher };
 }
 
 async function connect(client: TestClient, options: ConnectOptions): Promise<void> {
@@ -20,6 +21,49 @@ async function connect(client: TestClient, options: ConnectOptions): Promise<voi
   await settle();
   client.others.length = 0;
 }
+
+const answerTo = { 1: packetType.puback, 2: packetType.pubrec };
+const kinds = [1, 2].flatMap((qos) =>
+  [true, false].flatMap((cleanStart) => [true, false].map((retain) => [qos as 1 | 2, cleanStart, retain] as const)),
+);
+
+test.each(kinds)(
+  "before MQTT 5 the connection ends, and the repeat is taken (QoS %p, clean %p, retain %p)",
+  async (qos, cleanStart, retain) => {
+    const { store, subscriber, publisher } = await open({ cleanStart });
+    store.fails = () => true;
+    publisher.publish("t", "once", qos, retain);
+    await settle();
+    expect([publisher.connected, publisher.others]).toEqual([false, []]);
+    store.fails = () => false;
+    publisher.lose();
+    await connect(publisher, { cleanStart });
+    publisher.publish("t", "once", qos, retain);
+    await settle();
+    expect(publisher.others).toEqual([{ type: answerTo[qos], packetId: 7 }]);
+    expect(subscriber.texts).toEqual(["once"]);
+    expect(store.retained.size).toBe(retain ? 1 : 0);
+  },
+);
+
+test.each(kinds)(
+  "MQTT 5 says Quota exceeded, and the packet id is free (QoS %p, clean %p, retain %p)",
+  async (qos, cleanStart, retain) => {
+    const { store, subscriber, publisher } = await open({ protocolVersion: 5, cleanStart });
+    store.fails = () => true;
+    publisher.publish("t", "refused", qos, retain);
+    await settle();
+    expect(publisher.others).toEqual([{ type: answerTo[qos], packetId: 7, reasonCode: 0x97 }]);
+    store.fails = () => false;
+    publisher.publish("t", "taken", qos, retain);
+    await settle();
+    expect(publisher.others.slice(1)).toEqual([{ type: answerTo[qos], packetId: 7 }]);
+    expect(subscriber.texts).toEqual(["taken"]);
+    expect([...store.retained.values()].map(({ payload }) => Buffer.from(payload).toString())).toEqual(
+      retain ? ["taken"] : [],
+    );
+  },
+);
 
 test.each([
   [4, true],
