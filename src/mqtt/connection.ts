@@ -282,9 +282,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     if (this.#workCount >= inboundInflightMax || this.#workBytes >= inboundInflightBytesMax) this.#stopReading();
   }
 
-  workDone(bytes: number): void {
-    this.#core.work.done();
-    this.#workCount--;
+  workDone(bytes: number, count = 1): void {
+    this.#core.work.done(count);
+    this.#workCount -= count;
     this.#workBytes -= bytes;
     const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
     if (this.reading || this.session === undefined) return;

@@ -5,6 +5,7 @@
 import type { ProtocolVersion, Qos } from "./hooks.ts";
 import { PublishView, readPublish, type TopicLimits } from "./publish-packet.ts";
 import { forwardedProperties } from "./publish-properties.ts";
+import { storedBefore5 } from "./stored-form.ts";
 import { encodePublish, type Forms, type Sendable, WireForm } from "./wire-form.ts";
 
 export { ForwardedPublish } from "./forwarded-publish.ts";
@@ -87,7 +88,7 @@ export function preparePublish(topic: string, payload: Uint8Array, options?: Mes
 /** The broker checked these when it took the message over. */
 const anyTopic: TopicLimits = { topicBytesMax: 65_535, topicLevelsMax: 65_536 };
 
-/** A message that was stored as a whole PUBLISH packet in its MQTT 5 form, as `form(5, qos)` writes it. */
+/** A message that was stored as a whole PUBLISH packet: as `form(5, qos)` writes it, or by `appendAsStored`. */
 export class StoredPublish implements Sendable {
   readonly expiresAtMs: number;
   /** Its QoS, RETAIN, payload and properties; its packet id means nothing. */
@@ -138,8 +139,8 @@ export class StoredPublish implements Sendable {
 
   #make(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
     const { view } = this;
-    const form =
-      protocolVersion === 5 && qos > 0 === view.qos > 0 ? this.#asStored() : this.#encode(protocolVersion, qos);
+    const isAsStored = (protocolVersion === 5) === (view.protocolVersion === 5) && qos > 0 === view.qos > 0;
+    const form = isAsStored ? this.#asStored() : this.#encode(protocolVersion, qos);
     form.expiresAtMs = this.expiresAtMs;
     form.retain = this.#retain;
     form.qos = qos;
@@ -148,12 +149,12 @@ export class StoredPublish implements Sendable {
   }
 
   #asStored(): WireForm {
-    const { buffer, end, qos, topicEnd, expiryAt } = this.view;
+    const { buffer, end, qos, topicEnd, expiryAt, protocolVersion } = this.view;
     const form = new WireForm();
     form.buffer = buffer;
     form.end = end;
     form.packetIdOffset = qos === 0 ? 0 : topicEnd;
-    form.propertiesOffset = qos === 0 ? topicEnd : topicEnd + 2;
+    if (protocolVersion === 5) form.propertiesOffset = qos === 0 ? topicEnd : topicEnd + 2;
     form.expiryOffset = expiryAt;
     return form;
   }
@@ -172,5 +173,7 @@ export class StoredPublish implements Sendable {
 function readStored(view: PublishView, buffer: Buffer): void {
   let bodyStart = 1;
   while ((buffer[bodyStart] ?? 0) > 127) bodyStart++;
-  readPublish(view, { buffer, start: 0, bodyStart: bodyStart + 1, end: buffer.length }, 5, anyTopic);
+  const version = ((buffer[0] ?? 0) & storedBefore5) === 0 ? 5 : 4;
+  readPublish(view, { buffer, start: 0, bodyStart: bodyStart + 1, end: buffer.length }, version, anyTopic);
+  view.dup = false;
 }

@@ -22,7 +22,7 @@ export class Queued {
   left = false;
   /** Counted among the bytes held in memory. */
   held = false;
-  /** Where its packet is, in its MQTT 5 form; undefined: still being stored, to be read from the store, or sent. */
+  /** Where its packet is, as it is stored; undefined: still being stored, to be read from the store, or sent. */
   packet: Buffer | undefined;
   start = 0;
   end = 0;

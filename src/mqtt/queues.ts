@@ -10,11 +10,10 @@ import type { DeliveryTerms } from "./outgoing.ts";
 import { appendPublish5, type Sendable } from "./prepared-publish.ts";
 import type { Queued } from "./queued.ts";
 import { reasonCodes } from "./reason-codes.ts";
-import type { Reply } from "./replies.ts";
+import type { Pubacks } from "./replies.ts";
 import type { SessionQueue } from "./session-queue.ts";
-import { type BrokerStore, type QueueChange, queueColumnCount, type RetainedChange } from "./store.ts";
+import { type BrokerStore, type QueueChange, queueColumnCount, queueColumns, type RetainedChange } from "./store.ts";
 import { appendAsStored } from "./stored-form.ts";
-import { packetType } from "./wire.ts";
 import type { Work } from "./work.ts";
 
 /** Why a message is refused when its change fails. */
@@ -70,14 +69,12 @@ class Turn {
   readonly shares: [number, string][] = [];
   readonly received: [number, number][] = [];
   readonly retainedTopics = new Set<string>();
-  /** Whose clients are connected, with where their packets lie. */
-  readonly live: Queued[] = [];
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  /** Queues whose rows are to be read back, one entry a row. */
+  /** Of each row: the message, if its client is connected. */
+  readonly live: (Queued | undefined)[] = [];
+  /** The queues of the other rows, which are to be read back. */
   readonly waiting: { readonly queue: SessionQueue; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
-  readonly acknowledgements: Acknowledgement[] = [];
+  readonly acknowledgements: Acknowledgements[] = [];
   readonly settled = Promise.withResolvers<undefined>();
 
   constructor({ rows, packets }: Room) {
@@ -86,10 +83,11 @@ class Turn {
   }
 }
 
-interface Acknowledgement {
+/** Of one connection, with nothing else to be answered between them. */
+interface Acknowledgements {
   readonly connection: Connection;
-  readonly reply: Reply;
-  readonly bytes: number;
+  readonly pubacks: Pubacks;
+  bytes: number;
 }
 
 export class Queues {
@@ -181,23 +179,23 @@ export class Queues {
     if (terms.group !== undefined) turn.shares.push([turn.rowCount, terms.group.sharedFilter]);
     turn.rowCount++;
     this.count++;
+    turn.live.push(queued);
     if (queued === undefined) turn.waiting.push({ queue: to.queue, bytes: end - start });
-    else {
-      turn.live.push(queued);
-      turn.starts.push(start);
-      turn.ends.push(end);
-      queued.expiresAtMs = message.expiresAtMs;
-    }
+    else queued.expiresAtMs = message.expiresAtMs;
     return end - start;
   }
 
   /** PUBACK leaves when everything added so far is on disk. `bytes` are the connection's to account for until then. */
   acknowledge(connection: Connection, packetId: number, bytes: number): void {
-    const reply = connection.replies.reserve();
-    reply.type = packetType.puback;
-    reply.packetId = packetId;
     connection.workStarted(bytes);
-    this.#current().acknowledgements.push({ connection, reply, bytes });
+    const { acknowledgements } = this.#current();
+    const last = acknowledgements[acknowledgements.length - 1];
+    if (last !== undefined && last.connection === connection && connection.replies.isLast(last.pubacks)) {
+      last.pubacks.packetIds.push(packetId);
+      last.bytes += bytes;
+      return;
+    }
+    acknowledgements.push({ connection, pubacks: connection.replies.reservePubacks(packetId), bytes });
   }
 
   /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
@@ -296,16 +294,18 @@ export class Queues {
   }
 
   #committed(turn: Turn): void {
+    const { live, rows } = turn;
     const { buffer } = turn.pile;
     const touched = new Set<SessionQueue>();
-    for (let at = 0; at < turn.live.length; at++) {
-      const queued = turn.live[at] as Queued;
+    for (let row = 0; row < live.length; row++) {
+      const queued = live[row];
+      if (queued === undefined) continue;
       const { queue } = queued;
       queued.stored = true;
       if (queue === undefined || queued.left) continue;
       queued.packet = buffer;
-      queued.start = turn.starts[at] as number;
-      queued.end = turn.ends[at] as number;
+      queued.start = rows[row * queueColumnCount + queueColumns.start] as number;
+      queued.end = rows[row * queueColumnCount + queueColumns.end] as number;
       touched.add(queue);
     }
     for (const { queue } of turn.waiting) {
@@ -315,24 +315,24 @@ export class Queues {
     turn.settled.resolve(undefined);
     for (const queue of touched) queue.turnStored();
     // All of them first: most of a connection's leave together then.
-    for (const { reply } of turn.acknowledgements) reply.ready = true;
-    for (const { connection, bytes } of turn.acknowledgements) {
+    for (const { pubacks } of turn.acknowledgements) pubacks.ready = true;
+    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
       connection.replies.flush();
-      connection.workDone(bytes);
+      connection.workDone(bytes, pubacks.packetIds.length);
     }
   }
 
   #failed(turn: Turn, error: unknown): void {
     this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
-    for (const queued of turn.live) queued.queue?.lost(queued);
+    for (const queued of turn.live) queued?.queue?.lost(queued);
     for (const { queue, bytes } of turn.waiting) queue.rowLost(bytes);
-    for (const { connection, reply, bytes } of turn.acknowledgements) {
-      const { protocolVersion, replies } = connection;
-      if (protocolVersion === 5) {
-        const why = connection.explanation(notStored);
-        replies.settleAcknowledgement(reply, reply.type, reply.packetId, reasonCodes.quotaExceeded, why);
+    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
+      if (connection.protocolVersion === 5) {
+        pubacks.refusal = { reasonCode: reasonCodes.quotaExceeded, reasonString: connection.explanation(notStored) };
+        pubacks.ready = true;
+        connection.replies.flush();
       } else connection.close("service", notStored); // 3.1.1 has no word for it: unanswered, the client sends it again
-      connection.workDone(bytes);
+      connection.workDone(bytes, pubacks.packetIds.length);
     }
     turn.settled.reject(error instanceof Error ? error : new Error(String(error)));
   }

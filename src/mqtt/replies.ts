@@ -16,9 +16,17 @@ export interface Reply {
   bytes: Buffer | undefined;
 }
 
+/** A place for PUBACKs that leave together. */
+export interface Pubacks {
+  ready: boolean;
+  readonly packetIds: number[];
+  /** Why they say no, MQTT 5 only. */
+  refusal: { readonly reasonCode: number; readonly reasonString: string | undefined } | undefined;
+}
+
 export class Replies {
   readonly #outbox: Outbox;
-  #waiting: Reply[] | undefined;
+  #waiting: (Reply | Pubacks)[] | undefined;
   #closed = false;
 
   constructor(outbox: Outbox) {
@@ -31,13 +39,7 @@ export class Replies {
       this.acknowledge(packetType.puback, packetId);
       return;
     }
-    // Written here as well: most of what a broker says.
-    const at = this.#outbox.reserve(4);
-    const out = this.#outbox.buffer;
-    out[at] = packetType.puback << 4;
-    out[at + 1] = 2;
-    out[at + 2] = packetId >> 8;
-    out[at + 3] = packetId & 0xff;
+    appendPuback(this.#outbox, packetId);
   }
 
   /** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
@@ -60,6 +62,19 @@ export class Replies {
     this.#waiting ??= [];
     this.#waiting.push(reply);
     return reply;
+  }
+
+  /** Takes the next place for a PUBACK, and for more as long as it `isLast`; `ready` and `flush` must follow. */
+  reservePubacks(packetId: number): Pubacks {
+    const pubacks: Pubacks = { ready: false, packetIds: [packetId], refusal: undefined };
+    this.#waiting ??= [];
+    this.#waiting.push(pubacks);
+    return pubacks;
+  }
+
+  /** Whether nothing has its place behind this one. */
+  isLast(pubacks: Pubacks): boolean {
+    return this.#waiting !== undefined && this.#waiting[this.#waiting.length - 1] === pubacks;
   }
 
   settleAcknowledgement(reply: Reply, type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
@@ -93,11 +108,29 @@ export class Replies {
     let sent = 0;
     for (const next of waiting) {
       if (!next.ready) break;
-      if (next.bytes !== undefined) this.#outbox.append(next.bytes);
+      if ("packetIds" in next) appendPubacks(this.#outbox, next);
+      else if (next.bytes !== undefined) this.#outbox.append(next.bytes);
       else appendAnswer(this.#outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
       sent++;
     }
     if (sent === waiting.length) this.#waiting = undefined;
     else waiting.splice(0, sent);
   }
+}
+
+function appendPubacks(outbox: Outbox, { packetIds, refusal }: Pubacks): void {
+  for (const packetId of packetIds) {
+    if (refusal === undefined) appendPuback(outbox, packetId);
+    else appendAnswer(outbox, packetType.puback, packetId, refusal.reasonCode, refusal.reasonString);
+  }
+}
+
+/** Without what `appendAnswer` asks: most of what a broker says. */
+function appendPuback(outbox: Outbox, packetId: number): void {
+  const at = outbox.reserve(4);
+  const out = outbox.buffer;
+  out[at] = packetType.puback << 4;
+  out[at + 1] = 2;
+  out[at + 2] = packetId >> 8;
+  out[at + 3] = packetId & 0xff;
 }

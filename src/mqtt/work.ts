@@ -7,8 +7,8 @@ export class Work {
     this.#count++;
   }
 
-  done(): void {
-    this.#count--;
+  done(count = 1): void {
+    this.#count -= count;
     if (this.#count > 0) return;
     this.#idle?.resolve();
     this.#idle = undefined;

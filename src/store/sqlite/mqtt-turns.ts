@@ -22,6 +22,70 @@ export const noTurns: WireTurns = { moved: [], emptied: [] };
 export const liesTogether = (rows: Float64Array, at: number): boolean =>
   rows[at + 2] === 1 && rows[at + 3] !== 0 && rows[at + 4] === 1;
 
+/** A turn as it lies on the disk: what its rows say, 28 bytes each, and the packets they point into. */
+export class StoredTurn {
+  readonly firstId: number;
+  readonly #packets: Uint8Array;
+  /** Session id, and when it expires. */
+  readonly #numbers: Float64Array;
+  /** Packet id, 0 for a row that is not in the turn; where its packet starts and ends. */
+  readonly #places: Uint32Array;
+
+  constructor(firstId: number, rows: Uint8Array, packets: Uint8Array) {
+    this.firstId = firstId;
+    this.#packets = packets;
+    const count = Math.floor(rows.byteLength / storedRowBytes);
+    const { buffer } = new Uint8Array(rows); // aligned
+    this.#numbers = new Float64Array(buffer, 0, 2 * count);
+    this.#places = new Uint32Array(buffer, 16 * count, 3 * count);
+  }
+
+  get lastId(): number {
+    return this.firstId + this.#numbers.length / 2 - 1;
+  }
+
+  /** Undefined if it is not in the turn. */
+  message(queueId: number): TurnMessage | undefined {
+    const at = queueId - this.firstId;
+    const [sessionId, expiresAtMs] = [this.#numbers[2 * at], this.#numbers[2 * at + 1]];
+    const [packetId, start, end] = [this.#places[3 * at], this.#places[3 * at + 1], this.#places[3 * at + 2]];
+    if (sessionId === undefined || expiresAtMs === undefined || !packetId) return undefined;
+    return { queueId, sessionId, packetId, expiresAtMs, packet: this.#packets.subarray(start, end) };
+  }
+}
+
+export interface TurnMessage {
+  readonly queueId: number;
+  readonly sessionId: number;
+  readonly packetId: number;
+  readonly expiresAtMs: number;
+  readonly packet: Uint8Array;
+}
+
+const storedRowBytes = 28;
+
+/** The rows of a turn as `StoredTurn` reads them: those that `add` is called for. */
+export class TurnRows {
+  readonly bytes: Uint8Array;
+  readonly #numbers: Float64Array;
+  readonly #places: Uint32Array;
+
+  constructor(count: number) {
+    this.bytes = new Uint8Array(count * storedRowBytes);
+    this.#numbers = new Float64Array(this.bytes.buffer, 0, 2 * count);
+    this.#places = new Uint32Array(this.bytes.buffer, 16 * count, 3 * count);
+  }
+
+  /** The row of a `QueueChange` that begins at `at`. */
+  add(row: number, rows: Float64Array, at: number): void {
+    this.#numbers[2 * row] = rows[at + 1] as number;
+    this.#numbers[2 * row + 1] = rows[at + 5] as number;
+    this.#places[3 * row] = rows[at + 3] as number;
+    this.#places[3 * row + 1] = rows[at + 6] as number;
+    this.#places[3 * row + 2] = rows[at + 7] as number;
+  }
+}
+
 export class Turn {
   readonly firstId: number;
   readonly lastId: number;

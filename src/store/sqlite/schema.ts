@@ -272,8 +272,8 @@ export const mqttRetained = sqliteTable("mqtt_retained", {
 });
 
 /**
- * Messages on their way to persistent MQTT sessions, in the order of `queueId`. `packet` is the PUBLISH as an MQTT 5
- * client would get it, packet id 0. While its client is connected a message is known to the broker by its number and is
+ * Messages on their way to persistent MQTT sessions, in the order of `queueId`. `packet` is the PUBLISH as the
+ * broker writes it for the disk. While its client is connected a message is known to the broker by its number and is
  * not in the index.
  */
 export const mqttQueue = sqliteTable(
@@ -298,7 +298,7 @@ export const mqttQueue = sqliteTable(
 
 /**
  * Messages that a turn of the event loop brought for connected clients, until the last of them is acknowledged or, if that
- * takes long, gets a row of `mqtt_queue`. `rows` has the numbers of a `QueueChange`, `packets` what they point into.
+ * takes long, gets a row of `mqtt_queue`. `mqtt-turns.ts` knows how to read it.
  */
 export const mqttTurns = sqliteTable("mqtt_turns", {
   firstId: integer("first_id").primaryKey(),

@@ -20,6 +20,7 @@ import {
 import type { PublishView } from "../../../src/mqtt/publish-packet.ts";
 import { forwardedProperties, publishProperties } from "../../../src/mqtt/publish-properties.ts";
 import { Replies } from "../../../src/mqtt/replies.ts";
+import { appendAsStored, appendStored } from "../../../src/mqtt/stored-form.ts";
 import { appendAnswer, packetType } from "../../../src/mqtt/wire.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
@@ -223,6 +224,63 @@ test("a message arrives the same, from any version at any, at once, kept and sto
       }
     }),
     { numRuns: 400 },
+  );
+});
+
+/** A pile with something in it already, so that no offset is mistaken for another. */
+function pile() {
+  const packets = { buffer: Buffer.alloc(40_000), length: 7, reserve: (bytes: number) => place(bytes) };
+  const place = (bytes: number): number => {
+    packets.length += bytes;
+    return packets.length - bytes;
+  };
+  return packets;
+}
+
+test("what is stored without a parser goes to any version without one, and can be read", () => {
+  const forwarded = new ForwardedPublish();
+  fc.assert(
+    fc.property(message, own, fc.boolean(), (sentIn, { packetId }, retain) => {
+      const { topic, to } = sentIn;
+      const qos = sentIn.qos === 0 ? 1 : sentIn.qos;
+      const inFive = sentIn.from === 5;
+      const payload = Buffer.from(sentIn.payload);
+      const bytes = generate(
+        {
+          cmd: "publish",
+          topic,
+          payload,
+          qos,
+          dup: true,
+          retain: false,
+          messageId: 4242,
+          ...(inFive && { properties: sentIn.properties }),
+        },
+        { protocolVersion: sentIn.from },
+      );
+      const packets = pile();
+      receive(bytes, sentIn.from, topic, (view) => {
+        const form = forwarded.of(view, 0).storable();
+        if (form.propertiesOffset === 0) appendAsStored(packets, form, retain ? 1 : 0);
+        else appendPublish5(packets, form, termsOf({ flags: (qos << 1) | (retain ? 1 : 0), packetId: 1 }));
+      });
+      const place = { start: 7, end: packets.length };
+      const read = oracle(
+        sent((outbox) =>
+          appendStored(outbox, packets.buffer, place, { before5: to !== 5, flags: (qos << 1) | 8, packetId }),
+        ),
+        to,
+      );
+      expect(read).toMatchObject({ topic, payload, qos, dup: true, retain, messageId: packetId });
+      const properties = inFive && to === 5 ? oracle(bytes, 5).properties : undefined;
+      expect<unknown>(read.properties).toEqual(properties as unknown);
+      const back = new StoredPublish(packets.buffer.subarray(place.start, place.end));
+      expect([back.topic, back.payload, back.view.retain, back.view.dup]).toEqual([topic, payload, retain, false]);
+      const again = sent((outbox) => appendPublish(outbox, back.form(to, qos), (qos << 1) | 8, packetId));
+      expect(oracle(again, to)).toMatchObject({ topic, payload, qos, messageId: packetId });
+      expect<unknown>(oracle(again, to).properties).toEqual(properties as unknown);
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -3,7 +3,7 @@
  * with those of their turn where they can; as rows of their own they are in no index while their clients are connected.
  */
 import { queueColumnCount, type Sending } from "../mqtt-model.ts";
-import { liesTogether, type WireTurns } from "../mqtt-turns.ts";
+import { liesTogether, StoredTurn, TurnRows, type WireTurns } from "../mqtt-turns.ts";
 import type { Tx } from "../tx.ts";
 import type { RetainedChanges, WireRetained } from "./mqtt-retained.ts";
 
@@ -42,7 +42,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   );
   const deleteTurn = db.prepare("DELETE FROM mqtt_turns WHERE first_id = ?");
   const insertMoved = db.prepare(
-    "INSERT OR IGNORE INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, ?, ?, 0, 1, ?, NULL, ?)",
+    "INSERT OR IGNORE INTO mqtt_queue (queue_id, session_id, qos, packet_id, released, live, expires_at_ms, share, packet) VALUES (?, ?, 1, ?, 0, 1, ?, NULL, ?)",
   );
   const takePacketId = db.prepare(insertReceived);
   // An update writes the whole row again, with its packet: what waits already is left as it is.
@@ -68,7 +68,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     const found = selectTurn.get(firstId);
     if (found === null) return undefined;
     if (recent.size >= recentMax) recent.clear();
-    const turn = { rows: numbersOf(found.rows), packets: found.packets };
+    const turn = new StoredTurn(firstId, found.rows, found.packets);
     recent.set(firstId, turn);
     return turn;
   }
@@ -76,16 +76,15 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   function enqueue(change: WireQueueChange, blobs: readonly Uint8Array[]): null {
     const [rowBytes = nothing, packets = nothing] = blobs;
     const rows = numbersOf(rowBytes);
-    // A copy: a batch that failed half-way runs again.
-    const together = change.together ? rows.slice() : undefined;
     const shares = new Map(change.shares);
     const count = Math.floor(rows.length / queueColumnCount);
+    const together = change.together ? new TurnRows(count) : undefined;
     // Raised before anything is written, so that a failure in between undoes all of it.
     tx.writes += 1 + count + change.received.length;
     for (let row = 0; row < count; row += 1) {
       const at = row * queueColumnCount;
       if (together !== undefined && liesTogether(rows, at) && !shares.has(row)) {
-        together[at + 4] = liveTogether;
+        together.add(row, rows, at);
         continue;
       }
       const packet = packets.subarray(rows[at + 6], rows[at + 7]);
@@ -101,8 +100,8 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
       );
     }
     if (together !== undefined) {
-      const [firstId = 0] = together;
-      insertTurn.run(firstId, firstId + count - 1, new Uint8Array(together.buffer), packets);
+      const [firstId = 0] = rows;
+      insertTurn.run(firstId, firstId + count - 1, together.bytes, packets);
     }
     for (const [sessionId, packetId] of change.received) takePacketId.run(sessionId, packetId);
     retain({ topics: change.retained }, blobs);
@@ -113,7 +112,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     tx.writes += moved.length + emptied.length;
     for (const [firstId, queueIds] of moved) {
       const turn = turnOf(firstId);
-      if (turn !== undefined) for (const queueId of queueIds) moveOne(turn, (queueId - firstId) * queueColumnCount);
+      if (turn !== undefined) for (const queueId of queueIds) moveOne(turn, queueId);
     }
     for (const firstId of emptied) {
       recent.delete(firstId);
@@ -122,17 +121,18 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     return null;
   }
 
-  function moveOne({ rows, packets }: StoredTurn, at: number): void {
-    if (rows[at + 4] !== liveTogether) return;
-    const packet = packets.subarray(rows[at + 6], rows[at + 7]);
-    insertMoved.run(rows[at] ?? 0, rows[at + 1] ?? 0, rows[at + 2] ?? 0, rows[at + 3] ?? 0, rows[at + 5] ?? 0, packet);
+  function moveOne(turn: StoredTurn, queueId: number): void {
+    const message = turn.message(queueId);
+    if (message === undefined) return;
+    const { sessionId, packetId, expiresAtMs, packet } = message;
+    insertMoved.run(queueId, sessionId, packetId, expiresAtMs, packet);
   }
 
   /** What a run of the server left. */
   function leaveAllTurns(): void {
     for (const { firstId } of selectTurnIds.all()) {
       const turn = turnOf(firstId);
-      for (let at = 0; turn !== undefined && at < turn.rows.length; at += queueColumnCount) moveOne(turn, at);
+      for (let id = firstId; turn !== undefined && id <= turn.lastId; id++) moveOne(turn, id);
       leaveTurns({ moved: [], emptied: [firstId] });
     }
   }
@@ -175,15 +175,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   return { changes: { enqueue, wait, send, release, dequeue, leaveTurns }, suspendSending, leaveAllTurns };
 }
 
-interface StoredTurn {
-  readonly rows: Float64Array;
-  readonly packets: Uint8Array;
-}
-
 const recentMax = 8;
-/** In the place of `live`: the row stands for a message that lies in the turn. */
-const liveTogether = 2;
-
 const nothing = new Uint8Array(0);
 
 /** Clones keep their alignment; bytes that were read from elsewhere need not have any. */
