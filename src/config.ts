@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
+import { type OutsideConfig, readOutside } from "./config/outside.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
 import {
   type ConfigSources,
@@ -17,7 +18,7 @@ import {
 import { Unusable } from "./config/values.ts";
 import type { Address } from "./lib/address.ts";
 
-export interface Config {
+export interface Config extends OutsideConfig {
   /** Absolute. */
   readonly data: string;
   /** Where roost.toml is looked for, absolute; it need not exist. */
@@ -40,6 +41,7 @@ export interface Config {
     | undefined;
   readonly durability: "disk" | "os";
   readonly registration: "open" | "off";
+  readonly migrationCode: "optional" | "required";
   readonly backendKey: string | undefined;
   /** Usernames, or `user.<userId>`. */
   readonly admins: readonly string[];
@@ -139,6 +141,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     tls,
     durability: need("durability"),
     registration: need("registration"),
+    migrationCode: need("migration_code"),
     backendKey: read("backend_key"),
     admins: read("admins") ?? [],
     log: { level: need("log.level"), format: need("log.format") },
@@ -147,6 +150,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       failuresPerAccountHour: need("login.failures_per_account_hour"),
       registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
+    ...readOutside({ read, need, absolute, problems }),
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };
   if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");

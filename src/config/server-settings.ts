@@ -89,6 +89,12 @@ export const serverSettings = {
     fallback: "open",
     about: "Whether people may register by themselves; off leaves it to the operator (roost user add) and the backend.",
   }),
+  migration_code: setting({
+    ...oneOf("optional", "required"),
+    fallback: "optional",
+    about:
+      "Whether a profile moves to another phone only with the code that was sent there; the clients of PROFILE have no field for one.",
+  }),
   backend_key: setting({
     ...secretText,
     fallback: undefined,

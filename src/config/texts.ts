@@ -2,6 +2,8 @@
 import type { Config } from "../config.ts";
 import { formatAddress } from "../lib/address.ts";
 import { isLimit, limitNameOf } from "./limit-settings.ts";
+import { shownOutside } from "./outside.ts";
+import type { outsideSettings } from "./outside-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
@@ -16,7 +18,8 @@ export interface ShownSetting {
 /** Every setting with the value in force and where it came from, without secrets. */
 export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login } = config;
-  const values: Readonly<Record<keyof typeof serverSettings, string | number | boolean | null>> = {
+  const values: Readonly<Record<keyof typeof serverSettings | keyof typeof outsideSettings, ShownSetting["value"]>> = {
+    ...shownOutside(config),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,
@@ -30,6 +33,7 @@ export function showConfig(config: Config): ShownSetting[] {
     "mqtt.sys_interval": mqtt.sysIntervalSeconds,
     durability: config.durability,
     registration: config.registration,
+    migration_code: config.migrationCode,
     admins: config.admins.length === 0 ? null : config.admins.join(", "),
     backend_key: config.backendKey === undefined ? null : "(set)",
     "log.level": log.level,

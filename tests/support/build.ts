@@ -10,6 +10,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
+import { bundlePlainLibraries } from "./plain-libraries.ts";
 
 const root = resolve(import.meta.dir, "../..");
 
@@ -39,6 +40,7 @@ const outfile = resolve(values.outfile ?? join(root, "dist/roost"));
 mkdirSync(dirname(outfile), { recursive: true });
 
 const startedMs = performance.now();
+using libraries = await bundlePlainLibraries();
 const build = await Bun.build({
   root,
   entrypoints: [join(root, "src/main.ts"), join(root, "src/store/sqlite/writer.worker.ts")],
@@ -49,6 +51,7 @@ const build = await Bun.build({
     autoloadDotenv: false,
     autoloadBunfig: false,
   },
+  plugins: [libraries.plugin],
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,
@@ -56,7 +59,7 @@ const build = await Bun.build({
   define: { ROOST_BUILD: JSON.stringify({ version: manifest.version, commit: commit() }) },
 });
 for (const log of build.logs) console.error(String(log));
-if (!build.success) process.exit(1);
+if (!build.success) throw new Error("the build failed");
 
 const tookSeconds = (performance.now() - startedMs) / 1000;
 console.log(`${outfile}  ${(statSync(outfile).size / 1024 / 1024).toFixed(1)} MiB in ${tookSeconds.toFixed(1)} s`);

@@ -5,6 +5,20 @@ import { annotatedFile, describeValue, settingsHelp, showConfig } from "../../sr
 import { type Config, ConfigError, loadConfig } from "../../src/config.ts";
 
 const secret = "a-secret-of-some-length";
+const role = "arn:aws:iam::123456789012:role/roost";
+/** For settings without a default to which any text would not do. */
+const examples: { readonly [Key in SettingKey]?: string } = {
+  "sms.http_url": "https://sms.example.org/send?to={to}&text={text}",
+  "sms.http_headers": "Authorization: Bearer abc",
+  "sms.twilio_account_sid": "AC0123456789abcdef",
+  "sms.countries": "UA",
+  "sms.test_numbers": "15550001=903182",
+  "mail.from": "Roost <chat@example.org>",
+  "aws.access_key_id": "AKIDEXAMPLE",
+  "aws.endpoint": "https://sts.example.org",
+  "aws.role": role,
+  "aws.policy": '{"Resource":"arn:aws:s3:::chat/{user_id}/*"}',
+};
 
 function load(given: { flags?: ConfigSources["flags"]; env?: Record<string, string>; files?: Record<string, string> }) {
   const files = given.files ?? {};
@@ -71,12 +85,14 @@ describe("where a value comes from", () => {
 
   test("every setting can be set by its variable and knows that it was", () => {
     for (const key of settingKeys) {
-      const value = settings[key].fallback ?? secret;
+      const value = settings[key].fallback ?? examples[key] ?? secret;
       const name = variableOf(key);
       // A certificate and its key are set together.
       const others: Record<string, string> = key.startsWith("tls.")
         ? { ROOST_TLS_CERTIFICATE: "c.pem", ROOST_TLS_KEY: "k.pem" }
-        : {};
+        : key.startsWith("aws.")
+          ? { ROOST_AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", ROOST_AWS_SECRET_ACCESS_KEY: secret, ROOST_AWS_ROLE: role }
+          : {};
       expect(load({ env: { ...others, [name]: String(value) } }).origins[key]).toEqual({ kind: "environment", name });
     }
   });
@@ -288,7 +304,9 @@ describe("what is derived from the table", () => {
     const defaults = load({});
     expect(load({ files: { [standardFile]: annotatedFile() } })).toEqual(defaults);
     const uncommented = annotatedFile()
-      .replaceAll('"…"', JSON.stringify(secret))
+      .replaceAll(/^(# ([a-z_.]+) = .*)"…"/gm, (_, start: string, key: SettingKey) => {
+        return start + JSON.stringify(examples[key] ?? secret);
+      })
       .replaceAll(/^# ([a-z_.]+ = )/gm, "$1");
     const config = load({ files: { [standardFile]: uncommented } });
     const file = `/srv/roost-data/${secret}`;
@@ -298,6 +316,9 @@ describe("what is derived from the table", () => {
       admins: [secret],
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
+      sms: config.sms,
+      mail: config.mail,
+      aws: config.aws,
       origins: config.origins,
     });
     const fromFile = Object.values(config.origins).filter((origin) => origin.kind === "file");

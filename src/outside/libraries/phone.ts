@@ -1,0 +1,2 @@
+/** libphonenumber with its small metadata. */
+export { parsePhoneNumberFromString } from "libphonenumber-js/min";
