@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Chats, createChats } from "./chats.ts";
+import { type Contacts, createContacts } from "./contacts.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
@@ -10,13 +11,18 @@ import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
 import type { UserId } from "./model.ts";
 import { createPasswords } from "./passwords.ts";
+import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phone-sessions.ts";
 import { createPresence, type PresenceKeeper } from "./presence.ts";
+import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
   readonly devices: Devices;
   readonly chats: Chats;
+  readonly contacts: Contacts;
+  readonly phoneSessions: PhoneSessions;
+  readonly profiles: Profiles;
   readonly messages: Messages;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
@@ -33,14 +39,23 @@ export function createDomain(parts: {
   registration: "open" | "off";
   loginLimits: LoginLimits;
   messageLimits: MessageLimits;
+  sendCode: SendCode;
+  sendMail: SendMail;
+  /** The code of a test number, which is sent to nobody. */
+  fixedCodeOf(phone: string): string | undefined;
+  /** Whether a profile moves to another phone only with the code that was sent there. */
+  migrationCode: "required" | "optional";
 }): Domain {
-  const { store, publish, clock, log } = parts;
+  const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
   return {
-    accounts: createAccounts({ store, clock, guard, passwords, log, registration: parts.registration }),
+    accounts: createAccounts({ store, clock, guard, passwords, log, registration }),
     devices: createDevices({ store, guard, passwords }),
     chats: createChats({ store, publish }),
+    contacts: createContacts({ store, publish }),
+    phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, registration, sendCode, fixedCodeOf }),
+    profiles: createProfiles({ store, publish, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),

@@ -1,3 +1,4 @@
+import type { ContactChange } from "./contact-store.ts";
 import type { Entered, Left, Message, UserId } from "./model.ts";
 
 /**
@@ -9,6 +10,25 @@ export type DomainEvent =
   | { readonly type: "chat.entered"; readonly entered: Entered; readonly to: readonly UserId[] }
   | { readonly type: "chat.left"; readonly left: Left; readonly to: readonly UserId[] }
   /** The account may no longer be used here: its connections are closed. */
-  | { readonly type: "user.revoked"; readonly to: readonly UserId[] };
+  | { readonly type: "user.revoked"; readonly to: readonly UserId[] }
+  /** What one user's own list of contacts now says about another. */
+  | { readonly type: "contact.changed"; readonly change: ContactChange; readonly to: readonly UserId[] }
+  /** A profile, as its own clients see it: told to all its users. */
+  | {
+      readonly type: "profile.changed";
+      readonly operation: "set" | "update" | "email";
+      readonly phone: string;
+      readonly to: readonly UserId[];
+    }
+  /** A user has another phone, and so another PhoneId; told to him and to his friends. */
+  | {
+      readonly type: "phone.changed";
+      readonly userId: UserId;
+      readonly fromPhone: string;
+      readonly toPhone: string;
+      readonly to: readonly UserId[];
+    }
+  /** These log-ins by phone are over: whoever is connected by one of them is nobody from now on. */
+  | { readonly type: "session.ended"; readonly sessionIds: readonly number[]; readonly to: readonly UserId[] };
 
 export type Publish = (event: DomainEvent) => void;

@@ -22,6 +22,10 @@ export interface User {
   /** The string id outsiders use: the username, else `user.<userId>`. */
   readonly userKey: string;
   readonly nick: string;
+  readonly names: string;
+  readonly surnames: string;
+  /** Digits; of the profile that owns the user, if one does. */
+  readonly phone: string | undefined;
   /** PNG bytes uploaded by the user; undefined means the generated one. */
   readonly avatar: Uint8Array | undefined;
   /** SPKI, DER. */
@@ -29,6 +33,8 @@ export interface User {
   readonly disabled: boolean;
   readonly createdAtMs: number;
   readonly lastSeenAtMs: number | undefined;
+  /** Moves when what others see of the user changes. */
+  readonly updatedAtMs: number;
 }
 
 export type ChatKind = "direct" | "group";

@@ -4,6 +4,7 @@
  * `storage_full` when the disk does. Changes settle in the order they were submitted. Reads see every change that has
  * settled. All of it is async, so that a server database can stand behind it.
  */
+import type { ContactStore } from "./contact-store.ts";
 import type {
   Chat,
   ChatId,
@@ -24,6 +25,8 @@ import type {
   User,
   UserId,
 } from "./model.ts";
+import type { PhoneStore } from "./phone-store.ts";
+import type { ProfileStore } from "./profile-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -209,4 +212,13 @@ export interface DeliveryStore {
   confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
 }
 
-export interface Store extends UserStore, MqttDeviceStore, TokenStore, ChatStore, MessageStore, DeliveryStore {}
+export interface Store
+  extends UserStore,
+    MqttDeviceStore,
+    TokenStore,
+    PhoneStore,
+    ProfileStore,
+    ContactStore,
+    ChatStore,
+    MessageStore,
+    DeliveryStore {}

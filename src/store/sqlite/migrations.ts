@@ -8,6 +8,9 @@ import retained from "../../../drizzle/0001_retained.sql" with { type: "text" };
 import received from "../../../drizzle/0002_received.sql" with { type: "text" };
 import queue from "../../../drizzle/0003_queue.sql" with { type: "text" };
 import turns from "../../../drizzle/0004_turns.sql" with { type: "text" };
+import phoneSessions from "../../../drizzle/0005_phone_sessions.sql" with { type: "text" };
+import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text" };
+import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -21,6 +24,9 @@ export const migrations: readonly Migration[] = [
   { name: "0002_received", sql: received },
   { name: "0003_queue", sql: queue },
   { name: "0004_turns", sql: turns },
+  { name: "0005_phone_sessions", sql: phoneSessions },
+  { name: "0006_user_names", sql: userNames },
+  { name: "0007_profile_codes", sql: profileCodes },
 ];
 
 export class SchemaError extends Error {

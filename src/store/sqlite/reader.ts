@@ -470,7 +470,7 @@ function remember(names: Map<number, string>, id: number, key: string): void {
   names.set(id, key);
 }
 
-function toUser(row: typeof users.$inferSelect | undefined): User | undefined {
+export function toUser(row: typeof users.$inferSelect | undefined): User | undefined {
   if (row === undefined) return undefined;
   return {
     userId: row.userId as UserId,
@@ -478,11 +478,15 @@ function toUser(row: typeof users.$inferSelect | undefined): User | undefined {
     username: row.username ?? undefined,
     userKey: userKeyOf(row),
     nick: row.nick,
+    names: row.names,
+    surnames: row.surnames,
+    phone: row.phone ?? undefined,
     avatar: row.avatar ?? undefined,
     publicKey: row.publicKey ?? undefined,
     disabled: row.disabled,
     createdAtMs: row.createdAtMs,
     lastSeenAtMs: row.lastSeenAtMs ?? undefined,
+    updatedAtMs: row.updatedAtMs,
   };
 }
 

@@ -20,6 +20,24 @@ export const profiles = sqliteTable("profiles", {
   updatedAtMs: integer("updated_at_ms").notNull(),
 });
 
+/** Codes on their way to an address or a new phone of a profile. */
+export const profileCodes = sqliteTable(
+  "profile_codes",
+  {
+    phone: text("phone")
+      .notNull()
+      .references(() => profiles.phone, { onDelete: "cascade" }),
+    purpose: text("purpose", { enum: ["email", "migration"] }).notNull(),
+    target: text("target").notNull(),
+    salt: blob("salt", { mode: "buffer" }).notNull(),
+    /** SHA-256 of salt and code. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    expiresAtMs: integer("expires_at_ms").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.phone, table.purpose, table.target] })],
+);
+
 export const users = sqliteTable(
   "users",
   {
@@ -28,12 +46,16 @@ export const users = sqliteTable(
     username: text("username"),
     phone: text("phone").references(() => profiles.phone),
     nick: text("nick").notNull(),
+    names: text("names").notNull().default(""),
+    surnames: text("surnames").notNull().default(""),
     avatar: blob("avatar", { mode: "buffer" }),
     passwordHash: text("password_hash"),
     publicKey: blob("public_key", { mode: "buffer" }),
     disabled: integer("disabled", { mode: "boolean" }).notNull().default(false),
     createdAtMs: integer("created_at_ms").notNull(),
     lastSeenAtMs: integer("last_seen_at_ms"),
+    /** Moves when what others see of the user changes. */
+    updatedAtMs: integer("updated_at_ms").notNull().default(0),
   },
   (table) => [
     uniqueIndex("users_guid").on(table.guid),
@@ -205,6 +227,61 @@ export const tokens = sqliteTable(
     expiresAtMs: integer("expires_at_ms"),
   },
   (table) => [index("tokens_user").on(table.userId), index("tokens_expires").on(table.expiresAtMs)],
+);
+
+/** Codes on their way to a phone. Several sessions may wait for one; it is gone once one of them showed it. */
+export const phoneCodes = sqliteTable(
+  "phone_codes",
+  {
+    codeId: integer("code_id").primaryKey({ autoIncrement: true }),
+    salt: blob("salt", { mode: "buffer" }).notNull(),
+    /** SHA-256 of salt and code. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    /** Null where it could not be sent. */
+    sentAtMs: integer("sent_at_ms"),
+    expiresAtMs: integer("expires_at_ms").notNull(),
+  },
+  (table) => [index("phone_codes_expires").on(table.expiresAtMs)],
+);
+
+/** Log-ins by phone, by the SHA-256 of the token their client holds. They do not expire once a code was confirmed. */
+export const phoneSessions = sqliteTable(
+  "phone_sessions",
+  {
+    sessionId: integer("session_id").primaryKey({ autoIncrement: true }),
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    phone: text("phone").notNull(),
+    devKey: text("dev_key").notNull(),
+    clientId: text("client_id"),
+    language: text("language"),
+    /** Null until a code was confirmed. */
+    userId: integer("user_id").references(() => users.userId, { onDelete: "cascade" }),
+    codeId: integer("code_id").references(() => phoneCodes.codeId, { onDelete: "set null" }),
+    attempts: integer("attempts").notNull().default(0),
+    /** The profile it was to log in to was removed meanwhile. */
+    orphaned: integer("orphaned", { mode: "boolean" }).notNull().default(false),
+    createdAtMs: integer("created_at_ms").notNull(),
+    lastOnlineAtMs: integer("last_online_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("phone_sessions_hash").on(table.hash),
+    index("phone_sessions_device").on(table.devKey, table.phone),
+    index("phone_sessions_phone").on(table.phone),
+    index("phone_sessions_user").on(table.userId),
+    index("phone_sessions_code").on(table.codeId),
+    index("phone_sessions_pending").on(table.createdAtMs).where(sql`user_id is null`),
+  ],
+);
+
+/** What is counted within an hour, by what it is counted for: wrong codes of a phone, mails of a profile. */
+export const hourlyCounts = sqliteTable(
+  "hourly_counts",
+  {
+    subject: text("subject").primaryKey(),
+    startedAtMs: integer("started_at_ms").notNull(),
+    count: integer("count").notNull(),
+  },
+  (table) => [index("hourly_counts_started").on(table.startedAtMs)],
 );
 
 /** The server's own secrets, hashed: `backend_key`. */

@@ -5,8 +5,6 @@ import type {
   ChatId,
   DeviceId,
   Draft,
-  Entered,
-  EventId,
   Left,
   Message,
   MessageId,
@@ -22,10 +20,14 @@ import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
+import { createContactStore } from "./contact-store.ts";
+import { toEntered, toLeft } from "./entered.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
 import { type Durability, openForReading } from "./open.ts";
+import { createPhoneStore } from "./phone-store.ts";
+import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
 
@@ -216,6 +218,9 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     setPassword: (userId, passwordHash, scramKeys) =>
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
+    ...createPhoneStore(db, writer),
+    ...createContactStore(db, submit),
+    ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
@@ -277,14 +282,3 @@ function toWire(draft: Draft, blobs: Uint8Array[]): [WireDraft, Uint8Array[]] {
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-
-function toEntered(parts: EnteredParts): Entered {
-  return { type: "entered", chat: parts.chat, users: parts.users, rows: toRows(parts) };
-}
-
-function toLeft(parts: LeftParts): Left {
-  return { type: "left", chat: parts.chat, users: parts.users, deleted: parts.deleted, rows: toRows(parts) };
-}
-
-const toRows = (parts: EnteredParts) =>
-  parts.rows.map(([eventId, userId]) => ({ eventId: eventId as EventId, userId: userId as UserId }));

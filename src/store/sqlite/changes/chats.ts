@@ -5,6 +5,7 @@ import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
 import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
+import type { ChatEnds } from "./chat-ends.ts";
 import type { UserParts } from "./user-parts.ts";
 
 export const membersMax = 10_000;
@@ -202,7 +203,7 @@ export function createChatParts(tx: Tx, people: UserParts) {
   return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
 }
 
-export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
+export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, people: UserParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectByKey = orm
@@ -214,24 +215,6 @@ export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
     .update(chats)
     .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
     .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const touch = orm
-    .update(chats)
-    .set({ updatedAtMs: sql`${p("nowMs")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const deleteMember = orm
-    .delete(members)
-    .where(and(eq(members.chatId, p("chatId")), eq(members.userId, p("userId"))))
-    .prepare();
-  const deleteChatRow = orm
-    .delete(chats)
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const insertSweep = orm
-    .insert(sweeps)
-    .values({ chatId: p("chatId") })
-    .onConflictDoNothing()
     .prepare();
   const sweepRows = tx.db.prepare(
     "DELETE FROM messages WHERE message_id IN (SELECT message_id FROM messages WHERE chat_id = ? ORDER BY seq LIMIT ?)",
@@ -294,7 +277,7 @@ export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
     if (existing !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
     if (entering.length === 0) return { chat: parts.chatOf(chatId), userIds, entered: undefined };
-    if (existing !== undefined) touchChat(chatId);
+    if (existing !== undefined) ends.touchChat(chatId);
     const entered = parts.enter(chatId, entering);
     return { chat: entered.chat, userIds, entered };
   }
@@ -308,41 +291,14 @@ export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
     );
     const chat = parts.chatOf(chatId);
     if (leaving.length === 0) return undefined;
-    if (leaving.includes(chat.ownerId) || leaving.length === before.members.length) return drop(chatId);
-    const users = leaving.map(parts.summary);
-    for (const userId of leaving) {
-      tx.writes += 1;
-      deleteMember.run({ chatId, userId });
-    }
-    touchChat(chatId);
-    const rows = parts.tell({
-      type: "left",
-      chat,
-      users,
-      deleted: false,
-      told: before.members,
-      everyDoor: new Set(),
-    });
-    return { chat, users, rows, deleted: false };
+    if (leaving.includes(chat.ownerId) || leaving.length === before.members.length) return ends.drop(chatId);
+    return ends.leave(chatId, leaving);
   }
 
   function deleteChat(args: { chatKey: string }): LeftParts {
     const chatId = resolveGiven(args.chatKey);
     if (chatId === undefined) throw new DomainError("chat_not_found");
-    return drop(chatId);
-  }
-
-  /** The chat goes at once; its messages follow in slices, so that no commit is long. */
-  function drop(chatId: number): LeftParts {
-    const chat = parts.chatOf(chatId);
-    const told = parts.get(chatId).members;
-    const users = told.map(parts.summary);
-    const rows = parts.tell({ type: "left", chat, users, deleted: true, told, everyDoor: new Set() });
-    tx.writes += 1;
-    insertSweep.run({ chatId });
-    deleteChatRow.run({ chatId });
-    tx.chatChanged(chatId);
-    return { chat, users, rows, deleted: true };
+    return ends.drop(chatId);
   }
 
   /** Deletes up to `rows` messages of a chat that is gone; true when none is left. */
@@ -377,12 +333,6 @@ export function createChatChanges(tx: Tx, parts: ChatParts, people: UserParts) {
     if (parts.chatOf(chatId).name === name) return;
     tx.writes += 1;
     rename.run({ chatId, name, nowMs: tx.nowMs });
-    tx.chatChanged(chatId);
-  }
-
-  function touchChat(chatId: number): void {
-    tx.writes += 1;
-    touch.run({ chatId, nowMs: tx.nowMs });
     tx.chatChanged(chatId);
   }
 

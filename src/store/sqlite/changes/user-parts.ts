@@ -2,13 +2,18 @@
 import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
+import { userKeyOf } from "../../../domain/keys.ts";
 import type { NewUser } from "../../../domain/store.ts";
 import { users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
 
 /** A user to be made; bytes cross to the Worker as base64. */
-export interface WireUser extends Omit<NewUser, "scramKeys"> {
+export interface WireUser extends Omit<NewUser, "scramKeys" | "nick"> {
+  /** Without one the user's key stands for it. */
+  readonly nick?: string | undefined;
+  /** The profile that owns the user; it must be there. */
+  readonly phone?: string | undefined;
   readonly scramKeys?: WireScramKeys | undefined;
 }
 
@@ -38,14 +43,16 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
       userId: p("userId"),
       guid: p("guid"),
       username: p("username"),
+      phone: p("phone"),
       nick: p("nick"),
       passwordHash: p("passwordHash"),
       createdAtMs: p("nowMs"),
+      updatedAtMs: p("nowMs"),
     })
     .prepare();
   const updateNick = orm
     .update(users)
-    .set({ nick: sql`${p("nick")}` })
+    .set({ nick: sql`${p("nick")}`, updatedAtMs: sql`${p("nowMs")}` })
     .where(eq(users.userId, p("userId")))
     .prepare();
 
@@ -60,7 +67,8 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
       userId,
       guid: randomUUID(),
       username: user.username ?? null,
-      nick: user.nick,
+      phone: user.phone ?? null,
+      nick: user.nick ?? userKeyOf({ userId, username: user.username }),
       passwordHash: user.passwordHash ?? null,
       nowMs: tx.nowMs,
     });
@@ -68,9 +76,11 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     return userId;
   }
 
+  /** Nothing changes, the time neither, where that is the name already. */
   function rename(userId: number, nick: string): void {
+    if (byId.get({ userId })?.nick === nick) return;
     tx.writes += 1;
-    updateNick.run({ userId, nick });
+    updateNick.run({ userId, nick, nowMs: tx.nowMs });
   }
 
   return {

@@ -1,0 +1,91 @@
+/**
+ * Who knows whom: asking, confirming, taking back (PRIVATE.md). Every answer says whom the door has to tell what; the same
+ * is published, a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
+ */
+import type {
+  ConfirmOutcome,
+  Contact,
+  FriendRef,
+  FriendResult,
+  RequestOutcome,
+  RevokeOutcome,
+} from "./contact-store.ts";
+import { DomainError } from "./errors.ts";
+import type { Publish } from "./events.ts";
+import type { UserId } from "./model.ts";
+import { phoneOf } from "./phones.ts";
+import type { Store } from "./store.ts";
+
+/** Asked for at once. */
+export const friendsPerRequestMax = 1000;
+
+export type Contacts = ReturnType<typeof createContacts>;
+
+export function createContacts({ store, publish }: { store: Store; publish: Publish }) {
+  /** Idempotent; crossed requests make friends. Throws `not_authorized` where `userId` may not be here, as all below do. */
+  async function requestFriend(userId: UserId, friend: FriendRef): Promise<FriendResult<RequestOutcome>> {
+    const [result] = await requestFriends(userId, [friend]);
+    if (result === undefined) throw new Error("a friend was asked for without an answer");
+    return result;
+  }
+
+  /** One answer per friend, in order. Throws `too_many_members` too. */
+  async function requestFriends(
+    userId: UserId,
+    friends: readonly FriendRef[],
+  ): Promise<FriendResult<RequestOutcome>[]> {
+    if (friends.length > friendsPerRequestMax) {
+      throw new DomainError("too_many_members", `at most ${friendsPerRequestMax} friends at once`);
+    }
+    const results = await store.requestContacts({ userId, friends: friends.map(checked) });
+    for (const result of results) announce(result);
+    return results;
+  }
+
+  /** Only the side that was asked may confirm. */
+  async function confirm(userId: UserId, friend: FriendRef): Promise<FriendResult<ConfirmOutcome>> {
+    const result = await store.confirmContact({ userId, friend: checked(friend) });
+    announce(result);
+    return result;
+  }
+
+  /** Friendship or request, whichever side asked. */
+  async function revoke(userId: UserId, friend: FriendRef): Promise<FriendResult<RevokeOutcome>> {
+    const result = await store.revokeContact({ userId, friend: checked(friend) });
+    announce(result);
+    return result;
+  }
+
+  function announce({ changes, entered }: FriendResult<string>): void {
+    for (const change of changes) publish({ type: "contact.changed", change, to: [change.userId] });
+    if (entered === undefined) return;
+    publish({ type: "chat.entered", entered, to: entered.rows.map((row) => row.userId) });
+  }
+
+  return {
+    requestFriend,
+    requestFriends,
+    confirm,
+    revoke,
+    /** By rising id; those that changed after a time, they or the users themselves. */
+    list: (userId: UserId, changedAfterMs?: number): Promise<Contact[]> =>
+      store.listContacts({ userId, changedAfterMs }),
+    find: (userId: UserId, contactId: UserId): Promise<Contact | undefined> => store.findContact(userId, contactId),
+    /** Who is told when the user's presence or profile changes. */
+    friendsOf: async (userId: UserId): Promise<UserId[]> =>
+      (await store.listContacts({ userId })).flatMap(({ status, user }) => (status === "friend" ? [user.userId] : [])),
+  };
+}
+
+/** An id that nobody has. */
+const nobody = 0;
+
+/** Phones are compared by their digits; what cannot be a reference leads to nobody. */
+function checked(friend: FriendRef): FriendRef {
+  const id = typeof friend === "number" ? friend : friend.userId;
+  if (id !== undefined && !Number.isSafeInteger(id)) return nobody;
+  if (typeof friend === "number") return friend;
+  const phone = friend.phone === "" ? "" : phoneOf(friend.phone);
+  // Without a number and an id it would be anybody who has no number.
+  return phone === undefined || (phone === "" && id === undefined) ? nobody : { phone, userId: id };
+}

@@ -1,0 +1,106 @@
+/** Log-ins by phone on the real store, with a gateway whose messages the test reads. */
+
+import type { DomainEvent } from "../../src/domain/events.ts";
+import { createLoginGuard, defaultLoginLimits } from "../../src/domain/login-guard.ts";
+import { createPhoneSessions } from "../../src/domain/phone-sessions.ts";
+import type { Fields, Log } from "../../src/lib/log.ts";
+import { type OpenedSqlite, openSqlite } from "../store/open-sqlite.ts";
+
+type Options = Partial<Parameters<typeof createPhoneSessions>[0]>;
+
+export interface SentCode {
+  readonly phone: string;
+  readonly code: string;
+  readonly language: string | undefined;
+  readonly address: string;
+}
+
+/** Remembers every line, to show what a log may not hold. */
+export function createLogKeeper(): Log & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const keep = (message: string, fields?: Fields): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  return { lines, debug: keep, info: keep, warn: keep, error: keep };
+}
+
+export const address = "192.0.2.1";
+
+export async function openPhoneStage(options: Options = {}) {
+  const opened: OpenedSqlite = await openSqlite();
+  const sent: SentCode[] = [];
+  const events: DomainEvent[] = [];
+  const log = createLogKeeper();
+  const gateway = { outcome: "sent" as "sent" | "failed" | "refused" | "throws" };
+  const guard = createLoginGuard({
+    clock: opened.clock,
+    limits: { ...defaultLoginLimits, failuresPerAddressMinute: 1000 },
+  });
+  const open = () =>
+    createPhoneSessions({
+      store: opened.store,
+      clock: opened.clock,
+      guard,
+      log,
+      publish: (event) => void events.push(event),
+      fixedCodeOf: () => undefined,
+      async sendCode(message) {
+        if (gateway.outcome === "throws") throw new Error(`gateway said no to ${message.code}`);
+        if (gateway.outcome === "sent") sent.push(message);
+        return gateway.outcome;
+      },
+      ...options,
+    });
+  let sessions = open();
+
+  const issue = (request: Partial<Parameters<typeof sessions.issue>[0]> = {}) =>
+    sessions.issue({
+      devKey: "dev",
+      phone: "380001",
+      token: undefined,
+      address,
+      clientId: "c",
+      language: "en",
+      ...request,
+    });
+  const verify = (token: string | undefined, code: string | undefined) => sessions.verify({ token, code, address });
+  const resend = (token: string | undefined) => sessions.resend({ token, address, language: undefined });
+  const lastCode = (): string => sent.at(-1)?.code ?? "none was sent";
+
+  /** Issues and verifies. */
+  async function logIn(request: Partial<Parameters<typeof sessions.issue>[0]> = {}) {
+    const { token, result } = await issue(request);
+    const verified = await verify(token, lastCode());
+    const { session } = verified;
+    if (session === undefined || token === undefined) throw new Error(`${result}, then ${verified.result}`);
+    return { token, session };
+  }
+
+  return {
+    opened,
+    clock: opened.clock,
+    get store() {
+      return opened.store;
+    },
+    get sessions() {
+      return sessions;
+    },
+    sent,
+    events,
+    log,
+    gateway,
+    issue,
+    verify,
+    resend,
+    lastCode,
+    logIn,
+    async reopen() {
+      await opened.reopen();
+      sessions = open();
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+export type PhoneStage = Awaited<ReturnType<typeof openPhoneStage>>;
+
+/** A code that is not `code`. */
+export const wrongCode = (code: string): string => String((Number(code) + 1) % 1_000_000).padStart(6, "0");
