@@ -7,7 +7,7 @@ import { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import type { BrokerHooks, Principal, Qos } from "./hooks.ts";
+import type { BrokerHooks, Principal, Qos, ServiceSession } from "./hooks.ts";
 import { inflightWindowMax } from "./inflight.ts";
 import { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
@@ -43,16 +43,18 @@ export interface BrokerStats extends Readonly<Counters> {
   readonly retainedBytes: number;
 }
 
-export interface Broker {
+export interface Broker<P extends Principal = Principal> {
   /** Takes up what an earlier run left in the store. Once, before anything else. */
   start(): Promise<void>;
   /** Serves MQTT over TCP, with a certificate over TLS. May be called for several addresses. */
   listen(address: ListenAddress, tls?: Certificate): Pick<Listener, "port" | "useCertificate">;
   /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
   readonly websocket: MqttWebSocket;
-  /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. */
-  publish(topic: string, payload: Uint8Array, qos: Qos): void;
+  /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. False: it has none. */
+  publish(topic: string, payload: Uint8Array, qos: Qos): boolean;
   stats(): BrokerStats;
+  /** A principal's sessions that outlive their connections, there or away. */
+  storedSessions(principalKey: string): Iterable<ServiceSession<P>>;
   /** Ends every session of a principal that is no more, with its connections. */
   endSessions(principalKey: string): void;
   /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
@@ -61,7 +63,7 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-export function createBroker<P extends Principal>(options: BrokerOptions<P>): Broker {
+export function createBroker<P extends Principal>(options: BrokerOptions<P>): Broker<P> {
   assert(options.limits.inflightMax <= inflightWindowMax, "the inflight window fits the packet ids");
   const core = createCore(options);
   const listeners: Listener[] = [];
@@ -108,7 +110,9 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
     websocket: createMqttWebSocket(core),
     publish(topic, payload, qos) {
       if (!isTopicName(topic)) throw new Error("not a topic name");
-      void core.routes.forward(core.routes.find(topic), preparePublish(topic, payload), qos);
+      const route = core.routes.find(topic);
+      void core.routes.forward(route, preparePublish(topic, payload), qos);
+      return route.sessions.length > 0 || route.groups !== undefined;
     },
     stats: () => ({
       ...core.counters,
@@ -118,6 +122,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
       retainedMessages: core.retained.count,
       retainedBytes: core.retained.bytes,
     }),
+    storedSessions: (principalKey) => core.sessions.storedOf(principalKey) as Iterable<ServiceSession<P>>,
     endSessions: (principalKey) => core.sessions.endAllOf(principalKey),
     turnClock: () => core.wheel.turn(),
     stop() {

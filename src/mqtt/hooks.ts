@@ -69,10 +69,11 @@ export type PublishOutcome = { readonly ack: true } | { readonly refused: Publis
 export const acknowledge: PublishOutcome = { ack: true };
 
 /**
- * "service": only the service serves this filter, it is not in the broker's trie. "both": an ordinary subscription that
- * the service serves too, such as `#`. "none": ordinary only. "refused": 0x80 in its slot of the SUBACK.
+ * "service": only the service serves this filter, it is not in the broker's trie. "addressed": the same, and what comes is
+ * sent to the session itself (`send`), at any QoS. "both": an ordinary subscription that the service serves too, such as
+ * `#`. "none": ordinary only. "refused": 0x80 in its slot of the SUBACK.
  */
-export type SubscribeAnswer = "service" | "both" | "none" | "refused";
+export type SubscribeAnswer = "service" | "addressed" | "both" | "none" | "refused";
 
 /** A session as a service sees it: the same object from the first `opened` to `ended`, or to `closed` if not persistent. */
 export interface ServiceSession<P extends Principal = Principal> {
@@ -82,6 +83,8 @@ export interface ServiceSession<P extends Principal = Principal> {
   readonly storedId: number | undefined;
   readonly protocolVersion: ProtocolVersion;
   readonly connected: boolean;
+  /** Of its connection, without a port; empty where there is none. */
+  readonly address: string;
   /** For the program to keep something with the session; the broker does not look at it. */
   attachment: unknown;
   /**
@@ -93,6 +96,18 @@ export interface ServiceSession<P extends Principal = Principal> {
    * [MQTT-4.4.0-1].
    */
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full";
+  /**
+   * Sends a message as if the session had a subscription that matches it and nobody else had: it waits, and is kept for a
+   * client that is away, as an ordinary one. The promise is of what had to be stored for that, if anything had.
+   */
+  send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined;
+  /**
+   * Subscribes on the client's behalf to a filter that `serving` calls addressed, unless it has done so itself; resolves
+   * when that is stored for a session that outlives its connection.
+   */
+  listen(filter: string, qos: Qos): Promise<void>;
+  /** At which QoS it has subscribed to a filter; undefined: it has not. */
+  qosOf(filter: string): Qos | undefined;
   /**
    * The service will not deliver `ref` again, so its packet id is free. Needed only for a ref that was unacknowledged
    * when a connection ended and does not exist any more.
@@ -126,14 +141,17 @@ export interface BrokerHooks<P extends Principal = Principal> {
    */
   interceptPublish(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
   /** Who serves a filter. Asked after `authorize`, and when a session is read back from the store. */
-  serving(principal: P, filter: string): SubscribeAnswer;
+  serving(session: ServiceSession<P>, filter: string): SubscribeAnswer;
   /**
-   * A client subscribed to what a service serves (`qos` is what it is to deliver at), or came back with such a
-   * subscription. Told before SUBACK; a repeated filter replaces its predecessor and is told again.
+   * A client subscribed to what a service serves (`qos` is what it is to deliver at, 2 only of what is addressed), or came
+   * back with such a subscription. Told before SUBACK; a repeated filter replaces its predecessor and is told again.
    */
-  subscribed(session: ServiceSession<P>, filter: string, qos: 0 | 1): void;
-  /** UNSUBSCRIBE, or a subscription the store could not keep. Not told for those that end with their session. */
-  unsubscribed(session: ServiceSession<P>, filter: string): void;
+  subscribed(session: ServiceSession<P>, filter: string, qos: Qos): void;
+  /**
+   * UNSUBSCRIBE, or a subscription the store could not keep. Not told for those that end with their session. Also asked
+   * where there is no such subscription: true, if the session heard what it covers all the same, and no longer does.
+   */
+  unsubscribed(session: ServiceSession<P>, filter: string): boolean;
   /** A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. */
   opened(session: ServiceSession<P>, how: { readonly resumed: boolean }): void;
   /** The connection is gone; a session that is not persistent ended with it. */

@@ -12,7 +12,7 @@ import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
 import type { PreparedPublish, Sendable } from "./prepared-publish.ts";
 import type { Route } from "./routes.ts";
 import type { Sending, SuspendedSession } from "./store.ts";
-import { type Subscription, SubscriptionsByFilter } from "./subscription.ts";
+import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "./subscription.ts";
 import { appendAnswer, packetType } from "./wire.ts";
 
 /** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
@@ -50,6 +50,10 @@ export class Session implements ServiceSession {
 
   get protocolVersion(): ProtocolVersion {
     return this.connection?.protocolVersion ?? 4;
+  }
+
+  get address(): string {
+    return this.connection?.address ?? "";
   }
 
   get connected(): boolean {
@@ -158,6 +162,25 @@ export class Session implements ServiceSession {
     const { sender } = this.#core;
     if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
     sender.send(connection, message.topic, form, { flags: retain, packetId: 0, subscriptionIds });
+  }
+
+  send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined {
+    const { queues } = this.#core;
+    queues.begin();
+    const before = queues.count;
+    this.forward(message, qos);
+    return queues.count === before ? undefined : queues.settled;
+  }
+
+  async listen(filter: string, qos: Qos): Promise<void> {
+    if (this.subscriptions.has(filter)) return;
+    this.subscriptions.set(filter, subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: false }));
+    if (this.storedId === undefined) return;
+    await this.#core.store.subscribe(this.storedId, [{ filter, qos, options: 0, subscriptionId: undefined }]);
+  }
+
+  qosOf(filter: string): Qos | undefined {
+    return this.subscriptions.get(filter)?.qos;
   }
 
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {

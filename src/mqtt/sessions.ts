@@ -8,7 +8,7 @@ import type { Principal } from "./hooks.ts";
 import { Expiry, Session, sessionKey } from "./session.ts";
 import { SessionIndex } from "./session-index.ts";
 import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "./store.ts";
-import { parseShared, type Subscription, subscriptionOf } from "./subscription.ts";
+import { isRouted, parseShared, type Subscription, subscriptionOf } from "./subscription.ts";
 
 export interface OpenRequest {
   readonly connection: Connection;
@@ -33,11 +33,13 @@ interface Found {
   readonly sending: readonly Sending[];
 }
 
+const noSessions: ReadonlySet<Session> = new Set();
+
 export class Sessions {
   readonly #core: BrokerCore;
   readonly #sessions = new SessionIndex();
-  /** How many persistent sessions a principal has, by its key. */
-  readonly #storedCounts = new Map<string, number>();
+  /** The persistent sessions of a principal, by its key. */
+  readonly #storedOf = new Map<string, Set<Session>>();
   /** The last connection in line for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
 
@@ -47,6 +49,11 @@ export class Sessions {
 
   get count(): number {
     return this.#sessions.count;
+  }
+
+  /** Those that outlive their connections. */
+  storedOf(principalKey: string): ReadonlySet<Session> {
+    return this.#storedOf.get(principalKey) ?? noSessions;
   }
 
   find(principalKey: string, clientId: string): Session | undefined {
@@ -222,7 +229,9 @@ export class Sessions {
       this.end(session);
     });
     this.#sessions.add(session);
-    this.#storedCounts.set(principal.key, (this.#storedCounts.get(principal.key) ?? 0) + 1);
+    const others = this.#storedOf.get(principal.key);
+    if (others === undefined) this.#storedOf.set(principal.key, new Set([session]));
+    else others.add(session);
     return session;
   }
 
@@ -244,9 +253,9 @@ export class Sessions {
     if (shared === "malformed") return;
     const wanted = shared?.filter ?? filter;
     if (!hooks.authorize(session.principal, "subscribe", wanted)) return;
-    const answer = hooks.serving(session.principal, wanted);
+    const answer = hooks.serving(session, wanted);
     if (answer === "refused") return;
-    const routed = answer !== "service";
+    const routed = isRouted(answer);
     const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
     session.subscriptions.set(filter, subscription);
     if (routed) routes.add(filter, session, subscription);
@@ -255,10 +264,11 @@ export class Sessions {
   /** A principal has its share of sessions: a new one takes the place of the one that is away for longest. */
   #makeRoom(principal: Principal): void {
     const { sessionsPerPrincipalMax } = this.#core.limits;
-    if ((this.#storedCounts.get(principal.key) ?? 0) < sessionsPerPrincipalMax) return;
+    const stored = this.storedOf(principal.key);
+    if (stored.size < sessionsPerPrincipalMax) return;
     let oldest: Session | undefined;
-    for (const session of this.#sessions) {
-      if (session.principal.key !== principal.key || session.connected || session.expiry === undefined) continue;
+    for (const session of stored) {
+      if (session.connected || session.expiry === undefined) continue;
       if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
     }
     if (oldest === undefined) throw new SessionRefused("too many sessions");
@@ -304,9 +314,9 @@ export class Sessions {
     session.subscriptions.clear();
     if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
     if (!this.#sessions.remove(session) || session.storedId === undefined) return;
-    const count = (this.#storedCounts.get(session.principal.key) ?? 1) - 1;
-    if (count > 0) this.#storedCounts.set(session.principal.key, count);
-    else this.#storedCounts.delete(session.principal.key);
+    const stored = this.#storedOf.get(session.principal.key);
+    stored?.delete(session);
+    if (stored?.size === 0) this.#storedOf.delete(session.principal.key);
   }
 
   #attempt(what: string, change: Promise<void>): void {

@@ -1,6 +1,6 @@
 /** What a session asked for with one filter, and who serves it. */
 import { noLocalBit, retainAsPublishedBit } from "./codec.ts";
-import type { Qos } from "./hooks.ts";
+import type { Qos, SubscribeAnswer } from "./hooks.ts";
 
 export interface Subscription {
   readonly qos: Qos;
@@ -12,6 +12,9 @@ export interface Subscription {
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
 }
+
+/** Whether a filter stands in the broker's trie. */
+export const isRouted = (answer: SubscribeAnswer): boolean => answer === "none" || answer === "both";
 
 type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;
 

@@ -25,7 +25,7 @@ function recordingService() {
     serving: (_principal, filter) =>
       filter.startsWith("svc/") ? "service" : filter === "#" ? "both" : filter === "no" ? "refused" : "none",
     subscribed: (_session, filter) => void events.push(`subscribed ${filter}`),
-    unsubscribed: (_session, filter) => void events.push(`unsubscribed ${filter}`),
+    unsubscribed: (_session, filter) => events.push(`unsubscribed ${filter}`) < 0,
     opened(session, { resumed }) {
       sessions.push(session);
       events.push(`opened ${resumed}`);
@@ -83,7 +83,8 @@ test("the service's answer decides how a filter is served", async () => {
   client.send({ cmd: "unsubscribe", messageId: 2, unsubscriptions: filters });
   await client.expect("unsuback");
   expect(service.events.filter((event) => event.startsWith("unsub"))).toEqual(
-    ["svc/a", "#", "t"].map((filter) => `unsubscribed ${filter}`),
+    // Asked too where there was none: what is heard unasked may be given up.
+    filters.map((filter) => `unsubscribed ${filter}`),
   );
   expect(server.broker.stats().subscriptions).toBe(0);
 });

@@ -59,7 +59,7 @@ export const openHooks: BrokerHooks = {
   interceptPublish: () => undefined,
   serving: () => "none",
   subscribed() {},
-  unsubscribed() {},
+  unsubscribed: () => false,
   opened() {},
   closed() {},
   acknowledged() {},

@@ -6,7 +6,7 @@ import { serviceQos } from "../qos.ts";
 import { reasonCodes } from "../reason-codes.ts";
 import type { Session } from "../session.ts";
 import type { StoredSubscription } from "../store.ts";
-import { parseShared, type Subscription, subscriptionOf } from "../subscription.ts";
+import { isRouted, parseShared, type Subscription, subscriptionOf } from "../subscription.ts";
 import { countLevels, isTopicFilter } from "../topic-names.ts";
 import type { Client } from "./publish.ts";
 
@@ -118,27 +118,27 @@ export function installSubscription(
   if (shared === "malformed") return undefined;
   const named = shared?.filter ?? filter;
   const { principal } = session;
-  const answer = hooks.authorize(principal, "subscribe", named) ? hooks.serving(principal, named) : "refused";
+  const answer = hooks.authorize(principal, "subscribe", named) ? hooks.serving(session, named) : "refused";
   // What a service says to one person cannot be shared out.
   if (answer === "refused" || (shared !== undefined && answer !== "none")) {
     if (before?.routed === true) routes.remove(filter, session);
     session.subscriptions.delete(filter);
     return undefined;
   }
-  const routed = answer !== "service";
-  const qos = routed ? wanted.qos : serviceQos(wanted.qos);
+  const routed = isRouted(answer);
+  const qos = answer === "service" ? serviceQos(wanted.qos) : wanted.qos;
   const subscription = subscriptionOf({ ...wanted, qos, routed });
   if (before?.routed === true && !routed) routes.remove(filter, session);
   if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
   session.subscriptions.set(filter, subscription);
-  if (answer !== "none") hooks.subscribed(session, filter, serviceQos(wanted.qos));
+  if (answer !== "none") hooks.subscribed(session, filter, answer === "addressed" ? qos : serviceQos(qos));
   return subscription;
 }
 
 /** Ends a subscription for the trie and the service; false if there was none. */
 export function removeSubscription(core: BrokerCore, session: Session, filter: string): boolean {
   const subscription = session.subscriptions.get(filter);
-  if (subscription === undefined) return false;
+  if (subscription === undefined) return core.hooks.unsubscribed(session, filter);
   session.subscriptions.delete(filter);
   session.forgetRetained(filter);
   if (subscription.routed) core.routes.remove(filter, session);
