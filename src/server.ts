@@ -2,6 +2,7 @@
  * The one place where the parts meet: opens the store, builds the domain, starts the doors. Everything below is handed
  * its dependencies from here.
  */
+import { createSendCode, createSendMail } from "./codes.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
@@ -12,7 +13,7 @@ import { type Clock, systemClock } from "./lib/clock.ts";
 import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
 import { createMiniOicq } from "./minioicq/listener.ts";
-import { createBroker } from "./mqtt/broker.ts";
+import { type Broker, createBroker } from "./mqtt/broker.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "./mqtt/limits.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
@@ -20,11 +21,14 @@ import { createHealth, type Health } from "./ops/health.ts";
 import { createOperator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress } from "./ops/probe.ts";
+import { createAwsCredentials } from "./outside/aws.ts";
+import { createTestNumbers } from "./outside/test-numbers.ts";
 import { createRest } from "./rest/app.ts";
 import { defaultRestLimits } from "./rest/limits.ts";
+import { createRosterDoor } from "./roster/door.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
-import { createAdmins } from "./topics/account.ts";
+import { type Account, createAdmins, principalKeyOf } from "./topics/account.ts";
 import { createTopicHooks } from "./topics/hooks.ts";
 import { createMay } from "./topics/may.ts";
 
@@ -90,7 +94,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
   const admins = createAdmins(config.admins);
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
-  const broker = createBroker({
+  const broker: Broker<Account> = createBroker({
     store: store.mqtt,
     hooks: createTopicHooks({
       domain,
@@ -100,12 +104,23 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       anonymous: config.mqtt.anonymous,
       anonymousPacketBytesMax: limits.mqttAnonymousPacketBytesMax,
       findUserNow: store.findUserNow,
+      roster: createRosterDoor({
+        domain,
+        hub,
+        log,
+        clock,
+        mint: createAwsCredentials(config.aws)?.mint,
+        phoneOf: (userId) => store.findUserNow(userId)?.phone,
+        storedSessions: (userId) => broker.storedSessions(principalKeyOf(userId)),
+      }),
+      codesTopic: config.sms.adapter === "device" ? config.sms.device.topic : undefined,
     }),
     limits: brokerLimits(limits),
     clock,
     log,
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
+  core.publishing.publish = (topic, payload) => broker.publish(topic, payload, 1);
   domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
   await broker.start();
   const patience = createPatience();
@@ -175,6 +190,8 @@ interface Core {
   readonly health: Health;
   readonly log: Log;
   readonly clock: Clock;
+  /** To the devices; nobody is there before the broker is. */
+  readonly publishing: { publish(topic: string, payload: Uint8Array): boolean };
   close(): Promise<void>;
 }
 
@@ -200,6 +217,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       },
     });
     const hub = createHub({ log });
+    const publishing: Core["publishing"] = { publish: () => false };
     const domain = createDomain({
       store,
       publish: hub.publish,
@@ -209,6 +227,14 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       registration: config.registration,
       loginLimits: config.login,
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
+      sendCode: createSendCode(config, {
+        log,
+        clock,
+        publish: (topic, payload) => publishing.publish(topic, payload),
+      }),
+      migrationCode: config.migrationCode,
+      sendMail: createSendMail(config, { log }),
+      fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });
     await domain.devices.load();
     hub.onPresence(({ userId, online }) => {
@@ -221,7 +247,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         .finally(() => lock.release());
       return closing;
     };
-    return { store, domain, hub, health, log, clock, close };
+    return { store, domain, hub, health, log, clock, publishing, close };
   } catch (error) {
     lock.release();
     throw error;

@@ -6,6 +6,7 @@ import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
 import type { User, UserId } from "../domain/model.ts";
+import type { PhoneLogin } from "../domain/phone-login.ts";
 import { scramIterations } from "../domain/scram-keys.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
@@ -21,6 +22,8 @@ export interface Account extends Principal {
   readonly device: DeviceAccount | undefined;
   /** Of the users, those the operator named so. */
   readonly admin: boolean;
+  /** Of a client of the Erlang-term services, whoever it is. */
+  readonly roster: PhoneLogin | undefined;
 }
 
 export interface DeviceAccount {
@@ -31,11 +34,22 @@ export interface DeviceAccount {
   readonly permissions: Permissions;
 }
 
-export function userAccount(userId: UserId, { admin = false } = {}): Account {
-  return { key: `user:${userId}`, userId, device: undefined, admin };
+export const principalKeyOf = (userId: UserId): string => `user:${userId}`;
+
+export function userAccount(
+  userId: UserId,
+  { admin = false, roster }: Partial<Pick<Account, "admin" | "roster">> = {},
+): Account {
+  return { key: principalKeyOf(userId), userId, device: undefined, admin, roster };
 }
 
-const nobody: Account = { key: "anonymous", userId: undefined, device: undefined, admin: false };
+const nobody: Account = {
+  key: "anonymous",
+  userId: undefined,
+  device: undefined,
+  admin: false,
+  roster: { token: undefined, session: undefined },
+};
 
 /** Who reads what the broker says about itself, by username or `user.<userId>`. */
 export type Admins = (user: Pick<User, "userId" | "userKey">) => boolean;
@@ -47,7 +61,13 @@ export function createAdmins(names: readonly string[]): Admins {
 
 export function deviceAccount(record: MqttDevice, clientId: string | undefined): Account {
   const permissions = fillIn(record, { name: record.name, clientId });
-  return { key: `device:${record.name}`, userId: undefined, device: { record, clientId, permissions }, admin: false };
+  return {
+    key: `device:${record.name}`,
+    userId: undefined,
+    device: { record, clientId, permissions },
+    admin: false,
+    roster: undefined,
+  };
 }
 
 /** A plain read, for sessions stored earlier. */
@@ -120,11 +140,12 @@ export interface AuthenticationParts {
   readonly anonymous: Anonymous;
   /** The largest packet of a client that is nobody in particular. */
   readonly anonymousPacketBytesMax: number;
+  readonly findUserNow: FindUserNow;
   readonly log: Log;
 }
 
 export function createAuthentication(parts: AuthenticationParts) {
-  const { domain, admins, anonymous, log } = parts;
+  const { domain, admins, anonymous, findUserNow, log } = parts;
   const { accounts, devices, store } = domain;
 
   async function authenticate(connect: ConnectRequest): Promise<Authentication<Account>> {
@@ -148,6 +169,15 @@ export function createAuthentication(parts: AuthenticationParts) {
 
   /** The token says who it is; without a valid one it is nobody, and told so by nothing but what it may do. */
   async function logInWithTokenAlone(token: string, address: string): Promise<Authentication<Account>> {
+    const session = token === "" ? undefined : await domain.phoneSessions.logInWithToken(token);
+    if (session !== undefined) {
+      const user = findUserNow(session.userId);
+      if (user === undefined || user.disabled) return { refused: "not_authorized" };
+      return {
+        principal: userAccount(user.userId, { admin: admins(user), roster: { token, session } }),
+        persistent: true,
+      };
+    }
     if (token.startsWith(accessTokenPrefix)) {
       try {
         return accept((await accounts.logInWithToken(token, address)).user);
@@ -157,7 +187,8 @@ export function createAuthentication(parts: AuthenticationParts) {
       }
     }
     if (anonymous === "off") return { refused: token === "" ? "not_authorized" : "bad_credentials" };
-    return { principal: nobody, persistent: false, packetBytesMax: parts.anonymousPacketBytesMax };
+    const principal = token === "" ? nobody : { ...nobody, roster: { token, session: undefined } };
+    return { principal, persistent: false, packetBytesMax: parts.anonymousPacketBytesMax };
   }
 
   /** Who a verified certificate stands for. */

@@ -26,6 +26,7 @@ import {
 } from "./account.ts";
 import { parseSaid } from "./payload.ts";
 import { type Action, deviceMay } from "./permissions.ts";
+import type { Service } from "./service.ts";
 import { Subscriber } from "./subscriber.ts";
 import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
@@ -62,8 +63,12 @@ export function createTopicHooks(parts: {
   anonymous: Anonymous;
   anonymousPacketBytesMax: number;
   findUserNow: FindUserNow;
+  /** The Erlang-term services. */
+  roster: Service<Account>;
+  /** Codes are published there: for devices alone whose patterns were written by hand. */
+  codesTopic: string | undefined;
 }): BrokerHooks<Account> {
-  const { domain, anonymous } = parts;
+  const { domain, anonymous, roster } = parts;
   const { devices } = domain;
   /** Connected sessions of devices, by name. */
   const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
@@ -71,7 +76,12 @@ export function createTopicHooks(parts: {
     for (const session of [...(deviceSessions.get(name) ?? [])]) session.close("the device was revoked");
   });
 
-  function authorize({ userId, device, admin }: Account, action: Action, topic: string): boolean {
+  function authorize(account: Account, action: Action, topic: string): boolean {
+    const { userId, device, admin } = account;
+    // Whether it is the client's own is not said by its name alone: `serving` knows.
+    if (action === "subscribe" && roster.serves(topic) && device === undefined) return true;
+    if (account.roster?.session !== undefined && action === "publish" && isVersionHint(topic)) return false;
+    if (topic === parts.codesTopic && action !== "publish" && device?.record.subscribe === undefined) return false;
     if (device !== undefined) {
       return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);
     }
@@ -87,7 +97,8 @@ export function createTopicHooks(parts: {
     session: ServiceSession<Account>,
     publish: InterceptedPublish,
   ): Promise<PublishOutcome> | undefined {
-    const { userId } = session.principal;
+    const { userId, device } = session.principal;
+    if (roster.serves(publish.topic)) return device === undefined ? roster.intercept(session, publish) : undefined;
     if (userId === undefined) return refuse("not_authorized", "only users say something in chats");
     const chatKey = chatKeyOfSend(publish.topic);
     if (chatKey === undefined) return refuse("topic_name_invalid", "nobody may publish to this topic");
@@ -113,8 +124,9 @@ export function createTopicHooks(parts: {
       );
   }
 
-  /** Depends on nothing but the two, so that a stored subscription is answered as it was at first. */
-  function serving({ userId }: Account, filter: string): SubscribeAnswer {
+  function serving(session: ServiceSession<Account>, filter: string): SubscribeAnswer {
+    const { userId, device } = session.principal;
+    if (roster.serves(filter)) return device === undefined ? roster.serving(session, filter) : "refused";
     const chat = parseChatFilter(filter);
     if (chat.wants === "nothing" || userId === undefined) {
       return isReserved(filter) && !isSys(filter) ? "refused" : "none";
@@ -125,6 +137,7 @@ export function createTopicHooks(parts: {
   function opened(session: ServiceSession<Account>): void {
     const { userId, device } = session.principal;
     if (device !== undefined) openedDevice(session, device.record);
+    else roster.opened(session);
     if (userId === undefined) return;
     const subscriber = subscriberOf(session) ?? new Subscriber(session, userId, parts);
     session.attachment = subscriber;
@@ -141,6 +154,7 @@ export function createTopicHooks(parts: {
   }
 
   function closed(session: ServiceSession<Account>): void {
+    roster.closed(session);
     subscriberOf(session)?.close();
     const name = session.principal.device?.record.name;
     const sessions = name === undefined ? undefined : deviceSessions.get(name);
@@ -152,14 +166,22 @@ export function createTopicHooks(parts: {
     principalOf: createPrincipalOf(parts),
     authorize,
     permissionsVersion: devices.version,
-    serves: isChatTopic,
+    serves: (topic) => isChatTopic(topic) || roster.serves(topic),
     interceptPublish,
     serving,
     subscribed(session, filter, qos) {
+      if (roster.serves(filter)) {
+        roster.subscribed(session, filter, qos);
+        return;
+      }
       const chat = parseChatFilter(filter);
-      if (chat.wants !== "nothing") subscriberOf(session)?.subscribe(filter, chat, qos);
+      if (chat.wants !== "nothing") subscriberOf(session)?.subscribe(filter, chat, qos > 0 ? 1 : 0);
     },
-    unsubscribed: (session, filter) => subscriberOf(session)?.unsubscribe(filter),
+    unsubscribed(session, filter) {
+      if (roster.serves(filter)) return roster.unsubscribed(session, filter);
+      subscriberOf(session)?.unsubscribe(filter);
+      return false;
+    },
     opened,
     closed,
     acknowledged: (session, ref) => subscriberOf(session)?.acknowledged(ref),
@@ -171,6 +193,9 @@ export function createTopicHooks(parts: {
     },
   };
 }
+
+/** Clients of the Erlang-term services announce their version by a will: nobody is to hear of it. */
+const isVersionHint = (topic: string): boolean => topic.startsWith("version/");
 
 /** Undefined for a session that is nobody's, or never was opened here. */
 const subscriberOf = ({ attachment }: ServiceSession<Account>): Subscriber | undefined =>

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import type { User } from "../../src/domain/model.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type {
   BrokerHooks,
@@ -11,6 +12,7 @@ import type {
   ServiceSession,
 } from "../../src/mqtt/hooks.ts";
 import { scramSha256 } from "../../src/mqtt/scram.ts";
+import { createRosterDoor } from "../../src/roster/door.ts";
 import { type Account, createAdmins, userAccount } from "../../src/topics/account.ts";
 import { createTopicHooks } from "../../src/topics/hooks.ts";
 import { until } from "../support/deadline.ts";
@@ -38,6 +40,16 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
       anonymous: "off",
       anonymousPacketBytesMax: 1024,
       findUserNow,
+      codesTopic: "sms/send",
+      roster: createRosterDoor<Account>({
+        domain,
+        hub,
+        log: silentLog,
+        clock: systemClock,
+        mint: undefined,
+        phoneOf: () => undefined,
+        storedSessions: () => [],
+      }),
     }),
     disable: (userId) => disabled.add(userId),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -190,7 +202,11 @@ function sessionOf(principal: Account) {
     attachment: undefined,
     protocolVersion: 5,
     connected: true,
+    address: "127.0.0.1",
     deliver: () => "queued",
+    send: () => undefined,
+    listen: async () => {},
+    qosOf: () => undefined,
     forget() {},
     close: (why) => closed.push(why),
   };
@@ -216,7 +232,7 @@ test("sessions of a revoked device are closed, also one that opens a moment late
   expect(counts).toEqual([1, 0, 1, 0]);
 });
 
-test("who serves a filter depends on the principal and the filter alone", async () => {
+test("who serves a filter depends on whose session asks", async () => {
   await using place = await stage();
   const { hooks } = place;
   await place.server.domain.devices.add({ name: "lamp" });
@@ -232,10 +248,18 @@ test("who serves a filter depends on the principal and the filter alone", async 
     ["chat/team/messages", "service", "refused"],
     ["chat/team/send", "refused", "refused"],
     ["events/#", "refused", "refused"],
+    ["actions/api/c7", "addressed", "refused"],
+    ["actions/+/api/c7", "addressed", "refused"],
+    ["actions/1/api/c7", "addressed", "refused"],
+    ["actions/1/api/+", "refused", "refused"],
+    ["actions/api/c8", "refused", "refused"],
+    ["actions/#", "refused", "refused"],
+    ["ses/15550001", "refused", "refused"],
     ["$SYS/#", "none", "none"],
     ["$share/g/a", "refused", "refused"],
   ];
-  const answers = table.map(([filter]) => [filter, hooks.serving(user, filter), hooks.serving(lamp, filter)]);
+  const [ofUser, ofLamp] = [sessionOf(user).session, sessionOf(lamp).session];
+  const answers = table.map(([filter]) => [filter, hooks.serving(ofUser, filter), hooks.serving(ofLamp, filter)]);
   expect(answers).toEqual(table);
 });
 

@@ -1,0 +1,46 @@
+/** How codes leave the server: by SMS within the spend limits, or by mail, through the adapters the operator chose. */
+import type { Config } from "./config.ts";
+import type { SendCode } from "./domain/phone-sessions.ts";
+import type { SendMail } from "./domain/profiles.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Log } from "./lib/log.ts";
+import { createMailSender } from "./outside/mail.ts";
+import { createSmsSender, type SmsParts } from "./outside/sms.ts";
+import { createSpendGuard } from "./outside/spend-guard.ts";
+import { codeMail, codeText } from "./roster/code-text.ts";
+
+export function createSendCode(
+  { sms }: Config,
+  parts: { log: Log; clock: Clock; publish: SmsParts["publish"] },
+): SendCode {
+  const { log, clock } = parts;
+  const sender = createSmsSender(sms, parts);
+  const guard = createSpendGuard({ limits: sms.limits, countries: sms.countries, clock });
+  return async ({ phone, code, language, address }) => {
+    const admission = guard.admit(`+${phone}`, address);
+    if (admission !== "ok") {
+      log.warn("a code was not sent, since that would be beyond a limit", { limit: admission, address });
+      return "refused";
+    }
+    try {
+      await sender.send({ to: phone, text: codeText(code, language) });
+      return "sent";
+    } catch (error) {
+      log.error("a code could not be sent", { why: error instanceof Error ? error.message : "unknown" });
+      return "failed";
+    }
+  };
+}
+
+export function createSendMail({ mail }: Config, { log }: { log: Log }): SendMail {
+  const sender = createMailSender(mail, { log });
+  return async ({ to, code, language }) => {
+    try {
+      await sender.send({ to, ...codeMail(code, language) });
+      return true;
+    } catch (error) {
+      log.error("a mail could not be sent", { why: error instanceof Error ? error.message : "unknown" });
+      return false;
+    }
+  };
+}

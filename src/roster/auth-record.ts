@@ -1,0 +1,134 @@
+/**
+ * The `Auth` tuple as clients of all generations send it. The first two wrote token, device key and phone in different
+ * places under the same number of fields, so which is which is told by what is set and by what looks like a phone.
+ */
+import { atomOf, integerOf, isUnset, listOf, textOf } from "../etf/read.ts";
+import type { Term } from "../etf/term.ts";
+
+export type AuthRequest = "issue" | "verify" | "resend";
+
+export interface AuthRecord {
+  readonly request: AuthRequest;
+  readonly token: string | undefined;
+  readonly devKey: string | undefined;
+  /** As written; the domain takes the digits. */
+  readonly phone: string | undefined;
+  readonly code: string | undefined;
+  /** What the first atom of the services names. */
+  readonly language: string | undefined;
+}
+
+/** Fields behind the tag, in either order. */
+const first = { record: { token: 0, devKey: 1, phone: 3 }, example: { token: 3, devKey: 0, phone: 2 } } as const;
+/** Those of 2017-11 and later begin with the client id. */
+const clientIdFirst = { token: 4, devKey: 1, phone: 3 } as const;
+const type = 5;
+const smsCode = 6;
+const services = 8;
+const arities = new Set([9, 11, 13, 14]);
+
+const looksLikePhone = /^\+?\d{5,15}$/;
+const textBytesMax = 1024;
+
+const requests: Readonly<Record<string, AuthRequest>> = {
+  verify: "verify",
+  resend_sms: "resend",
+  resend: "resend",
+  reg: "issue",
+  login: "issue",
+  sms_send: "issue",
+};
+
+/** Asks whether a session has this token. */
+export type KnowsToken = (token: string) => Promise<boolean>;
+
+/** Undefined where the fields are no `Auth`. `topicToken` is what the topic carries. */
+export async function readAuth(
+  fields: readonly Term[],
+  context: { clientId: string; topicToken: string | undefined; knows: KnowsToken },
+): Promise<AuthRecord | undefined> {
+  if (!arities.has(fields.length)) return undefined;
+  const text = (at: number): string | undefined => textAt(fields, at);
+  const code = codeOf(fields[smsCode]);
+  const language = languageOf(fields[services]);
+  if ([0, 1, 2, 3].some((at) => text(at) === tooLong)) return undefined;
+  const requested = requestOf(fields[type]);
+  if (requested === undefined) return undefined;
+  const places = await placesOf(fields, {
+    ...context,
+    about: requested === "issue" && code === undefined ? "new" : "known",
+  });
+  const token = text(places.token);
+  // A code with a token and no type can only be a confirmation.
+  const request =
+    requested === "issue" && isUnset(fields[type] as Term) && code !== undefined && token !== undefined
+      ? "verify"
+      : requested;
+  return { request, token, devKey: text(places.devKey), phone: text(places.phone), code, language };
+}
+
+interface Places {
+  readonly token: number;
+  readonly devKey: number;
+  readonly phone: number;
+}
+
+async function placesOf(
+  fields: readonly Term[],
+  {
+    clientId,
+    topicToken,
+    knows,
+    about,
+  }: { clientId: string; topicToken: string | undefined; knows: KnowsToken; about: "new" | "known" },
+): Promise<Places> {
+  const [p1, p2, p3, p4] = [0, 1, 2, 3].map((at) => textAt(fields, at));
+  if (fields.length === 11) return first.record;
+  const startsWithClientId = p1 !== undefined && (/^(?:emqttd_|reg_)/.test(p1) || p1 === clientId);
+  if (fields.length > 11 && startsWithClientId) return clientIdFirst;
+  const isToken = async (text: string | undefined): Promise<boolean> =>
+    text !== undefined && (text === topicToken || (await knows(text)));
+  if (about === "known") {
+    if (await isToken(p1)) return first.record;
+    if (await isToken(p4)) return first.example;
+    if (p1 === undefined || p4 === undefined) return p1 === undefined ? first.example : first.record;
+    return looksLikePhone.test(p4) ? first.record : first.example;
+  }
+  if (p2 !== undefined && p3 === undefined) return first.record;
+  if (p2 === undefined && p3 !== undefined) return first.example;
+  if (await isToken(p1)) return first.record;
+  if (await isToken(p4)) return first.example;
+  return p4 !== undefined && looksLikePhone.test(p4) ? first.record : first.example;
+}
+
+function requestOf(term: Term | undefined): AuthRequest | undefined {
+  if (term === undefined || isUnset(term)) return "issue";
+  const name = atomOf(term);
+  return name !== undefined && Object.hasOwn(requests, name) ? requests[name] : undefined;
+}
+
+/** In the place of a text that is longer than any of ours. */
+const tooLong = "\0";
+
+function textAt(fields: readonly Term[], at: number): string | undefined {
+  const term = fields[at];
+  if (term === undefined || isUnset(term)) return undefined;
+  const text = textOf(term, { integers: true });
+  if (text === undefined || text === "") return undefined;
+  return Buffer.byteLength(text) > textBytesMax ? tooLong : text;
+}
+
+/** A binary, a list of characters or a number. */
+function codeOf(term: Term | undefined): string | undefined {
+  if (term === undefined || isUnset(term)) return undefined;
+  const number = integerOf(term);
+  return textOf(term) ?? (number === undefined ? undefined : String(number));
+}
+
+function languageOf(term: Term | undefined): string | undefined {
+  for (const one of (term === undefined ? undefined : listOf(term)) ?? []) {
+    const name = atomOf(one);
+    if (name !== undefined) return name.slice(0, 16);
+  }
+  return undefined;
+}

@@ -1,0 +1,39 @@
+/** AUTH: a phone gets a code by SMS and a session by confirming it. */
+import type { PhoneSessions } from "../domain/phone-sessions.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import { authAnswer } from "./answers.ts";
+import { readAuth } from "./auth-record.ts";
+import type { RosterPrincipal } from "./client.ts";
+import type { RosterRequest } from "./door.ts";
+
+/** Of all that may happen, what is no error. */
+const good = new Set(["login", "sms_send"]);
+
+/** Undefined where the tuple is no `Auth` of any generation. */
+export async function handleAuth<P extends RosterPrincipal>(
+  phoneSessions: PhoneSessions,
+  { client, session, topic, fields, address, loggedIn }: RosterRequest<P>,
+): Promise<WireTerm | undefined> {
+  const { clientId } = session;
+  const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);
+  const record = await readAuth(fields, { clientId, topicToken: topic.token, knows });
+  if (record === undefined) return undefined;
+  const { devKey, phone, language } = record;
+  const token = record.token ?? topic.token ?? client.token;
+  if (record.request === "resend") {
+    const { result, token: answered } = await phoneSessions.resend({ token, address, language });
+    return answerOf(result, answered);
+  }
+  const outcome =
+    record.request === "verify"
+      ? await phoneSessions.verify({ token, code: record.code ?? "", address })
+      : await phoneSessions.issue({ devKey, phone, token, address, clientId, language });
+  if (outcome.session !== undefined) await loggedIn(outcome.session, outcome.token);
+  return answerOf(outcome.result, outcome.token);
+}
+
+function answerOf(result: string, token: string | undefined): WireTerm {
+  // The one name for two things: `ok` says it was sent, `error` that it could not be.
+  if (result === "sms_failed") return authAnswer("error", "sms_send", token);
+  return authAnswer(good.has(result) ? "ok" : "error", result, token);
+}

@@ -1,0 +1,68 @@
+/** One MQTT session as the Erlang-term services see it: who has logged in on it, and which of its own topics it hears. */
+
+import type { UserId } from "../domain/model.ts";
+import type { PhoneLogin } from "../domain/phone-login.ts";
+import type { PhoneSession } from "../domain/phone-sessions.ts";
+import { type Dialect, encodePayload } from "../etf/dialects.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import type { Principal, Qos, ServiceSession } from "../mqtt/hooks.ts";
+import { preparePublish } from "../mqtt/prepared-publish.ts";
+import { answersFilter, answerTopic, isOwnFilter } from "./topics.ts";
+
+export interface RosterPrincipal extends Principal {
+  readonly userId: UserId | undefined;
+  /** Of a client that came with an empty user name or `api`. Undefined for the others, who hear only what they subscribe to. */
+  readonly roster: PhoneLogin | undefined;
+}
+
+/** What a client of these services hears unasked, it hears exactly once. */
+export const unaskedQos = 2;
+
+export class RosterClient<P extends RosterPrincipal> {
+  /** Of the log-in on this connection; a client that repeats a request need not repeat it. */
+  token: string | undefined;
+  phoneSession: PhoneSession | undefined;
+  /** What its last request was written in. */
+  dialect: Dialect = "etf";
+  readonly #session: ServiceSession<P>;
+  /** Topics of its own that it wants to hear no more on this connection. */
+  readonly #unwanted = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(session: ServiceSession<P>) {
+    this.#session = session;
+    this.token = session.principal.roster?.token;
+  }
+
+  /** Answers are heard without a subscription: it may give them up all the same. False where it did not hear the topic. */
+  unsubscribe(filter: string): boolean {
+    const { principal, clientId } = this.#session;
+    if (principal.roster === undefined || this.#unwanted.has(filter)) return false;
+    if (!isOwnFilter(filter, { clientId, phone: undefined })) return false;
+    this.#unwanted.add(filter);
+    return true;
+  }
+
+  /** One request after the other: what a client asks for first is answered first. */
+  inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Sends a term on the client's own topic; resolves when it is stored for a client that may be away. */
+  async answer(version: string | undefined, term: WireTerm): Promise<void> {
+    const topic = answerTopic(version, this.#session.clientId);
+    const qos = this.#qosOf(topic, version);
+    if (qos !== undefined) await this.#session.send(preparePublish(topic, encodePayload(this.dialect, term)), qos);
+  }
+
+  /** The highest it asked for, or that of what it hears unasked; undefined: it does not hear the topic. */
+  #qosOf(topic: string, version: string | undefined): Qos | undefined {
+    const session = this.#session;
+    const exact = session.qosOf(topic);
+    const wild = version === undefined ? undefined : session.qosOf(answersFilter(session.clientId));
+    if (exact !== undefined || wild !== undefined) return (exact ?? 0) > (wild ?? 0) ? exact : (wild ?? exact);
+    return session.principal.roster === undefined || this.#unwanted.has(topic) ? undefined : unaskedQos;
+  }
+}

@@ -1,0 +1,34 @@
+/** What an SMS or a mail with a code says, in the language that the client's services name. */
+const texts: Readonly<Record<string, (code: string) => string>> = {
+  de: (code) => `Ihr Code: ${code}. Geben Sie ihn niemandem.`,
+  en: (code) => `Your code: ${code}. Give it to nobody.`,
+  es: (code) => `Su código: ${code}. No se lo dé a nadie.`,
+  fr: (code) => `Votre code : ${code}. Ne le donnez à personne.`,
+  pl: (code) => `Twój kod: ${code}. Nie podawaj go nikomu.`,
+  ua: (code) => `Ваш код: ${code}. Нікому його не повідомляйте.`,
+  zh: (code) => `您的验证码：${code}，请勿告诉他人。`,
+};
+
+const subjects: Readonly<Record<string, string>> = {
+  de: "Bestätigungscode",
+  en: "Confirmation code",
+  es: "Código de confirmación",
+  fr: "Code de confirmation",
+  pl: "Kod potwierdzający",
+  ua: "Код підтвердження",
+  zh: "验证码",
+};
+
+/** English where the language is not known. */
+export const codeText = (code: string, language: string | undefined): string =>
+  texts[knownLanguage(language)]?.(code) ?? code;
+
+export const codeMail = (code: string, language: string | undefined): { subject: string; text: string } => ({
+  subject: subjects[knownLanguage(language)] ?? "",
+  text: `${codeText(code, language)}\n`,
+});
+
+function knownLanguage(language: string | undefined): string {
+  const known = language === "uk" ? "ua" : language?.toLowerCase();
+  return known !== undefined && Object.hasOwn(texts, known) ? known : "en";
+}

@@ -1,0 +1,257 @@
+/**
+ * The Erlang-term services over MQTT: requests are terms published to `events/…`, each is answered exactly once on the
+ * client's own `actions/…`. PUBACK or PUBREC leaves when the answer is on its way, and on disk if the client may be away
+ * when it comes.
+ */
+import type { Hub, Sink } from "../delivery/hub.ts";
+import type { Domain } from "../domain/domain.ts";
+import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
+import type { UserId } from "../domain/model.ts";
+import type { PhoneSession } from "../domain/phone-sessions.ts";
+import { phoneIdOf } from "../domain/phones.ts";
+import { decodePayload } from "../etf/dialects.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import { recordOf, textOf } from "../etf/read.ts";
+import { type Term, TermError } from "../etf/term.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import {
+  acknowledge,
+  type InterceptedPublish,
+  type PublishOutcome,
+  type Qos,
+  type ServiceSession,
+  type SubscribeAnswer,
+} from "../mqtt/hooks.ts";
+import { error, initAnswer } from "./answers.ts";
+import { handleAuth } from "./auth.ts";
+import { RosterClient, type RosterPrincipal, unaskedQos } from "./client.ts";
+import { handlePrivate } from "./private.ts";
+import { handleProfile, type MintCredentials } from "./profile.ts";
+import { profileRecordNames } from "./profile-record.ts";
+import { Phones } from "./tell.ts";
+import {
+  isOwnFilter,
+  isRosterTopic,
+  parseRequestTopic,
+  phoneTopic,
+  type RequestTopic,
+  sessionsTopic,
+} from "./topics.ts";
+
+/** What has no word of its own in these documents; all else that is refused is refused by the broker. */
+const refusals: ReadonlySet<DomainErrorCode> = new Set([
+  "not_authorized",
+  "registration_closed",
+  "try_later",
+  "user_disabled",
+]);
+
+/** Arrays in MessagePack and JSON that begin with one of these are tuples. */
+const recordNames = new Set<string>(["Auth", "Friend", "Confirm", "Revoke", "Token", "init", ...profileRecordNames]);
+
+export interface RosterDoorParts<P extends RosterPrincipal> {
+  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store">;
+  readonly hub: Pick<Hub, "attach" | "detach" | "isOnline">;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Undefined where the operator configured none. */
+  readonly mint: MintCredentials | undefined;
+  /** A plain read. */
+  phoneOf(userId: UserId): string | undefined;
+  /** A user's sessions that outlive their connections. */
+  storedSessions(userId: UserId): Iterable<ServiceSession<P>>;
+}
+
+/** A request as the handlers get it. */
+export interface RosterRequest<P extends RosterPrincipal> {
+  readonly client: RosterClient<P>;
+  readonly session: ServiceSession<P>;
+  readonly topic: RequestTopic;
+  readonly fields: readonly Term[];
+  /** Of the connection, without its port. */
+  readonly address: string;
+  /** The client has logged in by phone, on this connection or before. */
+  loggedIn(phoneSession: PhoneSession, token: string | undefined): Promise<void>;
+}
+
+export type RosterDoor<P extends RosterPrincipal> = ReturnType<typeof createRosterDoor<P>>;
+
+export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorParts<P>) {
+  const { domain, hub, log } = parts;
+  const { phoneSessions, store } = domain;
+  const clients = new WeakMap<ServiceSession<P>, RosterClient<P>>();
+  const sinks = new WeakMap<ServiceSession<P>, Sink>();
+  const phones = new Phones<P>({
+    usersOf: (phone) => store.listUserIdsOfPhone(phone),
+    storedSessions: parts.storedSessions,
+    clientOf,
+    phoneOf,
+  });
+
+  const profileParts = {
+    profiles: domain.profiles,
+    store,
+    tell: phones,
+    isOnline: hub.isOnline,
+    clock: parts.clock,
+    log,
+    mint: parts.mint,
+    moved,
+  };
+
+  function clientOf(session: ServiceSession<P>): RosterClient<P> {
+    const known = clients.get(session);
+    if (known !== undefined) return known;
+    const client = new RosterClient(session);
+    clients.set(session, client);
+    return client;
+  }
+
+  /** Of whoever has logged in on the session, by phone or as an account that has one. */
+  function phoneOf(session: ServiceSession<P>): string | undefined {
+    const { userId } = session.principal;
+    return clientOf(session).phoneSession?.phone ?? (userId === undefined ? undefined : parts.phoneOf(userId));
+  }
+
+  /** From here on the session is one of the phone's devices. */
+  async function logIn(session: ServiceSession<P>, phoneSession: PhoneSession): Promise<void> {
+    logOut(session);
+    const { phone, userId, sessionId } = phoneSession;
+    clientOf(session).phoneSession = phoneSession;
+    phones.connected(phone, session);
+    const sink: Sink = {
+      userId,
+      deliver(event) {
+        if (event.type === "session.ended" && event.sessionIds.includes(sessionId)) ended(session);
+      },
+    };
+    sinks.set(session, sink);
+    hub.attach(sink);
+    await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => session.listen(topic, unaskedQos)));
+  }
+
+  function logOut(session: ServiceSession<P>): void {
+    const phone = phoneOf(session);
+    if (phone !== undefined) phones.gone(phone, session);
+    const sink = sinks.get(session);
+    if (sink !== undefined) hub.detach(sink);
+    sinks.delete(session);
+    clientOf(session).phoneSession = undefined;
+  }
+
+  /** A phone became another one: what listened to its topics, connected or away, listens to the other's. */
+  async function moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void> {
+    const { fromPhone, toPhone, userIds } = move;
+    const connected = phones.take(fromPhone);
+    const stored = userIds.flatMap((userId) => [...parts.storedSessions(userId)]);
+    const listening: Promise<void>[] = [];
+    for (const session of new Set([...connected, ...stored])) {
+      const client = clientOf(session);
+      const { phoneSession } = client;
+      if (phoneSession?.phone === fromPhone) {
+        const { userId } = phoneSession;
+        client.phoneSession = { ...phoneSession, phone: toPhone, phoneId: phoneIdOf({ phone: toPhone, userId }) };
+      }
+      if (connected.has(session)) phones.connected(toPhone, session);
+      for (const topicOf of [phoneTopic, sessionsTopic]) {
+        const qos = session.qosOf(topicOf(fromPhone));
+        if (qos !== undefined) listening.push(session.listen(topicOf(toPhone), qos));
+      }
+    }
+    await Promise.all(listening);
+  }
+
+  /** The log-in is over: the connection is nobody's, and closed where the broker knows it as somebody's. */
+  function ended(session: ServiceSession<P>): void {
+    logOut(session);
+    clientOf(session).token = undefined;
+    if (session.principal.roster?.session !== undefined) session.close("the log-in was ended");
+  }
+
+  /** Undefined where it is no request: nobody may publish there. */
+  function intercept(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined {
+    const topic = parseRequestTopic(publish.topic);
+    if (topic === undefined || !session.connected) return undefined;
+    const client = clientOf(session);
+    const payload = Buffer.from(publish.payload); // what is waited for outlives the packet
+    return client
+      .inTurn(() => answerTo({ session, client, topic, payload }))
+      .then(
+        () => acknowledge,
+        (failure: unknown) => {
+          if (!(failure instanceof DomainError)) throw failure;
+          return { refused: "quota_exceeded", why: failure.message };
+        },
+      );
+  }
+
+  async function answerTo(request: {
+    session: ServiceSession<P>;
+    client: RosterClient<P>;
+    topic: RequestTopic;
+    payload: Buffer;
+  }): Promise<void> {
+    const { session, client, topic, payload } = request;
+    let answer: WireTerm | undefined;
+    try {
+      client.dialect = "etf";
+      const decoded = decodePayload(payload, (name) => recordNames.has(name));
+      client.dialect = decoded.dialect;
+      const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
+        client.token = token;
+        return logIn(session, phoneSession);
+      };
+      answer = await handle({ session, client, topic, address: session.address, loggedIn }, decoded.term);
+    } catch (failure) {
+      if (failure instanceof DomainError && refusals.has(failure.code)) answer = error("not_authorized");
+      else if (failure instanceof TermError) answer = error("invalid_data");
+      else throw failure;
+      log.debug("a request was refused", { clientId: session.clientId, why: failure.message });
+    }
+    if (answer !== undefined) await client.answer(topic.version, answer);
+  }
+
+  /** The answer on the client's own topic; undefined where all was said elsewhere. */
+  async function handle(request: Omit<RosterRequest<P>, "fields">, term: Term): Promise<WireTerm | undefined> {
+    const record = recordOf(term);
+    if (record === undefined) return error("invalid_data");
+    const { name, fields } = record;
+    if (name === "Auth") return (await handleAuth(phoneSessions, { ...request, fields })) ?? error("invalid_data");
+    if (name === "Friend" || name === "Confirm" || name === "Revoke") {
+      return handlePrivate({ domain, tell: phones }, { ...request, name, fields });
+    }
+    if (name === "Profile") return handleProfile(profileParts, { ...request, fields });
+    if (name === "init" && fields.length === 1) return initAnswer(Buffer.from(textOf(fields[0] as Term) ?? ""));
+    return error("invalid_data");
+  }
+
+  return {
+    tell: phones,
+    serves: isRosterTopic,
+    intercept,
+    /** A session is one of its phone's devices from here on, if it logged in by that. */
+    opened(session: ServiceSession<P>): void {
+      const phoneSession = session.principal.roster?.session;
+      if (phoneSession === undefined) return;
+      logIn(session, phoneSession).catch((failure: unknown) => {
+        log.error("a phone's topics could not be subscribed to", { clientId: session.clientId, error: failure });
+      });
+    },
+    serving: (session: ServiceSession<P>, filter: string): SubscribeAnswer =>
+      isOwnFilter(filter, { clientId: session.clientId, phone: phoneOf(session) }) ? "addressed" : "refused",
+    subscribed(session: ServiceSession<P>, filter: string, _qos: Qos): void {
+      const phone = phoneOf(session);
+      if (phone !== undefined && (filter === phoneTopic(phone) || filter === sessionsTopic(phone))) {
+        phones.connected(phone, session);
+      }
+    },
+    unsubscribed: (session: ServiceSession<P>, filter: string): boolean => clientOf(session).unsubscribe(filter),
+    /** What a connection knew of itself is not the next one's. */
+    closed(session: ServiceSession<P>): void {
+      if (!clients.has(session)) return;
+      logOut(session);
+      clients.delete(session);
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * The `Friend`, `Confirm` and `Revoke` tuples as clients of all generations send them. What a field says is read as
+ * leniently as it can be without two readings; what names nobody is left out, and the answer is that nobody was found.
+ */
+import type { FriendRef } from "../domain/contact-store.ts";
+import { friendsPerRequestMax } from "../domain/contacts.ts";
+import type { UserId } from "../domain/model.ts";
+import { parsePhoneId } from "../domain/phones.ts";
+import { atomOf, integerOf, isUnset, listOf, textOf } from "../etf/read.ts";
+import { Float, type Term } from "../etf/term.ts";
+
+export type PrivateName = "Friend" | "Confirm" | "Revoke";
+
+export type PrivateRecord =
+  | { readonly action: "request"; readonly roster: Term; readonly friends: readonly FriendRef[] }
+  | { readonly action: "confirm"; readonly roster: Term; readonly friend: FriendRef | undefined }
+  /** Without `roster` it is any of the sender's. `id` and `user` are as they came, to be sent back. */
+  | {
+      readonly action: "revoke";
+      readonly roster: Term | undefined;
+      readonly friend: FriendRef | undefined;
+      readonly id: Term;
+      readonly user: Term;
+    };
+
+/** By the status; the empty one is an unset status. */
+const friendActions: Readonly<Record<string, "request" | "confirm" | "revoke">> = {
+  "": "request",
+  simple: "request",
+  list: "request",
+  request: "request",
+  confirm: "confirm",
+  revoke: "revoke",
+};
+const confirmStatuses = new Set(["", "friend", "confirm", "roster"]);
+const revokeStatuses = new Set(["", "revoke"]);
+/** Those that ask for one friend only. */
+const singular = new Set(["simple", "request"]);
+
+/** Undefined where the fields are none of the record, or name more friends than may be asked for at once. */
+export function readPrivate(name: PrivateName, fields: readonly Term[]): PrivateRecord | undefined {
+  const last = fields.at(-1);
+  const status = last === undefined ? undefined : statusOf(last);
+  if (status === undefined) return undefined;
+  if (name === "Revoke") return readRevoke(fields, status);
+  const places = placesOf(name, fields);
+  if (places === undefined) return undefined;
+  const { roster, friend } = places;
+  if (name === "Confirm") {
+    return confirmStatuses.has(status) ? { action: "confirm", roster, friend: oneFriend(friend) } : undefined;
+  }
+  const action = Object.hasOwn(friendActions, status) ? friendActions[status] : undefined;
+  switch (action) {
+    case "request": {
+      const friends = singular.has(status) ? [oneFriend(friend) ?? []].flat() : manyFriends(friend);
+      return friends === undefined ? undefined : { action, roster, friends };
+    }
+    case "confirm":
+      return { action, roster, friend: oneFriend(friend) };
+    case "revoke":
+      return { action, roster, friend: oneFriend(friend), id: [], user: friend };
+    case undefined:
+      return undefined;
+  }
+}
+
+function readRevoke(fields: readonly Term[], status: string): PrivateRecord | undefined {
+  const [id, user] = fields;
+  if (fields.length !== 3 || id === undefined || user === undefined || !revokeStatuses.has(status)) return undefined;
+  return { action: "revoke", roster: undefined, friend: oneFriend(user), id, user };
+}
+
+/**
+ * `{PhoneId,FriendId,Status}`, `{PhoneId,FriendId,Settings,Status}` or the document's `{Id,UserId,FriendId,Status}`.
+ * The second begins with a PhoneId and has nobody in the place where the third has its friends.
+ */
+function placesOf(name: PrivateName, fields: readonly Term[]): { roster: Term; friend: Term } | undefined {
+  const [first, second, third] = fields;
+  if (first === undefined || second === undefined || third === undefined) return undefined;
+  if (fields.length === 3) return { roster: first, friend: second };
+  if (fields.length !== 4) return undefined;
+  const isLater = name === "Friend" && isPhoneId(first) && !namesAnybody(third);
+  return isLater ? { roster: first, friend: second } : { roster: second, friend: third };
+}
+
+/** An atom, or text for one; "" where it is unset. */
+const statusOf = (term: Term): string | undefined => (isUnset(term) ? "" : (atomOf(term) ?? textOf(term)));
+
+function isPhoneId(term: Term): boolean {
+  const text = isUnset(term) ? undefined : textOf(term);
+  return text !== undefined && parsePhoneId(text)?.userId !== undefined;
+}
+
+const namesAnybody = (term: Term): boolean => friendTerms(term).some((one) => friendOf(one) !== undefined);
+
+/** A list of one is that one. */
+function oneFriend(term: Term): FriendRef | undefined {
+  const [one, ...others] = friendTerms(term);
+  return one === undefined || others.length > 0 ? undefined : friendOf(one);
+}
+
+function manyFriends(term: Term): readonly FriendRef[] | undefined {
+  const terms = friendTerms(term);
+  return terms.length > friendsPerRequestMax ? undefined : terms.flatMap((one) => friendOf(one) ?? []);
+}
+
+function friendTerms(term: Term): readonly Term[] {
+  const items = listOf(term);
+  return items === undefined || areCharacters(items) ? [term] : items;
+}
+
+/** Of one id written as a list: no user has so low a number. */
+const areCharacters = (items: readonly Term[]): boolean =>
+  items.length > 1 && items.every((item) => typeof item === "number" && item <= 0xff);
+
+/** A number is a user's, digits in a text are a phone's. */
+function friendOf(term: Term): FriendRef | undefined {
+  if (isUnset(term)) return undefined;
+  if (typeof term === "number" || term instanceof Float) return integerOf(term);
+  const text = textOf(term);
+  const parsed = text === undefined ? undefined : parsePhoneId(text);
+  return parsed && { phone: parsed.phone ?? "", userId: parsed.userId };
+}
+
+/** Which of the sender's own users the field means: a number, its digits, or a PhoneId; unset, or the phone: the first. */
+export function ownRoster(term: Term, own: { phone: string; userIds: readonly UserId[] }): UserId | undefined {
+  const { phone, userIds } = own;
+  if (isUnset(term)) return userIds[0];
+  const number = integerOf(term);
+  const byNumber = userIds.find((userId) => userId === number);
+  if (byNumber !== undefined) return byNumber;
+  const text = textOf(term);
+  const parsed = text === undefined ? undefined : parsePhoneId(text);
+  if (parsed?.phone !== phone) return undefined;
+  return parsed.userId === undefined ? userIds[0] : userIds.find((userId) => userId === parsed.userId);
+}

@@ -1,0 +1,125 @@
+/**
+ * PRIVATE: asking for a friend, confirming one, taking it back. Whoever has logged in is answered on his phone's topic, so
+ * that every device knows; then both sides hear what their lists now say of each other (PROTOCOLS § 3.3).
+ */
+import type { ContactChange, FriendRef, FriendResult } from "../domain/contact-store.ts";
+import type { Domain } from "../domain/domain.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { User, UserId } from "../domain/model.ts";
+import { echoed, type WireTerm } from "../etf/encode.ts";
+import { atom, Tuple } from "../etf/term.ts";
+import { alreadyPresent, error, nothing } from "./answers.ts";
+import type { RosterPrincipal } from "./client.ts";
+import type { RosterRequest } from "./door.ts";
+import { ownRoster, type PrivateName, type PrivateRecord, readPrivate } from "./private-record.ts";
+import { contact8, contact15, phoneIdField } from "./records.ts";
+import type { Tell } from "./tell.ts";
+
+export interface PrivateParts {
+  readonly domain: Pick<Domain, "contacts" | "store">;
+  readonly tell: Tell;
+}
+
+/** What is said on the sender's phone topic, and what changed. */
+interface Outcome {
+  readonly reply: WireTerm;
+  readonly results: readonly FriendResult<string>[];
+}
+
+type Contacts = Domain["contacts"];
+type RecordOf<Action extends PrivateRecord["action"]> = Extract<PrivateRecord, { action: Action }>;
+
+const rosterNotFound: Outcome = { reply: error("roster_not_found"), results: [] };
+
+/** The answer for the client's own topic, or undefined: it went to the phone's, and everybody was told. */
+export async function handlePrivate<P extends RosterPrincipal>(
+  { domain, tell }: PrivateParts,
+  { client, name, fields }: Pick<RosterRequest<P>, "client" | "fields"> & { readonly name: PrivateName },
+): Promise<WireTerm | undefined> {
+  const record = readPrivate(name, fields);
+  if (record === undefined) return error("invalid_data");
+  const phone = client.phoneSession?.phone;
+  if (phone === undefined) return error("not_authorized");
+  const { contacts, store } = domain;
+  const users = await store.listUsersOfPhone(phone);
+  // The profile went while the request was on its way.
+  if (users.length === 0) return error("not_authorized");
+  const known = new Map(users.map((user) => [user.userId, user]));
+  try {
+    const { reply, results } = await act(contacts, record, { phone, userIds: [...known.keys()] });
+    // Nothing is awaited from the change to the last call, so that what happened first is told first.
+    const told = [tell.phone(phone, reply)];
+    for (const { friend, changes } of results) {
+      if (friend !== undefined) known.set(friend.userId, friend);
+      for (const change of changes) told.push(...tellChange(tell, change, known));
+    }
+    await Promise.all(told);
+    return undefined;
+  } catch (failure) {
+    if (failure instanceof DomainError && failure.code === "not_authorized") return error("not_authorized");
+    throw failure;
+  }
+}
+
+async function act(
+  contacts: Contacts,
+  record: PrivateRecord,
+  own: { phone: string; userIds: readonly UserId[] },
+): Promise<Outcome> {
+  if (record.action === "revoke") return revoke(contacts, record, own);
+  const userId = ownRoster(record.roster, own);
+  if (userId === undefined) return rosterNotFound;
+  return record.action === "request"
+    ? request(contacts, userId, record.friends)
+    : confirm(contacts, userId, record.friend);
+}
+
+/** PRIVATE § Friend Request. Who is one already, or was asked already, is not told again. */
+async function request(contacts: Contacts, userId: UserId, friends: readonly FriendRef[]): Promise<Outcome> {
+  const results = await contacts.requestFriends(userId, friends);
+  const found = results.filter(({ outcome }) => outcome !== "not_found");
+  if (found.length === 0) return rosterNotFound;
+  // No word of the document's says that a list is full; the family's general one does.
+  const full = found.every(({ outcome }) => outcome === "too_many");
+  return { reply: full ? error("not_authorized") : nothing, results };
+}
+
+/** PRIVATE § Confirmation / Authorization. */
+async function confirm(contacts: Contacts, userId: UserId, ref: FriendRef | undefined): Promise<Outcome> {
+  if (ref === undefined) return rosterNotFound;
+  const result = await contacts.confirm(userId, ref);
+  const { outcome, friend } = result;
+  if (outcome === "confirmed") return { reply: nothing, results: [result] };
+  if (outcome !== "already_present" || friend === undefined) return rosterNotFound;
+  return { reply: alreadyPresent(phoneIdField(friend)), results: [] };
+}
+
+/** PRIVATE § Revoke: the echo comes whether there was something to revoke or not. */
+async function revoke(
+  contacts: Contacts,
+  { roster, friend, id, user }: RecordOf<"revoke">,
+  own: { phone: string; userIds: readonly UserId[] },
+): Promise<Outcome> {
+  const reply = new Tuple([atom("Revoke"), echoed(id), echoed(user), atom("revoke")]);
+  const mine = roster === undefined ? own.userIds : [ownRoster(roster, own)];
+  for (const userId of mine) {
+    if (userId === undefined || friend === undefined) continue;
+    const result = await contacts.revoke(userId, friend);
+    if (result.outcome === "revoked") return { reply, results: [result] };
+  }
+  return { reply, results: [] };
+}
+
+/** Statuses that are told on the phone's topic too: those that another's act brings about. */
+const onPhoneTopic: ReadonlySet<ContactChange["status"]> = new Set(["authorization", "friend"]);
+
+/** Nobody hears it who has no phone. */
+function tellChange(tell: Tell, change: ContactChange, known: ReadonlyMap<UserId, User>): Promise<void>[] {
+  const { userId, contactId, status, updatedAtMs } = change;
+  const phone = known.get(userId)?.phone;
+  const user = known.get(contactId);
+  if (phone === undefined || user === undefined) return [];
+  const contact = { user, status, updatedAtMs };
+  const toPhone = onPhoneTopic.has(status) ? [tell.phone(phone, contact8(contact))] : [];
+  return [...toPhone, tell.sessions(phone, contact15(contact))];
+}

@@ -1,0 +1,224 @@
+/**
+ * The `Profile` tuple as clients of two generations send it: the older one has no balance, and both write `_` into what a
+ * request does not need. So a field is read only when its request asks for it.
+ */
+import { typedCode } from "../domain/codes.ts";
+import { safeInteger } from "../domain/keys.ts";
+import { phoneOf } from "../domain/phones.ts";
+import type { Feature } from "../domain/profile-store.ts";
+import type { ServiceInput } from "../domain/services.ts";
+import { atomOf, integerOf, isUnset, listOf, recordOf, textOf } from "../etf/read.ts";
+import { CharList, type Term } from "../etf/term.ts";
+
+export const profileRequests = ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"] as const;
+export type ProfileRequest = (typeof profileRequests)[number];
+
+/** Arrays in MessagePack and JSON that begin with one of these are tuples. */
+export const profileRecordNames = ["Profile", "Service", "Feature", "Roster", "Contact"] as const;
+
+export interface ProfileRecord {
+  readonly request: ProfileRequest;
+  /** Digits. Undefined: not given; null: given, and no number. */
+  readonly phone: string | null | undefined;
+  /** Undefined: not given, or not above 0. */
+  readonly timeMs: number | undefined;
+  readonly services: Term;
+  readonly rosters: Term;
+  readonly settings: Term;
+}
+
+/** What a client says of one of its users. */
+export interface RosterInput {
+  /** Undefined: the first. */
+  readonly userId: number | undefined;
+  readonly names: string | undefined;
+  readonly surnames: string | undefined;
+  readonly nick: string | undefined;
+}
+
+/** Fields behind the tag: with a balance, and without. */
+const arities = new Set([8, 7]);
+const rostersMax = 100;
+/** Of fields as a whole; the domain bounds each more closely. */
+const itemsMax = 1000;
+const textBytesMax = 64 * 1024;
+const phoneCharactersMax = 64;
+/** A time in milliseconds is later than this in 1973. */
+const timeMsMin = 1e11;
+
+/** Undefined where the fields are no `Profile` of either generation. */
+export function readProfile(fields: readonly Term[]): ProfileRecord | undefined {
+  const [phone, services, rosters, settings, update, sixth] = fields;
+  const status = fields.at(-1);
+  if (!arities.has(fields.length) || phone === undefined || services === undefined) return undefined;
+  if (rosters === undefined || settings === undefined || update === undefined || status === undefined) return undefined;
+  const request = requestOf(status);
+  if (request === undefined) return undefined;
+  return { request, phone: readPhone(phone), timeMs: timeOf(update, sixth), services, rosters, settings };
+}
+
+function requestOf(term: Term): ProfileRequest | undefined {
+  const name = atomOf(term) ?? textOf(term);
+  return profileRequests.find((request) => request === name);
+}
+
+/** A phone or a PhoneId, whose user does not matter: a profile is its phone's. */
+function readPhone(term: Term): string | null | undefined {
+  if (isUnset(term)) return undefined;
+  const text = textOf(term, { integers: true });
+  if (text === undefined || text.length > phoneCharactersMax) return null;
+  return phoneOf(text.replace(/_\d+$/, "")) ?? null;
+}
+
+/** Some clients write the time where the balance is. */
+function timeOf(update: Term, sixth: Term | undefined): number | undefined {
+  const time = isUnset(update) ? undefined : integerOf(update);
+  if (time !== undefined && time > 0) return time;
+  const other = sixth === undefined || isUnset(sixth) ? undefined : integerOf(sixth);
+  return other !== undefined && other >= timeMsMin ? other : undefined;
+}
+
+/** A field's list; one item alone is a list of it. Undefined: not given. Null: too long. */
+function itemsOf(term: Term, name: string): readonly Term[] | null | undefined {
+  if (isUnset(term)) return undefined;
+  if (textOf(term, { integers: true }) !== undefined || recordOf(term)?.name === name) return [term];
+  const items = listOf(term);
+  return items === undefined || items.length > itemsMax ? null : items;
+}
+
+/** Every item of a field; null where one cannot be read. */
+function readItems<Item>(
+  term: Term,
+  name: string,
+  read: (item: Term) => Item | undefined,
+): readonly Item[] | null | undefined {
+  const items = itemsOf(term, name);
+  if (items === undefined || items === null) return items;
+  const all: Item[] = [];
+  for (const item of items) {
+    const one = read(item);
+    if (one === undefined) return null;
+    all.push(one);
+  }
+  return all;
+}
+
+/** Undefined: not given. Null: no list of services. */
+export const readServices = (term: Term): readonly ServiceInput[] | null | undefined =>
+  readItems(term, "Service", readService);
+
+/** A text alone is an address or a code. */
+function readService(term: Term): ServiceInput | undefined {
+  const bare = textOf(term, { integers: true });
+  if (bare !== undefined) return Buffer.byteLength(bare) > textBytesMax ? undefined : { id: bare };
+  const record = recordOf(term);
+  if (record?.name !== "Service" || record.fields.length !== 7) return undefined;
+  const [id, type, data, login, password, expiration, status] = record.fields;
+  return {
+    id: textAt(id),
+    type: nameAt(type),
+    data: textAt(data),
+    login: textAt(login),
+    password: textAt(password),
+    expiration: integerAt(expiration),
+    status: nameAt(status),
+  };
+}
+
+/** Undefined: not given. Null: no list of settings. */
+export const readSettings = (term: Term): readonly Feature[] | null | undefined =>
+  readItems(term, "Feature", readFeature);
+
+function readFeature(term: Term): Feature | undefined {
+  const record = recordOf(term);
+  if (record?.name !== "Feature" || record.fields.length !== 4) return undefined;
+  const [id, key, value, group] = record.fields;
+  return { id: textAt(id) ?? "", key: textAt(key) ?? "", value: valueAt(value), group: nameAt(group) ?? "" };
+}
+
+function valueAt(term: Term | undefined): string | boolean {
+  const name = term === undefined ? undefined : atomOf(term);
+  if (name === "true" || name === "false") return name === "true";
+  return textAt(term) ?? name ?? "";
+}
+
+/** Undefined: not given. Null: no list of users' ids or records. */
+export function readRosters(term: Term): readonly RosterInput[] | null | undefined {
+  if (isUnset(term)) return undefined;
+  const one = readRoster(term);
+  if (one !== undefined) return [one];
+  // A list of small ids is encoded as a string.
+  const items = listOf(term, { charLists: true });
+  if (items === undefined || items.length > rostersMax) return null;
+  const rosters = items.map(readRoster);
+  return rosters.every((roster) => roster !== undefined) ? rosters : null;
+}
+
+function readRoster(term: Term): RosterInput | undefined {
+  const record = recordOf(term);
+  if (record === undefined) return rosterOf(term, {});
+  const { name, fields } = record;
+  const [id] = fields;
+  if (name !== "Roster" || id === undefined) return undefined;
+  // The older layout has no nick.
+  if (fields.length === 11) return rosterOf(id, { names: fields[1], surnames: fields[2] });
+  return fields.length === 13 ? rosterOf(id, { names: fields[1], surnames: fields[2], nick: fields[4] }) : undefined;
+}
+
+/** The id is a number, its digits, or a PhoneId; a list is of ids. */
+function rosterOf(
+  id: Term,
+  fields: { readonly names?: Term | undefined; readonly surnames?: Term | undefined; readonly nick?: Term | undefined },
+): RosterInput | undefined {
+  const given = { names: textAt(fields.names), surnames: textAt(fields.surnames), nick: textAt(fields.nick) };
+  if (isUnset(id)) return { userId: undefined, ...given };
+  if (id instanceof CharList || Array.isArray(id)) return undefined;
+  const userId = integerOf(id) ?? safeInteger(/_(\d+)$/.exec(textOf(id) ?? "")?.[1]);
+  return userId === undefined ? undefined : { userId, ...given };
+}
+
+/**
+ * A code among services: password, else data, else id of one, that is no address. Digits go before what cannot be a code,
+ * which is given back all the same: it is a wrong one.
+ */
+export function codeIn(services: readonly ServiceInput[]): string | undefined {
+  const texts = services
+    .flatMap(({ password, data, id }) => [password, data, id])
+    .filter((text) => text !== undefined && !text.includes("@"));
+  return texts.find((text) => typedCode(text) !== "") ?? texts[0];
+}
+
+/**
+ * Of a new phone's confirmation, which has no place for one: a service's password or data, a text alone, or a setting
+ * called a code. Only digits, since the fields may hold anything else. Undefined: none is given.
+ */
+export function readCode({ services, settings }: ProfileRecord): string | undefined {
+  const texts = [...codeTexts(services), ...codeTexts(settings)];
+  return texts.find((text) => text !== undefined && typedCode(text) !== "");
+}
+
+function codeTexts(term: Term): (string | undefined)[] {
+  return (itemsOf(term, "Service") ?? []).flatMap((item) => {
+    const bare = textAt(item);
+    if (bare !== undefined) return [bare];
+    const feature = readFeature(item);
+    if (feature !== undefined) return /code/i.test(feature.key) ? [String(feature.value)] : [];
+    const service = readService(item);
+    return [service?.password, service?.data];
+  });
+}
+
+/** What is no text, and what is too long for one, says nothing. */
+function textAt(term: Term | undefined): string | undefined {
+  if (term === undefined || isUnset(term)) return undefined;
+  const text = textOf(term, { integers: true });
+  return text === undefined || Buffer.byteLength(text) > textBytesMax ? undefined : text;
+}
+
+function nameAt(term: Term | undefined): string | undefined {
+  if (term === undefined || isUnset(term)) return undefined;
+  return atomOf(term) ?? textAt(term);
+}
+
+const integerAt = (term: Term | undefined): number | undefined =>
+  term === undefined || isUnset(term) ? undefined : integerOf(term);

@@ -1,0 +1,125 @@
+/** The records of PROFILE as the server writes them: `Profile`, `Service`, `Feature` and `Roster`. */
+import type { Contact } from "../domain/contact-store.ts";
+import type { User } from "../domain/model.ts";
+import type { Feature, Profile, Service } from "../domain/profile-store.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import { atom, binary, Tuple } from "../etf/term.ts";
+import { contact15, textField } from "./records.ts";
+
+/** A user with the contacts a client is told of. */
+export interface RosterView {
+  readonly user: User;
+  readonly contacts: readonly Contact[];
+}
+
+export type IsOnline = (userId: User["userId"]) => boolean;
+
+const unset: WireTerm = [];
+const record = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
+
+/** An atom, where it can be one. */
+const name = (value: string): WireTerm =>
+  value === "" ? unset : /^[\0-\xff]{1,255}$/.test(value) ? atom(value) : binary(value);
+
+/** `{'Profile',Phone,Services,Rosters,Settings,Update,Balance,Presence,Status}` */
+export function profileRecord(
+  profile: Profile,
+  {
+    rosters,
+    updatedAtMs,
+    presence,
+    status,
+  }: { rosters: readonly WireTerm[]; updatedAtMs: number; presence: "online" | "offline" | undefined; status: string },
+): WireTerm {
+  return record(
+    "Profile",
+    binary(profile.phone),
+    profile.services.map(serviceRecord),
+    rosters,
+    profile.settings.map(featureRecord),
+    updatedAtMs,
+    profile.balance,
+    presence === undefined ? unset : atom(presence),
+    atom(status),
+  );
+}
+
+/** `{'Profile',Phone,[],[],[],0,0,[],remove}` */
+export const removedProfileRecord = (phone: string): WireTerm =>
+  record("Profile", binary(phone), unset, unset, unset, 0, 0, unset, atom("remove"));
+
+/** `{'Service',Id,Type,Data,Login,Password,Expiration,Status}`; passwords are told to nobody. */
+const serviceRecord = ({ id, type, data, login, expiration, status }: Service): WireTerm =>
+  record(
+    "Service",
+    textField(id),
+    name(type),
+    textField(data),
+    textField(login),
+    unset,
+    expiration ?? unset,
+    name(status),
+  );
+
+/** What a client signs its requests to AWS with. */
+export const credentialsRecord = (credentials: {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiresAtSeconds: number;
+}): WireTerm =>
+  record(
+    "Service",
+    binary(credentials.accessKeyId),
+    atom("aws"),
+    unset,
+    binary(credentials.secretAccessKey),
+    binary(credentials.sessionToken),
+    credentials.expiresAtSeconds,
+    atom("verified"),
+  );
+
+/** `{'Feature',Id,Key,Value,Group}` */
+const featureRecord = ({ id, key, value, group }: Feature): WireTerm =>
+  record(
+    "Feature",
+    textField(id),
+    textField(key),
+    typeof value === "boolean" ? atom(String(value)) : textField(value),
+    textField(group),
+  );
+
+/** `{'Roster',Id,Names,Surnames,Email,Nick,UserList,RoomList,Favorite,Tags,Phone,Avatar,Update,Status}` */
+export function rosterRecord(
+  { user, contacts }: RosterView,
+  { email, isOnline, sinceMs = -1 }: { email: string | undefined; isOnline: IsOnline; sinceMs?: number | undefined },
+): WireTerm {
+  const { userId, names, surnames, nick, phone, updatedAtMs } = user;
+  // Clients of the family find the user himself among his contacts.
+  const self: Contact[] = updatedAtMs > sinceMs ? [{ user, status: "friend", updatedAtMs }] : [];
+  return record(
+    "Roster",
+    userId,
+    textField(names),
+    textField(surnames),
+    textField(email),
+    textField(nick),
+    [...self, ...contacts].map((contact) => contactRecord(contact, isOnline)),
+    unset,
+    unset,
+    unset,
+    textField(phone),
+    unset,
+    updatedAtMs,
+    unset,
+  );
+}
+
+/** Only friends are told who is connected. */
+const contactRecord = ({ user, status, updatedAtMs }: Contact, isOnline: IsOnline): WireTerm =>
+  contact15({
+    user,
+    updatedAtMs: Math.max(updatedAtMs, user.updatedAtMs),
+    presence: status !== "friend" ? undefined : isOnline(user.userId) ? "online" : "offline",
+    status,
+  });

@@ -1,0 +1,258 @@
+/**
+ * PROFILE: a phone's account, what it is linked to, and its end or move to another phone (PROFILE.md). A client speaks for the
+ * phone it has logged in by and for no other.
+ */
+import type { ContactChange } from "../domain/contact-store.ts";
+import type { UserId } from "../domain/model.ts";
+import type { RosterChange } from "../domain/profile-store.ts";
+import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView, Removed } from "../domain/profiles.ts";
+import { addressOf } from "../domain/services.ts";
+import type { Store } from "../domain/store.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { error, ok, okWith } from "./answers.ts";
+import type { RosterPrincipal } from "./client.ts";
+import type { RosterRequest } from "./door.ts";
+import {
+  codeIn,
+  type ProfileRecord,
+  readCode,
+  readProfile,
+  readRosters,
+  readServices,
+  readSettings,
+} from "./profile-record.ts";
+import { credentialsRecord, profileRecord, removedProfileRecord, rosterRecord } from "./profile-records.ts";
+import { contact15 } from "./records.ts";
+import type { Tell } from "./tell.ts";
+
+/** Temporary credentials for a user; rejects with a text that may be logged. */
+export type MintCredentials = (user: {
+  phone: string;
+  userId: number;
+}) => Promise<Parameters<typeof credentialsRecord>[0]>;
+
+export interface ProfileParts {
+  readonly profiles: Profiles;
+  readonly store: Pick<Store, "findUser">;
+  readonly tell: Tell;
+  readonly isOnline: (userId: UserId) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Undefined where the operator configured none. */
+  readonly mint: MintCredentials | undefined;
+  /** A phone became another one: its devices are that one's from here on. */
+  moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void>;
+}
+
+/** Who asks: a phone, and its first user. */
+interface Asker {
+  readonly phone: string;
+  readonly userId: UserId;
+}
+
+/** The answer on the client's own topic; undefined where it was given already. */
+export async function handleProfile<P extends RosterPrincipal>(
+  parts: ProfileParts,
+  request: RosterRequest<P>,
+): Promise<WireTerm | undefined> {
+  const record = readProfile(request.fields);
+  if (record === undefined) return error("invalid_data");
+  const asker = request.client.phoneSession;
+  if (asker === undefined) return error("not_authorized");
+  const { phone } = record;
+  if (record.request === "migrate" || record.request === "phone") {
+    if (phone === undefined || phone === null) return error("not_authorized");
+    const { address } = request;
+    return record.request === "migrate"
+      ? startMigration(parts, { asker, newPhone: phone, address })
+      : finishMigration(parts, { asker, newPhone: phone, record });
+  }
+  if (record.request === "remove") {
+    // Only by name: what cannot be undone is not asked for by an empty field.
+    return phone === asker.phone ? remove(parts, asker, request) : error("not_found");
+  }
+  if (phone !== undefined && phone !== asker.phone) return error("not_authorized");
+  switch (record.request) {
+    case "get":
+      return get(parts, asker);
+    case "set":
+    case "update":
+      return change(parts, asker, record);
+    case "link":
+      return link(parts, asker, record);
+    case "email":
+      return verifyEmail(parts, asker, record);
+    case "aws":
+      return mint(parts, asker);
+  }
+}
+
+async function get(parts: ProfileParts, { phone }: Asker): Promise<WireTerm> {
+  const view = await parts.profiles.get(phone);
+  return view === undefined ? error("not_authorized") : viewRecord(parts, view, { status: "get" });
+}
+
+/** Whoever hears of it is online, since he asked or one of his devices did. */
+function viewRecord(
+  { isOnline }: ProfileParts,
+  view: ProfileView,
+  {
+    status,
+    updatedAtMs = view.updatedAtMs,
+    sinceMs,
+  }: { status: string; updatedAtMs?: number; sinceMs?: number | undefined },
+): WireTerm {
+  const email = view.services.find((service) => service.type === "email" && service.status === "verified")?.login;
+  const rosters = view.rosters.map((roster) => rosterRecord(roster, { email, isOnline, sinceMs }));
+  return profileRecord(view, { rosters, updatedAtMs, presence: "online", status });
+}
+
+/** `update` tells friends and gives what is new since the client's time; `set` neither. Other devices hear of both. */
+async function change(parts: ProfileParts, asker: Asker, record: ProfileRecord): Promise<WireTerm> {
+  const { profiles, tell, clock } = parts;
+  const given = changeIn(asker, record);
+  if (given === undefined) return error("invalid_data");
+  const { phone } = asker;
+  if (record.request === "set") {
+    const outcome = await profiles.set(given);
+    if (outcome.result !== "done") return error(outcome.result);
+    const answer = viewRecord(parts, outcome.view, { status: "set" });
+    await tell.sessions(phone, answer);
+    return answer;
+  }
+  const nowMs = clock.nowMs();
+  const outcome = await profiles.update({ ...given, sinceMs: record.timeMs });
+  if (outcome.result !== "done") return error(outcome.result);
+  const { view, told } = outcome;
+  await Promise.all(told.map((one) => tellFriend(parts, one)));
+  const { services, rosters, settings } = given;
+  if (services !== undefined || rosters !== undefined || settings !== undefined) {
+    const whole = record.timeMs === undefined ? view : await profiles.get(phone);
+    if (whole !== undefined) await tell.sessions(phone, viewRecord(parts, whole, { status: "update" }));
+  }
+  // What the client asks from next time.
+  const updatedAtMs = Math.max(nowMs, view.updatedAtMs);
+  return viewRecord(parts, view, { status: "update", updatedAtMs, sinceMs: record.timeMs });
+}
+
+/** Undefined where a field cannot be read. */
+function changeIn({ phone, userId }: Asker, record: ProfileRecord): ProfileChangeRequest | undefined {
+  const services = readServices(record.services);
+  const settings = readSettings(record.settings);
+  const rosters = readRosters(record.rosters);
+  if (services === null || settings === null || rosters === null) return undefined;
+  return {
+    phone,
+    services,
+    settings,
+    rosters: rosters?.map((roster): RosterChange => ({ ...roster, userId: (roster.userId as UserId) ?? userId })),
+  };
+}
+
+/** Of a user that looks different now; friends without a phone are told at their own doors. */
+async function tellFriend({ store, tell }: ProfileParts, change: ContactChange): Promise<void> {
+  const [friend, user] = await Promise.all([store.findUser(change.userId), store.findUser(change.contactId)]);
+  if (friend?.phone === undefined || user === undefined) return;
+  const { status, updatedAtMs } = change;
+  await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence: "online", status }));
+}
+
+async function link({ profiles }: ProfileParts, { phone }: Asker, record: ProfileRecord): Promise<WireTerm> {
+  const services = readServices(record.services);
+  if (services === undefined || services === null) return error("invalid_data");
+  const result = await profiles.linkEmail({ phone, services });
+  return result === "email_sent" ? ok(result) : error(result);
+}
+
+async function verifyEmail({ profiles }: ProfileParts, { phone }: Asker, record: ProfileRecord): Promise<WireTerm> {
+  const services = readServices(record.services) ?? [];
+  const address = services.map(addressOf).find((found) => found !== undefined);
+  const result = await profiles.verifyEmail({ phone, address, code: codeIn(services) });
+  return result === "verified" ? ok(result) : error(result);
+}
+
+/** Asked for and given in one answer; what is given is kept nowhere. */
+async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker): Promise<WireTerm> {
+  if (mintCredentials === undefined) return error("aws");
+  const { phone, userId } = asker;
+  try {
+    return okWith("aws", credentialsRecord(await mintCredentials({ phone, userId })));
+  } catch (failure) {
+    log.error("AWS credentials could not be had", {
+      userId,
+      why: failure instanceof Error ? failure.message : "unknown",
+    });
+    return error("aws");
+  }
+}
+
+/**
+ * Every device of the phone is told on its own topic, the one that asked where it asked, and whoever knew its users, before the
+ * log-ins end.
+ */
+async function remove<P extends RosterPrincipal>(
+  parts: ProfileParts,
+  { phone }: Asker,
+  { client, session, topic }: RosterRequest<P>,
+): Promise<WireTerm | undefined> {
+  const { profiles, tell, log } = parts;
+  const answer = removedProfileRecord(phone);
+  // A connection that came with its token ends with it: only when this request is acknowledged.
+  const closes = session.principal.roster?.session !== undefined;
+  const told = Promise.withResolvers<"told">();
+  const removing = profiles.remove(phone, async (removed) => {
+    await Promise.all([client.answer(topic.version, answer), tell.clients(phone, answer, { except: session })]);
+    await tellCounterparties(parts, removed);
+    if (!closes) return;
+    told.resolve("told");
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+  const outcome = await (closes ? Promise.race([removing, told.promise]) : removing);
+  removing.catch((failure: unknown) => log.error("a removed profile's log-ins did not end", { error: failure }));
+  return outcome === undefined ? error("not_found") : undefined;
+}
+
+async function tellCounterparties({ store, tell }: ProfileParts, removed: Removed): Promise<void> {
+  const users = new Map(removed.users.map((user) => [user.userId, user]));
+  await Promise.all(
+    removed.changes.map(async ({ userId, contactId, status, updatedAtMs }) => {
+      const [counterparty, user] = [await store.findUser(userId), users.get(contactId)];
+      if (counterparty?.phone === undefined || user === undefined) return;
+      await tell.sessions(counterparty.phone, contact15({ user, updatedAtMs, status }));
+    }),
+  );
+}
+
+async function startMigration(
+  { profiles }: ProfileParts,
+  { asker, newPhone, address }: { asker: Asker; newPhone: string; address: string },
+): Promise<WireTerm> {
+  const result = await profiles.startMigration({ phone: asker.phone, newPhone, address });
+  return result === "migration" ? ok(result) : error(result);
+}
+
+async function finishMigration(
+  parts: ProfileParts,
+  { asker, newPhone, record }: { asker: Asker; newPhone: string; record: ProfileRecord },
+): Promise<WireTerm> {
+  const { profiles, store, tell } = parts;
+  const migrated = await profiles.finishMigration({ phone: asker.phone, newPhone, code: readCode(record) });
+  if (migrated.result !== "migrated") return error(migrated.result);
+  const { view, fromPhone } = migrated;
+  await parts.moved({ fromPhone, toPhone: view.phone, userIds: migrated.users.map((user) => user.userId) });
+  const users = new Map(view.rosters.map(({ user }) => [user.userId, user]));
+  const { updatedAtMs } = view;
+  const told = migrated.users.flatMap(({ userId, friendIds }) =>
+    friendIds.map(async (friendId) => {
+      const [friend, user] = [await store.findUser(friendId), users.get(userId)];
+      if (friend?.phone === undefined || user === undefined) return;
+      const former = { ...user, phone: fromPhone };
+      await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence: "online", status: "friend" }));
+      await tell.sessions(friend.phone, contact15({ user: former, updatedAtMs, status: "deleted" }));
+    }),
+  );
+  await Promise.all(told);
+  return viewRecord(parts, view, { status: "phone" });
+}

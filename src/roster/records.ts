@@ -1,0 +1,57 @@
+/** The records that the services send, each in the layout its document prints (PROTOCOLS § 1.4, § 2.3). */
+import type { User } from "../domain/model.ts";
+import { phoneIdOf } from "../domain/phones.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import { atom, binary, Tuple } from "../etf/term.ts";
+
+/** What one user's list says about another. */
+export interface ContactView {
+  readonly user: Pick<User, "userId" | "phone" | "names" | "surnames" | "nick">;
+  readonly status: string;
+  readonly updatedAtMs: number;
+  /** Undefined where it is not known, or not for the reader to know. */
+  readonly presence?: "online" | "offline" | undefined;
+}
+
+const unset: WireTerm = [];
+
+export const textField = (text: string | undefined): WireTerm =>
+  text === undefined || text === "" ? unset : binary(text);
+
+export const phoneIdField = (user: Pick<User, "userId" | "phone">): WireTerm => binary(phoneIdOf(user));
+
+/** `{'Contact',PhoneId,Avatar,Names,Surnames,PersonId,Update,Status}`: for `actions/1/api/phone/{phone}` only. */
+export const contact8 = ({ user, status, updatedAtMs }: ContactView): WireTerm =>
+  new Tuple([
+    atom("Contact"),
+    phoneIdField(user),
+    unset, // An avatar is a link here, and there is none to our pictures.
+    textField(user.names),
+    textField(user.surnames),
+    unset,
+    updatedAtMs,
+    atom(status),
+  ]);
+
+/**
+ * `{'Contact',PhoneId,Avatar,Names,Surnames,Nick,Email,VoxId,Reader,Unread,LastMsg,Update,Settings,Presence,Status}`: for
+ * `ses/{phone}`, and within a Roster.
+ */
+export const contact15 = ({ user, status, updatedAtMs, presence }: ContactView): WireTerm =>
+  new Tuple([
+    atom("Contact"),
+    phoneIdField(user),
+    unset,
+    textField(user.names),
+    textField(user.surnames),
+    textField(user.nick),
+    unset,
+    unset,
+    0,
+    0,
+    unset,
+    updatedAtMs,
+    unset,
+    presence === undefined ? unset : atom(presence),
+    atom(status),
+  ]);

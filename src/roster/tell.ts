@@ -1,0 +1,92 @@
+/**
+ * What the services say unasked: to all devices of a phone, on the two topics that are theirs. A device is a session that
+ * listens there, connected or away; what it is sent waits for it as any message of its own.
+ */
+import type { UserId } from "../domain/model.ts";
+import { encodePayload } from "../etf/dialects.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import type { ServiceSession } from "../mqtt/hooks.ts";
+import { preparePublish } from "../mqtt/prepared-publish.ts";
+import type { RosterClient, RosterPrincipal } from "./client.ts";
+import { phoneTopic, sessionsTopic } from "./topics.ts";
+
+/** Each of these reaches every device once, and resolves when it is stored for those that are away. */
+export interface Tell {
+  /** On `actions/1/api/phone/{phone}`. */
+  phone(phone: string, term: WireTerm): Promise<void>;
+  /** On `ses/{phone}`. */
+  sessions(phone: string, term: WireTerm): Promise<void>;
+  /** Of those connected, but for one session, each on its own `actions/1/api/{client}`. */
+  clients(phone: string, term: WireTerm, options?: { readonly except?: unknown }): Promise<void>;
+}
+
+/** Where answers that no request asked for go. */
+const version = "1";
+
+export interface PhonesParts<P extends RosterPrincipal> {
+  /** By rising id. */
+  usersOf(phone: string): Promise<readonly UserId[]>;
+  /** A user's sessions that outlive their connections. */
+  storedSessions(userId: UserId): Iterable<ServiceSession<P>>;
+  clientOf(session: ServiceSession<P>): RosterClient<P>;
+  /** Of whoever has logged in on the session now. */
+  phoneOf(session: ServiceSession<P>): string | undefined;
+}
+
+/** The devices of phones that are connected now, and all that can be told to a phone. */
+export class Phones<P extends RosterPrincipal> implements Tell {
+  readonly #parts: PhonesParts<P>;
+  readonly #connected = new Map<string, Set<ServiceSession<P>>>();
+
+  constructor(parts: PhonesParts<P>) {
+    this.#parts = parts;
+  }
+
+  connected(phone: string, session: ServiceSession<P>): void {
+    const sessions = this.#connected.get(phone) ?? new Set();
+    this.#connected.set(phone, sessions.add(session));
+  }
+
+  gone(phone: string, session: ServiceSession<P>): void {
+    const sessions = this.#connected.get(phone);
+    if (sessions?.delete(session) && sessions.size === 0) this.#connected.delete(phone);
+  }
+
+  /** Those that were connected; none is known by the phone from here on. */
+  take(phone: string): ReadonlySet<ServiceSession<P>> {
+    const sessions = this.#connected.get(phone) ?? new Set();
+    this.#connected.delete(phone);
+    return sessions;
+  }
+
+  phone(phone: string, term: WireTerm): Promise<void> {
+    return this.#send(phone, phoneTopic(phone), term);
+  }
+
+  sessions(phone: string, term: WireTerm): Promise<void> {
+    return this.#send(phone, sessionsTopic(phone), term);
+  }
+
+  /** An account's phone may have become another's since. */
+  connectedTo(phone: string): ServiceSession<P>[] {
+    return [...(this.#connected.get(phone) ?? [])].filter((session) => this.#parts.phoneOf(session) === phone);
+  }
+
+  async clients(phone: string, term: WireTerm, { except }: { readonly except?: unknown } = {}): Promise<void> {
+    const sessions = this.connectedTo(phone).filter((session) => session !== except);
+    await Promise.all(sessions.map((session) => this.#parts.clientOf(session).answer(version, term)));
+  }
+
+  async #send(phone: string, topic: string, term: WireTerm): Promise<void> {
+    const sessions = new Set(this.connectedTo(phone));
+    for (const userId of await this.#parts.usersOf(phone)) {
+      for (const session of this.#parts.storedSessions(userId)) sessions.add(session);
+    }
+    const stored = [...sessions].map((session) => {
+      const qos = session.qosOf(topic);
+      const { dialect } = this.#parts.clientOf(session);
+      return qos === undefined ? undefined : session.send(preparePublish(topic, encodePayload(dialect, term)), qos);
+    });
+    await Promise.all(stored);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The topics of the Erlang-term services: requests come on `events/…`, answers go to `actions/…` of the client that asked.
+ * Two generations of clients write them with and without a version level; an answer mirrors its request.
+ */
+
+/** A request's topic: `events/{node}/api/{user}/{client}/{token}`, or the same with a version behind `events`. */
+export interface RequestTopic {
+  /** Undefined: the generation without one. */
+  readonly version: string | undefined;
+  /** Undefined where its level says that there is none. */
+  readonly token: string | undefined;
+}
+
+const firstLevels = new Set(["events", "actions", "ses"]);
+const module = "api";
+/** What clients without a token write in its place. */
+const noToken = new Set(["", "anon", "undefined", "_"]);
+const versionForm = /^[\w.-]{1,16}$/;
+
+/** A leading slash is nobody's. */
+const withoutSlash = (topic: string): string => (topic.startsWith("/") ? topic.slice(1) : topic);
+
+/** Whether a topic or filter is of these services. */
+export function isRosterTopic(topicOrFilter: string): boolean {
+  const topic = withoutSlash(topicOrFilter);
+  const slash = topic.indexOf("/");
+  return firstLevels.has(slash === -1 ? topic : topic.slice(0, slash));
+}
+
+/** Undefined where it is no request. Who the client is says its connection, not the topic. */
+export function parseRequestTopic(topic: string): RequestTopic | undefined {
+  const levels = withoutSlash(topic).split("/");
+  if (levels[0] !== "events") return undefined;
+  const at = levels[2] === module ? 2 : levels[3] === module ? 3 : -1;
+  if (at < 0) return undefined;
+  const version = at === 3 ? levels[1] : undefined;
+  if (version !== undefined && !versionForm.test(version)) return undefined;
+  if (levels.slice(at + 4).some((level) => level !== "")) return undefined;
+  const token = levels[at + 3] ?? "";
+  return { version, token: noToken.has(token) ? undefined : token };
+}
+
+/** A client id may be what no topic name can hold. Nobody else hears the topic, so all it must be is one. */
+const inTopic = (clientId: string): string => clientId.replace(/[+#]/g, (wild) => encodeURIComponent(wild));
+
+export const answerTopic = (version: string | undefined, clientId: string): string =>
+  version === undefined
+    ? `actions/${module}/${inTopic(clientId)}`
+    : `actions/${version}/${module}/${inTopic(clientId)}`;
+
+export const phoneTopic = (phone: string): string => `actions/1/${module}/phone/${phone}`;
+export const sessionsTopic = (phone: string): string => `ses/${phone}`;
+
+/** A client's answers of every version. */
+export const answersFilter = (clientId: string): string => `actions/+/${module}/${clientId}`;
+
+/** Whether all that a filter covers is a client's own: its answers, and what is for all devices of its phone. */
+export function isOwnFilter(filter: string, client: { clientId: string; phone: string | undefined }): boolean {
+  const { clientId, phone } = client;
+  if (phone !== undefined && (filter === phoneTopic(phone) || filter === sessionsTopic(phone))) return true;
+  // A topic that holds such a client id is another one in name.
+  if (/[+#/]/.test(clientId)) return false;
+  if (filter === answerTopic(undefined, clientId) || filter === answersFilter(clientId)) return true;
+  const version = filter.split("/")[1] ?? "";
+  return versionForm.test(version) && filter === answerTopic(version, clientId);
+}

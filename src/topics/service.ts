@@ -1,0 +1,21 @@
+/** Another service beside the chats, with topics of its own that it sends to sessions itself. */
+import type {
+  InterceptedPublish,
+  Principal,
+  PublishOutcome,
+  Qos,
+  ServiceSession,
+  SubscribeAnswer,
+} from "../mqtt/hooks.ts";
+
+export interface Service<P extends Principal> {
+  /** Whether a topic or filter is the service's. */
+  serves(topicOrFilter: string): boolean;
+  /** Undefined: nobody may publish there. */
+  intercept(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
+  serving(session: ServiceSession<P>, filter: string): SubscribeAnswer;
+  subscribed(session: ServiceSession<P>, filter: string, qos: Qos): void;
+  unsubscribed(session: ServiceSession<P>, filter: string): boolean;
+  opened(session: ServiceSession<P>): void;
+  closed(session: ServiceSession<P>): void;
+}

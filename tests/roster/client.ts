@@ -1,0 +1,75 @@
+/** A client of the Erlang-term services: publishes a request, and reads whatever comes of it from its own socket. */
+import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
+import { encodeTerm, type WireTerm } from "../../src/etf/encode.ts";
+import { RawMqtt } from "../support/raw-mqtt.ts";
+import type { TestServer } from "../support/server.ts";
+
+export interface Answer {
+  readonly topic: string;
+  readonly qos: number;
+  readonly retain: boolean;
+  readonly payload: Buffer;
+}
+
+export class RosterClient implements AsyncDisposable {
+  readonly clientId: string;
+  readonly raw: RawMqtt;
+  #packetId = 0;
+
+  private constructor(raw: RawMqtt, clientId: string) {
+    this.raw = raw;
+    this.clientId = clientId;
+  }
+
+  static async connect(
+    server: TestServer,
+    clientId: string,
+    fields: Partial<IConnectPacket> = {},
+  ): Promise<RosterClient> {
+    return new RosterClient(await RawMqtt.connect(server.mqttPort, { username: "api", ...fields, clientId }), clientId);
+  }
+
+  /** Everything that came by the time the request was acknowledged (at QoS 0: answered) and a ping behind it was answered. */
+  async ask(
+    request: WireTerm | Buffer,
+    { topic = `events//api/anon/${this.clientId}/`, qos = 1 as 0 | 1 | 2 } = {},
+  ): Promise<Answer[]> {
+    const messageId = ++this.#packetId;
+    const payload = Buffer.isBuffer(request) ? request : Buffer.from(encodeTerm(request));
+    this.raw.send({ cmd: "publish", topic, payload, qos, dup: false, retain: false, messageId });
+    const answers: Answer[] = [];
+    const done = { 0: "publish", 1: "puback", 2: "pubcomp" }[qos];
+    for (;;) {
+      const packet = await this.raw.next("an answer");
+      if (packet.cmd === "pubrec") this.raw.send({ cmd: "pubrel", messageId });
+      this.#take(packet, answers);
+      if (packet.cmd === done && (qos === 0 || packet.messageId === messageId)) break;
+    }
+    answers.push(...(await this.heard()));
+    return answers;
+  }
+
+  /** What came meanwhile, each handshake finished. */
+  async heard(): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    for (let quiet = false; !quiet; ) {
+      const packets = await this.raw.fence();
+      for (const packet of packets) this.#take(packet, answers);
+      quiet = packets.length === 0;
+    }
+    return answers;
+  }
+
+  #take(packet: Packet, answers: Answer[]): void {
+    if (packet.cmd === "pubrel") this.raw.send({ cmd: "pubcomp", messageId: packet.messageId ?? 0 });
+    if (packet.cmd !== "publish") return;
+    const { topic, qos, retain, payload, messageId = 0 } = packet as IPublishPacket;
+    answers.push({ topic, qos, retain, payload: Buffer.from(payload) });
+    if (qos === 1) this.raw.send({ cmd: "puback", messageId });
+    if (qos === 2) this.raw.send({ cmd: "pubrec", messageId });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.raw[Symbol.asyncDispose]();
+  }
+}

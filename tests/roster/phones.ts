@@ -1,0 +1,132 @@
+/** Phones whose devices have logged in by AUTH, and what they hear, written as the documents print it. */
+import { expect } from "bun:test";
+import type { IConnectPacket } from "mqtt-packet";
+import type { UserId } from "../../src/domain/model.ts";
+import { decodePayload } from "../../src/etf/dialects.ts";
+import type { WireTerm } from "../../src/etf/encode.ts";
+import { Atom, atom, binary, type Term, Text, Tuple } from "../../src/etf/term.ts";
+import { withDeadline } from "../support/deadline.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+import { type Answer, RosterClient } from "./client.ts";
+
+const code = "903182";
+export const phoneNumbers = { A: "15550001001", B: "15550001002", C: "15550001003" } as const;
+export type PhoneName = keyof typeof phoneNumbers;
+
+export const tuple = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
+
+export interface Device {
+  readonly client: RosterClient;
+  readonly token: string;
+  /** Everything that came, until the request was acknowledged and nothing more was on its way. */
+  ask(request: WireTerm | Buffer, options?: { topic?: string; qos?: 0 | 1 | 2 }): Promise<string[]>;
+  heard(): Promise<string[]>;
+  /** Waits until at least so much has come. */
+  hears(count: number): Promise<string[]>;
+}
+
+export class Phones implements AsyncDisposable {
+  server: TestServer;
+  readonly #connections: RosterClient[] = [];
+  readonly #names = new Map<string, string>();
+
+  private constructor(server: TestServer) {
+    this.server = server;
+  }
+
+  static async start(): Promise<Phones> {
+    const numbers = Object.values(phoneNumbers).map((one) => `${one}=${code}`);
+    return new Phones(await startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(",") } }));
+  }
+
+  /** A connection that nobody has logged in on. */
+  async connect(clientId: string, fields: Partial<IConnectPacket> = {}): Promise<RosterClient> {
+    const client = await RosterClient.connect(this.server, clientId, fields);
+    this.#connections.push(client);
+    return client;
+  }
+
+  /** A device that logs in by AUTH on its first connection, or with `token` as its password. */
+  async device(name: PhoneName, clientId = `emqttd_${name}`, fields: Partial<IConnectPacket> = {}): Promise<Device> {
+    const client = await this.connect(clientId, fields);
+    const known = fields.password === undefined ? undefined : String(fields.password);
+    const token = known ?? (await this.#logIn(client, phoneNumbers[name], clientId));
+    this.name(name, await this.phoneId(name));
+    this.name(`nick/${name}`, `user.${await this.userId(name)}`);
+    return {
+      client,
+      token,
+      ask: async (request, options) => this.show(await client.ask(request, options)),
+      heard: async () => this.show(await client.heard()),
+      hears: (count) => withDeadline(`${count} messages`, this.#hears(client, count)),
+    };
+  }
+
+  async #hears(client: RosterClient, count: number): Promise<string[]> {
+    const answers: Answer[] = [];
+    while (answers.length < count) answers.push(...(await client.heard()));
+    return this.show(answers);
+  }
+
+  /** `show` prints this text as the name. */
+  name(name: string, text: string): void {
+    this.#names.set(text, name);
+  }
+
+  async userId(name: PhoneName): Promise<UserId> {
+    const [userId] = await this.server.domain.store.listUserIdsOfPhone(phoneNumbers[name]);
+    if (userId === undefined) throw new Error(`${name} has no user`);
+    return userId;
+  }
+
+  phoneId = async (name: PhoneName): Promise<string> => `${phoneNumbers[name]}_${await this.userId(name)}`;
+
+  async #logIn(client: RosterClient, phone: string, devKey: string): Promise<string> {
+    const [sent] = await client.ask(tuple("Auth", binary(devKey), [], binary(phone), [], [], [], [], [], []));
+    const token = tokenIn(sent);
+    const verify = tuple("Auth", [], [], [], binary(token), [], atom("verify"), binary(code), [], []);
+    const [logged] = await client.ask(verify);
+    expect(tokenIn(logged)).toBe(token);
+    return token;
+  }
+
+  /** `<topic> <term>`; a topic of one's own is `own`, and a time is `Time`. */
+  show(answers: readonly Answer[]): string[] {
+    return answers.map(({ topic, payload, qos, retain }) => {
+      expect([topic, qos, retain]).toEqual([topic, 2, false]);
+      const { term } = decodePayload(payload, (name) => /^[A-Z]/.test(name));
+      return `${this.#topicName(topic)} ${this.#print(term)}`;
+    });
+  }
+
+  #topicName(topic: string): string {
+    for (const [name, phone] of Object.entries(phoneNumbers)) {
+      if (topic === `actions/1/api/phone/${phone}`) return `phone/${name}`;
+      if (topic === `ses/${phone}`) return `ses/${name}`;
+    }
+    return /^actions\/(?:1\/)?api\/[^/]+$/.test(topic) ? "own" : topic;
+  }
+
+  #print(term: Term): string {
+    if (term instanceof Tuple) return `{${term.items.map((item) => this.#print(item)).join(",")}}`;
+    if (term instanceof Atom) return term.name;
+    if (Array.isArray(term)) return `[${term.map((item) => this.#print(item)).join(",")}]`;
+    if (typeof term === "number") return term > 1_600_000_000_000 ? "Time" : String(term);
+    if (typeof term === "bigint") return term.toString();
+    const text = term instanceof Text ? term.value : String(Buffer.from(term as Uint8Array));
+    return this.#names.get(text) ?? `<<${text}>>`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#connections) await client[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
+
+function tokenIn(answer: Answer | undefined): string {
+  const { term } = decodePayload(answer?.payload ?? new Uint8Array(0), () => true);
+  const result = term instanceof Tuple ? term.items[1] : undefined;
+  const token = result instanceof Tuple ? result.items[2] : undefined;
+  if (!(token instanceof Uint8Array)) throw new Error("no token was answered");
+  return String(Buffer.from(token));
+}

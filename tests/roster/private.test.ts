@@ -1,0 +1,221 @@
+/** PRIVATE by the book: every request in every state, asked and answered over real sockets (PROTOCOLS § 3.3). */
+import { expect, test } from "bun:test";
+import { decodePayload } from "../../src/etf/dialects.ts";
+import type { WireTerm } from "../../src/etf/encode.ts";
+import { atom, binary, Tuple } from "../../src/etf/term.ts";
+import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
+import { Phones, phoneNumbers, tuple } from "./phones.ts";
+import { confirm, echo, friend, heard, long, notFound, pair, parted, revoke, sent } from "./private-stage.ts";
+
+type State = "strangers" | "A asked" | "B asked" | "friends";
+type Request = "Friend/simple" | "Friend/list" | "Confirm" | "Revoke";
+
+const rows: readonly [state: State, request: Request, a: readonly string[], b: readonly string[]][] = [
+  ["strangers", "Friend/simple", [sent, ...heard.request], heard.authorization],
+  ["strangers", "Friend/list", [sent, ...heard.request], heard.authorization],
+  ["strangers", "Confirm", [notFound], []],
+  ["strangers", "Revoke", [echo], []],
+  ["A asked", "Friend/simple", [sent], []],
+  ["A asked", "Friend/list", [sent], []],
+  ["A asked", "Confirm", [notFound], []],
+  ["A asked", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
+  ["B asked", "Friend/simple", [sent, ...heard.friendOfB], heard.friendOfA],
+  ["B asked", "Friend/list", [sent, ...heard.friendOfB], heard.friendOfA],
+  ["B asked", "Confirm", [sent, ...heard.friendOfB], heard.friendOfA],
+  ["B asked", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
+  ["friends", "Friend/simple", [sent], []],
+  ["friends", "Friend/list", [sent], []],
+  ["friends", "Confirm", ["phone/A {io,{ok,{already_present,B}},<<>>}"], []],
+  ["friends", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
+];
+
+test.each(rows)("%s: %s", async (state, request, toA, toB) => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  const others = [await phones.device("A", "emqttd_A2"), await phones.device("B", "emqttd_B2")] as const;
+  const bystander = await phones.device("C");
+  if (state === "A asked" || state === "friends") await a.ask(friend(bId));
+  if (state === "B asked") await b.ask(friend(aId));
+  if (state === "friends") await b.ask(confirm(aId));
+  for (const one of [a, b, ...others]) await one.heard();
+
+  const requests: Record<Request, WireTerm> = {
+    "Friend/simple": friend(bId),
+    "Friend/list": friend([bId], { status: "list" }),
+    Confirm: confirm(bId),
+    Revoke: revoke(bId),
+  };
+  const asked = requests[request];
+  expect(await a.ask(asked)).toEqual([...toA]);
+  expect(await b.heard()).toEqual([...toB]);
+  // Every device of a phone hears the same, once; nobody else hears anything.
+  expect(await others[0].heard()).toEqual([...toA]);
+  expect(await others[1].heard()).toEqual([...toB]);
+  expect(await bystander.heard()).toEqual([]);
+
+  // Asked again it changes nothing.
+  const again: Record<Request, string> = {
+    "Friend/simple": sent,
+    "Friend/list": sent,
+    Confirm: state === "strangers" || state === "A asked" ? notFound : "phone/A {io,{ok,{already_present,B}},<<>>}",
+    Revoke: echo,
+  };
+  expect(await a.ask(asked)).toEqual([again[request]]);
+  expect(await b.heard()).toEqual([]);
+});
+
+test("both sides hear the same time of one change", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  await a.ask(friend(bId));
+  await b.client.heard();
+  const times = [...(await b.client.ask(confirm(aId))), ...(await a.client.heard())].flatMap(({ payload }) => {
+    const { term } = decodePayload(payload, () => true);
+    return term instanceof Tuple ? term.items.filter((item) => typeof item === "number" && item > 1e12) : [];
+  });
+  expect(times).toHaveLength(4);
+  expect(new Set(times).size).toBe(1);
+});
+
+test("who has not logged in by phone is told so, on his own topic only", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  const nobody = await phones.connect("nobody");
+  const [anna] = await phones.server.domain.accounts.provision([{ username: "anna" }]);
+  const fields = { username: "anna", password: Buffer.from(anna?.accessToken ?? "") };
+  const account = await phones.connect("account", fields);
+  expect(await account.raw.subscribe("actions/api/account", 2)).toBe(2);
+  const requests = [
+    friend(bId, { roster: aId }),
+    friend([bId], { status: "list" }),
+    confirm(bId),
+    revoke(bId),
+    tuple("Friend", aId, bId, atom("request")),
+  ];
+  for (const request of requests) {
+    expect(phones.show(await nobody.ask(request))).toEqual(["own {io,{error,not_authorized},<<>>}"]);
+    expect(phones.show(await account.ask(request))).toEqual(["own {io,{error,not_authorized},<<>>}"]);
+  }
+  expect([await a.heard(), await b.heard()]).toEqual([[], []]);
+});
+
+test("two who ask each other at once become friends, and each hears it once", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  for (let round = 0; round < 10; round++) {
+    const [fromA, fromB] = await Promise.all([a.ask(friend(bId)), b.ask(friend(aId))]);
+    const [toA, toB] = [
+      [...fromA, ...(await a.heard())],
+      [...fromB, ...(await b.heard())],
+    ];
+    const count = (list: string[], what: string): number => list.filter((one) => one === what).length;
+    for (const what of heard.friendOfB) expect(count(toA, what)).toBe(1);
+    for (const what of heard.friendOfA) expect(count(toB, what)).toBe(1);
+    expect([count(toA, sent), count(toB, "phone/B <<>>")]).toEqual([1, 1]);
+    expect([toA.at(-1)?.endsWith("friend}"), toB.at(-1)?.endsWith("friend}")]).toEqual([true, true]);
+    await parted({ a, b, bId });
+  }
+});
+
+test("what is heard last of another is what the list says of him", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  const { contacts } = phones.server.domain;
+  const [a2, b2] = [await phones.device("A", "emqttd_A2"), await phones.device("B", "emqttd_B2")];
+  for (let round = 0; round < 20; round++) {
+    const asks = [a.ask(friend(bId)), b.ask(confirm(aId)), a2.ask(revoke(bId)), b2.ask(friend(aId))];
+    const [fromA = [], fromB = []] = await Promise.all(asks);
+    const toA = [...fromA, ...(await a.heard())];
+    const toB = [...fromB, ...(await b.heard())];
+    await Promise.all([a2.heard(), b2.heard()]);
+    const last = (list: string[]): string =>
+      list.findLast((one) => one.startsWith("ses/"))?.match(/,(\w+)\}$/)?.[1] ?? "revoke";
+    const listed = await contacts.find(await phones.userId("A"), await phones.userId("B"));
+    const reversed = await contacts.find(await phones.userId("B"), await phones.userId("A"));
+    expect([last(toA), last(toB)]).toEqual([listed?.status ?? "revoke", reversed?.status ?? "revoke"]);
+    await parted({ a, b, bId });
+  }
+});
+
+test("a user without a phone is a friend like any other, and is told nothing here", async () => {
+  await using phones = await Phones.start();
+  const a = await phones.device("A");
+  const { domain } = phones.server;
+  await domain.accounts.provision([{ username: "anna" }]);
+  const anna = await domain.store.findUserByKey("anna");
+  if (anna === undefined) throw new Error("anna is gone");
+  phones.name("Anna", `_${anna.userId}`);
+  phones.name("nick/Anna", "anna");
+  expect(await a.ask(friend(anna.userId))).toEqual([sent, `ses/A ${long("Anna", "request")}`]);
+  expect((await domain.contacts.confirm(anna.userId, await phones.userId("A"))).outcome).toBe("confirmed");
+  const byId = confirm(binary(`_${anna.userId}`));
+  expect(await a.ask(byId)).toEqual(["phone/A {io,{ok,{already_present,Anna}},<<>>}"]);
+  expect(await a.ask(revoke(anna.userId))).toEqual([
+    `phone/A {Revoke,[],${anna.userId},revoke}`,
+    `ses/A ${long("Anna", "revoke")}`,
+  ]);
+});
+
+test("the names that users have are told", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId } = await pair(phones);
+  const rosters = [{ userId: await phones.userId("B"), names: "Борис", surnames: "B." }];
+  await phones.server.domain.store.changeProfile({ phone: phoneNumbers.B, rosters, touch: false });
+  await b.ask(friend(aId));
+  expect(await a.heard()).toEqual([
+    "phone/A {Contact,B,[],<<Борис>>,<<B.>>,[],Time,authorization}",
+    "ses/A {Contact,B,[],<<Борис>>,<<B.>>,<<Борис B.>>,[],[],0,0,[],Time,[],[],authorization}",
+  ]);
+});
+
+test("who is away hears it when he is back, once and in order", async () => {
+  await using phones = await Phones.start();
+  const { token } = await phones.device("B", "reg_B");
+  const password = { password: Buffer.from(token), clean: false };
+  const away = await phones.device("B", "emqttd_B", password);
+  const a = await phones.device("A");
+  const bId = binary(await phones.phoneId("B"));
+  await away.client[Symbol.asyncDispose]();
+  await a.ask(friend(bId));
+  await a.ask(revoke(bId));
+  await a.ask(friend(bId));
+  const back = await phones.device("B", "emqttd_B", password);
+  const all = [...heard.authorization, ...heard.revokeOfA, ...heard.authorization];
+  expect(await back.hears(all.length)).toEqual(all);
+  await back.client[Symbol.asyncDispose]();
+  const again = await phones.device("B", "emqttd_B", password);
+  expect(await again.heard()).toEqual([]);
+});
+
+test("two friends have a chat of their own, and strangers none", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  const sides = await Promise.all(
+    [a, b].map(async ({ token }) => {
+      const raw = await RawMqtt.connect(phones.server.mqttPort, { username: "api", password: Buffer.from(token) });
+      expect(await raw.subscribe("chat/+/messages", 1)).toBe(1);
+      return raw;
+    }),
+  );
+  const [rawA, rawB] = sides as [RawMqtt, RawMqtt];
+  await a.ask(friend(bId));
+  await b.ask(confirm(aId));
+  const direct = `direct.${await phones.userId("A")}.${await phones.userId("B")}`;
+  const talks: [RawMqtt, "A" | "B", string][] = [
+    [rawA, "B", "hello"],
+    [rawB, "A", "hello yourself"],
+  ];
+  for (const [from, to, content] of talks) {
+    from.send(publishPacket(`chat/user.${await phones.userId(to)}/send`, content, { qos: 1, messageId: 7 }));
+    const received = await Promise.all(
+      [rawA, rawB].map(async (raw) => {
+        for (;;) {
+          const packet = await raw.next("a message");
+          if (packet.cmd === "publish" && packet.topic.startsWith("chat/")) return JSON.parse(String(packet.payload));
+        }
+      }),
+    );
+    for (const message of received) expect(message).toMatchObject({ chatID: direct, content });
+  }
+  for (const raw of sides) await raw[Symbol.asyncDispose]();
+});

@@ -1,0 +1,246 @@
+/** PROFILE's ends of a phone's hold on its users: removal, and the move to another phone. */
+import { expect, test } from "bun:test";
+import { encodeTerm, type WireTerm } from "../../src/etf/encode.ts";
+import { atom, binary, Tuple } from "../../src/etf/term.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { RosterClient } from "./client.ts";
+import {
+  anna,
+  befriend,
+  bob,
+  carl,
+  code,
+  contact,
+  feature,
+  free,
+  heard,
+  type LoggedIn,
+  logInOn,
+  no,
+  only,
+  profile,
+  service,
+  shortProfile,
+  spare,
+  start,
+  yes,
+} from "./profiles.ts";
+
+const removed = [":Profile", anna, [], [], [], 0, 0, [], ":remove"];
+const auth = (...fields: WireTerm[]): WireTerm => new Tuple([atom("Auth"), ...fields]);
+const nickOf = ({ userId }: LoggedIn): string => `user.${userId}`;
+
+test("removal is told to each device of the phone and to each counterparty, once, and ends every log-in", async () => {
+  await using stage = await start();
+  const { contacts } = stage.server.domain;
+  await using owner = await stage.logIn(anna, "one");
+  await using tablet = await stage.logIn(anna, "two");
+  await using friend = await stage.logIn(bob);
+  await using asked = await stage.logIn(carl);
+  await using stranger = await stage.logIn(free);
+  await befriend(stage.server, owner, friend);
+  await contacts.requestFriend(owner.userId as never, asked.userId);
+  // Somebody is in the middle of a log-in by the phone.
+  await using late = await RosterClient.connect(stage.server, "late");
+  const [, [, , pending]] = only(await late.ask(auth([], binary("d"), [], binary(anna), [], [], [], [], []))) as [
+    string,
+    [string, string, string],
+  ];
+  for (const one of [owner, tablet, friend, asked]) await one.client.heard();
+
+  expect(heard(await owner.client.ask(shortProfile("remove", { phone: binary(`+${anna}`) })))).toEqual([
+    ["actions/api/one", removed],
+  ]);
+  expect(heard(await tablet.client.heard())).toEqual([["actions/1/api/two", removed]]);
+  const gone = contact(owner, { nick: nickOf(owner), status: "deleted" });
+  expect(heard(await friend.client.heard())).toEqual([[`ses/${bob}`, gone]]);
+  expect(heard(await asked.client.heard())).toEqual([[`ses/${carl}`, gone]]);
+  expect(await stranger.client.heard()).toEqual([]);
+  expect(await late.heard()).toEqual([]);
+
+  // Nobody is logged in by it any more, and no token does so again.
+  for (const one of [owner, tablet]) {
+    for (const status of ["remove", "get", "set"]) {
+      expect(await one.ask(profile(status, { phone: binary(anna) }))).toEqual(no("not_authorized"));
+    }
+    const again = await one.ask(auth([], [], [], binary(one.token), [], [], [], [], []));
+    expect(again).toEqual([":io", [":error", ":session_not_found", []], ""]);
+  }
+  const confirmed = await late.ask(auth(binary(pending), [], [], [], [], atom("verify"), binary(code), [], []));
+  expect(only(confirmed)).toEqual([":io", [":error", ":roster_not_found", []], ""]);
+  const left = (await friend.ask(profile("get"))) as unknown[];
+  expect(left[3]).toMatchObject([
+    { 6: [contact(friend, { nick: nickOf(friend), presence: "online", status: "friend" })] },
+  ]);
+  // On the same connection it may be registered anew, as somebody else.
+  await logInOn(owner.client, anna);
+  const fresh = (await owner.ask(profile("get"))) as unknown[];
+  expect(fresh).toMatchObject({ 1: anna, 2: [] });
+  const [userId] = await stage.server.domain.store.listUserIdsOfPhone(anna);
+  expect(userId).not.toBe(owner.userId as never);
+});
+
+test("only by name is a profile removed, and only one's own", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna);
+  await using other = await stage.logIn(bob);
+  for (const phone of [binary(bob), binary(free), [], atom("x"), binary("nobody")] as WireTerm[]) {
+    expect(await owner.ask(profile("remove", { phone }))).toEqual(no("not_found"));
+  }
+  expect(await other.ask(profile("get"))).toMatchObject({ 1: bob });
+  expect(await owner.ask(profile("get"))).toMatchObject({ 1: anna });
+});
+
+test("a device that came with its token hears of the removal before its connection ends", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna, "one");
+  const fields = { password: Buffer.from(owner.token) };
+  await using other = await RosterClient.connect(stage.server, "other", fields);
+  await owner.client.ask(profile("remove", { phone: binary(anna) }));
+  const packet = await other.raw.expect("publish");
+  expect(packet).toMatchObject({ topic: "actions/1/api/other", qos: 2 });
+});
+
+test("a device that came with its token has its request acknowledged too, and its connection ends", async () => {
+  for (const qos of [1, 2] as const) {
+    for (const clean of [true, false]) {
+      await using stage = await start();
+      await using owner = await stage.logIn(anna, "one");
+      const fields = { password: Buffer.from(owner.token), clean };
+      await using device = await RosterClient.connect(stage.server, "device", fields);
+      const payload = Buffer.from(encodeTerm(profile("remove", { phone: binary(anna) })));
+      const topic = "events/1//api/anon//";
+      device.raw.send({ cmd: "publish", topic, payload, qos, dup: false, retain: false, messageId: 7 });
+      const came: string[] = [
+        (await device.raw.next("an answer")).cmd,
+        (await device.raw.next("an acknowledgement")).cmd,
+      ];
+      expect([qos, clean, came.toSorted()]).toEqual([
+        qos,
+        clean,
+        [qos === 1 ? "puback" : "pubrec", "publish"].toSorted(),
+      ]);
+      expect(heard(await owner.client.heard())).toEqual([["actions/1/api/one", removed]]);
+    }
+  }
+});
+
+test("a move begins for a free number only, and changes nothing", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna);
+  await using other = await stage.logIn(bob);
+  const before = await owner.ask(profile("get"));
+  for (const phone of [binary(bob), binary(anna), [], atom("x"), binary("nobody"), 7] as WireTerm[]) {
+    expect(await owner.ask(profile("migrate", { phone }))).toEqual(no("not_authorized"));
+    expect(await owner.ask(profile("phone", { phone }))).toEqual(no("not_authorized"));
+  }
+  expect(await owner.ask(profile("phone", { phone: binary(free) }))).toEqual(no("not_authorized"));
+  expect(await owner.ask(profile("migrate", { phone: binary(`+${free}`), balance: Date.now() }))).toEqual(
+    yes("migration"),
+  );
+  expect(await owner.ask(profile("get"))).toEqual(before);
+  // Another's move is not one's own.
+  expect(await other.ask(profile("phone", { phone: binary(free) }))).toEqual(no("not_authorized"));
+  // The last one counts.
+  expect(await owner.ask(shortProfile("migrate", { phone: binary(spare) }))).toEqual(yes("migration"));
+  expect(await owner.ask(profile("phone", { phone: binary(free) }))).toEqual(no("not_authorized"));
+  expect(await owner.ask(profile("phone", { phone: binary(spare) }))).toMatchObject({ 1: spare, 8: ":phone" });
+  expect(await owner.ask(profile("phone", { phone: binary(spare) }))).toEqual(no("not_authorized"));
+});
+
+test("a number that somebody took meanwhile is not moved to, nor one asked for long ago", async () => {
+  const clock = createManualClock(Date.now());
+  await using stage = await start({}, clock);
+  await using owner = await stage.logIn(anna);
+  await owner.ask(profile("migrate", { phone: binary(free) }));
+  clock.advance(11 * 60_000);
+  expect(await owner.ask(profile("phone", { phone: binary(free) }))).toEqual(no("not_authorized"));
+  await owner.ask(profile("migrate", { phone: binary(spare) }));
+  await using other = await stage.logIn(spare);
+  expect(await owner.ask(profile("phone", { phone: binary(spare) }))).toEqual(no("not_authorized"));
+  expect(await other.ask(profile("get"))).toMatchObject({ 1: spare });
+});
+
+test("after a move every device is the new phone's, tokens stay, and friends learn both PhoneIds", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna, "one");
+  await using tablet = await stage.logIn(anna, "two");
+  await using friend = await stage.logIn(bob);
+  await using asked = await stage.logIn(carl);
+  await befriend(stage.server, owner, friend);
+  await stage.server.domain.contacts.requestFriend(owner.userId as never, asked.userId);
+  const kept = { password: Buffer.from(tablet.token), clean: false };
+  {
+    await using away = await RosterClient.connect(stage.server, "away", kept);
+    await away.heard();
+  }
+  for (const one of [owner, tablet, friend, asked]) await one.client.heard();
+  await owner.ask(profile("migrate", { phone: binary(free) }));
+  const answers = heard(await owner.client.ask(shortProfile("phone", { phone: binary(free), update: Date.now() })));
+  expect(answers).toEqual([["actions/api/one", expect.any(Array)]]);
+  const [[, answer]] = answers as [[string, unknown[]]];
+  expect(answer).toMatchObject({
+    0: ":Profile",
+    1: free,
+    3: [{ 1: owner.userId, 10: free }],
+    7: ":online",
+    8: ":phone",
+  });
+
+  const moved = { phone: free, userId: owner.userId };
+  expect(heard(await friend.client.heard())).toEqual([
+    [`ses/${bob}`, contact(moved, { nick: nickOf(owner), presence: "online", status: "friend" })],
+    [`ses/${bob}`, contact(owner, { nick: nickOf(owner), status: "deleted" })],
+  ]);
+  expect(await asked.client.heard()).toEqual([]);
+
+  // What is said to the phone is heard under its new number, there or away.
+  await owner.client.ask(profile("set", { rosters: [owner.userId] }));
+  expect(heard(await tablet.client.heard()).map(([topic]) => topic)).toEqual([`ses/${free}`]);
+  await using back = await RosterClient.connect(stage.server, "away", kept);
+  let waited = await back.heard();
+  while (waited.length === 0) waited = await back.heard(); // what waited is read from the disk
+  expect(heard(waited).map(([topic]) => topic)).toEqual([`ses/${free}`]);
+  expect(await tablet.client.raw.subscribe(`ses/${free}`, 1)).toBe(1);
+  expect(await tablet.client.raw.subscribe(`ses/${anna}`, 1)).toBe(0x80);
+  expect(await tablet.ask(profile("get", { phone: binary(anna) }))).toEqual(no("not_authorized"));
+  expect(await tablet.ask(profile("get", { phone: binary(free) }))).toMatchObject({ 1: free });
+
+  // Who gets the old number is somebody else, whom the devices do not hear.
+  await using newcomer = await stage.logIn(anna, "newcomer");
+  expect(newcomer.userId).not.toBe(owner.userId);
+  await newcomer.client.ask(profile("set"));
+  for (const one of [owner.client, tablet.client, back]) expect(await one.heard()).toEqual([]);
+});
+
+test("where the operator wants it, a move needs the code that was sent to the new number", async () => {
+  await using stage = await start({ ROOST_MIGRATION_CODE: "required" });
+  await using owner = await stage.logIn(anna);
+  const places: Parameters<typeof profile>[1][] = [
+    { services: [service([], [], [], [], binary(code))] },
+    { services: [service([], [], binary(code))] },
+    { services: [binary(code)] },
+    { services: Number(code) },
+    { settings: [binary(code)] },
+    { settings: binary(code) },
+    { settings: [feature("1", "sms_code", binary(code), "G")] },
+  ];
+  for (const [at, place] of places.entries()) {
+    const phone = binary([free, spare][at % 2] ?? free);
+    expect(await owner.ask(profile("migrate", { phone }))).toEqual(yes("migration"));
+    const others = [{}, { services: [binary("111111")] }, { settings: [feature("1", "colour", binary(code), "G")] }];
+    for (const other of others) {
+      expect(await owner.ask(profile("phone", { phone, ...other }))).toEqual(no("not_authorized"));
+    }
+    expect([place, await owner.ask(profile("phone", { phone, ...place }))]).toMatchObject([place, { 8: ":phone" }]);
+  }
+});
+
+test("where it does not, a code that is shown must still be right", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna);
+  await owner.ask(profile("migrate", { phone: binary(free) }));
+  const phone = binary(free);
+  expect(await owner.ask(profile("phone", { phone, services: [binary("111111")] }))).toEqual(no("not_authorized"));
+  expect(await owner.ask(profile("phone", { phone, services: [binary(code)] }))).toMatchObject({ 1: free });
+});

@@ -1,0 +1,158 @@
+/** What the tests of PROFILE have in common: its tuples, phones that log in, and terms as plain values. */
+import { expect } from "bun:test";
+import { decodeTerm } from "../../src/etf/decode.ts";
+import type { WireTerm } from "../../src/etf/encode.ts";
+import { Atom, atom, binary, type Term, Tuple } from "../../src/etf/term.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { recordingLog } from "../outside/gateway.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+import { type Answer, RosterClient } from "./client.ts";
+
+export const code = "903182";
+export const phones = ["15550001001", "15550001002", "15550001003", "15550001004", "15550001005"] as const;
+export const [anna, bob, carl, free, spare] = phones;
+
+export interface Stage extends AsyncDisposable {
+  readonly server: TestServer;
+  /** The codes mailed to an address so far. */
+  mailed(to: string): string[];
+  /** All that was logged. */
+  logged(): string;
+  /** A client that has logged in by its phone. */
+  logIn(phone: string, clientId?: string, fields?: Parameters<typeof RosterClient.connect>[2]): Promise<LoggedIn>;
+}
+
+export interface LoggedIn extends AsyncDisposable {
+  readonly client: RosterClient;
+  readonly token: string;
+  readonly phone: string;
+  readonly userId: number;
+  /** The one answer, as plain values. */
+  ask(request: WireTerm): Promise<unknown>;
+}
+
+export async function start(env: Record<string, string> = {}, clock?: Clock): Promise<Stage> {
+  const { log, lines } = recordingLog();
+  const server = await startTestServer({
+    env: { ROOST_SMS_TEST_NUMBERS: phones.map((one) => `${one}=${code}`).join(","), ...env },
+    log,
+    ...(clock === undefined ? {} : { clock }),
+  });
+  return {
+    server,
+    mailed: (to) =>
+      lines.flatMap(({ message, fields }) =>
+        message.startsWith("mail, ") && fields?.["to"] === to ? (/\d{6}/.exec(String(fields["text"]))?.[0] ?? []) : [],
+      ),
+    logged: () => JSON.stringify(lines),
+    async logIn(phone, clientId = `client-${phone}`, fields = {}) {
+      const client = await RosterClient.connect(server, clientId, fields);
+      const token = await logInOn(client, phone);
+      const [userId = 0] = await server.domain.store.listUserIdsOfPhone(phone);
+      return {
+        client,
+        token,
+        phone,
+        userId,
+        ask: async (request) => only((await client.ask(request)).filter(({ topic }) => topic.startsWith("actions/"))),
+        [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+      };
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+export async function logInOn(client: RosterClient, phone: string): Promise<string> {
+  const auth = (...fields: WireTerm[]): WireTerm => new Tuple([atom("Auth"), ...fields]);
+  const issued = await client.ask(
+    auth([], binary(`device of ${client.clientId}`), [], binary(phone), [], [], [], [], []),
+  );
+  const [, [, what, token]] = only(issued) as [string, [string, string, string], string];
+  expect(what).toBe(":sms_send");
+  const confirmed = await client.ask(auth(binary(token), [], [], [], [], atom("verify"), binary(code), [], []));
+  expect(only(confirmed)).toEqual([":io", [":ok", ":login", token], ""]);
+  return token;
+}
+
+/** The fields of a `Profile`; what is not given is `[]`. */
+export interface Fields {
+  readonly phone?: WireTerm;
+  readonly services?: WireTerm;
+  readonly rosters?: WireTerm;
+  readonly settings?: WireTerm;
+  readonly update?: WireTerm;
+  readonly balance?: WireTerm;
+  readonly presence?: WireTerm;
+}
+
+export const profile = (status: string, fields: Fields = {}): WireTerm => profileTuple(status, fields, true);
+/** As the examples print it, without a balance. */
+export const shortProfile = (status: string, fields: Fields = {}): WireTerm => profileTuple(status, fields, false);
+
+function profileTuple(status: string, fields: Fields, withBalance: boolean): WireTerm {
+  const { phone = [], services = [], rosters = [], settings = [], update = [], balance = [], presence = [] } = fields;
+  const middle = withBalance ? [update, balance] : [update];
+  return new Tuple([atom("Profile"), phone, services, rosters, settings, ...middle, presence, atom(status)]);
+}
+
+/** The fields of a `Service`, in order, those at the end left out. */
+export const service = (...fields: readonly WireTerm[]): WireTerm =>
+  new Tuple([atom("Service"), ...[0, 1, 2, 3, 4, 5, 6].map((at) => fields[at] ?? [])]);
+export const email = (address: string, password: WireTerm = []): WireTerm =>
+  service([], atom("email"), [], binary(address), password);
+export const feature = (id: string, key: string, value: WireTerm, group: string): WireTerm =>
+  new Tuple([atom("Feature"), binary(id), binary(key), value, binary(group)]);
+
+/** A `Roster` of thirteen fields. */
+export const roster = (id: WireTerm, names: WireTerm = [], surnames: WireTerm = [], nick: WireTerm = []): WireTerm =>
+  new Tuple([atom("Roster"), id, names, surnames, [], nick, [], [], [], [], [], [], [], []]);
+
+/** Atoms as `:name`, binaries as text, tuples and lists as arrays. */
+export function plain(term: Term): unknown {
+  if (term instanceof Atom) return `:${term.name}`;
+  if (term instanceof Uint8Array) return Buffer.from(term).toString();
+  if (term instanceof Tuple) return term.items.map(plain);
+  return Array.isArray(term) ? term.map(plain) : term;
+}
+
+/** Where it came, and what. */
+export const heard = (answers: readonly Answer[]): [topic: string, term: unknown][] =>
+  answers.map(({ topic, payload }) => [topic, plain(decodeTerm(payload))]);
+
+export function only(answers: readonly Answer[]): unknown {
+  expect(answers).toHaveLength(1);
+  const [answer] = answers as [Answer];
+  expect([answer.qos, answer.retain]).toEqual([2, false]);
+  return plain(decodeTerm(answer.payload));
+}
+
+export const no = (what: string): unknown => [":io", [":error", `:${what}`], ""];
+export const yes = (what: string): unknown => [":io", [":ok", `:${what}`], ""];
+
+/** What a `Contact` of fourteen fields looks like; what is not known of it is `[]`. */
+export const contact = (
+  user: { phone: string; userId: number },
+  known: Partial<Record<"nick" | "names" | "surnames" | "presence" | "status", string>>,
+): unknown => [
+  ":Contact",
+  `${user.phone}_${user.userId}`,
+  [],
+  known.names ?? [],
+  known.surnames ?? [],
+  known.nick ?? [],
+  [],
+  [],
+  0,
+  0,
+  [],
+  expect.any(Number),
+  [],
+  known.presence === undefined ? [] : `:${known.presence}`,
+  `:${known.status}`,
+];
+
+export async function befriend(server: TestServer, a: LoggedIn, b: LoggedIn): Promise<void> {
+  const { contacts } = server.domain;
+  await contacts.requestFriend(a.userId as never, b.userId);
+  await contacts.confirm(b.userId as never, a.userId);
+}
