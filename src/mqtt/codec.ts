@@ -72,17 +72,38 @@ export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: 
   }
 }
 
-function parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
-  const packets: Packet[] = [];
-  const errors: Error[] = [];
-  const once = parser({ protocolVersion });
-  once.on("packet", (packet: Packet) => packets.push(packet));
-  once.on("error", (error: Error) => errors.push(error));
-  const left = once.parse(bytes);
-  const [packet] = packets;
-  if (errors.length > 0 || packets.length !== 1 || left !== 0 || packet === undefined) {
-    throw new ProtocolError(`malformed packet: ${errors[0]?.message ?? "not exactly one"}`);
+/** A parser between packets, with what the last one gave. Making one costs more than a CONNECT takes to be read. */
+class IdleParser {
+  readonly #parser = parser() as ReturnType<typeof parser> & { settings: { protocolVersion: ProtocolVersion } };
+  #packets: Packet[] = [];
+  #errors: Error[] = [];
+
+  constructor() {
+    this.#parser.on("packet", (packet: Packet) => this.#packets.push(packet));
+    this.#parser.on("error", (error: Error) => this.#errors.push(error));
   }
+
+  /** Throws where it is not exactly one packet; the parser is of no more use then. */
+  parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
+    this.#packets = [];
+    // A CONNECT leaves its own there.
+    this.#parser.settings = { protocolVersion };
+    const left = this.#parser.parse(bytes);
+    const [packet] = this.#packets;
+    if (this.#errors.length > 0 || this.#packets.length !== 1 || left !== 0 || packet === undefined) {
+      throw new ProtocolError(`malformed packet: ${this.#errors[0]?.message ?? "not exactly one"}`);
+    }
+    return packet;
+  }
+}
+
+let idle: IdleParser | undefined;
+
+function parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
+  const one = idle ?? new IdleParser();
+  idle = undefined;
+  const packet = one.parse(bytes, protocolVersion);
+  idle = one;
   return packet;
 }
 

@@ -40,6 +40,7 @@ export class Sessions {
   readonly #sessions = new SessionIndex();
   /** The persistent sessions of a principal, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
+  #endFailed = false;
   /** The last connection in line for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
 
@@ -71,7 +72,7 @@ export class Sessions {
       const page = store.sessionsPage(after);
       for (const stored of page) {
         const principal = hooks.principalOf(stored.principalKey, stored.clientId);
-        if (principal === undefined) this.#attempt("end", store.endSession(stored.sessionId));
+        if (principal === undefined) this.#attempt("end", this.#endRow(stored.sessionId));
         else this.#restore(stored, principal);
       }
       const last = page.at(-1);
@@ -174,8 +175,10 @@ export class Sessions {
     opened(session, resumed);
   }
 
+  /** All of them were read at the start: the store is asked only if it may have kept one that was to end. */
   #storedId({ principal, clientId }: OpenRequest): number | undefined {
-    return this.find(principal.key, clientId)?.storedId ?? this.#core.store.findSession(principal.key, clientId);
+    const known = this.find(principal.key, clientId)?.storedId;
+    return known ?? (this.#endFailed ? this.#core.store.findSession(principal.key, clientId) : undefined);
   }
 
   #openFresh({ principal, clientId }: OpenRequest): Found {
@@ -284,7 +287,16 @@ export class Sessions {
       this.#redistribute(storedId);
       queues.flush();
     }
-    await store.endSession(storedId);
+    await this.#endRow(storedId);
+  }
+
+  async #endRow(sessionId: number): Promise<void> {
+    try {
+      await this.#core.store.endSession(sessionId);
+    } catch (error) {
+      this.#endFailed = true;
+      throw error;
+    }
   }
 
   /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */

@@ -254,3 +254,23 @@ test("the will is published when the connection breaks, and not after DISCONNECT
   expect(await watcher.expect("publish")).toMatchObject({ topic: "wills/broken", qos: 1 });
   expect(await watcher.expect("publish")).toMatchObject({ topic: "wills/lost" });
 });
+
+test("a session that could not be ended is not resumed by the clean CONNECT after it", async () => {
+  await using server = await startTestBroker();
+  const lasting = { clientId: "keeper", clean: false };
+  const first = await RawMqtt.connect(server.port, lasting);
+  await first.subscribe("t", 1);
+  await first.drop();
+  await until("the session to be set aside", () => server.store.changes.includes("suspendSession"));
+  const { commit } = server.store;
+  server.store.commit = (change) => (change === "endSession" ? Promise.reject(new Error("no")) : commit(change));
+  await using refused = await RawMqtt.open(server.port);
+  refused.send(connectPacket({ clientId: "keeper", clean: true }));
+  await refused.whenClosed();
+  server.store.commit = commit;
+  await using clean = await RawMqtt.connect(server.port, { clientId: "keeper", clean: true });
+  await clean.drop();
+  await using again = await RawMqtt.open(server.port);
+  again.send(connectPacket(lasting));
+  expect(await again.expect("connack")).toMatchObject({ returnCode: 0, sessionPresent: false });
+});
