@@ -19,7 +19,6 @@ import {
   acknowledge,
   type InterceptedPublish,
   type PublishOutcome,
-  type Qos,
   type ServiceSession,
   type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
@@ -227,7 +226,6 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   return {
-    tell: phones,
     serves: isRosterTopic,
     intercept,
     /** A session is one of its phone's devices from here on, if it logged in by that. */
@@ -240,7 +238,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     },
     serving: (session: ServiceSession<P>, filter: string): SubscribeAnswer =>
       isOwnFilter(filter, { clientId: session.clientId, phone: phoneOf(session) }) ? "addressed" : "refused",
-    subscribed(session: ServiceSession<P>, filter: string, _qos: Qos): void {
+    subscribed(session: ServiceSession<P>, filter: string): void {
       const phone = phoneOf(session);
       if (phone !== undefined && (filter === phoneTopic(phone) || filter === sessionsTopic(phone))) {
         phones.connected(phone, session);
