@@ -28,7 +28,7 @@ import { defaultRestLimits } from "./rest/limits.ts";
 import { createRosterDoor } from "./roster/door.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
-import { type Account, createAdmins, principalKeyOf } from "./topics/account.ts";
+import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./topics/account.ts";
 import { createTopicHooks } from "./topics/hooks.ts";
 import { createMay } from "./topics/may.ts";
 
@@ -93,6 +93,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
   const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
   const admins = createAdmins(config.admins);
+  const { anonymous } = config.mqtt;
+  const anonymousPacketBytesMax = limits.mqttAnonymousPacketBytesMax;
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
   const broker: Broker<Account> = createBroker({
     store: store.mqtt,
@@ -101,8 +103,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       hub,
       log,
       admins,
-      anonymous: config.mqtt.anonymous,
-      anonymousPacketBytesMax: limits.mqttAnonymousPacketBytesMax,
+      anonymous,
+      anonymousPacketBytesMax,
       findUserNow: store.findUserNow,
       roster: createRosterDoor({
         domain,
@@ -112,6 +114,13 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
         mint: createAwsCredentials(config.aws)?.mint,
         phoneOf: (userId) => store.findUserNow(userId)?.phone,
         storedSessions: (userId) => broker.storedSessions(principalKeyOf(userId)),
+        authenticated: (login) => {
+          const user = login.session && store.findUserNow(login.session.userId);
+          return (
+            user && { principal: userAccount(user.userId, { admin: admins(user), roster: login }), persistent: true }
+          );
+        },
+        nobody: anonymous === "off" ? undefined : nobodyIn({ anonymousPacketBytesMax }),
       }),
       codesTopic: config.sms.adapter === "device" ? config.sms.device.topic : undefined,
     }),

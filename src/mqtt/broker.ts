@@ -7,6 +7,7 @@ import { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
+import { LogIns } from "./handlers/log-in.ts";
 import type { BrokerHooks, Principal, Qos, ServiceSession } from "./hooks.ts";
 import { inflightWindowMax } from "./inflight.ts";
 import { DeadlineWheel } from "./keep-alive.ts";
@@ -151,6 +152,7 @@ class Core implements BrokerCore {
   readonly sender: PublishSender;
   readonly wills: Wills;
   readonly sessions: Sessions;
+  readonly logIns: LogIns;
   readonly sys: SysTopics;
   stopping = false;
 
@@ -167,6 +169,7 @@ class Core implements BrokerCore {
     this.routes = new Routes(this);
     this.wills = new Wills(this);
     this.sessions = new Sessions(this);
+    this.logIns = new LogIns(this);
     this.sys = new SysTopics(this, sys);
   }
 }

@@ -176,6 +176,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#reader.clear();
     this.replies.close();
     this.authenticating?.abandon();
+    this.#core.logIns.forget(this);
     const { session } = this;
     if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
       const bytes = encodeDisconnect5({ reasonCode, reasonString: this.explanation(detail) });
@@ -245,6 +246,22 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#watchUntil(this.#keepAliveMs);
   }
 
+  /** Whether nothing of it waits for a service or the store. */
+  get idle(): boolean {
+    return this.#workCount === 0;
+  }
+
+  /** For how long its session stays; undefined: as long as the broker's setting says. */
+  get sessionExpirySeconds(): number | undefined {
+    return this.#leaves.sessionExpirySeconds;
+  }
+
+  /** From here on it is this session's. */
+  handOver(session: Session, sessionExpirySeconds: number | undefined): void {
+    this.session = session;
+    this.#leaves = { will: this.#leaves.will, sessionExpirySeconds };
+  }
+
   /** Says that the client is in, in the words of its version. */
   accept(sessionPresent: boolean, properties: ConnackProperties): void {
     if (this.protocolVersion === 5) {
@@ -286,6 +303,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#core.work.done(count);
     this.#workCount -= count;
     this.#workBytes -= bytes;
+    if (this.#core.logIns.waits(this)) return;
     const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
     if (this.reading || this.session === undefined) return;
     if (2 * this.#workCount <= inboundInflightMax && 2 * this.#workBytes <= inboundInflightBytesMax)
@@ -325,6 +343,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     else if (type === packetType.pubrec) session.received(this, packetId, reasonCode);
     else if (type === packetType.pubcomp) session.completed(packetId);
     else handleRelease(this.#core, { connection: this, session }, packetId);
+    this.#core.logIns.acknowledged(this);
   }
 
   readPingreq(): void {

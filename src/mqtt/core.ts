@@ -5,6 +5,7 @@ import type { FlushQueue } from "../net/flush-queue.ts";
 import type { Places } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
+import type { LogIns } from "./handlers/log-in.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
@@ -36,6 +37,7 @@ export interface BrokerCore {
   readonly sender: PublishSender;
   readonly wills: Wills;
   readonly sessions: Sessions;
+  readonly logIns: LogIns;
   readonly connections: Set<Connection>;
   readonly places: Places;
   readonly sys: SysTopics;

@@ -31,12 +31,16 @@ export interface ConnectRequest {
   readonly certificateSubject: string | undefined;
 }
 
+export interface Authenticated<P extends Principal> {
+  readonly principal: P;
+  /** Whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1. */
+  readonly persistent: boolean;
+  /** The largest packet it may send from now on, where that is less than the broker's own limit. */
+  readonly packetBytesMax?: number | undefined;
+}
+
 export type Authentication<P extends Principal> =
-  /**
-   * `persistent`: whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1.
-   * `packetBytesMax`: the largest packet it may send from now on, where that is less than the broker's own limit.
-   */
-  | { readonly principal: P; readonly persistent: boolean; readonly packetBytesMax?: number | undefined }
+  | Authenticated<P>
   | { readonly refused: "bad_credentials" | "not_authorized" | "busy" | "unavailable" };
 
 /** A PUBLISH on its way to a service. */
@@ -113,6 +117,12 @@ export interface ServiceSession<P extends Principal = Principal> {
    * when a connection ended and does not exist any more.
    */
   forget(ref: number): void;
+  /**
+   * Within its connection the client became somebody else: his session of the same client id takes this one's place there,
+   * with what waited for it, when all that was asked on this one is answered; until then nothing more is read. `opened`
+   * is told of that one, then `closed` of this one. Another connection of that session is closed at once.
+   */
+  become(who: Authenticated<P>): void;
   /** Closes the connection; the text is logged. */
   close(why: string): void;
 }
@@ -152,8 +162,14 @@ export interface BrokerHooks<P extends Principal = Principal> {
    * where there is no such subscription: true, if the session heard what it covers all the same, and no longer does.
    */
   unsubscribed(session: ServiceSession<P>, filter: string): boolean;
-  /** A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. */
-  opened(session: ServiceSession<P>, how: { readonly resumed: boolean }): void;
+  /**
+   * A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. `before` is the session
+   * whose place it takes on the same connection (`become`).
+   */
+  opened(
+    session: ServiceSession<P>,
+    how: { readonly resumed: boolean; readonly before?: ServiceSession<P> | undefined },
+  ): void;
   /** The connection is gone; a session that is not persistent ended with it. */
   closed(session: ServiceSession<P>): void;
   /** A delivery is done: at QoS 1 its PUBACK arrived, at QoS 0 the kernel took its bytes. */

@@ -58,6 +58,10 @@ export class Incoming {
     return taken.settling;
   }
 
+  get packetIds(): number[] {
+    return [...this.#taken.keys()];
+  }
+
   /** PUBREL came, or nothing was taken over after all: the packet id may name a new message. */
   forget(packetId: number): void {
     this.#taken.delete(packetId);

@@ -56,6 +56,11 @@ export class Inflight {
     this.#nextId = packetId === packetIdMax ? 1 : packetId + 1;
   }
 
+  /** Another's packet ids are still in use: the next ones follow them, and so come back to them last. */
+  continueFrom(other: Inflight): void {
+    this.#nextId = other.#nextId;
+  }
+
   has(packetId: number): boolean {
     return this.#ids[packetId & (this.#ids.length - 1)] === packetId;
   }

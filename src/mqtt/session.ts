@@ -5,7 +5,7 @@
  */
 import type { Connection } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
-import type { Principal, ProtocolVersion, Qos, ServiceSession } from "./hooks.ts";
+import type { Authenticated, Principal, ProtocolVersion, Qos, ServiceSession } from "./hooks.ts";
 import { Incoming } from "./incoming.ts";
 import type { Watched } from "./keep-alive.ts";
 import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
@@ -76,6 +76,23 @@ export class Session implements ServiceSession {
   get incoming(): Incoming {
     this.#incoming ??= new Incoming();
     return this.#incoming;
+  }
+
+  /** Whether the client has not yet acknowledged everything under this packet id. */
+  isSending(packetId: number): boolean {
+    return this.#outgoing?.inflight.has(packetId) === true;
+  }
+
+  /**
+   * Takes another session's place on its connection: what the client publishes goes on under its packet ids, and those it
+   * has yet to acknowledge are not given again. Gives the packet ids that no longer mean a repeat.
+   */
+  continueFrom(before: Session): number[] {
+    const forgotten = this.#incoming?.packetIds ?? [];
+    this.#incoming = before.#incoming;
+    before.#incoming = undefined;
+    if (before.#outgoing !== undefined) this.#getOutgoing().inflight.continueFrom(before.#outgoing.inflight);
+    return forgotten;
   }
 
   /** `sending` is what the store says was on its way; undefined in a session that did not exist before. */
@@ -190,6 +207,10 @@ export class Session implements ServiceSession {
 
   forget(ref: number): void {
     this.#outgoing?.forget(ref);
+  }
+
+  become(who: Authenticated<Principal>): void {
+    if (this.connection !== undefined) this.#core.logIns.begin(this.connection, who);
   }
 
   close(why: string): void {

@@ -85,14 +85,55 @@ export class Sessions {
    * Finds or makes the session and calls `opened` before anyone else has a turn with the same key. Does not call it if
    * the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2]. Throws `SessionRefused`.
    */
-  async open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
-    const key = sessionKey(request.principal.key, request.clientId);
+  open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
+    return this.#inTurn(request, () => this.#open(request, opened));
+  }
+
+  /**
+   * Puts the session of (principal, client id) in the place of the one that `request.connection` has, and calls `opened`.
+   * False where the client still has packet ids in use that both need. Throws `SessionRefused`.
+   */
+  async handOver(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<boolean> {
+    const { connection, principal, clientId, expirySeconds } = request;
+    let done = false;
+    await this.#inTurn(request, async () => {
+      if (connection.closed) return;
+      this.#takeOver(request);
+      this.#core.wills.cancel(sessionKey(principal.key, clientId));
+      const stored = request.persistent || this.#storedId(request) !== undefined;
+      const { session, resumed, sending } = stored ? await this.#openStored(request) : this.#openFresh(request);
+      const before = connection.session;
+      if (before === undefined || sending.some(({ packetId }) => before.isSending(packetId))) {
+        if (session.storedId === undefined) this.#remove(session);
+        else this.closed(session, expirySeconds);
+        return;
+      }
+      if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+      before.connection = undefined;
+      session.attach(connection, principal, resumed ? sending : undefined);
+      // Its client has not resumed it: no packet id it once used means a repeat.
+      for (const packetId of session.continueFrom(before)) this.#release(session, packetId);
+      opened(session, resumed);
+      done = true;
+    });
+    return done;
+  }
+
+  #release({ storedId }: Session, packetId: number): void {
+    if (storedId !== undefined) this.#attempt("release", this.#core.store.released(storedId, packetId));
+  }
+
+  async #inTurn(
+    { principal, clientId }: { readonly principal: Principal; readonly clientId: string },
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const key = sessionKey(principal.key, clientId);
     const before = this.#turns.get(key);
     const turn = Promise.withResolvers<void>();
     this.#turns.set(key, turn.promise);
     try {
       await before;
-      await this.#open(request, opened);
+      await work();
     } finally {
       turn.resolve();
       if (this.#turns.get(key) === turn.promise) this.#turns.delete(key);
@@ -157,7 +198,7 @@ export class Sessions {
 
   async #open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
     const { connection, principal, clientId, cleanStart, persistent } = request;
-    this.find(principal.key, clientId)?.connection?.close("taken_over");
+    this.#takeOver(request);
     if (cleanStart) await this.#discard(request);
     else this.#core.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
     // A client that wants its session no longer than this connection still gets what waits for it.
@@ -173,6 +214,10 @@ export class Sessions {
     if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
     session.attach(connection, principal, resumed ? found.sending : undefined);
     opened(session, resumed);
+  }
+
+  #takeOver({ principal, clientId }: OpenRequest): void {
+    this.find(principal.key, clientId)?.connection?.close("taken_over");
   }
 
   /** All of them were read at the start: the store is asked only if it may have kept one that was to end. */

@@ -22,6 +22,8 @@ export class RosterClient<P extends RosterPrincipal> {
   /** Of the log-in on this connection; a client that repeats a request need not repeat it. */
   token: string | undefined;
   phoneSession: PhoneSession | undefined;
+  /** Its log-in ended; whoever the broker still takes it for, it speaks for nobody. */
+  loggedOut = false;
   /** What its last request was written in. */
   dialect: Dialect = "etf";
   readonly #session: ServiceSession<P>;
@@ -29,9 +31,13 @@ export class RosterClient<P extends RosterPrincipal> {
   readonly #unwanted = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(session: ServiceSession<P>) {
+  /** `before` is what it was until its own session took the connection over. */
+  constructor(session: ServiceSession<P>, before?: RosterClient<P>) {
     this.#session = session;
     this.token = session.principal.roster?.token;
+    if (before === undefined) return;
+    this.dialect = before.dialect;
+    for (const filter of before.#unwanted) this.#unwanted.add(filter);
   }
 
   /** Answers are heard without a subscription: it may give them up all the same. False where it did not hear the topic. */

@@ -7,6 +7,7 @@ import type { Hub, Sink } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { UserId } from "../domain/model.ts";
+import type { PhoneLogin } from "../domain/phone-login.ts";
 import type { PhoneSession } from "../domain/phone-sessions.ts";
 import { phoneIdOf } from "../domain/phones.ts";
 import { decodePayload } from "../etf/dialects.ts";
@@ -16,6 +17,7 @@ import { type Term, TermError } from "../etf/term.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import {
+  type Authenticated,
   acknowledge,
   type InterceptedPublish,
   type PublishOutcome,
@@ -60,6 +62,10 @@ export interface RosterDoorParts<P extends RosterPrincipal> {
   phoneOf(userId: UserId): string | undefined;
   /** A user's sessions that outlive their connections. */
   storedSessions(userId: UserId): Iterable<ServiceSession<P>>;
+  /** Who has logged in; undefined: nobody any more. */
+  authenticated(login: PhoneLogin): Authenticated<P> | undefined;
+  /** What a client is whose log-in ended; undefined where there are no such. */
+  readonly nobody: Authenticated<P> | undefined;
 }
 
 /** A request as the handlers get it. */
@@ -110,15 +116,18 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   /** Of whoever has logged in on the session, by phone or as an account that has one. */
   function phoneOf(session: ServiceSession<P>): string | undefined {
     const { userId } = session.principal;
-    return clientOf(session).phoneSession?.phone ?? (userId === undefined ? undefined : parts.phoneOf(userId));
+    const { phoneSession, loggedOut } = clientOf(session);
+    if (phoneSession !== undefined) return phoneSession.phone;
+    return userId === undefined || loggedOut ? undefined : parts.phoneOf(userId);
   }
 
   /** From here on the session is one of the phone's devices. */
   async function logIn(session: ServiceSession<P>, phoneSession: PhoneSession): Promise<void> {
     logOut(session);
     const { phone, userId, sessionId } = phoneSession;
-    clientOf(session).phoneSession = phoneSession;
-    phones.connected(phone, session);
+    const client = clientOf(session);
+    client.phoneSession = phoneSession;
+    client.loggedOut = false;
     const sink: Sink = {
       userId,
       deliver(event) {
@@ -127,7 +136,16 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     };
     sinks.set(session, sink);
     hub.attach(sink);
+    if (hasOther(session, userId)) return;
+    phones.connected(phone, session);
     await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => session.listen(topic, unaskedQos)));
+  }
+
+  /** What is for the phone waits in a stored session of the same client, until that takes this one's place. */
+  function hasOther(session: ServiceSession<P>, userId: UserId): boolean {
+    if (session.principal.userId === userId) return false;
+    for (const { clientId } of parts.storedSessions(userId)) if (clientId === session.clientId) return true;
+    return false;
   }
 
   function logOut(session: ServiceSession<P>): void {
@@ -161,11 +179,15 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     await Promise.all(listening);
   }
 
-  /** The log-in is over: the connection is nobody's, and closed where the broker knows it as somebody's. */
+  /** The log-in is over: the connection is nobody's from here on. */
   function ended(session: ServiceSession<P>): void {
     logOut(session);
-    clientOf(session).token = undefined;
-    if (session.principal.roster?.session !== undefined) session.close("the log-in was ended");
+    const client = clientOf(session);
+    client.token = undefined;
+    client.loggedOut = true;
+    if (session.principal.roster?.session === undefined) return;
+    if (parts.nobody === undefined) session.close("the log-in was ended");
+    else session.become(parts.nobody);
   }
 
   /** Undefined where it is no request: nobody may publish there. */
@@ -193,12 +215,14 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }): Promise<void> {
     const { session, client, topic, payload } = request;
     let answer: WireTerm | undefined;
+    let became: Authenticated<P> | undefined;
     try {
       client.dialect = "etf";
       const decoded = decodePayload(payload, (name) => recordNames.has(name));
       client.dialect = decoded.dialect;
       const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
         client.token = token;
+        became = parts.authenticated({ token, session: phoneSession });
         return logIn(session, phoneSession);
       };
       answer = await handle({ session, client, topic, address: session.address, loggedIn }, decoded.term);
@@ -209,6 +233,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
       log.debug("a request was refused", { clientId: session.clientId, why: failure.message });
     }
     if (answer !== undefined) await client.answer(topic.version, answer);
+    if (became !== undefined) session.become(became);
   }
 
   /** The answer on the client's own topic; undefined where all was said elsewhere. */
@@ -229,7 +254,8 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     serves: isRosterTopic,
     intercept,
     /** A session is one of its phone's devices from here on, if it logged in by that. */
-    opened(session: ServiceSession<P>): void {
+    opened(session: ServiceSession<P>, before: ServiceSession<P> | undefined): void {
+      if (before !== undefined) clients.set(session, new RosterClient(session, clients.get(before)));
       const phoneSession = session.principal.roster?.session;
       if (phoneSession === undefined) return;
       logIn(session, phoneSession).catch((failure: unknown) => {

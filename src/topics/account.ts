@@ -7,12 +7,13 @@ import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
 import type { User, UserId } from "../domain/model.ts";
 import type { PhoneLogin } from "../domain/phone-login.ts";
+import { phoneOf } from "../domain/phones.ts";
 import { scramIterations } from "../domain/scram-keys.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";
 import type { AuthenticationMethod } from "../mqtt/authentication.ts";
-import type { Authentication, ConnectRequest, Principal } from "../mqtt/hooks.ts";
+import type { Authenticated, Authentication, ConnectRequest, Principal } from "../mqtt/hooks.ts";
 import { createScramSha256, scramSha256 } from "../mqtt/scram.ts";
 import { fillIn, type Permissions } from "./permissions.ts";
 
@@ -95,7 +96,10 @@ export function createPrincipalOf(parts: {
 
 /** The token says who it is; the name must only not say somebody else. */
 const isNameOf = (user: User, name: string): boolean =>
-  name === user.userKey || name === `user.${user.userId}` || name === String(user.userId);
+  name === user.userKey ||
+  name === `user.${user.userId}` ||
+  name === String(user.userId) ||
+  (name.startsWith("+") && user.phone !== undefined && phoneOf(name) === user.phone);
 
 /**
  * What a client without credentials may do. `registration`: connect as nobody in particular, to talk to `events/…` and
@@ -133,6 +137,13 @@ const refusalOf = {
   invalid_message: "unavailable",
   message_too_large: "unavailable",
 } as const satisfies Record<DomainErrorCode, Refusal>;
+
+/** As a client is that has logged in by nothing. */
+export const nobodyIn = (limits: { readonly anonymousPacketBytesMax: number }): Authenticated<Account> => ({
+  principal: nobody,
+  persistent: false,
+  packetBytesMax: limits.anonymousPacketBytesMax,
+});
 
 export interface AuthenticationParts {
   readonly domain: Domain;
@@ -187,8 +198,8 @@ export function createAuthentication(parts: AuthenticationParts) {
       }
     }
     if (anonymous === "off") return { refused: token === "" ? "not_authorized" : "bad_credentials" };
-    const principal = token === "" ? nobody : { ...nobody, roster: { token, session: undefined } };
-    return { principal, persistent: false, packetBytesMax: parts.anonymousPacketBytesMax };
+    if (token === "") return nobodyIn(parts);
+    return { ...nobodyIn(parts), principal: { ...nobody, roster: { token, session: undefined } } };
   }
 
   /** Who a verified certificate stands for. */
@@ -221,11 +232,13 @@ export function createAuthentication(parts: AuthenticationParts) {
     return accounts.logInWithPassword(user, { account: accountOf(user, username), password, address });
   }
 
-  /** An exact username (or `user.<userId>`), else a bare number as a user id. */
+  /** An exact username (or `user.<userId>`), else a bare number as a user id, else `+<phone>`, which means its first user. */
   async function find(username: string): Promise<User | undefined> {
     const named = await store.findUserByKey(username);
     if (named !== undefined) return named;
-    const userId = safeInteger(username);
+    const phone = username.startsWith("+") ? phoneOf(username) : undefined;
+    const [ofPhone] = phone === undefined ? [] : await store.listUserIdsOfPhone(phone);
+    const userId = ofPhone ?? safeInteger(username);
     return userId === undefined ? undefined : store.findUser(userId);
   }
 

@@ -23,6 +23,7 @@ import {
   createAuthentication,
   createPrincipalOf,
   type FindUserNow,
+  nobodyIn,
 } from "./account.ts";
 import { parseSaid } from "./payload.ts";
 import { type Action, deviceMay } from "./permissions.ts";
@@ -70,6 +71,7 @@ export function createTopicHooks(parts: {
 }): BrokerHooks<Account> {
   const { domain, anonymous, roster } = parts;
   const { devices } = domain;
+  const subscriberParts = { ...parts, revoked };
   /** Connected sessions of devices, by name. */
   const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
   devices.onRevoked(({ name }) => {
@@ -134,14 +136,23 @@ export function createTopicHooks(parts: {
     return chat.wants === "every" && chat.ordinaryToo ? "both" : "service";
   }
 
-  function opened(session: ServiceSession<Account>): void {
+  function opened(
+    session: ServiceSession<Account>,
+    { before }: { readonly before?: ServiceSession<Account> | undefined },
+  ): void {
     const { userId, device } = session.principal;
     if (device !== undefined) openedDevice(session, device.record);
-    else roster.opened(session);
+    else roster.opened(session, before);
     if (userId === undefined) return;
-    const subscriber = subscriberOf(session) ?? new Subscriber(session, userId, parts);
+    const subscriber = subscriberOf(session) ?? new Subscriber(session, userId, subscriberParts);
     session.attachment = subscriber;
     subscriber.open();
+  }
+
+  /** Clients of the Erlang-term services stay, as nobody (PROFILE § Profile/remove). */
+  function revoked(session: ServiceSession<Account>): void {
+    if (session.principal.roster === undefined || anonymous === "off") session.close("the account was revoked");
+    else session.become(nobodyIn(parts));
   }
 
   function openedDevice(session: ServiceSession<Account>, device: MqttDevice): void {
@@ -189,7 +200,8 @@ export function createTopicHooks(parts: {
     // Perhaps a session of before a restart, which never was opened here.
     ended: (session) => {
       const { userId } = session.principal;
-      if (userId !== undefined) void (subscriberOf(session) ?? new Subscriber(session, userId, parts)).endDevice();
+      if (userId !== undefined)
+        void (subscriberOf(session) ?? new Subscriber(session, userId, subscriberParts)).endDevice();
     },
   };
 }

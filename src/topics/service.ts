@@ -16,6 +16,7 @@ export interface Service<P extends Principal> {
   serving(session: ServiceSession<P>, filter: string): SubscribeAnswer;
   subscribed(session: ServiceSession<P>, filter: string, qos: Qos): void;
   unsubscribed(session: ServiceSession<P>, filter: string): boolean;
-  opened(session: ServiceSession<P>): void;
+  /** `before` is the session whose place it took on its connection. */
+  opened(session: ServiceSession<P>, before: ServiceSession<P> | undefined): void;
   closed(session: ServiceSession<P>): void;
 }

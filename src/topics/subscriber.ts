@@ -27,6 +27,8 @@ export interface SubscriberParts {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly log: Log;
+  /** The account is no more. */
+  revoked(session: ServiceSession<Account>): void;
 }
 
 class Listening {
@@ -93,7 +95,7 @@ export class Subscriber implements Sink {
 
   deliver(event: DomainEvent): void {
     if (event.type === "message.sent") this.#listening?.feed?.offer(event.message);
-    else if (event.type === "user.revoked") this.#session.close("the account was revoked");
+    else if (event.type === "user.revoked") this.#parts.revoked(this.#session);
   }
 
   writable(): void {

@@ -7,6 +7,7 @@ import { Places } from "../../src/mqtt/admission.ts";
 import { Connection } from "../../src/mqtt/connection.ts";
 import type { BrokerCore } from "../../src/mqtt/core.ts";
 import { createCounters } from "../../src/mqtt/counters.ts";
+import { LogIns } from "../../src/mqtt/handlers/log-in.ts";
 import type { BrokerHooks, ProtocolVersion, Qos } from "../../src/mqtt/hooks.ts";
 import { DeadlineWheel } from "../../src/mqtt/keep-alive.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
@@ -103,6 +104,7 @@ export class TestCore implements BrokerCore {
   readonly routes: Routes;
   readonly wills: Wills;
   readonly sessions: Sessions;
+  readonly logIns: LogIns;
   readonly sys: SysTopics;
   stopping = false;
 
@@ -119,6 +121,7 @@ export class TestCore implements BrokerCore {
     this.routes = new Routes(this);
     this.wills = new Wills(this);
     this.sessions = new Sessions(this);
+    this.logIns = new LogIns(this);
     this.sys = new SysTopics(this, { version: "test", intervalSeconds: 10 });
   }
 

@@ -49,6 +49,8 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
         mint: undefined,
         phoneOf: () => undefined,
         storedSessions: () => [],
+        authenticated: () => undefined,
+        nobody: undefined,
       }),
     }),
     disable: (userId) => disabled.add(userId),
@@ -208,6 +210,7 @@ function sessionOf(principal: Account) {
     listen: async () => {},
     qosOf: () => undefined,
     forget() {},
+    become() {},
     close: (why) => closed.push(why),
   };
   return { session, closed };

@@ -63,6 +63,7 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
   const packetBytesMax = Math.min(answer.packetBytesMax ?? Number.POSITIVE_INFINITY, core.limits.packetBytesMax);
   if (answer.packetBytesMax !== undefined) connection.limitPackets(packetBytesMax);
   const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
+  if (!answer.persistent) core.logIns.remember(connection, lifetimeOf(core, packet, true));
   const { cleanStart } = packet;
   const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
   const owner = { principalKey: principal.key, clientId };
@@ -110,7 +111,7 @@ function authenticate(
   });
 }
 
-interface Lifetime {
+export interface Lifetime {
   readonly persistent: boolean;
   /** Undefined: the broker's setting. */
   readonly expirySeconds: number | undefined;
@@ -167,7 +168,7 @@ function welcome(
 }
 
 /** The service hears of every stored subscription; those that are not allowed any more end. */
-function restoreSubscriptions(core: BrokerCore, session: Session): void {
+export function restoreSubscriptions(core: BrokerCore, session: Session): void {
   const refused: string[] = [];
   for (const [filter, subscription] of [...session.subscriptions]) {
     if (installSubscription(core, session, filter, subscription) === undefined) refused.push(filter);
