@@ -91,7 +91,7 @@ export class Sessions {
 
   /**
    * Puts the session of (principal, client id) in the place of the one that `request.connection` has, and calls `opened`.
-   * False where the client still has packet ids in use that both need. Throws `SessionRefused`.
+   * False where the client still has packet ids in use that both need, or asked for more. Throws `SessionRefused`.
    */
   async handOver(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<boolean> {
     const { connection, principal, clientId, expirySeconds } = request;
@@ -103,7 +103,8 @@ export class Sessions {
       const stored = request.persistent || this.#storedId(request) !== undefined;
       const { session, resumed, sending } = stored ? await this.#openStored(request) : this.#openFresh(request);
       const before = connection.session;
-      if (before === undefined || sending.some(({ packetId }) => before.isSending(packetId))) {
+      const clashes = before === undefined || sending.some(({ packetId }) => before.isSending(packetId));
+      if (clashes || !connection.idle) {
         if (session.storedId === undefined) this.#remove(session);
         else this.closed(session, expirySeconds);
         return;
