@@ -16,7 +16,9 @@ import {
   readVariables,
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
+import { readWebsocket } from "./config/websocket.ts";
 import type { Address } from "./lib/address.ts";
+import type { MiniOicqOptions } from "./minioicq/options.ts";
 
 export interface Config extends OutsideConfig {
   /** Absolute. */
@@ -51,6 +53,7 @@ export interface Config extends OutsideConfig {
     readonly failuresPerAccountHour: number;
     readonly registrationsPerAddressHour: number;
   };
+  readonly ws: MiniOicqOptions;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -150,6 +153,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       failuresPerAccountHour: need("login.failures_per_account_hour"),
       registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
+    ws: readWebsocket({ read, need }),
     ...readOutside({ read, need, absolute, problems }),
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };

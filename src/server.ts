@@ -148,7 +148,13 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     hub,
     log,
     clock,
-    limits: { frameBytesMax: limits.websocketFrameBytesMax },
+    limits: {
+      frameBytesMax: limits.websocketFrameBytesMax,
+      loginFrameBytesMax: limits.websocketLoginFrameBytesMax,
+      requestsPerSecondMax: limits.websocketRequestsPerSecondMax,
+      accountRequestsPerSecondMax: limits.websocketAccountRequestsPerSecondMax,
+    },
+    options: config.ws,
   });
   doors.push(() => rest.stop());
   const mqtt = mqttAddress === undefined ? undefined : broker.listen(mqttAddress);

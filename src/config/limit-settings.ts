@@ -17,6 +17,21 @@ export const limitSettings = {
     fallback: "16 MiB",
     about: "One frame a WebSocket client may send.",
   }),
+  "limits.websocket_login_frame_bytes": setting({
+    ...bytes(kib, 256 * mib),
+    fallback: "64 KiB",
+    about: "The same for MiniOICQ before anybody logged in on the connection.",
+  }),
+  "limits.websocket_requests_per_second": setting({
+    ...count(1, 100_000_000),
+    fallback: 1000,
+    about: "MiniOICQ requests of one connection in a second, ten times as many at once.",
+  }),
+  "limits.websocket_account_requests_per_second": setting({
+    ...count(1, 100_000_000),
+    fallback: 2000,
+    about: "The same of all connections of one account together.",
+  }),
   "limits.mqtt_packet_bytes": setting({
     ...bytes(kib, 256 * mib),
     fallback: "1 MiB",

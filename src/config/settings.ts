@@ -3,8 +3,9 @@ import { limitSettings } from "./limit-settings.ts";
 import { outsideSettings } from "./outside-settings.ts";
 import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./values.ts";
+import { websocketSettings } from "./websocket-settings.ts";
 
-export const settings = { ...serverSettings, ...outsideSettings, ...limitSettings };
+export const settings = { ...serverSettings, ...websocketSettings, ...outsideSettings, ...limitSettings };
 
 export type SettingKey = keyof typeof settings;
 export type ValueOf<Key extends SettingKey> = (typeof settings)[Key] extends Setting<infer Value> ? Value : never;

@@ -7,6 +7,8 @@ import type { outsideSettings } from "./outside-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
+import { shownWebsocket } from "./websocket.ts";
+import type { websocketSettings } from "./websocket-settings.ts";
 
 export interface ShownSetting {
   readonly key: SettingKey;
@@ -18,8 +20,14 @@ export interface ShownSetting {
 /** Every setting with the value in force and where it came from, without secrets. */
 export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login } = config;
-  const values: Readonly<Record<keyof typeof serverSettings | keyof typeof outsideSettings, ShownSetting["value"]>> = {
+  const values: Readonly<
+    Record<
+      keyof typeof serverSettings | keyof typeof websocketSettings | keyof typeof outsideSettings,
+      ShownSetting["value"]
+    >
+  > = {
     ...shownOutside(config),
+    ...shownWebsocket(config.ws),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,

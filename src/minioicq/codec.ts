@@ -200,5 +200,6 @@ export function encodeFrame(encoding: Encoding, body: Readonly<Record<string, un
   return bytes;
 }
 
-/** What a frame takes in the socket's buffer; for text at least so much. */
-export const frameBytes = (frame: Frame): number => (typeof frame === "string" ? frame.length : frame.byteLength);
+/** What a frame takes; for text at least so much. */
+export const frameBytes = (frame: string | Uint8Array): number =>
+  typeof frame === "string" ? frame.length : frame.byteLength;

@@ -35,6 +35,8 @@ export const closeCode = {
   /** Text that is not JSON. */
   invalidPayload: 1007,
   policy: 1008,
+  /** A frame beyond the limit; Bun says the same of one beyond its own. */
+  tooBig: 1009,
   internal: 1011,
   tryAgainLater: 1013,
 } as const;

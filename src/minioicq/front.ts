@@ -6,12 +6,16 @@ import type { Log } from "../lib/log.ts";
 import { type Confirmations, createConfirmations } from "./confirmations.ts";
 import { closeCode } from "./errors.ts";
 import type { MiniOicqLimits } from "./limits.ts";
+import type { MiniOicqOptions } from "./options.ts";
+import type { Rates } from "./rates.ts";
 
 export interface Front {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly log: Log;
   readonly limits: MiniOicqLimits;
+  readonly options: MiniOicqOptions;
+  readonly rates: Rates;
   readonly confirmations: Confirmations;
   /** The chat somebody entered, read once for all who are told of it. */
   viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
@@ -24,7 +28,7 @@ interface Flushed {
   close(code: number, reason: string): void;
 }
 
-export function createFront(parts: { domain: Domain; hub: Hub; log: Log; limits: MiniOicqLimits }): Front {
+export function createFront(parts: Pick<Front, "domain" | "hub" | "log" | "limits" | "options" | "rates">): Front {
   const { domain, log } = parts;
   const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
   let dirty: Flushed[] = [];

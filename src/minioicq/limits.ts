@@ -3,6 +3,15 @@
 export interface MiniOicqLimits {
   /** A frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
   readonly frameBytesMax: number;
+  /** The same before anybody logged in: longer than any login, too short to be worth an attacker's while (1009). */
+  readonly loginFrameBytesMax: number;
+  /** Requests a second of one connection and of one account, ten times as many at once; beyond, "Try later". */
+  readonly requestsPerSecondMax: number;
+  readonly accountRequestsPerSecondMax: number;
+  /** Requests refused for that in a row, after which the peer is closed (1008). */
+  readonly rateRefusalsMax: number;
+  /** Frames larger than this are compressed, where the client can read that and the operator wants it. */
+  readonly compressFromBytes: number;
   /** Values in one decoded frame: the longest list of members, and room. */
   readonly frameItemsMax: number;
   /** Nesting in one decoded frame; the document needs three levels. */
@@ -54,6 +63,11 @@ const mib = 1024 * kib;
 
 export const defaultMiniOicqLimits: MiniOicqLimits = {
   frameBytesMax: 16 * mib,
+  loginFrameBytesMax: 64 * kib,
+  requestsPerSecondMax: 1000,
+  accountRequestsPerSecondMax: 2000,
+  rateRefusalsMax: 100,
+  compressFromBytes: 1024,
   frameItemsMax: 20_000,
   frameDepthMax: 16,
   requestsInFlightMax: 1000,

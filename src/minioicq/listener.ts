@@ -10,6 +10,9 @@ import type { Log } from "../lib/log.ts";
 import { closeCode } from "./errors.ts";
 import { createFront } from "./front.ts";
 import { defaultMiniOicqLimits, type MiniOicqLimits } from "./limits.ts";
+import { defaultMiniOicqOptions, type MiniOicqOptions } from "./options.ts";
+import { createOriginPolicy } from "./origins.ts";
+import { createRates } from "./rates.ts";
 import { Session } from "./session.ts";
 
 export interface MiniOicqData {
@@ -25,10 +28,13 @@ export function createMiniOicq(parts: {
   log: Log;
   clock: Clock;
   limits?: Partial<MiniOicqLimits> | undefined;
+  options?: Partial<MiniOicqOptions> | undefined;
 }) {
-  const { domain, hub, log } = parts;
+  const { domain, hub, log, clock } = parts;
   const limits: MiniOicqLimits = { ...defaultMiniOicqLimits, ...parts.limits };
-  const front = createFront({ domain, hub, log, limits });
+  const options: MiniOicqOptions = { ...defaultMiniOicqOptions, ...parts.options };
+  const front = createFront({ domain, hub, log, limits, options, rates: createRates({ limits, clock }) });
+  const mayConnect = createOriginPolicy(options.origins);
   const sessions = new Set<Session>();
   let stopping = false;
 
@@ -42,6 +48,7 @@ export function createMiniOicq(parts: {
     address = server.requestIP(request)?.address ?? "",
   ): Response | undefined {
     if (stopping || sessions.size >= limits.sessionsMax) return new Response("Server busy\n", { status: 503 });
+    if (!mayConnect(request)) return new Response("Web pages of this origin may not connect here\n", { status: 403 });
     const session = new Session({ front, address, onClosed: (closed) => sessions.delete(closed) });
     const data: MiniOicqData = { door: "minioicq", session };
     sessions.add(session);
@@ -67,6 +74,8 @@ export function createMiniOicq(parts: {
     closeOnBackpressureLimit: false,
     idleTimeout: limits.idleSeconds,
     sendPings: true,
+    // One compressor for all, without memory of earlier frames: another would cost 220 KiB a connection.
+    perMessageDeflate: options.compression === "on" ? ({ compress: "shared", decompress: "shared" } as const) : false,
     open: (ws: ServerWebSocket<MiniOicqData>): void => guard(ws, (session) => session.opened(ws)),
     message: (ws: ServerWebSocket<MiniOicqData>, frame: string | Buffer): void =>
       guard(ws, (session) => session.message(frame)),

@@ -5,14 +5,10 @@
 import { isoTime } from "../delivery/shapes.ts";
 import type { ChatView, Message, User, UserId } from "../domain/model.ts";
 import { avatarText } from "./avatar.ts";
-import { type Encoding, encodeFrame, type Frame } from "./codec.ts";
+import { encodeFrame, type Frame } from "./codec.ts";
+import { base64Text, type Dialect } from "./dialect.ts";
 
-/** How a connection wants to be spoken to (PROTOCOLS § 2.5 O1, O2). */
-export interface Dialect {
-  readonly encoding: Encoding;
-  /** Ids as integers; otherwise as strings, as the document has them. */
-  readonly numericIds: boolean;
-}
+export type { Dialect } from "./dialect.ts";
 
 /** An object to be sent; what is undefined is left out. */
 export type Body = Readonly<Record<string, unknown>> & { readonly action: string };
@@ -36,10 +32,16 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
     sender_id: sender,
     time: messageTime(message),
     type: message.type,
-    content: typeof message.content === "string" ? message.content : Buffer.from(message.content).toString("base64"),
+    content: contentText(message, dialect),
     seq: message.seq,
     client_id: message.senderId === reader ? message.clientId : undefined,
   };
+}
+
+/** Text as it was sent, to a client that carries it in base64 so (O14); bytes in base64. */
+function contentText({ content, kind }: Message, { textBase64 }: Dialect): string {
+  if (typeof content !== "string") return Buffer.from(content).toString("base64");
+  return textBase64 && kind === "text" ? base64Text(content) : content;
 }
 
 export const messageTimeMs = (message: Message): number => message.clientTimeMs ?? message.sentAtMs;
@@ -114,8 +116,8 @@ export const userFields = (user: User, dialect: Dialect) => ({
   avatar: userAvatar(user),
 });
 
-const variant = ({ encoding, numericIds }: Dialect, own: boolean): number =>
-  (encoding === "json" ? 1 : 0) | (numericIds ? 2 : 0) | (own ? 4 : 0);
+const variant = ({ encoding, numericIds, textBase64 }: Dialect, own: boolean): number =>
+  (encoding === "json" ? 1 : 0) | (numericIds ? 2 : 0) | (own ? 4 : 0) | (textBase64 ? 8 : 0);
 
 function shared<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,

@@ -8,17 +8,19 @@ import { DomainError } from "../domain/errors.ts";
 import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
 import type { MessageSend, Request } from "./actions.ts";
 import { parseAction } from "./actions.ts";
-import { decodeFrame, type Encoding, encodeFrame, type Frame } from "./codec.ts";
+import { decodeFrame, type Encoding, encodeFrame, type Frame, frameBytes } from "./codec.ts";
+import { type Dialect, Speech } from "./dialect.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
 import { type Answer, type Connection, failed, handle, waitsForEarlier } from "./handlers/dispatch.ts";
-import { type Body, type Dialect, livePush } from "./push.ts";
+import { type Body, livePush } from "./push.ts";
+import type { CloseRequest, RequestRate } from "./rates.ts";
 import { Stream, type StreamEntry, type StreamHost } from "./stream.ts";
 
 /** What the session needs of Bun's `ServerWebSocket`. */
 export interface Socket {
   /** Bytes written, -1 when they were buffered, 0 when they were dropped. */
-  send(frame: Frame): number;
+  send(frame: Frame, compress: boolean): number;
   cork(callback: () => void): unknown;
   close(code: number, reason: string): void;
   getBufferedAmount(): number;
@@ -35,13 +37,6 @@ interface Slot {
   answer: Answer | undefined;
 }
 
-/** Stands in the queue where a frame could not be decoded: what came before it is still answered. */
-interface CloseRequest {
-  readonly action: "close";
-  readonly code: number;
-  readonly reason: string;
-}
-
 export class Session implements Connection {
   readonly address: string;
   readonly #front: Front;
@@ -51,9 +46,8 @@ export class Session implements Connection {
   #closed = false;
   #scheduled = false;
 
-  /** How pushes are spoken: the encoding of the last frame (O1), ids as the client writes them (O2). */
-  #encoding: Encoding = "msgpack";
-  #numericIds = false;
+  readonly #speech: Speech;
+  readonly #rate: RequestRate;
 
   readonly #slots: Slot[] = [];
   #started = 0;
@@ -73,6 +67,8 @@ export class Session implements Connection {
     this.address = parts.address;
     this.#front = parts.front;
     this.#onClosed = parts.onClosed;
+    this.#speech = new Speech(parts.front.options);
+    this.#rate = parts.front.rates.open();
     this.#host = {
       schedule: () => this.#schedule(),
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
@@ -85,7 +81,7 @@ export class Session implements Connection {
   }
 
   get dialect(): Dialect {
-    return { encoding: this.#encoding, numericIds: this.#numericIds };
+    return this.#speech.dialect();
   }
 
   // ---- the socket's life
@@ -118,6 +114,7 @@ export class Session implements Connection {
     this.#stream = undefined;
     this.#slots.length = 0;
     this.#unsettled = [];
+    this.#rate.left();
     clearTimeout(this.#loginIdle);
     clearTimeout(this.#stalled);
     this.#socket = undefined;
@@ -143,6 +140,7 @@ export class Session implements Connection {
     const before = this.#stream;
     if (before !== undefined && before.user.userId === user.userId && before.deviceId === deviceId) return;
     before?.end();
+    this.#rate.became(user.userId);
     clearTimeout(this.#loginIdle);
     this.#stream = new Stream({ front: this.#front, host: this.#host, user, deviceId });
     this.#stream.start();
@@ -158,11 +156,14 @@ export class Session implements Connection {
     if (this.#closed || this.#deaf) return;
     this.#heardSinceCheck = true;
     const text = typeof frame === "string";
-    this.#encoding = text ? "json" : "msgpack";
-    const bytes = text ? frame.length : frame.byteLength;
-    this.#parse(frame).forEach((request, index) => {
+    const encoding = text ? "json" : "msgpack";
+    this.#speech.encoding = encoding;
+    const bytes = frameBytes(frame);
+    this.#rate.pass(this.#parse(frame)).forEach((request, index) => {
       // A frame with many messages weighs what it weighs once.
-      this.#slots.push({ request, bytes: index === 0 ? bytes : 0, encoding: this.#encoding, answer: undefined });
+      this.#slots.push({ request, bytes: index === 0 ? bytes : 0, encoding, answer: undefined });
+      // Nothing behind it will be answered.
+      if (request.action === "close") this.#deaf = true;
     });
     this.#waitingBytes += bytes;
     this.#pump();
@@ -170,18 +171,20 @@ export class Session implements Connection {
 
   #parse(frame: string | Uint8Array): readonly Slot["request"][] {
     const { limits } = this.#front;
+    if (this.#stream === undefined && frameBytes(frame) > limits.loginFrameBytesMax) {
+      return [{ action: "close", code: closeCode.tooBig, reason: "Frame too large before login" }];
+    }
     let value: unknown;
     try {
       value = decodeFrame(frame, limits);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#deaf = true;
       const code = typeof frame === "string" ? closeCode.invalidPayload : closeCode.unsupportedData; // O20
       return [{ action: "close", code, reason: error.message }];
     }
     const { requests, numericIds } = parseAction(value, limits);
-    if (numericIds) this.#numericIds = true;
-    return requests;
+    if (numericIds) this.#speech.wroteNumericIds();
+    return this.#speech.understand(requests);
   }
 
   /** Starts what may start, and reads on or not. */
@@ -337,7 +340,7 @@ export class Session implements Connection {
   }
 
   #ownPush({ message }: Sent, encoding: Encoding): Frame {
-    return livePush(message, { encoding, numericIds: this.#numericIds }, message.senderId);
+    return livePush(message, this.#speech.dialect(encoding), message.senderId);
   }
 
   #write(frames: readonly Frame[]): void {
@@ -345,12 +348,18 @@ export class Session implements Connection {
     if (socket === undefined || frames.length === 0) return;
     let dropped = false;
     const write = (): void => {
-      for (const frame of frames) dropped = socket.send(frame) === 0 || dropped;
+      for (const frame of frames) dropped = socket.send(frame, this.#compresses(frame)) === 0 || dropped;
     };
     if (frames.length === 1) write();
     else socket.cork(write);
     // The bounds keep the buffer below Bun's limit, so a dropped frame means the socket is gone or misconfigured.
     if (dropped) this.close(closeCode.tryAgainLater, "Too slow");
+  }
+
+  /** Without an effect where the client did not agree to it. */
+  #compresses(frame: Frame): boolean {
+    const { options, limits } = this.#front;
+    return options.compression === "on" && frameBytes(frame) >= limits.compressFromBytes;
   }
 
   /** The socket's buffer ran empty, or is found empty: what was written has been handed over (O26). */

@@ -103,6 +103,8 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
 const oneAddress = {
   ROOST_LIMITS_MQTT_CONNECTIONS_PER_ADDRESS: "1000000",
   ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
+  ROOST_LIMITS_WEBSOCKET_REQUESTS_PER_SECOND: "1000000",
+  ROOST_LIMITS_WEBSOCKET_ACCOUNT_REQUESTS_PER_SECOND: "1000000",
 };
 
 function tlsSettings(tls: CertificateOnDisk | undefined): Record<string, string> {

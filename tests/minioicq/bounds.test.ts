@@ -1,39 +1,10 @@
-/** The door's bounds: slow readers, floods, silence. A door of its own stands before the server's domain, so that its limits can be small. */
+/** The door's bounds: slow readers, floods, silence. Their limits are made small. */
 import { expect, test } from "bun:test";
-import type { ServerWebSocket } from "bun";
-import { systemClock } from "../../src/lib/clock.ts";
-import { silentLog } from "../../src/lib/log.ts";
-import type { MiniOicqLimits } from "../../src/minioicq/limits.ts";
-import { createMiniOicq, type MiniOicqData } from "../../src/minioicq/listener.ts";
 import { until, withDeadline } from "../support/deadline.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { startTestServer } from "../support/server.ts";
 import { MiniClient, messagesOf, newUser, type PushedMessage } from "./client.ts";
+import { openDoor } from "./door.ts";
 import { RawSocket } from "./raw-socket.ts";
-
-function openDoor({ domain, hub }: TestServer, limits: Partial<MiniOicqLimits>) {
-  const door = createMiniOicq({ domain, hub, log: silentLog, clock: systemClock, limits });
-  const sockets: ServerWebSocket<MiniOicqData>[] = [];
-  const server = Bun.serve<MiniOicqData>({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request, self) => door.upgrade(request, self),
-    websocket: {
-      ...door.websocket,
-      open(ws) {
-        sockets.push(ws);
-        door.websocket.open(ws);
-      },
-    },
-  });
-  return {
-    door,
-    /** In the order they came. */
-    sockets,
-    port: server.port ?? 0,
-    http: `127.0.0.1:${server.port}`,
-    [Symbol.dispose]: () => void server.stop(true),
-  };
-}
 
 const login = (id: string) => ({ action: "auth.login", user_id: id, password: "secret" });
 

@@ -33,7 +33,7 @@ const broken: [string, string | Uint8Array, number][] = [
 test("a frame that is not what it claims closes the connection with a reason", async () => {
   await using server = await startTestServer();
   for (const [what, frame, code] of broken) {
-    using client = await MiniClient.connect(server.http);
+    using client = (await newUser(server.http, "Ann")).client;
     client.raw(frame);
     const closed = await withDeadline(`a close after ${what}`, client.closed);
     expect({ what, code: closed.code, said: closed.reason !== "" }).toEqual({ what, code, said: true });

@@ -17,6 +17,7 @@ const examples: { readonly [Key in SettingKey]?: string } = {
   "aws.access_key_id": "AKIDEXAMPLE",
   "aws.endpoint": "https://sts.example.org",
   "aws.role": role,
+  "ws.origins": "https://chat.example.org",
   "aws.policy": '{"Resource":"arn:aws:s3:::chat/{user_id}/*"}',
 };
 
@@ -140,6 +141,9 @@ describe("where a value comes from", () => {
       messageBytesMax: 1_048_576,
       restBodyBytesMax: 16_777_216,
       websocketFrameBytesMax: 16_777_216,
+      websocketLoginFrameBytesMax: 65_536,
+      websocketRequestsPerSecondMax: 1000,
+      websocketAccountRequestsPerSecondMax: 2000,
       mqttPacketBytesMax: 1_048_576,
       mqttAnonymousPacketBytesMax: 262_144,
       mqttTopicBytesMax: 4096,
@@ -188,6 +192,20 @@ describe("where a value comes from", () => {
     expect(problemsOf({ files: { [standardFile]: "admins = [1]\n" } })).toEqual([
       `${standardFile}: admins: expected NAMES`,
     ]);
+  });
+
+  test("origins of web pages are written as browsers write them", () => {
+    const origins = (text: string) => load({ env: { ROOST_WS_ORIGINS: text } }).ws.origins;
+    expect(origins("HTTPS://Chat.Example.org:443, http://[::1]:80,capacitor://localhost, null")).toEqual([
+      "https://chat.example.org",
+      "http://[::1]",
+      "capacitor://localhost",
+      "null",
+    ]);
+    expect([origins("*"), load({}).ws.origins]).toEqual([["*"], []]);
+    for (const text of ["chat.example.org", "https://chat.example.org/", "https://", "https://*", "https://a@b"]) {
+      expect(problemsOf({ env: { ROOST_WS_ORIGINS: text } })).toHaveLength(1);
+    }
   });
 
   test("the configuration is frozen to its leaves", () => {
@@ -304,16 +322,17 @@ describe("what is derived from the table", () => {
     const defaults = load({});
     expect(load({ files: { [standardFile]: annotatedFile() } })).toEqual(defaults);
     const uncommented = annotatedFile()
-      .replaceAll(/^(# ([a-z_.]+) = .*)"…"/gm, (_, start: string, key: SettingKey) => {
+      .replaceAll(/^(# ([a-z0-9_.]+) = .*)"…"/gm, (_, start: string, key: SettingKey) => {
         return start + JSON.stringify(examples[key] ?? secret);
       })
-      .replaceAll(/^# ([a-z_.]+ = )/gm, "$1");
+      .replaceAll(/^# ([a-z0-9_.]+ = )/gm, "$1");
     const config = load({ files: { [standardFile]: uncommented } });
     const file = `/srv/roost-data/${secret}`;
     expect(config).toEqual({
       ...defaults,
       backendKey: secret,
       admins: [secret],
+      ws: { ...defaults.ws, origins: ["https://chat.example.org"] },
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
       sms: config.sms,

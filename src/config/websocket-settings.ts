@@ -1,0 +1,45 @@
+/** Settings of MiniOICQ over WebSocket, `ws.…`. */
+import { oneOf, type Raw, setting, Unusable } from "./values.ts";
+
+/** As a browser writes it: scheme, host and a port that is not the scheme's own. */
+const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]{1,255}$/;
+
+const origins = {
+  form: "ORIGINS",
+  list: true as const,
+  parse: (raw: Raw): readonly string[] => {
+    const given = typeof raw === "object" ? raw : String(raw).split(",");
+    const trimmed = given.map((origin) => origin.trim().toLowerCase()).filter((origin) => origin !== "");
+    if (!trimmed.every((origin) => origin === "*" || origin === "null" || originPattern.test(origin))) {
+      throw new Unusable("expected origins such as https://chat.example.org, null or *, with commas between");
+    }
+    return trimmed.map((origin) => origin.replace(/^(http:.*):80$|^(https:.*):443$/, "$1$2"));
+  },
+};
+
+export const websocketSettings = {
+  "ws.integer_ids": setting({
+    ...oneOf("auto", "always"),
+    fallback: "auto",
+    about:
+      "Ids in MiniOICQ. auto: strings, numbers to a client that writes them as numbers; always: numbers, for the newest original desktop client.",
+  }),
+  "ws.text_base64": setting({
+    ...oneOf("off", "auto"),
+    fallback: "off",
+    about:
+      "auto: text from MiniOICQ clients that write MIME types and carry text in base64 is stored plain, and given to them in base64.",
+  }),
+  "ws.origins": setting({
+    ...origins,
+    fallback: undefined,
+    about:
+      "Web pages of other hosts that may use MiniOICQ: origins with commas between, null for pages without one, * for all. Pages of the server's own host always may.",
+  }),
+  "ws.compression": setting({
+    ...oneOf("off", "on"),
+    fallback: "off",
+    about:
+      "on: WebSocket frames may be compressed (permessage-deflate); costs processor time on both sides, no memory per connection.",
+  }),
+};

@@ -1,0 +1,23 @@
+/**
+ * Which web pages may connect (RFC 6455 § 10.2). A browser tells the page's origin and lets no page change it; other
+ * programs send none. Without this, any page someone looks at could talk to a server of his own network.
+ */
+
+/** @param allowed origins such as `https://chat.example.org`; `null` for pages without one, `*` for all. */
+export function createOriginPolicy(allowed: readonly string[]): (request: Request) => boolean {
+  const everyone = allowed.includes("*");
+  const listed = new Set(allowed);
+  return ({ headers }) => {
+    const origin = headers.get("origin");
+    if (everyone || origin === null || origin === "") return true;
+    return listed.has(origin.toLowerCase()) || isOwn(origin, headers.get("host"));
+  };
+}
+
+/** Whether the page came from the host it now connects to; a port that the scheme implies may be left out on either side. */
+function isOwn(origin: string, host: string | null): boolean {
+  if (host === null || !/^https?:\/\//i.test(origin)) return false;
+  const page = URL.parse(origin);
+  const here = URL.parse(`${page?.protocol}//${host}`);
+  return page !== null && here !== null && page.host !== "" && page.host === here.host;
+}
