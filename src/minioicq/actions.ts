@@ -131,6 +131,9 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["heartbeat", () => ({ action: "heartbeat" })],
 ]);
 
+/** Every action a client may ask for. */
+export const actionNames: readonly string[] = [...parsers.keys()];
+
 function parseRegister(fields: Fields): Request {
   const empty = "Empty user name or password"; // O24
   const name = text(fields["user_name"], { empty, wrong: "Invalid user name" });
