@@ -5,7 +5,7 @@ import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser } from "./client.ts";
 
 describe.each([...encodings])("in %s", (encoding) => {
-  test("registering gives an id, echoes name and password, draws an avatar, and logs in", async () => {
+  test("O5 O6 O21 registering gives an id, echoes name and password, draws an avatar, and logs in", async () => {
     await using server = await startTestServer();
     using client = await MiniClient.connect(server.http, encoding);
     const answer = await client.register("Ann Ä 🦆", "pässword");
@@ -51,7 +51,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     ["too long a name", { user_name: "x".repeat(129), password: "y" }, "User name too long"],
     ["too long a password", { user_name: "x", password: "ä".repeat(513) }, "Password too long"],
   ];
-  test("registering is refused in words, and the connection stays", async () => {
+  test("O24 registering is refused in words, and the connection stays", async () => {
     await using server = await startTestServer();
     using client = await MiniClient.connect(server.http, encoding);
     for (const [what, fields, reason] of registrations) {
@@ -78,7 +78,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     ["a list for a device", { user_id: "10001", password: "secret", device_id: [] }, "Invalid device_id"],
     ["a huge device", { user_id: "10001", password: "secret", device_id: "d".repeat(129) }, "Invalid device_id"],
   ];
-  test("logging in is refused in the document's words, and the connection stays", async () => {
+  test("O24 logging in is refused in the document's words, and the connection stays", async () => {
     await using server = await startTestServer();
     const ann = await newUser(server.http, "Ann", encoding);
     ann.client[Symbol.dispose]();
@@ -91,7 +91,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect(await client.login(10001)).toMatchObject({ action: "auth.login.success" });
   });
 
-  test("before login everything else is refused by name, and a heartbeat is answered", async () => {
+  test("O19 O25 before login everything else is refused by name, and a heartbeat is answered", async () => {
     await using server = await startTestServer();
     using client = await MiniClient.connect(server.http, encoding);
     const requests = [
@@ -108,7 +108,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect(await client.ask({ action: "heartbeat" })).toEqual({ action: "heartbeat.ack" });
   });
 
-  test("logging out closes with 1000 and says nothing, logged in or not", async () => {
+  test("O27 logging out closes with 1000 and says nothing, logged in or not", async () => {
     await using server = await startTestServer();
     for (const client of [
       await MiniClient.connect(server.http, encoding),
@@ -155,7 +155,7 @@ test("an access token logs in, whichever door gave it, and is not echoed", async
   });
 });
 
-test("logging in again on the same socket succeeds, and as somebody else switches", async () => {
+test("O21 O23 logging in again on the same socket succeeds, and as somebody else switches", async () => {
   await using server = await startTestServer();
   using ann = (await newUser(server.http, "Ann")).client;
   const bob = await newUser(server.http, "Bob");
@@ -173,7 +173,7 @@ test("logging in again on the same socket succeeds, and as somebody else switche
   expect([spawn?.action, push && messagesOf(push)[0]?.content]).toEqual(["chat.spawn", "for Bob"]);
 });
 
-test("a second login elsewhere leaves the first connection alone", async () => {
+test("O22 a second login elsewhere leaves the first connection alone", async () => {
   await using server = await startTestServer();
   const { client, id } = await newUser(server.http, "Ann");
   using first = client;

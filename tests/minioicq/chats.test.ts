@@ -4,7 +4,7 @@ import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser } from "./client.ts";
 
 describe.each([...encodings])("in %s", (encoding) => {
-  test("a new chat is announced to every member once, the creator too", async () => {
+  test("O15 a new chat is announced to every member once, the creator too", async () => {
     await using server = await startTestServer();
     const ann = await newUser(server.http, "Ann", encoding);
     const bob = await newUser(server.http, "Bob", encoding);
@@ -26,7 +26,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect([await ann.client.fence(), await bob.client.fence(), await eve.client.fence()]).toEqual([[], [spawn], []]);
   });
 
-  test("a chat bears the name it is given, by either key", async () => {
+  test("O16 a chat bears the name it is given, by either key", async () => {
     await using server = await startTestServer();
     const { client } = await newUser(server.http, "Ann", encoding);
     for (const key of ["name", "chat_name"]) {
@@ -48,7 +48,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     ["a name beyond all bounds", { members: [], name: "x".repeat(257) }, "Invalid chat name"],
     ["too many members", { members: Array.from({ length: 10_001 }, (_, n) => n) }, "Too many members"],
   ];
-  test("creating is refused in words", async () => {
+  test("O15 creating is refused in words", async () => {
     await using server = await startTestServer();
     const { client } = await newUser(server.http, "Ann", encoding);
     for (const [what, fields, reason] of refusals) {
@@ -70,7 +70,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     });
   });
 
-  test("one user is described under both names of the key", async () => {
+  test("O3 O18 one user is described under both names of the key", async () => {
     await using server = await startTestServer();
     const { client, id } = await newUser(server.http, "Ann", encoding);
     expect(await client.ask({ action: "user.get", user_id: id })).toEqual({
@@ -116,7 +116,7 @@ test("many chats made while a member was away come in the order they were made",
   expect((await again.fence(20_000)).map((spawn) => spawn["chat_id"])).toEqual(made);
 });
 
-test("a user's id in place of a chat's makes the direct chat, announced to both before its first message", async () => {
+test("O10 a user's id in place of a chat's makes the direct chat, announced to both before its first message", async () => {
   await using server = await startTestServer();
   const ann = await newUser(server.http, "Ann");
   const bob = await newUser(server.http, "Bob");
@@ -138,7 +138,7 @@ test("a user's id in place of a chat's makes the direct chat, announced to both 
   expect((await bob.client.fence()).map((frame) => frame.action)).toEqual(["message.push"]);
 });
 
-test("a direct chat bears the other's name on either side; a group for two is another chat", async () => {
+test("O10 a direct chat bears the other's name on either side; a group for two is another chat", async () => {
   await using server = await startTestServer();
   const ann = await newUser(server.http, "Ann");
   const bob = await newUser(server.http, "Bob");
@@ -153,7 +153,7 @@ test("a direct chat bears the other's name on either side; a group for two is an
   expect(group["chat_id"]).not.toBe(annSpawn?.["chat_id"] as string);
 });
 
-test("talking to myself works", async () => {
+test("O10 talking to myself works", async () => {
   await using server = await startTestServer();
   const { client, id } = await newUser(server.http, "Ann");
   client.send(id, "note");

@@ -30,7 +30,7 @@ const broken: [string, string | Uint8Array, number][] = [
   ["a map with nil for a key", bytes("81 c0 01"), 1003],
 ];
 
-test("a frame that is not what it claims closes the connection with a reason", async () => {
+test("O20 a frame that is not what it claims closes the connection with a reason", async () => {
   await using server = await startTestServer();
   for (const [what, frame, code] of broken) {
     using client = (await newUser(server.http, "Ann")).client;
@@ -74,7 +74,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     ["the server's own words", { action: "message.push", messages: [] }, "Unknown action"],
     ["an action in capitals", { action: "HEARTBEAT" }, "Unknown action"],
   ];
-  test("what is well-formed and no action gets an error, and the connection stays", async () => {
+  test("O20 what is well-formed and no action gets an error, and the connection stays", async () => {
     await using server = await startTestServer();
     using client = await MiniClient.connect(server.http, encoding);
     for (const [what, value, reason] of odd) {
@@ -94,7 +94,7 @@ describe.each([...encodings])("in %s", (encoding) => {
   });
 });
 
-test("each frame is answered in its own encoding, and pushes follow the last one", async () => {
+test("O1 each frame is answered in its own encoding, and pushes follow the last one", async () => {
   await using server = await startTestServer();
   const ann = await newUser(server.http, "Ann", "msgpack");
   const bob = await newUser(server.http, "Bob");

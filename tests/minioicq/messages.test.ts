@@ -16,7 +16,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     return { ann, bob, chat: String(chat) };
   }
 
-  test("a message is pushed to everybody once, to its sender as the acknowledgement", async () => {
+  test("O8 O9 a message is pushed to everybody once, to its sender as the acknowledgement", async () => {
     await using server = await startTestServer();
     const { ann, bob, chat } = await pair(server.http);
     const time = "2026-01-02T03:04:05.678Z";
@@ -49,7 +49,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     ["control characters", "text", '{"a":"\\"}\u0007'],
     ["half a mebibyte", "image", "QUJD".repeat(131_072)],
   ];
-  test("type and content come back unchanged", async () => {
+  test("O13 O14 type and content come back unchanged", async () => {
     await using server = await startTestServer();
     const { ann, bob, chat } = await pair(server.http);
     for (const [what, type, content] of payloads) {
@@ -60,7 +60,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     }
   });
 
-  test("the time is the client's where it gave one that can be read, in UTC", async () => {
+  test("O12 the time is the client's where it gave one that can be read, in UTC", async () => {
     await using server = await startTestServer();
     const { ann, chat } = await pair(server.http);
     const times: [unknown, string][] = [
@@ -85,7 +85,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     }
   });
 
-  test("sending is refused in words, with the client's id, and the connection stays", async () => {
+  test("O11 sending is refused in words, with the client's id, and the connection stays", async () => {
     await using server = await startTestServer();
     const { ann, bob, chat } = await pair(server.http);
     const eve = await newUser(server.http, "Eve", encoding);
@@ -122,7 +122,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect([await ann.client.fence(), await bob.client.fence()]).toEqual([[], []]);
   });
 
-  test("several messages in one request are sent, and answered, each for itself", async () => {
+  test("O7 several messages in one request are sent, and answered, each for itself", async () => {
     await using server = await startTestServer();
     const { ann, bob, chat } = await pair(server.http);
     const one = (content: unknown) => ({ chat_id: chat, type: "text", content, client_id: `c-${content}` });
@@ -260,7 +260,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     }
   });
 
-  test("ids are strings until the client writes one as a number", async () => {
+  test("O2 ids are strings until the client writes one as a number", async () => {
     await using server = await startTestServer();
     const { ann, bob, chat } = await pair(server.http);
     ann.client.send(chat, "strings");
@@ -278,7 +278,7 @@ describe.each([...encodings])("in %s", (encoding) => {
   });
 });
 
-test("binary content becomes base64", async () => {
+test("O14 binary content becomes base64", async () => {
   await using server = await startTestServer();
   const { client, id } = await newUser(server.http, "Ann");
   client.send(id, new Uint8Array([0, 255, 16, 127]), { type: "image" });
