@@ -101,7 +101,11 @@ export function parseAction(value: unknown, limits: Limits): Parsed {
     return { requests: Array.isArray(parsed) ? parsed : [parsed], numericIds };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    return { requests: [new Refusal(`${action}.fail`, error.reason, error.clientId)], numericIds };
+    const needsLogin = !action.startsWith("auth.");
+    return {
+      requests: [new Refusal(`${action}.fail`, error.reason, { clientId: error.clientId, needsLogin })],
+      numericIds,
+    };
   }
 }
 
@@ -184,8 +188,8 @@ function parseSend(fields: Fields, reader: Reader): readonly (Request | Refusal)
     try {
       return parseMessage(one, messages.length === 1 ? fields : {}, reader);
     } catch (error) {
-      if (error instanceof Refused) return new Refusal("message.send.fail", error.reason, error.clientId);
-      throw error;
+      if (!(error instanceof Refused)) throw error;
+      return new Refusal("message.send.fail", error.reason, { clientId: error.clientId, needsLogin: true });
     }
   });
 }

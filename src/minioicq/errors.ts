@@ -46,16 +46,24 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
+interface RefusalDetails {
+  readonly clientId?: string | undefined;
+  readonly needsLogin?: boolean;
+}
+
 /** A well-formed frame whose action is refused before any handler saw it; answered, and the connection stays. */
 export class Refusal {
   /** The answer's `action`: `<action>.fail`, or `error` where no action could be made out. */
   readonly action: string;
   readonly reason: string;
   readonly clientId: string | undefined;
+  /** Said only to who is logged in; others hear that they are not (O19). */
+  readonly needsLogin: boolean;
 
-  constructor(action: string, reason: string, clientId?: string) {
+  constructor(action: string, reason: string, { clientId, needsLogin = false }: RefusalDetails = {}) {
     this.action = action;
     this.reason = reason;
     this.clientId = clientId;
+    this.needsLogin = needsLogin;
   }
 }

@@ -235,7 +235,8 @@ export class Session implements Connection {
   #start(slot: Slot): void {
     const { request } = slot;
     if (request instanceof Refusal) {
-      this.#answer(slot, say({ action: request.action, reason: request.reason, client_id: request.clientId }));
+      const reason = request.needsLogin && this.#stream === undefined ? "Not logged in" : request.reason;
+      this.#answer(slot, say({ action: request.action, reason, client_id: request.clientId }));
     } else if (request.action === "close") {
       this.#answer(slot, { is: "close", code: request.code, reason: request.reason });
     } else if (request.action === "message.send" && this.#stream !== undefined) {
