@@ -1,7 +1,8 @@
 """A MiniOICQ client on python3-websockets and python3-msgpack, driven line by line.
 
-Each line of standard input is a JSON object, sent as one binary MessagePack frame. Each frame that comes in is printed
-as one line of JSON. `{"python": "close"}` closes the connection.
+Arguments: the URL and, for JSON in text frames instead of MessagePack in binary ones, `json`. Each line of standard
+input is a JSON object, sent as one frame. Each frame that comes in is printed as one line of JSON. `{"python": "close"}`
+closes the connection; when it is closed, however that came, its code is printed as `{"closed": code}`.
 """
 
 import asyncio
@@ -20,21 +21,23 @@ async def lines():
         yield json.loads(line)
 
 
-async def print_frames(socket):
+async def print_frames(socket, as_json):
     async for frame in socket:
-        if not isinstance(frame, bytes):
-            raise SystemExit("a MessagePack client was answered with a text frame")
-        print(json.dumps(msgpack.unpackb(frame)), flush=True)
+        if isinstance(frame, str) != as_json:
+            raise SystemExit("a frame was answered in the other encoding")
+        print(json.dumps(json.loads(frame) if as_json else msgpack.unpackb(frame)), flush=True)
+    print(json.dumps({"closed": socket.close_code}), flush=True)
 
 
-async def main(url):
+async def main(url, as_json):
     async with websockets.connect(url, max_size=None) as socket:
-        printing = asyncio.create_task(print_frames(socket))
+        printing = asyncio.create_task(print_frames(socket, as_json))
         async for request in lines():
             if request.get("python") == "close":
                 break
-            await socket.send(msgpack.packb(request))
-        printing.cancel()
+            await socket.send(json.dumps(request) if as_json else msgpack.packb(request))
+        await socket.close()
+        await printing
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], "json" in sys.argv[2:]))
