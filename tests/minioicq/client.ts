@@ -85,9 +85,9 @@ export class MiniClient implements Disposable {
     return first;
   }
 
-  async ask(action: Readonly<Record<string, unknown>>): Promise<Action> {
+  async ask(action: Readonly<Record<string, unknown>>, ms?: number): Promise<Action> {
     this.say(action);
-    return this.next();
+    return this.next(ms);
   }
 
   /** Everything received until the answer to a heartbeat, which comes after all that was due before. */

@@ -136,7 +136,7 @@ function expectationOf(frame: string | Uint8Array): readonly Expected[] {
 const codes = [1000, 1003, 1007];
 
 test(
-  `whatever ${frames} frames say, they are answered or their connection is closed`,
+  `whatever ${frames} frames say, they are answered or their connection is closed (seed ${firstSeed})`,
   async () => {
     await using server = await startTestServer({
       env: { ROOST_LOGIN_FAILURES_PER_MINUTE: "1000000", ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "1000000" },
