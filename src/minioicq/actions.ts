@@ -103,7 +103,7 @@ export function parseAction(value: unknown, limits: Limits): Parsed {
     if (!(error instanceof Refused)) throw error;
     const needsLogin = !action.startsWith("auth.");
     return {
-      requests: [new Refusal(`${action}.fail`, error.reason, { clientId: error.clientId, needsLogin })],
+      requests: [new Refusal(`${action}.fail`, error.reason, error.clientId, needsLogin)],
       numericIds,
     };
   }
@@ -189,7 +189,7 @@ function parseSend(fields: Fields, reader: Reader): readonly (Request | Refusal)
       return parseMessage(one, messages.length === 1 ? fields : {}, reader);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      return new Refusal("message.send.fail", error.reason, { clientId: error.clientId, needsLogin: true });
+      return new Refusal("message.send.fail", error.reason, error.clientId, true);
     }
   });
 }

@@ -46,11 +46,6 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-interface RefusalDetails {
-  readonly clientId?: string | undefined;
-  readonly needsLogin?: boolean;
-}
-
 /** A well-formed frame whose action is refused before any handler saw it; answered, and the connection stays. */
 export class Refusal {
   /** The answer's `action`: `<action>.fail`, or `error` where no action could be made out. */
@@ -60,7 +55,7 @@ export class Refusal {
   /** Said only to who is logged in; others hear that they are not (O19). */
   readonly needsLogin: boolean;
 
-  constructor(action: string, reason: string, { clientId, needsLogin = false }: RefusalDetails = {}) {
+  constructor(action: string, reason: string, clientId?: string, needsLogin = false) {
     this.action = action;
     this.reason = reason;
     this.clientId = clientId;

@@ -93,9 +93,7 @@ export class RequestRate {
 }
 
 const tooFast = (request: Request | CloseRequest): Refusal =>
-  new Refusal(`${request.action}.fail`, "Try later", {
-    clientId: request.action === "message.send" ? request.clientId : undefined,
-  });
+  new Refusal(`${request.action}.fail`, "Try later", request.action === "message.send" ? request.clientId : undefined);
 
 /** A token bucket, filled up again when it is found empty. */
 class Bucket {

@@ -1,9 +1,9 @@
-/** The door's bounds: slow readers, floods, silence. Their limits are made small. */
+/** The door's bounds: slow readers, floods, silence. A door of its own stands before the server's domain, so that its limits can be small. */
 import { expect, test } from "bun:test";
 import { until, withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 import { MiniClient, messagesOf, newUser, type PushedMessage } from "./client.ts";
-import { openDoor } from "./door.ts";
+import { openDoor } from "./open-door.ts";
 import { RawSocket } from "./raw-socket.ts";
 
 const login = (id: string) => ({ action: "auth.login", user_id: id, password: "secret" });

@@ -5,7 +5,7 @@ import { until, withDeadline } from "../support/deadline.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { MiniClient, newUser } from "./client.ts";
-import { openDoor } from "./door.ts";
+import { openDoor } from "./open-door.ts";
 import { compressed, fin, opcode, RawSocket } from "./raw-socket.ts";
 
 const kib = 1024;

@@ -11,7 +11,7 @@ import type { TestServer } from "../support/server.ts";
 const unhurried = { requestsPerSecondMax: 1e6, accountRequestsPerSecondMax: 1e6 };
 
 export function openDoor(
-  { domain, hub }: TestServer,
+  { domain, hub }: Pick<TestServer, "domain" | "hub">,
   limits: Partial<MiniOicqLimits> = {},
   { clock = systemClock, ...options }: Partial<MiniOicqOptions> & { readonly clock?: Clock } = {},
 ) {
