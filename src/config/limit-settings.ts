@@ -25,7 +25,8 @@ export const limitSettings = {
   "limits.websocket_requests_per_second": setting({
     ...count(1, 100_000_000),
     fallback: 1000,
-    about: "MiniOICQ requests of one connection in a second, ten times as many at once.",
+    about:
+      "MiniOICQ requests of one connection in a second, ten times as many at once; 64 KiB of a frame count as one more.",
   }),
   "limits.websocket_account_requests_per_second": setting({
     ...count(1, 100_000_000),

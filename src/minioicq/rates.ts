@@ -8,6 +8,8 @@ import type { Request } from "./actions.ts";
 import { closeCode, Refusal } from "./errors.ts";
 import type { MiniOicqLimits } from "./limits.ts";
 
+/** A long frame costs more to read, so each of these in it counts as a request too. */
+const requestBytes = 64 * 1024;
 /** Of a bucket's rate, so much may be asked at once. */
 const burstSeconds = 10;
 /** A table smaller than this is never swept. */
@@ -58,17 +60,26 @@ export class RequestRate {
     this.#account = undefined;
   }
 
+  /** A frame's length, counted against the requests behind it. */
+  weigh(bytes: number): void {
+    if (bytes < requestBytes) return;
+    const requests = Math.floor(bytes / requestBytes);
+    this.#bucket.spend(requests);
+    this.#account?.bucket.spend(requests);
+  }
+
   /** The same requests, or in place of those beyond the rate what is said to them. */
   pass<One extends Request | Refusal | CloseRequest>(
     requests: readonly One[],
   ): readonly (One | Refusal | CloseRequest)[] {
     let passed: (One | Refusal | CloseRequest)[] | undefined;
-    for (const [index, request] of requests.entries()) {
+    for (let at = 0; at < requests.length; at += 1) {
+      const request = requests[at] as One;
       if (this.#admits(request)) {
         passed?.push(request);
         continue;
       }
-      passed ??= requests.slice(0, index);
+      passed ??= requests.slice(0, at);
       if (this.#refused > this.#refusalsMax) {
         passed.push({ action: "close", code: closeCode.policy, reason: "Too many requests" });
         return passed;
@@ -114,6 +125,11 @@ class Bucket {
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Also what is not there yet. */
+  spend(tokens: number): void {
+    this.#tokens -= tokens;
   }
 
   #fill(): void {

@@ -165,6 +165,7 @@ export class Session implements Connection {
       // Nothing behind it will be answered.
       if (request.action === "close") this.#deaf = true;
     });
+    this.#rate.weigh(bytes);
     this.#waitingBytes += bytes;
     this.#pump();
   }

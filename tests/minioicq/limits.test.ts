@@ -139,6 +139,7 @@ test("a peer that answers no pings is closed, one that does may be silent", asyn
   await gone.next();
   await until("the server to forget it", () => door.door.sessions() === 1, 30_000);
   expect(gone.heads).toContain(opcode.ping | fin);
+  expect((await gone.end()).code).toBe(1006);
   expect(await silent.fence()).toEqual([]);
 }, 60_000);
 
@@ -210,6 +211,20 @@ test("beyond its rate a connection is told to try later, and one that goes on is
   expect(await withDeadline("the close", client.closed)).toEqual({ code: 1008, reason: "Too many requests" });
 });
 
+test("a long frame counts as many requests", async () => {
+  await using server = await startTestServer();
+  const clock = createManualClock(Date.now());
+  using door = openDoor(server, { requestsPerSecondMax: 1 }, { clock });
+  const { client } = await newUser(door.http, "Ann", "json");
+  client.raw(heartbeatOf(15 * 64 * kib).toString());
+  expect(await client.next()).toEqual({ action: "heartbeat.ack" });
+  // Of ten, one was the registration's, one the frame's, fifteen its length: seven are owed.
+  clock.advance(7000);
+  expect(await client.ask({ action: "heartbeat" })).toEqual({ action: "heartbeat.fail", reason: "Try later" });
+  clock.advance(1000);
+  expect(await client.ask({ action: "heartbeat" })).toEqual({ action: "heartbeat.ack" });
+});
+
 test("the connections of an account share one rate, also with those before them", async () => {
   await using server = await startTestServer();
   const clock = createManualClock(Date.now());
@@ -233,4 +248,39 @@ test("the connections of an account share one rate, also with those before them"
   clock.advance(1000);
   expect(await third.ask({ action: "heartbeat" })).toEqual({ action: "heartbeat.ack" });
   expect(await third.ask({ action: "heartbeat" })).toEqual(later);
+});
+
+test("the operator's settings reach the door", async () => {
+  const settings = {
+    ROOST_LIMITS_WEBSOCKET_REQUESTS_PER_SECOND: "1",
+    ROOST_LIMITS_WEBSOCKET_LOGIN_FRAME_BYTES: "2 KiB",
+    ROOST_LIMITS_WEBSOCKET_FRAME_BYTES: "4 KiB",
+    ROOST_WS_ORIGINS: "https://chat.example.org",
+  };
+  await using server = await startTestServer({ env: settings });
+  const port = Number(server.http.split(":")[1]);
+  const { client, id } = await newUser(server.http, "Ann", "json");
+  // A clock runs meanwhile: ten at once, and one for each second since.
+  for (let n = 0; n < 60; n += 1) client.say({ action: "user.get", user_id: id });
+  const answers = [];
+  for (let n = 0; n < 60; n += 1) answers.push(await client.next());
+  expect(answers.slice(0, 9).map((one) => one.action)).toEqual(Array(9).fill("user.push"));
+  expect(answers.at(-1)).toEqual({ action: "user.get.fail", reason: "Try later" });
+  using stranger = await RawSocket.connect(port, { Origin: "https://chat.example.org" });
+  stranger.frame(opcode.text | fin, heartbeatOf(2 * kib + 1));
+  expect(await stranger.end()).toEqual({ code: 1009, reason: "Frame too large before login" });
+  using other = await RawSocket.connect(port);
+  other.frame(opcode.text | fin, heartbeatOf(4 * kib + 1));
+  expect((await other.end()).reason).not.toBe("Frame too large before login");
+  const refused = RawSocket.connect(port, { Origin: "https://example.org" });
+  expect(await refused.catch((error: Error) => error.message.split("\r\n")[0])).toBe("HTTP/1.1 403 Forbidden");
+});
+
+test("the account's setting reaches the door too", async () => {
+  await using server = await startTestServer({ env: { ROOST_LIMITS_WEBSOCKET_ACCOUNT_REQUESTS_PER_SECOND: "1" } });
+  const { client, id } = await newUser(server.http, "Ann", "json");
+  for (let n = 0; n < 60; n += 1) client.say({ action: "user.get", user_id: id });
+  const answers = [];
+  for (let n = 0; n < 60; n += 1) answers.push(await client.next());
+  expect(answers.at(-1)).toEqual({ action: "user.get.fail", reason: "Try later" });
 });
