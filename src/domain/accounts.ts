@@ -4,6 +4,7 @@ import type { Log } from "../lib/log.ts";
 import { DomainError } from "./errors.ts";
 import { isKey, isReservedUserKey } from "./keys.ts";
 import type { LoginGuard } from "./login-guard.ts";
+import type { Looks } from "./looks.ts";
 import type { DeviceId, User, UserId } from "./model.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
 import { equalHashes, hashSecret, newSecret } from "./secrets.ts";
@@ -41,8 +42,9 @@ export function createAccounts(parts: {
   guard: LoginGuard;
   registration: "open" | "off";
   log: Log;
+  looks: Pick<Looks, "changed">;
 }) {
-  const { store, clock, passwords, guard } = parts;
+  const { store, clock, passwords, guard, looks } = parts;
   /** Whose SCRAM keys are being made. */
   const addingKeys = new Set<UserId>();
 
@@ -161,6 +163,8 @@ export function createAccounts(parts: {
         ],
       })),
     );
+    const renamed = owners.filter((owner) => owner.renamed).map(({ user }) => user);
+    if (renamed.length > 0) await looks.changed(renamed);
     return owners.map(({ user }, index) => ({
       user,
       accessToken: secrets[index]?.access ?? "",

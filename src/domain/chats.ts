@@ -2,12 +2,21 @@
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
 import { isKey } from "./keys.ts";
+import type { Looks } from "./looks.ts";
 import type { Chat, ChatRef, ChatView, Entered, Left, User, UserId } from "./model.ts";
 import type { Store } from "./store.ts";
 
 export type Chats = ReturnType<typeof createChats>;
 
-export function createChats({ store, publish }: { store: Store; publish: Publish }) {
+export function createChats({
+  store,
+  publish,
+  looks,
+}: {
+  store: Store;
+  publish: Publish;
+  looks: Pick<Looks, "changed">;
+}) {
   /** A new group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
   async function create(ownerId: UserId, request: { members: readonly number[]; name: string | undefined }) {
     const entered = await store.createChat({ ownerId, ...request });
@@ -26,8 +35,9 @@ export function createChats({ store, publish }: { store: Store; publish: Publish
       if (!isKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.-]{1,256}");
       // `user.<id>` names somebody born at another door; the store refuses it where nobody has that id.
     }
-    const { view, users, entered } = await store.putMembers(put);
+    const { view, users, renamed, entered } = await store.putMembers(put);
     if (entered !== undefined) announceEntered(entered);
+    if (renamed.length > 0) await looks.changed(renamed);
     return { view, users };
   }
 

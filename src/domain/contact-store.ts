@@ -50,4 +50,6 @@ export interface ContactStore {
   /** By rising id of the contact; those that changed after `changedAfterMs`, they or the users themselves. */
   listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
   findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;
+  /** By rising id; those who are friends on both sides. */
+  listFriendIds(userId: UserId): Promise<UserId[]>;
 }

@@ -72,8 +72,7 @@ export function createContacts({ store, publish }: { store: Store; publish: Publ
       store.listContacts({ userId, changedAfterMs }),
     find: (userId: UserId, contactId: UserId): Promise<Contact | undefined> => store.findContact(userId, contactId),
     /** Who is told when the user's presence or profile changes. */
-    friendsOf: async (userId: UserId): Promise<UserId[]> =>
-      (await store.listContacts({ userId })).flatMap(({ status, user }) => (status === "friend" ? [user.userId] : [])),
+    friendsOf: (userId: UserId): Promise<UserId[]> => store.listFriendIds(userId),
   };
 }
 

@@ -8,6 +8,7 @@ import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
 import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
+import { createLooks, type Looks } from "./looks.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
 import type { UserId } from "./model.ts";
 import { createPasswords } from "./passwords.ts";
@@ -21,6 +22,7 @@ export interface Domain {
   readonly devices: Devices;
   readonly chats: Chats;
   readonly contacts: Contacts;
+  readonly looks: Looks;
   readonly phoneSessions: PhoneSessions;
   readonly profiles: Profiles;
   readonly messages: Messages;
@@ -47,15 +49,17 @@ export function createDomain(parts: {
   migrationCode: "required" | "optional";
 }): Domain {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
+  const looks = createLooks({ store, publish, log });
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
   return {
-    accounts: createAccounts({ store, clock, guard, passwords, log, registration }),
+    accounts: createAccounts({ store, clock, guard, passwords, log, registration, looks }),
     devices: createDevices({ store, guard, passwords }),
-    chats: createChats({ store, publish }),
+    chats: createChats({ store, publish, looks }),
     contacts: createContacts({ store, publish }),
+    looks,
     phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, registration, sendCode, fixedCodeOf }),
-    profiles: createProfiles({ store, publish, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
+    profiles: createProfiles({ store, publish, looks, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),

@@ -43,6 +43,8 @@ export interface PhoneSession {
   readonly phoneId: string;
   readonly verified: true;
   readonly devKey: string;
+  /** Of what it is sent, as it named it when it logged in. */
+  readonly language: string | undefined;
 }
 
 export interface ListedPhoneSession extends PhoneSession {
@@ -308,9 +310,9 @@ export function createPhoneSessions(parts: {
 }
 
 export function toPhoneSession(session: StoredPhoneSession): PhoneSession {
-  const { sessionId, phone, userId, devKey } = session;
+  const { sessionId, phone, userId, devKey, language } = session;
   if (userId === undefined) throw new Error(`session ${sessionId} was not verified`);
-  return { sessionId, phone, userId, phoneId: phoneIdOf({ phone, userId }), verified: true, devKey };
+  return { sessionId, phone, userId, phoneId: phoneIdOf({ phone, userId }), verified: true, devKey, language };
 }
 
 const newToken = (): string => randomBytes(32).toString("hex");

@@ -8,6 +8,7 @@ import { hashNewCode, newCode, typedCode } from "./codes.ts";
 import type { Contact, ContactChange } from "./contact-store.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
+import type { Looks } from "./looks.ts";
 import type { User, UserId } from "./model.ts";
 import { type PhoneSession, type SendCode, toPhoneSession } from "./phone-sessions.ts";
 import { phoneIdOf, phoneOf } from "./phones.ts";
@@ -84,6 +85,7 @@ export function createProfiles(parts: {
   clock: Clock;
   log: Log;
   publish: Publish;
+  looks: Pick<Looks, "changed">;
   sendMail: SendMail;
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
@@ -134,14 +136,8 @@ export function createProfiles(parts: {
     const changed = await change(given, { touch: false });
     if ("result" in changed) return changed;
     const { profile, userIds } = changed;
-    const told: ContactChange[] = [];
-    for (const contactId of userIds) {
-      for (const { status, user } of await store.listContacts({ userId: contactId })) {
-        if (status !== "friend") continue;
-        told.push({ userId: user.userId, contactId, status, updatedAtMs: profile.updatedAtMs });
-      }
-    }
-    announceContacts(told);
+    const { updatedAtMs } = profile;
+    const told = await parts.looks.changed(userIds.map((userId) => ({ userId, updatedAtMs })));
     if (changed.changed) announceProfile("update", profile.phone, await store.listUserIdsOfPhone(profile.phone));
     const afterMs = sinceMs === undefined || !(sinceMs > 0) ? undefined : Math.min(sinceMs, clock.nowMs());
     return { result: "done", view: await viewOf(profile, afterMs), told };

@@ -7,6 +7,8 @@ const shortBytesMax = 512;
 const longBytesMax = 16 * 1024;
 const settingsBytesMax = 256 * 1024;
 const addressBytesMax = 254;
+/** `uk`, `en-US`, `pt_BR`. */
+const languageForm = /^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}$/;
 
 /** A service as a client gives it; what it was not given is undefined. */
 export interface ServiceInput {
@@ -65,6 +67,12 @@ export function checkSettings(given: readonly Feature[]): Feature[] | undefined 
     bytes += id.length + key.length + group.length + (typeof value === "string" ? value.length : 1);
   }
   return bytes > settingsBytesMax ? undefined : given.map(({ id, key, value, group }) => ({ id, key, value, group }));
+}
+
+/** What a profile's settings say it reads: the first text in the group that clients keep their language in. */
+export function languageIn(settings: readonly Feature[]): string | undefined {
+  const values = settings.filter(({ group }) => /^LANGUAGE(?:_SETTINGS)?$/i.test(group)).map(({ value }) => value);
+  return values.find((value) => typeof value === "string" && languageForm.test(value)) as string | undefined;
 }
 
 /** `given` in place of `stored`; only what was verified before is. One that is to be removed is not kept. */

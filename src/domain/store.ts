@@ -138,7 +138,9 @@ export interface MqttDeviceStore {
 
 export interface TokenStore {
   /** Makes users that do not exist, stores keys and tokens; all or nothing. One answer per entry, in order. */
-  provision(participants: readonly Participant[]): Promise<{ user: User; deviceId: DeviceId | undefined }[]>;
+  provision(
+    participants: readonly Participant[],
+  ): Promise<{ user: User; deviceId: DeviceId | undefined; renamed: boolean }[]>;
   findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
   /** A device of this user at this door by its client's own name; made when new. */
   openDevice(device: DeviceName): Promise<DeviceId>;
@@ -154,13 +156,13 @@ export interface ChatStore {
   createChat(chat: { ownerId: UserId; members: readonly number[]; name: string | undefined }): Promise<Entered>;
   /**
    * REST's PUT: makes the chat when needed (the first user owns it), makes unknown users, adds, renames. Repeating it
-   * changes nothing. `users` answers `people` entry by entry.
+   * changes nothing. `users` answers `people` entry by entry; `renamed` are those who had another name before.
    */
   putMembers(put: {
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName: string | undefined;
-  }): Promise<{ view: ChatView; users: User[]; entered: Entered | undefined }>;
+  }): Promise<{ view: ChatView; users: User[]; renamed: User[]; entered: Entered | undefined }>;
   /** `people` are string ids or GUIDs; strangers are ignored. Removing the owner or the last member deletes the chat. Throws `chat_not_found`. */
   removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<Left | undefined>;
   deleteChat(chatKey: string): Promise<Left>;

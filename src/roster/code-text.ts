@@ -1,4 +1,4 @@
-/** What an SMS or a mail with a code says, in the language that the client's services name. */
+/** What an SMS or a mail with a code says, in the language that a profile's settings or the client's services name. */
 const texts: Readonly<Record<string, (code: string) => string>> = {
   de: (code) => `Ihr Code: ${code}. Geben Sie ihn niemandem.`,
   en: (code) => `Your code: ${code}. Give it to nobody.`,
@@ -29,6 +29,7 @@ export const codeMail = (code: string, language: string | undefined): { subject:
 });
 
 function knownLanguage(language: string | undefined): string {
-  const known = language === "uk" ? "ua" : language?.toLowerCase();
+  const named = language?.toLowerCase().split(/[-_]/, 1)[0];
+  const known = named === "uk" ? "ua" : named;
   return known !== undefined && Object.hasOwn(texts, known) ? known : "en";
 }

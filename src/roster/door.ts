@@ -4,9 +4,10 @@
  * when it comes.
  */
 import type { Hub, Sink } from "../delivery/hub.ts";
+import type { ContactChange } from "../domain/contact-store.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
-import type { UserId } from "../domain/model.ts";
+import type { User, UserId } from "../domain/model.ts";
 import type { PhoneLogin } from "../domain/phone-login.ts";
 import type { PhoneSession } from "../domain/phone-sessions.ts";
 import { phoneIdOf } from "../domain/phones.ts";
@@ -28,7 +29,7 @@ import { error, initAnswer } from "./answers.ts";
 import { handleAuth } from "./auth.ts";
 import { RosterClient, type RosterPrincipal, unaskedQos } from "./client.ts";
 import { handlePrivate } from "./private.ts";
-import { handleProfile, type MintCredentials } from "./profile.ts";
+import { handleProfile, type MintCredentials, tellFriends } from "./profile.ts";
 import { profileRecordNames } from "./profile-record.ts";
 import { Phones } from "./tell.ts";
 import {
@@ -98,7 +99,8 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     profiles: domain.profiles,
     store,
     tell: phones,
-    isOnline: hub.isOnline,
+    isOnline: (user: Pick<User, "userId" | "phone">): boolean =>
+      hub.isOnline(user.userId) || (user.phone !== undefined && phones.connectedTo(user.phone).length > 0),
     clock: parts.clock,
     log,
     mint: parts.mint,
@@ -253,6 +255,8 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   return {
     serves: isRosterTopic,
     intercept,
+    /** Whoever of them has a phone hears of it there. */
+    tellFriends: (changes: readonly ContactChange[]): Promise<void> => tellFriends(profileParts, changes),
     /** A session is one of its phone's devices from here on, if it logged in by that. */
     opened(session: ServiceSession<P>, before: ServiceSession<P> | undefined): void {
       if (before !== undefined) clients.set(session, new RosterClient(session, clients.get(before)));

@@ -12,7 +12,7 @@ export interface RosterView {
   readonly contacts: readonly Contact[];
 }
 
-export type IsOnline = (userId: User["userId"]) => boolean;
+export type IsOnline = (user: Pick<User, "userId" | "phone">) => boolean;
 
 const unset: WireTerm = [];
 const record = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
@@ -120,6 +120,6 @@ const contactRecord = ({ user, status, updatedAtMs }: Contact, isOnline: IsOnlin
   contact15({
     user,
     updatedAtMs: Math.max(updatedAtMs, user.updatedAtMs),
-    presence: status !== "friend" ? undefined : isOnline(user.userId) ? "online" : "offline",
+    presence: status !== "friend" ? undefined : isOnline(user) ? "online" : "offline",
     status,
   });

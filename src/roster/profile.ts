@@ -6,7 +6,7 @@ import type { ContactChange } from "../domain/contact-store.ts";
 import type { UserId } from "../domain/model.ts";
 import type { RosterChange } from "../domain/profile-store.ts";
 import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView, Removed } from "../domain/profiles.ts";
-import { addressOf } from "../domain/services.ts";
+import { addressOf, languageIn } from "../domain/services.ts";
 import type { Store } from "../domain/store.ts";
 import type { WireTerm } from "../etf/encode.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -23,7 +23,13 @@ import {
   readServices,
   readSettings,
 } from "./profile-record.ts";
-import { credentialsRecord, profileRecord, removedProfileRecord, rosterRecord } from "./profile-records.ts";
+import {
+  credentialsRecord,
+  type IsOnline,
+  profileRecord,
+  removedProfileRecord,
+  rosterRecord,
+} from "./profile-records.ts";
 import { contact15 } from "./records.ts";
 import type { Tell } from "./tell.ts";
 
@@ -35,9 +41,9 @@ export type MintCredentials = (user: {
 
 export interface ProfileParts {
   readonly profiles: Profiles;
-  readonly store: Pick<Store, "findUser">;
+  readonly store: Pick<Store, "findUser" | "findProfile">;
   readonly tell: Tell;
-  readonly isOnline: (userId: UserId) => boolean;
+  readonly isOnline: IsOnline;
   readonly clock: Clock;
   readonly log: Log;
   /** Undefined where the operator configured none. */
@@ -46,10 +52,11 @@ export interface ProfileParts {
   moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void>;
 }
 
-/** Who asks: a phone, and its first user. */
+/** Who asks: a phone, its first user, and the language its log-in named. */
 interface Asker {
   readonly phone: string;
   readonly userId: UserId;
+  readonly language: string | undefined;
 }
 
 /** The answer on the client's own topic; undefined where it was given already. */
@@ -125,8 +132,7 @@ async function change(parts: ProfileParts, asker: Asker, record: ProfileRecord):
   const nowMs = clock.nowMs();
   const outcome = await profiles.update({ ...given, sinceMs: record.timeMs });
   if (outcome.result !== "done") return error(outcome.result);
-  const { view, told } = outcome;
-  await Promise.all(told.map((one) => tellFriend(parts, one)));
+  const { view } = outcome;
   const { services, rosters, settings } = given;
   if (services !== undefined || rosters !== undefined || settings !== undefined) {
     const whole = record.timeMs === undefined ? view : await profiles.get(phone);
@@ -151,18 +157,31 @@ function changeIn({ phone, userId }: Asker, record: ProfileRecord): ProfileChang
   };
 }
 
-/** Of a user that looks different now; friends without a phone are told at their own doors. */
-async function tellFriend({ store, tell }: ProfileParts, change: ContactChange): Promise<void> {
-  const [friend, user] = await Promise.all([store.findUser(change.userId), store.findUser(change.contactId)]);
-  if (friend?.phone === undefined || user === undefined) return;
-  const { status, updatedAtMs } = change;
-  await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence: "online", status }));
+/** Of users that look different now, through whichever door; friends without a phone are told at their own. */
+export async function tellFriends(
+  { store, tell, isOnline }: Pick<ProfileParts, "store" | "tell" | "isOnline">,
+  changes: readonly ContactChange[],
+): Promise<void> {
+  await Promise.all(
+    changes.map(async ({ userId, contactId, status, updatedAtMs }) => {
+      const [friend, user] = await Promise.all([store.findUser(userId), store.findUser(contactId)]);
+      if (friend?.phone === undefined || user === undefined) return;
+      const presence = isOnline(user) ? "online" : "offline";
+      await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence, status }));
+    }),
+  );
 }
 
-async function link({ profiles }: ProfileParts, { phone }: Asker, record: ProfileRecord): Promise<WireTerm> {
+/** Of a code's text: the profile's settings go before what the log-in named. */
+async function languageOf({ store }: ProfileParts, { phone, language }: Asker): Promise<string | undefined> {
+  return languageIn((await store.findProfile(phone))?.settings ?? []) ?? language;
+}
+
+async function link(parts: ProfileParts, asker: Asker, record: ProfileRecord): Promise<WireTerm> {
   const services = readServices(record.services);
   if (services === undefined || services === null) return error("invalid_data");
-  const result = await profiles.linkEmail({ phone, services });
+  const language = await languageOf(parts, asker);
+  const result = await parts.profiles.linkEmail({ phone: asker.phone, services, language });
   return result === "email_sent" ? ok(result) : error(result);
 }
 
@@ -226,10 +245,11 @@ async function tellCounterparties({ store, tell }: ProfileParts, removed: Remove
 }
 
 async function startMigration(
-  { profiles }: ProfileParts,
+  parts: ProfileParts,
   { asker, newPhone, address }: { asker: Asker; newPhone: string; address: string },
 ): Promise<WireTerm> {
-  const result = await profiles.startMigration({ phone: asker.phone, newPhone, address });
+  const language = await languageOf(parts, asker);
+  const result = await parts.profiles.startMigration({ phone: asker.phone, newPhone, address, language });
   return result === "migration" ? ok(result) : error(result);
 }
 

@@ -1,6 +1,7 @@
 /** PROFILE on the real store: what each request changes, answers, and tells to whom (PROFILE.md, PROTOCOLS § 3.2). */
 import { expect, test } from "bun:test";
 import { createContacts } from "../../src/domain/contacts.ts";
+import { createLooks } from "../../src/domain/looks.ts";
 import type { UserId } from "../../src/domain/model.ts";
 import type { Feature } from "../../src/domain/profile-store.ts";
 import { createProfiles } from "../../src/domain/profiles.ts";
@@ -22,6 +23,11 @@ async function openStage(options: Parts = {}) {
       clock: phones.clock,
       log: phones.log,
       publish: (event) => void phones.events.push(event),
+      looks: createLooks({
+        store: phones.store,
+        publish: (event) => void phones.events.push(event),
+        log: phones.log,
+      }),
       async sendMail(mail) {
         if (mailing.outcome === "throws") throw new Error(`no mail with ${mail.code}`);
         if (mailing.outcome === "sent") mails.push(mail);

@@ -14,6 +14,7 @@ import type { User, UserId } from "../../domain/model.ts";
 import type { WireFriendResult } from "./changes/contacts.ts";
 import type { ChangeName } from "./changes/index.ts";
 import { toEntered } from "./entered.ts";
+import { friendIdsQuery } from "./friends.ts";
 import { lazily } from "./lazily.ts";
 import { toUser } from "./reader.ts";
 import { contacts, users } from "./schema.ts";
@@ -54,6 +55,8 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
       .prepare(),
   );
 
+  const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
+
   const findUser = (userId: number | undefined): User | undefined =>
     userId === undefined ? undefined : toUser(userById().get({ userId }));
 
@@ -81,6 +84,10 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
         .all({ userId, afterMs: changedAfterMs ?? -1 })
         .flatMap((row) => toContact(row) ?? []),
     findContact: async (userId, contactId) => toContact(one().get({ userId, contactId })),
+    listFriendIds: async (userId) =>
+      friends()
+        .all(userId)
+        .map((row) => row.friendId),
   };
 }
 

@@ -16,10 +16,11 @@ import type {
 import type { Store, TokenKind } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { EnteredParts, LeftParts } from "./changes/chats.ts";
+import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
+import type { WireProvisioned } from "./changes/users.ts";
 import { createContactStore } from "./contact-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
@@ -30,12 +31,6 @@ import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
 import { openWriter } from "./writer.ts";
-
-interface PutParts {
-  readonly chat: EnteredParts["chat"];
-  readonly userIds: readonly number[];
-  readonly entered?: EnteredParts;
-}
 
 /** Messages of a chat that is gone, removed by one change. */
 const sweepRows = 2000;
@@ -142,12 +137,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
       tokens: participant.tokens.map((token) => ({ ...token, hash: hex(token.hash) })),
     }));
-    const owners = await submitPeople<{ userId: number; deviceId: number | null }[]>("provision", {
-      participants: wire,
-    });
+    const owners = await submitPeople<WireProvisioned[]>("provision", { participants: wire });
     return owners.map((owner) => ({
       user: getUser(owner.userId),
       deviceId: (owner.deviceId ?? undefined) as DeviceId | undefined,
+      renamed: owner.renamed,
     }));
   }
 
@@ -172,13 +166,18 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", put);
+    const { chat, userIds, renamed, entered } = await submitPeople<WirePut>("putMembers", put);
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
     const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
       members: [...new Set(userIds)].map(getUser),
     };
-    return { view, users: userIds.map(getUser), entered: entered === undefined ? undefined : toEntered(entered) };
+    return {
+      view,
+      users: userIds.map(getUser),
+      renamed: renamed.map(getUser),
+      entered: entered === undefined ? undefined : toEntered(entered),
+    };
   }
 
   async function removeMembers(removal: Parameters<Store["removeMembers"]>[0]): Promise<Left | undefined> {

@@ -80,7 +80,7 @@ export function chatContract(openFresh: OpenFresh): void {
     const before = await snapshot(store, first.users);
     clock.advance(1000);
     const second = await store.putMembers(put);
-    expect(second).toEqual({ view: first.view, users: first.users, entered: undefined });
+    expect(second).toEqual({ view: first.view, users: first.users, renamed: [], entered: undefined });
     expect(await snapshot(store, first.users)).toEqual(before);
   });
 

@@ -62,7 +62,7 @@ async function openWorld(random: Random, chatCount: number): Promise<World> {
   const run = runs;
   const hub = createHub({ log: silentLog });
   const parts = { store, publish: hub.publish };
-  const chats = createChats(parts);
+  const chats = createChats({ ...parts, looks: { changed: async () => [] } });
   const messages = createMessages({ ...parts, limits: defaultMessageLimits });
   const names = Array.from({ length: 3 }, (_, n) => `sender-${run}-${n}`);
   const readerName = `reader-${run}`;

@@ -43,6 +43,7 @@ function stage() {
     guard,
     registration: "open",
     log: silentLog,
+    looks: { changed: async () => [] },
   });
   const logIn = (user: User | undefined, account: string, password: string) =>
     accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(

@@ -203,6 +203,15 @@ export function createChatParts(tx: Tx, people: UserParts) {
   return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
 }
 
+export interface WirePut {
+  readonly chat: EnteredParts["chat"];
+  /** One per person, in order. */
+  readonly userIds: readonly number[];
+  /** Of these, who were known by another name before. */
+  readonly renamed: readonly number[];
+  readonly entered: EnteredParts | undefined;
+}
+
 export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, people: UserParts) {
   const { orm } = tx;
   const p = sql.placeholder;
@@ -238,7 +247,7 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName?: string | undefined;
-  }): { chat: EnteredParts["chat"]; userIds: number[]; entered: EnteredParts | undefined } {
+  }): WirePut {
     const known = put.people.map((person) => findByKey(person.username));
     put.people.forEach((person, index) => {
       if (known[index] === undefined && userIdOfKey(person.username) !== undefined) {
@@ -257,13 +266,14 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
       throw new DomainError("too_many_members", `at most ${membersMax}`);
     }
     const made = new Map<string, number>();
+    const renamed = new Set<number>();
     const userIds = put.people.map((person, index) => {
       const userId =
         known[index] ??
         made.get(person.username) ??
         people.make({ username: person.username, nick: person.displayName ?? person.username });
       if (known[index] === undefined) made.set(person.username, userId);
-      else if (person.displayName !== undefined) people.rename(userId, person.displayName);
+      else if (person.displayName !== undefined && people.rename(userId, person.displayName)) renamed.add(userId);
       return userId;
     });
     const chatId =
@@ -276,10 +286,11 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
       });
     if (existing !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
-    if (entering.length === 0) return { chat: parts.chatOf(chatId), userIds, entered: undefined };
+    const named = { userIds, renamed: [...renamed] };
+    if (entering.length === 0) return { chat: parts.chatOf(chatId), ...named, entered: undefined };
     if (existing !== undefined) ends.touchChat(chatId);
     const entered = parts.enter(chatId, entering);
-    return { chat: entered.chat, userIds, entered };
+    return { chat: entered.chat, ...named, entered };
   }
 
   function removeMembers(removal: { chatKey: string; people: readonly string[] }): LeftParts | undefined {

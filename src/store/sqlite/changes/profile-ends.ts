@@ -1,8 +1,9 @@
 /** What ends a phone's hold on its users: moving to another phone, and being removed. */
-import { and, asc, eq, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
 import { hashCode } from "../../../domain/codes.ts";
 import type { ProfileLimits } from "../../../domain/profile-store.ts";
 import { equalHashes } from "../../../domain/secrets.ts";
+import { friendIdsQuery } from "../friends.ts";
 import { contacts, phoneSessions, profileCodes, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
@@ -95,16 +96,11 @@ export function createProfileEndChanges(
     .where(eq(users.phone, p("phone")))
     .orderBy(asc(users.userId))
     .prepare();
-  const selectFriends = orm
-    .select({ contactId: contacts.contactId })
-    .from(contacts)
-    .where(and(eq(contacts.userId, p("userId")), eq(contacts.status, "friend")))
-    .orderBy(asc(contacts.contactId))
-    .prepare();
+  const selectFriends = db.prepare<{ friendId: number }, [number]>(friendIdsQuery);
   const selectCounterparties = orm
     .select({ userId: contacts.userId })
     .from(contacts)
-    .where(eq(contacts.contactId, p("userId")))
+    .where(and(eq(contacts.contactId, p("userId")), notInArray(contacts.status, ["ignore", "banned"])))
     .orderBy(asc(contacts.userId))
     .prepare();
   const deleteContacts = db.prepare("DELETE FROM contacts WHERE user_id = ?1 OR contact_id = ?1");
@@ -167,7 +163,7 @@ export function createProfileEndChanges(
       sessions: selectSessions.all({ phone: newPhone }).map(withoutSecrets),
       users: parts.profiles.usersOf(newPhone).map(({ userId }) => ({
         userId,
-        friendIds: selectFriends.all({ userId }).map((row) => row.contactId),
+        friendIds: selectFriends.all(userId).map((row) => row.friendId),
       })),
     };
   }

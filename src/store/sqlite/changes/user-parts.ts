@@ -76,11 +76,12 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     return userId;
   }
 
-  /** Nothing changes, the time neither, where that is the name already. */
-  function rename(userId: number, nick: string): void {
-    if (byId.get({ userId })?.nick === nick) return;
+  /** False, and the time stays too, where that is the name already. */
+  function rename(userId: number, nick: string): boolean {
+    if (byId.get({ userId })?.nick === nick) return false;
     tx.writes += 1;
     updateNick.run({ userId, nick, nowMs: tx.nowMs });
+    return true;
   }
 
   return {

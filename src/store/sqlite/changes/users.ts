@@ -21,6 +21,13 @@ export interface WireParticipant {
   }[];
 }
 
+export interface WireProvisioned {
+  readonly userId: number;
+  readonly deviceId: number | null;
+  /** The user was known by another name before. */
+  readonly renamed: boolean;
+}
+
 export function createUserChanges(tx: Tx, people: UserParts, credentials: CredentialParts) {
   const { orm } = tx;
   const p = sql.placeholder;
@@ -113,19 +120,17 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
     return null;
   }
 
-  function provision(args: {
-    participants: readonly WireParticipant[];
-  }): { userId: number; deviceId: number | null }[] {
+  function provision(args: { participants: readonly WireParticipant[] }): WireProvisioned[] {
     tx.writes += 1;
     deleteExpired.run({ nowMs: tx.nowMs });
     return args.participants.map(provisionOne);
   }
 
-  function provisionOne(participant: WireParticipant): { userId: number; deviceId: number | null } {
+  function provisionOne(participant: WireParticipant): WireProvisioned {
     const { username, displayName, clientId } = participant;
     const known = people.findByUsername(username);
     const userId = known ?? people.make({ username, nick: displayName ?? username });
-    if (known !== undefined && displayName !== undefined) people.rename(userId, displayName);
+    const renamed = known !== undefined && displayName !== undefined && people.rename(userId, displayName);
     const publicKey = participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey, "base64");
     const deviceId = clientId === undefined ? null : openDevice({ userId, door: "rest", name: clientId });
     if (publicKey !== undefined) {
@@ -142,7 +147,7 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
         expiresAtMs: token.expiresAtMs ?? null,
       });
     }
-    return { userId, deviceId };
+    return { userId, deviceId, renamed };
   }
 
   function openDevice(device: { userId: number; door: "mqtt" | "minioicq" | "rest"; name: string }): number {
