@@ -245,11 +245,22 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     const { name, fields } = record;
     if (name === "Auth") return (await handleAuth(phoneSessions, { ...request, fields })) ?? error("invalid_data");
     if (name === "Friend" || name === "Confirm" || name === "Revoke") {
+      await logInByTopic(request);
       return handlePrivate({ domain, tell: phones }, { ...request, name, fields });
     }
-    if (name === "Profile") return handleProfile(profileParts, { ...request, fields });
+    if (name === "Profile") {
+      await logInByTopic(request);
+      return handleProfile(profileParts, { ...request, fields });
+    }
     if (name === "init" && fields.length === 1) return initAnswer(Buffer.from(textOf(fields[0] as Term) ?? ""));
     return error("invalid_data");
+  }
+
+  /** Where nobody has logged in on the connection, a token in the topic does so as it would in AUTH. */
+  async function logInByTopic({ client, topic, loggedIn }: Omit<RosterRequest<P>, "fields">): Promise<void> {
+    if (client.phoneSession !== undefined || topic.token === undefined) return;
+    const phoneSession = await phoneSessions.logInWithToken(topic.token);
+    if (phoneSession !== undefined) await loggedIn(phoneSession, topic.token);
   }
 
   return {

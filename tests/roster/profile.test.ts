@@ -5,7 +5,6 @@ import type { WireTerm } from "../../src/etf/encode.ts";
 import { termLimits } from "../../src/etf/limits.ts";
 import { decodeMessagePack } from "../../src/etf/message-pack.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
-import { RosterClient } from "./client.ts";
 import {
   anna,
   befriend,
@@ -14,7 +13,6 @@ import {
   contact,
   type Fields,
   feature,
-  free,
   heard,
   no,
   plain,
@@ -24,62 +22,6 @@ import {
   shortProfile,
   start,
 } from "./profiles.ts";
-
-const statuses = ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"];
-
-test("who has not logged in is told so, whatever is asked", async () => {
-  await using stage = await start();
-  await using owner = await stage.logIn(anna);
-  await using stranger = await RosterClient.connect(stage.server, "stranger");
-  for (const status of statuses) {
-    for (const request of [profile(status, { phone: binary(anna) }), shortProfile(status, { phone: binary(anna) })]) {
-      expect([status, heard(await stranger.ask(request))]).toEqual([
-        status,
-        [["actions/api/stranger", no("not_authorized")]],
-      ]);
-    }
-  }
-  expect(await owner.ask(profile("get"))).toMatchObject({ 0: ":Profile", 1: anna });
-});
-
-test("a profile is one's own, however its phone is written; another's is not", async () => {
-  await using stage = await start();
-  await using owner = await stage.logIn(anna);
-  await using other = await stage.logIn(bob);
-  const own: WireTerm[] = [
-    binary(anna),
-    binary(`+${anna}`),
-    binary("+1 (555) 000-1001"),
-    [...binary(anna)],
-    Number(anna),
-    binary(`${anna}_${owner.userId}`),
-    [],
-    atom(""),
-    atom("undefined"),
-    binary(""),
-  ];
-  const fresh = [":Profile", anna, [], expect.any(Array), [], expect.any(Number), 0, ":online", ":get"];
-  for (const phone of own) {
-    expect(await owner.ask(profile("get", { phone }))).toEqual(fresh);
-    expect(await owner.ask(shortProfile("get", { phone }))).toEqual(fresh);
-  }
-  const foreign: WireTerm[] = [
-    binary(bob),
-    binary(free),
-    binary(`${bob}_${other.userId}`),
-    binary("nobody"),
-    atom("x"),
-    7,
-  ];
-  const answers = { remove: "not_found", migrate: undefined, phone: undefined };
-  for (const phone of foreign) {
-    for (const status of ["get", "update", "set", "link", "email", "aws", "remove"]) {
-      const expected = no(answers[status as "remove"] ?? "not_authorized");
-      expect([status, await owner.ask(profile(status, { phone }))]).toEqual([status, expected]);
-    }
-  }
-  expect(await other.ask(profile("get"))).toMatchObject({ 0: ":Profile", 1: bob });
-});
 
 test("answers come where they were asked for", async () => {
   await using stage = await start();
@@ -95,7 +37,7 @@ test("answers come where they were asked for", async () => {
   }
 });
 
-test("getting shows services without secrets, settings, and users with whom they know, and changes nothing", async () => {
+test("P20: getting shows services without secrets, settings, and users with whom they know, and changes nothing", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna);
   await using friend = await stage.logIn(bob);
@@ -162,7 +104,7 @@ test("getting shows services without secrets, settings, and users with whom they
 
 const timeOf = (answer: unknown): number => (answer as number[])[5] ?? 0;
 
-test("setting replaces what is given and nothing else, and other devices hear of it, but no friends", async () => {
+test("P14: setting replaces what is given and nothing else, and other devices hear of it, but no friends", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna, "one");
   await using tablet = await stage.logIn(anna, "two");
@@ -223,7 +165,7 @@ test("what cannot be kept is not set", async () => {
   expect(await owner.ask(profile("get"))).toEqual(before);
 });
 
-test("updating tells friends of users who look different, and the client what is new since its time", async () => {
+test("P13: updating tells friends of users who look different, and the client what is new since its time", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna, "one");
   await using tablet = await stage.logIn(anna, "two");

@@ -115,9 +115,12 @@ export function plain(term: Term): unknown {
   return Array.isArray(term) ? term.map(plain) : term;
 }
 
-/** Where it came, and what. */
+/** Where it came, and what; all of it at QoS 2, and retained nowhere. */
 export const heard = (answers: readonly Answer[]): [topic: string, term: unknown][] =>
-  answers.map(({ topic, payload }) => [topic, plain(decodeTerm(payload))]);
+  answers.map(({ topic, payload, qos, retain }) => {
+    expect([topic, qos, retain]).toEqual([topic, 2, false]);
+    return [topic, plain(decodeTerm(payload))];
+  });
 
 export function only(answers: readonly Answer[]): unknown {
   expect(answers).toHaveLength(1);
@@ -126,13 +129,14 @@ export function only(answers: readonly Answer[]): unknown {
   return plain(decodeTerm(answer.payload));
 }
 
-export const no = (what: string): unknown => [":io", [":error", `:${what}`], ""];
-export const yes = (what: string): unknown => [":io", [":ok", `:${what}`], ""];
+export const no = (what: string): readonly unknown[] => [":io", [":error", `:${what}`], ""];
+export const yes = (what: string): readonly unknown[] => [":io", [":ok", `:${what}`], ""];
 
 /** What a `Contact` of fourteen fields looks like; what is not known of it is `[]`. */
 export const contact = (
   user: { phone: string; userId: number },
   known: Partial<Record<"nick" | "names" | "surnames" | "presence" | "status", string>>,
+  updateMs: unknown = expect.any(Number),
 ): unknown => [
   ":Contact",
   `${user.phone}_${user.userId}`,
@@ -145,7 +149,7 @@ export const contact = (
   0,
   0,
   [],
-  expect.any(Number),
+  updateMs,
   [],
   known.presence === undefined ? [] : `:${known.presence}`,
   `:${known.status}`,
