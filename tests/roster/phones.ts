@@ -1,12 +1,15 @@
 /** Phones whose devices have logged in by AUTH, and what they hear, written as the documents print it. */
+import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
 import type { UserId } from "../../src/domain/model.ts";
 import { decodePayload } from "../../src/etf/dialects.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { Atom, atom, binary, type Term, Text, Tuple } from "../../src/etf/term.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { databasePath } from "../../src/store/sqlite/open.ts";
 import { withDeadline } from "../support/deadline.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";
 
 const code = "903182";
@@ -30,13 +33,26 @@ export class Phones implements AsyncDisposable {
   readonly #connections: RosterClient[] = [];
   readonly #names = new Map<string, string>();
 
-  private constructor(server: TestServer) {
+  readonly #clock: Clock | undefined;
+
+  private constructor(server: TestServer, clock: Clock | undefined) {
     this.server = server;
+    this.#clock = clock;
   }
 
-  static async start(): Promise<Phones> {
+  /** With a clock, a time is printed as `Time` only where it is that of the clock. */
+  static async start({ env, ...options }: TestServerOptions = {}): Promise<Phones> {
     const numbers = Object.values(phoneNumbers).map((one) => `${one}=${code}`);
-    return new Phones(await startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(",") } }));
+    const server = await startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(","), ...env }, ...options });
+    return new Phones(server, options.clock);
+  }
+
+  /** What A's list says of B, straight into the file: no request makes some of these. */
+  async setStatus(a: PhoneName, b: PhoneName, status: string): Promise<void> {
+    using db = new Database(databasePath(this.server.dataDir));
+    db.run("PRAGMA busy_timeout = 5000");
+    const values = [await this.userId(a), await this.userId(b), status];
+    db.run("INSERT OR REPLACE INTO contacts (user_id, contact_id, status, updated_at_ms) VALUES (?, ?, ?, 0)", values);
   }
 
   /** A connection that nobody has logged in on. */
@@ -111,11 +127,14 @@ export class Phones implements AsyncDisposable {
     if (term instanceof Tuple) return `{${term.items.map((item) => this.#print(item)).join(",")}}`;
     if (term instanceof Atom) return term.name;
     if (Array.isArray(term)) return `[${term.map((item) => this.#print(item)).join(",")}]`;
-    if (typeof term === "number") return term > 1_600_000_000_000 ? "Time" : String(term);
+    if (typeof term === "number") return this.#isTime(term) ? "Time" : String(term);
     if (typeof term === "bigint") return term.toString();
     const text = term instanceof Text ? term.value : String(Buffer.from(term as Uint8Array));
     return this.#names.get(text) ?? `<<${text}>>`;
   }
+
+  #isTime = (number: number): boolean =>
+    this.#clock === undefined ? number > 1_600_000_000_000 : number === this.#clock.nowMs();
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#connections) await client[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { encode } from "@msgpack/msgpack";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
 import { Phones, tuple } from "./phones.ts";
-import { confirm, echo, friend, heard, long, notFound, pair, parted, revoke, sent, short } from "./private-stage.ts";
+import { confirm, echo, friend, heard, notFound, pair, parted, revoke, sent } from "./private-stage.ts";
 
 test("what is none of the tuples is told so, on the client's own topic", async () => {
   await using phones = await Phones.start();
@@ -28,7 +28,7 @@ test("what is none of the tuples is told so, on the client's own topic", async (
   expect(await b.heard()).toEqual([]);
 });
 
-test("the sender's own user is a number, its digits, a PhoneId, or unset; nobody else's", async () => {
+test("V1: the sender's own user is a number, its digits, a PhoneId, or unset; nobody else's", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const userId = await phones.userId("A");
@@ -69,7 +69,7 @@ test("the sender's own user is a number, its digits, a PhoneId, or unset; nobody
   expect(await b.heard()).toEqual([]);
 });
 
-test("a friend is a PhoneId, a phone, or a number; whoever that is not is not found", async () => {
+test("V3: a friend is a PhoneId, a phone, or a number; whoever that is not is not found", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const userId = await phones.userId("B");
@@ -129,35 +129,34 @@ test("a friend is a PhoneId, a phone, or a number; whoever that is not is not fo
     const [answer, ...more] = await a.ask(revoke(form));
     expect([form, answer?.startsWith("phone/A {Revoke,[],"), more]).toEqual([form, true, []]);
   }
-  // `simple` and `Confirm` are for one.
-  expect(await a.ask(friend([bId, bId]))).toEqual([notFound]);
+  // `Confirm` is for one.
   expect(await a.ask(confirm([bId, bId]))).toEqual([notFound]);
   expect(await b.heard()).toEqual([]);
 });
 
-test("a list asks for all whom it finds, and is answered once", async () => {
+test("V2: a list may be of one, or one without a list; for one, a list of one may stand; characters are no list", async () => {
   await using phones = await Phones.start();
   const { a, b, bId } = await pair(phones);
-  const c = await phones.device("C");
-  const cId = await phones.userId("C");
-  const mixed = [binary("15559999999_1"), bId, atom("x"), cId, bId, binary("15550001001")];
-  expect(await a.ask(friend(mixed, { status: "list" }))).toEqual([
-    sent,
-    `ses/A ${long("B", "request")}`,
-    `ses/A ${long("C", "request")}`,
-  ]);
-  expect(await b.heard()).toEqual(heard.authorization);
-  expect(await c.heard()).toEqual([`phone/C ${short("A", "authorization")}`, `ses/C ${long("A", "authorization")}`]);
-  const unknown = [binary("15559999999"), 7, []];
-  expect(await a.ask(friend(unknown, { status: "list" }))).toEqual([notFound]);
-  expect(await a.ask(friend([bId, cId], { status: "list", roster: cId }))).toEqual([notFound]);
-  expect([await b.heard(), await c.heard()]).toEqual([[], []]);
+  const characters = [...Buffer.from(await phones.phoneId("B"))];
+  for (const form of [bId, [bId], characters, [characters], [bId, bId]]) {
+    expect([form, await a.ask(friend(form, { status: "list" }))]).toEqual([form, [sent, ...heard.request]]);
+    expect(await b.heard()).toEqual(heard.authorization);
+    await parted({ a, b, bId });
+  }
+  for (const form of [bId, [bId], characters, [characters]]) {
+    expect([form, await a.ask(friend(form, { status: "simple" }))]).toEqual([form, [sent, ...heard.request]]);
+    expect(await b.heard()).toEqual(heard.authorization);
+    await parted({ a, b, bId });
+  }
+  expect(await a.ask(friend([bId, bId]))).toEqual([notFound]);
+  expect(await b.heard()).toEqual([]);
 });
 
-test("tuples of every generation are read, and answered as the document prints it", async () => {
+const settings = [tuple("Feature", [], binary("k"), binary("v"), binary("G"))];
+
+test("V15: tuples of the later generations are read, and answered as the document prints it", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
-  const settings = [tuple("Feature", [], binary("k"), binary("v"), binary("G"))];
   const asks: WireTerm[] = [
     tuple("Friend", aId, bId, atom("request")),
     tuple("Friend", [], bId, []),
@@ -173,9 +172,6 @@ test("tuples of every generation are read, and answered as the document prints i
     await parted({ a, b, bId });
   }
   const confirms: WireTerm[] = [
-    confirm(bId, { status: "confirm" }),
-    confirm(bId, { status: "roster" }),
-    confirm(bId, { status: "" }),
     tuple("Confirm", aId, bId, atom("friend")),
     tuple("Friend", aId, bId, atom("confirm")),
     tuple("Friend", aId, bId, settings, atom("confirm")),
@@ -188,9 +184,6 @@ test("tuples of every generation are read, and answered as the document prints i
     await parted({ a, b, bId });
   }
   const revokes: [WireTerm, string][] = [
-    [tuple("Revoke", [], bId, []), echo],
-    [tuple("Revoke", binary("id-7"), bId, atom("revoke")), "phone/A {Revoke,<<id-7>>,B,revoke}"],
-    [tuple("Revoke", 7, binary("15550001002"), atom("revoke")), "phone/A {Revoke,7,<<15550001002>>,revoke}"],
     [tuple("Friend", aId, bId, atom("revoke")), echo],
     [tuple("Friend", aId, bId, settings, atom("revoke")), echo],
   ];
@@ -205,6 +198,42 @@ test("tuples of every generation are read, and answered as the document prints i
   await b.heard();
   expect(await a.ask(tuple("Friend", bId, bId, atom("revoke")))).toEqual([echo]);
   expect(await b.heard()).toEqual([]);
+});
+
+test("V14: a confirmation is called friend, confirm, roster, or nothing", async () => {
+  await using phones = await Phones.start();
+  const { a, b, aId, bId } = await pair(phones);
+  const confirms = ["friend", "confirm", "roster", ""].map((status) => confirm(bId, { status }));
+  for (const request of confirms) {
+    await b.ask(friend(aId));
+    await a.heard();
+    expect([request, await a.ask(request)]).toEqual([request, [sent, ...heard.friendOfB]]);
+    expect(await b.heard()).toEqual(heard.friendOfA);
+    await parted({ a, b, bId });
+  }
+  expect(await a.ask(confirm(bId, { status: "confirmed" }))).toEqual(["own {io,{error,invalid_data},<<>>}"]);
+});
+
+test("V10: a revocation comes back as it was, also where there was nothing, with what has no tag of the wire unset", async () => {
+  await using phones = await Phones.start();
+  const { a, b, bId } = await pair(phones);
+  const revokes: [WireTerm, string][] = [
+    [tuple("Revoke", [], bId, atom("revoke")), echo],
+    [tuple("Revoke", [], bId, []), echo],
+    [tuple("Revoke", binary("id-7"), bId, atom("revoke")), "phone/A {Revoke,<<id-7>>,B,revoke}"],
+    [tuple("Revoke", 7, binary("15550001002"), atom("revoke")), "phone/A {Revoke,7,<<15550001002>>,revoke}"],
+    [tuple("Revoke", [1, atom("x")], [bId], atom("revoke")), "phone/A {Revoke,[1,x],[B],revoke}"],
+  ];
+  for (const [request, answer] of revokes) {
+    await a.ask(friend(bId));
+    await b.heard();
+    expect([request, await a.ask(request)]).toEqual([request, [answer, ...heard.revokeOfB]]);
+    expect(await b.heard()).toEqual(heard.revokeOfA);
+  }
+  for (const [request, answer] of revokes) {
+    expect([request, await a.ask(request)]).toEqual([request, [answer]]);
+    expect(await b.heard()).toEqual([]);
+  }
   // A field that has no tag of the wire comes back unset.
   const float = Buffer.from([
     131,
@@ -227,6 +256,8 @@ test("tuples of every generation are read, and answered as the document prints i
     106,
   ]);
   expect(await a.ask(float)).toEqual(["phone/A {Revoke,[],[],revoke}"]);
+  const nobody = await phones.connect("nobody");
+  expect(phones.show(await nobody.ask(revoke(bId)))).toEqual(["own {io,{error,not_authorized},<<>>}"]);
 });
 
 test("each device is answered in what it writes", async () => {
@@ -244,7 +275,7 @@ test("each device is answered in what it writes", async () => {
   expect(first(await b.client.heard())).toEqual([131]);
 });
 
-test("requests are taken on every spelling of the topic, at every QoS", async () => {
+test("V16: requests are taken on every spelling of the topic, at every QoS", async () => {
   await using phones = await Phones.start();
   const { a, b, bId } = await pair(phones);
   for (const topic of [

@@ -1,68 +1,10 @@
-/** PRIVATE by the book: every request in every state, asked and answered over real sockets (PROTOCOLS § 3.3). */
+/** PRIVATE between people: at once, away, without a phone, and what friends have of it elsewhere. */
 import { expect, test } from "bun:test";
 import { decodePayload } from "../../src/etf/dialects.ts";
-import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { Phones, phoneNumbers, tuple } from "./phones.ts";
-import { confirm, echo, friend, heard, long, notFound, pair, parted, revoke, sent } from "./private-stage.ts";
-
-type State = "strangers" | "A asked" | "B asked" | "friends";
-type Request = "Friend/simple" | "Friend/list" | "Confirm" | "Revoke";
-
-const rows: readonly [state: State, request: Request, a: readonly string[], b: readonly string[]][] = [
-  ["strangers", "Friend/simple", [sent, ...heard.request], heard.authorization],
-  ["strangers", "Friend/list", [sent, ...heard.request], heard.authorization],
-  ["strangers", "Confirm", [notFound], []],
-  ["strangers", "Revoke", [echo], []],
-  ["A asked", "Friend/simple", [sent], []],
-  ["A asked", "Friend/list", [sent], []],
-  ["A asked", "Confirm", [notFound], []],
-  ["A asked", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
-  ["B asked", "Friend/simple", [sent, ...heard.friendOfB], heard.friendOfA],
-  ["B asked", "Friend/list", [sent, ...heard.friendOfB], heard.friendOfA],
-  ["B asked", "Confirm", [sent, ...heard.friendOfB], heard.friendOfA],
-  ["B asked", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
-  ["friends", "Friend/simple", [sent], []],
-  ["friends", "Friend/list", [sent], []],
-  ["friends", "Confirm", ["phone/A {io,{ok,{already_present,B}},<<>>}"], []],
-  ["friends", "Revoke", [echo, ...heard.revokeOfB], heard.revokeOfA],
-];
-
-test.each(rows)("%s: %s", async (state, request, toA, toB) => {
-  await using phones = await Phones.start();
-  const { a, b, aId, bId } = await pair(phones);
-  const others = [await phones.device("A", "emqttd_A2"), await phones.device("B", "emqttd_B2")] as const;
-  const bystander = await phones.device("C");
-  if (state === "A asked" || state === "friends") await a.ask(friend(bId));
-  if (state === "B asked") await b.ask(friend(aId));
-  if (state === "friends") await b.ask(confirm(aId));
-  for (const one of [a, b, ...others]) await one.heard();
-
-  const requests: Record<Request, WireTerm> = {
-    "Friend/simple": friend(bId),
-    "Friend/list": friend([bId], { status: "list" }),
-    Confirm: confirm(bId),
-    Revoke: revoke(bId),
-  };
-  const asked = requests[request];
-  expect(await a.ask(asked)).toEqual([...toA]);
-  expect(await b.heard()).toEqual([...toB]);
-  // Every device of a phone hears the same, once; nobody else hears anything.
-  expect(await others[0].heard()).toEqual([...toA]);
-  expect(await others[1].heard()).toEqual([...toB]);
-  expect(await bystander.heard()).toEqual([]);
-
-  // Asked again it changes nothing.
-  const again: Record<Request, string> = {
-    "Friend/simple": sent,
-    "Friend/list": sent,
-    Confirm: state === "strangers" || state === "A asked" ? notFound : "phone/A {io,{ok,{already_present,B}},<<>>}",
-    Revoke: echo,
-  };
-  expect(await a.ask(asked)).toEqual([again[request]]);
-  expect(await b.heard()).toEqual([]);
-});
+import { confirm, friend, heard, long, pair, parted, revoke, sent } from "./private-stage.ts";
 
 test("both sides hear the same time of one change", async () => {
   await using phones = await Phones.start();
@@ -77,7 +19,7 @@ test("both sides hear the same time of one change", async () => {
   expect(new Set(times).size).toBe(1);
 });
 
-test("who has not logged in by phone is told so, on his own topic only", async () => {
+test("V8: who has not logged in by phone is told so, on his own topic only", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const nobody = await phones.connect("nobody");
