@@ -47,6 +47,17 @@ export class Phones implements AsyncDisposable {
     return new Phones(server, options.clock);
   }
 
+  /** Another user of the phone, straight into the file: no request makes one yet. */
+  async secondUser(name: PhoneName, nick: string): Promise<UserId> {
+    const { userId } = await this.server.domain.store.createUser({ nick });
+    using db = new Database(databasePath(this.server.dataDir));
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run("UPDATE users SET phone = ? WHERE user_id = ?", [phoneNumbers[name], userId]);
+    this.name(`${name}'`, `${phoneNumbers[name]}_${userId}`);
+    this.name(`nick/${name}'`, nick);
+    return userId;
+  }
+
   /** What A's list says of B, straight into the file: no request makes some of these. */
   async setStatus(a: PhoneName, b: PhoneName, status: string): Promise<void> {
     using db = new Database(databasePath(this.server.dataDir));
@@ -63,10 +74,15 @@ export class Phones implements AsyncDisposable {
   }
 
   /** A device that logs in by AUTH on its first connection, or with `token` as its password. */
-  async device(name: PhoneName, clientId = `emqttd_${name}`, fields: Partial<IConnectPacket> = {}): Promise<Device> {
+  async device(
+    name: PhoneName,
+    clientId = `emqttd_${name}`,
+    fields: Partial<IConnectPacket> = {},
+    services: WireTerm = [],
+  ): Promise<Device> {
     const client = await this.connect(clientId, fields);
     const known = fields.password === undefined ? undefined : String(fields.password);
-    const token = known ?? (await this.#logIn(client, phoneNumbers[name], clientId));
+    const token = known ?? (await this.#logIn(client, { phone: phoneNumbers[name], devKey: clientId, services }));
     this.name(name, await this.phoneId(name));
     this.name(`nick/${name}`, `user.${await this.userId(name)}`);
     return {
@@ -97,8 +113,11 @@ export class Phones implements AsyncDisposable {
 
   phoneId = async (name: PhoneName): Promise<string> => `${phoneNumbers[name]}_${await this.userId(name)}`;
 
-  async #logIn(client: RosterClient, phone: string, devKey: string): Promise<string> {
-    const [sent] = await client.ask(tuple("Auth", binary(devKey), [], binary(phone), [], [], [], [], [], []));
+  async #logIn(
+    client: RosterClient,
+    { phone, devKey, services }: { phone: string; devKey: string; services: WireTerm },
+  ): Promise<string> {
+    const [sent] = await client.ask(tuple("Auth", binary(devKey), [], binary(phone), [], [], [], [], [], services));
     const token = tokenIn(sent);
     const verify = tuple("Auth", [], [], [], binary(token), [], atom("verify"), binary(code), [], []);
     const [logged] = await client.ask(verify);
