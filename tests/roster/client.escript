@@ -1,14 +1,16 @@
 #!/usr/bin/env escript
 %% A client of the Erlang-term services in Erlang itself: what it receives is compared with literals of the documents.
-%% Arguments: host port phone1 phone2 code. Prints "ok" and the number of comparisons, or why not.
+%% Arguments: host port phone1 phone2 code phone3. Prints "code?" where it needs the code that was mailed, and reads it from
+%% its input; then "ok" and the number of comparisons, or why not.
 -mode(compile).
 
-main([Host, Port, PhoneA, PhoneB, Code]) ->
+main([Host, Port, PhoneA, PhoneB, Code, PhoneC]) ->
     Address = {Host, list_to_integer(Port)},
     put(checks, 0),
     A = login(Address, <<"emqttd_a">>, <<"dev-a">>, list_to_binary(PhoneA), list_to_binary(Code)),
     B = login(Address, <<"emqttd_b">>, <<"dev-b">>, list_to_binary(PhoneB), list_to_binary(Code)),
     befriend(A, list_to_binary(PhoneA), B, list_to_binary(PhoneB)),
+    profile(Address, {A, list_to_binary(PhoneA)}, {B, list_to_binary(PhoneB)}, list_to_binary(PhoneC)),
     io:format("ok ~p~n", [get(checks)]).
 
 %% Issue, a wrong code, the right one, and again as a client that has a password.
@@ -60,6 +62,110 @@ befriend(A, PhoneA, B, PhoneB) ->
     {'Contact', IdB, [], [], [], NickB, [], [], 0, 0, [], Revoked, [], [], revoke} = hear(A, SesA),
     check(hear(B, SesB) =:= {'Contact', IdA, [], [], [], NickA, [], [], 0, 0, [], Revoked, [], [], revoke}),
     [ok, ok] = [fence(Socket) || Socket <- [A, B]].
+
+%% Got, set, updated, linked, moved and removed: every record that PROFILE answers with, and what a friend hears of it.
+profile(Address, {A, PhoneA}, {B, PhoneB}, PhoneC) ->
+    Events = <<"events/1//api/anon//">>,
+    Own = <<"actions/1/api/emqttd_a">>,
+    [SesA, SesB, SesC] = [<<"ses/", P/binary>> || P <- [PhoneA, PhoneB, PhoneC]],
+    Ask = fun(Request) -> ask(A, Events, Own, Request) end,
+    check(Ask({init, <<"a token">>}) =:= {io, <<>>, {'Token', <<"a token">>}}),
+    check(Ask({'Profile', PhoneB, [], [], [], 0, 0, [], get}) =:= {io, {error, not_authorized}, <<>>}),
+    check(Ask({'Profile', PhoneA, [], [], [], 0, nonsense}) =:= {io, {error, invalid_data}, <<>>}),
+    {'Profile', _, _, [{'Roster', Id, _, _, _, Nick, _, _, _, _, _, _, Made, _}], _, T0, _, _, _} = Got =
+        Ask({'Profile', PhoneA, [], [], [], 0, [], get}),
+    IdA = <<PhoneA/binary, "_", (integer_to_binary(Id))/binary>>,
+    check(is_integer(T0) andalso is_integer(Made) andalso Nick =:= nick(IdA)),
+    Before = {'Contact', IdA, [], [], [], Nick, [], [], 0, 0, [], Made, [], online, friend},
+    check(Got =:= {'Profile', PhoneA, [], [{'Roster', Id, [], [], [], Nick, [Before], [], [], [], PhoneA, [], Made, []}],
+                   [], T0, 0, online, get}),
+    %% Set, and got again.
+    Vox = {'Service', <<"v1">>, vox, <<"data">>, <<"me">>, <<"secret">>, 1700000000, added},
+    Shown = {'Service', <<"v1">>, vox, <<"data">>, <<"me">>, [], 1700000000, added},
+    Settings = [{'Feature', <<"a_1">>, <<"sound">>, true, <<"SOUNDS">>}, {'Feature', <<"a_2">>, <<"k">>, <<"v">>, <<"G">>}],
+    Given = {'Roster', Id, <<"Anna">>, <<"K">>, [], <<"ann">>, [], [], [], [], [], [], 0, []},
+    publish(A, Events, term_to_binary({'Profile', PhoneA, [Vox], [Given], Settings, 0, 0, [], set})),
+    [{Own, {'Profile', _, _, _, _, T1, _, _, _} = Set}, {SesA, Set}] = lists:sort([hear_any(A), hear_any(A)]),
+    check(is_integer(T1) andalso T1 >= T0),
+    Self = {'Contact', IdA, [], <<"Anna">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T1, [], online, friend},
+    Roster = fun(Email, Contacts) ->
+        [{'Roster', Id, <<"Anna">>, <<"K">>, Email, <<"ann">>, Contacts, [], [], [], PhoneA, [], T1, []}]
+    end,
+    check(Set =:= {'Profile', PhoneA, [Shown], Roster([], [Self]), Settings, T1, 0, online, set}),
+    check(Ask({'Profile', [], [], [], [], 0, 0, [], get}) =:=
+          {'Profile', PhoneA, [Shown], Roster([], [Self]), Settings, T1, 0, online, get}),
+    %% An address, and the code that was mailed to it.
+    Mail = fun(Code) -> [{'Service', [], email, [], <<"anna@example.org">>, Code, [], []}] end,
+    check(Ask({'Profile', PhoneA, [{'Service', [], vox, [], [], [], [], []}], [], [], 0, 0, [], link}) =:=
+          {io, {error, invalid_data}, <<>>}),
+    check(Ask({'Profile', PhoneA, Mail([]), [], [], 0, 0, [], link}) =:= {io, {ok, email_sent}, <<>>}),
+    check(Ask({'Profile', PhoneA, Mail(<<"1">>), [], [], 0, 0, [], email}) =:= {io, {error, wrong_code}, <<>>}),
+    Mailed = list_to_binary(string:trim(io:get_line("code?\n"))),
+    check(Ask({'Profile', PhoneA, Mail(Mailed), [], [], 0, 0, [], email}) =:= {io, {ok, verified}, <<>>}),
+    Services = [Shown, {'Service', [], email, [], <<"anna@example.org">>, [], [], verified}],
+    {'Profile', _, _, _, _, T2, _, _, _} = Verified = Ask({'Profile', PhoneA, [], [], [], 0, 0, [], get}),
+    check(T2 >= T1),
+    check(Verified =:= {'Profile', PhoneA, Services, Roster(<<"anna@example.org">>, [Self]), Settings, T2, 0, online, get}),
+    check(Ask({'Profile', PhoneA, [], [], [], 0, 0, [], aws}) =:=
+          {io, {ok, aws}, {'Service', <<"ASIAIOSFODNN7EXAMPLE">>, aws, [], <<"wJalrXUtnFEMI/K7MDENG">>, <<"IQoJb3JpZ2lu">>,
+                           1784158113, verified}}),
+    %% Friends again, and told of another name.
+    {IdB, NickB} = befriended({A, PhoneA}, {B, PhoneB}, IdA),
+    Renamed = setelement(3, Given, <<"Ann">>),
+    publish(A, Events, term_to_binary({'Profile', PhoneA, [], [Renamed], [], T2, 0, [], update})),
+    [{Own, {'Profile', PhoneA, Services, [News], Settings, _, 0, online, update}},
+     {SesA, {'Profile', PhoneA, Services, [Whole], Settings, T3, 0, online, update}}] = lists:sort([hear_any(A), hear_any(A)]),
+    Look = {'Contact', IdA, [], <<"Ann">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T3, [], online, friend},
+    check(hear(B, SesB) =:= Look),
+    {'Roster', _, _, _, _, _, [_, {'Contact', _, _, _, _, _, _, _, _, _, _, Since, _, _, _}], _, _, _, _, _, _, _} = Whole,
+    Friend = {'Contact', IdB, [], [], [], NickB, [], [], 0, 0, [], Since, [], online, friend},
+    check(Whole =:= {'Roster', Id, <<"Ann">>, <<"K">>, <<"anna@example.org">>, <<"ann">>, [Look, Friend], [], [], [], PhoneA,
+                     [], T3, []}),
+    check(News =:= Whole),
+    %% Another number.
+    check(Ask({'Profile', PhoneB, [], [], [], 0, 0, [], migrate}) =:= {io, {error, not_authorized}, <<>>}),
+    check(Ask({'Profile', PhoneC, [], [], [], 0, T3, [], migrate}) =:= {io, {ok, migration}, <<>>}),
+    {'Profile', _, _, _, _, T4, _, _, _} = Moved = Ask({'Profile', PhoneC, [], [], [], T3, 0, [], phone}),
+    IdC = <<PhoneC/binary, "_", (integer_to_binary(Id))/binary>>,
+    There = {'Contact', IdC, [], <<"Ann">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T4, [], online, friend},
+    check(Moved =:= {'Profile', PhoneC, Services,
+                     [{'Roster', Id, <<"Ann">>, <<"K">>, <<"anna@example.org">>, <<"ann">>, [There, Friend], [], [], [], PhoneC,
+                       [], T4, []}], Settings, T4, 0, online, phone}),
+    check(hear(B, SesB) =:= There),
+    check(hear(B, SesB) =:= {'Contact', IdA, [], <<"Ann">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T4, [], [], deleted}),
+    publish(A, Events, term_to_binary({'Revoke', [], IdB, []})),
+    check(hear(A, <<"actions/1/api/phone/", PhoneC/binary>>) =:= {'Revoke', [], IdB, revoke}),
+    check(element(15, hear(A, SesC)) =:= revoke),
+    check(element(15, hear(B, SesB)) =:= revoke),
+    %% And the end. Another asked meanwhile.
+    publish(B, Events, term_to_binary({'Friend', [], [], [PhoneC], list})),
+    check(hear(B, <<"actions/1/api/phone/", PhoneB/binary>>) =:= <<>>),
+    check(element(15, hear(B, SesB)) =:= request),
+    check(element(8, hear(A, <<"actions/1/api/phone/", PhoneC/binary>>)) =:= authorization),
+    check(element(15, hear(A, SesC)) =:= authorization),
+    check(Ask({'Profile', PhoneA, [], [], [], 0, 0, [], remove}) =:= {io, {error, not_found}, <<>>}),
+    publish(A, Events, term_to_binary({'Profile', PhoneC, [], [], [], 0, 0, [], remove})),
+    check(hear(A, Own) =:= {'Profile', PhoneC, [], [], [], 0, 0, [], remove}),
+    {'Contact', _, _, _, _, _, _, _, _, _, _, T5, _, _, _} = Gone = hear(B, SesB),
+    check(Gone =:= {'Contact', IdC, [], <<"Ann">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T5, [], [], deleted}),
+    check(T5 >= T4),
+    ok = fence(B),
+    check(ask(connect(Address, <<"emqttd_n">>, <<>>), Events, <<"actions/1/api/emqttd_n">>,
+              {'Profile', PhoneC, [], [], [], 0, 0, [], remove}) =:= {io, {error, not_authorized}, <<>>}).
+
+%% By a list, and confirmed as another generation does; nothing is left to be heard.
+befriended({A, PhoneA}, {B, PhoneB}, IdA) ->
+    Events = <<"events/1//api/anon//">>,
+    publish(A, Events, term_to_binary({'Friend', [], [], [PhoneB, <<"15559999999">>], list})),
+    check(hear(A, <<"actions/1/api/phone/", PhoneA/binary>>) =:= <<>>),
+    {'Contact', IdB, [], [], [], NickB, [], [], 0, 0, [], _, [], [], request} = hear(A, <<"ses/", PhoneA/binary>>),
+    {'Contact', IdA, [], <<"Anna">>, <<"K">>, [], _, authorization} = hear(B, <<"actions/1/api/phone/", PhoneB/binary>>),
+    check(element(15, hear(B, <<"ses/", PhoneB/binary>>)) =:= authorization),
+    publish(B, Events, term_to_binary({'Confirm', IdB, IdA, friend})),
+    check(hear(B, <<"actions/1/api/phone/", PhoneB/binary>>) =:= <<>>),
+    [check(lists:member(element(tuple_size(Term), Term), [friend])) || {_, Term} <- [hear_any(S) || S <- [A, A, B, B]]],
+    [ok, ok] = [fence(Socket) || Socket <- [A, B]],
+    {IdB, NickB}.
 
 nick(PhoneId) ->
     [_, UserId] = binary:split(PhoneId, <<"_">>),
