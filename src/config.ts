@@ -44,6 +44,7 @@ export interface Config extends OutsideConfig {
   readonly durability: "disk" | "os";
   readonly registration: "open" | "off";
   readonly migrationCode: "optional" | "required";
+  readonly directory: "all" | "contacts";
   readonly backendKey: string | undefined;
   /** Usernames, or `user.<userId>`. */
   readonly admins: readonly string[];
@@ -145,6 +146,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     durability: need("durability"),
     registration: need("registration"),
     migrationCode: need("migration_code"),
+    directory: need("directory"),
     backendKey: read("backend_key"),
     admins: read("admins") ?? [],
     log: { level: need("log.level"), format: need("log.format") },

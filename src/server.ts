@@ -219,6 +219,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
     const store = await openStore({
       dataDir: config.data,
       durability: config.durability,
+      hidesStrangers: config.directory === "contacts",
       clock,
       log,
       onStorage(reason) {
@@ -248,6 +249,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         publish: (topic, payload) => publishing.publish(topic, payload),
       }),
       migrationCode: config.migrationCode,
+      directory: config.directory,
       sendMail: createSendMail(config, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });

@@ -95,6 +95,12 @@ export const serverSettings = {
     about:
       "Whether a profile moves to another phone only with the code that was sent there; the clients of PROFILE have no field for one.",
   }),
+  directory: setting({
+    ...oneOf("all", "contacts"),
+    fallback: "all",
+    about:
+      "Whom users find. all: everybody here; contacts: their contacts and those they share a chat with. Whoever knows a phone may ask for it either way.",
+  }),
   backend_key: setting({
     ...secretText,
     fallback: undefined,

@@ -42,6 +42,7 @@ export function showConfig(config: Config): ShownSetting[] {
     durability: config.durability,
     registration: config.registration,
     migration_code: config.migrationCode,
+    directory: config.directory,
     admins: config.admins.length === 0 ? null : config.admins.join(", "),
     backend_key: config.backendKey === undefined ? null : "(set)",
     "log.level": log.level,

@@ -28,6 +28,8 @@ export interface Domain {
   readonly messages: Messages;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
+  /** `contacts`: users find only those whom they know. */
+  readonly directory: "all" | "contacts";
   /** Reads, and the changes that need no rule of their own. */
   readonly store: Store;
 }
@@ -47,6 +49,7 @@ export function createDomain(parts: {
   fixedCodeOf(phone: string): string | undefined;
   /** Whether a profile moves to another phone only with the code that was sent there. */
   migrationCode: "required" | "optional";
+  directory: "all" | "contacts";
 }): Domain {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const looks = createLooks({ store, publish, log });
@@ -63,6 +66,7 @@ export function createDomain(parts: {
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
+    directory: parts.directory,
     store,
   };
 }

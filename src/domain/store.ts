@@ -116,8 +116,12 @@ export interface UserStore {
   /** Enabled users by rising id. */
   listUsers(page: { after: number; limit: number }): Promise<User[]>;
   countUsers(): Promise<number>;
-  /** Enabled users who share a chat with `userId`, and `userId` itself, by rising id. */
+  /**
+   * Enabled users who share a chat with `userId` or are among his contacts, but not those he only asked, and `userId` itself,
+   * by rising id.
+   */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
+  isAcquaintance(userId: UserId, otherId: number): Promise<boolean>;
 }
 
 export interface MqttDeviceStore {

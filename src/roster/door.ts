@@ -53,7 +53,7 @@ const refusals: ReadonlySet<DomainErrorCode> = new Set([
 const recordNames = new Set<string>(["Auth", "Friend", "Confirm", "Revoke", "Token", "init", ...profileRecordNames]);
 
 export interface RosterDoorParts<P extends RosterPrincipal> {
-  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store">;
+  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store" | "directory">;
   readonly hub: Pick<Hub, "attach" | "detach" | "isOnline">;
   readonly log: Log;
   readonly clock: Clock;
@@ -101,6 +101,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     tell: phones,
     isOnline: (user: Pick<User, "userId" | "phone">): boolean =>
       hub.isOnline(user.userId) || (user.phone !== undefined && phones.connectedTo(user.phone).length > 0),
+    hidesStrangers: domain.directory === "contacts",
     clock: parts.clock,
     log,
     mint: parts.mint,

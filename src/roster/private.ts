@@ -12,11 +12,11 @@ import { alreadyPresent, error, nothing } from "./answers.ts";
 import type { RosterPrincipal } from "./client.ts";
 import type { RosterRequest } from "./door.ts";
 import { ownRoster, type PrivateName, type PrivateRecord, readPrivate } from "./private-record.ts";
-import { contact8, contact15, phoneIdField } from "./records.ts";
+import { asStranger, contact8, contact15, phoneIdField } from "./records.ts";
 import type { Tell } from "./tell.ts";
 
 export interface PrivateParts {
-  readonly domain: Pick<Domain, "contacts" | "store">;
+  readonly domain: Pick<Domain, "contacts" | "store" | "directory">;
   readonly tell: Tell;
 }
 
@@ -40,7 +40,7 @@ export async function handlePrivate<P extends RosterPrincipal>(
   if (record === undefined) return error("invalid_data");
   const phone = client.phoneSession?.phone;
   if (phone === undefined) return error("not_authorized");
-  const { contacts, store } = domain;
+  const { contacts, store, directory } = domain;
   const users = await store.listUsersOfPhone(phone);
   // The profile went while the request was on its way.
   if (users.length === 0) return error("not_authorized");
@@ -51,7 +51,7 @@ export async function handlePrivate<P extends RosterPrincipal>(
     const told = [tell.phone(phone, reply)];
     for (const { friend, changes } of results) {
       if (friend !== undefined) known.set(friend.userId, friend);
-      for (const change of changes) told.push(...tellChange(tell, change, known));
+      for (const change of changes) told.push(...tellChange(tell, change, { known, directory }));
     }
     await Promise.all(told);
     return undefined;
@@ -113,13 +113,21 @@ async function revoke(
 /** Statuses that are told on the phone's topic too: those that another's act brings about. */
 const onPhoneTopic: ReadonlySet<ContactChange["status"]> = new Set(["authorization", "friend"]);
 
+/** Whoever was asked may never have agreed to be known. */
+const unconfirmed: ReadonlySet<ContactChange["status"]> = new Set(["request", "revoke"]);
+
 /** Nobody hears it who has no phone. */
-function tellChange(tell: Tell, change: ContactChange, known: ReadonlyMap<UserId, User>): Promise<void>[] {
+function tellChange(
+  tell: Tell,
+  change: ContactChange,
+  { known, directory }: { known: ReadonlyMap<UserId, User>; directory: Domain["directory"] },
+): Promise<void>[] {
   const { userId, contactId, status, updatedAtMs } = change;
   const phone = known.get(userId)?.phone;
   const user = known.get(contactId);
   if (phone === undefined || user === undefined) return [];
-  const contact = { user, status, updatedAtMs };
+  const isHidden = directory === "contacts" && unconfirmed.has(status);
+  const contact = { user: isHidden ? asStranger(user) : user, status, updatedAtMs };
   const toPhone = onPhoneTopic.has(status) ? [tell.phone(phone, contact8(contact))] : [];
   return [...toPhone, tell.sessions(phone, contact15(contact))];
 }

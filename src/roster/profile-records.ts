@@ -4,12 +4,18 @@ import type { User } from "../domain/model.ts";
 import type { Feature, Profile, Service } from "../domain/profile-store.ts";
 import type { WireTerm } from "../etf/encode.ts";
 import { atom, binary, Tuple } from "../etf/term.ts";
-import { contact15, textField } from "./records.ts";
+import { asStranger, contact15, textField } from "./records.ts";
 
 /** A user with the contacts a client is told of. */
 export interface RosterView {
   readonly user: User;
   readonly contacts: readonly Contact[];
+}
+
+/** What a list shows depends on the server: who is connected, and whether strangers are hidden. */
+export interface Shown {
+  readonly isOnline: IsOnline;
+  readonly hidesStrangers: boolean;
 }
 
 export type IsOnline = (user: Pick<User, "userId" | "phone">) => boolean;
@@ -92,7 +98,7 @@ const featureRecord = ({ id, key, value, group }: Feature): WireTerm =>
 /** `{'Roster',Id,Names,Surnames,Email,Nick,UserList,RoomList,Favorite,Tags,Phone,Avatar,Update,Status}` */
 export function rosterRecord(
   { user, contacts }: RosterView,
-  { email, isOnline, sinceMs = -1 }: { email: string | undefined; isOnline: IsOnline; sinceMs?: number | undefined },
+  { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
 ): WireTerm {
   const { userId, names, surnames, nick, phone, updatedAtMs } = user;
   // Clients of the family find the user himself among his contacts.
@@ -104,7 +110,7 @@ export function rosterRecord(
     textField(surnames),
     textField(email),
     textField(nick),
-    [...self, ...contacts].map((contact) => contactRecord(contact, isOnline)),
+    [...self, ...contacts].map((contact) => contactRecord(contact, shown)),
     unset,
     unset,
     unset,
@@ -116,9 +122,9 @@ export function rosterRecord(
 }
 
 /** Only friends are told who is connected. */
-const contactRecord = ({ user, status, updatedAtMs }: Contact, isOnline: IsOnline): WireTerm =>
+const contactRecord = ({ user, status, updatedAtMs }: Contact, { isOnline, hidesStrangers }: Shown): WireTerm =>
   contact15({
-    user,
+    user: hidesStrangers && status === "request" ? asStranger(user) : user,
     updatedAtMs: Math.max(updatedAtMs, user.updatedAtMs),
     presence: status !== "friend" ? undefined : isOnline(user) ? "online" : "offline",
     status,

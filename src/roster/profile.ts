@@ -30,7 +30,7 @@ import {
   removedProfileRecord,
   rosterRecord,
 } from "./profile-records.ts";
-import { contact15 } from "./records.ts";
+import { asStranger, contact15 } from "./records.ts";
 import type { Tell } from "./tell.ts";
 
 /** Temporary credentials for a user; rejects with a text that may be logged. */
@@ -44,6 +44,7 @@ export interface ProfileParts {
   readonly store: Pick<Store, "findUser" | "findProfile">;
   readonly tell: Tell;
   readonly isOnline: IsOnline;
+  readonly hidesStrangers: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** Undefined where the operator configured none. */
@@ -103,7 +104,7 @@ async function get(parts: ProfileParts, { phone }: Asker): Promise<WireTerm> {
 
 /** Whoever hears of it is online, since he asked or one of his devices did. */
 function viewRecord(
-  { isOnline }: ProfileParts,
+  shown: ProfileParts,
   view: ProfileView,
   {
     status,
@@ -112,7 +113,7 @@ function viewRecord(
   }: { status: string; updatedAtMs?: number; sinceMs?: number | undefined },
 ): WireTerm {
   const email = view.services.find((service) => service.type === "email" && service.status === "verified")?.login;
-  const rosters = view.rosters.map((roster) => rosterRecord(roster, { email, isOnline, sinceMs }));
+  const rosters = view.rosters.map((roster) => rosterRecord(roster, { email, shown, sinceMs }));
   return profileRecord(view, { rosters, updatedAtMs, presence: "online", status });
 }
 
@@ -233,8 +234,9 @@ async function remove<P extends RosterPrincipal>(
   return outcome === undefined ? error("not_found") : undefined;
 }
 
-async function tellCounterparties({ store, tell }: ProfileParts, removed: Removed): Promise<void> {
-  const users = new Map(removed.users.map((user) => [user.userId, user]));
+async function tellCounterparties({ store, tell, hidesStrangers }: ProfileParts, removed: Removed): Promise<void> {
+  // Among those who are told may be some who asked and were never answered.
+  const users = new Map(removed.users.map((user) => [user.userId, hidesStrangers ? asStranger(user) : user]));
   await Promise.all(
     removed.changes.map(async ({ userId, contactId, status, updatedAtMs }) => {
       const [counterparty, user] = [await store.findUser(userId), users.get(contactId)];

@@ -13,6 +13,14 @@ export interface ContactView {
   readonly presence?: "online" | "offline" | undefined;
 }
 
+/** What is shown of somebody who has not agreed to be known, where strangers are hidden: the PhoneId alone. */
+export const asStranger = <Shown extends ContactView["user"]>(user: Shown): Shown => ({
+  ...user,
+  names: "",
+  surnames: "",
+  nick: "",
+});
+
 const unset: WireTerm = [];
 
 export const textField = (text: string | undefined): WireTerm =>

@@ -57,7 +57,7 @@ export async function handle(front: Front, connection: Connection, request: Requ
     case "user.sync":
       return said(await syncUsers(front, connection, user));
     case "user.get":
-      return said(await getUser(front, connection, request));
+      return said(await getUser(front, connection, request, user));
     case "chat.create": {
       const entry = connection.spawnOf(await createChat(front, user, request));
       return entry === undefined ? { is: "nothing" } : { is: "entry", entry };

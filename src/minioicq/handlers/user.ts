@@ -6,24 +6,28 @@ import type { Front } from "../front.ts";
 import { type Body, userBodies, userFields } from "../push.ts";
 import type { Connection } from "./dispatch.ts";
 
-/** Everybody, myself too; on a server with very many users those who share a chat with me (O4). */
+/** Everybody, myself too; on a server with very many users, or one that hides strangers, those whom I know (O4). */
 export async function syncUsers({ domain, limits }: Front, connection: Connection, user: User): Promise<Body> {
   const { store } = domain;
   const { syncUsersMax } = limits;
   const users =
-    (await store.countUsers()) <= syncUsersMax
+    domain.directory === "all" && (await store.countUsers()) <= syncUsersMax
       ? await store.listUsers({ after: 0, limit: syncUsersMax })
       : await store.listAcquaintances(user.userId, syncUsersMax);
   return { action: "user.sync", users: userBodies(users, connection.dialect, limits.avatarBytesMax) };
 }
 
-/** `nick` is the document's key here, `user_name` what its client reads (O3). Throws `user_not_found` (O18). */
+/** `nick` is the document's key here, `user_name` what its client reads (O3). Throws `user_not_found` (O18), of hidden strangers too. */
 export async function getUser(
   { domain }: Front,
   connection: Connection,
   { userId }: Extract<Request, { action: "user.get" }>,
+  asker: User,
 ): Promise<Body> {
   const user = userId === undefined ? undefined : await domain.store.findUser(userId);
   if (user === undefined || user.disabled) throw new DomainError("user_not_found");
+  if (domain.directory === "contacts" && !(await domain.store.isAcquaintance(asker.userId, user.userId))) {
+    throw new DomainError("user_not_found");
+  }
   return { action: "user.push", ...userFields(user, connection.dialect), nick: user.nick };
 }

@@ -30,8 +30,8 @@ export interface Committer {
   commit(batch: { nowMs: number; changes: readonly NamedChange[] }): BatchOutcome;
 }
 
-export function createCommitter(db: Database, reserve: Reserve): Committer {
-  const tx = new Tx(db);
+export function createCommitter(db: Database, reserve: Reserve, options?: { hidesStrangers?: boolean }): Committer {
+  const tx = new Tx(db, options);
   const changes = createChanges(tx) as unknown as Readonly<Record<string, AnyChange | undefined>>;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commitNow = db.prepare("COMMIT");

@@ -27,6 +27,7 @@ import {
 } from "../../domain/model.ts";
 import type { Head, TokenKind } from "../../domain/store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
+import { acquaintanceQuery } from "./friends.ts";
 import { lazily } from "./lazily.ts";
 import { chats, members, serverKeys, tokens, users } from "./schema.ts";
 
@@ -73,7 +74,8 @@ export function createReader(db: Database) {
           eq(users.disabled, false),
           inArray(
             users.userId,
-            sql`(SELECT ${p("userId")} UNION SELECT o.user_id FROM members m JOIN members o ON o.chat_id = m.chat_id WHERE m.user_id = ${p("userId")})`,
+            sql`(SELECT ${p("userId")} UNION SELECT o.user_id FROM members m JOIN members o ON o.chat_id = m.chat_id WHERE m.user_id = ${p("userId")}
+            UNION SELECT contact_id FROM contacts WHERE user_id = ${p("userId")} AND status <> 'request')`,
           ),
         ),
       )
@@ -81,6 +83,7 @@ export function createReader(db: Database) {
       .limit(p("limit"))
       .prepare(),
   );
+  const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const userCount = lazily(() =>
     db.prepare<{ count: number }, []>("SELECT count(*) count FROM users WHERE disabled = 0"),
   );
@@ -428,6 +431,8 @@ export function createReader(db: Database) {
       acquaintances()
         .all({ userId, limit })
         .flatMap((row) => toUser(row) ?? []),
+    isAcquaintance: (userId: UserId, otherId: number): boolean =>
+      userId === otherId || acquaintance().get(userId, otherId)?.found === 1,
     findToken,
     findBackendKey,
     findChat,

@@ -48,6 +48,8 @@ export interface SqliteStore extends Store {
 export interface StoreOptions {
   readonly dataDir: string;
   readonly durability: Durability;
+  /** Users find only those by number whom they know. */
+  readonly hidesStrangers?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** Writing is refused for this reason, or (undefined) works again. */
@@ -228,6 +230,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     listUsers: async (page) => reader.listUsers(page),
     countUsers: async () => reader.countUsers(),
     listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
+    isAcquaintance: async (userId, otherId) => reader.isAcquaintance(userId, otherId),
     provision,
     findToken: async (hash, kind) => findToken(hash, kind),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),

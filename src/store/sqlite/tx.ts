@@ -53,8 +53,12 @@ export class Tx {
   readonly #sequenceRow;
   readonly #saveSequence;
 
-  constructor(db: Database) {
+  /** See `changes/directory.ts`. */
+  readonly hidesStrangers: boolean;
+
+  constructor(db: Database, { hidesStrangers = false }: { hidesStrangers?: boolean } = {}) {
     this.db = db;
+    this.hidesStrangers = hidesStrangers;
     this.orm = drizzle({ client: db });
     db.run("INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1)");
     this.#chatRow = db.prepare<ChatRow, [number]>(

@@ -3,7 +3,13 @@ import type { Outcome } from "./committer.ts";
 import type { Durability } from "./open.ts";
 
 export type ToWorker =
-  | { readonly type: "open"; readonly dataDir: string; readonly durability: Durability; readonly nowMs: number }
+  | {
+      readonly type: "open";
+      readonly dataDir: string;
+      readonly durability: Durability;
+      readonly hidesStrangers: boolean;
+      readonly nowMs: number;
+    }
   /** `changes` is the JSON text of `NamedChange[]`; `blobs` the bytes of those that have any, by their place. */
   | {
       readonly type: "batch";

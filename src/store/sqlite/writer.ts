@@ -49,6 +49,8 @@ export class DatabaseError extends Error {
 export interface WriterOptions {
   readonly dataDir: string;
   readonly durability: Durability;
+  /** Users find only those by number whom they know. */
+  readonly hidesStrangers?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** Writing is refused for this reason, or (undefined) works again. */
@@ -215,7 +217,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     worker.terminate();
   }
 
-  tell({ type: "open", dataDir: options.dataDir, durability: options.durability, nowMs: clock.nowMs() });
+  const { dataDir, durability, hidesStrangers = false } = options;
+  tell({ type: "open", dataDir, durability, hidesStrangers, nowMs: clock.nowMs() });
   try {
     const sweeps = await opened.promise;
     return {

@@ -6,6 +6,7 @@ import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain
 import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
+import type { Directory } from "./directory.ts";
 import type { UserParts } from "./user-parts.ts";
 
 export const membersMax = 10_000;
@@ -212,7 +213,15 @@ export interface WirePut {
   readonly entered: EnteredParts | undefined;
 }
 
-export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, people: UserParts) {
+export function createChatChanges(
+  tx: Tx,
+  {
+    chats: parts,
+    ends,
+    people,
+    directory,
+  }: { chats: ChatParts; ends: ChatEnds; people: UserParts; directory: Directory },
+) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectByKey = orm
@@ -238,6 +247,7 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
     if (ids.length > membersMax) throw new DomainError("too_many_members", `at most ${membersMax}`);
     const rows = ids.map((userId) => parts.findUser(userId));
     if (rows.some((row) => row === undefined || row.disabled)) throw new DomainError("user_not_found");
+    if (!ids.every((userId) => directory.mayFind(args.ownerId, userId))) throw new DomainError("user_not_found");
     const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);
     const chatId = parts.makeChat({ kind: "group", name, ownerId: args.ownerId });
     return parts.enter(chatId, ids);

@@ -15,6 +15,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import { contacts } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
+import type { Directory } from "./directory.ts";
 import type { ProfileParts } from "./profile-parts.ts";
 import type { UserParts } from "./user-parts.ts";
 
@@ -88,7 +89,12 @@ function createContactParts(tx: Tx, chatParts: ChatParts) {
 
 export function createContactChanges(
   tx: Tx,
-  { chats, people, profiles }: { chats: ChatParts; people: UserParts; profiles: ProfileParts },
+  {
+    chats,
+    people,
+    profiles,
+    directory,
+  }: { chats: ChatParts; people: UserParts; profiles: ProfileParts; directory: Directory },
 ) {
   const parts = createContactParts(tx, chats);
 
@@ -100,10 +106,16 @@ export function createContactChanges(
     checkActor(args.userId);
     return args.friends.map((ref) => {
       const friendId = resolve(ref, args.userId);
-      return friendId === undefined
+      return friendId === undefined || !mayAsk(args.userId, friendId, ref)
         ? { outcome: "not_found", changes: [], updatedAtMs: tx.nowMs }
         : { friendId, updatedAtMs: tx.nowMs, ...request(args.userId, friendId) };
     });
+  }
+
+  /** Whoever knows a phone may ask for its users; a number alone finds those whom one knows. */
+  function mayAsk(userId: number, friendId: number, ref: FriendRef): boolean {
+    const hasPhone = typeof ref !== "number" && ref.phone !== "";
+    return hasPhone || parts.statusOf(userId, friendId) !== undefined || directory.mayFind(userId, friendId);
   }
 
   function request(

@@ -4,6 +4,7 @@ import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
+import { createDirectory } from "./directory.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
@@ -22,14 +23,15 @@ export function createChanges(tx: Tx) {
   const chatEnds = createChatEnds(tx, chatParts);
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
+  const directory = createDirectory(tx);
   return {
     ...createUserChanges(tx, people, credentials),
     ...createMqttDeviceChanges(tx, credentials),
-    ...createChatChanges(tx, chatParts, chatEnds, people),
-    ...createMessageChanges(tx, chatParts),
+    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
+    ...createMessageChanges(tx, chatParts, directory),
     ...createDeliveryChanges(tx),
     ...createMqttChanges(tx),
-    ...createContactChanges(tx, { chats: chatParts, people, profiles }),
+    ...createContactChanges(tx, { chats: chatParts, people, profiles, directory }),
     ...createProfileChanges(tx, profiles, counts),
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
     ...createPhoneSessionChanges(tx, profiles, counts),

@@ -5,6 +5,7 @@ import { kindOfType } from "../../../domain/messages.ts";
 import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
+import type { Directory } from "./directory.ts";
 import { insertReceived } from "./mqtt-queue.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch. */
@@ -84,7 +85,7 @@ type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "ty
 /** Where a reference leads for this sender: a chat, or a user with whom there is no direct chat yet. */
 type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
-export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
+export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Directory) {
   const { db } = tx;
   const insertMessage = db.prepare(
     "INSERT INTO messages (message_id, chat_id, seq, sender_id, kind, type, content, client_id, client_time_ms, sent_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -183,7 +184,8 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
     if (tx.sender(userId) === undefined) return undefined;
     const chatId = chatParts.findDirect(userId, from);
     const chat = chatId === undefined ? undefined : tx.chat(chatId);
-    return chat === undefined ? { stranger: userId } : { chat };
+    if (chat !== undefined) return { chat };
+    return directory.mayFind(from, userId) ? { stranger: userId } : undefined;
   }
 
   function resolveKey(key: string, from: number): Target | undefined {
