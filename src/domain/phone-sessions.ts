@@ -231,9 +231,14 @@ export function createPhoneSessions(parts: {
     return { result: state, token: undefined };
   }
 
-  /** A token as MQTT password: its session, if it was verified and its user may be here. */
-  async function logInWithToken(written: string): Promise<PhoneSession | undefined> {
+  /**
+   * A token as MQTT password: its session, if it was verified and its user may be here. With the address of who shows it
+   * again and again, on one connection, wrong ones are counted; then it throws `try_later`.
+   */
+  async function logInWithToken(written: string, address?: string): Promise<PhoneSession | undefined> {
+    if (address !== undefined) guard?.check(address, undefined);
     const session = await find(written);
+    if (session === undefined && address !== undefined) guard?.failed(address);
     if (session?.userId === undefined) return undefined;
     const user = await store.findUser(session.userId);
     if (user === undefined || user.disabled) return undefined;

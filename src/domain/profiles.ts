@@ -39,6 +39,8 @@ export interface Roster {
   readonly user: User;
   readonly phoneId: string;
   readonly contacts: readonly Contact[];
+  /** Those of them who are friends on both sides. */
+  readonly friendIds: ReadonlySet<UserId>;
 }
 
 export interface ProfileView extends Profile {
@@ -110,6 +112,7 @@ export function createProfiles(parts: {
         user,
         phoneId: phoneIdOf(user),
         contacts: await store.listContacts({ userId: user.userId, changedAfterMs }),
+        friendIds: new Set(await store.listFriendIds(user.userId)),
       })),
     );
     if (changedAfterMs === undefined) return { ...profile, rosters };

@@ -258,9 +258,9 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   /** Where nobody has logged in on the connection, a token in the topic does so as it would in AUTH. */
-  async function logInByTopic({ client, topic, loggedIn }: Omit<RosterRequest<P>, "fields">): Promise<void> {
+  async function logInByTopic({ client, topic, address, loggedIn }: Omit<RosterRequest<P>, "fields">): Promise<void> {
     if (client.phoneSession !== undefined || topic.token === undefined) return;
-    const phoneSession = await phoneSessions.logInWithToken(topic.token);
+    const phoneSession = await phoneSessions.logInWithToken(topic.token, address);
     if (phoneSession !== undefined) await loggedIn(phoneSession, topic.token);
   }
 

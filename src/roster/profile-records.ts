@@ -10,6 +10,7 @@ import { asStranger, contact15, textField } from "./records.ts";
 export interface RosterView {
   readonly user: User;
   readonly contacts: readonly Contact[];
+  readonly friendIds: ReadonlySet<User["userId"]>;
 }
 
 /** What a list shows depends on the server: who is connected, and whether strangers are hidden. */
@@ -97,12 +98,13 @@ const featureRecord = ({ id, key, value, group }: Feature): WireTerm =>
 
 /** `{'Roster',Id,Names,Surnames,Email,Nick,UserList,RoomList,Favorite,Tags,Phone,Avatar,Update,Status}` */
 export function rosterRecord(
-  { user, contacts }: RosterView,
+  { user, contacts, friendIds }: RosterView,
   { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
 ): WireTerm {
   const { userId, names, surnames, nick, phone, updatedAtMs } = user;
   // Clients of the family find the user himself among his contacts.
   const self: Contact[] = updatedAtMs > sinceMs ? [{ user, status: "friend", updatedAtMs }] : [];
+  const isKnownTo = (other: User["userId"]): boolean => other === userId || friendIds.has(other);
   return record(
     "Roster",
     userId,
@@ -110,7 +112,7 @@ export function rosterRecord(
     textField(surnames),
     textField(email),
     textField(nick),
-    [...self, ...contacts].map((contact) => contactRecord(contact, shown)),
+    [...self, ...contacts].map((contact) => contactRecord(contact, isKnownTo, shown)),
     unset,
     unset,
     unset,
@@ -121,11 +123,15 @@ export function rosterRecord(
   );
 }
 
-/** Only friends are told who is connected. */
-const contactRecord = ({ user, status, updatedAtMs }: Contact, { isOnline, hidesStrangers }: Shown): WireTerm =>
+/** Only friends, by both sides, are told who is connected. */
+const contactRecord = (
+  { user, status, updatedAtMs }: Contact,
+  isKnownTo: (userId: User["userId"]) => boolean,
+  { isOnline, hidesStrangers }: Shown,
+): WireTerm =>
   contact15({
     user: hidesStrangers && status === "request" ? asStranger(user) : user,
     updatedAtMs: Math.max(updatedAtMs, user.updatedAtMs),
-    presence: status !== "friend" ? undefined : isOnline(user) ? "online" : "offline",
+    presence: status !== "friend" || !isKnownTo(user.userId) ? undefined : isOnline(user) ? "online" : "offline",
     status,
   });

@@ -96,6 +96,7 @@ test("a profile is given with its users and their contacts; an unknown one is no
         user: ann.user,
         phoneId: `380001_${ann.user.userId}`,
         contacts: [{ user: bob.user, status: "request", updatedAtMs }],
+        friendIds: new Set(),
       },
     ],
   });

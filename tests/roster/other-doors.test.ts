@@ -80,6 +80,9 @@ test("whoever is away hears of a new name when he is back, and whoever is not a 
     await phones.setStatus("B", "A", ofA);
     await token(phones, "bob", `Bob ${at}`);
     expect([ofB, ofA, await a.heard(), await back.heard()]).toEqual([ofB, ofA, [], []]);
+    // Nor does he see who is connected.
+    const [shown = ""] = await a.ask(tuple("Profile", [], [], [], [], 0, 0, [], atom("get")));
+    expect(shown).toMatch(new RegExp(`\\{Contact,B,[^{}]*,\\[\\],${ofB}\\}`));
   }
 });
 

@@ -41,6 +41,26 @@ test("V8: who has not logged in by phone is told so, on his own topic only", asy
   expect([await a.heard(), await b.heard()]).toEqual([[], []]);
 });
 
+test("a confirmed token as a level of the topic is a log-in; one that nobody confirmed is none", async () => {
+  await using phones = await Phones.start();
+  const { a, b, bId } = await pair(phones);
+  const nobody = await phones.connect("emqttd_late");
+  const auth = tuple("Auth", binary("late"), [], binary(phoneNumbers.C), [], [], [], [], [], []);
+  const [issued] = phones.show(await nobody.ask(auth));
+  const pending = /sms_send,<<(\w+)>>\}/.exec(issued ?? "")?.[1];
+  expect(pending).toMatch(/^[0-9a-f]{64}$/);
+  for (const token of ["", "anon", "no such token", String(pending), `${a.token}0`]) {
+    const topic = `events/1//api/anon/emqttd_late/${token}`;
+    const answers = phones.show(await nobody.ask(friend(bId), { topic }));
+    expect([token, answers]).toEqual([token, ["own {io,{error,not_authorized},<<>>}"]]);
+  }
+  expect([await a.heard(), await b.heard()]).toEqual([[], []]);
+  const topic = `events/1//api/anon/emqttd_late/${a.token}`;
+  expect(phones.show(await nobody.ask(friend(bId), { topic }))).toEqual([sent, ...heard.request]);
+  expect(await a.heard()).toEqual([sent, ...heard.request]);
+  expect(await b.heard()).toEqual(heard.authorization);
+});
+
 test("two who ask each other at once become friends, and each hears it once", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
