@@ -96,21 +96,6 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const { anonymous } = config.mqtt;
   const anonymousPacketBytesMax = limits.mqttAnonymousPacketBytesMax;
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
-  const roster = createRosterDoor({
-    domain,
-    hub,
-    log,
-    clock,
-    mint: createAwsCredentials(config.aws)?.mint,
-    phoneOf: (userId) => store.findUserNow(userId)?.phone,
-    storedSessions: (userId) => broker.storedSessions(principalKeyOf(userId)),
-    authenticated: (login) => {
-      const user = login.session && store.findUserNow(login.session.userId);
-      return user && { principal: userAccount(user.userId, { admin: admins(user), roster: login }), persistent: true };
-    },
-    nobody: anonymous === "off" ? undefined : nobodyIn({ anonymousPacketBytesMax }),
-  });
-  domain.looks.onChanged(roster.tellFriends);
   const broker: Broker<Account> = createBroker({
     store: store.mqtt,
     hooks: createTopicHooks({
@@ -121,7 +106,22 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       anonymous,
       anonymousPacketBytesMax,
       findUserNow: store.findUserNow,
-      roster,
+      roster: createRosterDoor({
+        domain,
+        hub,
+        log,
+        clock,
+        mint: createAwsCredentials(config.aws)?.mint,
+        phoneOf: (userId) => store.findUserNow(userId)?.phone,
+        storedSessions: (userId) => broker.storedSessions(principalKeyOf(userId)),
+        authenticated: (login) => {
+          const user = login.session && store.findUserNow(login.session.userId);
+          return (
+            user && { principal: userAccount(user.userId, { admin: admins(user), roster: login }), persistent: true }
+          );
+        },
+        nobody: anonymous === "off" ? undefined : nobodyIn({ anonymousPacketBytesMax }),
+      }),
       codesTopic: config.sms.adapter === "device" ? config.sms.device.topic : undefined,
     }),
     limits: brokerLimits(limits),

@@ -4,7 +4,6 @@
  * when it comes.
  */
 import type { Hub, Sink } from "../delivery/hub.ts";
-import type { ContactChange } from "../domain/contact-store.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { User, UserId } from "../domain/model.ts";
@@ -53,7 +52,7 @@ const refusals: ReadonlySet<DomainErrorCode> = new Set([
 const recordNames = new Set<string>(["Auth", "Friend", "Confirm", "Revoke", "Token", "init", ...profileRecordNames]);
 
 export interface RosterDoorParts<P extends RosterPrincipal> {
-  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store" | "directory">;
+  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "looks" | "store" | "directory">;
   readonly hub: Pick<Hub, "attach" | "detach" | "isOnline">;
   readonly log: Log;
   readonly clock: Clock;
@@ -107,6 +106,9 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     mint: parts.mint,
     moved,
   };
+
+  // Whoever of them has a phone hears of it there.
+  domain.looks.onChanged((changes) => tellFriends(profileParts, changes));
 
   function clientOf(session: ServiceSession<P>): RosterClient<P> {
     const known = clients.get(session);
@@ -267,8 +269,6 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   return {
     serves: isRosterTopic,
     intercept,
-    /** Whoever of them has a phone hears of it there. */
-    tellFriends: (changes: readonly ContactChange[]): Promise<void> => tellFriends(profileParts, changes),
     /** A session is one of its phone's devices from here on, if it logged in by that. */
     opened(session: ServiceSession<P>, before: ServiceSession<P> | undefined): void {
       if (before !== undefined) clients.set(session, new RosterClient(session, clients.get(before)));
