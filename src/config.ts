@@ -42,9 +42,9 @@ export interface Config extends OutsideConfig {
       }
     | undefined;
   readonly durability: "disk" | "os";
+  readonly directory: "all" | "contacts";
   readonly registration: "open" | "off";
   readonly migrationCode: "optional" | "required";
-  readonly directory: "all" | "contacts";
   readonly backendKey: string | undefined;
   /** Usernames, or `user.<userId>`. */
   readonly admins: readonly string[];
@@ -144,9 +144,9 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : { hostname: "::", port: 8883 } },
     tls,
     durability: need("durability"),
+    directory: need("directory"),
     registration: need("registration"),
     migrationCode: need("migration_code"),
-    directory: need("directory"),
     backendKey: read("backend_key"),
     admins: read("admins") ?? [],
     log: { level: need("log.level"), format: need("log.format") },

@@ -240,6 +240,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       isOnline: hub.isOnline,
       clock,
       log,
+      directory: config.directory,
       registration: config.registration,
       loginLimits: config.login,
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
@@ -249,7 +250,6 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         publish: (topic, payload) => publishing.publish(topic, payload),
       }),
       migrationCode: config.migrationCode,
-      directory: config.directory,
       sendMail: createSendMail(config, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });

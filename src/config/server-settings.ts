@@ -84,6 +84,12 @@ export const serverSettings = {
     about:
       "disk: an acknowledgement means the message is on disk. os: it is with the operating system; a power cut may lose it.",
   }),
+  directory: setting({
+    ...oneOf("all", "contacts"),
+    fallback: "all",
+    about:
+      "Whom users find. all: everybody here; contacts: their contacts and those they share a chat with. Whoever knows a phone may ask for it either way.",
+  }),
   registration: setting({
     ...oneOf("open", "off"),
     fallback: "open",
@@ -94,12 +100,6 @@ export const serverSettings = {
     fallback: "optional",
     about:
       "Whether a profile moves to another phone only with the code that was sent there; the clients of PROFILE have no field for one.",
-  }),
-  directory: setting({
-    ...oneOf("all", "contacts"),
-    fallback: "all",
-    about:
-      "Whom users find. all: everybody here; contacts: their contacts and those they share a chat with. Whoever knows a phone may ask for it either way.",
   }),
   backend_key: setting({
     ...secretText,

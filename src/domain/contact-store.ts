@@ -50,6 +50,8 @@ export interface ContactStore {
   /** By rising id of the contact; those that changed after `changedAfterMs`, they or the users themselves. */
   listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
   findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;
+  /** The other is the user himself, among his contacts but for those he only asked, or shares a chat with him. */
+  isAcquaintance(userId: UserId, otherId: number): Promise<boolean>;
   /** By rising id; those who are friends on both sides. */
   listFriendIds(userId: UserId): Promise<UserId[]>;
 }

@@ -40,6 +40,7 @@ export function createDomain(parts: {
   isOnline(userId: UserId): boolean;
   clock: Clock;
   log: Log;
+  directory: "all" | "contacts";
   registration: "open" | "off";
   loginLimits: LoginLimits;
   messageLimits: MessageLimits;
@@ -49,7 +50,6 @@ export function createDomain(parts: {
   fixedCodeOf(phone: string): string | undefined;
   /** Whether a profile moves to another phone only with the code that was sent there. */
   migrationCode: "required" | "optional";
-  directory: "all" | "contacts";
 }): Domain {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const looks = createLooks({ store, publish, log });

@@ -121,7 +121,6 @@ export interface UserStore {
    * by rising id.
    */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
-  isAcquaintance(userId: UserId, otherId: number): Promise<boolean>;
 }
 
 export interface MqttDeviceStore {

@@ -14,7 +14,7 @@ import type { User, UserId } from "../../domain/model.ts";
 import type { WireFriendResult } from "./changes/contacts.ts";
 import type { ChangeName } from "./changes/index.ts";
 import { toEntered } from "./entered.ts";
-import { friendIdsQuery } from "./friends.ts";
+import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
 import { lazily } from "./lazily.ts";
 import { toUser } from "./reader.ts";
 import { contacts, users } from "./schema.ts";
@@ -55,6 +55,7 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
       .prepare(),
   );
 
+  const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
 
   const findUser = (userId: number | undefined): User | undefined =>
@@ -84,6 +85,7 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
         .all({ userId, afterMs: changedAfterMs ?? -1 })
         .flatMap((row) => toContact(row) ?? []),
     findContact: async (userId, contactId) => toContact(one().get({ userId, contactId })),
+    isAcquaintance: async (userId, otherId) => userId === otherId || acquaintance().get(userId, otherId)?.found === 1,
     listFriendIds: async (userId) =>
       friends()
         .all(userId)

@@ -27,7 +27,6 @@ import {
 } from "../../domain/model.ts";
 import type { Head, TokenKind } from "../../domain/store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
-import { acquaintanceQuery } from "./friends.ts";
 import { lazily } from "./lazily.ts";
 import { chats, members, serverKeys, tokens, users } from "./schema.ts";
 
@@ -83,7 +82,6 @@ export function createReader(db: Database) {
       .limit(p("limit"))
       .prepare(),
   );
-  const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const userCount = lazily(() =>
     db.prepare<{ count: number }, []>("SELECT count(*) count FROM users WHERE disabled = 0"),
   );
@@ -431,8 +429,6 @@ export function createReader(db: Database) {
       acquaintances()
         .all({ userId, limit })
         .flatMap((row) => toUser(row) ?? []),
-    isAcquaintance: (userId: UserId, otherId: number): boolean =>
-      userId === otherId || acquaintance().get(userId, otherId)?.found === 1,
     findToken,
     findBackendKey,
     findChat,

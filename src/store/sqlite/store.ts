@@ -230,7 +230,6 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     listUsers: async (page) => reader.listUsers(page),
     countUsers: async () => reader.countUsers(),
     listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
-    isAcquaintance: async (userId, otherId) => reader.isAcquaintance(userId, otherId),
     provision,
     findToken: async (hash, kind) => findToken(hash, kind),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
