@@ -28,6 +28,8 @@ export interface User {
   readonly phone: string | undefined;
   /** PNG bytes uploaded by the user; undefined means the generated one. */
   readonly avatar: Uint8Array | undefined;
+  /** Where a client of PROFILE says that his picture is; empty where none did. */
+  readonly avatarLink: string;
   /** SPKI, DER. */
   readonly publicKey: Uint8Array | undefined;
   readonly disabled: boolean;

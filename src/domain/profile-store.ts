@@ -40,6 +40,7 @@ export interface RosterChange {
   readonly names?: string | undefined;
   readonly surnames?: string | undefined;
   readonly nick?: string | undefined;
+  readonly avatarLink?: string | undefined;
 }
 
 export interface ProfileChange {

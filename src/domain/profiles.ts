@@ -33,6 +33,7 @@ export const defaultProfileLimits: ProfileLimits = {
 
 export const rostersMax = 100;
 const nameCharactersMax = 128;
+const linkBytesMax = 2048;
 
 /** One user of a profile, with his contacts. */
 export interface Roster {
@@ -314,12 +315,16 @@ function check(request: ProfileRequest): Omit<ProfileChange, "touch"> | undefine
   if (rosters !== undefined) {
     if (rosters.length > rostersMax || new Set(rosters.map((one) => one.userId)).size < rosters.length)
       return undefined;
-    for (const { names, surnames, nick } of rosters) {
+    for (const { names, surnames, nick, avatarLink } of rosters) {
+      if (avatarLink !== undefined && !isLink(avatarLink)) return undefined;
       if (![names, surnames, nick].every((name) => name === undefined || isName(name)) || nick === "") return undefined;
     }
   }
   return { phone, services, settings, rosters };
 }
+
+const isLink = (text: string): boolean =>
+  text.isWellFormed() && Buffer.byteLength(text) <= linkBytesMax && !/\p{Cc}/u.test(text);
 
 const isName = (text: string): boolean =>
   text.length <= nameCharactersMax * 2 && [...text].length <= nameCharactersMax && text.isWellFormed();

@@ -34,6 +34,8 @@ export interface RosterInput {
   readonly names: string | undefined;
   readonly surnames: string | undefined;
   readonly nick: string | undefined;
+  /** A link to a picture. */
+  readonly avatarLink: string | undefined;
 }
 
 /** Fields behind the tag: with a balance, and without. */
@@ -160,17 +162,23 @@ function readRoster(term: Term): RosterInput | undefined {
   const { name, fields } = record;
   const [id] = fields;
   if (name !== "Roster" || id === undefined) return undefined;
+  const [, names, surnames] = fields;
   // The older layout has no nick.
-  if (fields.length === 11) return rosterOf(id, { names: fields[1], surnames: fields[2] });
-  return fields.length === 13 ? rosterOf(id, { names: fields[1], surnames: fields[2], nick: fields[4] }) : undefined;
+  if (fields.length === 11) return rosterOf(id, { names, surnames, avatar: fields[8] });
+  return fields.length === 13 ? rosterOf(id, { names, surnames, nick: fields[4], avatar: fields[10] }) : undefined;
 }
 
 /** The id is a number, its digits, or a PhoneId; a list is of ids. */
 function rosterOf(
   id: Term,
-  fields: { readonly names?: Term | undefined; readonly surnames?: Term | undefined; readonly nick?: Term | undefined },
+  fields: Readonly<Partial<Record<"names" | "surnames" | "nick" | "avatar", Term | undefined>>>,
 ): RosterInput | undefined {
-  const given = { names: textAt(fields.names), surnames: textAt(fields.surnames), nick: textAt(fields.nick) };
+  const given = {
+    names: textAt(fields.names),
+    surnames: textAt(fields.surnames),
+    nick: textAt(fields.nick),
+    avatarLink: textAt(fields.avatar),
+  };
   if (isUnset(id)) return { userId: undefined, ...given };
   if (id instanceof CharList || Array.isArray(id)) return undefined;
   const userId = integerOf(id) ?? safeInteger(/_(\d+)$/.exec(textOf(id) ?? "")?.[1]);

@@ -101,7 +101,7 @@ export function rosterRecord(
   { user, contacts, friendIds }: RosterView,
   { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
 ): WireTerm {
-  const { userId, names, surnames, nick, phone, updatedAtMs } = user;
+  const { userId, names, surnames, nick, phone, avatarLink, updatedAtMs } = user;
   // Clients of the family find the user himself among his contacts.
   const self: Contact[] = updatedAtMs > sinceMs ? [{ user, status: "friend", updatedAtMs }] : [];
   const isKnownTo = (other: User["userId"]): boolean => other === userId || friendIds.has(other);
@@ -117,7 +117,7 @@ export function rosterRecord(
     unset,
     unset,
     textField(phone),
-    unset,
+    textField(avatarLink),
     updatedAtMs,
     unset,
   );

@@ -6,7 +6,7 @@ import { atom, binary, Tuple } from "../etf/term.ts";
 
 /** What one user's list says about another. */
 export interface ContactView {
-  readonly user: Pick<User, "userId" | "phone" | "names" | "surnames" | "nick">;
+  readonly user: Pick<User, "userId" | "phone" | "names" | "surnames" | "nick" | "avatarLink">;
   readonly status: string;
   readonly updatedAtMs: number;
   /** Undefined where it is not known, or not for the reader to know. */
@@ -19,6 +19,7 @@ export const asStranger = <Shown extends ContactView["user"]>(user: Shown): Show
   names: "",
   surnames: "",
   nick: "",
+  avatarLink: "",
 });
 
 const unset: WireTerm = [];
@@ -33,7 +34,7 @@ export const contact8 = ({ user, status, updatedAtMs }: ContactView): WireTerm =
   new Tuple([
     atom("Contact"),
     phoneIdField(user),
-    unset, // An avatar is a link here, and there is none to our pictures.
+    textField(user.avatarLink),
     textField(user.names),
     textField(user.surnames),
     unset,
@@ -49,7 +50,7 @@ export const contact15 = ({ user, status, updatedAtMs, presence }: ContactView):
   new Tuple([
     atom("Contact"),
     phoneIdField(user),
-    unset,
+    textField(user.avatarLink),
     textField(user.names),
     textField(user.surnames),
     textField(user.nick),

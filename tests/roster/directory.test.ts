@@ -8,22 +8,15 @@ import { Phones, phoneNumbers, tuple } from "./phones.ts";
 import { confirm, echo, friend, heard, notFound, pair, revoke, sent, short } from "./private-stage.ts";
 
 const hidden = { env: { ROOST_DIRECTORY: "contacts" } };
-const names = (given: string): WireTerm =>
-  tuple(
-    "Profile",
-    [],
-    [],
-    [tuple("Roster", [], binary(given), ...Array<WireTerm>(11).fill([]))],
-    [],
-    0,
-    0,
-    [],
-    atom("set"),
-  );
+const picture = "https://pictures.example.org/1.png";
+const names = (given: string): WireTerm => {
+  const roster = tuple("Roster", [], binary(given), [], [], [], [], [], [], [], [], binary(picture), [], []);
+  return tuple("Profile", [], [], [roster], [], 0, 0, [], atom("set"));
+};
 /** Of somebody who has not answered: nothing but the PhoneId. */
 const bare = (of: string, status: string): string => `{Contact,${of},[],[],[],[],[],[],0,0,[],Time,[],[],${status}}`;
 const full = (of: string, given: string, status: string): string =>
-  `{Contact,${of},[],<<${given}>>,[],<<${given}>>,[],[],0,0,[],Time,[],[],${status}}`;
+  `{Contact,${of},<<${picture}>>,<<${given}>>,[],<<${given}>>,[],[],0,0,[],Time,[],[],${status}}`;
 
 test("a number alone finds no stranger, and is answered as one that nobody has", async () => {
   await using phones = await Phones.start(hidden);
@@ -65,7 +58,7 @@ test("whoever is asked by phone shows his names when he has agreed, not before",
   const get = tuple("Profile", [], [], [], [], 0, 0, [], atom("get"));
   expect(await a.ask(friend(binary(phoneNumbers.B)))).toEqual([sent, `ses/A ${bare("B", "request")}`]);
   expect(await b.heard()).toEqual([
-    "phone/B {Contact,A,[],<<Anna>>,[],[],Time,authorization}",
+    `phone/B {Contact,A,<<${picture}>>,<<Anna>>,[],[],Time,authorization}`,
     `ses/B ${full("A", "Anna", "authorization")}`,
   ]);
   expect((await a.ask(get))[0]).toContain(bare("B", "request"));
@@ -75,7 +68,7 @@ test("whoever is asked by phone shows his names when he has agreed, not before",
   await b.heard();
   await b.ask(confirm(aId));
   expect(await a.heard()).toEqual([
-    "phone/A {Contact,B,[],<<Bob>>,[],[],Time,friend}",
+    `phone/A {Contact,B,<<${picture}>>,<<Bob>>,[],[],Time,friend}`,
     `ses/A ${full("B", "Bob", "friend")}`,
   ]);
 });

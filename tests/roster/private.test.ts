@@ -118,15 +118,15 @@ test("a user without a phone is a friend like any other, and is told nothing her
   ]);
 });
 
-test("the names that users have are told", async () => {
+test("the names and pictures that users have are told", async () => {
   await using phones = await Phones.start();
   const { a, b, aId } = await pair(phones);
-  const rosters = [{ userId: await phones.userId("B"), names: "Борис", surnames: "B." }];
+  const rosters = [{ userId: await phones.userId("B"), names: "Борис", surnames: "B.", avatarLink: "https://b" }];
   await phones.server.domain.store.changeProfile({ phone: phoneNumbers.B, rosters, touch: false });
   await b.ask(friend(aId));
   expect(await a.heard()).toEqual([
-    "phone/A {Contact,B,[],<<Борис>>,<<B.>>,[],Time,authorization}",
-    "ses/A {Contact,B,[],<<Борис>>,<<B.>>,<<Борис B.>>,[],[],0,0,[],Time,[],[],authorization}",
+    "phone/A {Contact,B,<<https://b>>,<<Борис>>,<<B.>>,[],Time,authorization}",
+    "ses/A {Contact,B,<<https://b>>,<<Борис>>,<<B.>>,<<Борис B.>>,[],[],0,0,[],Time,[],[],authorization}",
   ]);
 });
 

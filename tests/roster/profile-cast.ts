@@ -46,6 +46,7 @@ export interface View {
   readonly names: string;
   readonly surnames: string;
   readonly nick: string;
+  readonly avatar: string;
   /** Of the user; then the profile's is the same unless it is given. */
   readonly changedAtMs: number;
   readonly settings: unknown;
@@ -109,9 +110,11 @@ export async function gather(env: Record<string, string> = {}): Promise<Cast> {
     },
     view(status, known = {}) {
       const { phone = anna, services = [], email = [], settings = [], changedAtMs = registeredAtMs } = known;
-      const { names, surnames, nick = nickOf(one) } = known;
+      const { names, surnames, avatar, nick = nickOf(one) } = known;
       const me = { phone, userId: one.userId };
+      const pictured = avatar === undefined ? {} : { avatar };
       const looks = {
+        ...pictured,
         nick,
         ...(names === undefined ? {} : { names }),
         ...(surnames === undefined ? {} : { surnames }),
@@ -134,7 +137,7 @@ export async function gather(env: Record<string, string> = {}): Promise<Cast> {
           [],
           [],
           phone,
-          [],
+          avatar ?? [],
           changedAtMs,
           [],
         ],

@@ -129,7 +129,7 @@ test("P4: rosters are given as ids or records of either layout, and got as recor
   await using cast = await gather();
   const { userId } = cast.one;
   const old = (id: WireTerm, names: WireTerm): WireTerm =>
-    new Tuple([atom("Roster"), id, names, binary("Old"), ...Array<WireTerm>(8).fill([])]);
+    new Tuple([atom("Roster"), id, names, binary("Old"), [], [], [], [], [], binary("https://old"), [], []]);
   const forms: [rosters: WireTerm, names: unknown, surnames: unknown][] = [
     [[userId], [], []],
     [[binary(String(`${anna}_${userId}`))], [], []],
@@ -144,6 +144,7 @@ test("P4: rosters are given as ids or records of either layout, and got as recor
     expect([rosters, answer[3]]).toMatchObject([rosters, [{ 0: ":Roster", 1: userId, 2: names, 3: surnames }]]);
     expect((answer[3] as unknown[][])[0]).toHaveLength(14);
   }
+  expect(await got(cast)).toMatchObject({ 3: [{ 11: "https://old" }] });
 });
 
 test("P5: who is removed is told as a Contact of fifteen elements, deleted, with its numbers 0", async () => {

@@ -10,6 +10,8 @@ const shownVox = [":Service", "v1", ":vox", "data", "login", [], 7, ":added"];
 const lang = feature("1", "lang", binary("uk"), "LANGUAGE_SETTINGS");
 const shownLang = [":Feature", "1", "lang", "uk", "LANGUAGE_SETTINGS"];
 const named = { names: "Anna", surnames: "K", nick: "ann" };
+const avatar = "https://pictures.example.org/anna.png";
+const pictured = (cast: Cast): WireTerm => [roster(cast.one.userId, [], [], [], binary(avatar))];
 const rosters = (cast: Cast): WireTerm => [roster(cast.one.userId, binary("Anna"), binary("K"), binary("ann"))];
 const removed = [":Profile", anna, [], [], [], 0, 0, [], ":remove"];
 /** Both devices hear it on the phone's topic. */
@@ -65,6 +67,18 @@ const rows: Record<string, Row> = {
     told: (cast) => onSes(cast.view("update", { ...named, changedAtMs: later(cast) - 1000 })),
     leaves: (cast) => cast.view("get", { ...named, changedAtMs: later(cast) - 1000 }),
   },
+  "update, of the link to a picture": {
+    asks: (cast) => profile("update", { rosters: pictured(cast) }),
+    answer: (cast) => cast.view("update", { avatar, changedAtMs: later(cast) }),
+    told: (cast) => {
+      const shown = { avatar, nick: nickOf(cast.one), presence: "online", status: "friend" };
+      return {
+        ...onSes(cast.view("update", { avatar, changedAtMs: later(cast) })),
+        friend: [[`ses/${bob}`, contact(cast.one, shown, later(cast))]],
+      };
+    },
+    leaves: (cast) => cast.view("get", { avatar, changedAtMs: later(cast) }),
+  },
   "update, of services and settings": {
     asks: profile("update", { services: [vox], settings: [lang] }),
     answer: (cast) => cast.view("update", { services: [shownVox], settings: [shownLang], updateMs: later(cast) }),
@@ -98,6 +112,12 @@ const rows: Record<string, Row> = {
       onSes(cast.view("set", { services: [shownVox], settings: [shownLang], ...named, changedAtMs: later(cast) })),
     leaves: (cast) =>
       cast.view("get", { services: [shownVox], settings: [shownLang], ...named, changedAtMs: later(cast) }),
+  },
+  "set, of the link to a picture": {
+    asks: (cast) => profile("set", { rosters: pictured(cast) }),
+    answer: (cast) => cast.view("set", { avatar, changedAtMs: later(cast) }),
+    told: (cast) => onSes(cast.view("set", { avatar, changedAtMs: later(cast) })),
+    leaves: (cast) => cast.view("get", { avatar, changedAtMs: later(cast) }),
   },
   "set, of what was set before": {
     before: setUp({ services: [vox], settings: [lang] }),

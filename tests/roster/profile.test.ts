@@ -155,6 +155,8 @@ test("what cannot be kept is not set", async () => {
     [{ settings: [feature("1", "k".repeat(10_000), [], "G")] }, "invalid_data"],
     [{ rosters: [atom("x")] }, "invalid_data"],
     [{ rosters: [roster(owner.userId, binary("n".repeat(1000)))] }, "invalid_data"],
+    [{ rosters: [roster(owner.userId, [], [], [], binary(`https://${"a".repeat(2048)}`))] }, "invalid_data"],
+    [{ rosters: [roster(owner.userId, [], [], [], binary("https://a\r\nb"))] }, "invalid_data"],
     [{ rosters: Array.from({ length: 101 }, (_, at) => at) }, "invalid_data"],
     [{ rosters: [other.userId] }, "not_authorized"],
     [{ rosters: [roster(other.userId, binary("Mallory"))] }, "not_authorized"],

@@ -103,9 +103,11 @@ export const email = (address: string, password: WireTerm = []): WireTerm =>
 export const feature = (id: string, key: string, value: WireTerm, group: string): WireTerm =>
   new Tuple([atom("Feature"), binary(id), binary(key), value, binary(group)]);
 
-/** A `Roster` of thirteen fields. */
-export const roster = (id: WireTerm, names: WireTerm = [], surnames: WireTerm = [], nick: WireTerm = []): WireTerm =>
-  new Tuple([atom("Roster"), id, names, surnames, [], nick, [], [], [], [], [], [], [], []]);
+/** A `Roster` of thirteen fields: names, surnames, nick and avatar are given. */
+export const roster = (id: WireTerm, ...given: readonly WireTerm[]): WireTerm => {
+  const [names = [], surnames = [], nick = [], avatar = []] = given;
+  return new Tuple([atom("Roster"), id, names, surnames, [], nick, [], [], [], [], [], avatar, [], []]);
+};
 
 /** Atoms as `:name`, binaries as text, tuples and lists as arrays. */
 export function plain(term: Term): unknown {
@@ -135,12 +137,12 @@ export const yes = (what: string): readonly unknown[] => [":io", [":ok", `:${wha
 /** What a `Contact` of fourteen fields looks like; what is not known of it is `[]`. */
 export const contact = (
   user: { phone: string; userId: number },
-  known: Partial<Record<"nick" | "names" | "surnames" | "presence" | "status", string>>,
+  known: Partial<Record<"nick" | "names" | "surnames" | "avatar" | "presence" | "status", string>>,
   updateMs: unknown = expect.any(Number),
 ): unknown => [
   ":Contact",
   `${user.phone}_${user.userId}`,
-  [],
+  known.avatar ?? [],
   known.names ?? [],
   known.surnames ?? [],
   known.nick ?? [],

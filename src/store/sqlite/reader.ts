@@ -483,6 +483,7 @@ export function toUser(row: typeof users.$inferSelect | undefined): User | undef
     surnames: row.surnames,
     phone: row.phone ?? undefined,
     avatar: row.avatar ?? undefined,
+    avatarLink: row.avatarLink,
     publicKey: row.publicKey ?? undefined,
     disabled: row.disabled,
     createdAtMs: row.createdAtMs,

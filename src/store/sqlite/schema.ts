@@ -49,6 +49,8 @@ export const users = sqliteTable(
     names: text("names").notNull().default(""),
     surnames: text("surnames").notNull().default(""),
     avatar: blob("avatar", { mode: "buffer" }),
+    /** Where a phone's client put a picture; we only pass it on. */
+    avatarLink: text("avatar_link").notNull().default(""),
     passwordHash: text("password_hash"),
     publicKey: blob("public_key", { mode: "buffer" }),
     disabled: integer("disabled", { mode: "boolean" }).notNull().default(false),

@@ -22,6 +22,7 @@ const user = (userId: number, of: string | undefined): User => ({
   surnames: "",
   phone: of,
   avatar: undefined,
+  avatarLink: "",
   publicKey: undefined,
   disabled: false,
   createdAtMs: 0,

@@ -37,6 +37,7 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
       nick: users.nick,
       names: users.names,
       surnames: users.surnames,
+      avatarLink: users.avatarLink,
     })
     .from(users)
     .where(eq(users.phone, p("phone")))
@@ -47,6 +48,7 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
       nick: sql`${p("nick")}`,
       names: sql`${p("names")}`,
       surnames: sql`${p("surnames")}`,
+      avatarLink: sql`${p("avatarLink")}`,
       updatedAtMs: sql`${p("nowMs")}`,
     })
     .where(eq(users.userId, p("userId")))
@@ -193,6 +195,7 @@ interface NamedUser {
   readonly nick: string;
   readonly names: string;
   readonly surnames: string;
+  readonly avatarLink: string;
 }
 
 /** Undefined where nothing changes. Who never had a nick is known at other doors by his names. */
@@ -202,8 +205,8 @@ function changeUser(user: NamedUser, change: RosterChange): NamedUser | undefine
   const full = `${names} ${surnames}`.trim().slice(0, nickCharactersMax).trim();
   const unnamed = user.nick === userKeyOf(user) || user.nick === `${user.names} ${user.surnames}`.trim();
   const nick = change.nick ?? (unnamed && full !== "" ? full : user.nick);
-  if (names === user.names && surnames === user.surnames && nick === user.nick) return undefined;
-  return { ...user, names, surnames, nick };
+  const after = { ...user, names, surnames, nick, avatarLink: change.avatarLink ?? user.avatarLink };
+  return isSame(after, user) ? undefined : after;
 }
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
