@@ -152,6 +152,14 @@ export async function gather(env: Record<string, string> = {}): Promise<Cast> {
   };
 }
 
+/** The answer on the asking client's own topic, whatever others hear. */
+export async function answerTo(cast: Cast, request: WireTerm): Promise<unknown> {
+  const { one = [] } = await cast.ask(request);
+  const answers = one.filter(([topic]) => topic === "actions/1/api/one").map(([, term]) => term);
+  expect(answers).toHaveLength(1);
+  return answers[0];
+}
+
 /** What is there to be got by whoever has logged in. */
 export const got = (cast: Cast, by?: Role): Promise<unknown> => cast.answer(profile("get"), by);
 

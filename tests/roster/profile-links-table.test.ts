@@ -40,6 +40,20 @@ const rows: Record<string, Row> = {
     leaves: (cast) => cast.view("get", { services: [added], updateMs: later(cast) }),
     after: async (cast) => expect(cast.stage.mailed(address)).toHaveLength(1),
   },
+  "link, of two addresses and something else": {
+    asks: link([email(address), service(binary("v"), atom("vox")), email("a@example.org")]),
+    answer: yes("email_sent"),
+    leaves: (cast) =>
+      cast.view("get", {
+        services: [
+          added,
+          [":Service", "v", ":vox", [], [], [], [], ":added"],
+          [":Service", [], ":email", [], "a@example.org", [], [], ":added"],
+        ],
+        updateMs: later(cast),
+      }),
+    after: async (cast) => expect([mailed(cast), mailed(cast, "a@example.org")]).not.toContain("no mail"),
+  },
   "link, of an address that waits for its code": {
     before: linked,
     asks: link(),
