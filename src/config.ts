@@ -16,9 +16,8 @@ import {
   readVariables,
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
-import { readWebsocket } from "./config/websocket.ts";
+import { readWebsocket, type WebsocketConfig } from "./config/websocket.ts";
 import type { Address } from "./lib/address.ts";
-import type { MiniOicqOptions } from "./minioicq/options.ts";
 
 export interface Config extends OutsideConfig {
   /** Absolute. */
@@ -54,7 +53,7 @@ export interface Config extends OutsideConfig {
     readonly failuresPerAccountHour: number;
     readonly registrationsPerAddressHour: number;
   };
-  readonly ws: MiniOicqOptions;
+  readonly ws: WebsocketConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }

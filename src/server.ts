@@ -153,6 +153,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       loginFrameBytesMax: limits.websocketLoginFrameBytesMax,
       requestsPerSecondMax: limits.websocketRequestsPerSecondMax,
       accountRequestsPerSecondMax: limits.websocketAccountRequestsPerSecondMax,
+      syncUsersMax: config.ws.syncUsersMax,
     },
     options: config.ws,
   });

@@ -1,5 +1,5 @@
 /** Settings of MiniOICQ over WebSocket, `ws.…`. */
-import { oneOf, type Raw, setting, Unusable } from "./values.ts";
+import { count, oneOf, type Raw, setting, Unusable } from "./values.ts";
 
 /** As a browser writes it: scheme, host and a port that is not the scheme's own. */
 const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]{1,255}$/;
@@ -41,5 +41,11 @@ export const websocketSettings = {
     fallback: "off",
     about:
       "on: WebSocket frames may be compressed (permessage-deflate); costs processor time on both sides, no memory per connection.",
+  }),
+  "ws.sync_users_max": setting({
+    ...count(1, 100_000),
+    fallback: 5000,
+    about:
+      "How many users MiniOICQ's user.sync lists at most; on a server with more, those who share a chat or a contact with the asking one.",
   }),
 };

@@ -5,23 +5,27 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { ChatId, DeviceId, UserId } from "./model.ts";
-import type { Advance, Store } from "./store.ts";
+import { type SeqRange, withRange } from "./seq-ranges.ts";
+import type { Advance, Confirmed, Store } from "./store.ts";
 
 const flushAfterMs = 250;
 /** With commits going on anyway, positions ride along this often: a crash repeats only what came since. */
 const ridesEveryMs = 25;
 const gatheredMax = 4096;
+const noRanges: readonly SeqRange[] = [];
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
 export function createDeliveries({ store, clock, log }: { store: Store; clock: Clock; log: Log }) {
   let gathered = new Map<string, Advance>();
+  /** By user, device and chat: what was confirmed message by message. */
+  let confirmations = new Map<string, Confirmed>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<unknown> = Promise.resolve();
   let flushedAtMs = 0;
   // A commit that is about to be made takes them along for nothing but their own rows.
   store.beforeCommit(() => {
-    if (gathered.size > 0 && Math.abs(clock.nowMs() - flushedAtMs) >= ridesEveryMs) void flush();
+    if (gathered.size + confirmations.size > 0 && Math.abs(clock.nowMs() - flushedAtMs) >= ridesEveryMs) void flush();
   });
 
   /** Everything in the chat up to `deliveredSeq` reached this device (or, without one, the user). */
@@ -38,7 +42,19 @@ export function createDeliveries({ store, clock, log }: { store: Store; clock: C
     const known = gathered.get(key);
     if (known !== undefined && known.deliveredSeq >= move.deliveredSeq) return;
     gathered.set(key, move);
-    if (gathered.size >= gatheredMax) void flush();
+    flushSoon();
+  }
+
+  /** A client confirmed this message, perhaps before earlier ones. */
+  function confirmed(userId: UserId, deviceId: DeviceId | undefined, chatId: ChatId, seq: number): void {
+    const key = `${userId}:${deviceId ?? ""}:${chatId}`;
+    const known = confirmations.get(key)?.ranges ?? noRanges;
+    confirmations.set(key, { userId, deviceId, chatId, ranges: withRange(known, seq, seq) });
+    flushSoon();
+  }
+
+  function flushSoon(): void {
+    if (gathered.size + confirmations.size >= gatheredMax) void flush();
     else timer ??= setTimeout(() => void flush(), flushAfterMs);
   }
 
@@ -49,14 +65,23 @@ export function createDeliveries({ store, clock, log }: { store: Store; clock: C
     if (gathered.size > 0) {
       const moves = [...gathered.values()];
       gathered = new Map();
-      flushedAtMs = clock.nowMs();
-      const change = store
-        .advance(moves)
-        .catch((error: unknown) => log.warn("positions could not be written; messages will repeat", { error }));
-      writing = Promise.all([writing, change]);
+      write(store.advance(moves));
+    }
+    if (confirmations.size > 0) {
+      const moves = [...confirmations.values()];
+      confirmations = new Map();
+      write(store.confirmMessages(moves));
     }
     await writing;
   }
 
-  return { delivered, passedOver, flush };
+  function write(change: Promise<void>): void {
+    flushedAtMs = clock.nowMs();
+    const settled = change.catch((error: unknown) =>
+      log.warn("positions could not be written; messages will repeat", { error }),
+    );
+    writing = Promise.all([writing, settled]);
+  }
+
+  return { delivered, passedOver, confirmed, flush };
 }

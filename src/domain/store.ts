@@ -5,6 +5,7 @@
  * settled. All of it is async, so that a server database can stand behind it.
  */
 import type { ContactStore } from "./contact-store.ts";
+import type { HistoryStore } from "./history-store.ts";
 import type {
   Chat,
   ChatId,
@@ -27,6 +28,7 @@ import type {
 } from "./model.ts";
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
+import type { SeqRange } from "./seq-ranges.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -96,6 +98,15 @@ export interface Advance {
   readonly deliveredSeq: number;
 }
 
+/** Messages a client confirmed one by one; the position moves over what it reaches without a gap. */
+export interface Confirmed {
+  readonly userId: UserId;
+  /** The device whose position it is; where that moves ahead of the user's own, the user's moves along. */
+  readonly deviceId: DeviceId | undefined;
+  readonly chatId: ChatId;
+  readonly ranges: readonly SeqRange[];
+}
+
 /** A device by its client's own name for it. */
 export interface DeviceName {
   readonly userId: UserId;
@@ -115,12 +126,20 @@ export interface UserStore {
   findPasswordHash(userId: UserId): Promise<string | undefined>;
   /** Enabled users by rising id. */
   listUsers(page: { after: number; limit: number }): Promise<User[]>;
-  countUsers(): Promise<number>;
+  /** Enabled ones; not counted past `atMost`. */
+  countUsers(atMost?: number): Promise<number>;
+  /** Moves whenever somebody comes or goes, or is shown otherwise. */
+  userListVersion(): Promise<number>;
   /**
-   * Enabled users who share a chat with `userId` or are among his contacts, but not those he only asked, and `userId` itself,
-   * by rising id.
+   * `userId` itself, his contacts but for those he only asked, and those who share a chat with him, those of his liveliest
+   * chats first; by rising id.
    */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
+  /** The user's chats, the one with the newest message first; their members are not counted past `membersMax + 1`. */
+  recentChats(
+    userId: UserId,
+    bounds: { limit: number; membersMax: number },
+  ): Promise<{ chatId: ChatId; members: number }[]>;
 }
 
 export interface MqttDeviceStore {
@@ -194,6 +213,10 @@ export interface MessageStore {
 
 export interface DeliveryStore {
   advance(moves: readonly Advance[]): Promise<void>;
+  /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
+  confirmMessages(moves: readonly Confirmed[]): Promise<void>;
+  /** What the user, or the device, confirmed beyond the first gap, by chat. */
+  confirmedRanges(userId: UserId, deviceId: DeviceId | undefined): Promise<Map<ChatId, readonly SeqRange[]>>;
   /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
   beforeCommit(listener: () => void): void;
   positions(userId: UserId): Promise<Position[]>;
@@ -215,6 +238,20 @@ export interface DeliveryStore {
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;
   confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
+  /** The device was told of these chats, and with it the user: `eventIds` are his own copies of that. */
+  announceChats(announced: {
+    userId: UserId;
+    deviceId: DeviceId;
+    chatIds: readonly ChatId[];
+    eventIds: readonly EventId[];
+  }): Promise<void>;
+  /** Chats of the user that the device was not told of, in the order he came into them; `next` goes on behind them. */
+  unannouncedChats(device: {
+    userId: UserId;
+    deviceId: DeviceId;
+    after: number;
+    limit: number;
+  }): Promise<{ chatIds: ChatId[]; next: number | undefined }>;
 }
 
 export interface Store
@@ -226,4 +263,5 @@ export interface Store
     ContactStore,
     ChatStore,
     MessageStore,
+    HistoryStore,
     DeliveryStore {}

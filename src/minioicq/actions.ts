@@ -17,13 +17,19 @@ export type WireId = number | undefined;
 
 export type Request =
   | { readonly action: "auth.register"; readonly name: string; readonly password: string }
-  | { readonly action: "auth.login"; readonly login: Login; readonly deviceName: string | undefined }
+  | {
+      readonly action: "auth.login";
+      readonly login: Login;
+      readonly deviceName: string | undefined;
+      /** The client acknowledges pushes (O26). */
+      readonly acknowledges: boolean;
+    }
   | { readonly action: "auth.logout" }
   | { readonly action: "user.sync" }
   | { readonly action: "user.get"; readonly userId: WireId }
   | { readonly action: "chat.create"; readonly members: readonly WireId[]; readonly name: string | undefined }
   | MessageSend
-  | { readonly action: "message.push.ack" }
+  | MessageAck
   | MessageGet
   | { readonly action: "heartbeat" };
 
@@ -46,11 +52,26 @@ export interface MessageSend {
   readonly clientTimeMs: number | undefined;
 }
 
+/** The oldest push where it names nothing, else these messages and chats. */
+export interface MessageAck {
+  readonly action: "message.push.ack";
+  readonly messageIds: readonly number[] | undefined;
+  readonly chatIds: readonly number[] | undefined;
+}
+
 export interface MessageGet {
   readonly action: "message.get";
   /** Whose history: a chat's, or everything between me and a user (all of mine, for myself). */
   readonly of: { readonly chat: WireId } | { readonly user: WireId };
   readonly range: HistoryRange;
+  readonly page: HistoryPage;
+}
+
+/** Which part of it, and how much at the most. */
+export interface HistoryPage {
+  readonly limit: number | undefined;
+  /** Where the page before this one ended: a `seq` of the chat, or a message id where several chats are read. */
+  readonly from: { readonly go: "up" | "down"; readonly place: number; readonly index: number } | undefined;
 }
 
 /** Both ends inclusive. Indexes count from 0 in the ascending list; an end left open is undefined. */
@@ -68,7 +89,7 @@ export interface Parsed {
 type Fields = Readonly<Record<string, unknown>>;
 type Limits = Pick<
   MiniOicqLimits,
-  "membersMax" | "chatNameCharactersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax"
+  "membersMax" | "chatNameCharactersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax" | "acknowledgedIdsMax"
 >;
 
 interface Reader {
@@ -130,7 +151,7 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["user.get", (fields, reader) => ({ action: "user.get", userId: reader.id(fields["user_id"], "User not found") })],
   ["chat.create", parseCreate],
   ["message.send", parseSend],
-  ["message.push.ack", () => ({ action: "message.push.ack" })],
+  ["message.push.ack", parseAck],
   ["message.get", parseGet],
   ["heartbeat", () => ({ action: "heartbeat" })],
 ]);
@@ -156,15 +177,16 @@ function parseLogin(fields: Fields, reader: Reader): Request {
     wrong: "Invalid device_id",
     charactersMax: reader.limits.deviceNameCharactersMax,
   });
+  const acknowledges = fields["ack"] === true;
   if (!isAbsent(fields["token"])) {
     const token = text(fields["token"], { empty: "Invalid token", wrong: "Invalid token" });
-    return { action: "auth.login", login: { by: "token", token }, deviceName };
+    return { action: "auth.login", login: { by: "token", token }, deviceName, acknowledges };
   }
   if (isAbsent(fields["user_id"])) throw new Refused(empty);
   const userId = reader.id(fields["user_id"], "Invalid user_id");
   const password = text(fields["password"], { empty, wrong: "Invalid password" });
   const account = String(userId ?? fields["user_id"]).slice(0, accountCharactersMax);
-  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName };
+  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName, acknowledges };
 }
 
 function parseCreate(fields: Fields, reader: Reader): Request {
@@ -231,12 +253,52 @@ function content(value: unknown): string {
   throw new Refused("Invalid message");
 }
 
+function parseAck(fields: Fields, reader: Reader): Request {
+  return {
+    action: "message.push.ack",
+    messageIds: parseIds(fields["message_ids"], reader),
+    chatIds: parseIds(fields["chat_ids"], reader),
+  };
+}
+
+function parseIds(value: unknown, reader: Reader): readonly number[] | undefined {
+  const wrong = "Invalid acknowledgement";
+  if (isAbsent(value)) return undefined;
+  if (!Array.isArray(value) || value.length > reader.limits.acknowledgedIdsMax) throw new Refused(wrong);
+  return value.map((one: unknown) => reader.id(one, wrong)).filter((id) => id !== undefined);
+}
+
 function parseGet(fields: Fields, reader: Reader): Request {
   const range = parseRange(fields["start"], fields["end"]);
+  const page = { limit: parseWhole(fields["limit"], "Invalid limit") || undefined, from: parseFrom(fields) };
   if (!isAbsent(fields["chat_id"])) {
-    return { action: "message.get", of: { chat: reader.id(fields["chat_id"], "Chat not found") }, range };
+    return { action: "message.get", of: { chat: reader.id(fields["chat_id"], "Chat not found") }, range, page };
   }
-  return { action: "message.get", of: { user: reader.id(fields["user_id"], "User not found") }, range };
+  return { action: "message.get", of: { user: reader.id(fields["user_id"], "User not found") }, range, page };
+}
+
+/** What an answer gave as `next`, or a place the client knows. */
+function parseFrom(fields: Fields): HistoryPage["from"] {
+  const wrong = "Invalid range";
+  const { next } = fields;
+  if (!isAbsent(next)) {
+    const parts = typeof next === "string" ? /^(before|after):(\d{1,16})(?::(\d{1,7}))?$/.exec(next) : null;
+    const place = safeInteger(parts?.[2] ?? "");
+    if (parts === null || place === undefined) throw new Refused(wrong);
+    return { go: parts[1] === "before" ? "down" : "up", place, index: Number(parts[3] ?? 0) };
+  }
+  const after = parseWhole(fields["after"], wrong);
+  const before = parseWhole(fields["before"], wrong);
+  if (after !== undefined && before !== undefined) throw new Refused(wrong);
+  if (after !== undefined) return { go: "up", place: after, index: 0 };
+  return before === undefined ? undefined : { go: "down", place: before, index: 0 };
+}
+
+function parseWhole(value: unknown, wrong: string): number | undefined {
+  if (isAbsent(value)) return undefined;
+  const number = typeof value === "string" ? safeInteger(value) : value;
+  if (typeof number !== "number" || !Number.isSafeInteger(number) || number < 0) throw new Refused(wrong);
+  return number;
 }
 
 /** Integers below this are places in the list, not times (O17). */

@@ -1,13 +1,16 @@
 /** What every session of this door shares. */
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
-import type { ChatView, Entered, UserId } from "../domain/model.ts";
+import type { ChatView, DeviceId, Entered, User, UserId } from "../domain/model.ts";
 import type { Log } from "../lib/log.ts";
+import type { Frame } from "./codec.ts";
 import { type Confirmations, createConfirmations } from "./confirmations.ts";
+import type { Dialect } from "./dialect.ts";
 import { closeCode } from "./errors.ts";
 import type { MiniOicqLimits } from "./limits.ts";
 import type { MiniOicqOptions } from "./options.ts";
 import type { Rates } from "./rates.ts";
+import { createUserSync } from "./user-sync.ts";
 
 export interface Front {
   readonly domain: Domain;
@@ -17,8 +20,13 @@ export interface Front {
   readonly options: MiniOicqOptions;
   readonly rates: Rates;
   readonly confirmations: Confirmations;
+  /** The answer to `user.sync`. */
+  userSync(user: User, dialect: Dialect): Promise<Frame>;
   /** The chat somebody entered, read once for all who are told of it. */
   viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
+  /** The device is here now: an earlier connection of its own, dead as a rule without our knowing it yet, is closed. */
+  claimDevice(deviceId: DeviceId, session: Flushed): void;
+  releaseDevice(deviceId: DeviceId, session: Flushed): void;
   /** Flushes the session once, after everything else this tick brings. */
   schedule(session: Flushed): void;
 }
@@ -31,6 +39,7 @@ interface Flushed {
 export function createFront(parts: Pick<Front, "domain" | "hub" | "log" | "limits" | "options" | "rates">): Front {
   const { domain, log } = parts;
   const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
+  const sessionOf = new Map<DeviceId, Flushed>();
   let dirty: Flushed[] = [];
 
   function flushAll(): void {
@@ -49,12 +58,21 @@ export function createFront(parts: Pick<Front, "domain" | "hub" | "log" | "limit
   return {
     ...parts,
     confirmations: createConfirmations({ store: domain.store, log }),
+    userSync: createUserSync(parts),
     viewOf(entered, reader) {
       const known = views.get(entered);
       if (known !== undefined) return known;
       const reading = domain.store.findChatView({ id: entered.chat.chatId }, reader);
       views.set(entered, reading);
       return reading;
+    },
+    claimDevice(deviceId, session) {
+      const before = sessionOf.get(deviceId);
+      sessionOf.set(deviceId, session);
+      if (before !== session) before?.close(closeCode.normal, "Logged in again");
+    },
+    releaseDevice(deviceId, session) {
+      if (sessionOf.get(deviceId) === session) sessionOf.delete(deviceId);
     },
     schedule(session) {
       dirty.push(session);

@@ -1,142 +1,199 @@
 /**
  * `message.get` (PROTOCOLS § 2.5 O17): messages of one or several chats in the order the server stored them, picked by
- * time or by place in the list. Reading goes page by page from one end, and no further than its bounds.
+ * time or by place in the list, a page at a time. A page begins where it is asked for and looks at a bounded number of
+ * messages, so an old one costs what a new one does; where it stopped before its end it says how to go on.
  */
-import type { Chat, Message } from "../domain/model.ts";
-import type { MessageStore } from "../domain/store.ts";
-import type { HistoryRange } from "./actions.ts";
+import { type ChatLog, oddTimeMs } from "../domain/history-store.ts";
+import type { Message, UserId } from "../domain/model.ts";
+import type { HistoryPage, HistoryRange } from "./actions.ts";
 import type { Front } from "./front.ts";
+import { LogReader, type Segment } from "./log-reader.ts";
 import { messageBytes, messageTimeMs } from "./push.ts";
 
-const pageRows = 64;
-/** How far a client's clock may run ahead of ours before its messages are missed at the start of a range. */
-const clockSlackMs = 86_400_000;
-
 export interface HistoryQuery {
-  readonly chats: readonly Chat[];
+  readonly logs: readonly ChatLog[];
+  /** One chat is read by `seq`, several by message id. */
+  readonly places: "seq" | "message";
   /** Only messages of these senders; undefined for all. */
-  readonly between: ReadonlySet<number> | undefined;
+  readonly senders: readonly [UserId, UserId] | undefined;
   readonly range: HistoryRange;
+  readonly page: HistoryPage;
 }
+
+export interface HistoryAnswer {
+  /** Ascending. */
+  readonly messages: readonly Message[];
+  /** What to ask with for the following page; undefined where this was the last. */
+  readonly next: string | undefined;
+}
+
+type Parts = Pick<Front, "domain" | "limits">;
+
+/** Chats looked up before others get their turn. */
+const chatsAtOnce = 32;
 
 /**
- * Ascending. Where there is more than one answer may hold: from the start where the request named one, so that the
- * client can go on from there, else the newest.
+ * Where there is more than one answer may hold: from the start where the request named one, so that the client can go
+ * on from there, else the newest.
  */
-export async function readHistory(
-  { domain, limits }: Pick<Front, "domain" | "limits">,
-  { chats, between, range }: HistoryQuery,
-): Promise<Message[]> {
-  const window = new Window(limits.historyMessagesMax, limits.historyBytesMax);
-  const readers = chats
-    .filter((chat) => chat.lastSeq > 0)
-    .map((chat) => new ChatReader(domain.store, chat, range.by === "index" ? "ascending" : "descending"));
-  let index = 0;
-  for (let scanned = 0; scanned < limits.historyScanMax; scanned += 1) {
-    const message = await nextOf(readers);
-    if (message === undefined) break;
-    if (message.kind === "deleted" || (between !== undefined && !between.has(message.senderId))) continue;
-    if (range.by === "index") {
-      if (index > range.last) break;
-      if (index >= range.first && !window.addIfFits(message)) break;
-      index += 1;
+export async function readHistory(parts: Parts, query: HistoryQuery): Promise<HistoryAnswer> {
+  const { range, page, places } = query;
+  const { limits } = parts;
+  const startNamed = range.by === "index" || range.fromMs !== undefined;
+  const descending = page.from === undefined ? !startNamed : page.from.go === "down";
+  const countMax = Math.min(page.limit ?? limits.historyMessagesMax, limits.historyMessagesMax);
+  const readers = await openReaders(parts, query, { descending, countMax });
+  const place = (message: { seq: number; messageId: number }) => (places === "seq" ? message.seq : message.messageId);
+  const messages: Message[] = [];
+  const wants = createFilter(query);
+  let bytes = 0;
+  let next: string | undefined;
+  for (let looked = 0; ; ) {
+    const [reader] = readers;
+    if (reader === undefined) break;
+    const message = reader.first;
+    if (message === undefined) {
+      if (looked >= limits.historyScanMax) {
+        next = cursor(descending, places === "seq" ? reader.seq : reader.bound, wants.index);
+        break;
+      }
+      looked += await reader.read();
+      moveOn(readers, descending);
       continue;
     }
-    if (range.fromMs !== undefined && message.sentAtMs < range.fromMs - clockSlackMs) break;
-    const timeMs = messageTimeMs(message);
-    if (timeMs < (range.fromMs ?? 0) || timeMs > (range.toMs ?? Number.POSITIVE_INFINITY)) continue;
-    if (range.fromMs !== undefined) window.addDroppingFirst(message);
-    else if (!window.addIfFits(message)) break;
-  }
-  return range.by === "index" ? window.messages : window.messages.reverse();
-}
-
-/** Takes the message whose turn it is, over all chats. */
-async function nextOf(readers: ChatReader[]): Promise<Message | undefined> {
-  let chosen: ChatReader | undefined;
-  for (const reader of readers) {
-    if (reader.peeked === undefined) await reader.advance();
-    if (reader.peeked === undefined) continue;
-    if (chosen?.peeked === undefined || reader.isBefore(chosen.peeked)) chosen = reader;
-  }
-  const message = chosen?.peeked;
-  if (chosen !== undefined) chosen.peeked = undefined;
-  return message;
-}
-
-/** One chat's messages, one after the other. */
-class ChatReader {
-  peeked: Message | undefined;
-  readonly #store: Pick<MessageStore, "messages">;
-  readonly #chat: Chat;
-  readonly #descending: boolean;
-  /** The page at hand, its next message last. */
-  #page: Message[] = [];
-  #seq: number | undefined;
-  #done = false;
-
-  constructor(store: Pick<MessageStore, "messages">, chat: Chat, direction: "ascending" | "descending") {
-    this.#store = store;
-    this.#chat = chat;
-    this.#descending = direction === "descending";
-    if (!this.#descending) this.#seq = 0;
-  }
-
-  isBefore(other: Message): boolean {
-    const id = this.peeked?.messageId ?? 0;
-    return this.#descending ? id > other.messageId : id < other.messageId;
-  }
-
-  async advance(): Promise<void> {
-    if (this.#page.length === 0 && !this.#done) await this.#read();
-    this.peeked = this.#page.pop();
-    if (this.peeked !== undefined) this.#seq = this.peeked.seq;
-  }
-
-  async #read(): Promise<void> {
-    const page = await this.#store.messages({
-      chatId: this.#chat.chatId,
-      ...(this.#descending ? { beforeSeq: this.#seq } : { afterSeq: this.#seq }),
-      limit: pageRows,
-    });
-    this.#done = page.length < pageRows;
-    this.#page = this.#descending ? [...page] : [...page].reverse();
-    await new Promise<void>((resolve) => setImmediate(resolve)); // between two pages others get their turn
-  }
-}
-
-/** What one answer may hold. */
-class Window {
-  readonly messages: Message[] = [];
-  readonly #messagesMax: number;
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  constructor(messagesMax: number, bytesMax: number) {
-    this.#messagesMax = messagesMax;
-    this.#bytesMax = bytesMax;
-  }
-
-  addIfFits(message: Message): boolean {
-    if (this.messages.length > 0 && this.#isOver(1, messageBytes(message))) return false;
-    this.#add(message);
-    return true;
-  }
-
-  addDroppingFirst(message: Message): void {
-    this.#add(message);
-    while (this.messages.length > 1 && this.#isOver(0, 0)) {
-      const first = this.messages.shift();
-      if (first !== undefined) this.#bytes -= messageBytes(first);
+    const wanted = wants.look(message);
+    if (wanted === "past") break;
+    if (wanted === "yes") {
+      const size = messageBytes(message);
+      if (messages.length === countMax || (messages.length > 0 && bytes + size > limits.historyBytesMax)) {
+        next = cursor(descending, place(message), wants.index);
+        break;
+      }
+      messages.push(message);
+      bytes += size;
     }
+    wants.took(message);
+    reader.take();
+    moveOn(readers, descending);
   }
+  return { messages: descending ? messages.reverse() : messages, next };
+}
 
-  #add(message: Message): void {
-    this.messages.push(message);
-    this.#bytes += messageBytes(message);
-  }
+/** The page that follows begins with `place` itself. */
+function cursor(descending: boolean, place: number, index: number): string {
+  const from = descending ? `before:${place + 1}` : `after:${Math.max(0, place - 1)}`;
+  return index === 0 ? from : `${from}:${index}`;
+}
 
-  #isOver(more: number, bytes: number): boolean {
-    return this.messages.length + more > this.#messagesMax || this.#bytes + bytes > this.#bytesMax;
+/** Which messages are asked for. In one chat places are given by `seq` and need no counting. */
+function createFilter({ range, places, page }: HistoryQuery) {
+  const counts = range.by === "index" && places === "message";
+  let index = page.from?.index ?? 0;
+  return {
+    get index() {
+      return index;
+    },
+    look(message: Message): "yes" | "no" | "past" {
+      if (message.kind === "deleted") return "no";
+      if (range.by === "index") {
+        if (!counts) return "yes";
+        return index < range.first ? "no" : index > range.last ? "past" : "yes";
+      }
+      const timeMs = messageTimeMs(message);
+      return timeMs >= (range.fromMs ?? 0) && timeMs <= (range.toMs ?? Number.POSITIVE_INFINITY) ? "yes" : "no";
+    },
+    took(message: Message): void {
+      if (counts && message.kind !== "deleted") index += 1;
+    },
+  };
+}
+
+/** Whether the reader's next message, or the bound of it, comes before the other's. */
+const isBefore = (one: LogReader, other: LogReader, descending: boolean): boolean =>
+  descending ? one.bound > other.bound : one.bound < other.bound;
+
+/** The first reader was moved: it goes to its place among the others, or out where it has ended. */
+function moveOn(readers: LogReader[], descending: boolean): void {
+  const [first, second] = readers;
+  if (first === undefined || (!first.ended && (second === undefined || !isBefore(second, first, descending)))) return;
+  readers.shift();
+  if (first.ended) return;
+  let low = 0;
+  let high = readers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = readers[middle];
+    if (other !== undefined && isBefore(other, first, descending)) low = middle + 1;
+    else high = middle;
   }
+  readers.splice(low, 0, first);
+}
+
+/** In the order of their first messages. */
+async function openReaders(
+  { domain: { store }, limits }: Parts,
+  query: HistoryQuery,
+  { descending, countMax }: { descending: boolean; countMax: number },
+): Promise<LogReader[]> {
+  const cut = await timeCut(store, query.range);
+  const readers: LogReader[] = [];
+  for (const [index, log] of query.logs.entries()) {
+    if (index % chatsAtOnce === chatsAtOnce - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    const segments = await segmentsOf(store, log, query, cut);
+    if (segments.length === 0) continue;
+    const reader = new LogReader({
+      store,
+      log,
+      segments,
+      descending,
+      senders: query.senders,
+      // One more than wanted tells whether there is more.
+      rowsAtOnce: query.logs.length === 1 ? Math.min(countMax + 1, limits.historyRowsAtOnceMax) : undefined,
+      rowsAtOnceMax: limits.historyRowsAtOnceMax,
+    });
+    await reader.open();
+    readers.push(reader);
+  }
+  return readers.sort((one, other) => (descending ? other.bound - one.bound : one.bound - other.bound));
+}
+
+/** Between these message ids the server's time is in the range, give or take what a client's clock may be off. */
+async function timeCut(
+  store: Parts["domain"]["store"],
+  range: HistoryRange,
+): Promise<{ from: number | undefined; to: number | undefined }> {
+  if (range.by === "index") return { from: undefined, to: undefined };
+  const { fromMs, toMs } = range;
+  return {
+    from: fromMs === undefined ? undefined : await store.messageIdAt(fromMs - oddTimeMs),
+    to: toMs === undefined ? undefined : await store.messageIdAt(toMs + oddTimeMs + 1),
+  };
+}
+
+/** The stretches of a chat to be read: all of what the range covers, and before and after it only what has an odd time. */
+async function segmentsOf(
+  store: Parts["domain"]["store"],
+  log: ChatLog,
+  { range, page, places }: HistoryQuery,
+  cut: Awaited<ReturnType<typeof timeCut>>,
+): Promise<Segment[]> {
+  const all = { from: log.firstSeq, to: log.lastSeq };
+  if (page.from !== undefined) {
+    const { go, place } = page.from;
+    const seq = places === "seq" ? place : await store.seqFrom(log, go === "up" ? place + 1 : place);
+    if (go === "down") all.to = Math.min(all.to, seq - 1);
+    else all.from = Math.max(all.from, places === "seq" ? seq + 1 : seq);
+  }
+  if (range.by === "index" && places === "seq") {
+    all.from = Math.max(all.from, log.firstSeq + range.first);
+    all.to = Math.min(all.to, log.firstSeq + range.last);
+  }
+  const from = cut.from === undefined ? all.from : await store.seqFrom(log, cut.from);
+  const to = cut.to === undefined ? all.to : (await store.seqFrom(log, cut.to)) - 1;
+  const segments: Segment[] = [
+    { from: all.from, to: Math.min(from - 1, all.to), odd: true },
+    { from: Math.max(from, all.from), to: Math.min(to, all.to), odd: false },
+    { from: Math.max(to + 1, from, all.from), to: all.to, odd: true },
+  ];
+  return segments.filter((segment) => segment.from <= segment.to);
 }

@@ -35,14 +35,26 @@ export interface MiniOicqLimits {
   /** Catching up: one push holds at most this much; the next one follows when the socket has drained. */
   readonly pushMessagesMax: number;
   readonly pushBytesMax: number;
+  /** Pushes, and messages in them, that a client which acknowledges may leave unconfirmed before it is pushed no more. */
+  readonly unconfirmedPushesMax: number;
+  readonly unconfirmedMessagesMax: number;
+  /** The same with the answers to its own sends, which wait for nothing; past this it is closed (1008). */
+  readonly unconfirmedMessagesHardMax: number;
+  /** Ids in one acknowledgement. */
+  readonly acknowledgedIdsMax: number;
   /** `user.sync`: more users than this, and only those who share a chat are listed. */
   readonly syncUsersMax: number;
+  /** `user.sync` in JSON: the newest chats, members of all of them together, and the newest messages. */
+  readonly syncChatsMax: number;
+  readonly syncMembersMax: number;
+  readonly syncMessagesMax: number;
   /** `user.sync`, `user.push`, `chat.spawn`: uploaded avatars beyond this are replaced by the generated ones. */
   readonly avatarBytesMax: number;
-  /** `message.get`: messages and content bytes of one answer, and messages looked at to find them. */
+  /** `message.get`: messages and content bytes of one answer, messages looked at to find them, and in one go. */
   readonly historyMessagesMax: number;
   readonly historyBytesMax: number;
   readonly historyScanMax: number;
+  readonly historyRowsAtOnceMax: number;
   /** `chat.create`. */
   readonly membersMax: number;
   readonly chatNameCharactersMax: number;
@@ -81,11 +93,19 @@ export const defaultMiniOicqLimits: MiniOicqLimits = {
   socketBufferBytesMax: 64 * mib,
   pushMessagesMax: 256,
   pushBytesMax: mib,
+  unconfirmedPushesMax: 256,
+  unconfirmedMessagesMax: 4096,
+  unconfirmedMessagesHardMax: 65_536,
+  acknowledgedIdsMax: 4096,
   syncUsersMax: 5000,
+  syncChatsMax: 200,
+  syncMembersMax: 2000,
+  syncMessagesMax: 200,
   avatarBytesMax: 4 * mib,
   historyMessagesMax: 1000,
   historyBytesMax: 8 * mib,
-  historyScanMax: 50_000,
+  historyScanMax: 10_000,
+  historyRowsAtOnceMax: 256,
   membersMax: 10_000,
   chatNameCharactersMax: 256,
   deviceNameCharactersMax: 128,

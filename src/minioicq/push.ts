@@ -77,13 +77,18 @@ export function spawnFrame(view: ChatView, dialect: Dialect, reader: UserId, ava
   return view.chat.kind === "direct" ? make() : shared(groupSpawns, view, variant(dialect, false), make);
 }
 
-function spawnBody(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body {
+const spawnBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body => ({
+  action: "chat.spawn",
+  ...chatBody(view, dialect, reader, avatarBytesMax),
+});
+
+/** A chat as `reader` sees it. */
+export function chatBody(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number) {
   const { chat, members } = view;
   // A direct chat bears the other person's name and picture (O10), my own where I talk to myself.
   const other = chat.kind === "direct" ? (members.find((user) => user.userId !== reader) ?? members[0]) : undefined;
   const name = other?.nick ?? chat.name;
   return {
-    action: "chat.spawn",
     chat_id: wireId(chat.chatId, dialect),
     name,
     chat_name: name, // O16

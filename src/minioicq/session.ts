@@ -5,37 +5,20 @@
  * that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
-import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
-import type { MessageSend, Request } from "./actions.ts";
+import type { Entered, Sent, User } from "../domain/model.ts";
+import type { MessageAck, MessageSend, Request } from "./actions.ts";
 import { parseAction } from "./actions.ts";
 import { decodeFrame, type Encoding, encodeFrame, type Frame, frameBytes } from "./codec.ts";
 import { type Dialect, Speech } from "./dialect.ts";
+import type { StreamEntry, StreamHost } from "./entries.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
-import { type Answer, type Connection, failed, handle, waitsForEarlier } from "./handlers/dispatch.ts";
+import { type Answer, type Connection, failed, handle, type LoggedInBy } from "./handlers/dispatch.ts";
+import { createLoginWatch, type LoginWatch } from "./login-watch.ts";
 import { type Body, livePush } from "./push.ts";
-import type { CloseRequest, RequestRate } from "./rates.ts";
-import { Stream, type StreamEntry, type StreamHost } from "./stream.ts";
-
-/** What the session needs of Bun's `ServerWebSocket`. */
-export interface Socket {
-  /** Bytes written, -1 when they were buffered, 0 when they were dropped. */
-  send(frame: Frame, compress: boolean): number;
-  cork(callback: () => void): unknown;
-  close(code: number, reason: string): void;
-  getBufferedAmount(): number;
-  pause(): void;
-  resume(): void;
-}
-
-/** A request from its arrival until its answer was written. */
-interface Slot {
-  readonly request: Request | Refusal | CloseRequest;
-  readonly bytes: number;
-  /** Answered in kind (O1). */
-  readonly encoding: Encoding;
-  answer: Answer | undefined;
-}
+import type { RequestRate } from "./rates.ts";
+import { isWaiting, mustBeAlone, type Slot, type Socket } from "./slots.ts";
+import { Stream } from "./stream.ts";
 
 export class Session implements Connection {
   readonly address: string;
@@ -57,11 +40,12 @@ export class Session implements Connection {
   #stalled: ReturnType<typeof setTimeout> | undefined;
 
   #stream: Stream | undefined;
+  /** It has sent `message.push.ack`, or said at login that it will (O26). */
+  #acknowledges = false;
   /** Written, but not known to have left the socket's buffer. */
   #unsettled: StreamEntry[] = [];
 
-  #loginIdle: ReturnType<typeof setTimeout> | undefined;
-  #heardSinceCheck = false;
+  readonly #loginWatch: LoginWatch;
 
   constructor(parts: { front: Front; address: string; onClosed(session: Session): void }) {
     this.address = parts.address;
@@ -74,6 +58,10 @@ export class Session implements Connection {
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
       close: (code, reason) => this.close(code, reason),
     };
+    this.#loginWatch = createLoginWatch({
+      idleMs: parts.front.limits.loginIdleMs,
+      expired: () => this.close(closeCode.policy, "Not logged in"),
+    });
   }
 
   get user(): User | undefined {
@@ -92,7 +80,7 @@ export class Session implements Connection {
       return;
     }
     this.#socket = socket;
-    this.#watchLogin();
+    this.#loginWatch.start();
   }
 
   /** The one way out, safe to call twice. What was not handed over stays in the store. */
@@ -110,40 +98,49 @@ export class Session implements Connection {
 
   #end(): void {
     this.#closed = true;
-    this.#stream?.end();
-    this.#stream = undefined;
+    this.#endStream();
     this.#slots.length = 0;
     this.#unsettled = [];
     this.#rate.left();
-    clearTimeout(this.#loginIdle);
+    this.#loginWatch.end();
     clearTimeout(this.#stalled);
     this.#socket = undefined;
     this.#onClosed(this);
   }
 
-  /** A connection on which nobody logs in, and which says nothing, is not kept. */
-  #watchLogin(): void {
-    clearTimeout(this.#loginIdle);
-    this.#heardSinceCheck = false;
-    this.#loginIdle = setTimeout(() => {
-      if (this.#stream !== undefined) return;
-      if (this.#heardSinceCheck) this.#watchLogin();
-      else this.close(closeCode.policy, "Not logged in");
-    }, this.#front.limits.loginIdleMs);
-  }
-
   // ---- what the handlers see
 
   /** Logged in on this connection (O21, O23): the stream of what the user is told begins behind the answer. */
-  become(user: User, deviceId: DeviceId | undefined): void {
+  become(user: User, { deviceId, acknowledges }: LoggedInBy): void {
     if (this.#closed) return;
+    if (acknowledges) this.#acknowledges = true;
     const before = this.#stream;
-    if (before !== undefined && before.user.userId === user.userId && before.deviceId === deviceId) return;
-    before?.end();
+    const owed = before?.awaited ?? 0;
+    if (before !== undefined && before.user.userId === user.userId && before.deviceId === deviceId) {
+      if (acknowledges) before.acknowledgeFromHere();
+      return;
+    }
+    this.#endStream();
+    this.#loginWatch.end();
     this.#rate.became(user.userId);
-    clearTimeout(this.#loginIdle);
-    this.#stream = new Stream({ front: this.#front, host: this.#host, user, deviceId });
-    this.#stream.start();
+    const stream = new Stream({
+      front: this.#front,
+      host: this.#host,
+      user,
+      deviceId,
+      acknowledges: this.#acknowledges,
+      owed,
+    });
+    this.#stream = stream;
+    if (deviceId !== undefined) this.#front.claimDevice(deviceId, this);
+    stream.start();
+  }
+
+  #endStream(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.end();
+    if (stream?.deviceId !== undefined) this.#front.releaseDevice(stream.deviceId, this);
   }
 
   spawnOf(entered: Entered): StreamEntry | undefined {
@@ -154,20 +151,30 @@ export class Session implements Connection {
 
   message(frame: string | Uint8Array): void {
     if (this.#closed || this.#deaf) return;
-    this.#heardSinceCheck = true;
+    this.#loginWatch.heard();
     const text = typeof frame === "string";
     const encoding = text ? "json" : "msgpack";
     this.#speech.encoding = encoding;
     const bytes = frameBytes(frame);
     this.#rate.pass(this.#parse(frame)).forEach((request, index) => {
+      if (!(request instanceof Refusal) && request.action === "message.push.ack") {
+        this.#acknowledged(request);
+        return;
+      }
       // A frame with many messages weighs what it weighs once.
       this.#slots.push({ request, bytes: index === 0 ? bytes : 0, encoding, answer: undefined });
+      if (index === 0) this.#waitingBytes += bytes;
       // Nothing behind it will be answered.
       if (request.action === "close") this.#deaf = true;
     });
     this.#rate.weigh(bytes);
-    this.#waitingBytes += bytes;
     this.#pump();
+  }
+
+  /** Taken at once: what waits for it must not wait behind requests that wait for room. */
+  #acknowledged(ack: MessageAck): void {
+    this.#acknowledges = true;
+    this.#stream?.acknowledged(ack);
   }
 
   #parse(frame: string | Uint8Array): readonly Slot["request"][] {
@@ -210,7 +217,7 @@ export class Session implements Connection {
       if (this.#startedBytes + slot.bytes > limits.requestBytesInFlightMax) return false;
     }
     if (this.#stream !== undefined && !this.#stream.ready) return false;
-    const sending = (this.#socket?.getBufferedAmount() ?? 0) + (this.#stream?.queuedBytes ?? 0);
+    const sending = (this.#socket?.getBufferedAmount() ?? 0) + (this.#stream?.entries.bytes ?? 0);
     return sending <= limits.sendBytesMax;
   }
 
@@ -243,7 +250,7 @@ export class Session implements Connection {
     } else if (request.action === "message.send" && this.#stream !== undefined) {
       this.#send(slot, request, this.#stream);
     } else {
-      handle(this.#front, this, request).then(
+      handle(this.#front, this, { request, encoding: slot.encoding }).then(
         (answer) => this.#answer(slot, answer),
         (error: unknown) => this.#answer(slot, say(this.#failure(request, error))),
       );
@@ -253,7 +260,7 @@ export class Session implements Connection {
   /** The push of the message is the answer (O8); where the stream brings it, it is not written a second time. */
   #send(slot: Slot, request: MessageSend, stream: Stream): void {
     stream.sendStarted();
-    handle(this.#front, this, request).then(
+    handle(this.#front, this, { request, encoding: slot.encoding }).then(
       (answer) => {
         const entry = stream.sendSettled(answer.is === "sent" ? answer.sent : undefined);
         this.#answer(slot, entry === undefined ? answer : { is: "entry", entry });
@@ -301,7 +308,7 @@ export class Session implements Connection {
         }
         const frame = this.#frameOf(slot.answer, slot.encoding);
         if (slot.answer.is === "fence" && frame !== undefined) {
-          const entry = this.#stream?.fence(frame, slot);
+          const entry = this.#stream?.entries.fence(frame, slot);
           if (entry !== undefined) {
             slot.answer = { is: "entry", entry };
             continue;
@@ -313,12 +320,13 @@ export class Session implements Connection {
         this.#startedBytes -= slot.bytes;
         continue;
       }
-      const entry = this.#stream?.first();
+      const entry = this.#stream?.entries.first();
       if (entry === undefined || !entry.ready) break;
       // It answers a request, but an earlier one has no answer yet. (One whose answer stands in the stream is reached.)
       if (entry.answers !== undefined && entry.answers !== slot && slot?.answer === undefined) break;
-      this.#stream?.shift();
+      this.#stream?.entries.shift();
       const frame = entry.frame(this.dialect);
+      entry.wrote(frame !== undefined);
       if (frame !== undefined) frames.push(frame);
       this.#unsettled.push(entry);
     }
@@ -334,6 +342,8 @@ export class Session implements Connection {
       case "said":
       case "fence":
         return encodeFrame(encoding, answer.body);
+      case "framed":
+        return answer.frame;
       case "sent":
         return this.#ownPush(answer.sent, encoding);
       default:
@@ -342,6 +352,7 @@ export class Session implements Connection {
   }
 
   #ownPush({ message }: Sent, encoding: Encoding): Frame {
+    this.#stream?.answeredWith(message);
     return livePush(message, this.#speech.dialect(encoding), message.senderId);
   }
 
@@ -381,11 +392,5 @@ export class Session implements Connection {
     this.#schedule();
   }
 }
-
-const mustBeAlone = ({ request }: Slot): boolean =>
-  !(request instanceof Refusal) && request.action !== "close" && waitsForEarlier(request);
-
-/** An own message, or a spawn, that stands in the stream and was not reached yet. */
-const isWaiting = (answer: Answer): boolean => answer.is === "entry" && !answer.entry.written;
 
 const say = (body: Body): Answer => ({ is: "said", body });

@@ -1,91 +1,87 @@
 /**
  * What one logged-in client is told without asking: first the chats it entered and the messages it missed, then both
- * as they happen (PROTOCOLS § 3.4 auth.login). Entries wait here in order until the session writes them; a slow reader
- * stops taking messages, which then wait in the store, so what is kept here is bounded.
+ * as they happen (PROTOCOLS § 3.4 auth.login). A slow reader stops taking messages, which then wait in the store, so
+ * what is kept here is bounded; so does a client that acknowledges and has too much left to confirm.
  */
 import { Feed } from "../delivery/feed.ts";
 import type { Sink } from "../delivery/hub.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import type { ChatId, ChatView, DeviceId, Entered, EventId, Message, MessageId, Sent, User } from "../domain/model.ts";
-import type { Frame } from "./codec.ts";
+import type { ChatId, DeviceId, Entered, Message, Sent, User } from "../domain/model.ts";
+import { isInRanges, type SeqRange } from "../domain/seq-ranges.ts";
+import type { MessageAck } from "./actions.ts";
+import { Entries, type StreamEntry, type StreamHost } from "./entries.ts";
 import { closeCode } from "./errors.ts";
 import type { Front } from "./front.ts";
-import { type Dialect, livePush, messageBytes, pushFrame, spawnFrame } from "./push.ts";
+import { OwnMessages } from "./own-messages.ts";
+import { livePush, messageBytes, pushFrame } from "./push.ts";
+import { type SpawnEvents, Spawns } from "./spawns.ts";
+import { Unconfirmed } from "./unconfirmed.ts";
 
-const eventsPageRows = 64;
-/** Chats entered while the stored ones are still being read. */
-const eventsHeldMax = 1000;
-/** Own messages answered ahead of the feed; past this the oldest is forgotten, and would be pushed once more. */
-const pushedAheadMax = 10_000;
-
-/** One thing to be written, in its turn. */
-export interface StreamEntry {
-  bytes: number;
-  /** False while what it says is still being read from the store; everything behind it waits. */
-  ready: boolean;
-  written: boolean;
-  /** The request it answers, where it is this client's own doing. */
-  answers: object | undefined;
-  /** Undefined where there turned out to be nothing to say. */
-  frame(dialect: Dialect): Frame | undefined;
-  /** The socket took all of it. */
-  settled(): void;
-}
-
-/** The session, as its stream sees it. */
-export interface StreamHost {
-  /** Something can be written, or a request may start. */
-  schedule(): void;
-  /** In the socket's own buffer. */
-  bufferedBytes(): number;
-  close(code: number, reason: string): void;
-}
+/** More pushes than this before its first acknowledgement, and a client is taken to have begun with a later one. */
+const owedMax = 64;
 
 export class Stream {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
+  readonly entries: Entries;
   readonly #front: Front;
   readonly #host: StreamHost;
   readonly #sink: Sink;
   readonly #feed: Feed;
-  #entries: StreamEntry[] = [];
-  #queuedBytes = 0;
-  #ended = false;
-
-  /** Whether the stored events are through; until then live ones are held back. */
-  #eventsLive = false;
-  #eventsHeld: Entered[] = [];
-  readonly #spawns = new Map<EventId, StreamEntry>();
-  #waitingForRoom: (() => void) | undefined;
+  readonly #spawns: Spawns;
 
   /** The feed was refused a message and waits for `roomAgain`. */
   #feedFull = false;
-  /** Sends of this very connection whose outcome is not known yet. */
-  #sendsInFlight = 0;
-  /** Own messages the feed handed over meanwhile; one of them may be the answer to such a send. */
-  readonly #own = new Map<MessageId, StreamEntry>();
-  /** Own messages pushed as answers before the feed, still catching up, came to them; it skips them. */
-  readonly #pushedAhead = new Set<MessageId>();
+  readonly #own: OwnMessages;
+  /** Confirmed beyond the first gap, before this login: the feed comes by them while catching up. */
+  #confirmedBefore: ReadonlyMap<ChatId, readonly SeqRange[]> = new Map();
 
-  constructor(parts: { front: Front; host: StreamHost; user: User; deviceId: DeviceId | undefined }) {
-    this.#front = parts.front;
-    this.#host = parts.host;
-    this.user = parts.user;
-    this.deviceId = parts.deviceId;
-    const { userId } = parts.user;
+  /** Where the client acknowledges (O26); others have what they were sent once the socket's buffer is empty. */
+  #unconfirmed: Unconfirmed<SpawnEvents> | undefined;
+  #pushesWritten = 0;
+  /** Among the entries: pushes, and the messages in them. */
+  #queuedPushes = 0;
+  #queuedMessages = 0;
+
+  constructor(parts: {
+    front: Front;
+    host: StreamHost;
+    user: User;
+    deviceId: DeviceId | undefined;
+    acknowledges: boolean;
+    /** Acknowledgements on their way for what this connection was pushed as somebody else. */
+    owed: number;
+  }) {
+    const { front, host, user, deviceId } = parts;
+    this.#front = front;
+    this.#host = host;
+    this.user = user;
+    this.deviceId = deviceId;
+    this.entries = new Entries(host);
+    this.#own = new OwnMessages(user.userId);
+    const { userId } = user;
+    this.#spawns = new Spawns({
+      front,
+      host,
+      entries: this.entries,
+      userId,
+      deviceId,
+      unconfirmed: () => this.#unconfirmed,
+    });
     this.#sink = {
       userId,
       deliver: (event) => this.#deliver(event),
-      detached: () => this.#host.close(closeCode.internal, "Internal error"),
+      detached: () => host.close(closeCode.internal, "Internal error"),
     };
     this.#feed = new Feed({
-      store: parts.front.domain.store,
+      store: front.domain.store,
       userId,
-      deviceId: parts.deviceId,
+      deviceId,
       from: "position",
       emit: (messages) => this.#emit(messages),
       failed: (error) => this.#fail("messages could not be read", error),
     });
+    if (parts.acknowledges) this.acknowledgeFromHere(parts.owed);
   }
 
   start(): void {
@@ -94,101 +90,100 @@ export class Stream {
   }
 
   end(): void {
-    this.#ended = true;
     this.#feed.end();
     this.#front.hub.detach(this.#sink);
-    this.#entries = [];
-    this.#eventsHeld = [];
-    this.#spawns.clear();
-    this.#own.clear();
-    this.#pushedAhead.clear();
-    this.#queuedBytes = 0;
-    this.#waitingForRoom?.();
+    this.#spawns.end();
+    this.#own.end();
+    this.#unconfirmed = undefined;
+    this.entries.end();
   }
 
   /** Requests wait for this: a chat made by one must not be spawned before those from the store. */
   get ready(): boolean {
-    return this.#eventsLive;
-  }
-
-  get queuedBytes(): number {
-    return this.#queuedBytes;
-  }
-
-  first(): StreamEntry | undefined {
-    return this.#entries[0];
-  }
-
-  shift(): void {
-    const entry = this.#entries.shift();
-    if (entry === undefined) return;
-    entry.written = true;
-    this.#queuedBytes -= entry.bytes;
-  }
-
-  /** Puts an answer behind everything that waits here, except for what answers later requests. Undefined if nothing does. */
-  fence(frame: Frame, answers: object): StreamEntry | undefined {
-    const later = this.#entries.findIndex((entry) => entry.answers !== undefined);
-    const index = later === -1 ? this.#entries.length : later;
-    if (index === 0) return undefined;
-    const entry: StreamEntry = { bytes: 0, ready: true, written: false, answers, frame: () => frame, settled() {} };
-    this.#entries.splice(index, 0, entry);
-    return entry;
+    return this.#spawns.live;
   }
 
   /** Everything written so far left the socket's buffer. */
   roomAgain(): void {
-    this.#waitingForRoom?.();
-    if (!this.#feedFull || this.#entries.length > 0) return;
+    this.entries.roomAgain();
+    if (!this.#feedFull || !this.entries.empty || this.#isWindowFull()) return;
     this.#feedFull = false;
     this.#feed.resume();
   }
 
-  sendStarted(): void {
-    this.#sendsInFlight += 1;
+  // ---- acknowledgements
+
+  /** What is written from here on waits for the client's word. */
+  acknowledgeFromHere(owed = 0): void {
+    const { limits, domain } = this.#front;
+    const { userId } = this.user;
+    this.#unconfirmed ??= new Unconfirmed(
+      {
+        limits,
+        confirmed: (chatId, seq) => domain.deliveries.confirmed(userId, this.deviceId, chatId, seq),
+        spawnConfirmed: (chatId, events) => this.#spawns.confirm(chatId, events),
+      },
+      owed,
+    );
   }
 
-  /**
-   * A send of this connection came back, with what was stored or without. Gives the entry that pushes the message
-   * here, if the feed handed it over; otherwise the answer is to be written for itself.
-   */
-  sendSettled(sent: Sent | undefined): StreamEntry | undefined {
-    this.#sendsInFlight -= 1;
-    const entry = sent === undefined ? undefined : this.#takeOwn(sent);
-    if (this.#sendsInFlight === 0) this.#own.clear();
-    return entry;
+  /** Plain acknowledgements that may be on their way. */
+  get awaited(): number {
+    return this.#unconfirmed?.awaited ?? 0;
   }
 
-  #takeOwn(sent: Sent): StreamEntry | undefined {
-    const { messageId } = sent.message;
-    const entry = sent.repeated ? undefined : this.#own.get(messageId);
-    // What this connection sends next has larger ids, so nothing up to here can be asked for again.
-    if (!sent.repeated) this.#forgetOwn(messageId);
-    if (entry === undefined && !this.#feed.live) this.#rememberAhead(messageId);
-    return entry;
-  }
-
-  #forgetOwn(through: MessageId): void {
-    for (const id of this.#own.keys()) {
-      if (id > through) return;
-      this.#own.delete(id);
-    }
-  }
-
-  #rememberAhead(messageId: MessageId): void {
-    this.#pushedAhead.add(messageId);
-    if (this.#pushedAhead.size <= pushedAheadMax) return;
-    for (const oldest of this.#pushedAhead) {
-      this.#pushedAhead.delete(oldest);
+  acknowledged({ messageIds, chatIds }: MessageAck): void {
+    const plain = messageIds === undefined && chatIds === undefined;
+    const unconfirmed = this.#unconfirmed;
+    if (unconfirmed === undefined) {
+      // Its first one: it stands for the first push, which was confirmed by itself, and those for the others follow.
+      const owed = Math.max(0, this.#pushesWritten - 1);
+      this.acknowledgeFromHere(plain && owed <= owedMax ? owed : 0);
       return;
     }
+    if (plain) unconfirmed.confirmOldest();
+    if (messageIds !== undefined) unconfirmed.confirmMessages(messageIds);
+    if (chatIds !== undefined) unconfirmed.confirmChats(chatIds);
+    if (this.#host.bufferedBytes() === 0) this.roomAgain();
+  }
+
+  #isWindowFull(): boolean {
+    return this.#unconfirmed?.isFull(this.#queuedPushes, this.#queuedMessages) ?? false;
+  }
+
+  /** A push of `messages` is being written. */
+  #wrotePush(messages: readonly Message[]): void {
+    this.#pushesWritten += 1;
+    if (this.#unconfirmed === undefined) return;
+    this.#unconfirmed.pushed(messages);
+    // Answers to its own sends are not held back, so a client that never confirms them must be stopped here.
+    if (this.#unconfirmed.messages > this.#front.limits.unconfirmedMessagesHardMax) {
+      this.#host.close(closeCode.policy, "Too many unacknowledged messages");
+    }
+  }
+
+  // ---- own messages
+
+  sendStarted(): void {
+    this.#own.sendStarted();
+  }
+
+  /** See `OwnMessages`. */
+  sendSettled(sent: Sent | undefined): StreamEntry | undefined {
+    return this.#own.sendSettled(sent, this.#feed.live);
+  }
+
+  /** The answer to a send is being written for itself. */
+  answeredWith(message: Message): void {
+    if (message.senderId === this.user.userId) this.#wrotePush([message]);
   }
 
   /** The entry that spawns a chat here. */
   spawnOf(entered: Entered): StreamEntry | undefined {
-    const row = entered.rows.find(({ userId }) => userId === this.user.userId);
-    return row === undefined ? undefined : this.#spawns.get(row.eventId);
+    return this.#spawns.entryOf(entered);
   }
+
+  // ---- what happens, and what was missed
 
   #deliver(event: DomainEvent): void {
     switch (event.type) {
@@ -196,126 +191,28 @@ export class Stream {
         this.#feed.offer(event.message);
         return;
       case "chat.entered":
-        if (this.#eventsLive) this.#entered(event.entered);
-        else this.#hold(event.entered);
+        this.#spawns.entered(event.entered);
         return;
-      case "chat.left": {
-        // The protocol has no word for leaving; the durable copy is not kept for it either.
-        const row = event.left.rows.find(({ userId }) => userId === this.user.userId);
-        if (row !== undefined) this.#front.confirmations.confirm(this.user.userId, [row.eventId]);
+      case "chat.left":
+        this.#spawns.left(event.left);
         return;
-      }
       case "user.revoked":
         this.#host.close(closeCode.policy, "User disabled");
         return;
     }
   }
 
-  #hold(entered: Entered): void {
-    if (this.#eventsHeld.length < eventsHeldMax) this.#eventsHeld.push(entered);
-    else this.#host.close(closeCode.tryAgainLater, "Too slow");
-  }
-
-  /** Stored events, then those that came meanwhile, then the messages. */
+  /** The chats, then the messages. */
   async #begin(): Promise<void> {
     const { domain, confirmations } = this.#front;
     const { userId } = this.user;
-    // What an earlier connection of this user was handed is not to be handed over again.
+    // What an earlier connection was handed, or has confirmed, is not to be handed over again.
     await Promise.all([confirmations.settled(userId), domain.deliveries.flush()]);
-    const handled = new Set<EventId>();
-    const chats = new Set<ChatId>();
-    for (let after = 0; ; ) {
-      const page = await domain.store.events(userId, "minioicq", { after, limit: eventsPageRows });
-      if (this.#ended) return;
-      const unwanted: EventId[] = [];
-      for (const event of page) {
-        after = event.eventId;
-        handled.add(event.eventId);
-        const wanted = event.type === "entered" && event.users.some((user) => user.userId === userId);
-        if (wanted && !chats.has(event.chatId)) {
-          chats.add(event.chatId);
-          this.#spawn(event.chatId, event.eventId, domain.store.findChatView({ id: event.chatId }, userId));
-        } else {
-          unwanted.push(event.eventId);
-        }
-      }
-      if (unwanted.length > 0) confirmations.confirm(userId, unwanted);
-      if (page.length === 0) break;
-      await this.#drained();
-      if (this.#ended) return;
-    }
-    this.#eventsLive = true;
-    const held = this.#eventsHeld;
-    this.#eventsHeld = [];
-    for (const entered of held) {
-      const row = entered.rows.find((one) => one.userId === userId);
-      if (row !== undefined && !handled.has(row.eventId)) this.#entered(entered);
-    }
+    await this.#spawns.begin();
+    this.#confirmedBefore = await domain.store.confirmedRanges(userId, this.deviceId);
+    if (this.entries.ended) return;
     this.#host.schedule();
     this.#feed.start();
-  }
-
-  /** Resolves when all that waits here was written and has left the socket's buffer. */
-  #drained(): Promise<void> {
-    if (this.#ended || (this.#entries.length === 0 && this.#host.bufferedBytes() === 0)) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waitingForRoom = () => {
-        if (!this.#ended && this.#entries.length > 0) return;
-        this.#waitingForRoom = undefined;
-        resolve();
-      };
-    });
-  }
-
-  #entered(entered: Entered): void {
-    const { userId } = this.user;
-    const row = entered.rows.find((one) => one.userId === userId);
-    if (row === undefined) return;
-    if (!entered.users.some((user) => user.userId === userId)) {
-      // Somebody else came into a chat of mine; the document has no message for that.
-      this.#front.confirmations.confirm(userId, [row.eventId]);
-      return;
-    }
-    if (this.#queuedBytes + this.#host.bufferedBytes() > this.#front.limits.sendBytesHardMax) {
-      this.#host.close(closeCode.tryAgainLater, "Too slow");
-      return;
-    }
-    this.#spawn(entered.chat.chatId, row.eventId, this.#front.viewOf(entered, userId));
-  }
-
-  /** A chat's announcement; everything behind it waits until the chat has been read. */
-  #spawn(chatId: ChatId, eventId: EventId, reading: Promise<ChatView | undefined>): void {
-    const { userId } = this.user;
-    const { limits, confirmations, log } = this.#front;
-    let view: ChatView | undefined;
-    const entry: StreamEntry = {
-      bytes: 0,
-      ready: false,
-      written: false,
-      answers: undefined,
-      frame: (dialect) => (view === undefined ? undefined : spawnFrame(view, dialect, userId, limits.avatarBytesMax)),
-      settled: () => {
-        this.#spawns.delete(eventId);
-        confirmations.confirm(userId, [eventId]);
-      },
-    };
-    this.#spawns.set(eventId, entry);
-    this.#push(entry);
-    reading.then(
-      (found) => {
-        // Gone again, or I am: then there is nothing to say.
-        view = found?.members.some((user) => user.userId === userId) ? found : undefined;
-        entry.ready = true;
-        if (this.#ended) return;
-        entry.bytes = 256 + 512 * (view?.members.length ?? 0);
-        this.#queuedBytes += entry.bytes;
-        this.#host.schedule();
-      },
-      (error: unknown) => {
-        log.error("a chat could not be read", { chatId, userId, error });
-        this.#host.close(closeCode.internal, "Internal error");
-      },
-    );
   }
 
   /** From the feed: how many were taken. */
@@ -329,21 +226,24 @@ export class Stream {
   }
 
   #emitLive(messages: readonly Message[]): number {
-    if (this.#pushedAhead.size > 0) this.#pushedAhead.clear();
+    this.#own.caughtUp();
+    if (this.#confirmedBefore.size > 0) this.#confirmedBefore = new Map();
     let taken = 0;
     for (const message of messages) {
       const bytes = messageBytes(message);
-      const waiting = this.#queuedBytes + this.#host.bufferedBytes();
+      const waiting = this.entries.waitingBytes;
       if (waiting > 0 && waiting + bytes > this.#front.limits.sendBytesMax) break;
+      if (this.#isWindowFull()) break;
       taken += 1;
-      this.#pushMessages([message], bytes, (dialect) => livePush(message, dialect, this.user.userId));
+      const one = [message];
+      this.#pushMessages(one, one, bytes, (dialect) => livePush(message, dialect, this.user.userId));
     }
     return taken;
   }
 
   /** Pushes of bounded size, each when the one before has drained (PROTOCOLS § 3.4). */
   #emitMissed(messages: readonly Message[]): number {
-    if (this.#queuedBytes + this.#host.bufferedBytes() > 0) return 0;
+    if (this.entries.waitingBytes > 0 || this.#isWindowFull()) return 0;
     const { pushMessagesMax, pushBytesMax } = this.#front.limits;
     const group: Message[] = [];
     let bytes = 0;
@@ -353,34 +253,48 @@ export class Stream {
       group.push(message);
       bytes += size;
     }
-    const fresh = group.filter((message) => !this.#pushedAhead.delete(message.messageId) && message.kind !== "deleted");
-    this.#pushMessages(group, bytes, (dialect) =>
+    const fresh = group.filter((message) => this.#isFresh(message));
+    this.#pushMessages(group, fresh, bytes, (dialect) =>
       fresh.length === 0 ? undefined : pushFrame(fresh, dialect, this.user.userId),
     );
     return group.length;
   }
 
-  #pushMessages(messages: readonly Message[], bytes: number, frame: StreamEntry["frame"]): void {
+  /** Neither pushed as an answer meanwhile, nor confirmed before, nor deleted. */
+  #isFresh({ messageId, chatId, seq, kind }: Message): boolean {
+    if (this.#own.wasAhead(messageId)) return false;
+    return kind !== "deleted" && !isInRanges(this.#confirmedBefore.get(chatId) ?? [], seq);
+  }
+
+  /** @param fresh those of `messages` that the frame says. */
+  #pushMessages(
+    messages: readonly Message[],
+    fresh: readonly Message[],
+    bytes: number,
+    frame: StreamEntry["frame"],
+  ): void {
+    let acknowledged = false;
     const entry: StreamEntry = {
       bytes,
       ready: true,
       written: false,
       answers: undefined,
       frame,
-      settled: () => this.#delivered(messages),
+      wrote: (said) => {
+        this.#queuedPushes -= 1;
+        this.#queuedMessages -= fresh.length;
+        acknowledged = this.#unconfirmed !== undefined;
+        if (said) this.#wrotePush(fresh);
+      },
+      settled: () => {
+        if (acknowledged) this.#passOver(messages);
+        else this.#delivered(messages);
+      },
     };
-    if (this.#sendsInFlight > 0) {
-      for (const { senderId, messageId } of messages) {
-        if (senderId === this.user.userId) this.#own.set(messageId, entry);
-      }
-    }
-    this.#push(entry);
-  }
-
-  #push(entry: StreamEntry): void {
-    this.#entries.push(entry);
-    this.#queuedBytes += entry.bytes;
-    this.#host.schedule();
+    this.#queuedPushes += 1;
+    this.#queuedMessages += fresh.length;
+    this.#own.handedOver(messages, entry);
+    this.entries.push(entry);
   }
 
   /** Written and drained: so far this client has got (O26, a connection that does not acknowledge). */
@@ -390,8 +304,15 @@ export class Stream {
     }
   }
 
+  /** What is deleted is not said, and so confirmed by nobody. */
+  #passOver(messages: readonly Message[]): void {
+    for (const { chatId, seq, kind } of messages) {
+      if (kind === "deleted") this.#front.domain.deliveries.confirmed(this.user.userId, this.deviceId, chatId, seq);
+    }
+  }
+
   #fail(what: string, error: unknown): void {
-    if (this.#ended) return;
+    if (this.entries.ended) return;
     this.#front.log.error(what, { userId: this.user.userId, error });
     this.#host.close(closeCode.internal, "Internal error");
   }

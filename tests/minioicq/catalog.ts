@@ -69,6 +69,8 @@ export const catalog: Readonly<Record<string, Entry>> = {
       password: needed(...texts),
       token: optional(...texts),
       device_id: optional(...texts),
+      // Anything but true says no.
+      ack: optional(...everything),
     },
     answer: "auth.login.success",
     beforeLogin: "served",
@@ -103,7 +105,12 @@ export const catalog: Readonly<Record<string, Entry>> = {
     answer: "message.push",
     beforeLogin: "refused",
   },
-  "message.push.ack": { good: () => ({}), fields: {}, answer: undefined, beforeLogin: "served" },
+  "message.push.ack": {
+    good: () => ({}),
+    fields: { message_ids: optional("list"), chat_ids: optional("list") },
+    answer: undefined,
+    beforeLogin: "served",
+  },
   "message.get": {
     good: ({ other }) => ({ user_id: other }),
     fields: {
@@ -111,6 +118,10 @@ export const catalog: Readonly<Record<string, Entry>> = {
       chat_id: optional(...ids),
       start: optional("zero", "integer", "fraction", "number"),
       end: optional("zero", "integer", "fraction", "number"),
+      limit: optional("zero", "integer", "number"),
+      after: optional("zero", "integer", "number"),
+      before: optional("zero", "integer", "number"),
+      next: optional(),
     },
     answer: "message.retrieve",
     beforeLogin: "refused",

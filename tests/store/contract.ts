@@ -4,6 +4,7 @@
  */
 import { describe } from "bun:test";
 import { chatContract } from "./contract/chats.ts";
+import { confirmationContract } from "./contract/confirmations.ts";
 import { deliveryContract } from "./contract/deliveries.ts";
 import { eventContract } from "./contract/events.ts";
 import { historyContract } from "./contract/history.ts";
@@ -22,6 +23,7 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("messages", () => messageContract(openFresh));
     describe("events", () => eventContract(openFresh));
     describe("deliveries", () => deliveryContract(openFresh));
+    describe("confirmations", () => confirmationContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
   });
 }

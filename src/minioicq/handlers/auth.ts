@@ -15,7 +15,7 @@ export async function register(
     password: request.password,
     address: connection.address,
   });
-  connection.become(user, undefined);
+  connection.become(user, { deviceId: undefined, acknowledges: false });
   return {
     action: "auth.register.success",
     ...userFields(user, connection.dialect),
@@ -27,7 +27,7 @@ export async function register(
 export async function logIn(
   { domain }: Front,
   connection: Connection,
-  { login, deviceName }: Extract<Request, { action: "auth.login" }>,
+  { login, deviceName, acknowledges }: Extract<Request, { action: "auth.login" }>,
 ): Promise<Body> {
   const { address } = connection;
   const user =
@@ -42,7 +42,7 @@ export async function logIn(
     deviceName === undefined
       ? undefined
       : await domain.store.openDevice({ userId: user.userId, door: "minioicq", name: deviceName });
-  connection.become(user, device);
+  connection.become(user, { deviceId: device, acknowledges });
   return {
     action: "auth.login.success",
     ...userFields(user, connection.dialect),

@@ -1,27 +1,35 @@
 /** Which handler answers which action, and which actions may run beside others. */
 import type { DeviceId, Entered, Sent, User } from "../../domain/model.ts";
 import type { Request } from "../actions.ts";
+import type { Encoding, Frame } from "../codec.ts";
+import type { StreamEntry } from "../entries.ts";
 import { closeCode } from "../errors.ts";
 import type { Front } from "../front.ts";
 import type { Body, Dialect } from "../push.ts";
-import type { StreamEntry } from "../stream.ts";
 import { logIn, register } from "./auth.ts";
 import { createChat } from "./chat.ts";
 import { getMessages, sendMessage } from "./message.ts";
-import { getUser, syncUsers } from "./user.ts";
+import { getUser } from "./user.ts";
+
+export interface LoggedInBy {
+  readonly deviceId: DeviceId | undefined;
+  readonly acknowledges: boolean;
+}
 
 /** The client a request came from, as handlers see it. */
 export interface Connection {
   readonly address: string;
   readonly user: User | undefined;
   readonly dialect: Dialect;
-  become(user: User, deviceId: DeviceId | undefined): void;
+  become(user: User, by: LoggedInBy): void;
   /** The entry of this client's stream that spawns a chat just made. */
   spawnOf(entered: Entered): StreamEntry | undefined;
 }
 
 export type Answer =
   | { readonly is: "said"; readonly body: Body }
+  /** Encoded already, since others are told the same. */
+  | { readonly is: "framed"; readonly frame: Frame }
   /** A stored message; its push is the answer. */
   | { readonly is: "sent"; readonly sent: Sent }
   /** The answer is an entry of the client's own stream. */
@@ -36,13 +44,20 @@ export function waitsForEarlier({ action }: Request): boolean {
   return action !== "message.send" && action !== "chat.create" && action !== "heartbeat";
 }
 
-/** Throws `DomainError` where the product says no. Sends reach the store before this returns, so in order. */
-export async function handle(front: Front, connection: Connection, request: Request): Promise<Answer> {
+/**
+ * Throws `DomainError` where the product says no. Sends reach the store before this returns, so in order.
+ * @param encoding of the request, and so of its answer (O1).
+ */
+export async function handle(
+  front: Front,
+  connection: Connection,
+  { request, encoding }: { readonly request: Request; readonly encoding: Encoding },
+): Promise<Answer> {
   const { user } = connection;
   switch (request.action) {
     case "heartbeat": // also before login (O25)
       return { is: "fence", body: { action: "heartbeat.ack" } };
-    case "message.push.ack": // no answer to an answer (O26)
+    case "message.push.ack": // taken when it arrived; no answer to an answer (O26)
       return { is: "nothing" };
     case "auth.register":
       return said(await register(front, connection, request));
@@ -55,7 +70,7 @@ export async function handle(front: Front, connection: Connection, request: Requ
   }
   switch (request.action) {
     case "user.sync":
-      return said(await syncUsers(front, connection, user));
+      return { is: "framed", frame: await front.userSync(user, { ...connection.dialect, encoding }) };
     case "user.get":
       return said(await getUser(front, connection, request, user));
     case "chat.create": {

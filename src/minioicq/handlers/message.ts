@@ -1,9 +1,9 @@
 /** `MINIOICQ.md` Send Message, Get Message History. */
 import { DomainError } from "../../domain/errors.ts";
-import type { Chat, Sent, User } from "../../domain/model.ts";
+import type { Sent, User } from "../../domain/model.ts";
 import type { MessageGet, MessageSend } from "../actions.ts";
 import type { Front } from "../front.ts";
-import { readHistory } from "../history.ts";
+import { type HistoryQuery, readHistory } from "../history.ts";
 import { type Body, messageBody } from "../push.ts";
 import type { Connection } from "./dispatch.ts";
 
@@ -25,30 +25,29 @@ export async function getMessages(
   front: Front,
   connection: Connection,
   user: User,
-  { of, range }: MessageGet,
+  { of, range, page }: MessageGet,
 ): Promise<Body> {
-  const { chats, between } = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
-  const messages = await readHistory(front, { chats, between, range });
+  const scope = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
+  const { messages, next } = await readHistory(front, { ...scope, range, page });
   return {
     action: "message.retrieve",
     messages: messages.map((message) => messageBody(message, connection.dialect, user.userId)),
+    next,
   };
 }
 
-interface Scope {
-  readonly chats: readonly Chat[];
-  /** Only what one of these said; undefined for everybody. */
-  readonly between: ReadonlySet<number> | undefined;
-}
+type Scope = Pick<HistoryQuery, "logs" | "places" | "senders">;
 
 async function ofChat({ domain }: Front, user: User, id: number | undefined): Promise<Scope> {
   if (id === undefined) throw new DomainError("chat_not_found");
   try {
-    return { chats: [await domain.chats.getAsMember({ id }, user.userId)], between: undefined };
+    const chat = await domain.chats.getAsMember({ id }, user.userId);
+    const log = await domain.store.findChatLog(user.userId, chat.chatId);
+    return { logs: log === undefined ? [] : [log], places: "seq", senders: undefined };
   } catch (error) {
     // A user I have not talked with yet: our direct chat will hold nothing.
     if (error instanceof DomainError && (await domain.store.findUser(id)) !== undefined) {
-      return { chats: [], between: undefined };
+      return { logs: [], places: "seq", senders: undefined };
     }
     throw error;
   }
@@ -59,9 +58,7 @@ async function ofUser({ domain }: Front, user: User, id: number | undefined): Pr
   const { store } = domain;
   const other = id === undefined ? undefined : await store.findUser(id);
   if (other === undefined) throw new DomainError("user_not_found");
-  const mine = await store.chatsOf(user.userId);
-  if (other.userId === user.userId) return { chats: mine, between: undefined };
-  const shared: Chat[] = [];
-  for (const chat of mine) if (await store.isMember(chat.chatId, other.userId)) shared.push(chat);
-  return { chats: shared, between: new Set([user.userId, other.userId]) };
+  const logs = await store.chatLogs(user.userId, other.userId);
+  const between = other.userId !== user.userId && logs.some((log) => log.kind === "group");
+  return { logs, places: "message", senders: between ? [user.userId, other.userId] : undefined };
 }

@@ -1,21 +1,10 @@
-/** `MINIOICQ.md` Sync Users, Get User Info. */
+/** `MINIOICQ.md` Get User Info. */
 import { DomainError } from "../../domain/errors.ts";
 import type { User } from "../../domain/model.ts";
 import type { Request } from "../actions.ts";
 import type { Front } from "../front.ts";
-import { type Body, userBodies, userFields } from "../push.ts";
+import { type Body, userFields } from "../push.ts";
 import type { Connection } from "./dispatch.ts";
-
-/** Everybody, myself too; on a server with very many users, or one that hides strangers, those whom I know (O4). */
-export async function syncUsers({ domain, limits }: Front, connection: Connection, user: User): Promise<Body> {
-  const { store } = domain;
-  const { syncUsersMax } = limits;
-  const users =
-    domain.directory === "all" && (await store.countUsers()) <= syncUsersMax
-      ? await store.listUsers({ after: 0, limit: syncUsersMax })
-      : await store.listAcquaintances(user.userId, syncUsersMax);
-  return { action: "user.sync", users: userBodies(users, connection.dialect, limits.avatarBytesMax) };
-}
 
 /** `nick` is the document's key here, `user_name` what its client reads (O3). Throws `user_not_found` (O18), of hidden strangers too. */
 export async function getUser(

@@ -64,26 +64,13 @@ export function createReader(db: Database) {
       .limit(p("limit"))
       .prepare(),
   );
-  const acquaintances = lazily(() =>
+  const usersByIds = lazily(() =>
     orm
       .select()
       .from(users)
-      .where(
-        and(
-          eq(users.disabled, false),
-          inArray(
-            users.userId,
-            sql`(SELECT ${p("userId")} UNION SELECT o.user_id FROM members m JOIN members o ON o.chat_id = m.chat_id WHERE m.user_id = ${p("userId")}
-            UNION SELECT contact_id FROM contacts WHERE user_id = ${p("userId")} AND status <> 'request')`,
-          ),
-        ),
-      )
+      .where(and(eq(users.disabled, false), inArray(users.userId, sql`(SELECT value FROM json_each(${p("ids")}))`)))
       .orderBy(asc(users.userId))
-      .limit(p("limit"))
       .prepare(),
-  );
-  const userCount = lazily(() =>
-    db.prepare<{ count: number }, []>("SELECT count(*) count FROM users WHERE disabled = 0"),
   );
   const passwordHash = lazily(() =>
     db.prepare<{ hash: string | null }, [number]>("SELECT password_hash hash FROM users WHERE user_id = ?"),
@@ -424,10 +411,9 @@ export function createReader(db: Database) {
       userPage()
         .all(of)
         .flatMap((row) => toUser(row) ?? []),
-    countUsers: () => userCount().get()?.count ?? 0,
-    listAcquaintances: (userId: UserId, limit: number) =>
-      acquaintances()
-        .all({ userId, limit })
+    enabledUsers: (userIds: readonly UserId[]) =>
+      usersByIds()
+        .all({ ids: JSON.stringify(userIds) })
         .flatMap((row) => toUser(row) ?? []),
     findToken,
     findBackendKey,
@@ -450,6 +436,7 @@ export function createReader(db: Database) {
     undelivered,
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
+    toMessage,
     events: readEvents,
   };
 }

@@ -5,7 +5,10 @@
 import { sql } from "drizzle-orm";
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
-/** `id`: users and chats together, so a number names one or the other. Moved in the transaction that uses it. */
+/**
+ * `id`: users and chats together, so a number names one or the other. Moved in the transaction that uses it. `users`:
+ * the version of the list of users, moved by triggers of the migration, since many changes change people.
+ */
 export const sequence = sqliteTable("sequence", {
   name: text("name").primaryKey(),
   next: integer("next").notNull(),
@@ -156,6 +159,10 @@ export const messages = sqliteTable(
     uniqueIndex("messages_client_id")
       .on(table.senderId, table.chatId, table.clientId)
       .where(sql`client_id is not null`),
+    // The few whose client's clock disagrees with ours: a range of time finds all others by their place.
+    index("messages_odd_time")
+      .on(table.chatId, table.seq)
+      .where(sql`client_time_ms is not null and abs(client_time_ms - sent_at_ms) > 60000`),
   ],
 );
 
@@ -211,8 +218,24 @@ export const devicePositions = sqliteTable(
       .notNull()
       .references(() => chats.chatId, { onDelete: "cascade" }),
     deliveredSeq: integer("delivered_seq").notNull(),
+    /** Confirmed out of order, as `[[from,to],…]`. */
+    deliveredRanges: text("delivered_ranges"),
   },
   (table) => [primaryKey({ columns: [table.deviceId, table.chatId] }), index("device_positions_chat").on(table.chatId)],
+);
+
+/** The chats one MiniOICQ device has been told of since its user came into them. */
+export const deviceChats = sqliteTable(
+  "device_chats",
+  {
+    deviceId: integer("device_id")
+      .notNull()
+      .references(() => devices.deviceId, { onDelete: "cascade" }),
+    chatId: integer("chat_id")
+      .notNull()
+      .references(() => chats.chatId, { onDelete: "cascade" }),
+  },
+  (table) => [primaryKey({ columns: [table.deviceId, table.chatId] }), index("device_chats_chat").on(table.chatId)],
 );
 
 /** Generated secrets, by the SHA-256 of what the client holds. */

@@ -22,11 +22,14 @@ import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
 import type { WireProvisioned } from "./changes/users.ts";
 import { createContactStore } from "./contact-store.ts";
+import { createDeliveryStore } from "./delivery-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
+import { createHistoryReader } from "./history-reader.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
 import { type Durability, openForReading } from "./open.ts";
+import { createPeopleReader } from "./people-reader.ts";
 import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
@@ -62,6 +65,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const writer = await openWriter(options);
   const db = openForReading(options.dataDir);
   const reader = createReader(db);
+  const people = createPeopleReader(db);
   const { log } = options;
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
@@ -228,8 +232,10 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     findUserByKey: async (key) => reader.findUserByKey(key),
     findPasswordHash: async (userId) => reader.findPasswordHash(userId),
     listUsers: async (page) => reader.listUsers(page),
-    countUsers: async () => reader.countUsers(),
-    listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
+    countUsers: people.countUsers,
+    userListVersion: people.userListVersion,
+    recentChats: people.recentChats,
+    listAcquaintances: async (userId, limit) => reader.enabledUsers(people.acquaintanceIds(userId, limit)),
     provision,
     findToken: async (hash, kind) => findToken(hash, kind),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
@@ -261,6 +267,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         ]),
       }).then(nothing),
     positions: async (userId) => reader.positions(userId),
+    ...createDeliveryStore(db, submit),
+    ...createHistoryReader(db, reader.toMessage),
     lastMessageId: async () => reader.lastMessageId(),
     undelivered: async (userId, deviceId) => reader.undelivered(userId, deviceId),
     newerThan: async (userId, after) => reader.newerThan(userId, after),

@@ -60,7 +60,7 @@ export class Tx {
     this.db = db;
     this.hidesStrangers = hidesStrangers;
     this.orm = drizzle({ client: db });
-    db.run("INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1)");
+    db.run("INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1)");
     this.#chatRow = db.prepare<ChatRow, [number]>(
       "SELECT chat_id chatId, kind, chat_key chatKey, direct_low directLow, direct_high directHigh, last_seq lastSeq FROM chats WHERE chat_id = ?",
     );

@@ -115,6 +115,29 @@ export function peopleContract(openFresh: OpenFresh): void {
     expect([...first, ...second]).toEqual([...users]);
     expect(first.length).toBe(2);
     expect(await store.countUsers()).toBe(5);
+    expect(await store.countUsers(3)).toBe(3);
+  });
+
+  test("the version of the user list moves with what others see of people, and with nothing else", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const moved = async (change: () => Promise<unknown>): Promise<boolean> => {
+      const before = await store.userListVersion();
+      await change();
+      return (await store.userListVersion()) !== before;
+    };
+    const ann = await store.createUser({ nick: "Ann" });
+    expect(await moved(() => store.createUser({ nick: "Bob" }))).toBe(true);
+    expect(await moved(() => store.provision([{ username: "carl", tokens: [token("access", 1)] }]))).toBe(true);
+    expect(await moved(() => store.provision([{ username: "carl", displayName: "Carl", tokens: [] }]))).toBe(true);
+    expect(
+      await moved(() => store.provision([{ username: "carl", displayName: "Carl", tokens: [token("access", 2)] }])),
+    ).toBe(false);
+    expect(await moved(() => store.touchUsers([{ userId: ann.userId, lastSeenAtMs: 5 }]))).toBe(false);
+    expect(await moved(() => store.setPassword(ann.userId, "hash"))).toBe(false);
+    expect(await moved(() => store.appendMessage(text(ann, withUser(ann), "hello")))).toBe(false);
+    const version = await store.userListVersion();
+    await alsoAfterReopening(opened, async (now) => expect(await now.userListVersion()).toBe(version));
   });
 
   test("acquaintances share a chat with a user, who is one of them", async () => {
@@ -128,6 +151,32 @@ export function peopleContract(openFresh: OpenFresh): void {
     expect(await store.listAcquaintances(ann.userId, 10)).toEqual([ann, bob, carl]);
     expect(await store.listAcquaintances(ann.userId, 2)).toEqual([ann, bob]);
     expect(await store.listAcquaintances(dora.userId, 10)).toEqual([carl, dora]);
+    // By whom one was asked to be a contact one knows too; whom one only asked may be anybody.
+    await store.requestContacts({ userId: dora.userId, friends: [bob.userId] });
+    expect(await store.listAcquaintances(dora.userId, 10)).toEqual([carl, dora]);
+    expect(await store.listAcquaintances(bob.userId, 10)).toEqual([ann, bob, dora]);
+  });
+
+  test("a user's chats are listed by their newest message, with their members counted up to a bound", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl] = await people(store, "Ann", "Bob", "Carl");
+    const [one, two, three] = [
+      await group(store, ann),
+      await group(store, ann, bob, carl),
+      await group(store, ann, bob),
+    ];
+    await store.appendMessage(text(ann, inChat(one), "hello"));
+    await store.appendMessage(text(bob, inChat(two), "hello"));
+    const bounds = { limit: 10, membersMax: 1 };
+    expect(await store.recentChats(ann.userId, bounds)).toEqual([
+      { chatId: two.chatId, members: 2 },
+      { chatId: one.chatId, members: 1 },
+      { chatId: three.chatId, members: 2 },
+    ]);
+    expect(await store.recentChats(ann.userId, { limit: 1, membersMax: 10 })).toEqual([
+      { chatId: two.chatId, members: 3 },
+    ]);
   });
 
   test("a participant is made once, renamed later, and answered entry by entry", async () => {

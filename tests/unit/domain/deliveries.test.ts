@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createDeliveries } from "../../../src/domain/deliveries.ts";
 import type { ChatId, DeviceId, UserId } from "../../../src/domain/model.ts";
-import type { Advance, Store } from "../../../src/domain/store.ts";
+import type { Advance, Confirmed, Store } from "../../../src/domain/store.ts";
 import { type Log, silentLog } from "../../../src/lib/log.ts";
 import { withDeadline } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
@@ -17,6 +17,7 @@ const other = 20_002 as ChatId;
 /** A store of which only positions are used; it answers when `answer` says so, and `commit` is another change's commit. */
 function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Promise.resolve(), log: Log = silentLog) {
   const written: (readonly Advance[])[] = [];
+  const confirmed: (readonly Confirmed[])[] = [];
   const clock = createManualClock();
   let commit = (): void => {};
   const store = {
@@ -27,8 +28,12 @@ function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Prom
       written.push(moves);
       return answer(moves);
     },
-  } as Pick<Store, "advance" | "beforeCommit"> as Store;
-  return { written, clock, commit: () => commit(), deliveries: createDeliveries({ store, clock, log }) };
+    confirmMessages(moves: readonly Confirmed[]) {
+      confirmed.push(moves);
+      return answer([]);
+    },
+  } as Pick<Store, "advance" | "confirmMessages" | "beforeCommit"> as Store;
+  return { written, confirmed, clock, commit: () => commit(), deliveries: createDeliveries({ store, clock, log }) };
 }
 
 const brief = (moves: readonly Advance[] | undefined) =>
@@ -148,4 +153,44 @@ test("positions ride along with another change's commit, but not with every one"
   clock.advance(25);
   commit();
   expect(brief(written[1])).toEqual([[ann, phone, team, 2, false]]);
+});
+
+test("confirmations of single messages are gathered as ranges, per user, device and chat", async () => {
+  const { written, confirmed, deliveries } = stage();
+  for (const seq of [3, 4, 9, 5, 4, 8]) deliveries.confirmed(ann, phone, team, seq);
+  deliveries.confirmed(ann, undefined, team, 1);
+  deliveries.confirmed(bob, undefined, other, 2);
+  await deliveries.flush();
+  await deliveries.flush();
+  expect(written).toEqual([]);
+  expect(confirmed).toEqual([
+    [
+      {
+        userId: ann,
+        deviceId: phone,
+        chatId: team,
+        ranges: [
+          [3, 5],
+          [8, 9],
+        ],
+      },
+      { userId: ann, deviceId: undefined, chatId: team, ranges: [[1, 1]] },
+      { userId: bob, deviceId: undefined, chatId: other, ranges: [[2, 2]] },
+    ],
+  ]);
+});
+
+test("confirmations that cannot be written are logged, and the next ones are", async () => {
+  const warned: string[] = [];
+  const log: Log = { ...silentLog, warn: (message) => warned.push(message) };
+  let fails = true;
+  const { confirmed, deliveries } = stage(() => (fails ? Promise.reject(new Error("full")) : Promise.resolve()), log);
+  deliveries.confirmed(ann, phone, team, 1);
+  await deliveries.flush();
+  expect(warned).toHaveLength(1);
+  fails = false;
+  deliveries.confirmed(ann, phone, team, 2);
+  await deliveries.flush();
+  expect(warned).toHaveLength(1);
+  expect(confirmed.map((moves) => moves[0]?.ranges)).toEqual([[[1, 1]], [[2, 2]]]);
 });

@@ -13,6 +13,10 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     .delete(members)
     .where(and(eq(members.chatId, p("chatId")), eq(members.userId, p("userId"))))
     .prepare();
+  // Should he come back, his devices are to be told of the chat again.
+  const forgetTold = tx.db.prepare(
+    "DELETE FROM device_chats WHERE chat_id = ?1 AND device_id IN (SELECT device_id FROM devices WHERE user_id = ?2)",
+  );
   const touch = orm
     .update(chats)
     .set({ updatedAtMs: sql`${p("nowMs")}` })
@@ -46,6 +50,7 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     for (const userId of leaving) {
       tx.writes += 1;
       deleteMember.run({ chatId, userId });
+      forgetTold.run(chatId, userId);
     }
     touchChat(chatId);
     const told = before.members;

@@ -2,7 +2,8 @@
 import { doors } from "../../../domain/model.ts";
 import type { Tx } from "../tx.ts";
 
-const eventKeptMs = 30 * 86_400_000;
+/** So long, and not longer, an event waits for its doors. */
+export const eventKeptMs = 30 * 86_400_000;
 
 /** `[userId, deviceId or 0, chatId, deliveredSeq, 1 if only passed over]` */
 export type WireAdvance = readonly [number, number, number, number, number];

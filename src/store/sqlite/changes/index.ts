@@ -2,8 +2,10 @@
 import type { Tx } from "../tx.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
+import { createConfirmedChanges } from "./confirmed.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
+import { createDeviceChatChanges } from "./device-chats.ts";
 import { createDirectory } from "./directory.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
 import { createMessageChanges } from "./messages.ts";
@@ -30,6 +32,8 @@ export function createChanges(tx: Tx) {
     ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
     ...createMessageChanges(tx, chatParts, directory),
     ...createDeliveryChanges(tx),
+    ...createConfirmedChanges(tx),
+    ...createDeviceChatChanges(tx),
     ...createMqttChanges(tx),
     ...createContactChanges(tx, { chats: chatParts, people, profiles, directory }),
     ...createProfileChanges(tx, profiles, counts),
@@ -44,7 +48,9 @@ export type ChangeName = keyof Changes;
 /** Changes that give space back or must go on when the disk is full; all others are refused then. */
 export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "advance",
+  "announceChats",
   "confirmEvents",
+  "confirmMessages",
   "deleteChat",
   "dequeue",
   "endDevice",

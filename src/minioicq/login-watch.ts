@@ -1,0 +1,30 @@
+/** A connection on which nobody logs in, and which says nothing, is not kept. */
+
+export type LoginWatch = ReturnType<typeof createLoginWatch>;
+
+export function createLoginWatch({ idleMs, expired }: { idleMs: number; expired: () => void }) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let heardSinceCheck = false;
+
+  function start(): void {
+    end();
+    heardSinceCheck = false;
+    timer = setTimeout(() => {
+      if (heardSinceCheck) start();
+      else expired();
+    }, idleMs);
+  }
+
+  /** Somebody logged in, or the connection is gone. */
+  function end(): void {
+    clearTimeout(timer);
+  }
+
+  return {
+    start,
+    end,
+    heard(): void {
+      heardSinceCheck = true;
+    },
+  };
+}
