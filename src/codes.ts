@@ -5,24 +5,37 @@ import type { SendMail } from "./domain/profiles.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import { createMailSender } from "./outside/mail.ts";
+import { createRefusals } from "./outside/refusals.ts";
 import { createSmsSender, type SmsParts } from "./outside/sms.ts";
 import { createSpendGuard } from "./outside/spend-guard.ts";
+import type { CountedMessage } from "./outside/spend-windows.ts";
 import { codeMail, codeText } from "./roster/code-text.ts";
 
 export function createSendCode(
   { sms }: Config,
-  parts: { log: Log; clock: Clock; publish: SmsParts["publish"] },
+  parts: {
+    log: Log;
+    clock: Clock;
+    publish: SmsParts["publish"];
+    /** What was counted, so that a restart is no new day. */
+    paid: { list(): readonly CountedMessage[]; keep(message: CountedMessage): Promise<void> };
+  },
 ): SendCode {
-  const { log, clock } = parts;
+  const { log, clock, paid } = parts;
   const sender = createSmsSender(sms, parts);
-  const guard = createSpendGuard({ limits: sms.limits, countries: sms.countries, clock });
+  const guard = createSpendGuard({ limits: sms.limits, countries: sms.countries, clock, earlier: paid.list() });
+  const refusals = createRefusals({ log, clock });
   return async ({ phone, code, language, address }) => {
-    const admission = guard.admit(`+${phone}`, address);
+    let kept: Promise<void> | undefined;
+    const admission = guard.admit(`+${phone}`, address, (message) => {
+      kept = paid.keep(message);
+    });
     if (admission !== "ok") {
-      log.warn("a code was not sent, since that would be beyond a limit", { limit: admission, address });
+      refusals.add(admission, address);
       return "refused";
     }
     try {
+      await kept; // Nothing is spent that a restart would not know of.
       await sender.send({ to: phone, text: codeText(code, language) });
       return "sent";
     } catch (error) {

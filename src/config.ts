@@ -44,6 +44,8 @@ export interface Config extends OutsideConfig {
   readonly directory: "all" | "contacts";
   readonly registration: "open" | "off";
   readonly migrationCode: "optional" | "required";
+  /** Whether a client of AUTH may bring its own. */
+  readonly clientTokens: boolean;
   readonly backendKey: string | undefined;
   /** Usernames, or `user.<userId>`. */
   readonly admins: readonly string[];
@@ -146,6 +148,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     directory: need("directory"),
     registration: need("registration"),
     migrationCode: need("migration_code"),
+    clientTokens: need("auth.client_tokens"),
     backendKey: read("backend_key"),
     admins: read("admins") ?? [],
     log: { level: need("log.level"), format: need("log.format") },

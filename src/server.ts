@@ -249,8 +249,10 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         log,
         clock,
         publish: (topic, payload) => publishing.publish(topic, payload),
+        paid: store.paidMessages,
       }),
       migrationCode: config.migrationCode,
+      clientTokens: config.clientTokens,
       sendMail: createSendMail(config, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });

@@ -101,6 +101,12 @@ export const serverSettings = {
     about:
       "Whether a profile moves to another phone only with the code that was sent there; the clients of PROFILE have no field for one.",
   }),
+  "auth.client_tokens": setting({
+    ...yesOrNo,
+    fallback: true,
+    about:
+      "Whether a client of AUTH may bring a token of its own, of 16 bytes or more; false: it gets one of the server's.",
+  }),
   backend_key: setting({
     ...secretText,
     fallback: undefined,

@@ -43,6 +43,7 @@ export function showConfig(config: Config): ShownSetting[] {
     directory: config.directory,
     registration: config.registration,
     migration_code: config.migrationCode,
+    "auth.client_tokens": config.clientTokens,
     admins: config.admins.length === 0 ? null : config.admins.join(", "),
     backend_key: config.backendKey === undefined ? null : "(set)",
     "log.level": log.level,

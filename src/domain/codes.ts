@@ -3,6 +3,7 @@
  * SHA-256 of a salt and the code, short-lived, and good for few tries.
  */
 import { randomBytes, randomInt } from "node:crypto";
+import { equalHashes } from "./secrets.ts";
 
 const codeDigits = 6;
 const codeCharactersMax = 32;
@@ -20,8 +21,16 @@ export function hashNewCode(code: string): HashedCode {
   return { salt, hash: hashCode(salt, code) };
 }
 
-export const hashCode = (salt: Uint8Array, code: string): Uint8Array =>
+const hashCode = (salt: Uint8Array, code: string): Uint8Array =>
   new Bun.CryptoHasher("sha256").update(salt).update(code).digest();
+
+/** Whether it is this code, as typed or as a number, which has lost the zeros that the code begins with. Empty is none. */
+export function isRightCode({ salt, hash }: HashedCode, typed: string): boolean {
+  const [asTyped, asNumber] = [typed, typed.padStart(codeDigits, "0")].map((code) =>
+    equalHashes(hash, hashCode(salt, code)),
+  );
+  return typed !== "" && (asTyped === true || asNumber === true);
+}
 
 /** A code as somebody typed it: spaces around and in it do not count. Empty where it cannot be one. */
 export function typedCode(text: string | undefined): string {

@@ -50,9 +50,12 @@ export function createDomain(parts: {
   fixedCodeOf(phone: string): string | undefined;
   /** Whether a profile moves to another phone only with the code that was sent there. */
   migrationCode: "required" | "optional";
+  /** Whether a client may bring a token of its own. */
+  clientTokens: boolean;
 }): Domain {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const looks = createLooks({ store, publish, log });
+  const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
   return {
@@ -61,7 +64,7 @@ export function createDomain(parts: {
     chats: createChats({ store, publish, looks }),
     contacts: createContacts({ store, publish }),
     looks,
-    phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, registration, sendCode, fixedCodeOf }),
+    phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, ...forPhones }),
     profiles: createProfiles({ store, publish, looks, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),

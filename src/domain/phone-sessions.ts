@@ -130,10 +130,10 @@ export function createPhoneSessions(parts: {
   /** Sessions whose next code is on its way, by the hex of their token's hash. */
   const renewing = new Set<string>();
 
-  /** AUTH § Auth Issuing. Throws `try_later` where an address showed too many unknown tokens, `registration_closed`, `storage_full`. */
+  /** AUTH § Auth Issuing. Throws `registration_closed`, `storage_full`. */
   async function issue(request: IssueRequest): Promise<Issued> {
     const shown = tokenOf(request.token) ?? tokenOf(request.boundToken);
-    if (shown !== undefined) guard?.check(request.address, undefined);
+    if (shown !== undefined && isPatienceOver(request.address)) return { result: "sms_failed", token: shown };
     const fresh = newToken();
     const phone = writtenPhone(request.phone);
     const code = codeFor(phone ?? undefined);

@@ -1,12 +1,14 @@
 /**
  * Whether a message that costs money may be sent. What was admitted is counted per number, per source address (an IPv6 /64)
- * and per country prefix in the last hour, and in all in the last day. A refusal is not counted: somebody who asks a
- * million times uses up nobody else's share, and what is remembered is bounded by the limit of a day. A message whose
- * sending failed stays counted, since a gateway may charge for it all the same.
+ * and per country prefix in the last hour, and in all in the last day, whose last quarter is for prefixes that have had
+ * little of it. A refusal is not counted: somebody who asks a million times uses up nobody else's share, and what is
+ * remembered is bounded by the limit of a day. A message whose sending failed stays counted, since a gateway may charge
+ * for it all the same.
  */
 import type { Clock } from "../lib/clock.ts";
 import { networkOf } from "./network.ts";
 import { type PhoneNumber, parsePhoneNumber } from "./phone-number.ts";
+import { type CountedMessage, SpendWindows } from "./spend-windows.ts";
 
 export interface SpendLimits {
   readonly perNumberHour: number;
@@ -26,19 +28,17 @@ export const defaultSpendLimits: SpendLimits = {
 export type Admission = "ok" | "invalid_number" | "country" | "number" | "address" | "prefix" | "day";
 
 export interface SpendGuard {
-  /** `ok` means: send it now, it is counted. `number` is in international form, `address` an IP address. */
-  admit(number: string, address: string): Admission;
+  /**
+   * `ok` means: send it now, it is counted. `number` is in international form, `address` an IP address; `counted` is told
+   * what must be known after a restart.
+   */
+  admit(number: string, address: string, counted?: (message: CountedMessage) => void): Admission;
 }
 
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
-const compactFrom = 1024;
-
-/** An admitted message. What only the hour needs is let go when it has passed. */
-interface Admitted {
-  readonly atMs: number;
-  hour: { readonly number: string; readonly address: string; readonly prefix: string } | undefined;
-}
+/** Of the day, what a prefix that has had more than its share leaves to the others. */
+const keptOfDay = 1 / 4;
+/** Of what is left then, what one prefix may have had. */
+const shareOfRest = 1 / 10;
 
 /**
  * `countries` are two capitals (ISO 3166-1) or a `+` and the digits numbers begin with. Undefined means all countries, and
@@ -48,25 +48,34 @@ export function createSpendGuard({
   limits,
   countries,
   clock,
+  earlier = [],
 }: {
   limits: SpendLimits;
   countries: readonly string[] | undefined;
   clock: Clock;
+  /** Counted before a restart, in order. */
+  earlier?: readonly CountedMessage[];
 }): SpendGuard {
   const isAllowed = allowedBy(countries);
-  const admitted = new SlidingWindows();
+  const admitted = new SpendWindows(clock.nowMs(), earlier);
+  // Where there is one country alone, there are no others to keep anything for.
+  const kept = countries?.length === 1 ? 0 : Math.floor(limits.perDay * keptOfDay);
   return {
-    admit(number, address) {
+    admit(number, address, counted) {
       const phone = parsePhoneNumber(number);
       if (phone === undefined) return "invalid_number";
       if (!isAllowed(phone)) return "country";
-      admitted.moveTo(clock.nowMs());
-      const hour = { number: phone.digits, address: networkOf(address), prefix: phone.callingCode };
-      if (admitted.ofNumber(hour.number) >= limits.perNumberHour) return "number";
-      if (admitted.ofAddress(hour.address) >= limits.perAddressHour) return "address";
-      if (admitted.ofPrefix(hour.prefix) >= limits.perPrefixHour) return "prefix";
-      if (admitted.ofDay >= limits.perDay) return "day";
-      admitted.add(hour);
+      const atMs = clock.nowMs();
+      admitted.moveTo(atMs);
+      const message = { number: phone.digits, network: networkOf(address), prefix: phone.callingCode };
+      if (admitted.ofNumber(message.number) >= limits.perNumberHour) return "number";
+      if (admitted.ofNetwork(message.network) >= limits.perAddressHour) return "address";
+      if (admitted.ofPrefix(message.prefix) >= limits.perPrefixHour) return "prefix";
+      const left = limits.perDay - admitted.ofDay;
+      if (left <= 0) return "day";
+      if (left <= kept && admitted.ofPrefixInDay(message.prefix) >= Math.ceil(left * shareOfRest)) return "day";
+      admitted.add(message);
+      counted?.({ ...message, atMs });
       return "ok";
     },
   };
@@ -85,66 +94,3 @@ function allowedBy(countries: readonly string[] | undefined): (phone: PhoneNumbe
 const codesOfNoCountry = new Set(["800", "808", "870", "878", "881", "882", "883", "888", "979"]);
 const isOfACountry = (country: string | undefined, callingCode: string): boolean =>
   country !== undefined || !codesOfNoCountry.has(callingCode);
-
-/** The messages of the last day in order, and counts of those of the last hour; exact at every moment. */
-class SlidingWindows {
-  readonly #numbers = new Map<string, number>();
-  readonly #addresses = new Map<string, number>();
-  readonly #prefixes = new Map<string, number>();
-  readonly #messages: Admitted[] = [];
-  #dayStart = 0;
-  #hourStart = 0;
-  /** Time that has passed since the first message, by a clock that never goes back. */
-  #nowMs = 0;
-  #clockMs: number | undefined;
-
-  get ofDay(): number {
-    return this.#messages.length - this.#dayStart;
-  }
-
-  ofNumber = (number: string): number => this.#numbers.get(number) ?? 0;
-  ofAddress = (address: string): number => this.#addresses.get(address) ?? 0;
-  ofPrefix = (prefix: string): number => this.#prefixes.get(prefix) ?? 0;
-
-  /** A clock that is set back loses that moment and no more: nothing is forgotten early, and nothing is kept for years. */
-  moveTo(clockMs: number): void {
-    this.#nowMs += Math.max(0, clockMs - (this.#clockMs ?? clockMs));
-    this.#clockMs = clockMs;
-    const messages = this.#messages;
-    for (let oldest = messages[this.#hourStart]; oldest !== undefined; oldest = messages[this.#hourStart]) {
-      if (this.#nowMs - oldest.atMs < hourMs) break;
-      if (oldest.hour !== undefined) {
-        countDown(this.#numbers, oldest.hour.number);
-        countDown(this.#addresses, oldest.hour.address);
-        countDown(this.#prefixes, oldest.hour.prefix);
-        oldest.hour = undefined;
-      }
-      this.#hourStart++;
-    }
-    for (let oldest = messages[this.#dayStart]; oldest !== undefined; oldest = messages[this.#dayStart]) {
-      if (this.#nowMs - oldest.atMs < dayMs) break;
-      this.#dayStart++;
-    }
-    if (this.#dayStart < compactFrom || this.#dayStart * 2 < messages.length) return;
-    messages.splice(0, this.#dayStart);
-    this.#hourStart -= this.#dayStart;
-    this.#dayStart = 0;
-  }
-
-  add(hour: NonNullable<Admitted["hour"]>): void {
-    this.#messages.push({ atMs: this.#nowMs, hour });
-    countUp(this.#numbers, hour.number);
-    countUp(this.#addresses, hour.address);
-    countUp(this.#prefixes, hour.prefix);
-  }
-}
-
-function countUp(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-function countDown(counts: Map<string, number>, key: string): void {
-  const left = (counts.get(key) ?? 0) - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
-}

@@ -4,17 +4,19 @@
  */
 import { atomOf, integerOf, isUnset, listOf, textOf } from "../etf/read.ts";
 import type { Term } from "../etf/term.ts";
+import { isLanguage } from "./code-text.ts";
 
 export type AuthRequest = "issue" | "verify" | "resend";
 
 export interface AuthRecord {
   readonly request: AuthRequest;
+  /** Of the tuple, else of the topic, else of the connection. */
   readonly token: string | undefined;
   readonly devKey: string | undefined;
   /** As written; the domain takes the digits. */
   readonly phone: string | undefined;
   readonly code: string | undefined;
-  /** What the first atom of the services names. */
+  /** The first of the services that names one we write in. */
   readonly language: string | undefined;
 }
 
@@ -42,11 +44,17 @@ const requests: Readonly<Record<string, AuthRequest>> = {
 /** Asks whether a session has this token. */
 export type KnowsToken = (token: string) => Promise<boolean>;
 
-/** Undefined where the fields are no `Auth`. `topicToken` is what the topic carries. */
-export async function readAuth(
-  fields: readonly Term[],
-  context: { clientId: string; topicToken: string | undefined; knows: KnowsToken },
-): Promise<AuthRecord | undefined> {
+export interface AuthContext {
+  readonly clientId: string;
+  /** What the topic carries. */
+  readonly topicToken: string | undefined;
+  /** Of the connection's log-in or password. */
+  readonly boundToken: string | undefined;
+  readonly knows: KnowsToken;
+}
+
+/** Undefined where the fields are no `Auth`. */
+export async function readAuth(fields: readonly Term[], context: AuthContext): Promise<AuthRecord | undefined> {
   if (!arities.has(fields.length)) return undefined;
   const text = (at: number): string | undefined => textAt(fields, at);
   const code = codeOf(fields[smsCode]);
@@ -58,7 +66,7 @@ export async function readAuth(
     ...context,
     about: requested === "issue" && code === undefined ? "new" : "known",
   });
-  const token = text(places.token);
+  const token = text(places.token) ?? context.topicToken ?? context.boundToken;
   // A code with a token and no type can only be a confirmation.
   const request =
     requested === "issue" && isUnset(fields[type] as Term) && code !== undefined && token !== undefined
@@ -75,29 +83,23 @@ interface Places {
 
 async function placesOf(
   fields: readonly Term[],
-  {
-    clientId,
-    topicToken,
-    knows,
-    about,
-  }: { clientId: string; topicToken: string | undefined; knows: KnowsToken; about: "new" | "known" },
+  { clientId, topicToken, knows, about }: AuthContext & { readonly about: "new" | "known" },
 ): Promise<Places> {
   const [p1, p2, p3, p4] = [0, 1, 2, 3].map((at) => textAt(fields, at));
   if (fields.length === 11) return first.record;
   const startsWithClientId = p1 !== undefined && (/^(?:emqttd_|reg_)/.test(p1) || p1 === clientId);
   if (fields.length > 11 && startsWithClientId) return clientIdFirst;
-  const isToken = async (text: string | undefined): Promise<boolean> =>
-    text !== undefined && (text === topicToken || (await knows(text)));
+  const isKnown = async (text: string | undefined): Promise<boolean> => text !== undefined && (await knows(text));
   if (about === "known") {
-    if (await isToken(p1)) return first.record;
-    if (await isToken(p4)) return first.example;
+    if (await isKnown(p1)) return first.record;
+    if (await isKnown(p4)) return first.example;
     if (p1 === undefined || p4 === undefined) return p1 === undefined ? first.example : first.record;
     return looksLikePhone.test(p4) ? first.record : first.example;
   }
   if (p2 !== undefined && p3 === undefined) return first.record;
   if (p2 === undefined && p3 !== undefined) return first.example;
-  if (await isToken(p1)) return first.record;
-  if (await isToken(p4)) return first.example;
+  if ((p1 !== undefined && p1 === topicToken) || (await isKnown(p1))) return first.record;
+  if ((p4 !== undefined && p4 === topicToken) || (await isKnown(p4))) return first.example;
   return p4 !== undefined && looksLikePhone.test(p4) ? first.record : first.example;
 }
 
@@ -126,9 +128,6 @@ function codeOf(term: Term | undefined): string | undefined {
 }
 
 function languageOf(term: Term | undefined): string | undefined {
-  for (const one of (term === undefined ? undefined : listOf(term)) ?? []) {
-    const name = atomOf(one);
-    if (name !== undefined) return name.slice(0, 16);
-  }
-  return undefined;
+  const names = (term === undefined ? undefined : listOf(term))?.map(atomOf) ?? [];
+  return names.find((name) => name !== undefined && isLanguage(name));
 }

@@ -16,10 +16,9 @@ export async function handleAuth<P extends RosterPrincipal>(
 ): Promise<WireTerm | undefined> {
   const { clientId } = session;
   const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);
-  const record = await readAuth(fields, { clientId, topicToken: topic.token, knows });
+  const record = await readAuth(fields, { clientId, topicToken: topic.token, boundToken: client.token, knows });
   if (record === undefined) return undefined;
-  const { devKey, phone, language } = record;
-  const token = record.token ?? topic.token ?? client.token;
+  const { token, devKey, phone, language } = record;
   if (record.request === "resend") {
     const { result, token: answered } = await phoneSessions.resend({ token, address, language });
     return answerOf(result, answered);

@@ -44,9 +44,15 @@ export class RosterClient<P extends RosterPrincipal> {
   unsubscribe(filter: string): boolean {
     const { principal, clientId } = this.#session;
     if (principal.roster === undefined || this.#unwanted.has(filter)) return false;
-    if (!isOwnFilter(filter, { clientId, phone: undefined })) return false;
+    if (!isOwnFilter(filter, { clientId, phone: this.phoneSession?.phone })) return false;
     this.#unwanted.add(filter);
     return true;
+  }
+
+  /** Hears a topic of its phone from here on, unless it gave that up on this connection or asks for all it hears. */
+  async listen(topic: string): Promise<void> {
+    if (this.#session.principal.roster === undefined || this.#unwanted.has(topic)) return;
+    await this.#session.listen(topic, unaskedQos);
   }
 
   /** One request after the other: what a client asks for first is answered first. */
@@ -69,6 +75,7 @@ export class RosterClient<P extends RosterPrincipal> {
     const exact = session.qosOf(topic);
     const wild = version === undefined ? undefined : session.qosOf(answersFilter(session.clientId));
     if (exact !== undefined || wild !== undefined) return (exact ?? 0) > (wild ?? 0) ? exact : (wild ?? exact);
-    return session.principal.roster === undefined || this.#unwanted.has(topic) ? undefined : unaskedQos;
+    if (session.principal.roster === undefined || this.#unwanted.has(topic)) return undefined;
+    return version !== undefined && this.#unwanted.has(answersFilter(session.clientId)) ? undefined : unaskedQos;
   }
 }

@@ -28,8 +28,14 @@ export const codeMail = (code: string, language: string | undefined): { subject:
   text: `${codeText(code, language)}\n`,
 });
 
-function knownLanguage(language: string | undefined): string {
-  const named = language?.toLowerCase().split(/[-_]/, 1)[0];
-  const known = named === "uk" ? "ua" : named;
-  return known !== undefined && Object.hasOwn(texts, known) ? known : "en";
+/** Whether there are words in it. */
+export const isLanguage = (name: string): boolean => Object.hasOwn(texts, spelled(name));
+
+const knownLanguage = (language: string | undefined): string =>
+  language !== undefined && isLanguage(language) ? spelled(language) : "en";
+
+/** `uk-UA` is what `ua` is: Ukrainian has a code of its own in ISO 639, and its country's in these documents. */
+function spelled(language: string): string {
+  const [named = ""] = language.toLowerCase().split(/[-_]/, 1);
+  return named === "uk" ? "ua" : named;
 }

@@ -26,7 +26,7 @@ import {
 } from "../mqtt/hooks.ts";
 import { error, initAnswer } from "./answers.ts";
 import { handleAuth } from "./auth.ts";
-import { RosterClient, type RosterPrincipal, unaskedQos } from "./client.ts";
+import { RosterClient, type RosterPrincipal } from "./client.ts";
 import { handlePrivate } from "./private.ts";
 import { handleProfile, type MintCredentials, tellFriends } from "./profile.ts";
 import { profileRecordNames } from "./profile-record.ts";
@@ -143,7 +143,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     hub.attach(sink);
     if (hasOther(session, userId)) return;
     phones.connected(phone, session);
-    await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => session.listen(topic, unaskedQos)));
+    await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => client.listen(topic)));
   }
 
   /** What is for the phone waits in a stored session of the same client, until that takes this one's place. */
@@ -227,7 +227,8 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
       client.dialect = decoded.dialect;
       const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
         client.token = token;
-        became = parts.authenticated({ token, session: phoneSession });
+        // An account stays who it is, whoever it speaks for here.
+        if (session.principal.roster !== undefined) became = parts.authenticated({ token, session: phoneSession });
         return logIn(session, phoneSession);
       };
       answer = await handle({ session, client, topic, address: session.address, loggedIn }, decoded.term);

@@ -170,7 +170,8 @@ export function createAuthentication(parts: AuthenticationParts) {
     }
     const password = new TextDecoder("utf-8").decode(connect.password ?? new Uint8Array());
     if (username === undefined || username === "" || username === tokenUsername) {
-      return orRefusal(address, () => logInWithTokenAlone(password, address));
+      const named = username !== undefined;
+      return orRefusal(address, () => logInWithTokenAlone({ token: password, named, address }));
     }
     return orRefusal(address, async () => {
       if (devices.find(username) === undefined) return accept(await logIn(username, password, address));
@@ -179,7 +180,12 @@ export function createAuthentication(parts: AuthenticationParts) {
   }
 
   /** The token says who it is; without a valid one it is nobody, and told so by nothing but what it may do. */
-  async function logInWithTokenAlone(token: string, address: string): Promise<Authentication<Account>> {
+  async function logInWithTokenAlone(shown: {
+    token: string;
+    named: boolean;
+    address: string;
+  }): Promise<Authentication<Account>> {
+    const { token, named, address } = shown;
     const session = token === "" ? undefined : await domain.phoneSessions.logInWithToken(token);
     if (session !== undefined) {
       const user = findUserNow(session.userId);
@@ -197,7 +203,8 @@ export function createAuthentication(parts: AuthenticationParts) {
         if (!invalid || anonymous === "off") throw error;
       }
     }
-    if (anonymous === "off") return { refused: token === "" ? "not_authorized" : "bad_credentials" };
+    // A name of this family without a token is a wrong one; who says nothing at all is nobody, and not authorized.
+    if (anonymous === "off") return { refused: token === "" && !named ? "not_authorized" : "bad_credentials" };
     if (token === "") return nobodyIn(parts);
     return { ...nobodyIn(parts), principal: { ...nobody, roster: { token, session: undefined } } };
   }

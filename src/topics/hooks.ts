@@ -82,7 +82,10 @@ export function createTopicHooks(parts: {
     const { userId, device, admin } = account;
     // Whether it is the client's own is not said by its name alone: `serving` knows.
     if (action === "subscribe" && roster.serves(topic) && device === undefined) return true;
-    if (account.roster?.session !== undefined && action === "publish" && isVersionHint(topic)) return false;
+    if (account.roster?.session !== undefined && action === "publish") {
+      // What is a topic of theirs with a slash before it too, is so for their clients only.
+      if (isVersionHint(topic) || roster.serves(topic)) return false;
+    }
     if (topic === parts.codesTopic && action !== "publish" && device?.record.subscribe === undefined) return false;
     if (device !== undefined) {
       return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);

@@ -37,9 +37,9 @@ export class RawMqtt implements AsyncDisposable {
     });
   }
 
-  /** Opens the TCP connection only. */
-  static async open(port: number): Promise<RawMqtt> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  /** Opens the TCP connection only, from another address of this machine if one is given. */
+  static async open(port: number, from: { readonly localAddress?: string } = {}): Promise<RawMqtt> {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true, ...from });
     const raw = new RawMqtt(socket);
     const connected = new Promise<void>((resolve, reject) => {
       socket.once("connect", () => resolve());
@@ -50,8 +50,12 @@ export class RawMqtt implements AsyncDisposable {
   }
 
   /** Opens and logs in; fails the test unless it is accepted. */
-  static async connect(port: number, fields: Partial<IConnectPacket> = {}): Promise<RawMqtt> {
-    const raw = await RawMqtt.open(port);
+  static async connect(
+    port: number,
+    fields: Partial<IConnectPacket> = {},
+    from: { readonly localAddress?: string } = {},
+  ): Promise<RawMqtt> {
+    const raw = await RawMqtt.open(port, from);
     raw.send(connectPacket(fields));
     const connack = await raw.expect("connack");
     if (connack.returnCode !== 0) throw new Error(`refused: ${connack.returnCode}`);

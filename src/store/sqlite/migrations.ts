@@ -13,6 +13,7 @@ import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text"
 import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
 import avatarLinks from "../../../drizzle/0008_avatar_links.sql" with { type: "text" };
 import deviceChats from "../../../drizzle/0009_device_chats.sql" with { type: "text" };
+import paidMessages from "../../../drizzle/0010_paid_messages.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -31,6 +32,7 @@ export const migrations: readonly Migration[] = [
   { name: "0007_profile_codes", sql: profileCodes },
   { name: "0008_avatar_links", sql: avatarLinks },
   { name: "0009_device_chats", sql: deviceChats },
+  { name: "0010_paid_messages", sql: paidMessages },
 ];
 
 export class SchemaError extends Error {

@@ -309,6 +309,19 @@ export const hourlyCounts = sqliteTable(
   (table) => [index("hourly_counts_started").on(table.startedAtMs)],
 );
 
+/** Messages that cost money, of the last day: whom to, who asked (an address or an IPv6 /64), and the country code. */
+export const paidMessages = sqliteTable(
+  "paid_messages",
+  {
+    paidId: integer("paid_id").primaryKey({ autoIncrement: true }),
+    number: text("number").notNull(),
+    network: text("network").notNull(),
+    prefix: text("prefix").notNull(),
+    paidAtMs: integer("paid_at_ms").notNull(),
+  },
+  (table) => [index("paid_messages_paid_at").on(table.paidAtMs)],
+);
+
 /** The server's own secrets, hashed: `backend_key`. */
 export const serverKeys = sqliteTable("server_keys", {
   name: text("name").primaryKey(),

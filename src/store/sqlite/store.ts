@@ -29,6 +29,7 @@ import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
 import { type Durability, openForReading } from "./open.ts";
+import { createPaidMessageStore, type PaidMessageStore } from "./paid-messages.ts";
 import { createPeopleReader } from "./people-reader.ts";
 import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
@@ -42,6 +43,8 @@ const tokenOwnersMax = 10_000;
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
   readonly mqtt: MqttStore;
+  /** What the limits on spending count. */
+  readonly paidMessages: PaidMessageStore;
   /** Whether somebody has this id and may be here; a plain read. */
   findUserNow(userId: number): User | undefined;
   waiting(): { changes: number; bytes: number };
@@ -278,6 +281,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
     mqtt: createMqttStore(writer, createMqttReader(db)),
+    paidMessages: createPaidMessageStore(db, writer),
     waiting: writer.waiting,
     close,
   };

@@ -1,14 +1,16 @@
 /** What is counted within an hour and must survive a restart: wrong codes of a phone, over all its sessions, and the like. */
-import { eq, lte, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { hourlyCounts } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 
 const windowMs = 3_600_000;
+/** Removed at once, so that no commit is long. */
+const sweptMax = 100;
 
 export type HourlyCounts = ReturnType<typeof createHourlyCounts>;
 
 export function createHourlyCounts(tx: Tx) {
-  const { orm } = tx;
+  const { db, orm } = tx;
   const p = sql.placeholder;
   const select = orm
     .select()
@@ -23,10 +25,10 @@ export function createHourlyCounts(tx: Tx) {
       set: { startedAtMs: sql`excluded.started_at_ms`, count: sql`excluded.count` },
     })
     .prepare();
-  const deleteOld = orm
-    .delete(hourlyCounts)
-    .where(lte(hourlyCounts.startedAtMs, p("beforeMs")))
-    .prepare();
+  const deleteOld = db.prepare(
+    `DELETE FROM hourly_counts WHERE subject IN
+     (SELECT subject FROM hourly_counts WHERE started_at_ms <= ? ORDER BY started_at_ms LIMIT ${sweptMax})`,
+  );
 
   const current = (subject: string) => {
     const row = select.get({ subject });
@@ -39,10 +41,10 @@ export function createHourlyCounts(tx: Tx) {
     upsert.run({ subject, startedAtMs: row?.startedAtMs ?? tx.nowMs, count: (row?.count ?? 0) + 1 });
   }
 
-  /** Forgets what is over an hour old. */
+  /** Forgets some of what is over an hour old. */
   function sweep(): void {
     tx.writes += 1;
-    deleteOld.run({ beforeMs: tx.nowMs - windowMs });
+    deleteOld.run(tx.nowMs - windowMs);
   }
 
   return { of: (subject: string): number => current(subject)?.count ?? 0, add, sweep };

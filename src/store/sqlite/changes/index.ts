@@ -11,6 +11,7 @@ import { createHourlyCounts } from "./hourly-counts.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
 import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
+import { createPaidMessageChanges } from "./paid-messages.ts";
 import { createPhoneSessionChanges } from "./phone-sessions.ts";
 import { createProfileEndChanges } from "./profile-ends.ts";
 import { createProfileParts } from "./profile-parts.ts";
@@ -39,6 +40,7 @@ export function createChanges(tx: Tx) {
     ...createProfileChanges(tx, profiles, counts),
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
     ...createPhoneSessionChanges(tx, profiles, counts),
+    ...createPaidMessageChanges(tx),
   };
 }
 

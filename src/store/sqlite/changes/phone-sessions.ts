@@ -2,11 +2,10 @@
  * Log-ins by phone. What issuing decides and what verifying decides is one change each, so that of two that happen at
  * once the second sees what the first one did.
  */
-import { and, eq, isNull, lte, sql } from "drizzle-orm";
-import { hashCode } from "../../../domain/codes.ts";
+import { eq, sql } from "drizzle-orm";
+import { isRightCode } from "../../../domain/codes.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { PhoneCodeState, PhoneLimits } from "../../../domain/phone-store.ts";
-import { equalHashes } from "../../../domain/secrets.ts";
 import { phoneCodes, phoneSessions } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { HourlyCounts } from "./hourly-counts.ts";
@@ -49,6 +48,9 @@ export type Verified =
       readonly session: WirePhoneSession;
       readonly ended: { readonly sessionIds: readonly number[]; readonly userIds: readonly number[] };
     };
+
+/** Rows whose time is over, removed with one issuing. */
+const sweptMax = 100;
 
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
@@ -102,14 +104,17 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     .delete(phoneCodes)
     .where(eq(phoneCodes.codeId, p("codeId")))
     .prepare();
-  const deleteExpiredCodes = orm
-    .delete(phoneCodes)
-    .where(lte(phoneCodes.expiresAtMs, p("nowMs")))
-    .prepare();
-  const deleteLapsed = orm
-    .delete(phoneSessions)
-    .where(and(isNull(phoneSessions.userId), lte(phoneSessions.createdAtMs, p("beforeMs"))))
-    .prepare();
+  // Each issuing adds one row and removes at most so many, so that no commit is long, whatever a flood left behind.
+  const deleteExpiredCodes = db.prepare(
+    `DELETE FROM phone_codes WHERE code_id IN
+     (SELECT code_id FROM phone_codes WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ${sweptMax})`,
+  );
+  // SQLite would take the index of users, in which all that wait lie together, and read every one of them each time.
+  const deleteLapsed = db.prepare(
+    `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
+     INDEXED BY phone_sessions_pending WHERE user_id IS NULL AND created_at_ms <= ?
+     ORDER BY created_at_ms LIMIT ${sweptMax})`,
+  );
   const trimDevice = db.prepare(
     `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
      WHERE dev_key = ? AND phone = ? AND user_id IS NULL ORDER BY session_id DESC LIMIT -1 OFFSET ?)`,
@@ -120,7 +125,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
   );
   const trimAll = db.prepare(
     `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
-     WHERE user_id IS NULL ORDER BY created_at_ms DESC LIMIT -1 OFFSET ?)`,
+     INDEXED BY phone_sessions_pending WHERE user_id IS NULL ORDER BY created_at_ms DESC LIMIT -1 OFFSET ?)`,
   );
   const countAttempt = db.prepare("UPDATE phone_sessions SET attempts = attempts + 1 WHERE session_id = ?");
   const setVerified = orm
@@ -218,7 +223,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
       return { result: "attempts_expired" };
     }
     const code = session.codeId === null ? undefined : codeById.get({ codeId: session.codeId });
-    const right = code !== undefined && equalHashes(code.hash, hashCode(code.salt, args.code));
+    const right = code !== undefined && isRightCode(code, args.code);
     tx.writes += 1;
     if (!right || code.expiresAtMs <= tx.nowMs) {
       countAttempt.run(session.sessionId);
@@ -317,8 +322,8 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
 
   function sweep({ pendingMs }: PhoneLimits): void {
     tx.writes += 1;
-    deleteExpiredCodes.run({ nowMs: tx.nowMs });
-    deleteLapsed.run({ beforeMs: tx.nowMs - pendingMs });
+    deleteExpiredCodes.run(tx.nowMs);
+    deleteLapsed.run(tx.nowMs - pendingMs);
     counts.sweep();
   }
 

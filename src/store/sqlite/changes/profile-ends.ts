@@ -1,8 +1,7 @@
 /** What ends a phone's hold on its users: moving to another phone, and being removed. */
 import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
-import { hashCode } from "../../../domain/codes.ts";
+import { isRightCode } from "../../../domain/codes.ts";
 import type { ProfileLimits } from "../../../domain/profile-store.ts";
-import { equalHashes } from "../../../domain/secrets.ts";
 import { friendIdsQuery } from "../friends.ts";
 import { contacts, phoneSessions, profileCodes, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
@@ -144,7 +143,7 @@ export function createProfileEndChanges(
     if (args.code !== undefined) {
       const subject = `migration:${phone}`;
       if (parts.counts.of(subject) >= limits.wrongCodesPerHour) return undefined;
-      if (!equalHashes(pending.hash, hashCode(pending.salt, args.code))) {
+      if (!isRightCode(pending, args.code)) {
         tx.writes += 1;
         countAttempt.run(phone);
         parts.counts.add(subject);

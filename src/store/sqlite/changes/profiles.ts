@@ -1,10 +1,9 @@
 /** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
 import { and, eq, sql } from "drizzle-orm";
-import { hashCode } from "../../../domain/codes.ts";
+import { isRightCode } from "../../../domain/codes.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
 import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profile-store.ts";
-import { equalHashes } from "../../../domain/secrets.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/services.ts";
 import { profileCodes, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
@@ -174,7 +173,7 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
       .all({ phone })
       .filter((row) => args.address === undefined || row.target === args.address)
       .filter((row) => row.expiresAtMs > tx.nowMs && row.attempts < limits.attemptsMax);
-    const right = pending.filter((row) => equalHashes(row.hash, hashCode(row.salt, args.code)))[0];
+    const right = pending.filter((row) => isRightCode(row, args.code))[0];
     tx.writes += 1;
     if (right === undefined) {
       for (const row of pending) countAttempt.run(phone, row.target);

@@ -1,0 +1,25 @@
+/** Refusals in the log, one line a minute for each limit: who asks a million times fills no disk. */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Admission } from "./spend-guard.ts";
+
+const everyMs = 60_000;
+
+export function createRefusals({ log, clock }: { log: Log; clock: Clock }) {
+  const lines = new Map<Admission, { readonly atMs: number; silent: number }>();
+  return {
+    /** `address` is the last one's. */
+    add(limit: Admission, address: string): void {
+      const nowMs = clock.nowMs();
+      const line = lines.get(limit);
+      // Also where the clock was set back.
+      if (line !== undefined && Math.abs(nowMs - line.atMs) < everyMs) {
+        line.silent += 1;
+        return;
+      }
+      const times = 1 + (line?.silent ?? 0);
+      log.warn("a code was not sent, since that would be beyond a limit", { limit, address, times });
+      lines.set(limit, { atMs: nowMs, silent: 0 });
+    },
+  };
+}
