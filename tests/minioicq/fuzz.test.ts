@@ -121,12 +121,13 @@ function expectationOf(frame: string | Uint8Array): readonly Expected[] {
     const value = decoded(frame);
     const action = actionOf(frame);
     if (action === "auth.logout") return ["an end"];
-    const answer = action === "message.push.ack" ? "silence" : "an answer";
+    // An acknowledgement is answered only where it says nothing that could be acknowledged.
+    const answers: Expected[] = action === "message.push.ack" ? ["silence", "an answer"] : ["an answer"];
     // Of MessagePack the server refuses more than a decoder does: strings that are not UTF-8, half pairs too.
     const plain =
       typeof frame === "string" ||
       (Buffer.from(encode(value, { maxDepth: 200 })).equals(frame) && !/\\ud[89a-f]/.test(JSON.stringify(value)));
-    return plain ? [answer] : [answer, "an end"];
+    return plain ? answers : [...answers, "an end"];
   } catch {
     return ["an end"];
   }
