@@ -29,6 +29,12 @@ export interface Config extends OutsideConfig {
     readonly anonymous: "registration" | "full" | "off";
     readonly sysIntervalSeconds: number;
   };
+  readonly rest: {
+    readonly accessTokenMs: number;
+    readonly refreshTokenMs: number;
+    readonly openTokens: boolean;
+    readonly requireSignature: boolean;
+  };
   readonly mqtts: { readonly listen: Address | null };
   /** Absolute paths. */
   readonly tls:
@@ -136,6 +142,12 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       listen: need("mqtt.listen"),
       anonymous: need("mqtt.anonymous"),
       sysIntervalSeconds: need("mqtt.sys_interval"),
+    },
+    rest: {
+      accessTokenMs: need("rest.access_token_lifetime") * 1000,
+      refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,
+      openTokens: need("rest.open_tokens"),
+      requireSignature: need("rest.require_signature"),
     },
     mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : { hostname: "::", port: 8883 } },
     tls,

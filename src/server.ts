@@ -132,6 +132,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     health,
     version,
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
+    openTokens: config.rest.openTokens,
+    requireSignature: config.rest.requireSignature,
     keepOpen: (request) => patience.keepOpen(request),
   });
   const minioicq = createMiniOicq({
@@ -226,6 +228,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       log,
       registration: config.registration,
       loginLimits: config.login,
+      tokenLifetimes: { accessMs: config.rest.accessTokenMs, refreshMs: config.rest.refreshTokenMs },
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
       sendCode: createSendCode(config, {
         log,

@@ -15,9 +15,11 @@ import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phone-
 import { createPresence, type PresenceKeeper } from "./presence.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
+import { createTokens, type TokenLifetimes, type Tokens } from "./tokens.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
+  readonly tokens: Tokens;
   readonly devices: Devices;
   readonly chats: Chats;
   readonly contacts: Contacts;
@@ -38,6 +40,7 @@ export function createDomain(parts: {
   log: Log;
   registration: "open" | "off";
   loginLimits: LoginLimits;
+  tokenLifetimes: TokenLifetimes;
   messageLimits: MessageLimits;
   sendCode: SendCode;
   sendMail: SendMail;
@@ -49,8 +52,10 @@ export function createDomain(parts: {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
+  const tokens = createTokens({ store, clock, guard, lifetimes: parts.tokenLifetimes });
   return {
-    accounts: createAccounts({ store, clock, guard, passwords, log, registration }),
+    accounts: createAccounts({ store, publish, clock, guard, passwords, log, registration, tokens }),
+    tokens,
     devices: createDevices({ store, guard, passwords }),
     chats: createChats({ store, publish }),
     contacts: createContacts({ store, publish }),

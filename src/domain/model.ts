@@ -173,5 +173,7 @@ export interface Position {
 export interface TokenOwner {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
+  /** SPKI, DER: what its holder signs with; the device's key, else the user's. */
+  readonly signingKey: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
 }

@@ -21,12 +21,12 @@ import type {
   Position,
   Sent,
   StoredEvent,
-  TokenOwner,
   User,
   UserId,
 } from "./model.ts";
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
+import type { TokenStore } from "./token-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -59,25 +59,6 @@ export interface NewMqttDevice extends Omit<MqttDevice, "createdAtMs"> {
   readonly scramKeys: ScramKeys | undefined;
 }
 
-export type TokenKind = "access" | "refresh";
-
-export interface NewToken {
-  readonly kind: TokenKind;
-  /** SHA-256 of the secret; the secret itself never reaches the store. */
-  readonly hash: Uint8Array;
-  readonly expiresAtMs: number | undefined;
-}
-
-/** A participant a backend asks tokens for; made when new. */
-export interface Participant {
-  readonly username: string;
-  readonly displayName?: string | undefined;
-  readonly publicKey?: Uint8Array | undefined;
-  /** REST `clientID`: makes a device with a position of its own. */
-  readonly clientId?: string | undefined;
-  readonly tokens: readonly NewToken[];
-}
-
 /** Where an unbroken run of messages a user has not got begins, in one chat. */
 export interface Head {
   readonly chatId: ChatId;
@@ -103,6 +84,12 @@ export interface DeviceName {
   readonly name: string;
 }
 
+/** A user with those of his devices that have a key of their own. */
+export interface ParticipantView {
+  readonly user: User;
+  readonly devices: readonly { readonly guid: string; readonly publicKey: Uint8Array }[];
+}
+
 export interface UserStore {
   createUser(user: NewUser): Promise<User>;
   /** Without `scramKeys` those of the old password go all the same. */
@@ -118,6 +105,12 @@ export interface UserStore {
   countUsers(): Promise<number>;
   /** Enabled users who share a chat with `userId`, and `userId` itself, by rising id. */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
+  /** From now on nobody may be this user: tokens and log-ins by phone are ended. Undefined where nobody active has it. */
+  disableUser(guid: string): Promise<UserId | undefined>;
+  /** By the GUID of the user or of one of his devices. */
+  findParticipant(guid: string): Promise<ParticipantView | undefined>;
+  /** Whether there is a chat both are in. */
+  shareChat(userId: UserId, other: UserId): Promise<boolean>;
 }
 
 export interface MqttDeviceStore {
@@ -136,10 +129,7 @@ export interface MqttDeviceStore {
   keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
-export interface TokenStore {
-  /** Makes users that do not exist, stores keys and tokens; all or nothing. One answer per entry, in order. */
-  provision(participants: readonly Participant[]): Promise<{ user: User; deviceId: DeviceId | undefined }[]>;
-  findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
+export interface CredentialStore {
   /** A device of this user at this door by its client's own name; made when new. */
   openDevice(device: DeviceName): Promise<DeviceId>;
   /** Forgets a device and its positions, if there is one. */
@@ -216,6 +206,7 @@ export interface Store
   extends UserStore,
     MqttDeviceStore,
     TokenStore,
+    CredentialStore,
     PhoneStore,
     ProfileStore,
     ContactStore,

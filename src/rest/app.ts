@@ -12,6 +12,7 @@ import { createChatRoutes, noChatId } from "./routes/chats.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
+import { createUserRoutes } from "./routes/users.ts";
 import { createSchemas } from "./schemas.ts";
 
 /** The longer ones first, as one may begin another; the empty one is what is left. */
@@ -34,10 +35,12 @@ export function createRest(parts: RestParts): Rest {
   const token = createTokenRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox });
+  const users = createUserRoutes(routeParts);
   const system = createSystemRoutes(routeParts);
 
   const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
-    "/token": { POST: token.create },
+    "/token": { POST: token.create, PUT: token.refresh, DELETE: token.remove },
+    "/users/:GUID": { GET: users.get, DELETE: users.remove },
     "/messages": { GET: messages.get, POST: messages.post },
     "/chats/:chatID": { DELETE: chats.remove },
     "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },

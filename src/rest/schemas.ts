@@ -48,6 +48,9 @@ const rows = (rowsMax: number, rowsDefault: number) =>
     .transform((count) => Math.min(count, rowsMax))
     .default(rowsDefault);
 
+/** A token as it is shown to us; longer ones are none of ours. */
+const secret = z.string().min(1).max(1024);
+
 export type Schemas = ReturnType<typeof createSchemas>;
 
 export function createSchemas(limits: RestLimits) {
@@ -81,6 +84,8 @@ export function createSchemas(limits: RestLimits) {
   return {
     token: participant,
     tokens: list(participant, limits.participantsMax),
+    refresh: z.object({ refreshToken: secret }),
+    revocation: z.object({ refreshToken: secret.optional(), accessToken: secret.optional() }),
     putUsers: z.object({ users: list(person, limits.membersMax), chatName }),
     /** R14: the newer documents' names, and a bare array. */
     removedUsers: z.union([

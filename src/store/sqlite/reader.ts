@@ -3,7 +3,7 @@
  * pin the WAL. Prepared once, Drizzle where a row is an object, bare SQL on the hot pages.
  */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
 import {
@@ -25,10 +25,11 @@ import {
   type UserId,
   type UserSummary,
 } from "../../domain/model.ts";
-import type { Head, TokenKind } from "../../domain/store.ts";
+import type { Head, ParticipantView } from "../../domain/store.ts";
+import type { TokenKind } from "../../domain/token-store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
 import { lazily } from "./lazily.ts";
-import { chats, members, serverKeys, tokens, users } from "./schema.ts";
+import { chats, devices, members, serverKeys, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
 const namesMax = 50_000;
@@ -54,6 +55,34 @@ export function createReader(db: Database) {
       .from(users)
       .where(eq(users.username, p("username")))
       .prepare(),
+  );
+  const userByGuid = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.guid, p("guid")))
+      .prepare(),
+  );
+  const userByDeviceGuid = lazily(() =>
+    orm
+      .select({ user: users })
+      .from(devices)
+      .innerJoin(users, eq(users.userId, devices.userId))
+      .where(eq(devices.guid, p("guid")))
+      .prepare(),
+  );
+  const keyedDevices = lazily(() =>
+    orm
+      .select({ guid: devices.guid, publicKey: devices.publicKey })
+      .from(devices)
+      .where(and(eq(devices.userId, p("userId")), isNotNull(devices.publicKey)))
+      .orderBy(asc(devices.deviceId))
+      .prepare(),
+  );
+  const sharedChat = lazily(() =>
+    db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM members m JOIN members o ON o.chat_id = m.chat_id AND o.user_id = ?2 WHERE m.user_id = ?1 LIMIT 1",
+    ),
   );
   const userPage = lazily(() =>
     orm
@@ -89,10 +118,16 @@ export function createReader(db: Database) {
   );
   const tokenByHash = lazily(() =>
     orm
-      .select({ user: users, deviceId: tokens.deviceId, expiresAtMs: tokens.expiresAtMs })
+      .select({
+        user: users,
+        deviceId: tokens.deviceId,
+        expiresAtMs: tokens.expiresAtMs,
+        deviceKey: devices.publicKey,
+      })
       .from(tokens)
       .innerJoin(users, eq(users.userId, tokens.userId))
-      .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind"))))
+      .leftJoin(devices, eq(devices.deviceId, tokens.deviceId))
+      .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind")), isNull(tokens.endedAtMs)))
       .prepare(),
   );
   const keyByName = lazily(() =>
@@ -238,8 +273,18 @@ export function createReader(db: Database) {
     return {
       user,
       deviceId: (row.deviceId ?? undefined) as DeviceId | undefined,
+      signingKey: row.deviceKey ?? user.publicKey,
       expiresAtMs: row.expiresAtMs ?? undefined,
     };
+  }
+
+  function findParticipant(guid: string): ParticipantView | undefined {
+    const user = toUser(userByGuid().get({ guid }) ?? userByDeviceGuid().get({ guid })?.user);
+    if (user === undefined) return undefined;
+    const keyed = keyedDevices()
+      .all({ userId: user.userId })
+      .flatMap(({ guid, publicKey }) => (publicKey === null ? [] : [{ guid, publicKey }]));
+    return { user, devices: keyed };
   }
 
   function findBackendKey(): { hash: Uint8Array; createdAtMs: number } | undefined {
@@ -429,6 +474,8 @@ export function createReader(db: Database) {
         .all({ userId, limit })
         .flatMap((row) => toUser(row) ?? []),
     findToken,
+    findParticipant,
+    shareChat: (userId: UserId, other: UserId): boolean => sharedChat().get(userId, other) !== null,
     findBackendKey,
     findChat,
     findChatView,

@@ -154,6 +154,11 @@ export class Tx {
     return entry;
   }
 
+  /** His name, or whether he may be here, changed. */
+  userChanged(userId: number): void {
+    this.#users.delete(userId);
+  }
+
   /** Its members, name or existence changed. */
   chatChanged(chatId: number): void {
     const entry = this.#chats.get(chatId);

@@ -12,6 +12,8 @@ import { createPhoneSessionChanges } from "./phone-sessions.ts";
 import { createProfileEndChanges } from "./profile-ends.ts";
 import { createProfileParts } from "./profile-parts.ts";
 import { createProfileChanges } from "./profiles.ts";
+import { createTokenChanges, createTokenParts } from "./tokens.ts";
+import { createUserEndChanges } from "./user-ends.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
@@ -22,8 +24,11 @@ export function createChanges(tx: Tx) {
   const chatEnds = createChatEnds(tx, chatParts);
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
+  const tokens = createTokenParts(tx);
   return {
-    ...createUserChanges(tx, people, credentials),
+    ...createUserChanges(tx, { people, credentials, tokens }),
+    ...createTokenChanges(tx, tokens),
+    ...createUserEndChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
     ...createChatChanges(tx, chatParts, chatEnds, people),
     ...createMessageChanges(tx, chatParts),
@@ -44,10 +49,12 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "advance",
   "confirmEvents",
   "deleteChat",
+  "disableUser",
   "dequeue",
   "endDevice",
   "endPhoneSession",
   "endSession",
+  "endTokens",
   "release",
   "released",
   "removeMembers",
