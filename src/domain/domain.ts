@@ -7,6 +7,7 @@ import { type Contacts, createContacts } from "./contacts.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
+import { createExchanges, type Exchanges } from "./exchanges.ts";
 import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
 import type { UserId } from "./model.ts";
@@ -26,6 +27,7 @@ export interface Domain {
   readonly phoneSessions: PhoneSessions;
   readonly profiles: Profiles;
   readonly messages: Messages;
+  readonly exchanges: Exchanges;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
   /** Reads, and the changes that need no rule of their own. */
@@ -62,6 +64,7 @@ export function createDomain(parts: {
     phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, registration, sendCode, fixedCodeOf }),
     profiles: createProfiles({ store, publish, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
+    exchanges: createExchanges({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
     store,

@@ -1,4 +1,5 @@
 /** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+import { isHidden } from "./addressed.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
 import type { ChatRef, Draft, Message, MessageKind, Sent, UserId } from "./model.ts";
@@ -85,12 +86,10 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
   ): Promise<Message[]> {
     const chat = await store.findChatOf(reader, page.chat);
     if (chat === undefined) throw new DomainError("chat_not_found");
-    return store.messages({
-      chatId: chat.chatId,
-      afterSeq: page.afterSeq,
-      beforeSeq: page.beforeSeq,
-      limit: page.limit,
-    });
+    const { chatId } = chat;
+    const { afterSeq, beforeSeq, limit } = page;
+    const messages = await store.messages({ chatId, afterSeq, beforeSeq, limit, reader: { userId: reader } });
+    return messages.filter((message) => !isHidden(message));
   }
 
   return { send, sendAll, history };

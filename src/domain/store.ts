@@ -4,7 +4,10 @@
  * `storage_full` when the disk does. Changes settle in the order they were submitted. Reads see every change that has
  * settled. All of it is async, so that a server database can stand behind it.
  */
+import type { Range } from "../lib/ranges.ts";
+import type { MessageReader } from "./addressed.ts";
 import type { ContactStore } from "./contact-store.ts";
+import type { ExchangeStore } from "./exchange-store.ts";
 import type {
   Chat,
   ChatId,
@@ -64,6 +67,8 @@ export interface Head {
   readonly chatId: ChatId;
   readonly seq: number;
   readonly messageId: MessageId;
+  /** Further on, confirmed out of order. */
+  readonly confirmed?: readonly Range[];
 }
 
 export interface Advance {
@@ -125,7 +130,9 @@ export interface MqttDeviceStore {
   findScramKeys(ownerKey: string): Promise<ScramKeys | undefined>;
   /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
   addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
-  /** A secret of the server's own: `fresh` where there is none of that name yet. */
+  /** A secret of the server's own. */
+  findSecret(name: string): Promise<Uint8Array | undefined>;
+  /** The same: `fresh` where there is none of that name yet. */
   keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -174,6 +181,8 @@ export interface MessageStore {
     afterSeq?: number | undefined;
     beforeSeq?: number | undefined;
     limit: number;
+    /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
+    reader?: MessageReader | undefined;
   }): Promise<Message[]>;
 }
 
@@ -189,10 +198,17 @@ export interface DeliveryStore {
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
   /** Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large. */
-  run(from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Promise<Message[]>;
+  run(from: {
+    chatId: ChatId;
+    seq: number;
+    through: MessageId;
+    limit: number;
+    reader?: MessageReader | undefined;
+  }): Promise<Message[]>;
   /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
   scan(range: {
     userId: UserId;
+    deviceId?: DeviceId | undefined;
     from: number;
     to: number;
     limit: number;
@@ -212,4 +228,5 @@ export interface Store
     ContactStore,
     ChatStore,
     MessageStore,
+    ExchangeStore,
     DeliveryStore {}

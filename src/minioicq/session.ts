@@ -84,6 +84,10 @@ export class Session implements Connection {
     return this.#stream?.user;
   }
 
+  get deviceId(): DeviceId | undefined {
+    return this.#stream?.deviceId;
+  }
+
   get dialect(): Dialect {
     return { encoding: this.#encoding, numericIds: this.#numericIds };
   }

@@ -35,7 +35,6 @@ const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };
-export const notImplemented: Answer = { status: 501, error: "Not implemented" };
 export const unavailable: Answer = { status: 503, error: "Service unavailable", retryAfterSeconds: 1 };
 
 export const unsigned = (detail: string): Refusal => new Refusal(badSignature, detail);
@@ -162,7 +161,6 @@ const titles = new Map([
   [413, "Content Too Large"],
   [429, "Too Many Requests"],
   [500, "Internal Server Error"],
-  [501, "Not Implemented"],
   [503, "Service Unavailable"],
   [507, "Insufficient Storage"],
 ]);

@@ -8,9 +8,10 @@ import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";
+import { signatureCharactersMax } from "./signatures.ts";
 
 export const inboxItemsMax = 100;
-const inboxItems = 10;
+export const inboxItems = 10;
 const historyRows = 50;
 const chatNameCharactersMax = 256;
 
@@ -51,6 +52,9 @@ const rows = (rowsMax: number, rowsDefault: number) =>
 /** A token as it is shown to us; longer ones are none of ours. */
 const secret = z.string().min(1).max(1024);
 
+/** Seconds or milliseconds, in decimal digits or as a number (R23). */
+const time = z.union([digits.transform(Number), z.number().int().min(0).max(8.64e15)]);
+
 export type Schemas = ReturnType<typeof createSchemas>;
 
 export function createSchemas(limits: RestLimits) {
@@ -79,6 +83,23 @@ export function createSchemas(limits: RestLimits) {
     messageStatus: z.enum(["delivered", "read"]),
   });
 
+  const outgoingMessage = z.object({
+    chatID: key,
+    clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1),
+    timestamp: time,
+    messageBlock: list(
+      z.object({
+        messageText: z.string(),
+        /** GUIDs are compared as they were given out. */
+        recipient: text(64).transform((guid) => guid.toLowerCase()),
+      }),
+      limits.membersMax,
+    ),
+    oldMessageID: z.unknown().optional(),
+  });
+
+  const outgoingStatus = status.extend({ clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1) });
+
   const keys = list(key, limits.membersMax);
 
   return {
@@ -97,6 +118,15 @@ export function createSchemas(limits: RestLimits) {
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
     statuses: z.object({ statuses: list(status, limits.statusesMax) }),
+    /** As many as the body may hold values. */
+    outgoingEvents: z.object({
+      outgoingEvents: z.object({
+        timestamp: time,
+        messages: z.array(outgoingMessage).max(limits.jsonValuesMax).optional(),
+        statuses: z.array(outgoingStatus).max(limits.jsonValuesMax).optional(),
+      }),
+      sign: z.string().min(1).max(signatureCharactersMax).nullish(),
+    }),
     inboxQuery: z.object({
       after: z.string().max(96).optional(),
       /** Seconds; more than the most is cut to the most. */

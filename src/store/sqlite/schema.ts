@@ -184,7 +184,7 @@ export const events = sqliteTable(
       .references(() => users.userId, { onDelete: "cascade" }),
     type: text("type", { enum: ["entered", "left", "delivered", "read"] }).notNull(),
     chatId: integer("chat_id").notNull(),
-    /** `{chatKey, users, deleted}`; of a status `{chatKey, messageId, users, guid}`. */
+    /** `{chatKey, users, deleted}`; of a status `{chatKey, messageId, by, guid}`. */
     body: text("body").notNull(),
     /** A bit per door that has yet to confirm. */
     doors: integer("doors").notNull(),

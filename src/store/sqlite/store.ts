@@ -10,6 +10,7 @@ import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
 import { createContactStore } from "./contact-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
+import { createExchangeStore } from "./exchange-store.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
@@ -168,6 +169,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     setPassword: (userId, passwordHash, scramKeys) =>
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
+    ...createExchangeStore(db, submit),
     ...createPhoneStore(db, writer),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
@@ -200,7 +202,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     appendMessage,
     appendMessages,
     findMessage: async (messageId) => reader.messageById(messageId),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by }) =>
+      reader.page({ chatId, afterSeq, beforeSeq, limit, by }),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {

@@ -2,8 +2,10 @@
 import type { Tx } from "../tx.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
+import { createConfirmationParts } from "./confirmations.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
+import { createExchangeChanges } from "./exchanges.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
@@ -25,13 +27,20 @@ export function createChanges(tx: Tx) {
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
   const tokens = createTokenParts(tx);
+  const messages = createMessageChanges(tx, chatParts);
   return {
     ...createUserChanges(tx, { people, credentials, tokens }),
     ...createTokenChanges(tx, tokens),
     ...createUserEndChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
     ...createChatChanges(tx, chatParts, chatEnds, people),
-    ...createMessageChanges(tx, chatParts),
+    ...messages,
+    ...createExchangeChanges(tx, {
+      chats: chatParts,
+      people,
+      messages,
+      confirmations: createConfirmationParts(tx),
+    }),
     ...createDeliveryChanges(tx),
     ...createMqttChanges(tx),
     ...createContactChanges(tx, { chats: chatParts, people, profiles }),
@@ -48,6 +57,7 @@ export type ChangeName = keyof Changes;
 export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "advance",
   "confirmEvents",
+  "confirmStatuses",
   "deleteChat",
   "disableUser",
   "dequeue",
