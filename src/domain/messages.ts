@@ -2,7 +2,15 @@
 import { isHidden } from "./addressed.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
-import type { ChatRef, Draft, Message, MessageKind, Sent, UserId } from "./model.ts";
+import {
+  type ChatRef,
+  type Draft,
+  type Message,
+  type MessageKind,
+  type Sent,
+  systemUserId,
+  type UserId,
+} from "./model.ts";
 import type { Store } from "./store.ts";
 
 export interface MessageLimits {
@@ -94,6 +102,10 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
 
   return { send, sendAll, history };
 }
+
+/** The kind of a message on its way in; only the system says what is `system`. */
+export const kindOf = ({ from, type }: { readonly from: UserId; readonly type: string }): MessageKind =>
+  from === systemUserId ? "system" : kindOfType(type);
 
 /** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
 export function kindOfType(type: string): MessageKind {

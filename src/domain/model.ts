@@ -16,6 +16,9 @@ export type MessageId = Branded<number, "MessageId">;
 export type EventId = Branded<number, "EventId">;
 export type DeviceId = Branded<number, "DeviceId">;
 
+/** Nobody's: what the server says by its own name (`user.0`), for its backend. */
+export const systemUserId = 0 as UserId;
+
 export interface User {
   readonly userId: UserId;
   readonly guid: string;

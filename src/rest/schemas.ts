@@ -117,6 +117,7 @@ export function createSchemas(limits: RestLimits) {
     ]),
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
+    backendMessages: list(outgoing.extend({ sender: z.string().min(1).max(256) }), limits.messagesMax),
     statuses: z.object({ statuses: list(status, limits.statusesMax) }),
     /** As many as the body may hold values. */
     outgoingEvents: z.object({

@@ -1,6 +1,7 @@
 /** Participants who sign: what the documented client does, with Node's crypto. */
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+
 import { expect } from "bun:test";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { type Answer, asBackend, call, type RunningServer } from "./client.ts";
 
 export interface Signer {

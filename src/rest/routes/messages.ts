@@ -5,7 +5,7 @@
 import { eventShape, sentShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
-import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
+import type { EventId, MessageId, UserId } from "../../domain/model.ts";
 import type { Advance } from "../../domain/store.ts";
 import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type JsonDocument, readDocument } from "../body.ts";
@@ -14,23 +14,28 @@ import { type Cursor, decodeCursor, encodeCursor } from "../cursor.ts";
 import { answerProblem, badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { json, messagesJson } from "../json.ts";
+import { draftOf } from "../outgoing.ts";
 import type { ReplyKey } from "../reply-key.ts";
-import { parse, pick, type Schemas } from "../schemas.ts";
+import { parse, pick } from "../schemas.ts";
+import { createBackendMessages } from "./backend-messages.ts";
 import { createSignedForm } from "./signed.ts";
 
 const inboxQueryNames = ["after", "wait", "limit"] as const;
 
-type Outgoing = ReturnType<Schemas["message"]["parse"]>;
-
 export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
   const { domain, log, limits, schemas, keepOpen, inbox, requireSignature } = parts;
   const signed = createSignedForm(parts);
+  const backend = createBackendMessages(parts);
   const { accounts, messages, store } = domain;
 
   const post = documented(words.messages, log, async (c) => {
     const { raw } = c.req;
     const query = queryOf(raw);
     const token = accessToken(raw, query);
+    // Access tokens are told from the backend key by how they begin, so that participants do not pay for it.
+    if (token !== undefined && !token.startsWith("ra_") && (await accounts.isBackendKey(token, c.env.address))) {
+      return backend.post(c);
+    }
     // With a token at hand a stranger's body is not even read; without one it may stand in the body.
     const { sender, document } =
       token === undefined
@@ -135,21 +140,4 @@ function cursorOf(text: string): Cursor {
   const cursor = decodeCursor(text);
   if (cursor === undefined) throw new Refusal(badRequest, "after: not a value of next");
   return cursor;
-}
-
-function draftOf({ chatID, type, content, encoding, clientID }: Outgoing, from: UserId): Draft {
-  return {
-    chat: { key: chatID },
-    from,
-    type: type ?? "text",
-    content: encoding === "base64" ? bytesOf(content) : content,
-    clientId: clientID ?? undefined,
-  };
-}
-
-function bytesOf(base64: string): Uint8Array {
-  if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) {
-    throw new Refusal(badRequest, "content: not base64");
-  }
-  return new Uint8Array(Buffer.from(base64, "base64"));
 }

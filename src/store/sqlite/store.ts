@@ -1,6 +1,6 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
-import { kindOfType } from "../../domain/messages.ts";
+import { kindOf } from "../../domain/messages.ts";
 import type { ChatId, DeviceId, Draft, Left, Message, MessageId, Sent, User, UserId } from "../../domain/model.ts";
 import type { Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -97,7 +97,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       seq,
       senderId: draft.from,
       senderKey,
-      kind: kindOfType(draft.type),
+      kind: kindOf(draft),
       type: draft.type,
       content: draft.content,
       clientId: draft.clientId,

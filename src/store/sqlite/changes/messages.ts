@@ -1,8 +1,8 @@
 /** Changes to the log: the hot path. Hand-written SQL through bun:sqlite, prepared once; Drizzle would cost a third more per row. */
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
-import { kindOfType } from "../../../domain/messages.ts";
-import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
+import { kindOf } from "../../../domain/messages.ts";
+import { type ChatRef, type Draft, messageKinds, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
 import { insertReceived } from "./mqtt-queue.ts";
@@ -117,7 +117,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
     const chat = "chat" in target ? target.chat : chatParts.get(entered?.chat.chatId ?? 0);
     const messageId = tx.takeMessageId();
     const seq = chat.lastSeq + 1;
-    const kind = kindOfType(draft.type);
+    const kind = kindOf(draft);
     tx.writes += 1;
     insertMessage.run(
       messageId,
@@ -170,7 +170,11 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts) {
   function resolve(ref: ChatRef, from: number): Target {
     const target = "id" in ref ? resolveId(ref.id, from) : resolveKey(ref.key, from);
     if (target === undefined) throw new DomainError("chat_not_found");
-    if ("chat" in target && !target.chat.memberSet.has(from)) throw new DomainError("not_a_member");
+    if ("chat" in target) {
+      if (!target.chat.memberSet.has(from) && from !== systemUserId) throw new DomainError("not_a_member");
+    } else if (from === systemUserId) {
+      throw new DomainError("chat_not_found"); // The system has no direct chats.
+    }
     return target;
   }
 
