@@ -25,10 +25,10 @@ export function createTokenRoutes({ domain, log, limits, schemas, keepOpen, open
     const { raw } = c.req;
     const backendKey = await callerOf(c);
     const onlyNew = backendKey === undefined;
-    if (isStream(raw) && raw.body !== null) {
+    if (isStream(raw)) {
       const run = await runOf(raw, backendKey);
       keepOpen(raw);
-      return answerStream(raw.body, { run, onlyNew });
+      return answerStream(raw.body ?? new Blob([]).stream(), { run, onlyNew });
     }
     const body = await readJson(raw, limits);
     const many = Array.isArray(body);
