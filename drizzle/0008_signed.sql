@@ -1,3 +1,9 @@
+CREATE TABLE `message_edits` (
+	`message_id` integer PRIMARY KEY NOT NULL,
+	`old_message_id` integer NOT NULL,
+	FOREIGN KEY (`message_id`) REFERENCES `messages`(`message_id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
 CREATE TABLE `message_texts` (
 	`message_id` integer NOT NULL,
 	`user_id` integer NOT NULL,

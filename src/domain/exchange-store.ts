@@ -10,6 +10,8 @@ export interface AddressedDraft {
   readonly clientTimeMs: number | undefined;
   /** By the GUID of a user or of one of his devices. */
   readonly texts: readonly { readonly guid: string; readonly text: string }[];
+  /** An earlier message of the sender's in the same chat that this one stands in for: nobody is given that one any more. */
+  readonly oldMessageId: MessageId | undefined;
 }
 
 /** That a message, or an event, reached whoever says so, or that he read it. */
@@ -35,12 +37,19 @@ export interface Exchanged {
   readonly told: readonly UserId[];
 }
 
+/** Whom a message was addressed to, and which one it stands in for. */
+export interface Addressing {
+  readonly recipients: readonly string[];
+  readonly oldMessageId: MessageId | undefined;
+}
+
 export interface ExchangeStore {
   /**
    * All or nothing. Confirmations of what is unknown, or was confirmed before, change nothing. Throws `chat_not_found`
-   * (also where the sender or a recipient is no member), `user_disabled`.
+   * (also where the sender or a recipient is no member, or the message to
+   * stand in for is unknown), `user_disabled`. `foreign`: that message is another sender's.
    */
-  exchange(exchange: Exchange): Promise<Exchanged>;
-  /** The GUIDs a message was addressed to, at most `limit`; of an ordinary one those of the chat's other members. */
-  recipients(message: Message, limit: number): Promise<readonly string[]>;
+  exchange(exchange: Exchange): Promise<Exchanged | "foreign">;
+  /** At most `limit` GUIDs; of an ordinary message those of the chat's other members. */
+  addressing(message: Message, limit: number): Promise<Addressing>;
 }

@@ -9,11 +9,12 @@ export type Exchanges = ReturnType<typeof createExchanges>;
 
 export function createExchanges({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
   /** Once it resolves everything is on disk, and queued for those of its recipients who are connected. Throws what the store throws. */
-  async function exchange(batch: Exchange): Promise<Exchanged> {
+  async function exchange(batch: Exchange): Promise<Exchanged | "foreign"> {
     for (const draft of batch.messages) {
       for (const { text } of draft.texts) checkText(text);
     }
     const exchanged = await store.exchange(batch);
+    if (exchanged === "foreign") return exchanged;
     for (const { message, repeated } of exchanged.messages) {
       if (repeated || message.texts.length === 0) continue;
       // To those who have a text: the others see nothing of it, and pass over it when they read on.

@@ -83,6 +83,9 @@ export function createSchemas(limits: RestLimits) {
     messageStatus: z.enum(["delivered", "read"]),
   });
 
+  /** As a number too (R31). */
+  const messageId = z.union([z.string().regex(/^\d{1,16}$/), z.number().int().positive()]).transform(String);
+
   const outgoingMessage = z.object({
     chatID: key,
     clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1),
@@ -95,7 +98,8 @@ export function createSchemas(limits: RestLimits) {
       }),
       limits.membersMax,
     ),
-    oldMessageID: z.unknown().optional(),
+    /** A message of the sender's that this one stands in for. */
+    oldMessageID: messageId.optional(),
   });
 
   const outgoingStatus = status.extend({ clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1) });

@@ -1,5 +1,5 @@
 /** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, people are GUIDs. */
-import type { Exchanged } from "../domain/exchange-store.ts";
+import type { Addressing, Exchanged } from "../domain/exchange-store.ts";
 import type { Message, StoredEvent } from "../domain/model.ts";
 
 /** Nobody has it: what the system itself says. */
@@ -20,7 +20,7 @@ export function resultText(exchanged: Exchanged, statusHashes: readonly string[]
 export interface IncomingMessage {
   readonly message: Message;
   readonly senderGuid: string | undefined;
-  readonly recipients: readonly string[];
+  readonly addressing: Addressing;
 }
 
 /** The text of `incomingEvents`; what there is none of is left out. */
@@ -39,8 +39,9 @@ export function incomingText(
   });
 }
 
-function messageShape({ message, senderGuid, recipients }: IncomingMessage) {
+function messageShape({ message, senderGuid, addressing }: IncomingMessage) {
   const { content } = message;
+  const { recipients, oldMessageId } = addressing;
   return {
     messageID: String(message.messageId),
     sender: senderGuid ?? systemGuid,
@@ -48,6 +49,7 @@ function messageShape({ message, senderGuid, recipients }: IncomingMessage) {
     serverTime: String(message.sentAtMs),
     chatID: message.chatKey,
     recipientList: recipients,
+    ...(oldMessageId === undefined ? {} : { oldMessageID: String(oldMessageId) }),
   };
 }
 

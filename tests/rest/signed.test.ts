@@ -339,6 +339,60 @@ describe("POST /messages", () => {
   });
 });
 
+test("oldMessageID replaces a message: who has it not fetched is given the new one alone, at every door", async () => {
+  await using server = await startTestServer();
+  const [anna, ben, carl] = await signers(server, "team", "anna", "ben", "carl");
+  if (anna === undefined || ben === undefined || carl === undefined) throw new Error("three signers");
+  const to = { [ben.guid]: "tpyo", [carl.guid]: "tpyo" };
+  const old = await send(server, anna, { chatID: "team", clientHash: "h1", to });
+  await confirm(server, ben, "delivered", old);
+  const edit = (clientHash: string, oldMessageID: unknown, from = anna, chatID = "team") =>
+    post(server, from, {
+      timestamp: String(Date.now()),
+      messages: [
+        {
+          chatID,
+          clientHash,
+          timestamp: String(Date.now()),
+          messageBlock: [
+            { messageText: "typo", recipient: carl.guid },
+            { messageText: "typo!", recipient: from === ben ? anna.guid : ben.guid },
+          ],
+          oldMessageID,
+        },
+      ],
+    });
+  // Another sender's is 403, an unknown one 404, as is one of another chat or of the simple form.
+  await room(server, "other", "anna", "ben", "carl");
+  await say(server, anna.token, "team", "simple");
+  const { message_id: simple } = JSON.parse((await call(server, "GET /chats/team/messages", { as: ben.token })).text)
+    .messages[1];
+  expect(said(await edit("e1", old, ben))).toEqual(badSignature);
+  expect(said(await edit("e1", old, anna, "other"))).toEqual(notFound);
+  for (const unknown of ["999999", simple]) expect(said(await edit("e1", unknown))).toEqual(notFound);
+  for (const bad of ["x", "e1", {}, -1, null]) expect([bad, (await edit("e1", bad)).status]).toEqual([bad, 400]);
+  expect(textsOf(await fetchSigned(server, carl))).toEqual(["tpyo", "simple"]);
+
+  const edited = await edit("e1", old);
+  expect(edited.status).toBe(200);
+  const { messageID } = JSON.parse(edited.text).outgoingEventsResult.messages[0];
+  // Sent again, it is the same edit.
+  expect(JSON.parse((await edit("e1", Number(old))).text).outgoingEventsResult).toEqual(
+    JSON.parse(edited.text).outgoingEventsResult,
+  );
+  expect((await fetchSigned(server, ben)).messages).toMatchObject([
+    { messageText: "simple" },
+    { messageID, messageText: "typo!", oldMessageID: old },
+  ]);
+  expect((await fetchSigned(server, carl)).messages).toMatchObject([
+    { messageText: "simple" },
+    { messageID, messageText: "typo", oldMessageID: old },
+  ]);
+  expect((await inboxOf(server, carl.token)).messages.map(({ content }) => content)).toEqual(["simple", "typo"]);
+  const history = await call(server, "GET /chats/team/messages", { as: carl.token });
+  expect(history.text).not.toContain("tpyo");
+});
+
 describe("GET /messages", () => {
   test("R36: messages, statuses and info, each confirmed by its id; what there is none of is left out", async () => {
     await using server = await startTestServer();

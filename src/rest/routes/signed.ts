@@ -43,6 +43,7 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
       messages,
       confirmations,
     });
+    if (exchanged === "foreign") throw unsigned("oldMessageID: the message is another sender's");
     const result = resultText(
       exchanged,
       statuses.map(({ clientHash }) => clientHash),
@@ -82,11 +83,11 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
   }
 
   async function incomingOf(message: Message) {
-    const [sender, recipients] = await Promise.all([
+    const [sender, addressing] = await Promise.all([
       store.findUser(message.senderId),
-      store.recipients(message, recipientsMax),
+      store.addressing(message, recipientsMax),
     ]);
-    return { message, senderGuid: sender?.guid, recipients };
+    return { message, senderGuid: sender?.guid, addressing };
   }
 
   return { post, get };
@@ -94,7 +95,6 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
 
 function draftOf(outgoing: NonNullable<OutgoingEvents["messages"]>[number]): AddressedDraft {
   const { chatID, clientHash, timestamp, messageBlock, oldMessageID } = outgoing;
-  if (oldMessageID !== undefined) throw new Refusal(badRequest, "oldMessageID: messages cannot be replaced");
   if (new Set(messageBlock.map(({ recipient }) => recipient)).size < messageBlock.length) {
     throw new Refusal(badRequest, "messageBlock: a recipient stands there twice");
   }
@@ -102,6 +102,8 @@ function draftOf(outgoing: NonNullable<OutgoingEvents["messages"]>[number]): Add
     chatKey: chatID,
     clientId: clientHash,
     clientTimeMs: toMs(timestamp),
+    // One past 2^53 is nobody's; id 0 is nobody's either.
+    oldMessageId: oldMessageID === undefined ? undefined : ((safeInteger(oldMessageID) ?? 0) as MessageId),
     texts: messageBlock.map(({ recipient, messageText }) => ({ guid: recipient, text: messageText })),
   };
 }
@@ -109,7 +111,6 @@ function draftOf(outgoing: NonNullable<OutgoingEvents["messages"]>[number]): Add
 function confirmationOf(status: NonNullable<OutgoingEvents["statuses"]>[number]): Confirmation {
   const { messageID, messageStatus } = status;
   const isEvent = messageID.startsWith("e");
-  // One past 2^53 is nobody's; id 0 is nobody's either.
   const id = safeInteger(isEvent ? messageID.slice(1) : messageID) ?? 0;
   return { of: isEvent ? { eventId: id as EventId } : { messageId: id as MessageId }, status: messageStatus };
 }

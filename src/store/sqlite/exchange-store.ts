@@ -21,19 +21,32 @@ export function createExchangeStore(db: Database, submit: Submit): ExchangeStore
     ),
   );
 
+  const replaced = lazily(() =>
+    db.prepare<{ oldMessageId: number }, [number]>(
+      "SELECT old_message_id oldMessageId FROM message_edits WHERE message_id = ?",
+    ),
+  );
+
   return {
     exchange: (exchange) =>
       // One turn, as every change: messages are published in the order of their commits.
-      submit<WireExchanged>(exchange.messages.length === 0 ? "confirmStatuses" : "exchange", toWire(exchange)).then(
-        ({ messages, told }) => ({
-          messages: messages.map((wire, index) => toMessage(wire, exchange, index)),
-          told: told as UserId[],
-        }),
+      submit<WireExchanged | "foreign">(
+        exchange.messages.length === 0 ? "confirmStatuses" : "exchange",
+        toWire(exchange),
+      ).then((exchanged) =>
+        exchanged === "foreign"
+          ? exchanged
+          : {
+              messages: exchanged.messages.map((wire, index) => toMessage(wire, exchange, index)),
+              told: exchanged.told as UserId[],
+            },
       ),
-    recipients: async ({ messageId, chatId, senderId, addressed }, limit) =>
-      (addressed === undefined ? otherMembers().all(chatId, senderId, limit) : addressees().all(messageId, limit)).map(
-        ({ guid }) => guid,
-      ),
+    addressing: async ({ messageId, chatId, senderId, addressed }, limit) => {
+      const rows =
+        addressed === undefined ? otherMembers().all(chatId, senderId, limit) : addressees().all(messageId, limit);
+      const old = addressed === undefined ? undefined : replaced().get(messageId)?.oldMessageId;
+      return { recipients: rows.map(({ guid }) => guid), oldMessageId: old as MessageId | undefined };
+    },
   };
 }
 

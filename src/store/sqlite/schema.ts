@@ -174,6 +174,14 @@ export const messageTexts = sqliteTable(
   (table) => [primaryKey({ columns: [table.messageId, table.userId, table.deviceId] })],
 );
 
+/** Which message of the same sender another one stands in for; the older one's texts are gone. */
+export const messageEdits = sqliteTable("message_edits", {
+  messageId: integer("message_id")
+    .primaryKey()
+    .references(() => messages.messageId, { onDelete: "cascade" }),
+  oldMessageId: integer("old_message_id").notNull(),
+});
+
 /** What a user must learn besides messages; kept until every door in `doors` confirmed it, or for 30 days. */
 export const events = sqliteTable(
   "events",

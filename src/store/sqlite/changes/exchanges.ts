@@ -20,6 +20,7 @@ export interface WireExchange extends ConfirmingReader {
     readonly clientId: string;
     readonly clientTimeMs?: number | undefined;
     readonly texts: readonly { readonly guid: string; readonly text: string }[];
+    readonly oldMessageId?: number | undefined;
   }[];
   readonly confirmations: readonly WireConfirmation[];
 }
@@ -90,7 +91,13 @@ export function createExchangeChanges(
   const confirmEvent = db.prepare("UPDATE events SET doors = doors & ~?1 WHERE event_id = ?2 AND user_id = ?3");
   const dropConfirmed = db.prepare("DELETE FROM events WHERE event_id = ? AND doors = 0");
 
-  function exchange(batch: WireExchange): WireExchanged {
+  const message = db.prepare<{ chatId: number; senderId: number; kind: number }, [number]>(
+    "SELECT chat_id chatId, sender_id senderId, kind FROM messages WHERE message_id = ?",
+  );
+  const insertEdit = db.prepare("INSERT INTO message_edits (message_id, old_message_id) VALUES (?, ?)");
+  const deleteTexts = db.prepare("DELETE FROM message_texts WHERE message_id = ?");
+
+  function exchange(batch: WireExchange): WireExchanged | "foreign" {
     const sender = tx.sender(batch.userId);
     if (sender === undefined) throw new DomainError("user_not_found");
     if (sender.disabled) throw new DomainError("user_disabled");
@@ -98,6 +105,9 @@ export function createExchangeChanges(
       const chat = chatOf(draft.chatKey, batch.userId);
       return { chat, recipients: recipientsOf(draft, chat, batch) };
     });
+    for (const [index, { oldMessageId }] of batch.messages.entries()) {
+      if (oldMessageId !== undefined && isForeign(oldMessageId, resolved[index]?.chat, batch)) return "foreign";
+    }
     const messages = batch.messages.map((draft, index): WireAddressed => {
       const { chat, recipients = [] } = resolved[index] ?? {};
       if (chat === undefined) throw new Error("a draft was not resolved");
@@ -117,6 +127,11 @@ export function createExchangeChanges(
       const repeated = appended.repeatOf !== undefined;
       if (!repeated) {
         markAddressed.run(messageId);
+        if (draft.oldMessageId !== undefined) {
+          // Who has it keeps it and is told what stands in for it; to the others it is as if it had not been for them.
+          deleteTexts.run(draft.oldMessageId);
+          insertEdit.run(messageId, draft.oldMessageId);
+        }
         for (const [userId, deviceId, text] of recipients) {
           insertText.run(messageId, userId, deviceId, draft.texts[text]?.text ?? "");
         }
@@ -127,8 +142,17 @@ export function createExchangeChanges(
   }
 
   /** Statuses alone: they go on when the disk is full. */
-  function confirmStatuses(batch: WireExchange): WireExchanged {
+  function confirmStatuses(batch: WireExchange): WireExchanged | "foreign" {
     return exchange({ ...batch, messages: [] });
+  }
+
+  /** Throws where it is no message of this form in this chat. */
+  function isForeign(messageId: number, chat: ChatEntry | undefined, { userId }: ConfirmingReader): boolean {
+    const row = message.get(messageId);
+    if (row === null || row.chatId !== chat?.chatId || row.kind < addressedBit) {
+      throw new DomainError("chat_not_found", "oldMessageID is unknown");
+    }
+    return row.senderId !== userId;
   }
 
   function chatOf(key: string, userId: number): ChatEntry {
