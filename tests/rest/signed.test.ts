@@ -39,7 +39,7 @@ const postText = (server: Server, { token }: Signer, body: string): Promise<Answ
   call(server, "POST /messages", { headers: { Authorization: token }, body });
 
 describe("POST /messages", () => {
-  test("200: the result, signed by the server, to the letter, under every prefix", async () => {
+  test("R31, R35: 200, the result, signed by the server, to the letter, under every prefix", async () => {
     await using server = await startTestServer();
     const [anna, ben] = await two(server);
     for (const [at, prefix] of prefixes.entries()) {
@@ -57,16 +57,16 @@ describe("POST /messages", () => {
       expect(answer.text).toBe(`{"outgoingEventsResult":${result},"sign":"${replySign}"}`);
       expect([typeof serverTime, typeof messageID]).toEqual(["string", "string"]);
       expect(serverTime).toMatch(/^\d{13}$/);
-      // R31: ids are decimal strings.
+      // Ids are decimal strings (R31).
       expect(messageID).toMatch(/^\d+$/);
-      // R35: what is signed is the text of the result.
+      // What is signed is the text of the result (R35).
       expect(await isFromServer(server, result, replySign)).toBe(true);
       expect(await isFromServer(server, result.replace("statuses", "Statuses"), replySign)).toBe(false);
     }
     expect(textsOf(await fetchSigned(server, ben))).toEqual(prefixes.map((_, at) => `text ${at}`));
   });
 
-  test("errors come in the documents' order: 401, 400, 403, 409, 404", async () => {
+  test("R28: errors come in the documents' words and order: 401, 400, 403, 409, 404", async () => {
     await using server = await startTestServer();
     const [anna, ben] = await two(server);
     const to = { [ben.guid]: "x" };
@@ -276,6 +276,28 @@ describe("POST /messages", () => {
     for (const time of [now - 300_001, now + 300_001, now / 1000 - 301, now / 1000 + 301, 0]) {
       expect([time, said(await at(String(time)))]).toEqual([time, timeConflict]);
     }
+  });
+
+  test("R24: 500 is for faults of ours alone, without a word of them", async () => {
+    await using server = await startTestServer();
+    const [anna] = await two(server);
+    const fail = () => Promise.reject(new Error("a secret of ours"));
+    Object.assign(server.domain.store, { exchange: fail, provision: fail, rotateToken: fail, lastMessageId: fail });
+    const fault = no(500, "Internal server error");
+    for (const answer of [
+      await post(server, anna, outgoing([])),
+      await asBackend(server, "POST /token", { userID: "zoe" }),
+      await call(server, "PUT /token", { body: { refreshToken: "rr_x" } }),
+      await call(server, "GET /messages", { as: anna.token }),
+    ]) {
+      expect([said(answer), answer.headers.get("x-error-detail")]).toEqual([fault, null]);
+    }
+    const stream = await call(server, "POST /token", {
+      as: server.backendKey,
+      headers: { "Content-Type": "application/x-ndjson" },
+      body: '{"userID":"zoe"}',
+    });
+    expect(stream.text).toBe('{"userID":"zoe","status":500,"error":"Internal server error"}\n');
   });
 
   test("R24: what is the client's fault is never 500", async () => {

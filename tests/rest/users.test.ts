@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { connectAsync } from "mqtt";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
-import { type Answer, asBackend, call, enroll, inboxOf, room, say } from "./client.ts";
+import { type Answer, asBackend, call, enroll, inboxOf, prefixes, room, say } from "./client.ts";
 
 const notFound = [404, '{"error":"userGUID not found"}', "application/json"];
 const badToken = [401, '{"error":"Bad token"}', "application/json"];
@@ -47,6 +47,17 @@ test("GET gives a peer's keys to those who share a chat and to the backend, to n
   expect(said(await call(server, `GET /users/${guid}`))).toEqual(badToken);
   for (const unknown of [crypto.randomUUID(), "anna", "a%2Fb", "%00"]) {
     expect([unknown, said(await asBackend(server, `GET /users/${unknown}`))]).toEqual([unknown, notFound]);
+  }
+});
+
+test("R38: what is no GUID is decoded and judged by the route, under every prefix", async () => {
+  await using server = await startTestServer();
+  for (const prefix of prefixes) {
+    for (const id of ["a%2Fb", "%00", "%25", "..%2F..", "%F0%9F%98%80", "a".repeat(500)]) {
+      for (const method of ["GET", "DELETE"]) {
+        expect([id, said(await asBackend(server, `${method} ${prefix}/users/${id}`))]).toEqual([id, notFound]);
+      }
+    }
   }
 });
 
