@@ -26,25 +26,32 @@ export function createTokenStream(parts: { tokens: Tokens; limits: RestLimits; s
   const spent = { status: 409, error: "The tokens were used or revoked" };
 
   return function answer(body: ReadableStream<Uint8Array>, by: StreamedBy): Response {
-    const lines = new Lines(body, {
-      lineBytesMax: limits.lineBytesMax,
-      idleMs: limits.streamIdleSeconds * 1000,
-    });
+    const idleMs = limits.streamIdleSeconds * 1000;
+    const lines = new Lines(body, { lineBytesMax: limits.lineBytesMax, idleMs });
+    let stalled: ReturnType<typeof setTimeout> | undefined;
     const answers = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
-          try {
-            const batch = await lines.next(limits.linesAtOnceMax);
-            if (batch === undefined) controller.close();
-            else controller.enqueue(Buffer.from(await answerLines(batch, by)));
-          } catch (error) {
+          clearTimeout(stalled);
+          const end = async (error: unknown): Promise<void> => {
             // The client broke off or stalled; what was answered stands, the rest it will send again.
             log.debug("a stream of participants ended early", { error });
-            await lines.cancel();
             controller.error(error);
+            await lines.cancel();
+          };
+          try {
+            const batch = await lines.next(limits.linesAtOnceMax);
+            if (batch === undefined) return controller.close();
+            controller.enqueue(Buffer.from(await answerLines(batch, by)));
+            stalled = setTimeout(() => void end(new Error("the answers are not taken")), idleMs);
+          } catch (error) {
+            await end(error);
           }
         },
-        cancel: () => lines.cancel(),
+        cancel() {
+          clearTimeout(stalled);
+          return lines.cancel();
+        },
       },
       { highWaterMark: 0 },
     );

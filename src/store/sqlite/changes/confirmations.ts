@@ -21,10 +21,23 @@ export interface ConfirmedMessage {
   readonly kind: number;
 }
 
-interface Progress {
+interface ProgressRow {
   readonly deliveredSeq: number;
   readonly deliveredRanges: string | null;
   readonly readRanges: string | null;
+}
+
+/** How far one reader has got in one chat, while the change goes on. */
+interface Progress {
+  deliveredSeq: number;
+  delivered: readonly Range[];
+  read: readonly Range[];
+  moved: boolean;
+}
+
+interface Place {
+  readonly ofUser: Progress;
+  readonly ofDevice: Progress | undefined;
 }
 
 export interface ConfirmingReader {
@@ -45,13 +58,13 @@ export function createConfirmationParts(tx: Tx) {
   const textOf = db.prepare<{ deviceId: number }, [number, number, number]>(
     "SELECT device_id deviceId FROM message_texts WHERE message_id = ?1 AND user_id = ?2 AND device_id IN (0, ?3) ORDER BY device_id DESC LIMIT 1",
   );
-  const member = db.prepare<Progress & { joinedSeq: number }, [number, number]>(
+  const member = db.prepare<ProgressRow & { joinedSeq: number }, [number, number]>(
     "SELECT joined_seq joinedSeq, delivered_seq deliveredSeq, delivered_ranges deliveredRanges, read_ranges readRanges FROM members WHERE chat_id = ? AND user_id = ?",
   );
   const saveMember = db.prepare(
     "UPDATE members SET delivered_seq = ?3, delivered_ranges = ?4, read_ranges = ?5, read_seq = max(read_seq, ?6) WHERE chat_id = ?1 AND user_id = ?2",
   );
-  const device = db.prepare<Progress, [number, number]>(
+  const device = db.prepare<ProgressRow, [number, number]>(
     "SELECT delivered_seq deliveredSeq, delivered_ranges deliveredRanges, read_ranges readRanges FROM device_positions WHERE device_id = ? AND chat_id = ?",
   );
   const saveDevice = db.prepare(
@@ -71,42 +84,74 @@ export function createConfirmationParts(tx: Tx) {
     return text === null ? undefined : { ...row, textFor: text.deviceId };
   }
 
-  /** Notes a status; true where it says something new of the one the message was for. */
-  function note(row: ConfirmedMessage & { textFor: number }, reader: ConfirmingReader, status: "delivered" | "read") {
+  /** Statuses of one reader in one change: each place is read once and written once, however many name it. */
+  function begin(reader: ConfirmingReader) {
     const { userId, deviceId } = reader;
-    const mine = member.get(row.chatId, userId);
-    if (mine === null) return false;
-    const ofUser = moved(mine, row, reader, status);
-    if (ofUser !== undefined) {
-      tx.writes += 1;
-      const { deliveredSeq, deliveredRanges, readRanges } = ofUser;
-      saveMember.run(row.chatId, userId, deliveredSeq, deliveredRanges, readRanges, status === "read" ? row.seq : 0);
+    const places = new Map<number, Place | undefined>();
+
+    function placeOf(chatId: number): Place | undefined {
+      if (places.has(chatId)) return places.get(chatId);
+      const row = member.get(chatId, userId);
+      const place = row === null ? undefined : { ofUser: unpack(row), ofDevice: deviceProgress(chatId, row.joinedSeq) };
+      places.set(chatId, place);
+      return place;
     }
-    if (deviceId === null) return ofUser !== undefined;
-    const known = device.get(deviceId, row.chatId) ?? {
-      deliveredSeq: Math.max(mine.joinedSeq, seqUpTo(row.chatId, sinceOf.get(deviceId)?.since ?? 0)),
-      deliveredRanges: null,
-      readRanges: null,
-    };
-    const ofDevice = moved(known, row, reader, status);
-    if (ofDevice !== undefined) {
-      tx.writes += 1;
-      saveDevice.run(deviceId, row.chatId, ofDevice.deliveredSeq, ofDevice.deliveredRanges, ofDevice.readRanges);
+
+    function deviceProgress(chatId: number, joinedSeq: number): Progress | undefined {
+      if (deviceId === null) return undefined;
+      const row = device.get(deviceId, chatId);
+      if (row !== null) return unpack(row);
+      const deliveredSeq = Math.max(joinedSeq, seqUpTo(chatId, sinceOf.get(deviceId)?.since ?? 0));
+      return unpack({ deliveredSeq, deliveredRanges: null, readRanges: null });
     }
-    return (row.textFor === 0 ? ofUser : ofDevice) !== undefined;
+
+    /** Notes a status; true where it says something new of the one the message was for. */
+    function note(row: ConfirmedMessage & { textFor: number }, status: "delivered" | "read"): boolean {
+      const place = placeOf(row.chatId);
+      if (place === undefined) return false;
+      const ofUser = move(place.ofUser, row, reader, status);
+      const ofDevice = place.ofDevice !== undefined && move(place.ofDevice, row, reader, status);
+      return row.textFor === 0 ? ofUser : ofDevice;
+    }
+
+    function finish(): void {
+      for (const [chatId, place] of places) {
+        if (place === undefined) continue;
+        const { ofUser, ofDevice } = place;
+        if (ofUser.moved) {
+          tx.writes += 1;
+          const { deliveredSeq, delivered, read } = ofUser;
+          saveMember.run(chatId, userId, deliveredSeq, rangesText(delivered), rangesText(read), read.at(-1)?.[1] ?? 0);
+        }
+        if (ofDevice?.moved === true && deviceId !== null) {
+          tx.writes += 1;
+          const { deliveredSeq, delivered, read } = ofDevice;
+          saveDevice.run(deviceId, chatId, deliveredSeq, rangesText(delivered), rangesText(read));
+        }
+      }
+    }
+
+    return { note, finish };
   }
 
-  /** Undefined where nothing changes. */
-  function moved(before: Progress, row: ConfirmedMessage, reader: ConfirmingReader, status: "delivered" | "read") {
+  /** False where nothing changes. */
+  function move(
+    progress: Progress,
+    row: ConfirmedMessage,
+    reader: ConfirmingReader,
+    status: "delivered" | "read",
+  ): boolean {
     if (status === "read") {
-      const read = parseRanges(before.readRanges);
-      if (hasNumber(read, row.seq)) return undefined;
-      return { ...before, readRanges: rangesText(joined(addNumber(read, row.seq))) };
+      if (hasNumber(progress.read, row.seq)) return false;
+      progress.read = joined(addNumber(progress.read, row.seq));
+    } else {
+      if (row.seq <= progress.deliveredSeq || hasNumber(progress.delivered, row.seq)) return false;
+      const after = closeGaps(progress.deliveredSeq, addNumber(progress.delivered, row.seq), row.chatId, reader);
+      progress.deliveredSeq = after.seq;
+      progress.delivered = after.ranges.slice(-rangesMax);
     }
-    const ranges = parseRanges(before.deliveredRanges);
-    if (row.seq <= before.deliveredSeq || hasNumber(ranges, row.seq)) return undefined;
-    const after = closeGaps(before.deliveredSeq, addNumber(ranges, row.seq), row.chatId, reader);
-    return { ...before, deliveredSeq: after.seq, deliveredRanges: rangesText(after.ranges.slice(-rangesMax)) };
+    progress.moved = true;
+    return true;
   }
 
   function closeGaps(from: number, ranges: readonly Range[], chatId: number, reader: ConfirmingReader) {
@@ -148,8 +193,15 @@ export function createConfirmationParts(tx: Tx) {
     return low;
   }
 
-  return { find, note };
+  return { find, begin };
 }
+
+const unpack = (row: ProgressRow): Progress => ({
+  deliveredSeq: row.deliveredSeq,
+  delivered: parseRanges(row.deliveredRanges),
+  read: parseRanges(row.readRanges),
+  moved: false,
+});
 
 /** Too many gaps: the oldest counts as read, so that telling has an end. */
 function joined(ranges: Range[]): Range[] {

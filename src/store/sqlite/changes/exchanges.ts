@@ -193,22 +193,32 @@ export function createExchangeChanges(
   /** Gives the users who are told. */
   function confirmAll(batch: WireExchange): number[] {
     const told = new Set<number>();
+    const noting = confirmations.begin(batch);
     for (const { messageId, eventId, status } of batch.confirmations) {
       if (eventId !== undefined) {
         tx.writes += 1;
         confirmEvent.run(doors.rest, eventId, batch.userId);
         dropConfirmed.run(eventId);
       } else if (messageId !== undefined) {
-        const sender = confirmOne(messageId, status, batch);
+        const sender = confirmOne(messageId, { status, reader: batch, noting });
         if (sender !== undefined) told.add(sender);
       }
     }
+    noting.finish();
     return [...told];
   }
 
-  function confirmOne(messageId: number, status: "delivered" | "read", reader: ConfirmingReader): number | undefined {
+  function confirmOne(
+    messageId: number,
+    said: {
+      status: "delivered" | "read";
+      reader: ConfirmingReader;
+      noting: ReturnType<ConfirmationParts["begin"]>;
+    },
+  ): number | undefined {
+    const { status, reader } = said;
     const row = confirmations.find(messageId, reader);
-    if (row === undefined || !confirmations.note(row, reader, status)) return undefined;
+    if (row === undefined || !said.noting.note(row, status)) return undefined;
     const { senderId, chatId } = row;
     const sender = tx.sender(senderId);
     if (sender === undefined || sender.disabled) return undefined;
