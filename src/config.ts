@@ -29,7 +29,7 @@ export interface Config extends OutsideConfig {
     readonly anonymous: "registration" | "full" | "off";
     readonly sysIntervalSeconds: number;
   };
-  readonly rest: {
+  readonly participants: {
     readonly accessTokenMs: number;
     readonly refreshTokenMs: number;
     readonly openTokens: boolean;
@@ -143,7 +143,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       anonymous: need("mqtt.anonymous"),
       sysIntervalSeconds: need("mqtt.sys_interval"),
     },
-    rest: {
+    participants: {
       accessTokenMs: need("rest.access_token_lifetime") * 1000,
       refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,
       openTokens: need("rest.open_tokens"),

@@ -132,8 +132,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     health,
     version,
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
-    openTokens: config.rest.openTokens,
-    requireSignature: config.rest.requireSignature,
+    openTokens: config.participants.openTokens,
+    requireSignature: config.participants.requireSignature,
     keepOpen: (request) => patience.keepOpen(request),
   });
   const minioicq = createMiniOicq({
@@ -228,7 +228,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       log,
       registration: config.registration,
       loginLimits: config.login,
-      tokenLifetimes: { accessMs: config.rest.accessTokenMs, refreshMs: config.rest.refreshTokenMs },
+      tokenLifetimes: { accessMs: config.participants.accessTokenMs, refreshMs: config.participants.refreshTokenMs },
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
       sendCode: createSendCode(config, {
         log,
