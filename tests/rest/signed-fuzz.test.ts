@@ -52,7 +52,9 @@ test("hostile bodies", async () => {
           await call(server, "POST /messages", { as: anna, body: sent }),
           await call(server, "PUT /token", { body: sent }),
           await call(server, "DELETE /token", { body: sent }),
-          await call(server, `GET /messages?timestamp=${encodeURIComponent(sent.slice(0, 40).toWellFormed())}&sign=x`, { as: anna }),
+          await call(server, `GET /messages?timestamp=${encodeURIComponent(sent.slice(0, 40).toWellFormed())}&sign=x`, {
+            as: anna,
+          }),
         ];
         for (const { status, text: said, type } of answers) {
           seen.add(status);
