@@ -31,6 +31,12 @@ export interface Config extends OutsideConfig {
     readonly anonymous: "registration" | "full" | "off";
     readonly sysIntervalSeconds: number;
   };
+  readonly participants: {
+    readonly accessTokenMs: number;
+    readonly refreshTokenMs: number;
+    readonly openTokens: boolean;
+    readonly requireSignature: boolean;
+  };
   readonly mqtts: { readonly listen: Address | null };
   /** Absolute paths. */
   readonly tls:
@@ -140,6 +146,12 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       listen: need("mqtt.listen"),
       anonymous: need("mqtt.anonymous"),
       sysIntervalSeconds: need("mqtt.sys_interval"),
+    },
+    participants: {
+      accessTokenMs: need("rest.access_token_lifetime") * 1000,
+      refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,
+      openTokens: need("rest.open_tokens"),
+      requireSignature: need("rest.require_signature"),
     },
     mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : { hostname: "::", port: 8883 } },
     tls,

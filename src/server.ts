@@ -141,6 +141,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     health,
     version,
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
+    openTokens: config.participants.openTokens,
+    requireSignature: config.participants.requireSignature,
     keepOpen: (request) => patience.keepOpen(request),
   });
   const minioicq = createMiniOicq({
@@ -243,6 +245,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       directory: config.directory,
       registration: config.registration,
       loginLimits: config.login,
+      tokenLifetimes: { accessMs: config.participants.accessTokenMs, refreshMs: config.participants.refreshTokenMs },
       messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
       sendCode: createSendCode(config, {
         log,

@@ -48,15 +48,23 @@ export function sentShape(sent: Sent) {
 }
 
 export function eventShape(event: StoredEvent) {
+  const { about } = event;
   return {
     event_id: `e${event.eventId}`,
-    type: event.type === "entered" ? "chat_enter" : "chat_leave",
+    type: eventTypes[event.type],
     chat_id: String(event.chatId),
     chatID: event.chatKey,
-    users: event.users.map((user) => ({ GUID: user.guid, user_id: String(user.userId), userID: user.userKey })),
+    ...(about === undefined ? {} : { message_id: String(about.messageId) }),
+    users: event.users.map((user) => ({
+      GUID: about?.guid ?? user.guid,
+      user_id: String(user.userId),
+      userID: user.userKey,
+    })),
     ...(event.deleted ? { deleted: true } : {}),
     time: isoTime(event.createdAtMs),
   };
 }
+
+const eventTypes = { entered: "chat_enter", left: "chat_leave", delivered: "delivered", read: "read" } as const;
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -1,7 +1,16 @@
 /** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+import { isHidden } from "./addressed.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
-import type { ChatRef, Draft, Message, MessageKind, Sent, UserId } from "./model.ts";
+import {
+  type ChatRef,
+  type Draft,
+  type Message,
+  type MessageKind,
+  type Sent,
+  systemUserId,
+  type UserId,
+} from "./model.ts";
 import type { Store } from "./store.ts";
 
 export interface MessageLimits {
@@ -85,16 +94,18 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
   ): Promise<Message[]> {
     const chat = await store.findChatOf(reader, page.chat);
     if (chat === undefined) throw new DomainError("chat_not_found");
-    return store.messages({
-      chatId: chat.chatId,
-      afterSeq: page.afterSeq,
-      beforeSeq: page.beforeSeq,
-      limit: page.limit,
-    });
+    const { chatId } = chat;
+    const { afterSeq, beforeSeq, limit } = page;
+    const messages = await store.messages({ chatId, afterSeq, beforeSeq, limit, reader: { userId: reader } });
+    return messages.filter((message) => !isHidden(message));
   }
 
   return { send, sendAll, history };
 }
+
+/** The kind of a message on its way in; only the system says what is `system`. */
+export const kindOf = ({ from, type }: { readonly from: UserId; readonly type: string }): MessageKind =>
+  from === systemUserId ? "system" : kindOfType(type);
 
 /** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
 export function kindOfType(type: string): MessageKind {

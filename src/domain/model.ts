@@ -3,6 +3,8 @@
  * Times are UTC epoch milliseconds; each door prints its own form.
  */
 
+import type { AddressedText } from "./addressed.ts";
+
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
@@ -13,6 +15,9 @@ export type ChatId = Branded<number, "ChatId">;
 export type MessageId = Branded<number, "MessageId">;
 export type EventId = Branded<number, "EventId">;
 export type DeviceId = Branded<number, "DeviceId">;
+
+/** Nobody's: what the server says by its own name (`user.0`), for its backend. */
+export const systemUserId = 0 as UserId;
 
 export interface User {
   readonly userId: UserId;
@@ -82,6 +87,10 @@ export interface Message {
   readonly clientTimeMs: number | undefined;
   /** When it was stored. */
   readonly sentAtMs: number;
+  /** Set where every recipient has a text of his own: whether `content` is this reader's, or he has none. See `addressed.ts`. */
+  readonly addressed?: "to_reader" | "to_others";
+  /** Whose text is which, of such a message that was just sent; `content` is empty then. */
+  readonly texts?: readonly AddressedText[];
 }
 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
@@ -156,11 +165,14 @@ export interface UserSummary {
 export interface StoredEvent {
   readonly eventId: EventId;
   readonly userId: UserId;
-  readonly type: "entered" | "left";
+  readonly type: "entered" | "left" | "delivered" | "read";
   readonly chatId: ChatId;
   readonly chatKey: string;
+  /** Who entered or left; who got or read the message. */
   readonly users: readonly UserSummary[];
   readonly deleted: boolean;
+  /** Of `delivered` and `read`: a message of the user's, and the GUID it was for. */
+  readonly about?: { readonly messageId: MessageId; readonly guid: string };
   readonly createdAtMs: number;
 }
 
@@ -175,5 +187,7 @@ export interface Position {
 export interface TokenOwner {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
+  /** SPKI, DER: what its holder signs with; the device's key, else the user's. */
+  readonly signingKey: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
 }

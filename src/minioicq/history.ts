@@ -2,6 +2,7 @@
  * `message.get` (PROTOCOLS § 2.5 O17): messages of one or several chats in the order the server stored them, picked by
  * time or by place in the list. Reading goes page by page from one end, and no further than its bounds.
  */
+import { isHidden, type MessageReader } from "../domain/addressed.ts";
 import type { Chat, Message } from "../domain/model.ts";
 import type { MessageStore } from "../domain/store.ts";
 import type { HistoryRange } from "./actions.ts";
@@ -14,6 +15,7 @@ const clockSlackMs = 86_400_000;
 
 export interface HistoryQuery {
   readonly chats: readonly Chat[];
+  readonly reader: MessageReader;
   /** Only messages of these senders; undefined for all. */
   readonly between: ReadonlySet<number> | undefined;
   readonly range: HistoryRange;
@@ -25,17 +27,21 @@ export interface HistoryQuery {
  */
 export async function readHistory(
   { domain, limits }: Pick<Front, "domain" | "limits">,
-  { chats, between, range }: HistoryQuery,
+  { chats, reader, between, range }: HistoryQuery,
 ): Promise<Message[]> {
   const window = new Window(limits.historyMessagesMax, limits.historyBytesMax);
   const readers = chats
     .filter((chat) => chat.lastSeq > 0)
-    .map((chat) => new ChatReader(domain.store, chat, range.by === "index" ? "ascending" : "descending"));
+    .map(
+      (chat) =>
+        new ChatReader({ store: domain.store, chat, reader }, range.by === "index" ? "ascending" : "descending"),
+    );
   let index = 0;
   for (let scanned = 0; scanned < limits.historyScanMax; scanned += 1) {
     const message = await nextOf(readers);
     if (message === undefined) break;
-    if (message.kind === "deleted" || (between !== undefined && !between.has(message.senderId))) continue;
+    if (message.kind === "deleted" || isHidden(message) || (between !== undefined && !between.has(message.senderId)))
+      continue;
     if (range.by === "index") {
       if (index > range.last) break;
       if (index >= range.first && !window.addIfFits(message)) break;
@@ -67,17 +73,18 @@ async function nextOf(readers: ChatReader[]): Promise<Message | undefined> {
 /** One chat's messages, one after the other. */
 class ChatReader {
   peeked: Message | undefined;
-  readonly #store: Pick<MessageStore, "messages">;
-  readonly #chat: Chat;
+  readonly #of: { store: Pick<MessageStore, "messages">; chat: Chat; reader: MessageReader };
   readonly #descending: boolean;
   /** The page at hand, its next message last. */
   #page: Message[] = [];
   #seq: number | undefined;
   #done = false;
 
-  constructor(store: Pick<MessageStore, "messages">, chat: Chat, direction: "ascending" | "descending") {
-    this.#store = store;
-    this.#chat = chat;
+  constructor(
+    of: { store: Pick<MessageStore, "messages">; chat: Chat; reader: MessageReader },
+    direction: "ascending" | "descending",
+  ) {
+    this.#of = of;
     this.#descending = direction === "descending";
     if (!this.#descending) this.#seq = 0;
   }
@@ -94,8 +101,10 @@ class ChatReader {
   }
 
   async #read(): Promise<void> {
-    const page = await this.#store.messages({
-      chatId: this.#chat.chatId,
+    const { store, chat, reader } = this.#of;
+    const page = await store.messages({
+      chatId: chat.chatId,
+      reader,
       ...(this.#descending ? { beforeSeq: this.#seq } : { afterSeq: this.#seq }),
       limit: pageRows,
     });

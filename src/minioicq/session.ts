@@ -80,6 +80,10 @@ export class Session implements Connection {
     return this.#stream?.user;
   }
 
+  get deviceId(): DeviceId | undefined {
+    return this.#stream?.deviceId;
+  }
+
   get dialect(): Dialect {
     return this.#speech.dialect();
   }

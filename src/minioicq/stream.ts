@@ -5,6 +5,7 @@
  */
 import { Feed } from "../delivery/feed.ts";
 import type { Sink } from "../delivery/hub.ts";
+import { isHidden } from "../domain/addressed.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import type { ChatId, ChatView, DeviceId, Entered, EventId, Message, MessageId, Sent, User } from "../domain/model.ts";
 import type { Frame } from "./codec.ts";
@@ -336,7 +337,9 @@ export class Stream {
       const waiting = this.#queuedBytes + this.#host.bufferedBytes();
       if (waiting > 0 && waiting + bytes > this.#front.limits.sendBytesMax) break;
       taken += 1;
-      this.#pushMessages([message], bytes, (dialect) => livePush(message, dialect, this.user.userId));
+      this.#pushMessages([message], bytes, (dialect) =>
+        isHidden(message) ? undefined : livePush(message, dialect, this.user.userId),
+      );
     }
     return taken;
   }
@@ -353,7 +356,9 @@ export class Stream {
       group.push(message);
       bytes += size;
     }
-    const fresh = group.filter((message) => !this.#pushedAhead.delete(message.messageId) && message.kind !== "deleted");
+    const fresh = group.filter(
+      (message) => !this.#pushedAhead.delete(message.messageId) && message.kind !== "deleted" && !isHidden(message),
+    );
     this.#pushMessages(group, bytes, (dialect) =>
       fresh.length === 0 ? undefined : pushFrame(fresh, dialect, this.user.userId),
     );

@@ -5,9 +5,10 @@
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { isHidden, type MessageReader } from "../domain/addressed.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import type { DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
+import type { ChatId, DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
@@ -15,9 +16,8 @@ import type { RestLimits } from "./limits.ts";
 
 type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events">;
 
-export interface Reader {
-  readonly userId: UserId;
-  /** Whose position to begin at: a device's, or the user's own. */
+/** Whose position to begin at: a device's, or the user's own. */
+export interface Reader extends MessageReader {
   readonly deviceId: DeviceId | undefined;
 }
 
@@ -34,7 +34,14 @@ const rowsBetweenTurns = 512;
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hub; limits: RestLimits }) {
+export function createInbox(parts: {
+  store: InboxStore;
+  hub: Hub;
+  limits: RestLimits;
+  /** Everything up to this place in the chat is delivered or not for this reader. */
+  passedOver(reader: Reader, chatId: ChatId, seq: number): void;
+}) {
+  const { store, hub, limits, passedOver } = parts;
   const waiting = new Map<UserId, number>();
   const waiters = new Set<Waiter>();
   let stopped = false;
@@ -54,6 +61,9 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
       const newer = from.messageId === 0 ? undefined : await store.newerThan(reader.userId, from.messageId);
       await backlog.walk(furthest(undelivered, newer), from.backlogEnd);
+      if (newer === undefined) {
+        for (const [chatId, seq] of backlog.passed) passedOver(reader, chatId, seq);
+      }
     }
     if (!backlog.full && backlog.through < newest) {
       await backlog.walk(await store.newerThan(reader.userId, backlog.through), newest);
@@ -177,6 +187,9 @@ class Gathering {
   through: MessageId;
   /** Stopped before the end of what there is. */
   full = false;
+  /** How far each chat holds nothing but hidden messages, from where it was begun. */
+  readonly passed = new Map<ChatId, number>();
+  readonly #begun = new Set<ChatId>();
   #bytes = 0;
   #rowsSinceTurn = 0;
 
@@ -188,7 +201,7 @@ class Gathering {
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
     const { store, reader } = this.#parts;
-    const backlog = new Backlog({ store, userId: reader.userId, from: waiting, through: end });
+    const backlog = new Backlog({ store, ...reader, from: waiting, through: end });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;
@@ -200,7 +213,14 @@ class Gathering {
   }
 
   #take(row: Message): boolean {
-    if (row.senderId === this.#parts.reader.userId) {
+    if (isHidden(row)) {
+      if (!this.#begun.has(row.chatId)) this.passed.set(row.chatId, row.seq);
+      this.through = row.messageId;
+      return true;
+    }
+    this.#begun.add(row.chatId);
+    // Of his own messages he gets what he addressed to another device of his.
+    if (row.senderId === this.#parts.reader.userId && row.addressed === undefined) {
       this.through = row.messageId;
       return true;
     }
@@ -229,7 +249,7 @@ function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefin
   const heads: Head[] = [];
   for (const head of undelivered) {
     const other = newerOf.get(head.chatId);
-    if (other !== undefined) heads.push(other.seq > head.seq ? other : head);
+    if (other !== undefined) heads.push(other.seq > head.seq ? { ...head, ...other } : head);
   }
   return heads;
 }

@@ -6,6 +6,7 @@ import { describe } from "bun:test";
 import { chatContract } from "./contract/chats.ts";
 import { deliveryContract } from "./contract/deliveries.ts";
 import { eventContract } from "./contract/events.ts";
+import { exchangeContract } from "./contract/exchanges.ts";
 import { historyContract } from "./contract/history.ts";
 import { messageContract } from "./contract/messages.ts";
 import { deviceContract } from "./contract/mqtt-devices.ts";
@@ -22,6 +23,7 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("messages", () => messageContract(openFresh));
     describe("events", () => eventContract(openFresh));
     describe("deliveries", () => deliveryContract(openFresh));
+    describe("exchanges", () => exchangeContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
   });
 }

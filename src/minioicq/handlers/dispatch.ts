@@ -14,6 +14,7 @@ import { getUser, syncUsers } from "./user.ts";
 export interface Connection {
   readonly address: string;
   readonly user: User | undefined;
+  readonly deviceId: DeviceId | undefined;
   readonly dialect: Dialect;
   become(user: User, deviceId: DeviceId | undefined): void;
   /** The entry of this client's stream that spawns a chat just made. */

@@ -28,7 +28,12 @@ export async function getMessages(
   { of, range }: MessageGet,
 ): Promise<Body> {
   const { chats, between } = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
-  const messages = await readHistory(front, { chats, between, range });
+  const messages = await readHistory(front, {
+    chats,
+    reader: { userId: user.userId, deviceId: connection.deviceId },
+    between,
+    range,
+  });
   return {
     action: "message.retrieve",
     messages: messages.map((message) => messageBody(message, connection.dialect, user.userId)),

@@ -12,6 +12,7 @@ import phoneSessions from "../../../drizzle/0005_phone_sessions.sql" with { type
 import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text" };
 import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
 import avatarLinks from "../../../drizzle/0008_avatar_links.sql" with { type: "text" };
+import signed from "../../../drizzle/0012_signed.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -29,6 +30,7 @@ export const migrations: readonly Migration[] = [
   { name: "0006_user_names", sql: userNames },
   { name: "0007_profile_codes", sql: profileCodes },
   { name: "0008_avatar_links", sql: avatarLinks },
+  { name: "0012_signed", sql: signed },
 ];
 
 export class SchemaError extends Error {

@@ -1,28 +1,16 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
-import { kindOfType } from "../../domain/messages.ts";
-import type {
-  ChatId,
-  DeviceId,
-  Draft,
-  Left,
-  Message,
-  MessageId,
-  Sent,
-  TokenOwner,
-  User,
-  UserId,
-} from "../../domain/model.ts";
-import type { Store, TokenKind } from "../../domain/store.ts";
+import { kindOf } from "../../domain/messages.ts";
+import type { ChatId, DeviceId, Draft, Left, Message, MessageId, Sent, User, UserId } from "../../domain/model.ts";
+import type { Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
-import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
-import type { WireProvisioned } from "./changes/users.ts";
 import { createContactStore } from "./contact-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
+import { createExchangeStore } from "./exchange-store.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
@@ -30,11 +18,11 @@ import { type Durability, openForReading } from "./open.ts";
 import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
+import { createTokenStore } from "./token-store.ts";
 import { openWriter } from "./writer.ts";
 
 /** Messages of a chat that is gone, removed by one change. */
 const sweepRows = 2000;
-const tokenOwnersMax = 10_000;
 
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
@@ -67,10 +55,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const membersOf = new Map<number, readonly UserId[]>();
   writer.onGeneration(() => membersOf.clear());
 
-  /** Tokens seen lately, by the hex of their hash: every REST request shows one. Void with any change to people or tokens. */
-  const tokenOwners = new Map<string, TokenOwner>();
-
   const { submit } = writer;
+  const { tokens, submitPeople } = createTokenStore({ submit, findToken: reader.findToken, getUser });
   let closing = false;
   for (const chatId of writer.sweeps) sweep(chatId as ChatId);
 
@@ -107,7 +93,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       seq,
       senderId: draft.from,
       senderKey,
-      kind: kindOfType(draft.type),
+      kind: kindOf(draft),
       type: draft.type,
       content: draft.content,
       clientId: draft.clientId,
@@ -130,41 +116,6 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     const user = reader.findUser(userId);
     if (user === undefined) throw new Error(`user ${userId} cannot be read back`);
     return user;
-  }
-
-  async function provision(participants: Parameters<Store["provision"]>[0]) {
-    const wire = participants.map((participant) => ({
-      ...participant,
-      publicKey:
-        participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
-      tokens: participant.tokens.map((token) => ({ ...token, hash: hex(token.hash) })),
-    }));
-    const owners = await submitPeople<WireProvisioned[]>("provision", { participants: wire });
-    return owners.map((owner) => ({
-      user: getUser(owner.userId),
-      deviceId: (owner.deviceId ?? undefined) as DeviceId | undefined,
-      renamed: owner.renamed,
-    }));
-  }
-
-  function findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined {
-    const key = `${kind}:${hex(hash)}`;
-    const known = tokenOwners.get(key);
-    if (known !== undefined) return known;
-    const owner = reader.findToken(hash, kind);
-    if (owner === undefined) return undefined;
-    if (tokenOwners.size >= tokenOwnersMax) tokenOwners.clear();
-    tokenOwners.set(key, owner);
-    return owner;
-  }
-
-  /** A change to people or tokens: what is remembered of them is void once it settled. */
-  function submitPeople<Value>(name: ChangeName, args: unknown): Promise<Value> {
-    const clear = (): void => tokenOwners.clear();
-    const settled = submit<Value>(name, args);
-    // Beside the caller's own turn, not before it: it must not settle later than what was submitted after it.
-    settled.then(clear, clear);
-    return settled;
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
@@ -219,6 +170,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     setPassword: (userId, passwordHash, scramKeys) =>
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
+    ...createExchangeStore(db, submit),
     ...createPhoneStore(db, writer),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
@@ -230,8 +182,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     listUsers: async (page) => reader.listUsers(page),
     countUsers: async () => reader.countUsers(),
     listAcquaintances: async (userId, limit) => reader.listAcquaintances(userId, limit),
-    provision,
-    findToken: async (hash, kind) => findToken(hash, kind),
+    ...tokens,
+    disableUser: (guid) =>
+      submitPeople<number>("disableUser", { guid }).then((userId) => (userId === 0 ? undefined : (userId as UserId))),
+    findParticipant: async (guid) => reader.findParticipant(guid),
+    shareChat: async (userId, other) => reader.shareChat(userId, other),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
     endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
@@ -248,7 +203,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     appendMessage,
     appendMessages,
     findMessage: async (messageId) => reader.messageById(messageId),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by }) =>
+      reader.page({ chatId, afterSeq, beforeSeq, limit, by }),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {

@@ -5,7 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, userKeyOf } from "../../domain/keys.ts";
-import type { ChatId, ChatKind, UserId } from "../../domain/model.ts";
+import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../domain/model.ts";
 
 export interface ChatEntry {
   readonly chatId: ChatId;
@@ -22,6 +22,11 @@ export interface SenderEntry {
   readonly userKey: string;
   readonly disabled: boolean;
 }
+
+const systemSender: SenderEntry = {
+  userKey: userKeyOf({ userId: systemUserId, username: undefined }),
+  disabled: false,
+};
 
 /** Together they bound what the caches hold: entries, and member ids over all chats. */
 const entriesMax = 20_000;
@@ -151,11 +156,17 @@ export class Tx {
   sender(userId: number): SenderEntry | undefined {
     const known = this.#users.get(userId);
     if (known !== undefined) return known;
+    if (userId === systemUserId) return systemSender;
     const row = this.#userRow.get(userId);
     if (row === null) return undefined;
     const entry = { userKey: userKeyOf({ userId, username: row.username }), disabled: row.disabled !== 0 };
     this.#users.set(userId, entry);
     return entry;
+  }
+
+  /** His name, or whether he may be here, changed. */
+  userChanged(userId: number): void {
+    this.#users.delete(userId);
   }
 
   /** Its members, name or existence changed. */

@@ -83,7 +83,12 @@ class World {
 function open(limits = defaultRestLimits) {
   const world = new World();
   const hub = createHub({ log: silentLog });
-  const inbox = createInbox({ store: world.store, hub, limits });
+  const inbox = createInbox({
+    passedOver() {},
+    store: world.store,
+    hub,
+    limits,
+  });
   const publish = (message: Message) => hub.publish({ type: "message.sent", message, to: [me, other] });
   return { world, hub, inbox, publish };
 }

@@ -2,9 +2,11 @@
 import type { Tx } from "../tx.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
+import { createConfirmationParts } from "./confirmations.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createDirectory } from "./directory.ts";
+import { createExchangeChanges } from "./exchanges.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
@@ -13,6 +15,8 @@ import { createPhoneSessionChanges } from "./phone-sessions.ts";
 import { createProfileEndChanges } from "./profile-ends.ts";
 import { createProfileParts } from "./profile-parts.ts";
 import { createProfileChanges } from "./profiles.ts";
+import { createTokenChanges, createTokenParts } from "./tokens.ts";
+import { createUserEndChanges } from "./user-ends.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
@@ -24,11 +28,21 @@ export function createChanges(tx: Tx) {
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
   const directory = createDirectory(tx);
+  const tokens = createTokenParts(tx);
+  const messages = createMessageChanges(tx, { chats: chatParts, directory });
   return {
-    ...createUserChanges(tx, people, credentials),
+    ...createUserChanges(tx, { people, credentials, tokens }),
+    ...createTokenChanges(tx, tokens),
+    ...createUserEndChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
     ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
-    ...createMessageChanges(tx, chatParts, directory),
+    ...messages,
+    ...createExchangeChanges(tx, {
+      chats: chatParts,
+      people,
+      messages,
+      confirmations: createConfirmationParts(tx),
+    }),
     ...createDeliveryChanges(tx),
     ...createMqttChanges(tx),
     ...createContactChanges(tx, { chats: chatParts, people, profiles, directory }),
@@ -45,11 +59,14 @@ export type ChangeName = keyof Changes;
 export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "advance",
   "confirmEvents",
+  "confirmStatuses",
   "deleteChat",
+  "disableUser",
   "dequeue",
   "endDevice",
   "endPhoneSession",
   "endSession",
+  "endTokens",
   "release",
   "released",
   "removeMembers",

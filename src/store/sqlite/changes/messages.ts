@@ -1,8 +1,8 @@
 /** Changes to the log: the hot path. Hand-written SQL through bun:sqlite, prepared once; Drizzle would cost a third more per row. */
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
-import { kindOfType } from "../../../domain/messages.ts";
-import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
+import { kindOf } from "../../../domain/messages.ts";
+import { type ChatRef, type Draft, messageKinds, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
 import type { Directory } from "./directory.ts";
@@ -85,7 +85,10 @@ type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "ty
 /** Where a reference leads for this sender: a chat, or a user with whom there is no direct chat yet. */
 type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
-export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Directory) {
+export function createMessageChanges(
+  tx: Tx,
+  { chats: chatParts, directory }: { chats: ChatParts; directory: Directory },
+) {
   const { db } = tx;
   const insertMessage = db.prepare(
     "INSERT INTO messages (message_id, chat_id, seq, sender_id, kind, type, content, client_id, client_time_ms, sent_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,7 +121,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     const chat = "chat" in target ? target.chat : chatParts.get(entered?.chat.chatId ?? 0);
     const messageId = tx.takeMessageId();
     const seq = chat.lastSeq + 1;
-    const kind = kindOfType(draft.type);
+    const kind = kindOf(draft);
     tx.writes += 1;
     insertMessage.run(
       messageId,
@@ -171,7 +174,11 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
   function resolve(ref: ChatRef, from: number): Target {
     const target = "id" in ref ? resolveId(ref.id, from) : resolveKey(ref.key, from);
     if (target === undefined) throw new DomainError("chat_not_found");
-    if ("chat" in target && !target.chat.memberSet.has(from)) throw new DomainError("not_a_member");
+    if ("chat" in target) {
+      if (!target.chat.memberSet.has(from) && from !== systemUserId) throw new DomainError("not_a_member");
+    } else if (from === systemUserId) {
+      throw new DomainError("chat_not_found"); // The system has no direct chats.
+    }
     return target;
   }
 
