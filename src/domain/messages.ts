@@ -6,12 +6,15 @@ import type { Store } from "./store.ts";
 
 export interface MessageLimits {
   readonly contentBytesMax: number;
+  /** The same for what is no text: images, files, audio, video. */
+  readonly fileBytesMax: number;
   readonly clientIdCharactersMax: number;
   readonly typeCharactersMax: number;
 }
 
 export const defaultMessageLimits: MessageLimits = {
   contentBytesMax: 1024 * 1024,
+  fileBytesMax: 16 * 1024 * 1024,
   clientIdCharactersMax: 256,
   typeCharactersMax: 128,
 };
@@ -56,9 +59,7 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
         : content.length * 3 <= limits.contentBytesMax
           ? 0
           : Buffer.byteLength(content);
-    if (bytes > limits.contentBytesMax) {
-      throw new DomainError("message_too_large", `content is over ${limits.contentBytesMax} bytes`);
-    }
+    if (bytes > limits.contentBytesMax) checkLarge(draft, bytes);
     // Half a surrogate pair cannot be written as UTF-8: what is stored would not be what was sent.
     if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
     if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
@@ -68,6 +69,14 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
       throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
     }
+  }
+
+  /** Text that may be base64 is judged by what it would decode to; the store, which decodes it, judges the rest. */
+  function checkLarge({ type, content }: Draft, bytes: number): void {
+    const { contentBytesMax, fileBytesMax } = limits;
+    const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
+    const least = typeof content === "string" && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
+    if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   }
 
   function announce(sent: Sent): void {

@@ -17,6 +17,7 @@ import type {
   EventId,
   Left,
   Message,
+  MessageFile,
   MessageId,
   Position,
   Sent,
@@ -172,18 +173,29 @@ export interface ChatStore {
   chatsOf(userId: UserId): Promise<Chat[]>;
 }
 
+/** A file as the door that serves it needs it. */
+export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
+  /** Its bytes, read piece by piece as they are asked for. */
+  readonly content: Blob;
+}
+
 export interface MessageStore {
   /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
   findMessage(messageId: MessageId): Promise<Message | undefined>;
+  /** The file, if a message of one of the user's chats refers to it. */
+  findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
+  /** The same messages, with the content that was left out of them. */
+  withContent(messages: readonly Message[]): Promise<Message[]>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
     beforeSeq?: number | undefined;
     limit: number;
+    inlineBytesMax?: number | undefined;
   }): Promise<Message[]>;
 }
 
@@ -198,14 +210,24 @@ export interface DeliveryStore {
   undelivered(userId: UserId, deviceId: DeviceId | undefined): Promise<Head[]>;
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
-  /** Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large. */
-  run(from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Promise<Message[]>;
+  /**
+   * Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large.
+   * Content of files beyond `inlineBytesMax` bytes is left out, here and elsewhere; without it, none is.
+   */
+  run(from: {
+    chatId: ChatId;
+    seq: number;
+    through: MessageId;
+    limit: number;
+    inlineBytesMax?: number | undefined;
+  }): Promise<Message[]>;
   /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
   scan(range: {
     userId: UserId;
     from: number;
     to: number;
     limit: number;
+    inlineBytesMax?: number | undefined;
   }): Promise<{ messages: Message[]; through: number }>;
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;

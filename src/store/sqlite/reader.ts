@@ -27,6 +27,7 @@ import {
 } from "../../domain/model.ts";
 import type { Head, TokenKind } from "../../domain/store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
+import { createFileReader } from "./file-reader.ts";
 import { lazily } from "./lazily.ts";
 import { chats, members, serverKeys, tokens, users } from "./schema.ts";
 
@@ -35,11 +36,17 @@ const namesMax = 50_000;
 /** Content of one page of catching up. */
 const pageBytesMax = 1024 * 1024;
 
+/** Files up to so many bytes will be read, and count; without it, all. */
+interface Inlined {
+  readonly inlineBytesMax?: number | undefined;
+}
+
 export type Reader = ReturnType<typeof createReader>;
 
 export function createReader(db: Database) {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
+  const files = createFileReader(db);
 
   const userById = lazily(() =>
     orm
@@ -302,11 +309,14 @@ export function createReader(db: Database) {
     );
   }
 
-  const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
-    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)).rows);
+  function run(from: { chatId: ChatId; seq: number; through: MessageId; limit: number } & Inlined) {
+    const all = runFrom().iterate(from.chatId, from.seq, from.through, from.limit);
+    return toMessages(upToBytes(all, from.inlineBytesMax).rows);
+  }
 
-  function scan(range: { userId: UserId; from: number; to: number; limit: number }) {
-    const { rows, cut } = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
+  function scan(range: { userId: UserId; from: number; to: number; limit: number } & Inlined) {
+    const all = ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1);
+    const { rows, cut } = upToBytes(all, range.inlineBytesMax);
     // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
     const messages = toMessages(rows.slice(0, range.limit));
     const complete = rows.length <= range.limit && !cut;
@@ -375,13 +385,26 @@ export function createReader(db: Database) {
       });
   }
 
+  /** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
+  function upToBytes(all: Iterable<StoredMessageRow>, inlineBytesMax = Number.POSITIVE_INFINITY) {
+    const rows: StoredMessageRow[] = [];
+    let bytes = 0;
+    for (const row of all) {
+      rows.push(row);
+      bytes += row.content?.length ?? files.inlineBytes(row.messageId, inlineBytesMax);
+      if (bytes >= pageBytesMax) return { rows, cut: true };
+    }
+    return { rows, cut: false };
+  }
+
   function toMessages(rows: StoredMessageRow[]): Message[] {
     return rows.map(toMessage);
   }
 
   function toMessage(row: StoredMessageRow): Message {
     const kind = messageKinds[row.kind] ?? "file";
-    return {
+    const file = row.content === null && kind !== "deleted" ? files.ofMessage(row.messageId) : undefined;
+    const message: Message = {
       messageId: row.messageId as MessageId,
       chatId: row.chatId as ChatId,
       chatKey: chatKey(row.chatId),
@@ -395,6 +418,7 @@ export function createReader(db: Database) {
       clientTimeMs: row.clientTimeMs ?? undefined,
       sentAtMs: row.sentAtMs,
     };
+    return file === undefined ? message : { ...message, file };
   }
 
   function userKey(userId: number): string {
@@ -445,24 +469,14 @@ export function createReader(db: Database) {
     },
     run,
     scan,
+    isFileReferenced: files.isReferenced,
+    findFile: files.findFor,
     lastMessageId,
     undelivered,
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
     events: readEvents,
   };
-}
-
-/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
-  const rows: StoredMessageRow[] = [];
-  let bytes = 0;
-  for (const row of all) {
-    rows.push(row);
-    bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) return { rows, cut: true };
-  }
-  return { rows, cut: false };
 }
 
 function remember(names: Map<number, string>, id: number, key: string): void {

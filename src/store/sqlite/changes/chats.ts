@@ -6,6 +6,7 @@ import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain
 import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
+import type { MessageFiles } from "./message-files.ts";
 import type { UserParts } from "./user-parts.ts";
 
 export const membersMax = 10_000;
@@ -203,7 +204,10 @@ export function createChatParts(tx: Tx, people: UserParts) {
   return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
 }
 
-export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, people: UserParts) {
+export function createChatChanges(
+  tx: Tx,
+  { parts, ends, people, files }: { parts: ChatParts; ends: ChatEnds; people: UserParts; files: MessageFiles },
+) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectByKey = orm
@@ -304,6 +308,7 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
   /** Deletes up to `rows` messages of a chat that is gone; true when none is left. */
   function sweepChat(args: { chatId: number; rows: number }): boolean {
     tx.writes += 1;
+    files.releaseSlice(args.chatId, args.rows);
     const { changes } = sweepRows.run(args.chatId, args.rows);
     if (changes === args.rows) return false;
     endSweep.run({ chatId: args.chatId });

@@ -5,6 +5,7 @@ import { createChatChanges, createChatParts } from "./chats.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
+import { createMessageFiles } from "./message-files.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
 import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
@@ -22,11 +23,12 @@ export function createChanges(tx: Tx) {
   const chatEnds = createChatEnds(tx, chatParts);
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
+  const files = createMessageFiles(tx);
   return {
     ...createUserChanges(tx, people, credentials),
     ...createMqttDeviceChanges(tx, credentials),
-    ...createChatChanges(tx, chatParts, chatEnds, people),
-    ...createMessageChanges(tx, chatParts),
+    ...createChatChanges(tx, { parts: chatParts, ends: chatEnds, people, files }),
+    ...createMessageChanges(tx, chatParts, files),
     ...createDeliveryChanges(tx),
     ...createMqttChanges(tx),
     ...createContactChanges(tx, { chats: chatParts, people, profiles }),
