@@ -206,6 +206,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       durability: config.durability,
       clock,
       log,
+      files: config.files,
       onStorage(reason) {
         if (reason === undefined) log.info("writing works again");
         else log.error("writing is refused until the disk has room", { reason });
@@ -226,7 +227,11 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       log,
       registration: config.registration,
       loginLimits: config.login,
-      messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
+      messageLimits: {
+        ...defaultMessageLimits,
+        contentBytesMax: config.limits.messageBytesMax,
+        fileBytesMax: config.files.bytesMax,
+      },
       sendCode: createSendCode(config, {
         log,
         clock,

@@ -27,6 +27,8 @@ export interface FeedOptions {
   readonly deviceId?: DeviceId | undefined;
   /** `position`: everything undelivered first. `now`: only what the hub publishes from here on. */
   readonly from: "position" | "now";
+  /** Content of larger files is left out of what was missed; what is live comes whole. Without it, none is. */
+  readonly inlineBytesMax?: number | undefined;
   /** Takes messages in order and says how many it took; fewer than given means it is full until `resume()`. */
   emit(messages: readonly Message[]): number;
   /** Told when the stored backlog is through and the feed went live for the first time. */
@@ -177,8 +179,8 @@ export class Feed {
 
   #beginRound(from: readonly Head[] | { after: MessageId }): void {
     if (this.#isEnded()) return;
-    const { store, userId } = this.#options;
-    this.#backlog = new Backlog({ store, userId, from, through: this.#roundEnd });
+    const { store, userId, inlineBytesMax } = this.#options;
+    this.#backlog = new Backlog({ store, userId, from, through: this.#roundEnd, inlineBytesMax });
   }
 
   /** Hands over the next messages of the round; without any it is complete. */

@@ -187,8 +187,8 @@ export interface MessageStore {
   findMessage(messageId: MessageId): Promise<Message | undefined>;
   /** The file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
-  /** The same messages, with the content that was left out of them. */
-  withContent(messages: readonly Message[]): Promise<Message[]>;
+  /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */
+  withContent(messages: readonly Message[], inlineBytesMax?: number): Promise<Message[]>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
     chatId: ChatId;

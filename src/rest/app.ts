@@ -9,6 +9,7 @@ import { createEncodedMessages } from "./encoded-messages.ts";
 import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
 import { createInbox } from "./inbox.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
+import { createFileRoutes } from "./routes/files.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
@@ -34,6 +35,7 @@ export function createRest(parts: RestParts): Rest {
   const token = createTokenRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox });
+  const files = createFileRoutes(routeParts);
   const system = createSystemRoutes(routeParts);
 
   const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
@@ -42,6 +44,7 @@ export function createRest(parts: RestParts): Rest {
     "/chats/:chatID": { DELETE: chats.remove },
     "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
     "/chats/:chatID/messages": { GET: chats.history },
+    "/_/files/:hash": { GET: files.get },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/version": { GET: system.version },
@@ -78,7 +81,8 @@ function pathOf(request: Request): string {
   let path = url.slice(start, end);
   for (const prefix of prefixes) {
     if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
-      path = path.slice(prefix.length);
+      // The server's own paths have no prefix: behind one they are nobody's.
+      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
       break;
     }
   }

@@ -29,6 +29,7 @@ export const badRequest: Answer = { status: 400, error: "Bad request" };
 export const invalidChatId: Answer = { status: 400, error: "Invalid chatID" };
 const badToken: Answer = { status: 401, error: "Bad token" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
+export const fileNotFound: Answer = { status: 404, error: "File not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };

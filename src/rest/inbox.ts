@@ -5,6 +5,7 @@
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import type { DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
@@ -188,7 +189,13 @@ class Gathering {
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
     const { store, reader } = this.#parts;
-    const backlog = new Backlog({ store, userId: reader.userId, from: waiting, through: end });
+    const backlog = new Backlog({
+      store,
+      userId: reader.userId,
+      from: waiting,
+      through: end,
+      inlineBytesMax: inlineFileBytesMax,
+    });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;

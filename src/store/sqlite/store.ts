@@ -308,7 +308,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       const file = isHash(hash) ? reader.findFile(userId, hash) : undefined;
       return file === undefined ? undefined : { ...file, content: files.blob(hash) };
     },
-    withContent: async (messages) => withContent(messages),
+    withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
     messages: async ({ chatId, afterSeq, beforeSeq, limit, inlineBytesMax }) =>
       withContent(reader.page({ chatId, afterSeq, beforeSeq, limit }), inlineBytesMax),
     beforeCommit: writer.beforeCommit,
