@@ -17,7 +17,13 @@ export type WireId = number | undefined;
 
 export type Request =
   | { readonly action: "auth.register"; readonly name: string; readonly password: string }
-  | { readonly action: "auth.login"; readonly login: Login; readonly deviceName: string | undefined }
+  | {
+      readonly action: "auth.login";
+      readonly login: Login;
+      readonly deviceName: string | undefined;
+      /** Large content is to come as an address alone. */
+      readonly filesByUrl: boolean;
+    }
   | { readonly action: "auth.logout" }
   | { readonly action: "user.sync" }
   | { readonly action: "user.get"; readonly userId: WireId }
@@ -149,15 +155,18 @@ function parseLogin(fields: Fields, reader: Reader): Request {
     wrong: "Invalid device_id",
     charactersMax: reader.limits.deviceNameCharactersMax,
   });
+  const { files } = fields;
+  if (!isAbsent(files) && files !== "url" && files !== "inline") throw new Refused("Invalid files");
+  const filesByUrl = files === "url";
   if (!isAbsent(fields["token"])) {
     const token = text(fields["token"], { empty: "Invalid token", wrong: "Invalid token" });
-    return { action: "auth.login", login: { by: "token", token }, deviceName };
+    return { action: "auth.login", login: { by: "token", token }, deviceName, filesByUrl };
   }
   if (isAbsent(fields["user_id"])) throw new Refused(empty);
   const userId = reader.id(fields["user_id"], "Invalid user_id");
   const password = text(fields["password"], { empty, wrong: "Invalid password" });
   const account = String(userId ?? fields["user_id"]).slice(0, accountCharactersMax);
-  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName };
+  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName, filesByUrl };
 }
 
 function parseCreate(fields: Fields, reader: Reader): Request {

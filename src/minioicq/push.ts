@@ -6,12 +6,15 @@ import { isoTime } from "../delivery/shapes.ts";
 import type { ChatView, Message, User, UserId } from "../domain/model.ts";
 import { avatarText } from "./avatar.ts";
 import { type Encoding, encodeFrame, type Frame } from "./codec.ts";
+import { contentFields } from "./large-content.ts";
 
 /** How a connection wants to be spoken to (PROTOCOLS § 2.5 O1, O2). */
 export interface Dialect {
   readonly encoding: Encoding;
   /** Ids as integers; otherwise as strings, as the document has them. */
   readonly numericIds: boolean;
+  /** Large content of more bytes than this is left out; 0: all of it. */
+  readonly contentBytesMax: number;
 }
 
 /** An object to be sent; what is undefined is left out. */
@@ -36,7 +39,7 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
     sender_id: sender,
     time: messageTime(message),
     type: message.type,
-    content: typeof message.content === "string" ? message.content : Buffer.from(message.content).toString("base64"),
+    ...contentFields(message, dialect.contentBytesMax),
     seq: message.seq,
     client_id: message.senderId === reader ? message.clientId : undefined,
   };
@@ -44,12 +47,6 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
 
 export const messageTimeMs = (message: Message): number => message.clientTimeMs ?? message.sentAtMs;
 const messageTime = (message: Message): string => isoTime(messageTimeMs(message));
-
-/** What a message weighs in a push, near enough for bounds. */
-export function messageBytes(message: Message): number {
-  const { content } = message;
-  return (typeof content === "string" ? Buffer.byteLength(content) : Math.ceil(content.byteLength / 3) * 4) + 256;
-}
 
 const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
 
@@ -114,8 +111,9 @@ export const userFields = (user: User, dialect: Dialect) => ({
   avatar: userAvatar(user),
 });
 
-const variant = ({ encoding, numericIds }: Dialect, own: boolean): number =>
-  (encoding === "json" ? 1 : 0) | (numericIds ? 2 : 0) | (own ? 4 : 0);
+/** All connections of a door have the same bound for content, or none. */
+const variant = ({ encoding, numericIds, contentBytesMax }: Dialect, own: boolean): number =>
+  (encoding === "json" ? 1 : 0) | (numericIds ? 2 : 0) | (own ? 4 : 0) | (contentBytesMax === 0 ? 8 : 0);
 
 function shared<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,

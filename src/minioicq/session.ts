@@ -12,6 +12,7 @@ import { decodeFrame, type Encoding, encodeFrame, type Frame } from "./codec.ts"
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
 import { type Answer, type Connection, failed, handle, waitsForEarlier } from "./handlers/dispatch.ts";
+import { contentBytesMaxOf } from "./large-content.ts";
 import { type Body, type Dialect, livePush } from "./push.ts";
 import { Stream, type StreamEntry, type StreamHost } from "./stream.ts";
 
@@ -54,6 +55,7 @@ export class Session implements Connection {
   /** How pushes are spoken: the encoding of the last frame (O1), ids as the client writes them (O2). */
   #encoding: Encoding = "msgpack";
   #numericIds = false;
+  #filesByUrl = false;
 
   readonly #slots: Slot[] = [];
   #started = 0;
@@ -75,6 +77,7 @@ export class Session implements Connection {
     this.#onClosed = parts.onClosed;
     this.#host = {
       schedule: () => this.#schedule(),
+      contentBytesMax: () => this.#contentBytesMax(),
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
       close: (code, reason) => this.close(code, reason),
     };
@@ -85,7 +88,7 @@ export class Session implements Connection {
   }
 
   get dialect(): Dialect {
-    return { encoding: this.#encoding, numericIds: this.#numericIds };
+    return this.#dialectIn(this.#encoding);
   }
 
   // ---- the socket's life
@@ -146,6 +149,10 @@ export class Session implements Connection {
     clearTimeout(this.#loginIdle);
     this.#stream = new Stream({ front: this.#front, host: this.#host, user, deviceId });
     this.#stream.start();
+  }
+
+  wantFilesByUrl(byUrl: boolean): void {
+    this.#filesByUrl = byUrl;
   }
 
   spawnOf(entered: Entered): StreamEntry | undefined {
@@ -337,7 +344,15 @@ export class Session implements Connection {
   }
 
   #ownPush({ message }: Sent, encoding: Encoding): Frame {
-    return livePush(message, { encoding, numericIds: this.#numericIds }, message.senderId);
+    return livePush(message, this.#dialectIn(encoding), message.senderId);
+  }
+
+  #dialectIn(encoding: Encoding): Dialect {
+    return { encoding, numericIds: this.#numericIds, contentBytesMax: this.#contentBytesMax() };
+  }
+
+  #contentBytesMax(): number {
+    return this.#filesByUrl ? 0 : contentBytesMaxOf(this.#front.limits.frameBytesMax);
   }
 
   #write(frames: readonly Frame[]): void {

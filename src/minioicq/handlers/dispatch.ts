@@ -16,6 +16,8 @@ export interface Connection {
   readonly user: User | undefined;
   readonly dialect: Dialect;
   become(user: User, deviceId: DeviceId | undefined): void;
+  /** Large content from here on comes as an address alone, or as it was said. */
+  wantFilesByUrl(byUrl: boolean): void;
   /** The entry of this client's stream that spawns a chat just made. */
   spawnOf(entered: Entered): StreamEntry | undefined;
 }

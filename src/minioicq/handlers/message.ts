@@ -28,10 +28,11 @@ export async function getMessages(
   { of, range }: MessageGet,
 ): Promise<Body> {
   const { chats, between } = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
-  const messages = await readHistory(front, { chats, between, range });
+  const { dialect } = connection;
+  const messages = await readHistory(front, { chats, between, range, contentBytesMax: dialect.contentBytesMax });
   return {
     action: "message.retrieve",
-    messages: messages.map((message) => messageBody(message, connection.dialect, user.userId)),
+    messages: messages.map((message) => messageBody(message, dialect, user.userId)),
   };
 }
 
