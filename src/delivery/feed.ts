@@ -98,7 +98,7 @@ export class Feed {
 
   /** A short stall is not worth a reading; a long one is not worth the memory. */
   #hold(held: Message[], message: Message): void {
-    this.#heldBytes += message.content.length;
+    this.#heldBytes += weightOf(message);
     if (held.length < heldMessagesMax && this.#heldBytes <= heldBytesMax) held.push(message);
     else this.#held = undefined;
   }
@@ -123,7 +123,7 @@ export class Feed {
       this.#held = undefined;
       return;
     }
-    for (const message of held.splice(0, taken)) this.#heldBytes -= message.content.length;
+    for (const message of held.splice(0, taken)) this.#heldBytes -= weightOf(message);
     if (this.#state === "live") this.#state = "full";
   }
 
@@ -201,3 +201,6 @@ export class Feed {
     return this.#state === "ended";
   }
 }
+
+/** Large content is not looked at, since its text may not have been made. */
+const weightOf = (message: Message): number => message.file?.bytes ?? message.content.length;

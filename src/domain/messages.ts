@@ -55,7 +55,7 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
     const bytes =
       typeof content !== "string"
-        ? content.byteLength
+        ? textBytes(draft, content.byteLength)
         : content.length * 3 <= limits.contentBytesMax
           ? 0
           : Buffer.byteLength(content);
@@ -72,10 +72,11 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
   }
 
   /** Text that may be base64 is judged by what it would decode to; the store, which decodes it, judges the rest. */
-  function checkLarge({ type, content }: Draft, bytes: number): void {
+  function checkLarge({ type, content, asBase64 }: Draft, bytes: number): void {
     const { contentBytesMax, fileBytesMax } = limits;
     const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
-    const least = typeof content === "string" && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
+    const maybeBase64 = asBase64 === true || typeof content === "string";
+    const least = maybeBase64 && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
     if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   }
 
@@ -104,6 +105,10 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
 
   return { send, sendAll, history };
 }
+
+/** Of bytes, or of the base64 text they stand for. */
+const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
+  asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;
 
 /** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
 export function kindOfType(type: string): MessageKind {

@@ -108,6 +108,8 @@ export interface Draft {
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
+  /** `content` is bytes that stand for their base64 text, which need not be made where a file keeps them. */
+  readonly asBase64?: boolean | undefined;
   /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
   readonly clientId?: string | undefined;
   readonly clientTimeMs?: number | undefined;

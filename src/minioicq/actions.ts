@@ -47,7 +47,8 @@ export interface MessageSend {
   readonly action: "message.send";
   readonly chatId: WireId;
   readonly type: string;
-  readonly content: string;
+  /** Bytes stand for their base64 text. */
+  readonly content: string | Uint8Array;
   readonly clientId: string | undefined;
   readonly clientTimeMs: number | undefined;
 }
@@ -224,11 +225,15 @@ function parseMessage(message: unknown, around: Fields, reader: Reader): Message
   }
 }
 
+/** Of MessagePack's binary, what is larger stays as it is: a file may keep it, and nobody may ask for its text. */
+const base64FromBytesMax = 4096;
+
 /** An opaque string, given back unchanged; MessagePack's binary becomes base64 (O14). */
-function content(value: unknown): string {
+function content(value: unknown): string | Uint8Array {
   if (typeof value === "string" && value.isWellFormed()) return value;
   if (value instanceof Uint8Array) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return bytes.byteLength > base64FromBytesMax ? bytes : bytes.toString("base64");
   }
   throw new Refused("Invalid message");
 }

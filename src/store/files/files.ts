@@ -3,6 +3,7 @@
  * event loop, and removes what no message refers to. The Worker is started when it is first needed.
  */
 import { existsSync } from "node:fs";
+import { totalmem } from "node:os";
 import { unpackContent } from "../../domain/content.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { MessageFile, MessageKind } from "../../domain/model.ts";
@@ -11,7 +12,7 @@ import { filePath, filesFolder } from "./folder.ts";
 import type { FromFilesWorker, ToFilesWorker } from "./wire.ts";
 
 /** Content of all clients that may wait in memory for its file; beyond it the answer is `busy`. */
-const waitingBytesMax = 256 * 1024 * 1024;
+const waitingBytesMax = Math.min(1024 * 1024 * 1024, totalmem() / 4);
 /** Handed to the Worker at once: enough that it never waits, and no more copies than that. */
 const putsMax = 2;
 /** Files read at once, whoever asked: what is read is handed on whole. */
@@ -33,7 +34,7 @@ export const defaultFileLimits: FileLimits = {
 
 export interface Files {
   /** Resolves once the content is on disk. The file stays until `settled`. Throws `storage_full`, `message_too_large`, `busy`. */
-  put(kind: MessageKind, content: string | Uint8Array): Promise<MessageFile>;
+  put(said: Said): Promise<MessageFile>;
   /** The change that needed the file is through, whatever came of it. */
   settled(file: MessageFile): void;
   /** Undefined where the file is not there, which is logged: it should be. */
@@ -46,9 +47,15 @@ export interface Files {
   close(): void;
 }
 
-interface Waiting {
+export interface Said {
   readonly kind: MessageKind;
   readonly content: string | Uint8Array;
+  /** See `Draft`. */
+  readonly asBase64: boolean;
+}
+
+interface Waiting {
+  readonly said: Said;
   resolve(file: MessageFile): void;
   reject(error: Error): void;
 }
@@ -100,7 +107,7 @@ export function createFiles(parts: {
     const put = waiting.get(message.id);
     if (put === undefined) return;
     waiting.delete(message.id);
-    waitingBytes -= put.content.length;
+    waitingBytes -= put.said.content.length;
     inWorker -= 1;
     sendNext();
     if (message.type === "put") put.resolve(message.file);
@@ -120,16 +127,17 @@ export function createFiles(parts: {
     waitingBytes = 0;
   }
 
-  function put(kind: MessageKind, content: string | Uint8Array): Promise<MessageFile> {
+  function put(said: Said): Promise<MessageFile> {
     if (closed) return Promise.reject(new DomainError("stopping"));
     if (refusing !== undefined) return Promise.reject(new DomainError("storage_full", refusing));
-    if (waitingBytes + content.length > waitingBytesMax) {
+    const bytes = said.content.length;
+    if (waitingBytes + bytes > waitingBytesMax) {
       return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
     }
-    waitingBytes += content.length;
+    waitingBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<MessageFile>();
     lastId += 1;
-    waiting.set(lastId, { kind, content, resolve, reject });
+    waiting.set(lastId, { said, resolve, reject });
     sendNext();
     return promise;
   }
@@ -140,7 +148,7 @@ export function createFiles(parts: {
       const next = waiting.get(lastSent);
       if (next === undefined) continue;
       inWorker += 1;
-      tell({ type: "put", id: lastSent, kind: next.kind, content: next.content });
+      tell({ type: "put", id: lastSent, ...next.said });
     }
   }
 

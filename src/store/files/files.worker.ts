@@ -22,7 +22,11 @@ interface Open {
   readonly totalBytesMax: number;
 }
 
+/** Content that came and was written since the memory was last cleared of it. */
+const garbageBytesMax = 32 * 1024 * 1024;
+
 let open: Open | undefined;
+let garbageBytes = 0;
 /** Of all files; known once they were counted. */
 let totalBytes = 0;
 /** What was asked before that, where the sum has a bound. */
@@ -52,17 +56,26 @@ function handle(asked: Asked): void {
 }
 
 function answer(parts: Open, asked: Put): void {
-  const { id } = asked;
+  const { id, content } = asked;
   try {
     post({ type: "put", id, file: put(parts, asked) });
   } catch (error) {
     const code = error instanceof DomainError && error.code === "message_too_large" ? error.code : "storage_full";
     post({ type: "refused", id, code, reason: error instanceof Error ? error.message : String(error) });
   }
+  clear(content.length);
 }
 
-function put({ folder, bytesMax, totalBytesMax }: Open, { kind, content }: Put): MessageFile {
-  const { bytes, form } = packContent(content);
+/** This heap is small and its garbage is not: left to itself the collector would let it grow by hundreds of megabytes. */
+function clear(bytes: number): void {
+  garbageBytes += bytes;
+  if (garbageBytes < garbageBytesMax) return;
+  garbageBytes = 0;
+  Bun.gc(true);
+}
+
+function put({ folder, bytesMax, totalBytesMax }: Open, { kind, content, asBase64 }: Put): MessageFile {
+  const { bytes, form } = packContent(content, asBase64);
   if (bytes.byteLength > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
   totalBytes += folder.put(hash, bytes, totalBytesMax === 0 ? Number.POSITIVE_INFINITY : totalBytesMax - totalBytes);

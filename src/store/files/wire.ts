@@ -10,7 +10,13 @@ export type ToFilesWorker =
       /** Of all files together; 0: no limit. */
       readonly totalBytesMax: number;
     }
-  | { readonly type: "put"; readonly id: number; readonly kind: MessageKind; readonly content: string | Uint8Array }
+  | {
+      readonly type: "put";
+      readonly id: number;
+      readonly kind: MessageKind;
+      readonly content: string | Uint8Array;
+      readonly asBase64: boolean;
+    }
   /** The message of a `put` was committed, or was not; the file is no longer kept for it. */
   | { readonly type: "settled"; readonly hash: string }
   /** No message refers to these; what a `put` holds stays. */

@@ -75,8 +75,8 @@ export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin
     return promise;
   }
 
-  function putOf({ content, type }: Draft): Promise<MessageFile> | undefined {
-    return isLarge(content, bytesMin) ? files.put(kindOfType(type), content) : undefined;
+  function putOf({ content, type, asBase64 = false }: Draft): Promise<MessageFile> | undefined {
+    return isLarge(content, bytesMin) ? files.put({ kind: kindOfType(type), content, asBase64 }) : undefined;
   }
 
   return { concerns: (drafts) => drafts.some(concernsOne), concernsOne, append };

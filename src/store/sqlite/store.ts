@@ -1,6 +1,6 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
-import { isLeftOut } from "../../domain/content.ts";
+import { base64Of, isLeftOut, withBase64Content } from "../../domain/content.ts";
 import { kindOfType } from "../../domain/messages.ts";
 import type {
   ChatId,
@@ -8,6 +8,7 @@ import type {
   Draft,
   Left,
   Message,
+  MessageFile,
   MessageId,
   Sent,
   TokenOwner,
@@ -165,13 +166,13 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       senderKey,
       kind: kindOfType(draft.type),
       type: draft.type,
-      content: draft.content,
+      content: file === undefined ? contentOf(draft) : "",
       clientId: draft.clientId,
       clientTimeMs: draft.clientTimeMs,
       sentAtMs,
     };
     return {
-      message: file === undefined ? message : { ...message, file },
+      message: file === undefined ? message : withFile(message, draft, file),
       members: membersOf.get(chatId) ?? [],
       repeated: repeatOf !== 0,
       entered: entered === null ? undefined : toEntered(entered),
@@ -344,8 +345,17 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
 function toWire(draft: Draft, blobs: Uint8Array[], file?: PutFile): [WireDraft, Uint8Array[]] {
   if (file !== undefined) return [{ ...draft, content: { file } }, blobs];
   if (typeof draft.content === "string") return [draft as WireDraft, blobs];
+  if (draft.asBase64 === true) return [{ ...draft, content: base64Of(draft.content) }, blobs];
   blobs.push(draft.content);
   return [{ ...draft, content: { blob: blobs.length - 1 } }, blobs];
+}
+
+const contentOf = ({ content, asBase64 }: Draft): string | Uint8Array =>
+  asBase64 === true && typeof content !== "string" ? base64Of(content) : content;
+
+function withFile(message: Message, { content, asBase64 }: Draft, file: MessageFile): Message {
+  if (asBase64 === true && typeof content !== "string") return withBase64Content({ ...message, file }, content);
+  return { ...message, content, file };
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
