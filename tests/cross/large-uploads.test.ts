@@ -17,7 +17,7 @@ const mib = 1024 * 1024;
 const senderCount = 8;
 const readerCount = 4;
 const contentBytes = 4 * mib;
-const waves = 36;
+const waves = 24;
 /** Twice what all senders send at once, twice what each reader has in its socket, and what lies about between collections. */
 const growthBytesMax = 2 * senderCount * contentBytes + 2 * readerCount * 1.4 * contentBytes + 350 * mib;
 
