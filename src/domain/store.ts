@@ -184,7 +184,7 @@ export interface MessageStore {
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
-  findMessage(messageId: MessageId): Promise<Message | undefined>;
+  findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
   /** The file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
   /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */

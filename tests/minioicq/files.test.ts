@@ -176,6 +176,28 @@ test.each(encodings)("content that would not fit a frame comes as its file alone
   await check(returned);
 });
 
+test("many pictures in one frame are each their own", async () => {
+  await using server = await startTestServer();
+  const { anna } = await stage(server);
+  const { client } = await logIn(server, anna, "msgpack");
+  const chatId = await chatIdOf(client);
+  const sizes = Array.from({ length: 24 }, (_, n) => (n % 3 === 2 ? 5 : 70 + n) * kib);
+  const pictures = sizes.map((size, n) => picture(size, n));
+  client.say({
+    action: "message.send",
+    messages: pictures.map((content) => ({ chat_id: chatId, type: "image", content })),
+  });
+  // The memory of the first frame may be used for another.
+  client.raw(new Uint8Array(Buffer.from(`\xc4\xff${"x".repeat(255)}`, "latin1")));
+  const shown: Shown[] = [];
+  while (shown.length < pictures.length) {
+    const frame = await client.next(15_000);
+    if (frame.action === "message.push") shown.push(...shownIn(frame));
+  }
+  expect(shown.every(({ content }, n) => content === base64(pictures[n] ?? new Uint8Array()))).toBe(true);
+  expect(shown.map(({ file }) => file?.bytes)).toEqual(sizes.map((size) => (size < 64 * kib ? undefined : size)));
+});
+
 test("what a connection says is answered in its order, large or small, and others are not held up", async () => {
   await using server = await startTestServer();
   const { anna, ben } = await stage(server);

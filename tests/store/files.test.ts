@@ -3,7 +3,8 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ChatId } from "../../src/domain/model.ts";
+import type { DomainError } from "../../src/domain/errors.ts";
+import type { ChatId, MessageId } from "../../src/domain/model.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { FileLimits } from "../../src/store/files/files.ts";
 import { databasePath } from "../../src/store/sqlite/open.ts";
@@ -93,6 +94,25 @@ test("a refused message leaves no file", async () => {
   const chat = await group(store, ann);
   await expectRefusal(store.appendMessage(text(bob, inChat(chat), content(100 * kib, 1))), "not_a_member");
   await until("the file to go", () => namesIn(dataDir).length === 0);
+});
+
+test("closing refuses what waits for its file, and the next start finds nothing half-written", async () => {
+  await using opened = await openSqlite();
+  const { dataDir } = opened;
+  const [ann] = await people(opened.store, "Ann");
+  const sent = Array.from({ length: 6 }, (_, n) =>
+    opened.store.appendMessage(text(ann, withUser(ann), content(4096 * kib, n), { type: "file" })).then(
+      () => "done",
+      (error: DomainError) => error.code,
+    ),
+  );
+  const again = await opened.reopen();
+  const outcomes = await Promise.all(sent);
+  expect(outcomes.every((outcome) => outcome === "done" || outcome === "stopping")).toBe(true);
+  expect(outcomes).toContain("stopping");
+  const { length } = outcomes.filter((outcome) => outcome === "done");
+  expect(await again.lastMessageId()).toBe(length as MessageId);
+  await until("the leftovers to go", () => namesIn(dataDir).length === length);
 });
 
 test("a start removes what a crash left, and nothing else", async () => {

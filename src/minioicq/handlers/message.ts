@@ -15,7 +15,7 @@ export async function sendMessage({ domain }: Front, user: User, request: Messag
     from: user.userId,
     type: request.type,
     content: request.content,
-    asBase64: typeof request.content !== "string",
+    asBase64: typeof request.content === "string" ? undefined : true,
     clientId: request.clientId,
     clientTimeMs: request.clientTimeMs,
   });

@@ -96,7 +96,8 @@ export function createFiles(parts: {
     return started;
   }
 
-  const tell = (message: ToFilesWorker): void => (worker ?? start()).postMessage(message);
+  const tell = (message: ToFilesWorker, transferred: ArrayBuffer[] = []): void =>
+    (worker ?? start()).postMessage(message, transferred);
 
   function hear(message: FromFilesWorker): void {
     if (closed) return;
@@ -148,7 +149,11 @@ export function createFiles(parts: {
       const next = waiting.get(lastSent);
       if (next === undefined) continue;
       inWorker += 1;
-      tell({ type: "put", id: lastSent, ...next.said });
+      const { content } = next.said;
+      // Bytes may be a view of a whole frame, and a clone would be of all of it; the sender's are still to be published.
+      const copied = typeof content === "string" ? content : new Uint8Array(content);
+      const transferred = typeof copied === "string" ? [] : [copied.buffer];
+      tell({ type: "put", id: lastSent, ...next.said, content: copied }, transferred);
     }
   }
 

@@ -301,9 +301,9 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     chatsOf: async (userId) => reader.chatsOf(userId),
     appendMessage,
     appendMessages,
-    findMessage: async (messageId) => {
+    findMessage: async (messageId, inlineBytesMax) => {
       const message = reader.messageById(messageId);
-      return message === undefined ? undefined : (await withContent([message]))[0];
+      return message === undefined ? undefined : (await withContent([message], inlineBytesMax))[0];
     },
     findFile: async (userId, hash) => {
       const file = isHash(hash) ? reader.findFile(userId, hash) : undefined;
