@@ -39,7 +39,8 @@ export interface Files {
   settled(file: MessageFile): void;
   /** Undefined where the file is not there, which is logged: it should be. */
   read(file: MessageFile): Promise<string | Uint8Array | undefined>;
-  blob(hash: string): Blob;
+  /** To be read piece by piece; undefined where it is not there. */
+  open(hash: string): Promise<Blob | undefined>;
   /** No message refers to these any more. */
   remove(hashes: readonly string[]): void;
   /** While writing is refused, files are refused too: they would eat what was freed for better use. */
@@ -189,7 +190,12 @@ export function createFiles(parts: {
       remove([hash]);
     },
     read,
-    blob: (hash) => Bun.file(filePath(dataDir, hash)),
+    async open(hash) {
+      const file = Bun.file(filePath(dataDir, hash));
+      if (await file.exists()) return file;
+      log.error("a file of a message is not there", { hash });
+      return undefined;
+    },
     remove,
     refuse(reason) {
       refusing = reason;

@@ -44,29 +44,26 @@ export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin
     const senders = [...new Set(drafts.map((draft) => draft.from))];
     const putting = Promise.allSettled(drafts.map(putOf));
     const turn = Promise.all([putting, ...senders.map((sender) => turns.get(sender))]).then(([put]) => {
-      const held = put.flatMap((one) => (one.status === "fulfilled" && one.value !== undefined ? [one.value] : []));
-      const settled = (): void => held.forEach(files.settled);
-      const failed = put.find((one) => one.status === "rejected");
-      if (failed !== undefined) {
+      const settled = (): void => {
+        for (const one of put) if (one.status === "fulfilled" && one.value !== undefined) files.settled(one.value);
+      };
+      const refuse = (error: unknown): void => {
+        reject(error);
         settled();
-        reject(failed.reason);
-        return;
-      }
+      };
+      const failed = put.find((one) => one.status === "rejected");
+      if (failed !== undefined) return refuse(failed.reason);
       const found = put.map((one) => (one.status === "fulfilled" ? one.value : undefined));
-      submit(found).then(
-        (encoded) => {
-          try {
+      try {
+        submit(found)
+          .then((encoded) => {
             resolve(finish(encoded, found));
-          } catch (error) {
-            reject(error);
-          }
-          settled();
-        },
-        (error: unknown) => {
-          reject(error);
-          settled();
-        },
-      );
+            settled();
+          }, refuse)
+          .catch(refuse);
+      } catch (error) {
+        refuse(error); // Whoever waits for this turn gets his all the same.
+      }
     });
     for (const sender of senders) turns.set(sender, turn);
     void turn.then(() => {

@@ -307,7 +307,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     },
     findFile: async (userId, hash) => {
       const file = isHash(hash) ? reader.findFile(userId, hash) : undefined;
-      return file === undefined ? undefined : { ...file, content: files.blob(hash) };
+      const content = file === undefined ? undefined : await files.open(hash);
+      return file === undefined || content === undefined ? undefined : { ...file, content };
     },
     withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
     messages: async ({ chatId, afterSeq, beforeSeq, limit, inlineBytesMax }) =>
