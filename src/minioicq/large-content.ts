@@ -7,12 +7,16 @@ import { fileShape } from "../delivery/shapes.ts";
 import { isLeftOut } from "../domain/content.ts";
 import type { Message, MessageFile } from "../domain/model.ts";
 import type { MessageStore } from "../domain/store.ts";
+import type { MiniOicqLimits } from "./limits.ts";
 
 /** Of a frame with one message, what is not its content. */
 const aroundContentBytes = 64 * 1024;
 
-/** How much content a frame may hold, where both ends have the same limit. */
-export const contentBytesMaxOf = (frameBytesMax: number): number => Math.max(0, frameBytesMax - aroundContentBytes);
+type Limits = Pick<MiniOicqLimits, "frameBytesMax" | "socketBufferBytesMax" | "sendBytesHardMax">;
+
+/** How much content a frame may hold: both ends have the same limit, and the socket's buffer must not drop it. */
+export const contentBytesMaxOf = ({ frameBytesMax, socketBufferBytesMax, sendBytesHardMax }: Limits): number =>
+  Math.max(0, Math.min(frameBytesMax, socketBufferBytesMax - sendBytesHardMax) - aroundContentBytes);
 
 /** As it would be in a frame: bytes as base64, text at the worst with each character escaped as JSON does it. */
 const framedBytes = ({ bytes, form }: MessageFile): number => (form === "text" ? 6 * bytes : Math.ceil(bytes / 3) * 4);

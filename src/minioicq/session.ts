@@ -352,7 +352,7 @@ export class Session implements Connection {
   }
 
   #contentBytesMax(): number {
-    return this.#filesByUrl ? 0 : contentBytesMaxOf(this.#front.limits.frameBytesMax);
+    return this.#filesByUrl ? 0 : contentBytesMaxOf(this.#front.limits);
   }
 
   #write(frames: readonly Frame[]): void {
