@@ -4,6 +4,7 @@
  * (`config/settings.ts`). Whatever is wrong is reported at once.
  */
 import { dirname, resolve } from "node:path";
+import type { FilesConfig } from "./config/file-settings.ts";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
 import { type OutsideConfig, readOutside } from "./config/outside.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
@@ -61,6 +62,7 @@ export interface Config extends OutsideConfig {
     readonly registrationsPerAddressHour: number;
   };
   readonly ws: MiniOicqOptions;
+  readonly files: FilesConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -169,6 +171,11 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     },
     ws: readWebsocket({ read, need }),
     ...readOutside({ read, need, absolute, problems }),
+    files: {
+      bytesMin: need("files.min_bytes"),
+      bytesMax: need("files.max_bytes"),
+      totalBytesMax: need("files.total_bytes"),
+    },
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };
   if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");

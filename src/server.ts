@@ -224,6 +224,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       hidesStrangers: config.directory === "contacts",
       clock,
       log,
+      files: config.files,
       onStorage(reason) {
         if (reason === undefined) log.info("writing works again");
         else log.error("writing is refused until the disk has room", { reason });
@@ -246,7 +247,11 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       registration: config.registration,
       loginLimits: config.login,
       tokenLifetimes: { accessMs: config.participants.accessTokenMs, refreshMs: config.participants.refreshTokenMs },
-      messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
+      messageLimits: {
+        ...defaultMessageLimits,
+        contentBytesMax: config.limits.messageBytesMax,
+        fileBytesMax: config.files.bytesMax,
+      },
       sendCode: createSendCode(config, {
         log,
         clock,

@@ -29,6 +29,7 @@ export class Backlog {
   readonly #store: Pick<DeliveryStore, "run" | "scan">;
   readonly #reader: MessageReader;
   readonly #through: MessageId;
+  readonly #inlineBytesMax: number | undefined;
   /** Undefined where the whole range of ids is read. */
   #places: Place[] | undefined;
   /** The next id to read, then. */
@@ -46,10 +47,13 @@ export class Backlog {
     deviceId?: DeviceId | undefined;
     from: readonly Head[] | { readonly after: MessageId };
     through: MessageId;
+    /** See `DeliveryStore.run`. */
+    inlineBytesMax?: number | undefined;
   }) {
     this.#store = parts.store;
     this.#reader = { userId: parts.userId, deviceId: parts.deviceId };
     this.#through = parts.through;
+    this.#inlineBytesMax = parts.inlineBytesMax;
     this.#places = "after" in parts.from ? undefined : parts.from.map((head) => ({ ...head }));
     this.#next = "after" in parts.from ? parts.from.after + 1 : 0;
   }
@@ -71,7 +75,7 @@ export class Backlog {
   async #readRange(limit: number): Promise<readonly Message[] | undefined> {
     if (this.#next > this.#through) return undefined;
     const to = Math.min(this.#through, this.#next + sliceIds - 1);
-    const slice = await this.#store.scan({ ...this.#reader, from: this.#next, to, limit });
+    const slice = await this.#scan(this.#next, to, limit);
     this.#next = slice.through + 1;
     return slice.messages;
   }
@@ -91,8 +95,8 @@ export class Backlog {
   }
 
   async #readOn(place: Place, limit: number): Promise<readonly Message[]> {
-    const { chatId, seq, confirmed } = place;
-    const rows = await this.#store.run({ chatId, seq, through: this.#through, limit, reader: this.#reader });
+    const { confirmed } = place;
+    const rows = await this.#run(place, limit);
     const last = rows.at(-1);
     if (last === undefined) this.#places = [];
     else moveBehind(place, last);
@@ -102,7 +106,7 @@ export class Backlog {
   async #readSlice(places: Place[], limit: number): Promise<readonly Message[]> {
     const from = Math.min(...places.map((place) => place.messageId));
     const to = Math.min(this.#through, from + sliceIds - 1);
-    const slice = await this.#store.scan({ ...this.#reader, from, to, limit });
+    const slice = await this.#scan(from, to, limit);
     const placeOf = new Map(places.map((place) => [place.chatId, place]));
     const rows = slice.messages.filter((message) => {
       const place = placeOf.get(message.chatId);
@@ -115,16 +119,19 @@ export class Backlog {
     return rows;
   }
 
+  #scan(from: number, to: number, limit: number) {
+    return this.#store.scan({ ...this.#reader, from, to, limit, inlineBytesMax: this.#inlineBytesMax });
+  }
+
+  #run({ chatId, seq }: Place, limit: number, inlineBytesMax = this.#inlineBytesMax) {
+    return this.#store.run({ chatId, seq, through: this.#through, limit, reader: this.#reader, inlineBytesMax });
+  }
+
   /** Turns bounds into ids, and drops the chats that have nothing more. */
   async #seek(places: readonly Place[]): Promise<Place[]> {
     const sought = await Promise.all(
       places.map(async (place) => {
-        const [first] = await this.#store.run({
-          chatId: place.chatId,
-          seq: place.seq,
-          through: this.#through,
-          limit: 1,
-        });
+        const [first] = await this.#run(place, 1, 0);
         return first === undefined ? [] : [{ ...place, seq: first.seq, messageId: first.messageId }];
       }),
     );

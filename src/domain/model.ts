@@ -69,6 +69,20 @@ export interface ChatView {
 export const messageKinds = ["text", "image", "file", "video", "audio", "system", "deleted"] as const;
 export type MessageKind = (typeof messageKinds)[number];
 
+/** How a file's bytes become a message's content: as they are, as UTF-8, or as the base64 text the sender wrote. */
+export const contentForms = ["bytes", "text", "base64"] as const;
+export type ContentForm = (typeof contentForms)[number];
+
+/** Large content, kept once for all messages that say the same. */
+export interface MessageFile {
+  /** SHA-256 of the bytes, lower-case hex. */
+  readonly hash: string;
+  readonly bytes: number;
+  readonly form: ContentForm;
+  /** From the list of `media-types.ts`. */
+  readonly mediaType: string;
+}
+
 export interface Message {
   readonly messageId: MessageId;
   readonly chatId: ChatId;
@@ -80,7 +94,10 @@ export interface Message {
   readonly kind: MessageKind;
   /** The type as the sender spelled it (`text`, `image/png`, …); given back unchanged. */
   readonly type: string;
+  /** Empty where the reader asked to leave large content in its `file`; see `isLeftOut`. */
   readonly content: string | Uint8Array;
+  /** Where large content stands. */
+  readonly file?: MessageFile;
   /** The sender's own id for this message. */
   readonly clientId: string | undefined;
   /** When the client says it was written. */
@@ -102,6 +119,8 @@ export interface Draft {
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
+  /** `content` is bytes that stand for their base64 text, which need not be made where a file keeps them. */
+  readonly asBase64?: boolean | undefined;
   /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
   readonly clientId?: string | undefined;
   readonly clientTimeMs?: number | undefined;

@@ -20,6 +20,7 @@ import type {
   EventId,
   Left,
   Message,
+  MessageFile,
   MessageId,
   Position,
   Sent,
@@ -172,12 +173,22 @@ export interface ChatStore {
   chatsOf(userId: UserId): Promise<Chat[]>;
 }
 
+/** A file as the door that serves it needs it. */
+export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
+  /** Its bytes, read piece by piece as they are asked for. */
+  readonly content: Blob;
+}
+
 export interface MessageStore {
   /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
-  findMessage(messageId: MessageId): Promise<Message | undefined>;
+  findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
+  /** The file, if a message of one of the user's chats refers to it. */
+  findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
+  /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */
+  withContent(messages: readonly Message[], inlineBytesMax?: number): Promise<Message[]>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
     chatId: ChatId;
@@ -186,6 +197,7 @@ export interface MessageStore {
     limit: number;
     /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
     reader?: MessageReader | undefined;
+    inlineBytesMax?: number | undefined;
   }): Promise<Message[]>;
 }
 
@@ -200,13 +212,17 @@ export interface DeliveryStore {
   undelivered(userId: UserId, deviceId: DeviceId | undefined): Promise<Head[]>;
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
-  /** Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large. */
+  /**
+   * Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large.
+   * Content of files beyond `inlineBytesMax` bytes is left out, here and elsewhere; without it, none is.
+   */
   run(from: {
     chatId: ChatId;
     seq: number;
     through: MessageId;
     limit: number;
     reader?: MessageReader | undefined;
+    inlineBytesMax?: number | undefined;
   }): Promise<Message[]>;
   /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
   scan(range: {
@@ -215,6 +231,7 @@ export interface DeliveryStore {
     from: number;
     to: number;
     limit: number;
+    inlineBytesMax?: number | undefined;
   }): Promise<{ messages: Message[]; through: number }>;
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;

@@ -7,7 +7,8 @@ import type { Chat, Message } from "../domain/model.ts";
 import type { MessageStore } from "../domain/store.ts";
 import type { HistoryRange } from "./actions.ts";
 import type { Front } from "./front.ts";
-import { messageBytes, messageTimeMs } from "./push.ts";
+import { messageBytes, withWantedContent } from "./large-content.ts";
+import { messageTimeMs } from "./push.ts";
 
 const pageRows = 64;
 /** How far a client's clock may run ahead of ours before its messages are missed at the start of a range. */
@@ -19,6 +20,8 @@ export interface HistoryQuery {
   /** Only messages of these senders; undefined for all. */
   readonly between: ReadonlySet<number> | undefined;
   readonly range: HistoryRange;
+  /** See `Dialect`. */
+  readonly contentBytesMax: number;
 }
 
 /**
@@ -27,9 +30,9 @@ export interface HistoryQuery {
  */
 export async function readHistory(
   { domain, limits }: Pick<Front, "domain" | "limits">,
-  { chats, reader, between, range }: HistoryQuery,
+  { chats, reader, between, range, contentBytesMax }: HistoryQuery,
 ): Promise<Message[]> {
-  const window = new Window(limits.historyMessagesMax, limits.historyBytesMax);
+  const window = new Window(limits.historyMessagesMax, limits.historyBytesMax, contentBytesMax);
   const readers = chats
     .filter((chat) => chat.lastSeq > 0)
     .map(
@@ -54,7 +57,8 @@ export async function readHistory(
     if (range.fromMs !== undefined) window.addDroppingFirst(message);
     else if (!window.addIfFits(message)) break;
   }
-  return range.by === "index" ? window.messages : window.messages.reverse();
+  const messages = range.by === "index" ? window.messages : window.messages.reverse();
+  return withWantedContent(domain.store, messages, contentBytesMax);
 }
 
 /** Takes the message whose turn it is, over all chats. */
@@ -107,6 +111,7 @@ class ChatReader {
       reader,
       ...(this.#descending ? { beforeSeq: this.#seq } : { afterSeq: this.#seq }),
       limit: pageRows,
+      inlineBytesMax: 0,
     });
     this.#done = page.length < pageRows;
     this.#page = this.#descending ? [...page] : [...page].reverse();
@@ -119,15 +124,17 @@ class Window {
   readonly messages: Message[] = [];
   readonly #messagesMax: number;
   readonly #bytesMax: number;
+  readonly #contentBytesMax: number;
   #bytes = 0;
 
-  constructor(messagesMax: number, bytesMax: number) {
+  constructor(messagesMax: number, bytesMax: number, contentBytesMax: number) {
     this.#messagesMax = messagesMax;
     this.#bytesMax = bytesMax;
+    this.#contentBytesMax = contentBytesMax;
   }
 
   addIfFits(message: Message): boolean {
-    if (this.messages.length > 0 && this.#isOver(1, messageBytes(message))) return false;
+    if (this.messages.length > 0 && this.#isOver(1, this.#bytesOf(message))) return false;
     this.#add(message);
     return true;
   }
@@ -136,13 +143,17 @@ class Window {
     this.#add(message);
     while (this.messages.length > 1 && this.#isOver(0, 0)) {
       const first = this.messages.shift();
-      if (first !== undefined) this.#bytes -= messageBytes(first);
+      if (first !== undefined) this.#bytes -= this.#bytesOf(first);
     }
   }
 
   #add(message: Message): void {
     this.messages.push(message);
-    this.#bytes += messageBytes(message);
+    this.#bytes += this.#bytesOf(message);
+  }
+
+  #bytesOf(message: Message): number {
+    return messageBytes(message, this.#contentBytesMax);
   }
 
   #isOver(more: number, bytes: number): boolean {

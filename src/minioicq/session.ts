@@ -13,6 +13,7 @@ import { type Dialect, Speech } from "./dialect.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
 import { type Answer, type Connection, failed, handle, waitsForEarlier } from "./handlers/dispatch.ts";
+import { contentBytesMaxOf } from "./large-content.ts";
 import { type Body, livePush } from "./push.ts";
 import type { CloseRequest, RequestRate } from "./rates.ts";
 import { Stream, type StreamEntry, type StreamHost } from "./stream.ts";
@@ -67,10 +68,11 @@ export class Session implements Connection {
     this.address = parts.address;
     this.#front = parts.front;
     this.#onClosed = parts.onClosed;
-    this.#speech = new Speech(parts.front.options);
+    this.#speech = new Speech(parts.front.options, contentBytesMaxOf(parts.front.limits));
     this.#rate = parts.front.rates.open();
     this.#host = {
       schedule: () => this.#schedule(),
+      contentBytesMax: () => this.#speech.contentBytesMax,
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
       close: (code, reason) => this.close(code, reason),
     };
@@ -148,6 +150,10 @@ export class Session implements Connection {
     clearTimeout(this.#loginIdle);
     this.#stream = new Stream({ front: this.#front, host: this.#host, user, deviceId });
     this.#stream.start();
+  }
+
+  wantFilesByUrl(byUrl: boolean): void {
+    this.#speech.filesByUrl = byUrl;
   }
 
   spawnOf(entered: Entered): StreamEntry | undefined {

@@ -11,7 +11,8 @@ import type { ChatId, ChatView, DeviceId, Entered, EventId, Message, MessageId, 
 import type { Frame } from "./codec.ts";
 import { closeCode } from "./errors.ts";
 import type { Front } from "./front.ts";
-import { type Dialect, livePush, messageBytes, pushFrame, spawnFrame } from "./push.ts";
+import { messageBytes, needsContent, withWantedContent } from "./large-content.ts";
+import { type Dialect, livePush, pushFrame, spawnFrame } from "./push.ts";
 
 const eventsPageRows = 64;
 /** Chats entered while the stored ones are still being read. */
@@ -37,6 +38,8 @@ export interface StreamEntry {
 export interface StreamHost {
   /** Something can be written, or a request may start. */
   schedule(): void;
+  /** See `Dialect`. */
+  contentBytesMax(): number;
   /** In the socket's own buffer. */
   bufferedBytes(): number;
   close(code: number, reason: string): void;
@@ -84,6 +87,7 @@ export class Stream {
       userId,
       deviceId: parts.deviceId,
       from: "position",
+      inlineBytesMax: 0,
       emit: (messages) => this.#emit(messages),
       failed: (error) => this.#fail("messages could not be read", error),
     });
@@ -333,7 +337,7 @@ export class Stream {
     if (this.#pushedAhead.size > 0) this.#pushedAhead.clear();
     let taken = 0;
     for (const message of messages) {
-      const bytes = messageBytes(message);
+      const bytes = messageBytes(message, this.#host.contentBytesMax());
       const waiting = this.#queuedBytes + this.#host.bufferedBytes();
       if (waiting > 0 && waiting + bytes > this.#front.limits.sendBytesMax) break;
       taken += 1;
@@ -348,10 +352,11 @@ export class Stream {
   #emitMissed(messages: readonly Message[]): number {
     if (this.#queuedBytes + this.#host.bufferedBytes() > 0) return 0;
     const { pushMessagesMax, pushBytesMax } = this.#front.limits;
+    const contentBytesMax = this.#host.contentBytesMax();
     const group: Message[] = [];
     let bytes = 0;
     for (const message of messages) {
-      const size = messageBytes(message);
+      const size = messageBytes(message, contentBytesMax);
       if (group.length > 0 && (group.length >= pushMessagesMax || bytes + size > pushBytesMax)) break;
       group.push(message);
       bytes += size;
@@ -359,13 +364,25 @@ export class Stream {
     const fresh = group.filter(
       (message) => !this.#pushedAhead.delete(message.messageId) && message.kind !== "deleted" && !isHidden(message),
     );
-    this.#pushMessages(group, bytes, (dialect) =>
-      fresh.length === 0 ? undefined : pushFrame(fresh, dialect, this.user.userId),
+    let shown = fresh;
+    const entry = this.#pushMessages(group, bytes, (dialect) =>
+      shown.length === 0 ? undefined : pushFrame(shown, dialect, this.user.userId),
     );
+    if (needsContent(fresh, contentBytesMax)) {
+      entry.ready = false;
+      withWantedContent(this.#front.domain.store, fresh, contentBytesMax).then(
+        (whole) => {
+          shown = whole;
+          entry.ready = true;
+          this.#host.schedule();
+        },
+        (error: unknown) => this.#fail("content could not be read", error),
+      );
+    }
     return group.length;
   }
 
-  #pushMessages(messages: readonly Message[], bytes: number, frame: StreamEntry["frame"]): void {
+  #pushMessages(messages: readonly Message[], bytes: number, frame: StreamEntry["frame"]): StreamEntry {
     const entry: StreamEntry = {
       bytes,
       ready: true,
@@ -380,6 +397,7 @@ export class Stream {
       }
     }
     this.#push(entry);
+    return entry;
   }
 
   #push(entry: StreamEntry): void {

@@ -10,6 +10,7 @@ import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts
 import { createInbox } from "./inbox.ts";
 import { createReplyKey } from "./reply-key.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
+import { createFileRoutes } from "./routes/files.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
@@ -42,6 +43,7 @@ export function createRest(parts: RestParts): Rest {
   const token = createTokenRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox, replyKey });
+  const files = createFileRoutes(routeParts);
   const users = createUserRoutes(routeParts);
   const system = createSystemRoutes({ ...routeParts, replyKey });
 
@@ -52,6 +54,7 @@ export function createRest(parts: RestParts): Rest {
     "/chats/:chatID": { DELETE: chats.remove },
     "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
     "/chats/:chatID/messages": { GET: chats.history },
+    "/_/files/:hash": { GET: files.get },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/publicKey": { GET: system.publicKey },
@@ -89,7 +92,8 @@ function pathOf(request: Request): string {
   let path = url.slice(start, end);
   for (const prefix of prefixes) {
     if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
-      path = path.slice(prefix.length);
+      // The server's own paths have no prefix: behind one they are nobody's.
+      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
       break;
     }
   }

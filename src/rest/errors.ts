@@ -32,6 +32,7 @@ const timeConflict: Answer = { status: 409, error: "Time conflict" };
 export const userNotFound: Answer = { status: 404, error: "userGUID not found" };
 const badToken: Answer = { status: 401, error: "Bad token" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
+export const fileNotFound: Answer = { status: 404, error: "File not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };

@@ -5,16 +5,22 @@
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import { isHidden, type MessageReader } from "../domain/addressed.ts";
+import { isLeftOut } from "../domain/content.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import type { ChatId, DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
-import type { DeliveryStore, Head } from "../domain/store.ts";
+import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
-type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events">;
+type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events"> &
+  Pick<MessageStore, "withContent">;
+
+/** `whole`: with the content of larger files too, which the JSON of the simple form only names. */
+export type Content = "inline" | "whole";
 
 /** Whose position to begin at: a device's, or the user's own. */
 export interface Reader extends MessageReader {
@@ -47,7 +53,12 @@ export function createInbox(parts: {
   let stopped = false;
 
   /** One page after `after`, or from the reader's position on; up to `limit` messages and events together. */
-  async function read(reader: Reader, after: Cursor | undefined, limit: number): Promise<Page> {
+  async function read(
+    reader: Reader,
+    after: Cursor | undefined,
+    limit: number,
+    content: Content = "inline",
+  ): Promise<Page> {
     const newest = await store.lastMessageId();
     const from: Cursor = {
       // Ids past the newest are of a world a restore has undone.
@@ -56,7 +67,8 @@ export function createInbox(parts: {
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
     };
     const events = await store.events(reader.userId, "rest", { after: from.eventId, limit });
-    const backlog = new Gathering({ store, reader, limit, bytesMax: limits.pageBytesMax, through: from.messageId });
+    const bytesMax = limits.pageBytesMax;
+    const backlog = new Gathering({ store, reader, limit, bytesMax, content, through: from.messageId });
     if (from.messageId < from.backlogEnd) {
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
       const newer = from.messageId === 0 ? undefined : await store.newerThan(reader.userId, from.messageId);
@@ -68,7 +80,12 @@ export function createInbox(parts: {
     if (!backlog.full && backlog.through < newest) {
       await backlog.walk(await store.newerThan(reader.userId, backlog.through), newest);
     }
-    return merge(from, backlog, events, limit);
+    const page = merge(from, backlog, events, limit);
+    if (content === "inline" || page.messages.length === 0) return page;
+    // One whose file cannot be read is left out rather than shown empty: unconfirmed, it is tried again.
+    const messages = (await store.withContent(page.messages)).filter((message) => !isLeftOut(message));
+    if (messages.length === 0 && page.events.length === 0) return read(reader, page.next, limit, content);
+    return { ...page, messages };
   }
 
   /**
@@ -77,9 +94,9 @@ export function createInbox(parts: {
    */
   async function wait(
     reader: Reader,
-    query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal },
+    query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal; content?: Content },
   ): Promise<Page> {
-    if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit);
+    if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit, query.content);
     const waiter = admit(reader.userId);
     const expire = () => waiter.expire();
     const timer = setTimeout(expire, query.waitMs);
@@ -90,7 +107,7 @@ export function createInbox(parts: {
       let after = query.after;
       for (;;) {
         const last = waiter.expired;
-        const page = await read(reader, after, query.limit);
+        const page = await read(reader, after, query.limit, query.content);
         if (last || page.messages.length > 0 || page.events.length > 0) return page;
         after = page.next;
         await waiter.news();
@@ -181,7 +198,7 @@ class Waiter implements Sink {
 
 /** Gathers messages over many chats in the order of their ids, until it has enough. */
 class Gathering {
-  readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number };
+  readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number; content: Content };
   readonly messages: Message[] = [];
   /** Everything of the reader's up to here is among `messages`, or is none of his. */
   through: MessageId;
@@ -193,15 +210,29 @@ class Gathering {
   #bytes = 0;
   #rowsSinceTurn = 0;
 
-  constructor(parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number; through: MessageId }) {
+  constructor(parts: {
+    store: InboxStore;
+    reader: Reader;
+    limit: number;
+    bytesMax: number;
+    content: Content;
+    through: MessageId;
+  }) {
     this.#parts = parts;
     this.through = parts.through;
   }
 
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
-    const { store, reader } = this.#parts;
-    const backlog = new Backlog({ store, ...reader, from: waiting, through: end });
+    const { store, reader, content } = this.#parts;
+    const backlog = new Backlog({
+      store,
+      ...reader,
+      from: waiting,
+      through: end,
+      // What is wanted whole is read once it is known what the page holds.
+      inlineBytesMax: content === "whole" ? 0 : inlineFileBytesMax,
+    });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;
@@ -229,7 +260,7 @@ class Gathering {
       return false;
     }
     this.messages.push(row);
-    this.#bytes += row.content.length;
+    this.#bytes += this.#parts.content === "whole" ? (row.file?.bytes ?? row.content.length) : row.content.length;
     this.through = row.messageId;
     return true;
   }

@@ -5,6 +5,7 @@
  */
 import { Feed } from "../delivery/feed.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import { isHidden } from "../domain/addressed.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { DomainEvent } from "../domain/events.ts";
@@ -146,6 +147,7 @@ export class Subscriber implements Sink {
         userId: this.userId,
         deviceId: listening.deviceId,
         from: persistent ? "position" : "now",
+        inlineBytesMax: inlineFileBytesMax,
         emit: (messages) => this.#emit(listening, messages),
         caughtUp: () => this.#giveUpLeftOver(listening),
         failed: (error) => this.#fail(error),

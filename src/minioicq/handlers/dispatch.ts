@@ -17,6 +17,8 @@ export interface Connection {
   readonly deviceId: DeviceId | undefined;
   readonly dialect: Dialect;
   become(user: User, deviceId: DeviceId | undefined): void;
+  /** Large content from here on comes as an address alone, or as it was said. */
+  wantFilesByUrl(byUrl: boolean): void;
   /** The entry of this client's stream that spawns a chat just made. */
   spawnOf(entered: Entered): StreamEntry | undefined;
 }

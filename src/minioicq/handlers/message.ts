@@ -15,6 +15,7 @@ export async function sendMessage({ domain }: Front, user: User, request: Messag
     from: user.userId,
     type: request.type,
     content: request.content,
+    asBase64: typeof request.content === "string" ? undefined : true,
     clientId: request.clientId,
     clientTimeMs: request.clientTimeMs,
   });
@@ -28,15 +29,17 @@ export async function getMessages(
   { of, range }: MessageGet,
 ): Promise<Body> {
   const { chats, between } = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
+  const { dialect } = connection;
   const messages = await readHistory(front, {
     chats,
     reader: { userId: user.userId, deviceId: connection.deviceId },
     between,
     range,
+    contentBytesMax: dialect.contentBytesMax,
   });
   return {
     action: "message.retrieve",
-    messages: messages.map((message) => messageBody(message, connection.dialect, user.userId)),
+    messages: messages.map((message) => messageBody(message, dialect, user.userId)),
   };
 }
 

@@ -11,6 +11,7 @@ import { documented, type Handler, own, queryOf, type RestContext, type RoutePar
 import { type EncodedMessages, historyJson } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
 import { json } from "../json.ts";
+import { fitting, withInlineContent } from "../large-pages.ts";
 import { parse, pick } from "../schemas.ts";
 
 /** Stands in the path where there is no chatID; no id can be spelled so. */
@@ -82,9 +83,12 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     if (answer !== undefined) return json(answer);
     const known = await knownPage(chat.chatId, { from, to, reader });
     if (known !== undefined) return json(historyJson(known, next));
-    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader });
+    const found = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader, inlineBytesMax: 0 });
+    const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.pageBytesMax);
+    const messages = await withInlineContent(store, taken);
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-    const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
+    const last = found.length < limit && taken.length === found.length;
+    const ended = last || following === (afterSeq === undefined ? 1 : end);
     return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
   });
 
@@ -100,9 +104,11 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const found = encoded.find(chatId, { from, to });
     if (typeof found === "string") return found;
     if (found === from) return undefined;
-    const missing = await store.messages({ chatId, afterSeq: found - 1, limit: to - found + 1, reader });
+    const limit = to - found + 1;
+    const missing = await store.messages({ chatId, afterSeq: found - 1, limit, reader, inlineBytesMax: 0 });
     if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
-    const newer = encoded.keep(chatId, missing);
+    if (fitting(missing, "up", limits.pageBytesMax).length < missing.length) return undefined;
+    const newer = encoded.keep(chatId, await withInlineContent(store, missing));
     const older = encoded.find(chatId, { from, to: found - 1 });
     if (typeof older !== "string") return undefined;
     return newer === "" ? older : `${older},${newer}`;

@@ -107,7 +107,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
   /** Chat and seq of a message of one of the user's chats. */
   async function findPlace(userId: UserId, messageId: number) {
-    const message = await store.findMessage(messageId as MessageId);
+    const message = await store.findMessage(messageId as MessageId, 0);
     return message !== undefined && (await store.isMember(message.chatId, userId)) ? message : undefined;
   }
 

@@ -65,7 +65,7 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     if (waitMs > 0) keepOpen(c.req.raw);
     const page = await inbox.wait(
       { userId: reader.user.userId, deviceId: reader.deviceId },
-      { after: undefined, limit: inboxItems, waitMs, signal: c.req.raw.signal },
+      { after: undefined, limit: inboxItems, waitMs, signal: c.req.raw.signal, content: "whole" },
     );
     const messages = await Promise.all(page.messages.map(incomingOf));
     const incoming = incomingText(clock.nowMs(), messages, page.events);

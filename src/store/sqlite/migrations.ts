@@ -13,6 +13,7 @@ import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text"
 import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
 import avatarLinks from "../../../drizzle/0008_avatar_links.sql" with { type: "text" };
 import signed from "../../../drizzle/0012_signed.sql" with { type: "text" };
+import files from "../../../drizzle/0013_files.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -31,6 +32,7 @@ export const migrations: readonly Migration[] = [
   { name: "0007_profile_codes", sql: profileCodes },
   { name: "0008_avatar_links", sql: avatarLinks },
   { name: "0012_signed", sql: signed },
+  { name: "0013_files", sql: files },
 ];
 
 export class SchemaError extends Error {

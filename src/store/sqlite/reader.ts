@@ -32,6 +32,7 @@ import { parseRanges } from "../../lib/ranges.ts";
 import { addressedBit } from "./changes/confirmations.ts";
 import type { StatusBody } from "./changes/exchanges.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
+import { createFileReader } from "./file-reader.ts";
 import { lazily } from "./lazily.ts";
 import { chats, devices, members, serverKeys, tokens, users } from "./schema.ts";
 
@@ -45,6 +46,7 @@ export type Reader = ReturnType<typeof createReader>;
 export function createReader(db: Database) {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
+  const files = createFileReader(db);
 
   const userById = lazily(() =>
     orm
@@ -364,11 +366,14 @@ export function createReader(db: Database) {
     );
   }
 
-  const run = (from: Parameters<DeliveryStore["run"]>[0]): Message[] =>
-    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)).rows, from.reader);
+  function run(from: Parameters<DeliveryStore["run"]>[0]): Message[] {
+    const all = runFrom().iterate(from.chatId, from.seq, from.through, from.limit);
+    return toMessages(upToBytes(all, from.inlineBytesMax).rows, from.reader);
+  }
 
   function scan(range: Parameters<DeliveryStore["scan"]>[0]) {
-    const { rows, cut } = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
+    const all = ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1);
+    const { rows, cut } = upToBytes(all, range.inlineBytesMax);
     // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
     const messages = toMessages(rows.slice(0, range.limit), range);
     const complete = rows.length <= range.limit && !cut;
@@ -425,11 +430,26 @@ export function createReader(db: Database) {
     return eventPage().all(userId, of.after, doors[door], of.limit).map(toStoredEvent);
   }
 
+  /**
+   * Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. Files
+   * up to `inlineBytesMax` will be read, and count; without it, all.
+   */
+  function upToBytes(all: Iterable<StoredMessageRow>, inlineBytesMax = Number.POSITIVE_INFINITY) {
+    const rows: StoredMessageRow[] = [];
+    let bytes = 0;
+    for (const row of all) {
+      rows.push(row);
+      bytes += row.content?.length ?? files.inlineBytes(row.messageId, inlineBytesMax);
+      if (bytes >= pageBytesMax) return { rows, cut: true };
+    }
+    return { rows, cut: false };
+  }
+
   function toMessages(rows: StoredMessageRow[], by: MessageReader | undefined): Message[] {
     return rows.map((row) => (row.kind < addressedBit ? toMessage(row) : addressedTo(row, by)));
   }
 
-  /** A message that addresses each recipient by himself, with this reader's text. */
+  /** A message that addresses each recipient by himself, with this reader's text. It never stands in a file. */
   function addressedTo(row: StoredMessageRow, by: MessageReader | undefined): Message {
     const message = toMessage({ ...row, kind: row.kind - addressedBit });
     const own = by === undefined ? null : ownText().get(row.messageId, by.userId, by.deviceId ?? 0);
@@ -438,7 +458,8 @@ export function createReader(db: Database) {
 
   function toMessage(row: StoredMessageRow): Message {
     const kind = messageKinds[row.kind] ?? "file";
-    return {
+    const file = row.content === null && kind !== "deleted" ? files.ofMessage(row.messageId) : undefined;
+    const message: Message = {
       messageId: row.messageId as MessageId,
       chatId: row.chatId as ChatId,
       chatKey: chatKey(row.chatId),
@@ -452,6 +473,7 @@ export function createReader(db: Database) {
       clientTimeMs: row.clientTimeMs ?? undefined,
       sentAtMs: row.sentAtMs,
     };
+    return file === undefined ? message : { ...message, file };
   }
 
   function userKey(userId: number): string {
@@ -504,24 +526,14 @@ export function createReader(db: Database) {
     },
     run,
     scan,
+    isFileReferenced: files.isReferenced,
+    findFile: files.findFor,
     lastMessageId,
     undelivered,
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
     events: readEvents,
   };
-}
-
-/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
-  const rows: StoredMessageRow[] = [];
-  let bytes = 0;
-  for (const row of all) {
-    rows.push(row);
-    bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) return { rows, cut: true };
-  }
-  return { rows, cut: false };
 }
 
 function remember(names: Map<number, string>, id: number, key: string): void {

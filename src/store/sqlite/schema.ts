@@ -146,7 +146,7 @@ export const messages = sqliteTable(
     kind: integer("kind").notNull(),
     /** The type as the sender spelled it; null where it is the kind's own name. */
     type: text("type"),
-    /** TEXT or BLOB, as it came. */
+    /** TEXT or BLOB, as it came; null where it stands in a file (`message_files`). */
     content: text("content"),
     clientId: text("client_id"),
     clientTimeMs: integer("client_time_ms"),
@@ -183,6 +183,22 @@ export const messageEdits = sqliteTable("message_edits", {
     .references(() => messages.messageId, { onDelete: "cascade" }),
   oldMessageId: integer("old_message_id").notNull(),
 });
+
+/** Which file holds the content of a large message. A file that no row names is removed. */
+export const messageFiles = sqliteTable(
+  "message_files",
+  {
+    messageId: integer("message_id").primaryKey(),
+    chatId: integer("chat_id").notNull(),
+    /** SHA-256. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    bytes: integer("bytes").notNull(),
+    /** See `contentForms`, by place. */
+    form: integer("form").notNull(),
+    mediaType: text("media_type").notNull(),
+  },
+  (table) => [index("message_files_hash").on(table.hash, table.chatId)],
+);
 
 /** What a user must learn besides messages; kept until every door in `doors` confirmed it, or for 30 days. */
 export const events = sqliteTable(

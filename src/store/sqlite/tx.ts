@@ -39,6 +39,8 @@ export class Tx {
   nowMs = 0;
   /** Rows written in this batch; a change that throws after it wrote must not leave half of itself behind. */
   writes = 0;
+  /** Files that lost their last message in this batch, by hash. */
+  releasedFiles: string[] = [];
   /** Moves whenever the caches were emptied: what the main thread keeps beside them is void then. */
   generation = 0;
 
@@ -83,6 +85,7 @@ export class Tx {
   begin(nowMs: number): void {
     this.nowMs = nowMs;
     this.writes = 0;
+    if (this.releasedFiles.length > 0) this.releasedFiles = [];
     if (
       this.#chats.size > entriesMax ||
       this.#users.size > entriesMax ||

@@ -8,6 +8,7 @@ import { createDeliveryChanges } from "./deliveries.ts";
 import { createDirectory } from "./directory.ts";
 import { createExchangeChanges } from "./exchanges.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
+import { createMessageFiles } from "./message-files.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
 import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
@@ -28,14 +29,15 @@ export function createChanges(tx: Tx) {
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
   const directory = createDirectory(tx);
+  const files = createMessageFiles(tx);
   const tokens = createTokenParts(tx);
-  const messages = createMessageChanges(tx, { chats: chatParts, directory });
+  const messages = createMessageChanges(tx, { chats: chatParts, directory, files });
   return {
     ...createUserChanges(tx, { people, credentials, tokens }),
     ...createTokenChanges(tx, tokens),
     ...createUserEndChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
-    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
+    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory, files }),
     ...messages,
     ...createExchangeChanges(tx, {
       chats: chatParts,

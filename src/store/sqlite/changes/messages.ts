@@ -2,14 +2,17 @@
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
 import { kindOf } from "../../../domain/messages.ts";
-import { type ChatRef, type Draft, messageKinds, systemUserId } from "../../../domain/model.ts";
+import { type ChatRef, type Draft, type MessageFile, messageKinds, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
 import type { Directory } from "./directory.ts";
+import type { MessageFiles } from "./message-files.ts";
 import { insertReceived } from "./mqtt-queue.ts";
 
-/** A draft as it crosses to the Worker; bytes travel beside the batch. */
-export type WireDraft = Omit<Draft, "content"> & { readonly content: string | { readonly blob: number } };
+/** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
+export type WireDraft = Omit<Draft, "content"> & {
+  readonly content: string | { readonly blob: number } | { readonly file: MessageFile };
+};
 
 /** An earlier message given as the answer to a repeat. */
 export interface StoredMessageRow {
@@ -87,7 +90,7 @@ type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
 export function createMessageChanges(
   tx: Tx,
-  { chats: chatParts, directory }: { chats: ChatParts; directory: Directory },
+  { chats: chatParts, directory, files }: { chats: ChatParts; directory: Directory; files: MessageFiles },
 ) {
   const { db } = tx;
   const insertMessage = db.prepare(
@@ -104,6 +107,7 @@ export function createMessageChanges(
     "INSERT INTO mqtt_published (session_id, packet_id, message_id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id",
   );
   const takePacketId = db.prepare(insertReceived);
+  const sessionRow = db.prepare<{ one: 1 }, [number]>("SELECT 1 one FROM mqtt_sessions WHERE session_id = ?");
   const stored = db.prepare<StoredMessageRow, [number]>(
     `SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`,
   );
@@ -111,7 +115,8 @@ export function createMessageChanges(
   function appendMessage(draft: WireDraft, blobs: readonly Uint8Array[]): Appended {
     const sender = checkSender(draft);
     const target = resolve(draft.chat, draft.from);
-    const content = typeof draft.content === "string" ? draft.content : (blobs[draft.content.blob] ?? null);
+    const file = fileOf(draft);
+    const content = contentOf(draft, blobs);
     if ("chat" in target) {
       const repeated = findRepeated(draft, target.chat, content);
       if (repeated !== undefined) return repeat(repeated, target.chat);
@@ -137,6 +142,7 @@ export function createMessageChanges(
     );
     moveChat.run(seq, messageId, chat.chatId);
     chat.lastSeq = seq;
+    if (file !== undefined) files.refer(messageId, chat.chatId, file);
     remember(draft, messageId);
     return new Appended({
       messageId,
@@ -149,8 +155,10 @@ export function createMessageChanges(
     });
   }
 
-  function remember({ publish }: WireDraft, messageId: number): void {
+  function remember({ publish, content }: WireDraft, messageId: number): void {
     if (publish === undefined) return;
+    // While its file was written the session may have ended, and nobody will repeat the packet id.
+    if (typeof content !== "string" && "file" in content && sessionRow.get(publish.sessionId) === null) return;
     if (publish.exactlyOnce === true) takePacketId.run(publish.sessionId, publish.packetId);
     else rememberPublish.run(publish.sessionId, publish.packetId, messageId);
   }
@@ -217,7 +225,9 @@ export function createMessageChanges(
     const row = bySession.get(draft.publish.sessionId, draft.publish.packetId);
     if (row === null || row.chatId !== chat.chatId || row.clientId !== null) return undefined;
     const type = row.type ?? messageKinds[row.kind];
-    return type === draft.type && isSame(row.content, content) ? row.messageId : undefined;
+    const file = fileOf(draft);
+    const same = file === undefined ? isSame(row.content, content) : files.isSame(row.messageId, file);
+    return type === draft.type && same ? row.messageId : undefined;
   }
 
   function repeat(messageId: number, chat: ChatEntry): Appended {
@@ -235,6 +245,14 @@ export function createMessageChanges(
   }
 
   return { appendMessage, appendMessages };
+}
+
+const fileOf = ({ content }: WireDraft): MessageFile | undefined =>
+  typeof content !== "string" && "file" in content ? content.file : undefined;
+
+function contentOf({ content }: WireDraft, blobs: readonly Uint8Array[]): Content {
+  if (typeof content === "string") return content;
+  return "blob" in content ? (blobs[content.blob] ?? null) : null;
 }
 
 function isSame(a: Content, b: Content): boolean {
