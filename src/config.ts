@@ -4,6 +4,7 @@
  * (`config/settings.ts`). Whatever is wrong is reported at once.
  */
 import { dirname, resolve } from "node:path";
+import type { FilesConfig } from "./config/file-settings.ts";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
 import { type OutsideConfig, readOutside } from "./config/outside.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
@@ -29,6 +30,12 @@ export interface Config extends OutsideConfig {
     readonly listen: Address | null;
     readonly anonymous: "registration" | "full" | "off";
     readonly sysIntervalSeconds: number;
+  };
+  readonly participants: {
+    readonly accessTokenMs: number;
+    readonly refreshTokenMs: number;
+    readonly openTokens: boolean;
+    readonly requireSignature: boolean;
   };
   readonly mqtts: { readonly listen: Address | null };
   /** Absolute paths. */
@@ -56,6 +63,7 @@ export interface Config extends OutsideConfig {
     readonly registrationsPerAddressHour: number;
   };
   readonly ws: WebsocketConfig;
+  readonly files: FilesConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -142,6 +150,12 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       anonymous: need("mqtt.anonymous"),
       sysIntervalSeconds: need("mqtt.sys_interval"),
     },
+    participants: {
+      accessTokenMs: need("rest.access_token_lifetime") * 1000,
+      refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,
+      openTokens: need("rest.open_tokens"),
+      requireSignature: need("rest.require_signature"),
+    },
     mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : { hostname: "::", port: 8883 } },
     tls,
     durability: need("durability"),
@@ -159,6 +173,11 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     },
     ws: readWebsocket({ read, need }),
     ...readOutside({ read, need, absolute, problems }),
+    files: {
+      bytesMin: need("files.min_bytes"),
+      bytesMax: need("files.max_bytes"),
+      totalBytesMax: need("files.total_bytes"),
+    },
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };
   if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");

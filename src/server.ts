@@ -141,6 +141,8 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     health,
     version,
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
+    openTokens: config.participants.openTokens,
+    requireSignature: config.participants.requireSignature,
     keepOpen: (request) => patience.keepOpen(request),
   });
   const minioicq = createMiniOicq({
@@ -223,6 +225,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       hidesStrangers: config.directory === "contacts",
       clock,
       log,
+      files: config.files,
       onStorage(reason) {
         if (reason === undefined) log.info("writing works again");
         else log.error("writing is refused until the disk has room", { reason });
@@ -244,7 +247,12 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       directory: config.directory,
       registration: config.registration,
       loginLimits: config.login,
-      messageLimits: { ...defaultMessageLimits, contentBytesMax: config.limits.messageBytesMax },
+      tokenLifetimes: { accessMs: config.participants.accessTokenMs, refreshMs: config.participants.refreshTokenMs },
+      messageLimits: {
+        ...defaultMessageLimits,
+        contentBytesMax: config.limits.messageBytesMax,
+        fileBytesMax: config.files.bytesMax,
+      },
       sendCode: createSendCode(config, {
         log,
         clock,

@@ -5,7 +5,7 @@ export const limitSettings = {
   "limits.message_bytes": setting({
     ...bytes(1, 64 * mib),
     fallback: "1 MiB",
-    about: "The content of one chat message, through whichever door.",
+    about: "The text of one chat message, through whichever door; files.max_bytes is for what is no text.",
   }),
   "limits.rest_body_bytes": setting({
     ...bytes(kib, 1024 * mib),

@@ -4,6 +4,7 @@ import {
   addressAutoOrOff,
   addressOrOff,
   count,
+  duration,
   names,
   oneOf,
   path,
@@ -113,6 +114,26 @@ export const serverSettings = {
     secret: true,
     about:
       "The key a backend shows on REST. Without one it is made at the first start and rotated by roost key rotate.",
+  }),
+  "rest.access_token_lifetime": setting({
+    ...duration(60, 3650 * 86_400),
+    fallback: "24 h",
+    about: "How long an access token of REST is good for.",
+  }),
+  "rest.refresh_token_lifetime": setting({
+    ...duration(60, 3650 * 86_400),
+    fallback: "7 d",
+    about: "How long a refresh token of REST may be exchanged for the next pair.",
+  }),
+  "rest.open_tokens": setting({
+    ...yesOrNo,
+    fallback: false,
+    about: "true: anybody may make a participant that does not exist yet (POST /token without the backend key).",
+  }),
+  "rest.require_signature": setting({
+    ...yesOrNo,
+    fallback: false,
+    about: "true: participants with a key must sign what they send and fetch on REST; the unsigned forms are refused.",
   }),
   admins: setting({
     ...names,

@@ -1,11 +1,18 @@
 /** The table of every setting; the loader, `init`, `config show` and the help texts are all derived from it. */
+import { fileSettings } from "./file-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
 import { outsideSettings } from "./outside-settings.ts";
 import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./values.ts";
 import { websocketSettings } from "./websocket-settings.ts";
 
-export const settings = { ...serverSettings, ...websocketSettings, ...outsideSettings, ...limitSettings };
+export const settings = {
+  ...serverSettings,
+  ...websocketSettings,
+  ...outsideSettings,
+  ...fileSettings,
+  ...limitSettings,
+};
 
 export type SettingKey = keyof typeof settings;
 export type ValueOf<Key extends SettingKey> = (typeof settings)[Key] extends Setting<infer Value> ? Value : never;

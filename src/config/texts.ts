@@ -1,6 +1,7 @@
 /** The settings for a reader: what is in force, a file to fill in, the help text. */
 import type { Config } from "../config.ts";
 import { formatAddress } from "../lib/address.ts";
+import { type fileSettings, shownFiles } from "./file-settings.ts";
 import { isLimit, limitNameOf } from "./limit-settings.ts";
 import { shownOutside } from "./outside.ts";
 import type { outsideSettings } from "./outside-settings.ts";
@@ -22,12 +23,16 @@ export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login } = config;
   const values: Readonly<
     Record<
-      keyof typeof serverSettings | keyof typeof websocketSettings | keyof typeof outsideSettings,
+      | keyof typeof serverSettings
+      | keyof typeof websocketSettings
+      | keyof typeof outsideSettings
+      | keyof typeof fileSettings,
       ShownSetting["value"]
     >
   > = {
     ...shownOutside(config),
     ...shownWebsocket(config.ws),
+    ...shownFiles(config.files),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,
@@ -41,6 +46,10 @@ export function showConfig(config: Config): ShownSetting[] {
     "mqtt.sys_interval": mqtt.sysIntervalSeconds,
     durability: config.durability,
     directory: config.directory,
+    "rest.access_token_lifetime": config.participants.accessTokenMs / 1000,
+    "rest.refresh_token_lifetime": config.participants.refreshTokenMs / 1000,
+    "rest.open_tokens": config.participants.openTokens,
+    "rest.require_signature": config.participants.requireSignature,
     registration: config.registration,
     migration_code: config.migrationCode,
     "auth.client_tokens": config.clientTokens,

@@ -6,8 +6,10 @@
  * gave little the next message of each chat is looked up and the reading jumps there. With one chat left it is simply
  * read on.
  */
-import type { ChatId, Message, MessageId, UserId } from "../domain/model.ts";
+import type { MessageReader } from "../domain/addressed.ts";
+import type { ChatId, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
+import { hasNumber, type Range } from "../lib/ranges.ts";
 
 /** Ids read by one query at the most. */
 const sliceIds = 1024;
@@ -20,12 +22,14 @@ interface Place {
   seq: number;
   /** Its id, or a bound below it. */
   messageId: number;
+  readonly confirmed?: readonly Range[];
 }
 
 export class Backlog {
   readonly #store: Pick<DeliveryStore, "run" | "scan">;
-  readonly #userId: UserId;
+  readonly #reader: MessageReader;
   readonly #through: MessageId;
+  readonly #inlineBytesMax: number | undefined;
   /** Undefined where the whole range of ids is read. */
   #places: Place[] | undefined;
   /** The next id to read, then. */
@@ -40,12 +44,16 @@ export class Backlog {
   constructor(parts: {
     store: Pick<DeliveryStore, "run" | "scan">;
     userId: UserId;
+    deviceId?: DeviceId | undefined;
     from: readonly Head[] | { readonly after: MessageId };
     through: MessageId;
+    /** See `DeliveryStore.run`. */
+    inlineBytesMax?: number | undefined;
   }) {
     this.#store = parts.store;
-    this.#userId = parts.userId;
+    this.#reader = { userId: parts.userId, deviceId: parts.deviceId };
     this.#through = parts.through;
+    this.#inlineBytesMax = parts.inlineBytesMax;
     this.#places = "after" in parts.from ? undefined : parts.from.map((head) => ({ ...head }));
     this.#next = "after" in parts.from ? parts.from.after + 1 : 0;
   }
@@ -67,7 +75,7 @@ export class Backlog {
   async #readRange(limit: number): Promise<readonly Message[] | undefined> {
     if (this.#next > this.#through) return undefined;
     const to = Math.min(this.#through, this.#next + sliceIds - 1);
-    const slice = await this.#store.scan({ userId: this.#userId, from: this.#next, to, limit });
+    const slice = await this.#scan(this.#next, to, limit);
     this.#next = slice.through + 1;
     return slice.messages;
   }
@@ -87,40 +95,44 @@ export class Backlog {
   }
 
   async #readOn(place: Place, limit: number): Promise<readonly Message[]> {
-    const rows = await this.#store.run({ chatId: place.chatId, seq: place.seq, through: this.#through, limit });
+    const { confirmed } = place;
+    const rows = await this.#run(place, limit);
     const last = rows.at(-1);
     if (last === undefined) this.#places = [];
     else moveBehind(place, last);
-    return rows;
+    return confirmed === undefined ? rows : rows.filter((message) => !hasNumber(confirmed, message.seq));
   }
 
   async #readSlice(places: Place[], limit: number): Promise<readonly Message[]> {
     const from = Math.min(...places.map((place) => place.messageId));
     const to = Math.min(this.#through, from + sliceIds - 1);
-    const slice = await this.#store.scan({ userId: this.#userId, from, to, limit });
+    const slice = await this.#scan(from, to, limit);
     const placeOf = new Map(places.map((place) => [place.chatId, place]));
     const rows = slice.messages.filter((message) => {
       const place = placeOf.get(message.chatId);
       if (place === undefined || message.seq < place.seq) return false;
       moveBehind(place, message);
-      return true;
+      return place.confirmed === undefined || !hasNumber(place.confirmed, message.seq);
     });
     for (const place of places) place.messageId = Math.max(place.messageId, slice.through + 1);
     if (slice.through === to && rows.length < sparseRows) this.#places = await this.#seek(places);
     return rows;
   }
 
+  #scan(from: number, to: number, limit: number) {
+    return this.#store.scan({ ...this.#reader, from, to, limit, inlineBytesMax: this.#inlineBytesMax });
+  }
+
+  #run({ chatId, seq }: Place, limit: number, inlineBytesMax = this.#inlineBytesMax) {
+    return this.#store.run({ chatId, seq, through: this.#through, limit, reader: this.#reader, inlineBytesMax });
+  }
+
   /** Turns bounds into ids, and drops the chats that have nothing more. */
   async #seek(places: readonly Place[]): Promise<Place[]> {
     const sought = await Promise.all(
       places.map(async (place) => {
-        const [first] = await this.#store.run({
-          chatId: place.chatId,
-          seq: place.seq,
-          through: this.#through,
-          limit: 1,
-        });
-        return first === undefined ? [] : [{ chatId: place.chatId, seq: first.seq, messageId: first.messageId }];
+        const [first] = await this.#run(place, 1, 0);
+        return first === undefined ? [] : [{ ...place, seq: first.seq, messageId: first.messageId }];
       }),
     );
     return sought.flat();

@@ -8,6 +8,7 @@
  * having settled goes live. A client too slow to take a live message falls behind again and is caught up the same way
  * when it has room: what waits for it is in the store, never in memory.
  */
+import { messageFor } from "../domain/addressed.ts";
 import type { DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
 import { Backlog } from "./backlog.ts";
@@ -27,7 +28,9 @@ export interface FeedOptions {
   readonly deviceId?: DeviceId | undefined;
   /** `position`: everything undelivered first. `now`: only what the hub publishes from here on. */
   readonly from: "position" | "now";
-  /** Takes messages in order and says how many it took; fewer than given means it is full until `resume()`. */
+  /** Content of larger files is left out of what was missed; what is live comes whole. Without it, none is. */
+  readonly inlineBytesMax?: number | undefined;
+  /** Takes messages in order, hidden ones too (`domain/addressed.ts`), and says how many it took; fewer than given means it is full until `resume()`. */
   emit(messages: readonly Message[]): number;
   /** Told when the stored backlog is through and the feed went live for the first time. */
   caughtUp?(): void;
@@ -73,8 +76,9 @@ export class Feed {
   }
 
   /** A message published by the hub. */
-  offer(message: Message): void {
+  offer(sent: Message): void {
     if (this.#state === "ended") return;
+    const message = sent.texts === undefined ? sent : messageFor(sent, this.#options);
     if (this.#state !== "live") {
       if (message.messageId > this.#noticed) this.#noticed = message.messageId;
       if (this.#held !== undefined) this.#hold(this.#held, message);
@@ -96,7 +100,7 @@ export class Feed {
 
   /** A short stall is not worth a reading; a long one is not worth the memory. */
   #hold(held: Message[], message: Message): void {
-    this.#heldBytes += message.content.length;
+    this.#heldBytes += weightOf(message);
     if (held.length < heldMessagesMax && this.#heldBytes <= heldBytesMax) held.push(message);
     else this.#held = undefined;
   }
@@ -121,7 +125,7 @@ export class Feed {
       this.#held = undefined;
       return;
     }
-    for (const message of held.splice(0, taken)) this.#heldBytes -= message.content.length;
+    for (const message of held.splice(0, taken)) this.#heldBytes -= weightOf(message);
     if (this.#state === "live") this.#state = "full";
   }
 
@@ -177,8 +181,8 @@ export class Feed {
 
   #beginRound(from: readonly Head[] | { after: MessageId }): void {
     if (this.#isEnded()) return;
-    const { store, userId } = this.#options;
-    this.#backlog = new Backlog({ store, userId, from, through: this.#roundEnd });
+    const { store, userId, deviceId, inlineBytesMax } = this.#options;
+    this.#backlog = new Backlog({ store, userId, deviceId, from, through: this.#roundEnd, inlineBytesMax });
   }
 
   /** Hands over the next messages of the round; without any it is complete. */
@@ -199,3 +203,6 @@ export class Feed {
     return this.#state === "ended";
   }
 }
+
+/** Large content is not looked at, since its text may not have been made. */
+const weightOf = (message: Message): number => message.file?.bytes ?? message.content.length;

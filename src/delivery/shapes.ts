@@ -1,5 +1,34 @@
 /** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
-import type { Message, Sent, StoredEvent } from "../domain/model.ts";
+import { isLeftOut } from "../domain/content.ts";
+import type { Message, MessageFile, Sent, StoredEvent } from "../domain/model.ts";
+
+/**
+ * Content of larger files is not in the JSON: `file` says where it is. As base64 this much fits an MQTT packet of the
+ * customary 1 MiB, and a page of a history stays bearable.
+ */
+export const inlineFileBytesMax = 512 * 1024;
+
+/** Large content by itself, the same at every door. */
+export interface FileShape {
+  /** SHA-256 of the bytes, lower-case hex. */
+  readonly hash: string;
+  /** On the server's HTTP port. */
+  readonly url: string;
+  readonly bytes: number;
+  /** What it is served as. */
+  readonly type: string;
+}
+
+export const fileShape = ({ hash, bytes, mediaType }: MessageFile): FileShape => ({
+  hash,
+  url: `/_/files/${hash}`,
+  bytes,
+  type: mediaType,
+});
+
+/** Whether the JSON of a message holds its content, not only its `file`. */
+export const isInline = (message: Message): boolean =>
+  message.file === undefined || (message.file.bytes <= inlineFileBytesMax && !isLeftOut(message));
 
 export interface MessageShape {
   readonly message_id: string;
@@ -9,16 +38,19 @@ export interface MessageShape {
   readonly sender_id: string;
   readonly sender: string;
   readonly type: string;
-  readonly content: string;
-  /** Present when the content is bytes. */
+  /** Absent where it is too large to stand here. */
+  readonly content?: string;
+  /** Present when the content is here and is bytes. */
   readonly encoding?: "base64";
+  /** Present when the content is large. */
+  readonly file?: FileShape;
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly client_id?: string;
 }
 
 export function messageShape(message: Message): MessageShape {
-  const text = typeof message.content === "string" ? message.content : undefined;
+  const { file } = message;
   return {
     message_id: String(message.messageId),
     seq: message.seq,
@@ -27,12 +59,17 @@ export function messageShape(message: Message): MessageShape {
     sender_id: String(message.senderId),
     sender: message.senderKey,
     type: message.type,
-    content: text ?? Buffer.from(message.content as Uint8Array).toString("base64"),
-    ...(text === undefined ? { encoding: "base64" as const } : {}),
+    ...(isInline(message) ? contentShape(message.content) : {}),
+    ...(file === undefined ? {} : { file: fileShape(file) }),
     time: isoTime(message.clientTimeMs ?? message.sentAtMs),
     ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
   };
 }
+
+const contentShape = (content: string | Uint8Array): Pick<MessageShape, "content" | "encoding"> =>
+  typeof content === "string"
+    ? { content }
+    : { content: Buffer.from(content).toString("base64"), encoding: "base64" as const };
 
 /** What the sender gets back for a message of his own. */
 export function sentShape(sent: Sent) {
@@ -48,15 +85,23 @@ export function sentShape(sent: Sent) {
 }
 
 export function eventShape(event: StoredEvent) {
+  const { about } = event;
   return {
     event_id: `e${event.eventId}`,
-    type: event.type === "entered" ? "chat_enter" : "chat_leave",
+    type: eventTypes[event.type],
     chat_id: String(event.chatId),
     chatID: event.chatKey,
-    users: event.users.map((user) => ({ GUID: user.guid, user_id: String(user.userId), userID: user.userKey })),
+    ...(about === undefined ? {} : { message_id: String(about.messageId) }),
+    users: event.users.map((user) => ({
+      GUID: about?.guid ?? user.guid,
+      user_id: String(user.userId),
+      userID: user.userKey,
+    })),
     ...(event.deleted ? { deleted: true } : {}),
     time: isoTime(event.createdAtMs),
   };
 }
+
+const eventTypes = { entered: "chat_enter", left: "chat_leave", delivered: "delivered", read: "read" } as const;
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -2,35 +2,21 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { DomainError } from "./errors.ts";
-import { isKey, isReservedUserKey } from "./keys.ts";
+import type { Publish } from "./events.ts";
 import type { LoginGuard } from "./login-guard.ts";
-import type { Looks } from "./looks.ts";
 import type { DeviceId, User, UserId } from "./model.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
 import { equalHashes, hashSecret, newSecret } from "./secrets.ts";
 import type { Store } from "./store.ts";
+import { checkUsername, type Tokens } from "./tokens.ts";
 
 export const nickCharactersMax = 128;
-const accessTokenMs = 86_400_000;
-const refreshTokenMs = 7 * 86_400_000;
-
-export interface ParticipantRequest {
-  readonly username: string;
-  readonly displayName?: string | undefined;
-  /** SPKI, DER. */
-  readonly publicKey?: Uint8Array | undefined;
-  readonly clientId?: string | undefined;
-}
-
-export interface TokenPair {
-  readonly user: User;
-  readonly accessToken: string;
-  readonly refreshToken: string;
-}
 
 export interface LoggedIn {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
+  /** SPKI, DER: what whoever logged in signs with. */
+  readonly signingKey: Uint8Array | undefined;
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;
@@ -42,9 +28,10 @@ export function createAccounts(parts: {
   guard: LoginGuard;
   registration: "open" | "off";
   log: Log;
-  looks: Pick<Looks, "changed">;
+  tokens: Tokens;
+  publish: Publish;
 }) {
-  const { store, clock, passwords, guard, looks } = parts;
+  const { store, clock, passwords, guard } = parts;
   /** Whose SCRAM keys are being made. */
   const addingKeys = new Set<UserId>();
 
@@ -146,44 +133,28 @@ export function createAccounts(parts: {
       throw new DomainError("token_invalid");
     }
     if (owner.user.disabled) throw new DomainError("user_disabled");
-    return { user: owner.user, deviceId: owner.deviceId };
+    return { user: owner.user, deviceId: owner.deviceId, signingKey: owner.signingKey };
   }
 
-  /** Tokens for participants of a backend, made when new; all or nothing. Throws `invalid_name`, `reserved_key`. */
-  async function provision(requests: readonly ParticipantRequest[]): Promise<TokenPair[]> {
-    const nowMs = clock.nowMs();
-    const secrets = requests.map(() => ({ access: newSecret("ra"), refresh: newSecret("rr") }));
-    for (const request of requests) checkUsername(request.username);
-    const owners = await store.provision(
-      requests.map((request, index) => ({
-        ...request,
-        tokens: [
-          { kind: "access", hash: hashSecret(secrets[index]?.access ?? ""), expiresAtMs: nowMs + accessTokenMs },
-          { kind: "refresh", hash: hashSecret(secrets[index]?.refresh ?? ""), expiresAtMs: nowMs + refreshTokenMs },
-        ],
-      })),
-    );
-    const renamed = owners.filter((owner) => owner.renamed).map(({ user }) => user);
-    if (renamed.length > 0) await looks.changed(renamed);
-    return owners.map(({ user }, index) => ({
-      user,
-      accessToken: secrets[index]?.access ?? "",
-      refreshToken: secrets[index]?.refresh ?? "",
-    }));
-  }
-
-  function checkUsername(username: string): void {
-    if (!isKey(username)) throw new DomainError("invalid_name", "userID must match [a-zA-Z0-9.-]{1,256}");
-    if (isReservedUserKey(username)) throw new DomainError("reserved_key", "user.<number> is reserved");
+  /** Nobody may be this user from now on; connections are closed. Throws `user_not_found`. */
+  async function disable(guid: string): Promise<void> {
+    const userId = await store.disableUser(guid);
+    if (userId === undefined) throw new DomainError("user_not_found");
+    parts.publish({ type: "user.revoked", to: [userId] });
   }
 
   /** Throws `not_authorized`, `try_later`. */
   async function checkBackendKey(key: string, address: string): Promise<void> {
-    guard.check(address, undefined);
-    const stored = await store.findBackendKey();
-    if (stored !== undefined && equalHashes(stored.hash, hashSecret(key))) return;
+    if (await isBackendKey(key, address)) return;
     guard.failed(address);
     throw new DomainError("not_authorized", "wrong backend key");
+  }
+
+  /** For routes that a participant's token opens too: whoever asks counts it where it is neither. Throws `try_later`. */
+  async function isBackendKey(key: string, address: string): Promise<boolean> {
+    guard.check(address, undefined);
+    const stored = await store.findBackendKey();
+    return stored !== undefined && equalHashes(stored.hash, hashSecret(key));
   }
 
   /** A new backend key; the old one stops working with the commit. */
@@ -215,8 +186,10 @@ export function createAccounts(parts: {
     logInWithPassword,
     logInWithProof,
     logInWithToken,
-    provision,
+    provision: parts.tokens.provision,
+    disable,
     checkBackendKey,
+    isBackendKey,
     rotateBackendKey,
     useBackendKey,
     describeBackendKey,

@@ -7,6 +7,7 @@ import { type Contacts, createContacts } from "./contacts.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
+import { createExchanges, type Exchanges } from "./exchanges.ts";
 import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
 import { createLooks, type Looks } from "./looks.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
@@ -16,9 +17,11 @@ import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phone-
 import { createPresence, type PresenceKeeper } from "./presence.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
+import { createTokens, type TokenLifetimes, type Tokens } from "./tokens.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
+  readonly tokens: Tokens;
   readonly devices: Devices;
   readonly chats: Chats;
   readonly contacts: Contacts;
@@ -26,6 +29,7 @@ export interface Domain {
   readonly phoneSessions: PhoneSessions;
   readonly profiles: Profiles;
   readonly messages: Messages;
+  readonly exchanges: Exchanges;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
   /** `contacts`: users find only those whom they know. */
@@ -43,6 +47,7 @@ export function createDomain(parts: {
   directory: "all" | "contacts";
   registration: "open" | "off";
   loginLimits: LoginLimits;
+  tokenLifetimes: TokenLifetimes;
   messageLimits: MessageLimits;
   sendCode: SendCode;
   sendMail: SendMail;
@@ -58,8 +63,10 @@ export function createDomain(parts: {
   const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
+  const tokens = createTokens({ store, clock, guard, looks, lifetimes: parts.tokenLifetimes });
   return {
-    accounts: createAccounts({ store, clock, guard, passwords, log, registration, looks }),
+    accounts: createAccounts({ store, publish, clock, guard, passwords, log, registration, tokens }),
+    tokens,
     devices: createDevices({ store, guard, passwords }),
     chats: createChats({ store, publish, looks }),
     contacts: createContacts({ store, publish }),
@@ -67,6 +74,7 @@ export function createDomain(parts: {
     phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, ...forPhones }),
     profiles: createProfiles({ store, publish, looks, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
+    exchanges: createExchanges({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
     directory: parts.directory,

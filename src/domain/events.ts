@@ -7,6 +7,8 @@ import type { Entered, Left, Message, UserId } from "./model.ts";
  */
 export type DomainEvent =
   | { readonly type: "message.sent"; readonly message: Message; readonly to: readonly UserId[] }
+  /** A durable event tells these users that a message of theirs was delivered or read. */
+  | { readonly type: "status.stored"; readonly to: readonly UserId[] }
   | { readonly type: "chat.entered"; readonly entered: Entered; readonly to: readonly UserId[] }
   | { readonly type: "chat.left"; readonly left: Left; readonly to: readonly UserId[] }
   /** The account may no longer be used here: its connections are closed. */

@@ -2,6 +2,7 @@
  * Pieces of the log at a known place, each read at a cost that does not depend on how old or how large the chat is.
  * Asked for a stretch, the store may answer with less of it, where its messages are large.
  */
+import type { MessageReader } from "./addressed.ts";
 import type { ChatId, Message, MessageId, UserId } from "./model.ts";
 
 /** A client's clock that is further off than this makes its message's time an odd one, which is found by an index. */
@@ -24,6 +25,8 @@ export interface Stretch {
   readonly descending: boolean;
   /** Only what one of these said. */
   readonly senders: readonly [UserId, UserId] | undefined;
+  /** Whose text it is to be, of messages that have one for each recipient. */
+  readonly reader: MessageReader;
 }
 
 export interface Piece {
@@ -38,7 +41,7 @@ export interface HistoryStore {
   findChatLog(userId: UserId, chatId: ChatId): Promise<ChatLog | undefined>;
   /** The user's chats that hold anything, those alone that he shares with `other` where that is somebody else. */
   chatLogs(userId: UserId, other: UserId): Promise<ChatLog[]>;
-  /** Looks at every message of the stretch, so that is to be short. */
+  /** Looks at every message of the stretch, so that is to be short. Large content is left out (`withContent`). */
   readStretch(stretch: Stretch): Promise<Piece>;
   /** At most `limit` messages of the stretch, however long, whose client's clock disagrees with ours. */
   readOddTimes(stretch: Stretch & { limit: number }): Promise<Piece>;

@@ -1,17 +1,29 @@
 /** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+import { isHidden } from "./addressed.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
-import type { ChatRef, Draft, Message, MessageKind, Sent, UserId } from "./model.ts";
+import {
+  type ChatRef,
+  type Draft,
+  type Message,
+  type MessageKind,
+  type Sent,
+  systemUserId,
+  type UserId,
+} from "./model.ts";
 import type { Store } from "./store.ts";
 
 export interface MessageLimits {
   readonly contentBytesMax: number;
+  /** The same for what is no text: images, files, audio, video. */
+  readonly fileBytesMax: number;
   readonly clientIdCharactersMax: number;
   readonly typeCharactersMax: number;
 }
 
 export const defaultMessageLimits: MessageLimits = {
   contentBytesMax: 1024 * 1024,
+  fileBytesMax: 16 * 1024 * 1024,
   clientIdCharactersMax: 256,
   typeCharactersMax: 128,
 };
@@ -52,13 +64,11 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
     const bytes =
       typeof content !== "string"
-        ? content.byteLength
+        ? textBytes(draft, content.byteLength)
         : content.length * 3 <= limits.contentBytesMax
           ? 0
           : Buffer.byteLength(content);
-    if (bytes > limits.contentBytesMax) {
-      throw new DomainError("message_too_large", `content is over ${limits.contentBytesMax} bytes`);
-    }
+    if (bytes > limits.contentBytesMax) checkLarge(draft, bytes);
     // Half a surrogate pair cannot be written as UTF-8: what is stored would not be what was sent.
     if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
     if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
@@ -68,6 +78,15 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
       throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
     }
+  }
+
+  /** Text that may be base64 is judged by what it would decode to; the store, which decodes it, judges the rest. */
+  function checkLarge({ type, content, asBase64 }: Draft, bytes: number): void {
+    const { contentBytesMax, fileBytesMax } = limits;
+    const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
+    const maybeBase64 = asBase64 === true || typeof content === "string";
+    const least = maybeBase64 && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
+    if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   }
 
   function announce(sent: Sent): void {
@@ -85,16 +104,22 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
   ): Promise<Message[]> {
     const chat = await store.findChatOf(reader, page.chat);
     if (chat === undefined) throw new DomainError("chat_not_found");
-    return store.messages({
-      chatId: chat.chatId,
-      afterSeq: page.afterSeq,
-      beforeSeq: page.beforeSeq,
-      limit: page.limit,
-    });
+    const { chatId } = chat;
+    const { afterSeq, beforeSeq, limit } = page;
+    const messages = await store.messages({ chatId, afterSeq, beforeSeq, limit, reader: { userId: reader } });
+    return messages.filter((message) => !isHidden(message));
   }
 
   return { send, sendAll, history };
 }
+
+/** Of bytes, or of the base64 text they stand for. */
+const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
+  asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;
+
+/** The kind of a message on its way in; only the system says what is `system`. */
+export const kindOf = ({ from, type }: { readonly from: UserId; readonly type: string }): MessageKind =>
+  from === systemUserId ? "system" : kindOfType(type);
 
 /** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
 export function kindOfType(type: string): MessageKind {

@@ -3,6 +3,8 @@
  * Times are UTC epoch milliseconds; each door prints its own form.
  */
 
+import type { AddressedText } from "./addressed.ts";
+
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
@@ -13,6 +15,9 @@ export type ChatId = Branded<number, "ChatId">;
 export type MessageId = Branded<number, "MessageId">;
 export type EventId = Branded<number, "EventId">;
 export type DeviceId = Branded<number, "DeviceId">;
+
+/** Nobody's: what the server says by its own name (`user.0`), for its backend. */
+export const systemUserId = 0 as UserId;
 
 export interface User {
   readonly userId: UserId;
@@ -64,6 +69,20 @@ export interface ChatView {
 export const messageKinds = ["text", "image", "file", "video", "audio", "system", "deleted"] as const;
 export type MessageKind = (typeof messageKinds)[number];
 
+/** How a file's bytes become a message's content: as they are, as UTF-8, or as the base64 text the sender wrote. */
+export const contentForms = ["bytes", "text", "base64"] as const;
+export type ContentForm = (typeof contentForms)[number];
+
+/** Large content, kept once for all messages that say the same. */
+export interface MessageFile {
+  /** SHA-256 of the bytes, lower-case hex. */
+  readonly hash: string;
+  readonly bytes: number;
+  readonly form: ContentForm;
+  /** From the list of `media-types.ts`. */
+  readonly mediaType: string;
+}
+
 export interface Message {
   readonly messageId: MessageId;
   readonly chatId: ChatId;
@@ -75,13 +94,20 @@ export interface Message {
   readonly kind: MessageKind;
   /** The type as the sender spelled it (`text`, `image/png`, …); given back unchanged. */
   readonly type: string;
+  /** Empty where the reader asked to leave large content in its `file`; see `isLeftOut`. */
   readonly content: string | Uint8Array;
+  /** Where large content stands. */
+  readonly file?: MessageFile;
   /** The sender's own id for this message. */
   readonly clientId: string | undefined;
   /** When the client says it was written. */
   readonly clientTimeMs: number | undefined;
   /** When it was stored. */
   readonly sentAtMs: number;
+  /** Set where every recipient has a text of his own: whether `content` is this reader's, or he has none. See `addressed.ts`. */
+  readonly addressed?: "to_reader" | "to_others";
+  /** Whose text is which, of such a message that was just sent; `content` is empty then. */
+  readonly texts?: readonly AddressedText[];
 }
 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
@@ -93,6 +119,8 @@ export interface Draft {
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
+  /** `content` is bytes that stand for their base64 text, which need not be made where a file keeps them. */
+  readonly asBase64?: boolean | undefined;
   /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
   readonly clientId?: string | undefined;
   readonly clientTimeMs?: number | undefined;
@@ -156,11 +184,14 @@ export interface UserSummary {
 export interface StoredEvent {
   readonly eventId: EventId;
   readonly userId: UserId;
-  readonly type: "entered" | "left";
+  readonly type: "entered" | "left" | "delivered" | "read";
   readonly chatId: ChatId;
   readonly chatKey: string;
+  /** Who entered or left; who got or read the message. */
   readonly users: readonly UserSummary[];
   readonly deleted: boolean;
+  /** Of `delivered` and `read`: a message of the user's, and the GUID it was for. */
+  readonly about?: { readonly messageId: MessageId; readonly guid: string };
   readonly createdAtMs: number;
 }
 
@@ -175,5 +206,7 @@ export interface Position {
 export interface TokenOwner {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
+  /** SPKI, DER: what its holder signs with; the device's key, else the user's. */
+  readonly signingKey: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
 }

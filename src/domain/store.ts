@@ -4,7 +4,10 @@
  * `storage_full` when the disk does. Changes settle in the order they were submitted. Reads see every change that has
  * settled. All of it is async, so that a server database can stand behind it.
  */
+import type { Range } from "../lib/ranges.ts";
+import type { MessageReader } from "./addressed.ts";
 import type { ContactStore } from "./contact-store.ts";
+import type { ExchangeStore } from "./exchange-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type {
   Chat,
@@ -18,17 +21,18 @@ import type {
   EventId,
   Left,
   Message,
+  MessageFile,
   MessageId,
   Position,
   Sent,
   StoredEvent,
-  TokenOwner,
   User,
   UserId,
 } from "./model.ts";
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { SeqRange } from "./seq-ranges.ts";
+import type { TokenStore } from "./token-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -61,30 +65,13 @@ export interface NewMqttDevice extends Omit<MqttDevice, "createdAtMs"> {
   readonly scramKeys: ScramKeys | undefined;
 }
 
-export type TokenKind = "access" | "refresh";
-
-export interface NewToken {
-  readonly kind: TokenKind;
-  /** SHA-256 of the secret; the secret itself never reaches the store. */
-  readonly hash: Uint8Array;
-  readonly expiresAtMs: number | undefined;
-}
-
-/** A participant a backend asks tokens for; made when new. */
-export interface Participant {
-  readonly username: string;
-  readonly displayName?: string | undefined;
-  readonly publicKey?: Uint8Array | undefined;
-  /** REST `clientID`: makes a device with a position of its own. */
-  readonly clientId?: string | undefined;
-  readonly tokens: readonly NewToken[];
-}
-
 /** Where an unbroken run of messages a user has not got begins, in one chat. */
 export interface Head {
   readonly chatId: ChatId;
   readonly seq: number;
   readonly messageId: MessageId;
+  /** Further on, confirmed out of order. */
+  readonly confirmed?: readonly Range[];
 }
 
 export interface Advance {
@@ -114,6 +101,12 @@ export interface DeviceName {
   readonly name: string;
 }
 
+/** A user with those of his devices that have a key of their own. */
+export interface ParticipantView {
+  readonly user: User;
+  readonly devices: readonly { readonly guid: string; readonly publicKey: Uint8Array }[];
+}
+
 export interface UserStore {
   createUser(user: NewUser): Promise<User>;
   /** Without `scramKeys` those of the old password go all the same. */
@@ -140,6 +133,12 @@ export interface UserStore {
     userId: UserId,
     bounds: { limit: number; membersMax: number },
   ): Promise<{ chatId: ChatId; members: number }[]>;
+  /** From now on nobody may be this user: tokens and log-ins by phone are ended. Undefined where nobody active has it. */
+  disableUser(guid: string): Promise<UserId | undefined>;
+  /** By the GUID of the user or of one of his devices. */
+  findParticipant(guid: string): Promise<ParticipantView | undefined>;
+  /** Whether there is a chat both are in. */
+  shareChat(userId: UserId, other: UserId): Promise<boolean>;
 }
 
 export interface MqttDeviceStore {
@@ -154,16 +153,13 @@ export interface MqttDeviceStore {
   findScramKeys(ownerKey: string): Promise<ScramKeys | undefined>;
   /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
   addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
-  /** A secret of the server's own: `fresh` where there is none of that name yet. */
+  /** A secret of the server's own. */
+  findSecret(name: string): Promise<Uint8Array | undefined>;
+  /** The same: `fresh` where there is none of that name yet. */
   keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
-export interface TokenStore {
-  /** Makes users that do not exist, stores keys and tokens; all or nothing. One answer per entry, in order. */
-  provision(
-    participants: readonly Participant[],
-  ): Promise<{ user: User; deviceId: DeviceId | undefined; renamed: boolean }[]>;
-  findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
+export interface CredentialStore {
   /** A device of this user at this door by its client's own name; made when new. */
   openDevice(device: DeviceName): Promise<DeviceId>;
   /** Forgets a device and its positions, if there is one. */
@@ -196,18 +192,31 @@ export interface ChatStore {
   chatsOf(userId: UserId): Promise<Chat[]>;
 }
 
+/** A file as the door that serves it needs it. */
+export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
+  /** Its bytes, read piece by piece as they are asked for. */
+  readonly content: Blob;
+}
+
 export interface MessageStore {
   /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
-  findMessage(messageId: MessageId): Promise<Message | undefined>;
+  findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
+  /** The file, if a message of one of the user's chats refers to it. */
+  findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
+  /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */
+  withContent(messages: readonly Message[], inlineBytesMax?: number): Promise<Message[]>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
     beforeSeq?: number | undefined;
     limit: number;
+    /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
+    reader?: MessageReader | undefined;
+    inlineBytesMax?: number | undefined;
   }): Promise<Message[]>;
 }
 
@@ -226,14 +235,26 @@ export interface DeliveryStore {
   undelivered(userId: UserId, deviceId: DeviceId | undefined): Promise<Head[]>;
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
-  /** Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large. */
-  run(from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Promise<Message[]>;
+  /**
+   * Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large.
+   * Content of files beyond `inlineBytesMax` bytes is left out, here and elsewhere; without it, none is.
+   */
+  run(from: {
+    chatId: ChatId;
+    seq: number;
+    through: MessageId;
+    limit: number;
+    reader?: MessageReader | undefined;
+    inlineBytesMax?: number | undefined;
+  }): Promise<Message[]>;
   /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
   scan(range: {
     userId: UserId;
+    deviceId?: DeviceId | undefined;
     from: number;
     to: number;
     limit: number;
+    inlineBytesMax?: number | undefined;
   }): Promise<{ messages: Message[]; through: number }>;
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;
@@ -258,10 +279,12 @@ export interface Store
   extends UserStore,
     MqttDeviceStore,
     TokenStore,
+    CredentialStore,
     PhoneStore,
     ProfileStore,
     ContactStore,
     ChatStore,
     MessageStore,
+    ExchangeStore,
     HistoryStore,
     DeliveryStore {}

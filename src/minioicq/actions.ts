@@ -23,6 +23,8 @@ export type Request =
       readonly deviceName: string | undefined;
       /** The client acknowledges pushes (O26). */
       readonly acknowledges: boolean;
+      /** Large content is to come as an address alone. */
+      readonly filesByUrl: boolean;
     }
   | { readonly action: "auth.logout" }
   | { readonly action: "user.sync" }
@@ -47,7 +49,8 @@ export interface MessageSend {
   readonly action: "message.send";
   readonly chatId: WireId;
   readonly type: string;
-  readonly content: string;
+  /** Bytes stand for their base64 text. */
+  readonly content: string | Uint8Array;
   readonly clientId: string | undefined;
   readonly clientTimeMs: number | undefined;
 }
@@ -178,15 +181,18 @@ function parseLogin(fields: Fields, reader: Reader): Request {
     charactersMax: reader.limits.deviceNameCharactersMax,
   });
   const acknowledges = fields["ack"] === true;
+  const { files } = fields;
+  if (!isAbsent(files) && files !== "url" && files !== "inline") throw new Refused("Invalid files");
+  const wishes = { deviceName, acknowledges, filesByUrl: files === "url" };
   if (!isAbsent(fields["token"])) {
     const token = text(fields["token"], { empty: "Invalid token", wrong: "Invalid token" });
-    return { action: "auth.login", login: { by: "token", token }, deviceName, acknowledges };
+    return { action: "auth.login", login: { by: "token", token }, ...wishes };
   }
   if (isAbsent(fields["user_id"])) throw new Refused(empty);
   const userId = reader.id(fields["user_id"], "Invalid user_id");
   const password = text(fields["password"], { empty, wrong: "Invalid password" });
   const account = String(userId ?? fields["user_id"]).slice(0, accountCharactersMax);
-  return { action: "auth.login", login: { by: "password", userId, account, password }, deviceName, acknowledges };
+  return { action: "auth.login", login: { by: "password", userId, account, password }, ...wishes };
 }
 
 function parseCreate(fields: Fields, reader: Reader): Request {
@@ -244,11 +250,15 @@ function parseMessage(message: unknown, around: Fields, reader: Reader): Message
   }
 }
 
+/** Of MessagePack's binary, what is larger stays as it is: a file may keep it, and nobody may ask for its text. */
+const base64FromBytesMax = 4096;
+
 /** An opaque string, given back unchanged; MessagePack's binary becomes base64 (O14). */
-function content(value: unknown): string {
+function content(value: unknown): string | Uint8Array {
   if (typeof value === "string" && value.isWellFormed()) return value;
   if (value instanceof Uint8Array) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return bytes.byteLength > base64FromBytesMax ? bytes : bytes.toString("base64");
   }
   throw new Refused("Invalid message");
 }

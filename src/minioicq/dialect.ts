@@ -15,6 +15,8 @@ export interface Dialect {
   readonly numericIds: boolean;
   /** Text goes out in base64, as this client's own text came in. */
   readonly textBase64: boolean;
+  /** Large content of more bytes than this is left out; 0: all of it. */
+  readonly contentBytesMax: number;
 }
 
 export class Speech {
@@ -23,8 +25,12 @@ export class Speech {
   #numericIds: boolean;
   readonly #watchesTypes: boolean;
   #mimeTypes: boolean;
+  readonly #frameContentBytesMax: number;
+  /** Large content is to come as an address alone. */
+  filesByUrl = false;
 
-  constructor({ integerIds, textBase64 }: MiniOicqOptions) {
+  constructor({ integerIds, textBase64 }: MiniOicqOptions, frameContentBytesMax: number) {
+    this.#frameContentBytesMax = frameContentBytesMax;
     // The client that needs `always` is the one with MIME types, and it may be told something before it says anything.
     this.#numericIds = integerIds === "always";
     this.#mimeTypes = integerIds === "always";
@@ -35,8 +41,17 @@ export class Speech {
     this.#numericIds = true;
   }
 
+  get contentBytesMax(): number {
+    return this.filesByUrl ? 0 : this.#frameContentBytesMax;
+  }
+
   dialect(encoding = this.encoding): Dialect {
-    return { encoding, numericIds: this.#numericIds, textBase64: this.#watchesTypes && this.#mimeTypes };
+    return {
+      encoding,
+      numericIds: this.#numericIds,
+      textBase64: this.#watchesTypes && this.#mimeTypes,
+      contentBytesMax: this.contentBytesMax,
+    };
   }
 
   /** The requests as the domain is to see them: text in plain. */
@@ -53,8 +68,11 @@ export class Speech {
   }
 }
 
-/** Undefined where `content` is anything but the one base64 form of some UTF-8 text. */
-function plainText(content: string): string | undefined {
+/** Undefined where `content` is anything but the one base64 form of some UTF-8 text; bytes stand for theirs. */
+function plainText(content: string | Uint8Array): string | undefined {
+  if (typeof content !== "string") {
+    return isUtf8(content) ? Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString() : undefined;
+  }
   const bytes = Buffer.from(content, "base64");
   if (bytes.toString("base64") !== content || !isUtf8(bytes)) return undefined;
   const plain = bytes.toString("utf8");

@@ -22,6 +22,8 @@ export interface StreamEntry {
 export interface StreamHost {
   /** Something can be written, or a request may start. */
   schedule(): void;
+  /** See `Dialect`. */
+  contentBytesMax(): number;
   /** In the socket's own buffer. */
   bufferedBytes(): number;
   close(code: number, reason: string): void;

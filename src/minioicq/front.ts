@@ -21,7 +21,7 @@ export interface Front {
   readonly rates: Rates;
   readonly confirmations: Confirmations;
   /** The answer to `user.sync`. */
-  userSync(user: User, dialect: Dialect): Promise<Frame>;
+  userSync(user: User, deviceId: DeviceId | undefined, dialect: Dialect): Promise<Frame>;
   /** The chat somebody entered, read once for all who are told of it. */
   viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
   /** The device is here now: an earlier connection of its own, dead as a rule without our knowing it yet, is closed. */

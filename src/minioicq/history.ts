@@ -3,12 +3,14 @@
  * time or by place in the list, a page at a time. A page begins where it is asked for and looks at a bounded number of
  * messages, so an old one costs what a new one does; where it stopped before its end it says how to go on.
  */
+import { isHidden, type MessageReader } from "../domain/addressed.ts";
 import { type ChatLog, oddTimeMs } from "../domain/history-store.ts";
 import type { Message, UserId } from "../domain/model.ts";
 import type { HistoryPage, HistoryRange } from "./actions.ts";
 import type { Front } from "./front.ts";
+import { messageBytes, withWantedContent } from "./large-content.ts";
 import { LogReader, type Segment } from "./log-reader.ts";
-import { messageBytes, messageTimeMs } from "./push.ts";
+import { messageTimeMs } from "./push.ts";
 
 export interface HistoryQuery {
   readonly logs: readonly ChatLog[];
@@ -18,6 +20,10 @@ export interface HistoryQuery {
   readonly senders: readonly [UserId, UserId] | undefined;
   readonly range: HistoryRange;
   readonly page: HistoryPage;
+  /** Whose history it is. */
+  readonly reader: MessageReader;
+  /** See `Dialect`. */
+  readonly contentBytesMax: number;
 }
 
 export interface HistoryAnswer {
@@ -64,7 +70,7 @@ export async function readHistory(parts: Parts, query: HistoryQuery): Promise<Hi
     const wanted = wants.look(message);
     if (wanted === "past") break;
     if (wanted === "yes") {
-      const size = messageBytes(message);
+      const size = messageBytes(message, query.contentBytesMax);
       if (messages.length === countMax || (messages.length > 0 && bytes + size > limits.historyBytesMax)) {
         next = cursor(descending, place(message), wants.index);
         break;
@@ -76,7 +82,8 @@ export async function readHistory(parts: Parts, query: HistoryQuery): Promise<Hi
     reader.take();
     moveOn(readers, descending);
   }
-  return { messages: descending ? messages.reverse() : messages, next };
+  if (descending) messages.reverse();
+  return { messages: await withWantedContent(parts.domain.store, messages, query.contentBytesMax), next };
 }
 
 /** The page that follows begins with `place` itself. */
@@ -94,7 +101,7 @@ function createFilter({ range, places, page }: HistoryQuery) {
       return index;
     },
     look(message: Message): "yes" | "no" | "past" {
-      if (message.kind === "deleted") return "no";
+      if (message.kind === "deleted" || isHidden(message)) return "no";
       if (range.by === "index") {
         if (!counts) return "yes";
         return index < range.first ? "no" : index > range.last ? "past" : "yes";
@@ -103,7 +110,7 @@ function createFilter({ range, places, page }: HistoryQuery) {
       return timeMs >= (range.fromMs ?? 0) && timeMs <= (range.toMs ?? Number.POSITIVE_INFINITY) ? "yes" : "no";
     },
     took(message: Message): void {
-      if (counts && message.kind !== "deleted") index += 1;
+      if (counts && message.kind !== "deleted" && !isHidden(message)) index += 1;
     },
   };
 }
@@ -147,6 +154,7 @@ async function openReaders(
       segments,
       descending,
       senders: query.senders,
+      reader: query.reader,
       // One more than wanted tells whether there is more.
       rowsAtOnce: query.logs.length === 1 ? Math.min(countMax + 1, limits.historyRowsAtOnceMax) : undefined,
       rowsAtOnceMax: limits.historyRowsAtOnceMax,

@@ -1,4 +1,5 @@
 /** One chat's messages, one after the other, from a few stretches of its log; `bound` orders it among other chats. */
+import type { MessageReader } from "../domain/addressed.ts";
 import type { ChatLog, HistoryStore } from "../domain/history-store.ts";
 import type { Message, UserId } from "../domain/model.ts";
 
@@ -19,6 +20,7 @@ export class LogReader {
   readonly #log: ChatLog;
   readonly #descending: boolean;
   readonly #senders: readonly [UserId, UserId] | undefined;
+  readonly #reader: MessageReader;
   readonly #rowsAtOnceMax: number;
   #rowsAtOnce: number;
   /** What is left, in the order of reading; the first one begins with the next message that was not looked at. */
@@ -35,6 +37,7 @@ export class LogReader {
     segments: readonly Segment[];
     descending: boolean;
     senders: readonly [UserId, UserId] | undefined;
+    reader: MessageReader;
     rowsAtOnce: number | undefined;
     rowsAtOnceMax: number;
   }) {
@@ -42,6 +45,7 @@ export class LogReader {
     this.#log = parts.log;
     this.#descending = parts.descending;
     this.#senders = parts.senders;
+    this.#reader = parts.reader;
     this.#rowsAtOnceMax = parts.rowsAtOnceMax;
     this.#rowsAtOnce = parts.rowsAtOnce ?? rowsAtFirst;
     this.#segments = parts.descending ? [...parts.segments].reverse() : [...parts.segments];
@@ -81,7 +85,12 @@ export class LogReader {
     if (segment === undefined) return 0;
     const rows = this.#rowsAtOnce;
     this.#rowsAtOnce = Math.min(rows * 2, this.#rowsAtOnceMax);
-    const where = { chatId: this.#log.chatId, descending: this.#descending, senders: this.#senders };
+    const where = {
+      chatId: this.#log.chatId,
+      descending: this.#descending,
+      senders: this.#senders,
+      reader: this.#reader,
+    };
     const { from, to, odd } = segment;
     const stretch = odd
       ? { from, to }

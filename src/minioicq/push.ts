@@ -6,7 +6,8 @@ import { isoTime } from "../delivery/shapes.ts";
 import type { ChatView, Message, User, UserId } from "../domain/model.ts";
 import { avatarText } from "./avatar.ts";
 import { encodeFrame, type Frame } from "./codec.ts";
-import { base64Text, type Dialect } from "./dialect.ts";
+import type { Dialect } from "./dialect.ts";
+import { contentFields } from "./large-content.ts";
 
 export type { Dialect } from "./dialect.ts";
 
@@ -32,26 +33,14 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
     sender_id: sender,
     time: messageTime(message),
     type: message.type,
-    content: contentText(message, dialect),
+    ...contentFields(message, dialect),
     seq: message.seq,
     client_id: message.senderId === reader ? message.clientId : undefined,
   };
 }
 
-/** Text as it was sent, to a client that carries it in base64 so (O14); bytes in base64. */
-function contentText({ content, kind }: Message, { textBase64 }: Dialect): string {
-  if (typeof content !== "string") return Buffer.from(content).toString("base64");
-  return textBase64 && kind === "text" ? base64Text(content) : content;
-}
-
 export const messageTimeMs = (message: Message): number => message.clientTimeMs ?? message.sentAtMs;
 const messageTime = (message: Message): string => isoTime(messageTimeMs(message));
-
-/** What a message weighs in a push, near enough for bounds. */
-export function messageBytes(message: Message): number {
-  const { content } = message;
-  return (typeof content === "string" ? Buffer.byteLength(content) : Math.ceil(content.byteLength / 3) * 4) + 256;
-}
 
 const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
 
@@ -121,8 +110,13 @@ export const userFields = (user: User, dialect: Dialect) => ({
   avatar: userAvatar(user),
 });
 
-const variant = ({ encoding, numericIds, textBase64 }: Dialect, own: boolean): number =>
-  (encoding === "json" ? 1 : 0) | (numericIds ? 2 : 0) | (own ? 4 : 0) | (textBase64 ? 8 : 0);
+/** All connections of a door have the same bound for content, or none. */
+const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
+  (encoding === "json" ? 1 : 0) |
+  (numericIds ? 2 : 0) |
+  (own ? 4 : 0) |
+  (textBase64 ? 8 : 0) |
+  (contentBytesMax === 0 ? 16 : 0);
 
 function shared<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,

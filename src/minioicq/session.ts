@@ -5,7 +5,7 @@
  * that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
-import type { Entered, Sent, User } from "../domain/model.ts";
+import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
 import type { MessageAck, MessageSend, Request } from "./actions.ts";
 import { parseAction } from "./actions.ts";
 import { decodeFrame, type Encoding, encodeFrame, type Frame, frameBytes } from "./codec.ts";
@@ -14,6 +14,7 @@ import type { StreamEntry, StreamHost } from "./entries.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
 import { type Answer, type Connection, failed, handle, type LoggedInBy } from "./handlers/dispatch.ts";
+import { contentBytesMaxOf } from "./large-content.ts";
 import { createLoginWatch, type LoginWatch } from "./login-watch.ts";
 import { type Body, livePush } from "./push.ts";
 import type { RequestRate } from "./rates.ts";
@@ -51,10 +52,11 @@ export class Session implements Connection {
     this.address = parts.address;
     this.#front = parts.front;
     this.#onClosed = parts.onClosed;
-    this.#speech = new Speech(parts.front.options);
+    this.#speech = new Speech(parts.front.options, contentBytesMaxOf(parts.front.limits));
     this.#rate = parts.front.rates.open();
     this.#host = {
       schedule: () => this.#schedule(),
+      contentBytesMax: () => this.#speech.contentBytesMax,
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
       close: (code, reason) => this.close(code, reason),
     };
@@ -66,6 +68,10 @@ export class Session implements Connection {
 
   get user(): User | undefined {
     return this.#stream?.user;
+  }
+
+  get deviceId(): DeviceId | undefined {
+    return this.#stream?.deviceId;
   }
 
   get dialect(): Dialect {
@@ -141,6 +147,10 @@ export class Session implements Connection {
     this.#stream = undefined;
     stream?.end();
     if (stream?.deviceId !== undefined) this.#front.releaseDevice(stream.deviceId, this);
+  }
+
+  wantFilesByUrl(byUrl: boolean): void {
+    this.#speech.filesByUrl = byUrl;
   }
 
   spawnOf(entered: Entered): StreamEntry | undefined {

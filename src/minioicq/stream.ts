@@ -5,6 +5,7 @@
  */
 import { Feed } from "../delivery/feed.ts";
 import type { Sink } from "../delivery/hub.ts";
+import { isHidden } from "../domain/addressed.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import type { ChatId, DeviceId, Entered, Message, Sent, User } from "../domain/model.ts";
 import { isInRanges, type SeqRange } from "../domain/seq-ranges.ts";
@@ -12,8 +13,9 @@ import type { MessageAck } from "./actions.ts";
 import { Entries, type StreamEntry, type StreamHost } from "./entries.ts";
 import { closeCode } from "./errors.ts";
 import type { Front } from "./front.ts";
+import { messageBytes, needsContent, withWantedContent } from "./large-content.ts";
 import { OwnMessages } from "./own-messages.ts";
-import { livePush, messageBytes, pushFrame } from "./push.ts";
+import { livePush, pushFrame } from "./push.ts";
 import { type SpawnEvents, Spawns } from "./spawns.ts";
 import { Unconfirmed } from "./unconfirmed.ts";
 
@@ -78,6 +80,7 @@ export class Stream {
       userId,
       deviceId,
       from: "position",
+      inlineBytesMax: 0,
       emit: (messages) => this.#emit(messages),
       failed: (error) => this.#fail("messages could not be read", error),
     });
@@ -230,13 +233,16 @@ export class Stream {
     if (this.#confirmedBefore.size > 0) this.#confirmedBefore = new Map();
     let taken = 0;
     for (const message of messages) {
-      const bytes = messageBytes(message);
+      const bytes = messageBytes(message, this.#host.contentBytesMax());
       const waiting = this.entries.waitingBytes;
       if (waiting > 0 && waiting + bytes > this.#front.limits.sendBytesMax) break;
       if (this.#isWindowFull()) break;
       taken += 1;
       const one = [message];
-      this.#pushMessages(one, one, bytes, (dialect) => livePush(message, dialect, this.user.userId));
+      const fresh = isHidden(message) ? [] : one;
+      this.#pushMessages(one, fresh, bytes, (dialect) =>
+        fresh.length === 0 ? undefined : livePush(message, dialect, this.user.userId),
+      );
     }
     return taken;
   }
@@ -245,25 +251,39 @@ export class Stream {
   #emitMissed(messages: readonly Message[]): number {
     if (this.entries.waitingBytes > 0 || this.#isWindowFull()) return 0;
     const { pushMessagesMax, pushBytesMax } = this.#front.limits;
+    const contentBytesMax = this.#host.contentBytesMax();
     const group: Message[] = [];
     let bytes = 0;
     for (const message of messages) {
-      const size = messageBytes(message);
+      const size = messageBytes(message, contentBytesMax);
       if (group.length > 0 && (group.length >= pushMessagesMax || bytes + size > pushBytesMax)) break;
       group.push(message);
       bytes += size;
     }
     const fresh = group.filter((message) => this.#isFresh(message));
-    this.#pushMessages(group, fresh, bytes, (dialect) =>
-      fresh.length === 0 ? undefined : pushFrame(fresh, dialect, this.user.userId),
+    let shown = fresh;
+    const entry = this.#pushMessages(group, fresh, bytes, (dialect) =>
+      shown.length === 0 ? undefined : pushFrame(shown, dialect, this.user.userId),
     );
+    if (needsContent(fresh, contentBytesMax)) {
+      entry.ready = false;
+      withWantedContent(this.#front.domain.store, fresh, contentBytesMax).then(
+        (whole) => {
+          shown = whole;
+          entry.ready = true;
+          this.#host.schedule();
+        },
+        (error: unknown) => this.#fail("content could not be read", error),
+      );
+    }
     return group.length;
   }
 
-  /** Neither pushed as an answer meanwhile, nor confirmed before, nor deleted. */
-  #isFresh({ messageId, chatId, seq, kind }: Message): boolean {
+  /** Neither pushed as an answer meanwhile, nor confirmed before, nor deleted, nor for others alone. */
+  #isFresh(message: Message): boolean {
+    const { messageId, chatId, seq, kind } = message;
     if (this.#own.wasAhead(messageId)) return false;
-    return kind !== "deleted" && !isInRanges(this.#confirmedBefore.get(chatId) ?? [], seq);
+    return kind !== "deleted" && !isHidden(message) && !isInRanges(this.#confirmedBefore.get(chatId) ?? [], seq);
   }
 
   /** @param fresh those of `messages` that the frame says. */
@@ -272,7 +292,7 @@ export class Stream {
     fresh: readonly Message[],
     bytes: number,
     frame: StreamEntry["frame"],
-  ): void {
+  ): StreamEntry {
     let acknowledged = false;
     const entry: StreamEntry = {
       bytes,
@@ -295,6 +315,7 @@ export class Stream {
     this.#queuedMessages += fresh.length;
     this.#own.handedOver(messages, entry);
     this.entries.push(entry);
+    return entry;
   }
 
   /** Written and drained: so far this client has got (O26, a connection that does not acknowledge). */

@@ -5,7 +5,7 @@
  * them (PROTOCOLS § 4.3).
  */
 import type { Domain } from "../domain/domain.ts";
-import type { User } from "../domain/model.ts";
+import type { DeviceId, User } from "../domain/model.ts";
 import { encodeFrame, type Frame } from "./codec.ts";
 import { readHistory } from "./history.ts";
 import type { MiniOicqLimits } from "./limits.ts";
@@ -28,7 +28,7 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
   const everybody = new Map<string, Everybody>();
   let counted = { version: -1, small: true };
 
-  async function answer(user: User, dialect: Dialect): Promise<Frame> {
+  async function answer(user: User, deviceId: DeviceId | undefined, dialect: Dialect): Promise<Frame> {
     const version = await store.userListVersion();
     if (counted.version !== version) {
       counted = { version, small: (await store.countUsers(limits.syncUsersMax + 1)) <= limits.syncUsersMax };
@@ -37,7 +37,7 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
       ? encodedEverybody(version, dialect)
       : encodeUsers([await store.listAcquaintances(user.userId, limits.syncUsersMax)], dialect));
     if (typeof users !== "string") return users;
-    const { chats, messages } = await overview(user, dialect);
+    const { chats, messages } = await overview(user, deviceId, dialect);
     return `{"action":"user.sync","users":${users},"chats":${JSON.stringify(chats)},"messages":${JSON.stringify(messages)}}`;
   }
 
@@ -81,7 +81,7 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
   }
 
   /** Newest chats first, as long as their members are not too many; messages ascending. */
-  async function overview(user: User, dialect: Dialect) {
+  async function overview(user: User, deviceId: DeviceId | undefined, dialect: Dialect) {
     const { userId } = user;
     const chats = [];
     let members = limits.syncMembersMax;
@@ -102,6 +102,8 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
         senders: undefined,
         range: { by: "time", fromMs: undefined, toMs: undefined },
         page: { limit: limits.syncMessagesMax, from: undefined },
+        reader: { userId, deviceId },
+        contentBytesMax: dialect.contentBytesMax,
       },
     );
     return { chats, messages: messages.map((message) => messageBody(message, dialect, userId)) };

@@ -8,10 +8,13 @@ import type { Handler, RestParts, RouteParts } from "./context.ts";
 import { createEncodedMessages } from "./encoded-messages.ts";
 import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
 import { createInbox } from "./inbox.ts";
+import { createReplyKey } from "./reply-key.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
+import { createFileRoutes } from "./routes/files.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
+import { createUserRoutes } from "./routes/users.ts";
 import { createSchemas } from "./schemas.ts";
 
 /** The longer ones first, as one may begin another; the empty one is what is left. */
@@ -29,21 +32,32 @@ export interface Rest {
 export function createRest(parts: RestParts): Rest {
   const { domain, hub, limits, log } = parts;
   const routeParts: RouteParts = { ...parts, schemas: createSchemas(limits) };
-  const inbox = createInbox({ store: domain.store, hub, limits });
+  const inbox = createInbox({
+    store: domain.store,
+    hub,
+    limits,
+    passedOver: ({ userId, deviceId }, chatId, seq) => domain.deliveries.delivered(userId, deviceId, chatId, seq),
+  });
   const encoded = createEncodedMessages({ charactersMax: limits.encodedCharactersMax });
+  const replyKey = createReplyKey(domain.store);
   const token = createTokenRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
-  const messages = createMessageRoutes({ ...routeParts, inbox });
-  const system = createSystemRoutes(routeParts);
+  const messages = createMessageRoutes({ ...routeParts, inbox, replyKey });
+  const files = createFileRoutes(routeParts);
+  const users = createUserRoutes(routeParts);
+  const system = createSystemRoutes({ ...routeParts, replyKey });
 
   const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
-    "/token": { POST: token.create },
+    "/token": { POST: token.create, PUT: token.refresh, DELETE: token.remove },
+    "/users/:GUID": { GET: users.get, DELETE: users.remove },
     "/messages": { GET: messages.get, POST: messages.post },
     "/chats/:chatID": { DELETE: chats.remove },
     "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
     "/chats/:chatID/messages": { GET: chats.history },
+    "/_/files/:hash": { GET: files.get },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
+    "/publicKey": { GET: system.publicKey },
     "/version": { GET: system.version },
   };
 
@@ -78,7 +92,8 @@ function pathOf(request: Request): string {
   let path = url.slice(start, end);
   for (const prefix of prefixes) {
     if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
-      path = path.slice(prefix.length);
+      // The server's own paths have no prefix: behind one they are nobody's.
+      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
       break;
     }
   }

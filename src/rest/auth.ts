@@ -3,7 +3,7 @@
  * `Authorization`, bare or after `Bearer`, or in `X-API-Key`; a token also in the query or the body as `accessToken`.
  */
 import type { Accounts, LoggedIn } from "../domain/accounts.ts";
-import { unauthorized } from "./errors.ts";
+import { unauthorized, unsigned } from "./errors.ts";
 
 /** Longer ones are none of ours; they are refused before they are hashed. */
 const secretCharactersMax = 1024;
@@ -19,6 +19,11 @@ export async function requireBackend(accounts: Accounts, request: Request, addre
 export function requireParticipant(accounts: Accounts, token: string | undefined, address: string): Promise<LoggedIn> {
   if (token === undefined) throw unauthorized("the access token is missing");
   return accounts.logInWithToken(token, address);
+}
+
+/** For the forms that carry no signature (R22). */
+export function refuseUnsigned(required: boolean, { signingKey }: LoggedIn): void {
+  if (required && signingKey !== undefined) throw unsigned("this server asks for the signed form");
 }
 
 export function secretInHeaders(headers: Headers): string | undefined {

@@ -8,9 +8,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The JSON value in the body, whatever Content-Type says; undefined where there is no body. */
 export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
+  return (await readDocument(request, limits)).value;
+}
+
+export interface JsonDocument {
+  readonly value: unknown;
+  /** As it was sent: what is signed is the text. */
+  readonly text: string;
+}
+
+export async function readDocument(request: Request, limits: BodyLimits): Promise<JsonDocument> {
   const bytes = await readBytes(request, limits.bodyBytesMax);
-  if (bytes.byteLength === 0) return undefined;
-  return parseJson(bytes, limits);
+  return bytes.byteLength === 0 ? { value: undefined, text: "" } : parseDocument(bytes, limits);
 }
 
 async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
@@ -40,7 +49,9 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
 
 const overlong = (bytesMax: number) => new Refusal(tooLarge, `the body is over ${bytesMax} bytes`);
 
-export function parseJson(bytes: Uint8Array, limits: BodyLimits): unknown {
+export const parseJson = (bytes: Uint8Array, limits: BodyLimits): unknown => parseDocument(bytes, limits).value;
+
+function parseDocument(bytes: Uint8Array, limits: BodyLimits): JsonDocument {
   checkShape(bytes, limits);
   let text: string;
   try {
@@ -49,7 +60,7 @@ export function parseJson(bytes: Uint8Array, limits: BodyLimits): unknown {
     throw new Refusal(badRequest, "the body is not UTF-8");
   }
   try {
-    return JSON.parse(text);
+    return { value: JSON.parse(text), text };
   } catch {
     throw new Refusal(badRequest, "the body is not JSON");
   }

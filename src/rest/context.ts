@@ -21,6 +21,10 @@ export interface RestParts {
   readonly health: Health;
   readonly version: string;
   readonly limits: RestLimits;
+  /** Strangers may make participants that do not exist yet. */
+  readonly openTokens: boolean;
+  /** Whoever has a key must sign. */
+  readonly requireSignature: boolean;
   /** Tells the HTTP server not to cut this request off while it waits. */
   keepOpen(request: Request): void;
 }

@@ -3,6 +3,7 @@
  * what is kept here stays true until a chat's messages are deleted, which is told by `invalidate`. Reading and encoding
  * a page of fifty costs several times what everything else about its request does.
  */
+import { isHidden } from "../domain/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
 import { messageJson } from "./json.ts";
@@ -78,8 +79,11 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
       const kept = touch(chatId);
       const list: string[] = [];
       for (const message of messages) {
+        if (isHidden(message)) continue;
         const text = flat(messageJson(message));
         list.push(text);
+        // One reader's text is nobody else's.
+        if (message.addressed !== undefined) continue;
         if (text.length > messageCharactersMax || kept.texts.has(message.seq)) continue;
         kept.texts.set(message.seq, text);
         kept.characters += text.length;

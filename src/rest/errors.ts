@@ -27,14 +27,19 @@ export class Refusal extends Error {
 const invalidParameters: Answer = { status: 400, error: "Invalid parameters" };
 export const badRequest: Answer = { status: 400, error: "Bad request" };
 export const invalidChatId: Answer = { status: 400, error: "Invalid chatID" };
+const badSignature: Answer = { status: 403, error: "Bad signature" };
+const timeConflict: Answer = { status: 409, error: "Time conflict" };
+export const userNotFound: Answer = { status: 404, error: "userGUID not found" };
 const badToken: Answer = { status: 401, error: "Bad token" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
+export const fileNotFound: Answer = { status: 404, error: "File not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };
-export const notImplemented: Answer = { status: 501, error: "Not implemented" };
 export const unavailable: Answer = { status: 503, error: "Service unavailable", retryAfterSeconds: 1 };
 
+export const unsigned = (detail: string): Refusal => new Refusal(badSignature, detail);
+export const outOfTime = (detail: string): Refusal => new Refusal(timeConflict, detail);
 export const unauthorized = (detail: string): Refusal => new Refusal(badToken, detail);
 
 const answers = {
@@ -66,11 +71,19 @@ const answers = {
 export interface Words {
   readonly bad: Answer;
   readonly unknownChat: Answer;
+  /** Where a wrong secret is worded otherwise than by "Bad token". */
+  readonly unauthorized?: Answer;
 }
 
 /** Where two routes differ over the same mistake, REST.md is followed to the letter (R4, R5, R6, R25). */
 export const words = {
   token: { bad: invalidParameters, unknownChat: internal },
+  refresh: {
+    bad: invalidParameters,
+    unknownChat: internal,
+    unauthorized: { status: 401, error: "refreshToken is not valid" },
+  },
+  users: { bad: userNotFound, unknownChat: userNotFound },
   deleteChat: { bad: invalidChatId, unknownChat: invalidChatId },
   putUsers: { bad: invalidParameters, unknownChat: invalidParameters },
   getUsers: { bad: invalidChatId, unknownChat: invalidChatId },
@@ -91,6 +104,17 @@ function find(error: unknown, log: Log, request: { method: string; path: string 
   return { answer: internal, detail: undefined };
 }
 
+/** Status and words alone, for an answer that is one line of many. */
+export function answerInLine(
+  words: Words,
+  error: unknown,
+  log: Log,
+  request: { method: string; path: string },
+): { readonly status: number; readonly error: string } {
+  const { status, error: text } = wordedBy(words, find(error, log, request).answer);
+  return { status, error: text };
+}
+
 /** `{"error":"…"}` as the document prints it. */
 export function answerDocumented(
   words: Words,
@@ -105,6 +129,8 @@ export function answerDocumented(
 
 function wordedBy(words: Words, answer: Answer): Answer {
   if (answer === chatNotFound) return words.unknownChat;
+  if (answer === badToken) return words.unauthorized ?? answer;
+  if (answer === badSignature || answer === timeConflict || answer === userNotFound) return answer;
   if (answer.status === 507) return { ...internal, ...retryAfter(answer) };
   // 413 without a chat of its own in the documents is still clearer than 400, and retryable codes keep their meaning.
   if (answer.status === 401 || answer.status === 413 || answer.status === 429 || answer.status >= 500) return answer;
@@ -136,7 +162,6 @@ const titles = new Map([
   [413, "Content Too Large"],
   [429, "Too Many Requests"],
   [500, "Internal Server Error"],
-  [501, "Not Implemented"],
   [503, "Service Unavailable"],
   [507, "Insufficient Storage"],
 ]);

@@ -5,19 +5,25 @@
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
+import { isHidden, type MessageReader } from "../domain/addressed.ts";
+import { isLeftOut } from "../domain/content.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import type { DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
-import type { DeliveryStore, Head } from "../domain/store.ts";
+import type { ChatId, DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
+import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
-type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events">;
+type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events"> &
+  Pick<MessageStore, "withContent">;
 
-export interface Reader {
-  readonly userId: UserId;
-  /** Whose position to begin at: a device's, or the user's own. */
+/** `whole`: with the content of larger files too, which the JSON of the simple form only names. */
+export type Content = "inline" | "whole";
+
+/** Whose position to begin at: a device's, or the user's own. */
+export interface Reader extends MessageReader {
   readonly deviceId: DeviceId | undefined;
 }
 
@@ -34,13 +40,25 @@ const rowsBetweenTurns = 512;
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hub; limits: RestLimits }) {
+export function createInbox(parts: {
+  store: InboxStore;
+  hub: Hub;
+  limits: RestLimits;
+  /** Everything up to this place in the chat is delivered or not for this reader. */
+  passedOver(reader: Reader, chatId: ChatId, seq: number): void;
+}) {
+  const { store, hub, limits, passedOver } = parts;
   const waiting = new Map<UserId, number>();
   const waiters = new Set<Waiter>();
   let stopped = false;
 
   /** One page after `after`, or from the reader's position on; up to `limit` messages and events together. */
-  async function read(reader: Reader, after: Cursor | undefined, limit: number): Promise<Page> {
+  async function read(
+    reader: Reader,
+    after: Cursor | undefined,
+    limit: number,
+    content: Content = "inline",
+  ): Promise<Page> {
     const newest = await store.lastMessageId();
     const from: Cursor = {
       // Ids past the newest are of a world a restore has undone.
@@ -49,16 +67,25 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
     };
     const events = await store.events(reader.userId, "rest", { after: from.eventId, limit });
-    const backlog = new Gathering({ store, reader, limit, bytesMax: limits.pageBytesMax, through: from.messageId });
+    const bytesMax = limits.pageBytesMax;
+    const backlog = new Gathering({ store, reader, limit, bytesMax, content, through: from.messageId });
     if (from.messageId < from.backlogEnd) {
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
       const newer = from.messageId === 0 ? undefined : await store.newerThan(reader.userId, from.messageId);
       await backlog.walk(furthest(undelivered, newer), from.backlogEnd);
+      if (newer === undefined) {
+        for (const [chatId, seq] of backlog.passed) passedOver(reader, chatId, seq);
+      }
     }
     if (!backlog.full && backlog.through < newest) {
       await backlog.walk(await store.newerThan(reader.userId, backlog.through), newest);
     }
-    return merge(from, backlog, events, limit);
+    const page = merge(from, backlog, events, limit);
+    if (content === "inline" || page.messages.length === 0) return page;
+    // One whose file cannot be read is left out rather than shown empty: unconfirmed, it is tried again.
+    const messages = (await store.withContent(page.messages)).filter((message) => !isLeftOut(message));
+    if (messages.length === 0 && page.events.length === 0) return read(reader, page.next, limit, content);
+    return { ...page, messages };
   }
 
   /**
@@ -67,9 +94,9 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
    */
   async function wait(
     reader: Reader,
-    query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal },
+    query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal; content?: Content },
   ): Promise<Page> {
-    if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit);
+    if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit, query.content);
     const waiter = admit(reader.userId);
     const expire = () => waiter.expire();
     const timer = setTimeout(expire, query.waitMs);
@@ -80,7 +107,7 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
       let after = query.after;
       for (;;) {
         const last = waiter.expired;
-        const page = await read(reader, after, query.limit);
+        const page = await read(reader, after, query.limit, query.content);
         if (last || page.messages.length > 0 || page.events.length > 0) return page;
         after = page.next;
         await waiter.news();
@@ -171,24 +198,41 @@ class Waiter implements Sink {
 
 /** Gathers messages over many chats in the order of their ids, until it has enough. */
 class Gathering {
-  readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number };
+  readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number; content: Content };
   readonly messages: Message[] = [];
   /** Everything of the reader's up to here is among `messages`, or is none of his. */
   through: MessageId;
   /** Stopped before the end of what there is. */
   full = false;
+  /** How far each chat holds nothing but hidden messages, from where it was begun. */
+  readonly passed = new Map<ChatId, number>();
+  readonly #begun = new Set<ChatId>();
   #bytes = 0;
   #rowsSinceTurn = 0;
 
-  constructor(parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number; through: MessageId }) {
+  constructor(parts: {
+    store: InboxStore;
+    reader: Reader;
+    limit: number;
+    bytesMax: number;
+    content: Content;
+    through: MessageId;
+  }) {
     this.#parts = parts;
     this.through = parts.through;
   }
 
   /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
-    const { store, reader } = this.#parts;
-    const backlog = new Backlog({ store, userId: reader.userId, from: waiting, through: end });
+    const { store, reader, content } = this.#parts;
+    const backlog = new Backlog({
+      store,
+      ...reader,
+      from: waiting,
+      through: end,
+      // What is wanted whole is read once it is known what the page holds.
+      inlineBytesMax: content === "whole" ? 0 : inlineFileBytesMax,
+    });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
       for (const row of rows) {
         if (!this.#take(row)) return;
@@ -200,7 +244,14 @@ class Gathering {
   }
 
   #take(row: Message): boolean {
-    if (row.senderId === this.#parts.reader.userId) {
+    if (isHidden(row)) {
+      if (!this.#begun.has(row.chatId)) this.passed.set(row.chatId, row.seq);
+      this.through = row.messageId;
+      return true;
+    }
+    this.#begun.add(row.chatId);
+    // Of his own messages he gets what he addressed to another device of his.
+    if (row.senderId === this.#parts.reader.userId && row.addressed === undefined) {
       this.through = row.messageId;
       return true;
     }
@@ -209,7 +260,7 @@ class Gathering {
       return false;
     }
     this.messages.push(row);
-    this.#bytes += row.content.length;
+    this.#bytes += this.#parts.content === "whole" ? (row.file?.bytes ?? row.content.length) : row.content.length;
     this.through = row.messageId;
     return true;
   }
@@ -229,7 +280,7 @@ function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefin
   const heads: Head[] = [];
   for (const head of undelivered) {
     const other = newerOf.get(head.chatId);
-    if (other !== undefined) heads.push(other.seq > head.seq ? other : head);
+    if (other !== undefined) heads.push(other.seq > head.seq ? { ...head, ...other } : head);
   }
   return heads;
 }

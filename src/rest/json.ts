@@ -2,8 +2,8 @@
  * Bodies as text. A page of fifty messages is answered some ten thousand times a second, so its JSON is put together by
  * hand; `messageShape` in delivery stays the definition, and a test holds this to it.
  */
-import { isoTime } from "../delivery/shapes.ts";
-import type { Message } from "../domain/model.ts";
+import { fileShape, isInline, isoTime } from "../delivery/shapes.ts";
+import type { Message, MessageFile } from "../domain/model.ts";
 
 const jsonHeaders = {
   "Content-Type": "application/json",
@@ -18,19 +18,24 @@ export const json = (body: string | Uint8Array<ArrayBuffer>, status = 200): Resp
 
 /** Same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.-] and need no escaping. */
 export function messageJson(message: Message): string {
-  const { content, clientId, type } = message;
+  const { clientId, type, file } = message;
   return (
     `{"message_id":"${message.messageId}","seq":${message.seq},"chat_id":"${message.chatId}",` +
     `"chatID":"${message.chatKey}","sender_id":"${message.senderId}","sender":"${message.senderKey}",` +
-    `"type":${type === "text" ? '"text"' : JSON.stringify(type)},"content":${
-      typeof content === "string"
-        ? JSON.stringify(content)
-        : `"${Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("base64")}","encoding":"base64"`
-    },"time":"${timeText(message.clientTimeMs ?? message.sentAtMs)}"${
+    `"type":${type === "text" ? '"text"' : JSON.stringify(type)}${file === undefined ? contentJson(message) : fileJson(message, file)},"time":"${timeText(message.clientTimeMs ?? message.sentAtMs)}"${
       clientId === undefined ? "" : `,"client_id":${JSON.stringify(clientId)}`
     }}`
   );
 }
+
+function contentJson({ content }: Message): string {
+  if (typeof content === "string") return `,"content":${JSON.stringify(content)}`;
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("base64");
+  return `,"content":"${text}","encoding":"base64"`;
+}
+
+const fileJson = (message: Message, file: MessageFile): string =>
+  `${isInline(message) ? contentJson(message) : ""},"file":${JSON.stringify(fileShape(file))}`;
 
 export function messagesJson(messages: readonly Message[]): string {
   let text = "[";

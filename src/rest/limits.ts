@@ -13,6 +13,12 @@ export interface RestLimits {
   readonly membersMax: number;
   /** Participants in one POST /token. */
   readonly participantsMax: number;
+  /** One line of a streamed POST /token: a participant with the longest key. */
+  readonly lineBytesMax: number;
+  /** Lines of one stream that are one change in the store. */
+  readonly linesAtOnceMax: number;
+  /** A stream that brings nothing for so long is ended. */
+  readonly streamIdleSeconds: number;
   /** Messages in one POST /messages of the simple form: they are one change in the store. */
   readonly messagesMax: number;
   /** Confirmations in one POST /messages: as many as a page of GET /messages can hold. */
@@ -37,6 +43,9 @@ export const defaultRestLimits: RestLimits = {
   jsonValuesMax: 250_000,
   membersMax: 10_000,
   participantsMax: 10_000,
+  lineBytesMax: 64 * 1024,
+  linesAtOnceMax: 256,
+  streamIdleSeconds: 60,
   messagesMax: 1000,
   statusesMax: 100,
   rsaBitsMin: 2048,

@@ -8,9 +8,10 @@ import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";
+import { signatureCharactersMax } from "./signatures.ts";
 
 export const inboxItemsMax = 100;
-const inboxItems = 10;
+export const inboxItems = 10;
 const historyRows = 50;
 const chatNameCharactersMax = 256;
 
@@ -48,6 +49,12 @@ const rows = (rowsMax: number, rowsDefault: number) =>
     .transform((count) => Math.min(count, rowsMax))
     .default(rowsDefault);
 
+/** A token as it is shown to us; longer ones are none of ours. */
+const secret = z.string().min(1).max(1024);
+
+/** Seconds or milliseconds, in decimal digits or as a number (R23). */
+const time = z.union([digits.transform(Number), z.number().int().min(0).max(8.64e15)]);
+
 export type Schemas = ReturnType<typeof createSchemas>;
 
 export function createSchemas(limits: RestLimits) {
@@ -76,11 +83,34 @@ export function createSchemas(limits: RestLimits) {
     messageStatus: z.enum(["delivered", "read"]),
   });
 
+  /** As a number too (R31). */
+  const messageId = z.union([z.string().regex(/^\d{1,16}$/), z.number().int().positive()]).transform(String);
+
+  const outgoingMessage = z.object({
+    chatID: key,
+    clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1),
+    timestamp: time,
+    messageBlock: list(
+      z.object({
+        messageText: z.string(),
+        /** GUIDs are compared as they were given out. */
+        recipient: text(64).transform((guid) => guid.toLowerCase()),
+      }),
+      limits.membersMax,
+    ),
+    /** A message of the sender's that this one stands in for. */
+    oldMessageID: messageId.optional(),
+  });
+
+  const outgoingStatus = status.extend({ clientHash: text(defaultMessageLimits.clientIdCharactersMax).min(1) });
+
   const keys = list(key, limits.membersMax);
 
   return {
     token: participant,
     tokens: list(participant, limits.participantsMax),
+    refresh: z.object({ refreshToken: secret }),
+    revocation: z.object({ refreshToken: secret.optional(), accessToken: secret.optional() }),
     putUsers: z.object({ users: list(person, limits.membersMax), chatName }),
     /** R14: the newer documents' names, and a bare array. */
     removedUsers: z.union([
@@ -91,7 +121,17 @@ export function createSchemas(limits: RestLimits) {
     ]),
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
+    backendMessages: list(outgoing.extend({ sender: z.string().min(1).max(256) }), limits.messagesMax),
     statuses: z.object({ statuses: list(status, limits.statusesMax) }),
+    /** As many as the body may hold values. */
+    outgoingEvents: z.object({
+      outgoingEvents: z.object({
+        timestamp: time,
+        messages: z.array(outgoingMessage).max(limits.jsonValuesMax).optional(),
+        statuses: z.array(outgoingStatus).max(limits.jsonValuesMax).optional(),
+      }),
+      sign: z.string().min(1).max(signatureCharactersMax).nullish(),
+    }),
     inboxQuery: z.object({
       after: z.string().max(96).optional(),
       /** Seconds; more than the most is cut to the most. */

@@ -5,6 +5,8 @@
  */
 import { Feed } from "../delivery/feed.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
+import { isHidden } from "../domain/addressed.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import { parseChatKey } from "../domain/keys.ts";
@@ -104,10 +106,13 @@ export class Subscriber implements Sink {
 
   acknowledged(ref: number): void {
     if (this.#listening === undefined) return;
-    const { deliveries, deviceId } = this.#listening;
-    const delivery = deliveries.get(ref);
+    const delivery = this.#listening.deliveries.get(ref);
     if (delivery === undefined) return;
     delivery.acknowledged = true;
+    this.#moveOn(this.#listening);
+  }
+
+  #moveOn({ deliveries, deviceId }: Listening): void {
     // The position says "everything up to here", so it waits for the oldest.
     for (const [first, oldest] of deliveries) {
       if (!oldest.acknowledged) return;
@@ -142,6 +147,7 @@ export class Subscriber implements Sink {
         userId: this.userId,
         deviceId: listening.deviceId,
         from: persistent ? "position" : "now",
+        inlineBytesMax: inlineFileBytesMax,
         emit: (messages) => this.#emit(listening, messages),
         caughtUp: () => this.#giveUpLeftOver(listening),
         failed: (error) => this.#fail(error),
@@ -181,6 +187,12 @@ export class Subscriber implements Sink {
   #hand(listening: Listening, message: Message): boolean {
     const { messageId, chatId, seq } = message;
     const { deliveries, leftOver, deviceId } = listening;
+    if (isHidden(message)) {
+      // In its turn: an earlier one may not be acknowledged yet.
+      deliveries.set(messageId, { chatId, seq, acknowledged: true });
+      this.#moveOn(listening);
+      return true;
+    }
     const wanted = this.#wanted(listening, message);
     if (wanted === undefined) {
       if (deviceId !== undefined) this.#parts.domain.deliveries.passedOver(this.userId, deviceId, chatId, seq);

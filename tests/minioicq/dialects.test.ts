@@ -101,6 +101,29 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect(await history(bob.client)).toBe("hello");
   });
 
+  test("O14 the same for text that is large enough for a file, and for bytes that MessagePack carries", async () => {
+    await using server = await startTestServer({ env: { ROOST_WS_TEXT_BASE64: "auto" } });
+    const ann = await newUser(server.http, "Ann", encoding);
+    const bob = await newUser(server.http, "Bob", encoding);
+    const { chat_id: chat } = await ann.client.ask({ action: "chat.create", members: [bob.id] });
+    await bob.client.fence();
+    const words = ["grüße ".repeat(1000), "grüße ".repeat(20_000)];
+    for (const plain of words) {
+      const bytes = Buffer.from(plain);
+      const content = encoding === "msgpack" ? bytes : bytes.toString("base64");
+      ann.client.send(chat, content, { type: "text/plain" });
+      const [mine] = await ann.client.pushes(1);
+      const [theirs] = await bob.client.pushes(1);
+      expect([mine?.content === bytes.toString("base64"), theirs?.content === plain]).toEqual([true, true]);
+    }
+    const history = async ({ client }: typeof ann) =>
+      messagesOf(await client.ask({ action: "message.get", chat_id: chat })).map(({ content }) => content);
+    expect((await history(bob)).every((content, at) => content === words[at])).toBe(true);
+    expect(
+      (await history(ann)).every((content, at) => content === Buffer.from(words[at] ?? "").toString("base64")),
+    ).toBe(true);
+  });
+
   test("O14 without that, text comes back as it was written", async () => {
     await using server = await startTestServer();
     const { client, id } = await newUser(server.http, "Ann", encoding);

@@ -35,7 +35,7 @@ test("unknown paths are JSON 404, under every prefix", async () => {
 test("unknown methods are JSON 405 and name the known ones", async () => {
   await using server = await startTestServer();
   const table: [string, string][] = [
-    ["GET /token", "POST"],
+    ["GET /token", "POST, PUT, DELETE"],
     ["DELETE /messages", "GET, HEAD, POST"],
     ["PATCH /messages", "GET, HEAD, POST"],
     ["GET /chats/team", "DELETE"],

@@ -24,7 +24,7 @@ test("one object makes one pair, which logs its user in", async () => {
   }
 });
 
-test("an array makes a pair each, in order; one bad entry and nothing is made", async () => {
+test("R29, R32: an array makes a pair each, in order; one bad entry and nothing is made", async () => {
   await using server = await startTestServer();
   const answer = await asBackend(server, "POST /token", [
     { userID: "alice" },
@@ -41,7 +41,7 @@ test("an array makes a pair each, in order; one bad entry and nothing is made", 
   expect([bad.status, bad.text]).toEqual([400, invalidParameters]);
 });
 
-test("a key is taken as PEM, hex or base64", async () => {
+test("R19: a key is taken as PEM, hex or base64", async () => {
   await using server = await startTestServer();
   for (const userKey of [
     pem,

@@ -7,6 +7,8 @@ import { chatContract } from "./contract/chats.ts";
 import { confirmationContract } from "./contract/confirmations.ts";
 import { deliveryContract } from "./contract/deliveries.ts";
 import { eventContract } from "./contract/events.ts";
+import { exchangeContract } from "./contract/exchanges.ts";
+import { fileContract } from "./contract/files.ts";
 import { historyContract } from "./contract/history.ts";
 import { messageContract } from "./contract/messages.ts";
 import { deviceContract } from "./contract/mqtt-devices.ts";
@@ -21,9 +23,11 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("MQTT devices", () => deviceContract(openFresh));
     describe("chats", () => chatContract(openFresh));
     describe("messages", () => messageContract(openFresh));
+    describe("large content", () => fileContract(openFresh));
     describe("events", () => eventContract(openFresh));
     describe("deliveries", () => deliveryContract(openFresh));
     describe("confirmations", () => confirmationContract(openFresh));
+    describe("exchanges", () => exchangeContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
   });
 }

@@ -51,7 +51,11 @@ const startedMs = performance.now();
 using libraries = await bundlePlainLibraries();
 const build = await Bun.build({
   root,
-  entrypoints: [join(root, "src/main.ts"), join(root, "src/store/sqlite/writer.worker.ts")],
+  entrypoints: [
+    join(root, "src/main.ts"),
+    join(root, "src/store/sqlite/writer.worker.ts"),
+    join(root, "src/store/files/files.worker.ts"),
+  ],
   compile: {
     outfile,
     ...(values.target === undefined ? {} : { target: values.target }),

@@ -27,7 +27,7 @@ export async function register(
 export async function logIn(
   { domain }: Front,
   connection: Connection,
-  { login, deviceName, acknowledges }: Extract<Request, { action: "auth.login" }>,
+  { login, deviceName, acknowledges, filesByUrl }: Extract<Request, { action: "auth.login" }>,
 ): Promise<Body> {
   const { address } = connection;
   const user =
@@ -42,10 +42,12 @@ export async function logIn(
     deviceName === undefined
       ? undefined
       : await domain.store.openDevice({ userId: user.userId, door: "minioicq", name: deviceName });
+  connection.wantFilesByUrl(filesByUrl);
   connection.become(user, { deviceId: device, acknowledges });
   return {
     action: "auth.login.success",
     ...userFields(user, connection.dialect),
     password: login.by === "password" ? login.password : undefined,
+    files: filesByUrl ? "url" : undefined,
   };
 }

@@ -20,8 +20,11 @@ export interface LoggedInBy {
 export interface Connection {
   readonly address: string;
   readonly user: User | undefined;
+  readonly deviceId: DeviceId | undefined;
   readonly dialect: Dialect;
   become(user: User, by: LoggedInBy): void;
+  /** Large content from here on comes as an address alone, or as it was said. */
+  wantFilesByUrl(byUrl: boolean): void;
   /** The entry of this client's stream that spawns a chat just made. */
   spawnOf(entered: Entered): StreamEntry | undefined;
 }
@@ -70,7 +73,10 @@ export async function handle(
   }
   switch (request.action) {
     case "user.sync":
-      return { is: "framed", frame: await front.userSync(user, { ...connection.dialect, encoding }) };
+      return {
+        is: "framed",
+        frame: await front.userSync(user, connection.deviceId, { ...connection.dialect, encoding }),
+      };
     case "user.get":
       return said(await getUser(front, connection, request, user));
     case "chat.create": {

@@ -15,6 +15,7 @@ export async function sendMessage({ domain }: Front, user: User, request: Messag
     from: user.userId,
     type: request.type,
     content: request.content,
+    asBase64: typeof request.content === "string" ? undefined : true,
     clientId: request.clientId,
     clientTimeMs: request.clientTimeMs,
   });
@@ -28,10 +29,13 @@ export async function getMessages(
   { of, range, page }: MessageGet,
 ): Promise<Body> {
   const scope = "chat" in of ? await ofChat(front, user, of.chat) : await ofUser(front, user, of.user);
-  const { messages, next } = await readHistory(front, { ...scope, range, page });
+  const { dialect } = connection;
+  const reader = { userId: user.userId, deviceId: connection.deviceId };
+  const { contentBytesMax } = dialect;
+  const { messages, next } = await readHistory(front, { ...scope, range, page, reader, contentBytesMax });
   return {
     action: "message.retrieve",
-    messages: messages.map((message) => messageBody(message, connection.dialect, user.userId)),
+    messages: messages.map((message) => messageBody(message, dialect, user.userId)),
     next,
   };
 }

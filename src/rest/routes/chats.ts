@@ -2,14 +2,16 @@
  * The chat interface for backends (REST.md, "Chats interface", "Chat room management") with the backend's key, and a
  * chat's history for its members (SPEC § 6.2).
  */
+import type { MessageReader } from "../../domain/addressed.ts";
 import { isKey } from "../../domain/keys.ts";
 import type { ChatId, ChatView, User } from "../../domain/model.ts";
-import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
+import { accessToken, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
 import { type EncodedMessages, historyJson } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
 import { json } from "../json.ts";
+import { fitting, withInlineContent } from "../large-pages.ts";
 import { parse, pick } from "../schemas.ts";
 
 /** Stands in the path where there is no chatID; no id can be spelled so. */
@@ -17,7 +19,8 @@ export const noChatId = "%";
 
 const historyQueryNames = ["after_seq", "before_seq", "limit"] as const;
 
-export function createChatRoutes({ domain, log, limits, schemas, encoded }: RouteParts & { encoded: EncodedMessages }) {
+export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages }) {
+  const { domain, log, limits, schemas, encoded, requireSignature } = parts;
   const { accounts, chats, store } = domain;
   const firstPage = parse(schemas.historyQuery, {});
 
@@ -63,7 +66,10 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
    */
   const history: Handler = own(log, async (c) => {
     const query = queryOf(c.req.raw);
-    const { user } = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
+    const asking = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
+    refuseUnsigned(requireSignature, asking);
+    const { user, deviceId } = asking;
+    const reader = { userId: user.userId, deviceId };
     const key = chatKeyOf(c);
     const page = query === undefined ? firstPage : parse(schemas.historyQuery, pick(query, historyQueryNames));
     const chat = await chats.getAsMember({ key }, user.userId);
@@ -75,11 +81,14 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
     const next = afterSeq === undefined ? (from > 1 && from <= to ? from : null) : to < end ? to : null;
     const answer = encoded.answer(chat.chatId, { from, to, next });
     if (answer !== undefined) return json(answer);
-    const known = await knownPage(chat.chatId, { from, to });
+    const known = await knownPage(chat.chatId, { from, to, reader });
     if (known !== undefined) return json(historyJson(known, next));
-    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit });
+    const found = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader, inlineBytesMax: 0 });
+    const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.pageBytesMax);
+    const messages = await withInlineContent(store, taken);
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-    const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
+    const last = found.length < limit && taken.length === found.length;
+    const ended = last || following === (afterSeq === undefined ? 1 : end);
     return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
   });
 
@@ -87,16 +96,22 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
    * The page from what is encoded already and, where only its newer end is missing, that end from the store. Undefined
    * where it must be read whole: nothing of it is there, or retention has left a gap.
    */
-  async function knownPage(chatId: ChatId, { from, to }: { from: number; to: number }): Promise<string | undefined> {
+  async function knownPage(
+    chatId: ChatId,
+    { from, to, reader }: { from: number; to: number; reader: MessageReader },
+  ): Promise<string | undefined> {
     if (from > to) return "";
     const found = encoded.find(chatId, { from, to });
     if (typeof found === "string") return found;
     if (found === from) return undefined;
-    const missing = await store.messages({ chatId, afterSeq: found - 1, limit: to - found + 1 });
+    const limit = to - found + 1;
+    const missing = await store.messages({ chatId, afterSeq: found - 1, limit, reader, inlineBytesMax: 0 });
     if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
-    const newer = encoded.keep(chatId, missing);
+    if (fitting(missing, "up", limits.pageBytesMax).length < missing.length) return undefined;
+    const newer = encoded.keep(chatId, await withInlineContent(store, missing));
     const older = encoded.find(chatId, { from, to: found - 1 });
-    return typeof older === "string" ? `${older},${newer}` : undefined;
+    if (typeof older !== "string") return undefined;
+    return newer === "" ? older : `${older},${newer}`;
   }
 
   async function ownerOf(view: ChatView): Promise<User | undefined> {

@@ -5,37 +5,49 @@
 import { eventShape, sentShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
-import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
+import type { EventId, MessageId, UserId } from "../../domain/model.ts";
 import type { Advance } from "../../domain/store.ts";
-import { accessToken, requireParticipant } from "../auth.ts";
-import { readJson } from "../body.ts";
+import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
+import { type JsonDocument, readDocument } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "../cursor.ts";
-import { answerProblem, badRequest, notImplemented, Refusal, unauthorized, words } from "../errors.ts";
+import { answerProblem, badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { json, messagesJson } from "../json.ts";
-import { parse, pick, type Schemas } from "../schemas.ts";
+import { draftOf } from "../outgoing.ts";
+import type { ReplyKey } from "../reply-key.ts";
+import { parse, pick } from "../schemas.ts";
+import { createBackendMessages } from "./backend-messages.ts";
+import { createSignedForm } from "./signed.ts";
 
 const inboxQueryNames = ["after", "wait", "limit"] as const;
 
-type Outgoing = ReturnType<Schemas["message"]["parse"]>;
-
-export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, inbox }: RouteParts & { inbox: Inbox }) {
+export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
+  const { domain, log, limits, schemas, keepOpen, inbox, requireSignature } = parts;
+  const signed = createSignedForm(parts);
+  const backend = createBackendMessages(parts);
   const { accounts, messages, store } = domain;
 
   const post = documented(words.messages, log, async (c) => {
     const { raw } = c.req;
     const query = queryOf(raw);
     const token = accessToken(raw, query);
+    // Access tokens are told from the backend key by how they begin, so that participants do not pay for it.
+    if (token !== undefined && !token.startsWith("ra_") && (await accounts.isBackendKey(token, c.env.address))) {
+      return backend.post(c);
+    }
     // With a token at hand a stranger's body is not even read; without one it may stand in the body.
-    const { sender, body } =
+    const { sender, document } =
       token === undefined
         ? await readWithToken(raw, c.env.address)
         : {
             sender: await requireParticipant(accounts, token, c.env.address),
-            body: await readJson(raw, limits),
+            document: await readDocument(raw, limits),
           };
+    const body = document.value;
     if (typeof body !== "object" || body === null) throw new Refusal(badRequest, "the body must be an object or array");
+    if ("outgoingEvents" in body) return signed.post(sender, body, document.text);
+    refuseUnsigned(requireSignature, sender);
     try {
       return await answerSimple(sender, body);
     } catch (error) {
@@ -44,15 +56,19 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
   });
 
   /** A body that is to say who sends it: a smaller one will do, and one that cannot be read says nobody. */
-  async function readWithToken(request: Request, address: string): Promise<{ sender: LoggedIn; body: unknown }> {
-    let body: unknown;
+  async function readWithToken(
+    request: Request,
+    address: string,
+  ): Promise<{ sender: LoggedIn; document: JsonDocument }> {
+    let document: JsonDocument;
     try {
-      body = await readJson(request, { ...limits, bodyBytesMax: limits.strangersBodyBytesMax });
+      document = await readDocument(request, { ...limits, bodyBytesMax: limits.strangersBodyBytesMax });
     } catch (error) {
       if (error instanceof Refusal && error.answer === badRequest) throw unauthorized("the access token is missing");
       throw error;
     }
-    return { sender: await requireParticipant(accounts, accessToken(request, undefined, body), address), body };
+    const token = accessToken(request, undefined, document.value);
+    return { sender: await requireParticipant(accounts, token, address), document };
   }
 
   async function answerSimple(sender: LoggedIn, body: object): Promise<Response> {
@@ -60,7 +76,6 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
       const drafts = parse(schemas.messages, body).map((outgoing) => draftOf(outgoing, sender.user.userId));
       return json(JSON.stringify((await messages.sendAll(drafts)).map(sentShape)));
     }
-    if ("outgoingEvents" in body) throw new Refusal(notImplemented, "the signed form is not served yet");
     if ("statuses" in body) return confirm(sender, body);
     const sent = await messages.send(draftOf(parse(schemas.message, body), sender.user.userId));
     return json(JSON.stringify(sentShape(sent)));
@@ -92,15 +107,16 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
 
   /** Chat and seq of a message of one of the user's chats. */
   async function findPlace(userId: UserId, messageId: number) {
-    const message = await store.findMessage(messageId as MessageId);
+    const message = await store.findMessage(messageId as MessageId, 0);
     return message !== undefined && (await store.isMember(message.chatId, userId)) ? message : undefined;
   }
 
   const get = documented(words.messages, log, async (c) => {
     const query = queryOf(c.req.raw) ?? new URLSearchParams();
     const reader = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
-    const form = query.get("format") === "simple" ? simple(reader, query) : signed;
-    return own(log, form)(c);
+    if (query.get("format") !== "simple") return signed.get(reader, query, c);
+    refuseUnsigned(requireSignature, reader);
+    return own(log, simple(reader, query))(c);
   });
 
   const simple =
@@ -117,10 +133,6 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
       return json(`{"messages":${messagesJson(page.messages)},"events":${events},"next":"${encodeCursor(page.next)}"}`);
     };
 
-  const signed: Handler = async () => {
-    throw new Refusal(notImplemented, "the signed form is not served yet; ask with format=simple");
-  };
-
   return { post, get };
 }
 
@@ -128,21 +140,4 @@ function cursorOf(text: string): Cursor {
   const cursor = decodeCursor(text);
   if (cursor === undefined) throw new Refusal(badRequest, "after: not a value of next");
   return cursor;
-}
-
-function draftOf({ chatID, type, content, encoding, clientID }: Outgoing, from: UserId): Draft {
-  return {
-    chat: { key: chatID },
-    from,
-    type: type ?? "text",
-    content: encoding === "base64" ? bytesOf(content) : content,
-    clientId: clientID ?? undefined,
-  };
-}
-
-function bytesOf(base64: string): Uint8Array {
-  if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) {
-    throw new Refusal(badRequest, "content: not base64");
-  }
-  return new Uint8Array(Buffer.from(base64, "base64"));
 }

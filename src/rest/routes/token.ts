@@ -1,41 +1,90 @@
 /**
- * POST /token (REST.md, step 2; PROTOCOLS R19, R29, R30): a backend asks for the token pairs of its participants, one or
- * an array of them, all or nothing. A participant that does not exist is made; a new key replaces the older one.
+ * /token (REST.md, step 2; PROTOCOLS R19, R20, R29, R30, R32 to R34). POST: a backend asks for the token pairs of its
+ * participants: one, an array of them (all or nothing), or a stream. A participant that does not exist is made; a new
+ * key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token and all its kin are revoked.
  */
-import type { ParticipantRequest } from "../../domain/accounts.ts";
-import { requireBackend } from "../auth.ts";
+import type { ParticipantRequest, TokenPair } from "../../domain/tokens.ts";
+import { requireBackend, secretInHeaders } from "../auth.ts";
 import { readJson } from "../body.ts";
-import { documented, type Handler, type RouteParts } from "../context.ts";
-import { words } from "../errors.ts";
+import { documented, type Handler, type RestContext, type RouteParts } from "../context.ts";
+import { badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import { json } from "../json.ts";
-import { parseUserKey } from "../public-key.ts";
+import { participantOf } from "../participant.ts";
 import { parse } from "../schemas.ts";
+import { createTokenStream, isStream } from "../token-stream.ts";
 
 /** Parsing a key takes some 50 µs; between so many other work gets its turn. */
 const keysAtOnce = 32;
+const runKeyCharactersMax = 256;
 
-export function createTokenRoutes({ domain, log, limits, schemas }: RouteParts) {
+export function createTokenRoutes({ domain, log, limits, schemas, keepOpen, openTokens }: RouteParts) {
+  const { accounts, tokens } = domain;
+  const answerStream = createTokenStream({ tokens, limits, schemas, log });
+
   const create: Handler = documented(words.token, log, async (c) => {
-    await requireBackend(domain.accounts, c.req.raw, c.env.address);
-    const body = await readJson(c.req.raw, limits);
+    const { raw } = c.req;
+    const backendKey = await callerOf(c);
+    const onlyNew = backendKey === undefined;
+    if (isStream(raw)) {
+      const run = await runOf(raw, backendKey);
+      keepOpen(raw);
+      return answerStream(raw.body ?? new Blob([]).stream(), { run, onlyNew });
+    }
+    const body = await readJson(raw, limits);
     const many = Array.isArray(body);
-    const participants = many ? parse(schemas.tokens, body) : [parse(schemas.token, body)];
     const requests: ParticipantRequest[] = [];
-    for (const { userID, userKey, clientID, displayName } of participants) {
-      requests.push({
-        username: userID,
-        publicKey: userKey === null || userKey === undefined ? undefined : parseUserKey(userKey, limits.rsaBitsMin),
-        clientId: clientID ?? undefined,
-        displayName: displayName ?? undefined,
-      });
+    for (const participant of many ? parse(schemas.tokens, body) : [parse(schemas.token, body)]) {
+      requests.push(participantOf(participant, limits));
       if (requests.length % keysAtOnce === 0) await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    const pairs = (await domain.accounts.provision(requests)).map(({ accessToken, refreshToken }) => ({
-      accessToken,
-      refreshToken,
-    }));
+    const pairs = (await tokens.provision(requests, { onlyNew })).map(pairShape);
     return json(JSON.stringify(many ? pairs : pairs[0]), 201);
   });
 
-  return { create };
+  /** The backend key; undefined for a stranger where strangers may make participants. */
+  async function callerOf(c: RestContext): Promise<string | undefined> {
+    const key = secretInHeaders(c.req.raw.headers);
+    if (key === undefined && openTokens) return undefined;
+    await requireBackend(accounts, c.req.raw, c.env.address);
+    return key;
+  }
+
+  /** Without a key of the run, or a backend key to derive from, a stream cannot be repeated. */
+  async function runOf(request: Request, backendKey: string | undefined) {
+    const key = request.headers.get("idempotency-key");
+    if (key === null || backendKey === undefined) return undefined;
+    if (key === "" || key.length > runKeyCharactersMax) {
+      throw new Refusal(badRequest, `Idempotency-Key must have 1 to ${runKeyCharactersMax} characters`);
+    }
+    return tokens.openRun({ key, backendKey });
+  }
+
+  const refresh: Handler = documented(words.refresh, log, async (c) => {
+    const { refreshToken } = parse(schemas.refresh, await readJson(c.req.raw, strangers));
+    return json(JSON.stringify(pairShape(await tokens.refresh(refreshToken, c.env.address))), 201);
+  });
+
+  const remove: Handler = documented(words.token, log, async (c) => {
+    const shown = secretInHeaders(c.req.raw.headers);
+    if (shown !== undefined) {
+      await tokens.revoke({ kind: "access", secret: shown }, c.env.address);
+      return json("{}");
+    }
+    const body = parse(schemas.revocation, (await readJson(c.req.raw, strangers)) ?? {});
+    if (body.refreshToken !== undefined) {
+      await tokens.revoke({ kind: "refresh", secret: body.refreshToken }, c.env.address);
+    } else if (body.accessToken !== undefined) {
+      await tokens.revoke({ kind: "access", secret: body.accessToken }, c.env.address);
+    } else {
+      throw unauthorized("there is no token to revoke");
+    }
+    return json("{}");
+  });
+
+  /** Nobody has shown who he is before the body is read. */
+  const strangers = { ...limits, bodyBytesMax: limits.strangersBodyBytesMax };
+
+  return { create, refresh, remove };
 }
+
+const pairShape = ({ accessToken, refreshToken }: TokenPair): TokenPair => ({ accessToken, refreshToken });

@@ -22,6 +22,8 @@ export interface BatchOutcome {
   readonly generation: number;
   /** Why writing is refused just now, if it is. */
   readonly storage: string | null;
+  /** Files no message refers to since this commit; left out where there are none. */
+  readonly releasedFiles?: readonly string[];
 }
 
 type AnyChange = (args: unknown, blobs: readonly Uint8Array[]) => unknown;
@@ -43,12 +45,14 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
   const commit: Committer["commit"] = ({ nowMs, changes: batch }) => {
     const allowed = reserve.intact ? batch : batch.filter(([name]) => freeingChanges.has(name));
     const results = allowed.length === 0 ? [] : attempt(nowMs, allowed);
+    const released = allowed.length === 0 ? [] : tx.releasedFiles;
     let next = 0;
     const outcomes =
       reserve.intact === false && allowed.length < batch.length
         ? batch.map(([name]) => (freeingChanges.has(name) ? (results[next++] ?? storageFull()) : storageFull()))
         : results;
-    return { outcomes, generation: tx.generation, storage: reserve.reason };
+    const outcome = { outcomes, generation: tx.generation, storage: reserve.reason };
+    return released.length === 0 ? outcome : { ...outcome, releasedFiles: released };
   };
 
   function attempt(nowMs: number, batch: readonly NamedChange[]): Outcome[] {

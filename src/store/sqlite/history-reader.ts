@@ -1,5 +1,6 @@
 /** Reads of history: see `domain/history-store.ts`. Every statement looks at no more rows than its caller named. */
 import type { Database } from "bun:sqlite";
+import type { MessageReader } from "../../domain/addressed.ts";
 import { type ChatLog, type HistoryStore, oddTimeMs, type Piece, type Stretch } from "../../domain/history-store.ts";
 import type { ChatId, Message, MessageId } from "../../domain/model.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
@@ -16,8 +17,11 @@ const bySenders = "AND sender_id IN (?4, ?5)";
 /** As the partial index `messages_odd_time` has it, or it would not be used. */
 const isOdd = `AND client_time_ms IS NOT NULL AND abs(client_time_ms - sent_at_ms) > ${oddTimeMs}`;
 
-/** @param toMessage the reader's, which knows people's and chats' names. */
-export function createHistoryReader(db: Database, toMessage: (row: StoredMessageRow) => Message): HistoryStore {
+/** @param toMessages the reader's, which knows people's and chats' names, and whose text is for whom. */
+export function createHistoryReader(
+  db: Database,
+  toMessages: (rows: readonly StoredMessageRow[], by: MessageReader) => Message[],
+): HistoryStore {
   const stretch = (where: string, order: "ASC" | "DESC", limit = "") =>
     db.prepare<StoredMessageRow, number[]>(historyStatements.stretch(where, order, limit));
   const statements = new Map<string, ReturnType<typeof stretch>>();
@@ -52,22 +56,22 @@ export function createHistoryReader(db: Database, toMessage: (row: StoredMessage
     return made;
   }
 
-  function read({ chatId, from, to, descending, senders }: Stretch, odd?: { limit: number }): Piece {
+  function read({ chatId, from, to, descending, senders, reader }: Stretch, odd?: { limit: number }): Piece {
     const where = `${odd === undefined ? "" : isOdd} ${senders === undefined ? "" : bySenders}`;
     const order = descending ? "DESC" : "ASC";
     const limit = odd === undefined ? "" : `LIMIT ${odd.limit}`;
     const statement = prepared(`${where}${order}${limit}`, () => stretch(where, order, limit));
     const range: Range = [chatId, from, to];
-    const messages: Message[] = [];
+    const rows: StoredMessageRow[] = [];
     let bytes = 0;
     for (const row of statement.iterate(...range, ...(senders ?? []))) {
-      messages.push(toMessage(row));
+      rows.push(row);
       bytes += row.content?.length ?? 0;
       if (bytes >= pieceBytesMax) break;
     }
-    const cut = bytes >= pieceBytesMax || (odd !== undefined && messages.length === odd.limit);
+    const cut = bytes >= pieceBytesMax || (odd !== undefined && rows.length === odd.limit);
     const end = descending ? from : to;
-    return { messages, reached: cut ? (messages.at(-1)?.seq ?? end) : end };
+    return { messages: toMessages(rows, reader), reached: cut ? (rows.at(-1)?.seq ?? end) : end };
   }
 
   /** Ids and places rise together, so halve the range. */

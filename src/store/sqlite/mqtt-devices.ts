@@ -5,7 +5,8 @@ import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { MqttDevice, MqttDeviceStore } from "../../domain/store.ts";
 import type { ChangeName } from "./changes/index.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
-import { mqttDevices, scramKeys } from "./schema.ts";
+import { lazily } from "./lazily.ts";
+import { mqttDevices, scramKeys, serverKeys } from "./schema.ts";
 
 type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
@@ -30,6 +31,14 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
     .where(eq(scramKeys.ownerKey, p("ownerKey")))
     .prepare();
 
+  const secret = lazily(() =>
+    orm
+      .select({ secret: serverKeys.hash })
+      .from(serverKeys)
+      .where(eq(serverKeys.name, p("name")))
+      .prepare(),
+  );
+
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
     addMqttDevice: (device) => {
@@ -49,6 +58,7 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
     findScramKeys: async (ownerKey) => keys.get({ ownerKey }),
     addScramKeys: (args) =>
       submit("addScramKeys", { ...args, scramKeys: toWireScramKeys(args.scramKeys) }).then(() => {}),
+    findSecret: async (name) => secret().get({ name })?.secret,
     keepSecret: (name, fresh) =>
       submit<string>("keepSecret", { name, fresh: Buffer.from(fresh).toString("base64") }).then((kept) =>
         Buffer.from(kept, "base64"),

@@ -3,8 +3,9 @@
  * pin the WAL. Prepared once, Drizzle where a row is an object, bare SQL on the hot pages.
  */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
+import { hidden, type MessageReader, withText } from "../../domain/addressed.ts";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
 import {
   type Chat,
@@ -25,10 +26,15 @@ import {
   type UserId,
   type UserSummary,
 } from "../../domain/model.ts";
-import type { Head, TokenKind } from "../../domain/store.ts";
+import type { DeliveryStore, Head, ParticipantView } from "../../domain/store.ts";
+import type { TokenKind } from "../../domain/token-store.ts";
+import { parseRanges } from "../../lib/ranges.ts";
+import { addressedBit } from "./changes/confirmations.ts";
+import type { StatusBody } from "./changes/exchanges.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
+import { createFileReader } from "./file-reader.ts";
 import { lazily } from "./lazily.ts";
-import { chats, members, serverKeys, tokens, users } from "./schema.ts";
+import { chats, devices, members, serverKeys, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
 const namesMax = 50_000;
@@ -40,6 +46,7 @@ export type Reader = ReturnType<typeof createReader>;
 export function createReader(db: Database) {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
+  const files = createFileReader(db);
 
   const userById = lazily(() =>
     orm
@@ -54,6 +61,34 @@ export function createReader(db: Database) {
       .from(users)
       .where(eq(users.username, p("username")))
       .prepare(),
+  );
+  const userByGuid = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.guid, p("guid")))
+      .prepare(),
+  );
+  const userByDeviceGuid = lazily(() =>
+    orm
+      .select({ user: users })
+      .from(devices)
+      .innerJoin(users, eq(users.userId, devices.userId))
+      .where(eq(devices.guid, p("guid")))
+      .prepare(),
+  );
+  const keyedDevices = lazily(() =>
+    orm
+      .select({ guid: devices.guid, publicKey: devices.publicKey })
+      .from(devices)
+      .where(and(eq(devices.userId, p("userId")), isNotNull(devices.publicKey)))
+      .orderBy(asc(devices.deviceId))
+      .prepare(),
+  );
+  const sharedChat = lazily(() =>
+    db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM members m JOIN members o ON o.chat_id = m.chat_id AND o.user_id = ?2 WHERE m.user_id = ?1 LIMIT 1",
+    ),
   );
   const userPage = lazily(() =>
     orm
@@ -77,10 +112,16 @@ export function createReader(db: Database) {
   );
   const tokenByHash = lazily(() =>
     orm
-      .select({ user: users, deviceId: tokens.deviceId, expiresAtMs: tokens.expiresAtMs })
+      .select({
+        user: users,
+        deviceId: tokens.deviceId,
+        expiresAtMs: tokens.expiresAtMs,
+        deviceKey: devices.publicKey,
+      })
       .from(tokens)
       .innerJoin(users, eq(users.userId, tokens.userId))
-      .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind"))))
+      .leftJoin(devices, eq(devices.deviceId, tokens.deviceId))
+      .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind")), isNull(tokens.endedAtMs)))
       .prepare(),
   );
   const keyByName = lazily(() =>
@@ -164,6 +205,11 @@ export function createReader(db: Database) {
   const messageById = lazily(() =>
     db.prepare<StoredMessageRow, [number]>(`SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`),
   );
+  const ownText = lazily(() =>
+    db.prepare<{ content: string }, [number, number, number]>(
+      "SELECT content FROM message_texts WHERE message_id = ?1 AND user_id = ?2 AND device_id IN (0, ?3) ORDER BY device_id DESC LIMIT 1",
+    ),
+  );
   const nextMessageId = lazily(() =>
     db.prepare<{ next: number }, []>("SELECT next FROM sequence WHERE name = 'message'"),
   );
@@ -173,13 +219,13 @@ export function createReader(db: Database) {
     ),
   );
   const behindUser = lazily(() =>
-    db.prepare<{ chatId: number; seq: number }, [number]>(
-      "SELECT c.chat_id chatId, m.delivered_seq + 1 seq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
+    db.prepare<{ chatId: number; seq: number; ranges: string | null }, [number]>(
+      "SELECT c.chat_id chatId, m.delivered_seq + 1 seq, m.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
     ),
   );
   const behindDevice = lazily(() =>
-    db.prepare<{ chatId: number; seq: number | null; joinedSeq: number }, [number, number]>(
-      `SELECT c.chat_id chatId, d.delivered_seq + 1 seq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id)
+    db.prepare<{ chatId: number; seq: number | null; joinedSeq: number; ranges: string | null }, [number, number]>(
+      `SELECT c.chat_id chatId, d.delivered_seq + 1 seq, m.joined_seq joinedSeq, d.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id)
      LEFT JOIN device_positions d ON d.device_id = ?1 AND d.chat_id = m.chat_id
      WHERE m.user_id = ?2 AND c.last_seq > max(coalesce(d.delivered_seq, 0), m.joined_seq)`,
     ),
@@ -226,8 +272,18 @@ export function createReader(db: Database) {
     return {
       user,
       deviceId: (row.deviceId ?? undefined) as DeviceId | undefined,
+      signingKey: row.deviceKey ?? user.publicKey,
       expiresAtMs: row.expiresAtMs ?? undefined,
     };
+  }
+
+  function findParticipant(guid: string): ParticipantView | undefined {
+    const user = toUser(userByGuid().get({ guid }) ?? userByDeviceGuid().get({ guid })?.user);
+    if (user === undefined) return undefined;
+    const keyed = keyedDevices()
+      .all({ userId: user.userId })
+      .flatMap(({ guid, publicKey }) => (publicKey === null ? [] : [{ guid, publicKey }]));
+    return { user, devices: keyed };
   }
 
   function findBackendKey(): { hash: Uint8Array; createdAtMs: number } | undefined {
@@ -277,26 +333,36 @@ export function createReader(db: Database) {
     return { chat, members: rows.flatMap((row) => toUser(row.user) ?? []) };
   }
 
-  function page(of: { chatId: ChatId; afterSeq: number | undefined; beforeSeq: number | undefined; limit: number }) {
+  function page(of: {
+    chatId: ChatId;
+    afterSeq: number | undefined;
+    beforeSeq: number | undefined;
+    limit: number;
+    by: MessageReader | undefined;
+  }) {
     if (of.afterSeq !== undefined) {
       const rows = pageAfter().all(of.chatId, of.afterSeq, of.limit);
       const { beforeSeq } = of;
-      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq));
+      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), of.by);
     }
     return toMessages(
       pageBefore()
         .all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit)
         .reverse(),
+      of.by,
     );
   }
 
-  const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
-    toMessages(upToBytes(runFrom().iterate(from.chatId, from.seq, from.through, from.limit)).rows);
+  function run(from: Parameters<DeliveryStore["run"]>[0]): Message[] {
+    const all = runFrom().iterate(from.chatId, from.seq, from.through, from.limit);
+    return toMessages(upToBytes(all, from.inlineBytesMax).rows, from.reader);
+  }
 
-  function scan(range: { userId: UserId; from: number; to: number; limit: number }) {
-    const { rows, cut } = upToBytes(ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1));
+  function scan(range: Parameters<DeliveryStore["scan"]>[0]) {
+    const all = ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1);
+    const { rows, cut } = upToBytes(all, range.inlineBytesMax);
     // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
-    const messages = toMessages(rows.slice(0, range.limit));
+    const messages = toMessages(rows.slice(0, range.limit), range);
     const complete = rows.length <= range.limit && !cut;
     return { messages, through: complete ? range.to : (messages.at(-1)?.messageId ?? range.from) };
   }
@@ -307,13 +373,13 @@ export function createReader(db: Database) {
     if (deviceId === undefined)
       return behindUser()
         .all(userId)
-        .flatMap(({ chatId, seq }) => headAt(chatId, seq) ?? []);
+        .flatMap(({ chatId, seq, ranges }) => headAt(chatId, seq, ranges) ?? []);
     const since = (deviceSince().get(deviceId)?.since ?? 0) as MessageId;
     return behindDevice()
       .all(deviceId, userId)
-      .flatMap(({ chatId, seq, joinedSeq }) => {
+      .flatMap(({ chatId, seq, joinedSeq, ranges }) => {
         const from = seq === null ? seqAfter(chatId, since) : seq;
-        return headAt(chatId, Math.max(from, joinedSeq + 1)) ?? [];
+        return headAt(chatId, Math.max(from, joinedSeq + 1), ranges) ?? [];
       });
   }
 
@@ -325,9 +391,11 @@ export function createReader(db: Database) {
       });
   }
 
-  function headAt(chatId: number, seq: number): Head | undefined {
+  function headAt(chatId: number, seq: number, ranges: string | null = null): Head | undefined {
     const row = firstFrom().get(chatId, seq);
-    return row === null ? undefined : { chatId: chatId as ChatId, seq: row.seq, messageId: row.messageId as MessageId };
+    if (row === null) return undefined;
+    const head = { chatId: chatId as ChatId, seq: row.seq, messageId: row.messageId as MessageId };
+    return ranges === null ? head : { ...head, confirmed: parseRanges(ranges) };
   }
 
   /** The first `seq` of a chat whose message id is above `after`: ids and seqs rise together, so halve the range. */
@@ -346,30 +414,39 @@ export function createReader(db: Database) {
   }
 
   function readEvents(userId: UserId, door: Door, of: { after: number; limit: number }): StoredEvent[] {
-    return eventPage()
-      .all(userId, of.after, doors[door], of.limit)
-      .map((row) => {
-        const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
-        return {
-          eventId: row.eventId as EventId,
-          userId: row.userId as UserId,
-          type: row.type,
-          chatId: row.chatId as ChatId,
-          chatKey: body.chatKey,
-          users: body.users,
-          deleted: body.deleted,
-          createdAtMs: row.createdAtMs,
-        };
-      });
+    return eventPage().all(userId, of.after, doors[door], of.limit).map(toStoredEvent);
   }
 
-  function toMessages(rows: StoredMessageRow[]): Message[] {
-    return rows.map(toMessage);
+  /**
+   * Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. Files
+   * up to `inlineBytesMax` will be read, and count; without it, all.
+   */
+  function upToBytes(all: Iterable<StoredMessageRow>, inlineBytesMax = Number.POSITIVE_INFINITY) {
+    const rows: StoredMessageRow[] = [];
+    let bytes = 0;
+    for (const row of all) {
+      rows.push(row);
+      bytes += row.content?.length ?? files.inlineBytes(row.messageId, inlineBytesMax);
+      if (bytes >= pageBytesMax) return { rows, cut: true };
+    }
+    return { rows, cut: false };
+  }
+
+  function toMessages(rows: readonly StoredMessageRow[], by: MessageReader | undefined): Message[] {
+    return rows.map((row) => (row.kind < addressedBit ? toMessage(row) : addressedTo(row, by)));
+  }
+
+  /** A message that addresses each recipient by himself, with this reader's text. It never stands in a file. */
+  function addressedTo(row: StoredMessageRow, by: MessageReader | undefined): Message {
+    const message = toMessage({ ...row, kind: row.kind - addressedBit });
+    const own = by === undefined ? null : ownText().get(row.messageId, by.userId, by.deviceId ?? 0);
+    return own === null ? hidden(message) : withText(message, own.content);
   }
 
   function toMessage(row: StoredMessageRow): Message {
     const kind = messageKinds[row.kind] ?? "file";
-    return {
+    const file = row.content === null && kind !== "deleted" ? files.ofMessage(row.messageId) : undefined;
+    const message: Message = {
       messageId: row.messageId as MessageId,
       chatId: row.chatId as ChatId,
       chatKey: chatKey(row.chatId),
@@ -383,6 +460,7 @@ export function createReader(db: Database) {
       clientTimeMs: row.clientTimeMs ?? undefined,
       sentAtMs: row.sentAtMs,
     };
+    return file === undefined ? message : { ...message, file };
   }
 
   function userKey(userId: number): string {
@@ -416,6 +494,8 @@ export function createReader(db: Database) {
         .all({ ids: JSON.stringify(userIds) })
         .flatMap((row) => toUser(row) ?? []),
     findToken,
+    findParticipant,
+    shareChat: (userId: UserId, other: UserId): boolean => sharedChat().get(userId, other) !== null,
     findBackendKey,
     findChat,
     findChatView,
@@ -428,29 +508,19 @@ export function createReader(db: Database) {
     page,
     messageById: (messageId: MessageId): Message | undefined => {
       const row = messageById().get(messageId);
-      return row === null ? undefined : toMessage(row);
+      return row === null ? undefined : toMessages([row], undefined)[0];
     },
     run,
     scan,
+    isFileReferenced: files.isReferenced,
+    findFile: files.findFor,
     lastMessageId,
     undelivered,
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
-    toMessage,
+    toMessages,
     events: readEvents,
   };
-}
-
-/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
-  const rows: StoredMessageRow[] = [];
-  let bytes = 0;
-  for (const row of all) {
-    rows.push(row);
-    bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) return { rows, cut: true };
-  }
-  return { rows, cut: false };
 }
 
 function remember(names: Map<number, string>, id: number, key: string): void {
@@ -479,6 +549,22 @@ export function toUser(row: typeof users.$inferSelect | undefined): User | undef
   };
 }
 
+function toStoredEvent(row: EventRecord): StoredEvent {
+  const event = {
+    eventId: row.eventId as EventId,
+    userId: row.userId as UserId,
+    chatId: row.chatId as ChatId,
+    createdAtMs: row.createdAtMs,
+  };
+  if (row.type === "delivered" || row.type === "read") {
+    const { chatKey, messageId, by, guid } = JSON.parse(row.body) as StatusBody;
+    const about = { messageId: messageId as MessageId, guid };
+    return { ...event, type: row.type, chatKey, users: [by], deleted: false, about };
+  }
+  const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
+  return { ...event, type: row.type, ...body };
+}
+
 function toChat(row: typeof chats.$inferSelect | undefined): Chat | undefined {
   if (row === undefined) return undefined;
   return {
@@ -496,7 +582,7 @@ function toChat(row: typeof chats.$inferSelect | undefined): Chat | undefined {
 interface EventRecord {
   readonly eventId: number;
   readonly userId: number;
-  readonly type: "entered" | "left";
+  readonly type: StoredEvent["type"];
   readonly chatId: number;
   readonly body: string;
   readonly createdAtMs: number;

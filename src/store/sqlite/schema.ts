@@ -128,6 +128,8 @@ export const members = sqliteTable(
     readSeq: integer("read_seq").notNull(),
     /** Confirmed out of order, as `[[from,to],…]`. */
     deliveredRanges: text("delivered_ranges"),
+    /** What the member said he read, message by message, in the same form. */
+    readRanges: text("read_ranges"),
   },
   (table) => [primaryKey({ columns: [table.chatId, table.userId] }), index("members_user").on(table.userId)],
 );
@@ -143,11 +145,11 @@ export const messages = sqliteTable(
     chatId: integer("chat_id").notNull(),
     seq: integer("seq").notNull(),
     senderId: integer("sender_id").notNull(),
-    /** See `messageKinds`, by place. */
+    /** See `messageKinds`, by place; plus 16 where each recipient has a text of his own in `message_texts`. */
     kind: integer("kind").notNull(),
     /** The type as the sender spelled it; null where it is the kind's own name. */
     type: text("type"),
-    /** TEXT or BLOB, as it came. */
+    /** TEXT or BLOB, as it came; null where it stands in a file (`message_files`). */
     content: text("content"),
     clientId: text("client_id"),
     clientTimeMs: integer("client_time_ms"),
@@ -166,6 +168,45 @@ export const messages = sqliteTable(
   ],
 );
 
+/** The texts of messages that address each recipient by himself (REST `messageBlock`). They go with their message. */
+export const messageTexts = sqliteTable(
+  "message_texts",
+  {
+    messageId: integer("message_id")
+      .notNull()
+      .references(() => messages.messageId, { onDelete: "cascade" }),
+    userId: integer("user_id").notNull(),
+    /** 0: for all of the user's devices that have no text of their own. */
+    deviceId: integer("device_id").notNull(),
+    content: text("content").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.messageId, table.userId, table.deviceId] })],
+);
+
+/** Which message of the same sender another one stands in for; the older one's texts are gone. */
+export const messageEdits = sqliteTable("message_edits", {
+  messageId: integer("message_id")
+    .primaryKey()
+    .references(() => messages.messageId, { onDelete: "cascade" }),
+  oldMessageId: integer("old_message_id").notNull(),
+});
+
+/** Which file holds the content of a large message. A file that no row names is removed. */
+export const messageFiles = sqliteTable(
+  "message_files",
+  {
+    messageId: integer("message_id").primaryKey(),
+    chatId: integer("chat_id").notNull(),
+    /** SHA-256. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    bytes: integer("bytes").notNull(),
+    /** See `contentForms`, by place. */
+    form: integer("form").notNull(),
+    mediaType: text("media_type").notNull(),
+  },
+  (table) => [index("message_files_hash").on(table.hash, table.chatId)],
+);
+
 /** What a user must learn besides messages; kept until every door in `doors` confirmed it, or for 30 days. */
 export const events = sqliteTable(
   "events",
@@ -174,9 +215,9 @@ export const events = sqliteTable(
     userId: integer("user_id")
       .notNull()
       .references(() => users.userId, { onDelete: "cascade" }),
-    type: text("type", { enum: ["entered", "left"] }).notNull(),
+    type: text("type", { enum: ["entered", "left", "delivered", "read"] }).notNull(),
     chatId: integer("chat_id").notNull(),
-    /** `{chatKey, users, deleted}`. */
+    /** `{chatKey, users, deleted}`; of a status `{chatKey, messageId, by, guid}`. */
     body: text("body").notNull(),
     /** A bit per door that has yet to confirm. */
     doors: integer("doors").notNull(),
@@ -220,6 +261,7 @@ export const devicePositions = sqliteTable(
     deliveredSeq: integer("delivered_seq").notNull(),
     /** Confirmed out of order, as `[[from,to],…]`. */
     deliveredRanges: text("delivered_ranges"),
+    readRanges: text("read_ranges"),
   },
   (table) => [primaryKey({ columns: [table.deviceId, table.chatId] }), index("device_positions_chat").on(table.chatId)],
 );
@@ -250,9 +292,25 @@ export const tokens = sqliteTable(
     deviceId: integer("device_id").references(() => devices.deviceId, { onDelete: "cascade" }),
     createdAtMs: integer("created_at_ms").notNull(),
     expiresAtMs: integer("expires_at_ms"),
+    /** What was made by refreshing: the hash of the refresh token that all of it goes back to. */
+    family: blob("family", { mode: "buffer" }),
+    /** Since then it is used up or revoked; kept until it expires, so that showing it again is noticed. */
+    endedAtMs: integer("ended_at_ms"),
   },
-  (table) => [index("tokens_user").on(table.userId), index("tokens_expires").on(table.expiresAtMs)],
+  (table) => [
+    index("tokens_user").on(table.userId),
+    index("tokens_expires").on(table.expiresAtMs),
+    index("tokens_family").on(table.family),
+  ],
 );
+
+/** Streamed requests for tokens that may be repeated, by the SHA-256 of their key. */
+export const tokenRuns = sqliteTable("token_runs", {
+  hash: blob("hash", { mode: "buffer" }).primaryKey(),
+  /** Half of what the tokens are derived from; the other half is the backend key, which is not here. */
+  salt: blob("salt", { mode: "buffer" }).notNull(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
 
 /** Codes on their way to a phone. Several sessions may wait for one; it is gone once one of them showed it. */
 export const phoneCodes = sqliteTable(

@@ -1,30 +1,34 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
-import { kindOfType } from "../../domain/messages.ts";
+import { base64Of, isLeftOut, withBase64Content } from "../../domain/content.ts";
+import { kindOf } from "../../domain/messages.ts";
 import type {
   ChatId,
   DeviceId,
   Draft,
   Left,
   Message,
+  MessageFile,
   MessageId,
   Sent,
-  TokenOwner,
   User,
   UserId,
 } from "../../domain/model.ts";
-import type { Store, TokenKind } from "../../domain/store.ts";
+import type { Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
+import { isHash } from "../files/folder.ts";
 import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
-import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
-import type { WireProvisioned } from "./changes/users.ts";
 import { createContactStore } from "./contact-store.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
+import { createExchangeStore } from "./exchange-store.ts";
 import { createHistoryReader } from "./history-reader.ts";
+import { createLargeAppends, type PutFile } from "./large-appends.ts";
+import { createMessageContent } from "./message-content.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
@@ -34,11 +38,11 @@ import { createPeopleReader } from "./people-reader.ts";
 import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
+import { createTokenStore } from "./token-store.ts";
 import { openWriter } from "./writer.ts";
 
 /** Messages of a chat that is gone, removed by one change. */
 const sweepRows = 2000;
-const tokenOwnersMax = 10_000;
 
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
@@ -58,6 +62,7 @@ export interface StoreOptions {
   readonly hidesStrangers?: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  readonly files?: FileLimits;
   /** Writing is refused for this reason, or (undefined) works again. */
   onStorage(reason: string | undefined): void;
   /** The store is gone; the process must end with a failure. */
@@ -65,40 +70,85 @@ export interface StoreOptions {
 }
 
 export async function openStore(options: StoreOptions): Promise<SqliteStore> {
-  const writer = await openWriter(options);
-  const db = openForReading(options.dataDir);
+  const { dataDir, log, files: fileLimits = defaultFileLimits } = options;
+  /** Told before the files are there, and by the writer alone. */
+  const storage: { refuse(reason: string | undefined): void } = { refuse() {} };
+  const writer = await openWriter({
+    ...options,
+    onStorage(reason) {
+      storage.refuse(reason);
+      options.onStorage(reason);
+    },
+  });
+  const db = openForReading(dataDir);
   const reader = createReader(db);
   const people = createPeopleReader(db);
-  const { log } = options;
+  const files = createFiles({
+    dataDir,
+    durable: options.durability === "disk",
+    limits: fileLimits,
+    log,
+    isReferenced: reader.isFileReferenced,
+    onDeath: options.onDeath,
+  });
+  storage.refuse = files.refuse;
+  writer.onReleasedFiles(files.remove);
+  const large = createLargeAppends({ files, bytesMin: fileLimits.bytesMin });
+  const { withContent, withContentOf } = createMessageContent(files);
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
   writer.onGeneration(() => membersOf.clear());
 
-  /** Tokens seen lately, by the hex of their hash: every REST request shows one. Void with any change to people or tokens. */
-  const tokenOwners = new Map<string, TokenOwner>();
-
   const { submit } = writer;
+  const { tokens, submitPeople } = createTokenStore({ submit, findToken: reader.findToken, getUser });
   let closing = false;
   for (const chatId of writer.sweeps) sweep(chatId as ChatId);
 
   function appendMessage(draft: Draft): Promise<Sent> {
+    if (large.concernsOne(draft)) return appendLarge(draft);
     const [wire, blobs] = toWire(draft, []);
-    return submit<EncodedAppend>("appendMessage", wire, blobs).then((encoded) => toSent(draft, encoded));
+    return submit<EncodedAppend>("appendMessage", wire, blobs).then((encoded) =>
+      told(toSent(draft, encoded, undefined)),
+    );
+  }
+
+  function appendLarge(draft: Draft): Promise<Sent> {
+    return large.append(
+      [draft],
+      ([file]) => {
+        const [wire, blobs] = toWire(draft, [], file);
+        return submit<EncodedAppend>("appendMessage", wire, blobs);
+      },
+      (encoded, [file]) => told(toSent(draft, encoded, file)),
+    );
+  }
+
+  /** What is repeated comes from the store, and its content perhaps from a file. Anything else settles in this very turn. */
+  function told(sent: Sent): Sent | Promise<Sent> {
+    return sent.repeated && isLeftOut(sent.message) ? withContentOf(sent) : sent;
   }
 
   // Both ways in settle after the same number of turns, so that messages are published in the order of their commits.
   function appendMessages(drafts: readonly Draft[]): Promise<Sent[]> {
-    const blobs: Uint8Array[] = [];
-    const wires = drafts.map((draft) => toWire(draft, blobs)[0]);
-    return submit<EncodedAppend[]>("appendMessages", { drafts: wires }, blobs).then((encoded) =>
-      drafts.flatMap((draft, index) => {
+    const none: readonly PutFile[] = [];
+    if (large.concerns(drafts)) return large.append(drafts, submitAll, toAllSent);
+    return submitAll(none).then((encoded) => toAllSent(encoded, none));
+
+    function submitAll(put: readonly PutFile[]): Promise<EncodedAppend[]> {
+      const blobs: Uint8Array[] = [];
+      const wires = drafts.map((draft, index) => toWire(draft, blobs, put[index])[0]);
+      return submit<EncodedAppend[]>("appendMessages", { drafts: wires }, blobs);
+    }
+
+    function toAllSent(encoded: EncodedAppend[], put: readonly PutFile[]): Sent[] {
+      return drafts.flatMap((draft, index) => {
         const one = encoded[index];
-        return one === undefined ? [] : [toSent(draft, one)];
-      }),
-    );
+        return one === undefined ? [] : [toSent(draft, one, put[index])];
+      });
+    }
   }
 
-  function toSent(draft: Draft, encoded: EncodedAppend): Sent {
+  function toSent(draft: Draft, encoded: EncodedAppend, file: PutFile): Sent {
     const [messageId, seq, sentAtMs, chatId, chatKey, senderKey, repeatOf, members, entered] = encoded;
     if (members !== null) membersOf.set(chatId, members as UserId[]);
     if (repeatOf !== 0) {
@@ -114,15 +164,15 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       seq,
       senderId: draft.from,
       senderKey,
-      kind: kindOfType(draft.type),
+      kind: kindOf(draft),
       type: draft.type,
-      content: draft.content,
+      content: file === undefined ? contentOf(draft) : "",
       clientId: draft.clientId,
       clientTimeMs: draft.clientTimeMs,
       sentAtMs,
     };
     return {
-      message,
+      message: file === undefined ? message : withFile(message, draft, file),
       members: membersOf.get(chatId) ?? [],
       repeated: repeatOf !== 0,
       entered: entered === null ? undefined : toEntered(entered),
@@ -137,41 +187,6 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     const user = reader.findUser(userId);
     if (user === undefined) throw new Error(`user ${userId} cannot be read back`);
     return user;
-  }
-
-  async function provision(participants: Parameters<Store["provision"]>[0]) {
-    const wire = participants.map((participant) => ({
-      ...participant,
-      publicKey:
-        participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
-      tokens: participant.tokens.map((token) => ({ ...token, hash: hex(token.hash) })),
-    }));
-    const owners = await submitPeople<WireProvisioned[]>("provision", { participants: wire });
-    return owners.map((owner) => ({
-      user: getUser(owner.userId),
-      deviceId: (owner.deviceId ?? undefined) as DeviceId | undefined,
-      renamed: owner.renamed,
-    }));
-  }
-
-  function findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined {
-    const key = `${kind}:${hex(hash)}`;
-    const known = tokenOwners.get(key);
-    if (known !== undefined) return known;
-    const owner = reader.findToken(hash, kind);
-    if (owner === undefined) return undefined;
-    if (tokenOwners.size >= tokenOwnersMax) tokenOwners.clear();
-    tokenOwners.set(key, owner);
-    return owner;
-  }
-
-  /** A change to people or tokens: what is remembered of them is void once it settled. */
-  function submitPeople<Value>(name: ChangeName, args: unknown): Promise<Value> {
-    const clear = (): void => tokenOwners.clear();
-    const settled = submit<Value>(name, args);
-    // Beside the caller's own turn, not before it: it must not settle later than what was submitted after it.
-    settled.then(clear, clear);
-    return settled;
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
@@ -215,6 +230,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   async function close(): Promise<void> {
     closing = true; // Else a large sweep would be waited for.
     await writer.close();
+    files.close();
     db.close();
   }
 
@@ -226,6 +242,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     setPassword: (userId, passwordHash, scramKeys) =>
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
+    ...createExchangeStore(db, submit),
     ...createPhoneStore(db, writer),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
@@ -239,8 +256,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     userListVersion: people.userListVersion,
     recentChats: people.recentChats,
     listAcquaintances: async (userId, limit) => reader.enabledUsers(people.acquaintanceIds(userId, limit)),
-    provision,
-    findToken: async (hash, kind) => findToken(hash, kind),
+    ...tokens,
+    disableUser: (guid) =>
+      submitPeople<number>("disableUser", { guid }).then((userId) => (userId === 0 ? undefined : (userId as UserId))),
+    findParticipant: async (guid) => reader.findParticipant(guid),
+    shareChat: async (userId, other) => reader.shareChat(userId, other),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
     endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
@@ -256,8 +276,18 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     chatsOf: async (userId) => reader.chatsOf(userId),
     appendMessage,
     appendMessages,
-    findMessage: async (messageId) => reader.messageById(messageId),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    findMessage: async (messageId, inlineBytesMax) => {
+      const message = reader.messageById(messageId);
+      return message === undefined ? undefined : (await withContent([message], inlineBytesMax))[0];
+    },
+    findFile: async (userId, hash) => {
+      const file = isHash(hash) ? reader.findFile(userId, hash) : undefined;
+      const content = file === undefined ? undefined : await files.open(hash);
+      return file === undefined || content === undefined ? undefined : { ...file, content };
+    },
+    withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax }) =>
+      withContent(reader.page({ chatId, afterSeq, beforeSeq, limit, by }), inlineBytesMax),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {
@@ -271,12 +301,15 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       }).then(nothing),
     positions: async (userId) => reader.positions(userId),
     ...createDeliveryStore(db, submit),
-    ...createHistoryReader(db, reader.toMessage),
+    ...createHistoryReader(db, reader.toMessages),
     lastMessageId: async () => reader.lastMessageId(),
     undelivered: async (userId, deviceId) => reader.undelivered(userId, deviceId),
     newerThan: async (userId, after) => reader.newerThan(userId, after),
-    run: async (from) => reader.run(from),
-    scan: async (range) => reader.scan(range),
+    run: async (from) => withContent(reader.run(from), from.inlineBytesMax),
+    scan: async (range) => {
+      const { messages, through } = reader.scan(range);
+      return { messages: await withContent(messages, range.inlineBytesMax), through };
+    },
     events: async (userId, door, page) => reader.events(userId, door, page),
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
@@ -287,11 +320,21 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   };
 }
 
-/** Bytes do not fit JSON: they travel beside it, by their place in `blobs`. */
-function toWire(draft: Draft, blobs: Uint8Array[]): [WireDraft, Uint8Array[]] {
+/** Bytes do not fit JSON: they travel beside it, by their place in `blobs`. What stands in a file does not travel. */
+function toWire(draft: Draft, blobs: Uint8Array[], file?: PutFile): [WireDraft, Uint8Array[]] {
+  if (file !== undefined) return [{ ...draft, content: { file } }, blobs];
   if (typeof draft.content === "string") return [draft as WireDraft, blobs];
+  if (draft.asBase64 === true) return [{ ...draft, content: base64Of(draft.content) }, blobs];
   blobs.push(draft.content);
   return [{ ...draft, content: { blob: blobs.length - 1 } }, blobs];
+}
+
+const contentOf = ({ content, asBase64 }: Draft): string | Uint8Array =>
+  asBase64 === true && typeof content !== "string" ? base64Of(content) : content;
+
+function withFile(message: Message, { content, asBase64 }: Draft, file: MessageFile): Message {
+  if (asBase64 === true && typeof content !== "string") return withBase64Content({ ...message, file }, content);
+  return { ...message, content, file };
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -5,7 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, userKeyOf } from "../../domain/keys.ts";
-import type { ChatId, ChatKind, UserId } from "../../domain/model.ts";
+import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../domain/model.ts";
 
 export interface ChatEntry {
   readonly chatId: ChatId;
@@ -23,6 +23,11 @@ export interface SenderEntry {
   readonly disabled: boolean;
 }
 
+const systemSender: SenderEntry = {
+  userKey: userKeyOf({ userId: systemUserId, username: undefined }),
+  disabled: false,
+};
+
 /** Together they bound what the caches hold: entries, and member ids over all chats. */
 const entriesMax = 20_000;
 const memberIdsMax = 500_000;
@@ -34,6 +39,8 @@ export class Tx {
   nowMs = 0;
   /** Rows written in this batch; a change that throws after it wrote must not leave half of itself behind. */
   writes = 0;
+  /** Files that lost their last message in this batch, by hash. */
+  releasedFiles: string[] = [];
   /** Moves whenever the caches were emptied: what the main thread keeps beside them is void then. */
   generation = 0;
 
@@ -78,6 +85,7 @@ export class Tx {
   begin(nowMs: number): void {
     this.nowMs = nowMs;
     this.writes = 0;
+    if (this.releasedFiles.length > 0) this.releasedFiles = [];
     if (
       this.#chats.size > entriesMax ||
       this.#users.size > entriesMax ||
@@ -151,11 +159,17 @@ export class Tx {
   sender(userId: number): SenderEntry | undefined {
     const known = this.#users.get(userId);
     if (known !== undefined) return known;
+    if (userId === systemUserId) return systemSender;
     const row = this.#userRow.get(userId);
     if (row === null) return undefined;
     const entry = { userKey: userKeyOf({ userId, username: row.username }), disabled: row.disabled !== 0 };
     this.#users.set(userId, entry);
     return entry;
+  }
+
+  /** His name, or whether he may be here, changed. */
+  userChanged(userId: number): void {
+    this.#users.delete(userId);
   }
 
   /** Its members, name or existence changed. */

@@ -27,6 +27,7 @@ export type FromWorker =
       readonly outcomes: string;
       readonly generation: number;
       readonly storage: string | null;
+      readonly releasedFiles?: readonly string[];
     }
   /** Writing is possible again, or not, without a batch having asked. */
   | { readonly type: "storage"; readonly storage: string | null }

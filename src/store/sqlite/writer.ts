@@ -36,6 +36,8 @@ export interface Writer {
   submitLater<Value>(name: ChangeName, args: unknown): Promise<Value>;
   /** Moves when the member lists known so far are void; looked at before a batch's values are handed out. */
   onGeneration(listener: () => void): void;
+  /** Told after a commit that left files without a message. */
+  onReleasedFiles(listener: (hashes: readonly string[]) => void): void;
   /** Adds a listener, called when a batch is about to be shipped; what it submits joins it. */
   beforeCommit(listener: () => void): void;
   waiting(): { changes: number; bytes: number };
@@ -71,6 +73,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
   let state: "open" | "closing" | "dead" = "open";
   let generation = 0;
   let forget: () => void = () => {};
+  let releasedFiles: (hashes: readonly string[]) => void = () => {};
   const beforeCommit: (() => void)[] = [];
   /** How many changes of `queue` ask for a commit. */
   let urgent = 0;
@@ -192,6 +195,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
       const waiting = done[index];
       if (waiting !== undefined) answer(waiting, outcomes[index]);
     }
+    if (batch.releasedFiles !== undefined) releasedFiles(batch.releasedFiles);
   }
 
   function answer(waiting: Waiting, outcome: Outcome | undefined): void {
@@ -228,6 +232,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
       close,
       onGeneration: (listener) => {
         forget = listener;
+      },
+      onReleasedFiles: (listener) => {
+        releasedFiles = listener;
       },
       beforeCommit: (listener) => {
         beforeCommit.push(listener);

@@ -62,8 +62,9 @@ function settle({ nowMs, changes, blobs }: Extract<ToWorker, { type: "batch" }>)
     const change = named[place];
     if (change !== undefined) named[place] = [change[0], change[1], bytes];
   }
-  const { outcomes, generation, storage } = open.committer.commit({ nowMs, changes: named });
-  post({ type: "settled", outcomes: JSON.stringify(outcomes), generation, storage });
+  const { outcomes, generation, storage, releasedFiles } = open.committer.commit({ nowMs, changes: named });
+  const settled = { type: "settled", outcomes: JSON.stringify(outcomes), generation, storage } as const;
+  post(releasedFiles === undefined ? settled : { ...settled, releasedFiles });
   if (storage !== null) degraded(open.reserve);
   checkpoint(open);
 }

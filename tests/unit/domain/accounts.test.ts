@@ -6,6 +6,7 @@ import { createLoginGuard } from "../../../src/domain/login-guard.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
 import type { Passwords } from "../../../src/domain/passwords.ts";
 import type { ScramKeys, Store } from "../../../src/domain/store.ts";
+import { createTokens } from "../../../src/domain/tokens.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { until } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
@@ -43,7 +44,14 @@ function stage() {
     guard,
     registration: "open",
     log: silentLog,
-    looks: { changed: async () => [] },
+    tokens: createTokens({
+      store: store as Store,
+      clock,
+      guard,
+      looks: { changed: async () => [] },
+      lifetimes: { accessMs: 1000, refreshMs: 1000 },
+    }),
+    publish() {},
   });
   const logIn = (user: User | undefined, account: string, password: string) =>
     accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(

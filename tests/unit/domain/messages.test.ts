@@ -7,7 +7,12 @@ import type { ChatId, Draft, EventId, Message, Sent, UserId } from "../../../src
 import type { Store } from "../../../src/domain/store.ts";
 
 const ann = 10_001 as UserId;
-const limits: MessageLimits = { contentBytesMax: 12, clientIdCharactersMax: 4, typeCharactersMax: 10 };
+const limits: MessageLimits = {
+  fileBytesMax: 12,
+  contentBytesMax: 12,
+  clientIdCharactersMax: 4,
+  typeCharactersMax: 10,
+};
 const draft: Draft = { chat: { key: "team" }, from: ann, type: "text", content: "hello" };
 
 function stage(more: Partial<Sent> = {}) {

@@ -2,7 +2,16 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createHub } from "../../../src/delivery/hub.ts";
 import type { DomainEvent } from "../../../src/domain/events.ts";
-import type { ChatId, DeviceId, EventId, Message, MessageId, StoredEvent, UserId } from "../../../src/domain/model.ts";
+import type {
+  ChatId,
+  DeviceId,
+  EventId,
+  Message,
+  MessageFile,
+  MessageId,
+  StoredEvent,
+  UserId,
+} from "../../../src/domain/model.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "../../../src/rest/cursor.ts";
 import { createInbox, type Page } from "../../../src/rest/inbox.ts";
@@ -18,6 +27,8 @@ class World {
   readonly messages: Message[] = [];
   readonly stored: StoredEvent[] = [];
   readonly positions = new Map<number, number>();
+  /** Content that is read only when asked for, by message. */
+  readonly files = new Map<MessageId, string>();
   clockMs = 1000;
 
   say(chat: number, from: UserId, content = "x"): Message {
@@ -75,6 +86,8 @@ class World {
       this.#of(from.chatId)
         .filter((message) => message.seq >= from.seq && message.messageId <= from.through)
         .slice(0, from.limit),
+    withContent: async (messages: readonly Message[]) =>
+      messages.map((message) => ({ ...message, content: this.files.get(message.messageId) ?? message.content })),
     events: async (_: UserId, __: string, page: { after: number; limit: number }) =>
       this.stored.filter((event) => event.eventId > page.after).slice(0, page.limit),
   };
@@ -83,7 +96,12 @@ class World {
 function open(limits = defaultRestLimits) {
   const world = new World();
   const hub = createHub({ log: silentLog });
-  const inbox = createInbox({ store: world.store, hub, limits });
+  const inbox = createInbox({
+    passedOver() {},
+    store: world.store,
+    hub,
+    limits,
+  });
   const publish = (message: Message) => hub.publish({ type: "message.sent", message, to: [me, other] });
   return { world, hub, inbox, publish };
 }
@@ -185,6 +203,30 @@ describe("paging", () => {
     const first = await inbox.read(reader, undefined, 10);
     expect(ids(first)).toEqual([1, 2]);
     expect(ids(await inbox.read(reader, asNext(first), 10))).toEqual([3, 4]);
+  });
+
+  test("what is asked for whole is read from its file, counts as it is, and is tried again while it cannot be read", async () => {
+    const { world, inbox } = open({ ...defaultRestLimits, pageBytesMax: 100 });
+    const sayFile = (bytes: number, readable: boolean): void => {
+      const { messageId } = world.say(1, other, "");
+      const file: MessageFile = { hash: "", bytes, form: "bytes", mediaType: "image/png" };
+      world.messages[messageId - 1] = { ...(world.messages[messageId - 1] as Message), file };
+      if (readable) world.files.set(messageId, "x".repeat(bytes));
+    };
+    for (let index = 0; index < 3; index += 1) sayFile(60, false);
+    sayFile(60, true);
+    sayFile(60, true);
+    sayFile(60, true);
+    const whole = (after?: Cursor) => inbox.read(reader, after, 2, "whole");
+    expect(ids(await whole())).toEqual([4]);
+    world.files.set(1 as MessageId, "found again");
+    const again = await whole();
+    expect(again.messages.map(({ messageId, content }) => [Number(messageId), content])).toEqual([[1, "found again"]]);
+    const next = await whole(asNext(again));
+    expect(ids(next)).toEqual([4]);
+    expect(ids(await whole(asNext(next)))).toEqual([5, 6]);
+    // In the simple form they weigh nothing and are named at least.
+    expect(ids(await inbox.read(reader, undefined, 10))).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   test("an event waits for the older messages behind a page cut short", async () => {

@@ -41,6 +41,25 @@ test("bytes that are a view of a larger buffer are written alone", () => {
   );
 });
 
+test("a message with a file is written as its shape says, its content while that is not too large", () => {
+  const file = fc.record({
+    hash: fc.stringMatching(/^[0-9a-f]{64}$/),
+    bytes: fc.integer({ min: 1, max: 1024 * 1024 }),
+    form: fc.constantFrom("bytes" as const, "text" as const, "base64" as const),
+    mediaType: fc.constantFrom("image/png", "text/plain; charset=utf-8"),
+  });
+  fc.assert(
+    fc.property(anyMessage, file, fc.boolean(), (message, file, isLeftOut) => {
+      const large = { ...message, file, content: isLeftOut ? "" : message.content };
+      const json = messageJson(large);
+      expect(json).toBe(JSON.stringify(messageShape(large)));
+      const shown = JSON.parse(json) as { content?: string; file: { bytes: number } };
+      expect("content" in shown).toBe(large.content.length > 0 && file.bytes <= 512 * 1024);
+      expect(shown.file.bytes).toBe(file.bytes);
+    }),
+  );
+});
+
 test("a list of messages is their JSON in order", () => {
   fc.assert(
     fc.property(fc.array(anyMessage, { maxLength: 5 }), (messages) => {

@@ -7,6 +7,7 @@ import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
 import type { Directory } from "./directory.ts";
+import type { MessageFiles } from "./message-files.ts";
 import type { UserParts } from "./user-parts.ts";
 
 export const membersMax = 10_000;
@@ -220,7 +221,8 @@ export function createChatChanges(
     ends,
     people,
     directory,
-  }: { chats: ChatParts; ends: ChatEnds; people: UserParts; directory: Directory },
+    files,
+  }: { chats: ChatParts; ends: ChatEnds; people: UserParts; directory: Directory; files: MessageFiles },
 ) {
   const { orm } = tx;
   const p = sql.placeholder;
@@ -325,6 +327,7 @@ export function createChatChanges(
   /** Deletes up to `rows` messages of a chat that is gone; true when none is left. */
   function sweepChat(args: { chatId: number; rows: number }): boolean {
     tx.writes += 1;
+    files.releaseSlice(args.chatId, args.rows);
     const { changes } = sweepRows.run(args.chatId, args.rows);
     if (changes === args.rows) return false;
     endSweep.run({ chatId: args.chatId });

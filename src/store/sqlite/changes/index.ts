@@ -2,12 +2,15 @@
 import type { Tx } from "../tx.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
+import { createConfirmationParts } from "./confirmations.ts";
 import { createConfirmedChanges } from "./confirmed.ts";
 import { createContactChanges } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createDeviceChatChanges } from "./device-chats.ts";
 import { createDirectory } from "./directory.ts";
+import { createExchangeChanges } from "./exchanges.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
+import { createMessageFiles } from "./message-files.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
 import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
@@ -16,6 +19,8 @@ import { createPhoneSessionChanges } from "./phone-sessions.ts";
 import { createProfileEndChanges } from "./profile-ends.ts";
 import { createProfileParts } from "./profile-parts.ts";
 import { createProfileChanges } from "./profiles.ts";
+import { createTokenChanges, createTokenParts } from "./tokens.ts";
+import { createUserEndChanges } from "./user-ends.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
@@ -27,11 +32,22 @@ export function createChanges(tx: Tx) {
   const profiles = createProfileParts(tx, people);
   const counts = createHourlyCounts(tx);
   const directory = createDirectory(tx);
+  const files = createMessageFiles(tx);
+  const tokens = createTokenParts(tx);
+  const messages = createMessageChanges(tx, { chats: chatParts, directory, files });
   return {
-    ...createUserChanges(tx, people, credentials),
+    ...createUserChanges(tx, { people, credentials, tokens }),
+    ...createTokenChanges(tx, tokens),
+    ...createUserEndChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
-    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
-    ...createMessageChanges(tx, chatParts, directory),
+    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory, files }),
+    ...messages,
+    ...createExchangeChanges(tx, {
+      chats: chatParts,
+      people,
+      messages,
+      confirmations: createConfirmationParts(tx),
+    }),
     ...createDeliveryChanges(tx),
     ...createConfirmedChanges(tx),
     ...createDeviceChatChanges(tx),
@@ -53,11 +69,14 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "announceChats",
   "confirmEvents",
   "confirmMessages",
+  "confirmStatuses",
   "deleteChat",
+  "disableUser",
   "dequeue",
   "endDevice",
   "endPhoneSession",
   "endSession",
+  "endTokens",
   "release",
   "released",
   "removeMembers",

@@ -1,15 +1,18 @@
 /** Changes to the log: the hot path. Hand-written SQL through bun:sqlite, prepared once; Drizzle would cost a third more per row. */
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
-import { kindOfType } from "../../../domain/messages.ts";
-import { type ChatRef, type Draft, messageKinds } from "../../../domain/model.ts";
+import { kindOf } from "../../../domain/messages.ts";
+import { type ChatRef, type Draft, type MessageFile, messageKinds, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";
 import type { Directory } from "./directory.ts";
+import type { MessageFiles } from "./message-files.ts";
 import { insertReceived } from "./mqtt-queue.ts";
 
-/** A draft as it crosses to the Worker; bytes travel beside the batch. */
-export type WireDraft = Omit<Draft, "content"> & { readonly content: string | { readonly blob: number } };
+/** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
+export type WireDraft = Omit<Draft, "content"> & {
+  readonly content: string | { readonly blob: number } | { readonly file: MessageFile };
+};
 
 /** An earlier message given as the answer to a repeat. */
 export interface StoredMessageRow {
@@ -85,7 +88,10 @@ type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "ty
 /** Where a reference leads for this sender: a chat, or a user with whom there is no direct chat yet. */
 type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
-export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Directory) {
+export function createMessageChanges(
+  tx: Tx,
+  { chats: chatParts, directory, files }: { chats: ChatParts; directory: Directory; files: MessageFiles },
+) {
   const { db } = tx;
   const insertMessage = db.prepare(
     "INSERT INTO messages (message_id, chat_id, seq, sender_id, kind, type, content, client_id, client_time_ms, sent_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -101,6 +107,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     "INSERT INTO mqtt_published (session_id, packet_id, message_id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id",
   );
   const takePacketId = db.prepare(insertReceived);
+  const sessionRow = db.prepare<{ one: 1 }, [number]>("SELECT 1 one FROM mqtt_sessions WHERE session_id = ?");
   const stored = db.prepare<StoredMessageRow, [number]>(
     `SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`,
   );
@@ -108,7 +115,8 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
   function appendMessage(draft: WireDraft, blobs: readonly Uint8Array[]): Appended {
     const sender = checkSender(draft);
     const target = resolve(draft.chat, draft.from);
-    const content = typeof draft.content === "string" ? draft.content : (blobs[draft.content.blob] ?? null);
+    const file = fileOf(draft);
+    const content = contentOf(draft, blobs);
     if ("chat" in target) {
       const repeated = findRepeated(draft, target.chat, content);
       if (repeated !== undefined) return repeat(repeated, target.chat);
@@ -118,7 +126,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     const chat = "chat" in target ? target.chat : chatParts.get(entered?.chat.chatId ?? 0);
     const messageId = tx.takeMessageId();
     const seq = chat.lastSeq + 1;
-    const kind = kindOfType(draft.type);
+    const kind = kindOf(draft);
     tx.writes += 1;
     insertMessage.run(
       messageId,
@@ -134,6 +142,7 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     );
     moveChat.run(seq, messageId, chat.chatId);
     chat.lastSeq = seq;
+    if (file !== undefined) files.refer(messageId, chat.chatId, file);
     remember(draft, messageId);
     return new Appended({
       messageId,
@@ -146,8 +155,10 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     });
   }
 
-  function remember({ publish }: WireDraft, messageId: number): void {
+  function remember({ publish, content }: WireDraft, messageId: number): void {
     if (publish === undefined) return;
+    // While its file was written the session may have ended, and nobody will repeat the packet id.
+    if (typeof content !== "string" && "file" in content && sessionRow.get(publish.sessionId) === null) return;
     if (publish.exactlyOnce === true) takePacketId.run(publish.sessionId, publish.packetId);
     else rememberPublish.run(publish.sessionId, publish.packetId, messageId);
   }
@@ -171,7 +182,11 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
   function resolve(ref: ChatRef, from: number): Target {
     const target = "id" in ref ? resolveId(ref.id, from) : resolveKey(ref.key, from);
     if (target === undefined) throw new DomainError("chat_not_found");
-    if ("chat" in target && !target.chat.memberSet.has(from)) throw new DomainError("not_a_member");
+    if ("chat" in target) {
+      if (!target.chat.memberSet.has(from) && from !== systemUserId) throw new DomainError("not_a_member");
+    } else if (from === systemUserId) {
+      throw new DomainError("chat_not_found"); // The system has no direct chats.
+    }
     return target;
   }
 
@@ -210,7 +225,9 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     const row = bySession.get(draft.publish.sessionId, draft.publish.packetId);
     if (row === null || row.chatId !== chat.chatId || row.clientId !== null) return undefined;
     const type = row.type ?? messageKinds[row.kind];
-    return type === draft.type && isSame(row.content, content) ? row.messageId : undefined;
+    const file = fileOf(draft);
+    const same = file === undefined ? isSame(row.content, content) : files.isSame(row.messageId, file);
+    return type === draft.type && same ? row.messageId : undefined;
   }
 
   function repeat(messageId: number, chat: ChatEntry): Appended {
@@ -228,6 +245,14 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
   }
 
   return { appendMessage, appendMessages };
+}
+
+const fileOf = ({ content }: WireDraft): MessageFile | undefined =>
+  typeof content !== "string" && "file" in content ? content.file : undefined;
+
+function contentOf({ content }: WireDraft, blobs: readonly Uint8Array[]): Content {
+  if (typeof content === "string") return content;
+  return "blob" in content ? (blobs[content.blob] ?? null) : null;
 }
 
 function isSame(a: Content, b: Content): boolean {

@@ -1,11 +1,12 @@
 /** Changes to people and to what they log in with. */
 import { randomUUID } from "node:crypto";
-import { and, eq, lte, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import type { DeviceName, TokenKind } from "../../../domain/store.ts";
-import { devices, serverKeys, tokens, users } from "../schema.ts";
+import type { DeviceName } from "../../../domain/store.ts";
+import { devices, serverKeys, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
+import type { TokenParts, WireToken } from "./tokens.ts";
 import type { UserParts, WireUser } from "./user-parts.ts";
 
 /** Bytes cross to the Worker as hex (hashes) or base64 (keys). */
@@ -14,11 +15,13 @@ export interface WireParticipant {
   readonly displayName?: string | undefined;
   readonly publicKey?: string | undefined;
   readonly clientId?: string | undefined;
-  readonly tokens: readonly {
-    readonly kind: TokenKind;
-    readonly hash: string;
-    readonly expiresAtMs?: number | undefined;
-  }[];
+  readonly tokens: readonly WireToken[];
+}
+
+export interface WireProvision {
+  readonly participants: readonly WireParticipant[];
+  readonly onlyNew?: boolean | undefined;
+  readonly repeatable?: boolean | undefined;
 }
 
 export interface WireProvisioned {
@@ -26,9 +29,13 @@ export interface WireProvisioned {
   readonly deviceId: number | null;
   /** The user was known by another name before. */
   readonly renamed: boolean;
+  readonly spent: boolean;
 }
 
-export function createUserChanges(tx: Tx, people: UserParts, credentials: CredentialParts) {
+export function createUserChanges(
+  tx: Tx,
+  { people, credentials, tokens }: { people: UserParts; credentials: CredentialParts; tokens: TokenParts },
+) {
   const { orm } = tx;
   const p = sql.placeholder;
   const updatePassword = orm
@@ -45,21 +52,6 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
     .update(users)
     .set({ publicKey: sql`${p("publicKey")}` })
     .where(eq(users.userId, p("userId")))
-    .prepare();
-  const insertToken = orm
-    .insert(tokens)
-    .values({
-      hash: p("hash"),
-      kind: p("kind"),
-      userId: p("userId"),
-      deviceId: p("deviceId"),
-      createdAtMs: p("nowMs"),
-      expiresAtMs: p("expiresAtMs"),
-    })
-    .prepare();
-  const deleteExpired = orm
-    .delete(tokens)
-    .where(lte(tokens.expiresAtMs, p("nowMs")))
     .prepare();
   const selectDevice = orm
     .select({ deviceId: devices.deviceId })
@@ -120,15 +112,18 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
     return null;
   }
 
-  function provision(args: { participants: readonly WireParticipant[] }): WireProvisioned[] {
-    tx.writes += 1;
-    deleteExpired.run({ nowMs: tx.nowMs });
-    return args.participants.map(provisionOne);
+  function provision(args: WireProvision): WireProvisioned[] {
+    tokens.dropExpired();
+    return args.participants.map((participant) => provisionOne(participant, args));
   }
 
-  function provisionOne(participant: WireParticipant): WireProvisioned {
+  function provisionOne(participant: WireParticipant, { onlyNew, repeatable = false }: WireProvision): WireProvisioned {
     const { username, displayName, clientId } = participant;
     const known = people.findByUsername(username);
+    if (known !== undefined && onlyNew === true) throw new DomainError("not_authorized", "the userID exists");
+    if (known !== undefined && tx.sender(known)?.disabled === true) {
+      throw new DomainError("invalid_name", "the user is deactivated");
+    }
     const userId = known ?? people.make({ username, nick: displayName ?? username });
     const renamed = known !== undefined && displayName !== undefined && people.rename(userId, displayName);
     const publicKey = participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey, "base64");
@@ -137,17 +132,9 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
       if (deviceId !== null) updateDeviceKey.run({ deviceId, publicKey });
       else updateKey.run({ userId, publicKey });
     }
-    for (const token of participant.tokens) {
-      insertToken.run({
-        hash: Buffer.from(token.hash, "hex"),
-        kind: token.kind,
-        userId,
-        deviceId,
-        nowMs: tx.nowMs,
-        expiresAtMs: token.expiresAtMs ?? null,
-      });
-    }
-    return { userId, deviceId, renamed };
+    const spent = repeatable && !tokens.mayRepeat(userId, participant.tokens);
+    if (!spent) tokens.add({ userId, deviceId }, participant.tokens, { repeatable });
+    return { userId, deviceId, renamed, spent };
   }
 
   function openDevice(device: { userId: number; door: "mqtt" | "minioicq" | "rest"; name: string }): number {

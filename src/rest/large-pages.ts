@@ -1,0 +1,31 @@
+/**
+ * Pages of messages whose content stands in files: what is told of them inline is read only as far as one answer may
+ * hold. The first message of a page always fits, and the page that follows begins with the first that did not.
+ */
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
+import type { Message } from "../domain/model.ts";
+import type { MessageStore } from "../domain/store.ts";
+
+/** @param walk the direction in which pages follow each other; `messages` is ascending in any case. */
+export function fitting(messages: readonly Message[], walk: "up" | "down", bytesMax: number): readonly Message[] {
+  let bytes = 0;
+  const over = (message: Message, index: number): boolean => {
+    bytes += weightOf(message);
+    return bytes > bytesMax && index > 0;
+  };
+  if (walk === "up") {
+    const end = messages.findIndex(over);
+    return end === -1 ? messages : messages.slice(0, end);
+  }
+  const end = messages.toReversed().findIndex(over);
+  return end === -1 ? messages : messages.slice(messages.length - end);
+}
+
+const weightOf = ({ content, file }: Message): number =>
+  file === undefined ? content.length : file.bytes > inlineFileBytesMax ? 0 : file.bytes;
+
+/** With the content the JSON shows. */
+export const withInlineContent = (
+  store: Pick<MessageStore, "withContent">,
+  messages: readonly Message[],
+): Promise<Message[]> => store.withContent(messages, inlineFileBytesMax);

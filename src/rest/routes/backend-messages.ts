@@ -1,0 +1,47 @@
+/**
+ * POST /messages with the backend key: the simple form, said by the participant whom `sender` names, or by `"system"`.
+ * Without `sender` the key is no token: who sends with the wrong secret must not speak as the system.
+ */
+import { sentShape } from "../../delivery/shapes.ts";
+import { DomainError } from "../../domain/errors.ts";
+import { systemUserId, type UserId } from "../../domain/model.ts";
+import { readJson } from "../body.ts";
+import type { RestContext, RouteParts } from "../context.ts";
+import { answerProblem, unauthorized } from "../errors.ts";
+import { json } from "../json.ts";
+import { draftOf } from "../outgoing.ts";
+import { parse } from "../schemas.ts";
+
+export function createBackendMessages({ domain, limits, schemas, log }: RouteParts) {
+  const { messages, store } = domain;
+
+  async function post(c: RestContext): Promise<Response> {
+    const body = await readJson(c.req.raw, limits);
+    const said: unknown[] = Array.isArray(body) ? body : [body];
+    if (!said.every(namesSender)) throw unauthorized("with the backend key every message needs a sender");
+    try {
+      const sent = (await send(said)).map(sentShape);
+      return json(JSON.stringify(Array.isArray(body) ? sent : sent[0]));
+    } catch (error) {
+      return answerProblem(error, log, { method: c.req.method, path: c.req.path });
+    }
+  }
+
+  async function send(said: unknown[]) {
+    const outgoing = parse(schemas.backendMessages, said);
+    const senders = await Promise.all(outgoing.map(({ sender }) => senderOf(sender)));
+    return messages.sendAll(outgoing.map((one, index) => draftOf(one, senders[index] ?? systemUserId)));
+  }
+
+  /** By userID or GUID. A participant whose userID is `system` is named by his GUID. */
+  async function senderOf(name: string): Promise<UserId> {
+    if (name === "system") return systemUserId;
+    const user = (await store.findUserByKey(name)) ?? (await store.findParticipant(name.toLowerCase()))?.user;
+    if (user === undefined) throw new DomainError("user_not_found", "sender");
+    return user.userId;
+  }
+
+  return { post };
+}
+
+const namesSender = (said: unknown): boolean => typeof said === "object" && said !== null && "sender" in said;

@@ -1,0 +1,86 @@
+/**
+ * `GET /_/files/<hash>`: large content by its hash, for who is in a chat with a message that refers to it (docs/files.md).
+ * The bytes came from a stranger, so they are served as what the server recognised and never as something that runs; and
+ * they never change, so a client that has them need not ask for them again. They go from the disk to the socket piece by
+ * piece.
+ */
+import { isShownInline } from "../../domain/media-types.ts";
+import type { ServedFile } from "../../domain/store.ts";
+import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
+import { type Handler, own, queryOf, type RouteParts } from "../context.ts";
+import { fileNotFound, Refusal } from "../errors.ts";
+import { type ByteRange, parseRange } from "../ranges.ts";
+
+export function createFileRoutes({ domain, log, requireSignature }: RouteParts) {
+  const { accounts, store } = domain;
+
+  const get: Handler = own(log, async (c) => {
+    const { raw } = c.req;
+    const asking = await requireParticipant(accounts, accessToken(raw, queryOf(raw)), c.env.address);
+    refuseUnsigned(requireSignature, asking);
+    const { user } = asking;
+    const hash = c.req.param("hash") ?? "";
+    const file = await store.findFile(user.userId, hash);
+    // The same for one that does not exist: nobody learns what others have.
+    if (file === undefined) throw new Refusal(fileNotFound, "none of your chats has such a file");
+    const etag = `"${hash}"`;
+    if (isNamed(raw.headers.get("if-none-match"), etag)) {
+      return new Response(null, { status: 304, headers: { ETag: etag, "Cache-Control": cacheControl } });
+    }
+    return answer(file, raw.headers, etag);
+  });
+
+  return { get };
+}
+
+const cacheControl = "private, max-age=31536000, immutable";
+
+/** Opened as a page of its own it may show itself, and nothing else. */
+const contentSecurityPolicy = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox";
+
+function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag: string): Response {
+  const headers: Record<string, string> = {
+    "Content-Type": mediaType,
+    "Content-Disposition": isShownInline(mediaType) ? "inline" : "attachment",
+    "Content-Security-Policy": contentSecurityPolicy,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": cacheControl,
+    "Accept-Ranges": "bytes",
+    ETag: etag,
+  };
+  const range = rangeOf(asked, etag, bytes);
+  if (range === "unsatisfiable") {
+    return new Response(null, { status: 416, headers: { ...headers, "Content-Range": `bytes */${bytes}` } });
+  }
+  if (range === undefined) {
+    // Bun would serve part of a file by itself where there is a Range, also one that is to be ignored.
+    const body = asked.has("range") ? content.stream().pipeThrough(new TransformStream()) : content;
+    return new Response(body, { headers: { ...headers, "Content-Length": String(bytes) } });
+  }
+  const { first, last } = range;
+  return new Response(content.slice(first, last + 1), {
+    status: 206,
+    headers: {
+      ...headers,
+      "Content-Range": `bytes ${first}-${last}/${bytes}`,
+      "Content-Length": String(last - first + 1),
+    },
+  });
+}
+
+/** A range asked of another version is not served from this one (RFC 9110 § 13.1.5). */
+function rangeOf(asked: Headers, etag: string, bytes: number): ByteRange | "unsatisfiable" | undefined {
+  const condition = asked.get("if-range");
+  if (condition !== null && condition.trim() !== etag) return undefined;
+  return parseRange(asked.get("range"), bytes);
+}
+
+/** `If-None-Match` compares weakly (RFC 9110 § 13.1.2). */
+function isNamed(list: string | null, etag: string): boolean {
+  if (list === null) return false;
+  return list.split(",").some((one) => {
+    const tag = one.trim();
+    return tag === "*" || tag === etag || tag === `W/${etag}`;
+  });
+}

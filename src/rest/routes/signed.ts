@@ -1,0 +1,118 @@
+/**
+ * /messages in the form of the documents (PROTOCOLS § 1.11, § 3.5): a batch of messages, each with a text per recipient,
+ * and statuses, signed by its sender; and what waits, signed by the server. Errors in the documents' order: the token,
+ * the shape, the signature, the time, then the chats.
+ */
+import type { LoggedIn } from "../../domain/accounts.ts";
+import type { AddressedDraft, Confirmation } from "../../domain/exchange-store.ts";
+import { safeInteger } from "../../domain/keys.ts";
+import type { EventId, Message, MessageId } from "../../domain/model.ts";
+import type { RestContext, RouteParts } from "../context.ts";
+import { badRequest, outOfTime, Refusal, unsigned } from "../errors.ts";
+import type { Inbox } from "../inbox.ts";
+import { json } from "../json.ts";
+import type { ReplyKey } from "../reply-key.ts";
+import { inboxItems, parse, pick, type Schemas } from "../schemas.ts";
+import { memberText, requireSignature, spellings } from "../signatures.ts";
+import { incomingText, resultText } from "../signed-shapes.ts";
+
+/** How far a client's clock may be off (R23). */
+const windowMs = 300_000;
+/** Times below it are seconds (R23). */
+const millisecondsFrom = 1e11;
+/** GUIDs in one `recipientList`. */
+const recipientsMax = 1000;
+
+type OutgoingEvents = ReturnType<Schemas["outgoingEvents"]["parse"]>["outgoingEvents"];
+
+export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
+  const { domain, clock, schemas, keepOpen, inbox, replyKey } = parts;
+  const { exchanges, store } = domain;
+
+  /** `body` is what `text` says. */
+  async function post(sender: LoggedIn, body: { readonly outgoingEvents: unknown }, text: string): Promise<Response> {
+    const signedText = memberText(text, "outgoingEvents") ?? "";
+    const { outgoingEvents, sign } = parse(schemas.outgoingEvents, body);
+    const messages = (outgoingEvents.messages ?? []).map(draftOf);
+    const statuses = outgoingEvents.statuses ?? [];
+    const confirmations = statuses.map(confirmationOf);
+    await checkSignature(sender, sign ?? undefined, spellings(signedText, body.outgoingEvents));
+    checkTime(outgoingEvents.timestamp);
+    const exchanged = await exchanges.exchange({
+      from: { userId: sender.user.userId, deviceId: sender.deviceId },
+      messages,
+      confirmations,
+    });
+    if (exchanged === "foreign") throw unsigned("oldMessageID: the message is another sender's");
+    const result = resultText(
+      exchanged,
+      statuses.map(({ clientHash }) => clientHash),
+    );
+    return json(`{"outgoingEventsResult":${result},"sign":"${await replyKey.sign(result)}"}`);
+  }
+
+  async function get(reader: LoggedIn, query: URLSearchParams, c: RestContext): Promise<Response> {
+    const timestamp = query.get("timestamp") ?? undefined;
+    const sign = query.get("sign") ?? undefined;
+    const mustSign = parts.requireSignature && reader.signingKey !== undefined;
+    if (timestamp !== undefined || sign !== undefined || mustSign) {
+      if (timestamp === undefined || !/^\d{1,15}$/.test(timestamp)) throw unsigned("timestamp must be decimal digits");
+      await checkSignature(reader, sign, [timestamp, `"${timestamp}"`]);
+      checkTime(Number(timestamp));
+    }
+    const { wait } = parse(schemas.inboxQuery, pick(query, ["wait"]));
+    const waitMs = wait * 1000;
+    if (waitMs > 0) keepOpen(c.req.raw);
+    const page = await inbox.wait(
+      { userId: reader.user.userId, deviceId: reader.deviceId },
+      { after: undefined, limit: inboxItems, waitMs, signal: c.req.raw.signal, content: "whole" },
+    );
+    const messages = await Promise.all(page.messages.map(incomingOf));
+    const incoming = incomingText(clock.nowMs(), messages, page.events);
+    return json(`{"incomingEvents":${incoming},"sign":"${await replyKey.sign(incoming)}"}`);
+  }
+
+  /** Whoever has no key cannot sign, and need not (R22). */
+  async function checkSignature(by: LoggedIn, sign: string | undefined, texts: Iterable<string>): Promise<void> {
+    if (by.signingKey !== undefined) return requireSignature(by.signingKey, sign, texts);
+    if (sign !== undefined) throw unsigned("there is no key to verify sign with");
+  }
+
+  function checkTime(time: number): void {
+    if (Math.abs(clock.nowMs() - toMs(time)) > windowMs) throw outOfTime("timestamp is more than five minutes off");
+  }
+
+  async function incomingOf(message: Message) {
+    const [sender, addressing] = await Promise.all([
+      store.findUser(message.senderId),
+      store.addressing(message, recipientsMax),
+    ]);
+    return { message, senderGuid: sender?.guid, addressing };
+  }
+
+  return { post, get };
+}
+
+function draftOf(outgoing: NonNullable<OutgoingEvents["messages"]>[number]): AddressedDraft {
+  const { chatID, clientHash, timestamp, messageBlock, oldMessageID } = outgoing;
+  if (new Set(messageBlock.map(({ recipient }) => recipient)).size < messageBlock.length) {
+    throw new Refusal(badRequest, "messageBlock: a recipient stands there twice");
+  }
+  return {
+    chatKey: chatID,
+    clientId: clientHash,
+    clientTimeMs: toMs(timestamp),
+    // One past 2^53 is nobody's; id 0 is nobody's either.
+    oldMessageId: oldMessageID === undefined ? undefined : ((safeInteger(oldMessageID) ?? 0) as MessageId),
+    texts: messageBlock.map(({ recipient, messageText }) => ({ guid: recipient, text: messageText })),
+  };
+}
+
+function confirmationOf(status: NonNullable<OutgoingEvents["statuses"]>[number]): Confirmation {
+  const { messageID, messageStatus } = status;
+  const isEvent = messageID.startsWith("e");
+  const id = safeInteger(isEvent ? messageID.slice(1) : messageID) ?? 0;
+  return { of: isEvent ? { eventId: id as EventId } : { messageId: id as MessageId }, status: messageStatus };
+}
+
+const toMs = (time: number): number => (time < millisecondsFrom ? time * 1000 : time);

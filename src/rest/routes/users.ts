@@ -1,0 +1,58 @@
+/**
+ * /users/{GUID}: who somebody is and what he signs with, for those who share a chat with him and for the backend; and,
+ * for the backend alone, deactivating him (PROTOCOLS § 3.5).
+ */
+import type { ParticipantView } from "../../domain/store.ts";
+import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
+import { documented, type Handler, queryOf, type RestContext, type RouteParts } from "../context.ts";
+import { Refusal, userNotFound, words } from "../errors.ts";
+import { json } from "../json.ts";
+
+const guidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function createUserRoutes({ domain, log }: RouteParts) {
+  const { accounts, store } = domain;
+
+  const get: Handler = documented(words.users, log, async (c) => {
+    const token = accessToken(c.req.raw, queryOf(c.req.raw));
+    const backend = token !== undefined && (await accounts.isBackendKey(token, c.env.address));
+    const asking = backend ? undefined : await requireParticipant(accounts, token, c.env.address);
+    const guid = guidOf(c);
+    const found = await store.findParticipant(guid);
+    if (found === undefined || found.user.disabled) throw new Refusal(userNotFound, "nobody has this GUID");
+    const { userId } = found.user;
+    // Whoever shares no chat with him does not learn that he exists.
+    if (asking !== undefined && asking.user.userId !== userId && !(await store.shareChat(asking.user.userId, userId))) {
+      throw new Refusal(userNotFound, "nobody you share a chat with has this GUID");
+    }
+    return json(JSON.stringify({ user: userShape(found) }));
+  });
+
+  const remove: Handler = documented(words.users, log, async (c) => {
+    await requireBackend(accounts, c.req.raw, c.env.address);
+    await accounts.disable(guidOf(c));
+    return json("{}");
+  });
+
+  return { get, remove };
+}
+
+/** Judged here, never by the router (R38). */
+function guidOf(c: RestContext): string {
+  const guid = c.req.param("GUID") ?? "";
+  if (!guidPattern.test(guid)) throw new Refusal(userNotFound, "not a GUID");
+  return guid.toLowerCase();
+}
+
+function userShape({ user, devices }: ParticipantView) {
+  return {
+    GUID: user.guid,
+    userID: user.userKey,
+    ...(user.nick === "" || user.nick === user.userKey ? {} : { displayName: user.nick }),
+    ...(user.publicKey === undefined ? {} : { userKey: keyText(user.publicKey) }),
+    devices: devices.map(({ guid, publicKey }) => ({ GUID: guid, userKey: keyText(publicKey) })),
+  };
+}
+
+/** SPKI in upper-case hex, as GET /publicKey gives it (R35). */
+const keyText = (key: Uint8Array): string => Buffer.from(key).toString("hex").toUpperCase();

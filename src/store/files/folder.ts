@@ -1,0 +1,126 @@
+/**
+ * The folder of large content: `files/ab/cdef…`, named by the SHA-256 of the bytes, so that equal content is there once.
+ * A name stands for a whole file that is on the disk: it is written beside its place, synced, renamed, and its folder
+ * synced. All of it is synchronous and belongs to one thread, the files Worker.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+
+const partialEnding = ".partial";
+const sliceBytes = 1024 * 1024;
+
+export const filesFolder = (dataDir: string): string => join(dataDir, "files");
+
+/** @param hash 64 digits of lower-case hex; nothing else may reach this. */
+export const filePath = (dataDir: string, hash: string): string =>
+  join(filesFolder(dataDir), hash.slice(0, 2), hash.slice(2));
+
+export const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+export interface Folder {
+  /**
+   * Gives how many bytes it added: none where the content was there. Throws where that is more than `room`, or what the
+   * disk says, and leaves nothing then.
+   */
+  put(hash: string, bytes: Uint8Array, room: number): number;
+  /** Gives how many bytes went. */
+  remove(hash: string): number;
+  /** The two digits of each folder there is. */
+  shelves(): string[];
+  /** What one folder holds, after removing what a crash left half-written. */
+  tidy(shelf: string): { readonly hash: string; readonly bytes: number }[];
+}
+
+/** @param durable whether a file must be on the disk, or with the operating system, before it counts. */
+export function openFolder(dataDir: string, durable: boolean): Folder {
+  const root = filesFolder(dataDir);
+
+  function sync(path: string): void {
+    if (!durable) return;
+    const descriptor = openSync(path, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** A folder whose name is on the disk before anything in it is. */
+  function ensureFolder(path: string, parent: string): void {
+    if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) sync(parent);
+  }
+
+  function put(hash: string, bytes: Uint8Array, room: number): number {
+    const shelf = join(root, hash.slice(0, 2));
+    ensureFolder(root, dataDir);
+    ensureFolder(shelf, root);
+    const path = filePath(dataDir, hash);
+    const there = statSync(path, { throwIfNoEntry: false })?.size;
+    if (there === bytes.byteLength) {
+      // Whoever put it there may have been stopped before the disk had it.
+      sync(path);
+      sync(shelf);
+      return 0;
+    }
+    const added = bytes.byteLength - (there ?? 0);
+    if (added > room) throw new Error("files.total_bytes does not leave room for it");
+    const partial = `${path}${partialEnding}`;
+    try {
+      write(partial, bytes);
+      renameSync(partial, path);
+    } catch (error) {
+      rmSync(partial, { force: true });
+      throw error;
+    }
+    sync(shelf);
+    return added;
+  }
+
+  function write(path: string, bytes: Uint8Array): void {
+    const descriptor = openSync(path, "w", 0o600);
+    try {
+      for (let at = 0; at < bytes.byteLength; ) {
+        at += writeSync(descriptor, bytes, at, Math.min(sliceBytes, bytes.byteLength - at));
+      }
+      if (durable) fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  function remove(hash: string): number {
+    const path = filePath(dataDir, hash);
+    const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    rmSync(path, { force: true });
+    return bytes;
+  }
+
+  function tidy(shelf: string) {
+    const folder = join(root, shelf);
+    const kept: { hash: string; bytes: number }[] = [];
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      const hash = `${shelf}${name}`;
+      if (isHash(hash)) kept.push({ hash, bytes: statSync(path).size });
+      else if (name.endsWith(partialEnding)) rmSync(path, { force: true });
+    }
+    return kept;
+  }
+
+  return {
+    put,
+    remove,
+    shelves: () => readdirSync(root).filter((name) => /^[0-9a-f]{2}$/.test(name)),
+    tidy,
+  };
+}

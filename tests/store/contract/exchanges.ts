@@ -1,0 +1,242 @@
+/** Batches with a text per recipient, statuses in any order, tokens that are rotated and users who are deactivated. */
+import { expect, test } from "bun:test";
+import type { AddressedDraft } from "../../../src/domain/exchange-store.ts";
+import type { EventId, MessageId, User, UserId } from "../../../src/domain/model.ts";
+import type { Store } from "../../../src/domain/store.ts";
+import type { NewToken } from "../../../src/domain/token-store.ts";
+import { alsoAfterReopening, expectRefusal, type OpenFresh, text } from "./stage.ts";
+
+const hash = (byte: number) => new Uint8Array(32).fill(byte);
+const pair = (access: number, refresh: number, expiresAtMs?: number): NewToken[] => [
+  { kind: "access", hash: hash(access), expiresAtMs },
+  { kind: "refresh", hash: hash(refresh), expiresAtMs },
+];
+
+async function team(store: Store, ...usernames: string[]): Promise<[User, User, User]> {
+  const { users } = await store.putMembers({
+    chatKey: "team",
+    people: usernames.map((username) => ({ username })),
+    chatName: undefined,
+  });
+  const [a, b, c] = users;
+  if (a === undefined || b === undefined || c === undefined) throw new Error("three users were put");
+  return [a, b, c];
+}
+
+const draft = (clientId: string, texts: Readonly<Record<string, string>>, more: Partial<AddressedDraft> = {}) => ({
+  chatKey: "team",
+  clientId,
+  clientTimeMs: undefined,
+  oldMessageId: undefined,
+  texts: Object.entries(texts).map(([guid, said]) => ({ guid, text: said })),
+  ...more,
+});
+
+async function say(store: Store, from: User, ...messages: AddressedDraft[]) {
+  const exchanged = await store.exchange({
+    from: { userId: from.userId, deviceId: undefined },
+    messages,
+    confirmations: [],
+  });
+  if (exchanged === "foreign") throw new Error("nothing was replaced");
+  return exchanged.messages.map(({ message }) => message);
+}
+
+async function confirm(store: Store, by: User, status: "delivered" | "read", ...ids: MessageId[]) {
+  const exchanged = await store.exchange({
+    from: { userId: by.userId, deviceId: undefined },
+    messages: [],
+    confirmations: ids.map((messageId) => ({ of: { messageId }, status })),
+  });
+  return exchanged === "foreign" ? [] : exchanged.told;
+}
+
+async function pageOf(store: Store, reader: UserId | undefined) {
+  const chat = await store.findChat({ key: "team" });
+  if (chat === undefined) throw new Error("the chat is there");
+  const messages = await store.messages({
+    chatId: chat.chatId,
+    limit: 100,
+    ...(reader === undefined ? {} : { reader: { userId: reader } }),
+  });
+  return messages.map(({ content, addressed }) => (addressed === "to_others" ? undefined : content));
+}
+
+export function exchangeContract(openFresh: OpenFresh): void {
+  test("a message has one place and a text for each, and is hidden from everybody else", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [a, b, c] = await team(store, "a", "b", "c");
+    const [first, second] = await say(
+      store,
+      a,
+      draft("1", { [b.guid]: "for b", [c.guid]: "for c", [a.guid]: "for a" }),
+      draft("2", { [c.guid]: "for c alone" }),
+    );
+    await store.appendMessage(text(a, { key: "team" }, "for all"));
+    expect([first?.seq, second?.seq, first?.content]).toEqual([1, 2, ""]);
+    // The sender's own text is not kept.
+    expect(first?.texts?.map(({ userId, text: said }) => [userId, said])).toEqual([
+      [b.userId, "for b"],
+      [c.userId, "for c"],
+    ]);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await pageOf(now, a.userId)).toEqual([undefined, undefined, "for all"]);
+      expect(await pageOf(now, b.userId)).toEqual(["for b", undefined, "for all"]);
+      expect(await pageOf(now, c.userId)).toEqual(["for c", "for c alone", "for all"]);
+      // Without a reader nobody's.
+      expect(await pageOf(now, undefined)).toEqual([undefined, undefined, "for all"]);
+      const message = await now.findMessage(first?.messageId ?? (0 as MessageId));
+      expect(message).toMatchObject({ content: "", kind: "deleted", addressed: "to_others" });
+      expect((await now.addressing({ ...(message ?? (first as never)) }, 10)).recipients).toEqual([b.guid, c.guid]);
+    });
+  });
+
+  test("a batch is all or nothing, and sent twice it is sent once", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [a, b] = await team(store, "a", "b", "c");
+    const stranger = (await store.provision([{ username: "d", tokens: [] }]))[0]?.user;
+    const good = draft("1", { [b.guid]: "good" });
+    for (const bad of [
+      draft("2", { [stranger?.guid ?? ""]: "x" }),
+      draft("2", { [crypto.randomUUID()]: "x" }),
+      draft("2", { [b.guid]: "x" }, { chatKey: "nowhere" }),
+      draft("2", { [b.guid]: "x" }, { oldMessageId: 999 as MessageId }),
+    ]) {
+      await expectRefusal(say(store, a, good, bad), "chat_not_found");
+    }
+    expect(await pageOf(store, b.userId)).toEqual([]);
+    const [first] = await say(store, a, good);
+    const again = await store.exchange({
+      from: { userId: a.userId, deviceId: undefined },
+      messages: [draft("1", { [b.guid]: "changed" })],
+      confirmations: [],
+    });
+    expect(again).toMatchObject({ messages: [{ repeated: true, message: { messageId: first?.messageId, seq: 1 } }] });
+    expect(await pageOf(store, b.userId)).toEqual(["good"]);
+  });
+
+  test("what stands in for a message takes it away; another sender's cannot be replaced", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [a, b, c] = await team(store, "a", "b", "c");
+    const [old] = await say(store, a, draft("1", { [b.guid]: "tpyo" }));
+    const oldMessageId = old?.messageId;
+    const replace = (from: User) =>
+      store.exchange({
+        from: { userId: from.userId, deviceId: undefined },
+        messages: [draft("2", { [b.guid]: "typo" }, { oldMessageId })],
+        confirmations: [],
+      });
+    expect(await replace(c)).toBe("foreign");
+    expect(await pageOf(store, b.userId)).toEqual(["tpyo"]);
+    await replace(a);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await pageOf(now, b.userId)).toEqual([undefined, "typo"]);
+    });
+  });
+
+  test("statuses come in any order; a position moves when the gap closes, and each tells the sender once", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [a, b, c] = await team(store, "a", "b", "c");
+    const sent = await say(
+      store,
+      a,
+      ...[1, 2, 3, 4].map((at) => draft(`${at}`, { [at === 2 ? c.guid : b.guid]: `${at}` })),
+    );
+    const [one, , three, four] = sent.map(({ messageId }) => messageId);
+    if (one === undefined || three === undefined || four === undefined) throw new Error("four were sent");
+    const position = async (now: Store) => (await now.positions(b.userId)).map(({ deliveredSeq }) => deliveredSeq);
+    expect(await confirm(store, b, "delivered", four, four)).toEqual([a.userId]);
+    expect(await position(store)).toEqual([0]);
+    await alsoAfterReopening(opened, async (now) => {
+      expect((await now.undelivered(b.userId, undefined))[0]).toMatchObject({ seq: 1, confirmed: [[4, 4]] });
+    });
+    const { store: now } = opened;
+    expect(await confirm(now, b, "delivered", four)).toEqual([]);
+    expect(await confirm(now, b, "delivered", one)).toEqual([a.userId]);
+    // Over the second, which is for another.
+    expect(await position(now)).toEqual([2]);
+    await confirm(now, b, "delivered", three);
+    expect(await position(now)).toEqual([4]);
+    expect(await now.undelivered(b.userId, undefined)).toEqual([]);
+    expect(await confirm(now, b, "read", three, three)).toEqual([a.userId]);
+    expect(await confirm(now, b, "read", three)).toEqual([]);
+    // None of these is his to confirm.
+    expect(await confirm(now, c, "delivered", one, 999 as MessageId)).toEqual([]);
+    expect(await confirm(now, a, "delivered", one)).toEqual([]);
+    const told = (await now.events(a.userId, "rest", { after: 0, limit: 100 })).filter(
+      ({ about }) => about !== undefined,
+    );
+    expect(told.map(({ type, about }) => [type, about?.messageId, about?.guid])).toEqual([
+      ["delivered", four, b.guid],
+      ["delivered", one, b.guid],
+      ["delivered", three, b.guid],
+      ["read", three, b.guid],
+    ]);
+    // Confirmed like messages.
+    const confirmations = told.map(({ eventId }) => ({ of: { eventId: eventId as EventId }, status: "read" as const }));
+    await now.exchange({ from: { userId: a.userId, deviceId: undefined }, messages: [], confirmations });
+    expect((await now.events(a.userId, "rest", { after: 0, limit: 100 })).map(({ type }) => type)).toEqual(["entered"]);
+  });
+
+  test("a refresh token is good once; used again it ends its family, and another family lives on", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    await store.provision([{ username: "a", tokens: pair(1, 2) }]);
+    await store.provision([{ username: "a", tokens: pair(3, 4) }]);
+    expect(await store.rotateToken(hash(9), pair(5, 6))).toBe("unknown");
+    expect(await store.rotateToken(hash(1), pair(5, 6))).toBe("unknown");
+    expect(await store.rotateToken(hash(2), pair(5, 6))).toBe("rotated");
+    expect(await store.findToken(hash(5), "access")).toBeDefined();
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.rotateToken(hash(2), pair(7, 8))).toBe("reused");
+      for (const byte of [1, 5, 7]) expect(await now.findToken(hash(byte), "access")).toBeUndefined();
+      expect(await now.rotateToken(hash(6), pair(7, 8))).toBe("reused");
+    });
+    const { store: now } = opened;
+    expect(await now.findToken(hash(3), "access")).toBeDefined();
+    expect([await now.endTokens(hash(3), "access"), await now.endTokens(hash(3), "access")]).toEqual([true, false]);
+    expect(await now.rotateToken(hash(4), pair(7, 8))).toBe("reused");
+  });
+
+  test("tokens that may be repeated are not given out again once they ended", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const provision = async () =>
+      (await store.provision([{ username: "a", tokens: pair(1, 2) }], { repeatable: true })).map(({ spent }) => spent);
+    expect([await provision(), await provision()]).toEqual([[false], [false]]);
+    await store.rotateToken(hash(2), pair(3, 4));
+    expect(await provision()).toEqual([true]);
+    const run = { hash: hash(1), lifetimeMs: 1000 };
+    const salts = [
+      await store.openTokenRun({ ...run, fresh: hash(7) }),
+      await store.openTokenRun({ ...run, fresh: hash(8) }),
+    ];
+    expect(salts.map((salt) => [...salt])).toEqual([[...hash(7)], [...hash(7)]]);
+    opened.clock.advance(1000);
+    expect([...(await store.openTokenRun({ ...run, fresh: hash(8) }))]).toEqual([...hash(8)]);
+  });
+
+  test("a deactivated user is nobody: his tokens end, and he says nothing more", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [a, b] = await team(store, "a", "b", "c");
+    await store.provision([{ username: "a", tokens: pair(1, 2) }]);
+    await store.appendMessage(text(a, { key: "team" }, "before"));
+    await store.findToken(hash(1), "access");
+    expect(await store.disableUser(crypto.randomUUID())).toBeUndefined();
+    expect(await store.disableUser(a.guid)).toBe(a.userId);
+    expect(await store.disableUser(a.guid)).toBeUndefined();
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findToken(hash(1), "access")).toBeUndefined();
+      expect((await now.findUser(a.userId))?.disabled).toBe(true);
+      await expectRefusal(now.appendMessage(text(a, { key: "team" }, "after")), "user_disabled");
+      await expectRefusal(say(now, a, draft("1", { [b.guid]: "after" })), "user_disabled");
+      await expectRefusal(now.provision([{ username: "a", tokens: [] }]), "invalid_name");
+      expect(await pageOf(now, b.userId)).toEqual(["before"]);
+    });
+  });
+}

@@ -1,0 +1,44 @@
+/** Which files lose their last message, inside the writer: told by what a change leaves in `releasedFiles`. */
+import { expect, test } from "bun:test";
+import type { MessageFile } from "../../src/domain/model.ts";
+import { createMessageFiles } from "../../src/store/sqlite/changes/message-files.ts";
+import { migrate } from "../../src/store/sqlite/migrations.ts";
+import { openForWriting } from "../../src/store/sqlite/open.ts";
+import { Tx } from "../../src/store/sqlite/tx.ts";
+import { temporaryFolder } from "./open-sqlite.ts";
+
+const fileOf = (digit: string): MessageFile => ({
+  hash: digit.repeat(64),
+  bytes: 100_000,
+  form: "bytes",
+  mediaType: "image/png",
+});
+
+test("a file is released by the last of its messages, once, and a message without one releases nothing", () => {
+  using folder = temporaryFolder();
+  const db = openForWriting(folder.path, "os");
+  try {
+    migrate(db, 0);
+    const tx = new Tx(db);
+    tx.begin(0);
+    const files = createMessageFiles(tx);
+    files.refer(1, 10, fileOf("a"));
+    files.refer(2, 11, fileOf("a"));
+    files.refer(3, 10, fileOf("b"));
+    expect(files.isSame(1, fileOf("a"))).toBe(true);
+    expect(files.isSame(3, fileOf("a"))).toBe(false);
+    expect(files.isSame(3, { ...fileOf("b"), form: "text" })).toBe(false);
+    files.releaseContent(9);
+    files.releaseContent(1);
+    expect(tx.releasedFiles).toEqual([]);
+    files.releaseContent(2);
+    files.releaseContent(2);
+    expect(tx.releasedFiles).toEqual(["a".repeat(64)]);
+    files.releaseContent(3);
+    expect(tx.releasedFiles).toEqual(["a".repeat(64), "b".repeat(64)]);
+    tx.begin(1);
+    expect(tx.releasedFiles).toEqual([]);
+  } finally {
+    db.close();
+  }
+});
