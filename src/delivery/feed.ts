@@ -163,10 +163,10 @@ export class Feed {
       }
       // The round is complete: all of ours up to its end was handed over.
       if (this.#roundEnd > this.#through) this.#through = this.#roundEnd;
-      if (this.#noticed <= this.#through) {
-        return this.#goLive();
-      }
+      // The store may know more than the hub has shown yet: above all that a chat was left, and what was said in it before.
       this.#roundEnd = await store.lastMessageId();
+      if (this.#state !== "behind") return;
+      if (Math.max(this.#roundEnd, this.#noticed) <= this.#through) return this.#goLive();
       const short = this.#roundEnd - this.#through <= shortRangeIds;
       this.#beginRound(short ? { after: this.#through } : await store.newerThan(userId, this.#through));
     }
