@@ -132,7 +132,9 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     health,
     version,
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
-    keepOpen: (request) => patience.keepOpen(request),
+    rates: config.rest,
+    corsOrigins: config.rest.corsOrigins,
+    keepOpen: (request, seconds) => patience.keepOpen(request, seconds),
   });
   const minioicq = createMiniOicq({
     domain,

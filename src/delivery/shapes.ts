@@ -1,5 +1,5 @@
 /** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
-import type { Message, Sent, StoredEvent } from "../domain/model.ts";
+import type { Message, Sent, StoredEvent, Typing } from "../domain/model.ts";
 
 export interface MessageShape {
   readonly message_id: string;
@@ -56,6 +56,17 @@ export function eventShape(event: StoredEvent) {
     users: event.users.map((user) => ({ GUID: user.guid, user_id: String(user.userId), userID: user.userKey })),
     ...(event.deleted ? { deleted: true } : {}),
     time: isoTime(event.createdAtMs),
+  };
+}
+
+/** Has no id: there is nothing to confirm. */
+export function typingShape({ chatId, chatKey, user, typing, atMs }: Typing) {
+  return {
+    type: typing ? "chat_typing" : "chat_typingEnd",
+    chat_id: String(chatId),
+    chatID: chatKey,
+    users: [{ GUID: user.guid, user_id: String(user.userId), userID: user.userKey }],
+    time: isoTime(atMs),
   };
 }
 

@@ -147,6 +147,13 @@ export function createAccounts(parts: {
     return { user: owner.user, deviceId: owner.deviceId };
   }
 
+  /** Whether a token that once logged in still does; says nothing to the count of wrong secrets. */
+  async function isTokenValid(token: string): Promise<boolean> {
+    const owner = await store.findToken(hashSecret(token), "access");
+    if (owner === undefined || owner.user.disabled) return false;
+    return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.nowMs();
+  }
+
   /** Tokens for participants of a backend, made when new; all or nothing. Throws `invalid_name`, `reserved_key`. */
   async function provision(requests: readonly ParticipantRequest[]): Promise<TokenPair[]> {
     const nowMs = clock.nowMs();
@@ -211,6 +218,7 @@ export function createAccounts(parts: {
     logInWithPassword,
     logInWithProof,
     logInWithToken,
+    isTokenValid,
     provision,
     checkBackendKey,
     rotateBackendKey,

@@ -15,6 +15,7 @@ import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phone-
 import { createPresence, type PresenceKeeper } from "./presence.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
+import { createTyping, type TypingKeeper } from "./typing.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
@@ -26,6 +27,7 @@ export interface Domain {
   readonly messages: Messages;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
+  readonly typing: TypingKeeper;
   /** Reads, and the changes that need no rule of their own. */
   readonly store: Store;
 }
@@ -59,6 +61,7 @@ export function createDomain(parts: {
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
+    typing: createTyping({ store, publish, clock }),
     store,
   };
 }

@@ -4,6 +4,7 @@
  * `storage_full` when the disk does. Changes settle in the order they were submitted. Reads see every change that has
  * settled. All of it is async, so that a server database can stand behind it.
  */
+import type { AnswerStore } from "./answer-store.ts";
 import type { ContactStore } from "./contact-store.ts";
 import type {
   Chat,
@@ -16,6 +17,7 @@ import type {
   Entered,
   EventId,
   Left,
+  MemberChat,
   Message,
   MessageId,
   Position,
@@ -170,6 +172,10 @@ export interface ChatStore {
   findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
   isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
   chatsOf(userId: UserId): Promise<Chat[]>;
+  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
+  chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
+  /** The first `limit` members, by id. */
+  memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
 
 export interface MessageStore {
@@ -178,12 +184,16 @@ export interface MessageStore {
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
   findMessage(messageId: MessageId): Promise<Message | undefined>;
-  /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
+  /**
+   * One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`).
+   * With `bytesMax` it stops behind the message that brings its content to so much.
+   */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
     beforeSeq?: number | undefined;
     limit: number;
+    bytesMax?: number;
   }): Promise<Message[]>;
 }
 
@@ -221,4 +231,5 @@ export interface Store
     ContactStore,
     ChatStore,
     MessageStore,
-    DeliveryStore {}
+    DeliveryStore,
+    AnswerStore {}

@@ -5,11 +5,16 @@
 import { Hono } from "hono";
 import type { ChatId } from "../domain/model.ts";
 import type { Handler, RestParts, RouteParts } from "./context.ts";
+import { createCors } from "./cors.ts";
+import { createEdge } from "./edge.ts";
 import { createEncodedMessages } from "./encoded-messages.ts";
-import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
+import { answerOptions, answerProblem, answerUnknownPath, answerWrongMethod, words } from "./errors.ts";
+import { createOnce } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
+import { createRateLimiter } from "./rate-limit.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
+import { createPeopleRoutes } from "./routes/people.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
 import { createSchemas } from "./schemas.ts";
@@ -34,14 +39,26 @@ export function createRest(parts: RestParts): Rest {
   const token = createTokenRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox });
+  const people = createPeopleRoutes(routeParts);
   const system = createSystemRoutes(routeParts);
+  const once = createOnce(routeParts);
+  const cors = createCors(parts.corsOrigins);
+  const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
+  const edge = createEdge({ cors, rates, isDocumented: (request) => documentedPath.test(pathOf(request)) });
 
   const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
-    "/token": { POST: token.create },
-    "/messages": { GET: messages.get, POST: messages.post },
-    "/chats/:chatID": { DELETE: chats.remove },
-    "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
+    "/token": { POST: once("backend", words.token, token.create) },
+    "/messages": { GET: messages.get, POST: once("participant", words.messages, messages.post) },
+    "/chats": { GET: people.chats },
+    "/chats/:chatID": { DELETE: once("backend", words.deleteChat, chats.remove) },
+    "/chats/:chatID/users": {
+      GET: chats.getUsers,
+      PUT: once("backend", words.putUsers, chats.putUsers),
+      DELETE: once("backend", words.deleteUsers, chats.deleteUsers),
+    },
     "/chats/:chatID/messages": { GET: chats.history },
+    "/chats/:chatID/typing": { PUT: people.putTyping },
+    "/users/me": { GET: people.me },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/version": { GET: system.version },
@@ -51,7 +68,11 @@ export function createRest(parts: RestParts): Rest {
   const allowed = new Hono({ getPath: pathOf });
   for (const [path, handlers] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
-    const methods = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    const served = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    const methods = [...served, "OPTIONS"];
+    app.on("OPTIONS", path, (c) =>
+      answerOptions(methods, cors.originOf(c.req.raw) === undefined ? {} : cors.preflight),
+    );
     allowed.all(path, () => answerWrongMethod(methods));
   }
   allowed.notFound(answerUnknownPath);
@@ -59,8 +80,13 @@ export function createRest(parts: RestParts): Rest {
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 
-  return { fetch: (request, info) => app.fetch(request, info), stop: inbox.stop, invalidate: encoded.invalidate };
+  const fetch: Rest["fetch"] = (request, { address }) =>
+    edge.pass(request, address, () => app.fetch(request, { address }));
+  return { fetch, stop: inbox.stop, invalidate: encoded.invalidate };
 }
+
+/** The routes of REST.md, whose refusals are worded as it prints them. */
+const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?)$/;
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 

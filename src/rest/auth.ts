@@ -13,7 +13,13 @@ export async function requireBackend(accounts: Accounts, request: Request, addre
   const key = secretInHeaders(request.headers);
   if (key === undefined) throw unauthorized("the backend key is missing");
   await accounts.checkBackendKey(key, address);
+  backendRequests.add(request);
 }
+
+const backendRequests = new WeakSet<Request>();
+
+/** Whether `requireBackend` let this request pass. */
+export const showedBackendKey = (request: Request): boolean => backendRequests.has(request);
 
 /** Throws `token_invalid`, `user_disabled`, `try_later`, or a refusal where there is no token at all. */
 export function requireParticipant(accounts: Accounts, token: string | undefined, address: string): Promise<LoggedIn> {

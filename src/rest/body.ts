@@ -13,7 +13,7 @@ export async function readJson(request: Request, limits: BodyLimits): Promise<un
   return parseJson(bytes, limits);
 }
 
-async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const announced = request.headers.get("content-length");
   if (announced !== null && Number(announced) > bytesMax) throw overlong(bytesMax);

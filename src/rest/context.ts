@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
+import type { RateLimits } from "./rate-limit.ts";
 import type { Schemas } from "./schemas.ts";
 
 export interface Health {
@@ -21,8 +22,11 @@ export interface RestParts {
   readonly health: Health;
   readonly version: string;
   readonly limits: RestLimits;
-  /** Tells the HTTP server not to cut this request off while it waits. */
-  keepOpen(request: Request): void;
+  readonly rates: RateLimits;
+  /** Pages of these origins may call from a browser; `*`: all. */
+  readonly corsOrigins: readonly string[];
+  /** Tells the HTTP server not to cut this request off while it waits; with `seconds`, not before so many. */
+  keepOpen(request: Request, seconds?: number): void;
 }
 
 export interface RouteParts extends RestParts {

@@ -12,6 +12,8 @@ import { userKeyCharactersMax } from "./public-key.ts";
 export const inboxItemsMax = 100;
 const inboxItems = 10;
 const historyRows = 50;
+const chatRowsMax = 100;
+const chatRows = 50;
 const chatNameCharactersMax = 256;
 
 /** Half a surrogate pair cannot be written as UTF-8, so it could not come back as it was sent. */
@@ -102,6 +104,11 @@ export function createSchemas(limits: RestLimits) {
         .default(0),
       limit: rows(inboxItemsMax, inboxItems),
     }),
+    chatsQuery: z.object({
+      after: z.string().max(96).optional(),
+      limit: rows(chatRowsMax, chatRows),
+    }),
+    typing: z.object({ typing: z.boolean().default(true) }),
     historyQuery: z.object({
       after_seq: digits.transform(Number).optional(),
       before_seq: digits.transform(Number).optional(),

@@ -3,7 +3,7 @@
  * chat's history for its members (SPEC § 6.2).
  */
 import { isKey } from "../../domain/keys.ts";
-import type { ChatId, ChatView, User } from "../../domain/model.ts";
+import type { ChatId, ChatView, Message, User } from "../../domain/model.ts";
 import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
@@ -77,9 +77,11 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
     if (answer !== undefined) return json(answer);
     const known = await knownPage(chat.chatId, { from, to });
     if (known !== undefined) return json(historyJson(known, next));
-    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit });
+    const { historyBytesMax: bytesMax } = limits;
+    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, bytesMax });
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-    const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
+    const cut = messages.length < limit && contentLength(messages) >= bytesMax;
+    const ended = (messages.length < limit && !cut) || following === (afterSeq === undefined ? 1 : end);
     return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
   });
 
@@ -106,6 +108,9 @@ export function createChatRoutes({ domain, log, limits, schemas, encoded }: Rout
 
   return { remove, putUsers, getUsers, deleteUsers, history };
 }
+
+const contentLength = (messages: readonly Message[]): number =>
+  messages.reduce((length, { content }) => length + content.length, 0);
 
 /** The chatID of the path, decoded and then judged here, never by the router (R38). */
 function chatKeyOf(c: RestContext): string {

@@ -2,8 +2,9 @@
  * /messages in its simple form (SPEC § 6.1, § 6.2): say something, fetch what waits, confirm it. The signed form of the
  * documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
-import { eventShape, sentShape } from "../../delivery/shapes.ts";
+import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
+import { answerKeptMs } from "../../domain/answer-store.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
 import type { Advance } from "../../domain/store.ts";
@@ -12,15 +13,24 @@ import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "../cursor.ts";
 import { answerProblem, badRequest, notImplemented, Refusal, unauthorized, words } from "../errors.ts";
+import { answerEventStream, answerStreamHead, wantsEventStream } from "../event-stream.ts";
 import type { Inbox } from "../inbox.ts";
 import { json, messagesJson } from "../json.ts";
-import { parse, pick, type Schemas } from "../schemas.ts";
+import { inboxItemsMax, parse, pick, type Schemas } from "../schemas.ts";
 
 const inboxQueryNames = ["after", "wait", "limit"] as const;
 
 type Outgoing = ReturnType<Schemas["message"]["parse"]>;
 
-export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, inbox }: RouteParts & { inbox: Inbox }) {
+export function createMessageRoutes({
+  domain,
+  log,
+  limits,
+  schemas,
+  clock,
+  keepOpen,
+  inbox,
+}: RouteParts & { inbox: Inbox }) {
   const { accounts, messages, store } = domain;
 
   const post = documented(words.messages, log, async (c) => {
@@ -37,7 +47,7 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
           };
     if (typeof body !== "object" || body === null) throw new Refusal(badRequest, "the body must be an object or array");
     try {
-      return await answerSimple(sender, body);
+      return await answerSimple(sender, body, clientIdsOf(raw));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });
     }
@@ -55,14 +65,32 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
     return { sender: await requireParticipant(accounts, accessToken(request, undefined, body), address), body };
   }
 
-  async function answerSimple(sender: LoggedIn, body: object): Promise<Response> {
+  /**
+   * What a message is called whose request has an idempotency key and whose sender gave it no name: a repeat finds it by
+   * that where a crash took the answer kept for it. The day stands in it, since a key may be used again after one.
+   */
+  function clientIdsOf({ headers }: Request): (index: number) => string | undefined {
+    const key = headers.get("idempotency-key");
+    if (key === null) return () => undefined;
+    const day = Math.floor(clock.nowMs() / answerKeptMs);
+    const name = new Bun.CryptoHasher("sha256").update(`${day} ${key}`).digest("base64url").slice(0, 22);
+    return (index) => `idempotency-${name}-${index}`;
+  }
+
+  async function answerSimple(
+    sender: LoggedIn,
+    body: object,
+    clientIdAt: (index: number) => string | undefined,
+  ): Promise<Response> {
     if (Array.isArray(body)) {
-      const drafts = parse(schemas.messages, body).map((outgoing) => draftOf(outgoing, sender.user.userId));
+      const drafts = parse(schemas.messages, body).map((outgoing, index) =>
+        draftOf(outgoing, sender.user.userId, clientIdAt(index)),
+      );
       return json(JSON.stringify((await messages.sendAll(drafts)).map(sentShape)));
     }
     if ("outgoingEvents" in body) throw new Refusal(notImplemented, "the signed form is not served yet");
     if ("statuses" in body) return confirm(sender, body);
-    const sent = await messages.send(draftOf(parse(schemas.message, body), sender.user.userId));
+    const sent = await messages.send(draftOf(parse(schemas.message, body), sender.user.userId, clientIdAt(0)));
     return json(JSON.stringify(sentShape(sent)));
   }
 
@@ -98,7 +126,9 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
 
   const get = documented(words.messages, log, async (c) => {
     const query = queryOf(c.req.raw) ?? new URLSearchParams();
-    const reader = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
+    const token = accessToken(c.req.raw, query);
+    const reader = await requireParticipant(accounts, token, c.env.address);
+    if (wantsEventStream(c.req.raw)) return own(log, stream(reader, token ?? "", query))(c);
     const form = query.get("format") === "simple" ? simple(reader, query) : signed;
     return own(log, form)(c);
   });
@@ -113,8 +143,32 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
         { userId: user.userId, deviceId },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
-      const events = JSON.stringify(page.events.map(eventShape));
+      const events = JSON.stringify([...page.events.map(eventShape), ...page.typing.map(typingShape)]);
       return json(`{"messages":${messagesJson(page.messages)},"events":${events},"next":"${encodeCursor(page.next)}"}`);
+    };
+
+  const stream =
+    ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
+    async ({ req: { raw } }) => {
+      const asked = parse(schemas.inboxQuery, pick(query, inboxQueryNames)).after;
+      // A client that comes again has got further than the address it was given at first says.
+      const after = (raw.headers.get("last-event-id") ?? "") || asked;
+      const from = after === undefined ? undefined : cursorOf(after);
+      if (raw.method === "HEAD") return answerStreamHead();
+      const pages = inbox.follow(
+        { userId: user.userId, deviceId },
+        {
+          after: from,
+          limit: inboxItemsMax,
+          bytesMax: limits.streamBytesMax,
+          idleMs: limits.streamCommentSeconds * 1000,
+        },
+      );
+      return answerEventStream(pages, {
+        after: from,
+        isAllowed: () => accounts.isTokenValid(token),
+        waiting: () => keepOpen(raw, limits.streamStallSeconds),
+      });
     };
 
   const signed: Handler = async () => {
@@ -130,13 +184,17 @@ function cursorOf(text: string): Cursor {
   return cursor;
 }
 
-function draftOf({ chatID, type, content, encoding, clientID }: Outgoing, from: UserId): Draft {
+function draftOf(
+  { chatID, type, content, encoding, clientID }: Outgoing,
+  from: UserId,
+  fallbackClientId: string | undefined,
+): Draft {
   return {
     chat: { key: chatID },
     from,
     type: type ?? "text",
     content: encoding === "base64" ? bytesOf(content) : content,
-    clientId: clientID ?? undefined,
+    clientId: clientID ?? fallbackClientId,
   };
 }
 

@@ -11,6 +11,7 @@ import turns from "../../../drizzle/0004_turns.sql" with { type: "text" };
 import phoneSessions from "../../../drizzle/0005_phone_sessions.sql" with { type: "text" };
 import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text" };
 import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
+import rest from "../../../drizzle/0008_rest.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -27,6 +28,7 @@ export const migrations: readonly Migration[] = [
   { name: "0005_phone_sessions", sql: phoneSessions },
   { name: "0006_user_names", sql: userNames },
   { name: "0007_profile_codes", sql: profileCodes },
+  { name: "0008_rest", sql: rest },
 ];
 
 export class SchemaError extends Error {

@@ -15,6 +15,7 @@ import {
   type Door,
   doors,
   type EventId,
+  type MemberChat,
   type Message,
   type MessageId,
   messageKinds,
@@ -131,6 +132,21 @@ export function createReader(db: Database) {
       .where(eq(members.userId, p("userId")))
       .orderBy(asc(chats.chatId))
       .prepare(),
+  );
+  const chatPageOfUser = lazily(() =>
+    orm
+      .select({ chat: chats, deliveredSeq: members.deliveredSeq, readSeq: members.readSeq })
+      .from(members)
+      .innerJoin(chats, eq(chats.chatId, members.chatId))
+      .where(and(eq(members.userId, p("userId")), gt(members.chatId, p("after"))))
+      .orderBy(asc(members.chatId))
+      .limit(p("limit"))
+      .prepare(),
+  );
+  const memberIds = lazily(() =>
+    db.prepare<{ userId: UserId }, [number, number]>(
+      "SELECT user_id userId FROM members WHERE chat_id = ? ORDER BY user_id LIMIT ?",
+    ),
   );
   const membersOfChat = lazily(() =>
     orm
@@ -289,17 +305,20 @@ export function createReader(db: Database) {
     return { chat, members: rows.flatMap((row) => toUser(row.user) ?? []) };
   }
 
-  function page(of: { chatId: ChatId; afterSeq: number | undefined; beforeSeq: number | undefined; limit: number }) {
-    if (of.afterSeq !== undefined) {
-      const rows = pageAfter().all(of.chatId, of.afterSeq, of.limit);
-      const { beforeSeq } = of;
+  function page(of: {
+    chatId: ChatId;
+    afterSeq: number | undefined;
+    beforeSeq: number | undefined;
+    limit: number;
+    bytesMax: number | undefined;
+  }) {
+    const { afterSeq, beforeSeq, bytesMax = Number.POSITIVE_INFINITY } = of;
+    if (afterSeq !== undefined) {
+      const { rows } = upToBytes(pageAfter().iterate(of.chatId, afterSeq, of.limit), bytesMax);
       return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq));
     }
-    return toMessages(
-      pageBefore()
-        .all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit)
-        .reverse(),
-    );
+    const newest = pageBefore().iterate(of.chatId, beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit);
+    return toMessages(upToBytes(newest, bytesMax).rows.reverse());
   }
 
   const run = (from: { chatId: ChatId; seq: number; through: MessageId; limit: number }): Message[] =>
@@ -438,6 +457,17 @@ export function createReader(db: Database) {
       chatsOfUser()
         .all({ userId })
         .flatMap((row) => toChat(row.chat) ?? []),
+    chatPage: (userId: UserId, of: { after: number; limit: number }): MemberChat[] =>
+      chatPageOfUser()
+        .all({ userId, ...of })
+        .flatMap(({ chat, deliveredSeq, readSeq }) => {
+          const known = toChat(chat);
+          return known === undefined ? [] : [{ chat: known, deliveredSeq, readSeq }];
+        }),
+    memberIds: (chatId: ChatId, limit: number) =>
+      memberIds()
+        .all(chatId, limit)
+        .map(({ userId }) => userId),
     page,
     messageById: (messageId: MessageId): Message | undefined => {
       const row = messageById().get(messageId);
@@ -453,14 +483,17 @@ export function createReader(db: Database) {
   };
 }
 
-/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
+/** Rows up to about `bytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
+function upToBytes(
+  all: Iterable<StoredMessageRow>,
+  bytesMax = pageBytesMax,
+): { rows: StoredMessageRow[]; cut: boolean } {
   const rows: StoredMessageRow[] = [];
   let bytes = 0;
   for (const row of all) {
     rows.push(row);
     bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) return { rows, cut: true };
+    if (bytes >= bytesMax) return { rows, cut: true };
   }
   return { rows, cut: false };
 }

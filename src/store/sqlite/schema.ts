@@ -124,7 +124,10 @@ export const members = sqliteTable(
     /** Confirmed out of order, as `[[from,to],…]`. */
     deliveredRanges: text("delivered_ranges"),
   },
-  (table) => [primaryKey({ columns: [table.chatId, table.userId] }), index("members_user").on(table.userId)],
+  (table) => [
+    primaryKey({ columns: [table.chatId, table.userId] }),
+    index("members_user").on(table.userId, table.chatId),
+  ],
 );
 
 /**
@@ -431,6 +434,30 @@ export const mqttReceived = sqliteTable(
     packetId: integer("packet_id").notNull(),
   },
   (table) => [primaryKey({ columns: [table.sessionId, table.packetId] })],
+);
+
+/** Answers given to requests with an idempotency key, for a day. */
+export const keptAnswers = sqliteTable(
+  "kept_answers",
+  {
+    answerId: integer("answer_id").primaryKey({ autoIncrement: true }),
+    /** SHA-256 of caller and key. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    caller: text("caller").notNull(),
+    /** SHA-256 of the request. */
+    fingerprint: blob("fingerprint", { mode: "buffer" }).notNull(),
+    status: integer("status").notNull(),
+    contentType: text("content_type").notNull(),
+    /** Sealed with what the caller showed. */
+    body: blob("body", { mode: "buffer" }).notNull(),
+    bytes: integer("bytes").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("kept_answers_hash").on(table.hash),
+    index("kept_answers_caller").on(table.caller, table.answerId),
+    index("kept_answers_created").on(table.createdAtMs, table.bytes),
+  ],
 );
 
 /** Which migrations this file has seen. */

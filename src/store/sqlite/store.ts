@@ -16,6 +16,7 @@ import type {
 import type { Store, TokenKind } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { createAnswerStore } from "./answer-store.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
@@ -219,6 +220,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
     ...createPhoneStore(db, writer),
+    ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
@@ -244,10 +246,13 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
     isMember: async (chatId, userId) => reader.isMember(chatId, userId),
     chatsOf: async (userId) => reader.chatsOf(userId),
+    chatPage: async (userId, page) => reader.chatPage(userId, page),
+    memberIds: async (chatId, limit) => reader.memberIds(chatId, limit),
     appendMessage,
     appendMessages,
     findMessage: async (messageId) => reader.messageById(messageId),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, bytesMax }) =>
+      reader.page({ chatId, afterSeq, beforeSeq, limit, bytesMax }),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {

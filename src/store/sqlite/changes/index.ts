@@ -1,5 +1,6 @@
 /** Every change the writer knows, by name: a closure cannot cross to a Worker, a name can. */
 import type { Tx } from "../tx.ts";
+import { createAnswerChanges } from "./answers.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
 import { createContactChanges } from "./contacts.ts";
@@ -33,6 +34,7 @@ export function createChanges(tx: Tx) {
     ...createProfileChanges(tx, profiles, counts),
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
     ...createPhoneSessionChanges(tx, profiles, counts),
+    ...createAnswerChanges(tx),
   };
 }
 
