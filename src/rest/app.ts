@@ -12,9 +12,11 @@ import { answerOptions, answerProblem, answerUnknownPath, answerWrongMethod, wor
 import { createOnce } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
 import { createRateLimiter } from "./rate-limit.ts";
+import type { Operations } from "./reference/operations.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createPeopleRoutes } from "./routes/people.ts";
+import { createReferenceRoutes } from "./routes/reference.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
 import { createSchemas } from "./schemas.ts";
@@ -41,12 +43,14 @@ export function createRest(parts: RestParts): Rest {
   const messages = createMessageRoutes({ ...routeParts, inbox });
   const people = createPeopleRoutes(routeParts);
   const system = createSystemRoutes(routeParts);
+  const reference = createReferenceRoutes(routeParts);
   const once = createOnce(routeParts);
   const cors = createCors(parts.corsOrigins);
   const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
   const edge = createEdge({ cors, rates, isDocumented: (request) => documentedPath.test(pathOf(request)) });
 
-  const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
+  /** What the reference documents is served, and nothing else is but what stands below: the compiler sees to both. */
+  const documented: { readonly [Path in keyof Operations]: { readonly [Verb in keyof Operations[Path]]: Handler } } = {
     "/token": { POST: once("backend", words.token, token.create) },
     "/messages": { GET: messages.get, POST: once("participant", words.messages, messages.post) },
     "/chats": { GET: people.chats },
@@ -62,6 +66,13 @@ export function createRest(parts: RestParts): Rest {
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/version": { GET: system.version },
+  };
+  const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
+    ...documented,
+    "/openapi.json": { GET: reference.openapi },
+    "/docs": { GET: reference.page },
+    "/docs/page.css": { GET: reference.style },
+    "/docs/page.js": { GET: reference.script },
   };
 
   const app = new Hono<{ Bindings: { address: string } }>({ getPath: pathOf });

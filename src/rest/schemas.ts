@@ -8,6 +8,7 @@ import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";
+import { described } from "./reference/described.ts";
 
 export const inboxItemsMax = 100;
 const inboxItems = 10;
@@ -28,7 +29,10 @@ const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]
 
 /** The length first: a million bad elements must not become a million findings. */
 const list = <Element extends z.ZodType>(element: Element, elementsMax: number) =>
-  z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element));
+  described(
+    z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element)),
+    z.array(element).min(1).max(elementsMax),
+  );
 
 /** Any string; numbers and booleans become one (R12); null says nothing. */
 const chatName = z
@@ -42,13 +46,18 @@ const clientId = text(defaultMessageLimits.clientIdCharactersMax).min(1).nullish
 
 const digits = z.string().regex(/^\d{1,15}$/, "must be a whole number");
 
+const seqText = () => described(digits.transform(Number), z.int().min(0));
+
 /** A page's size: more than the most is cut to the most, as the cursor loses nothing. */
 const rows = (rowsMax: number, rowsDefault: number) =>
-  digits
-    .transform(Number)
-    .pipe(z.number().min(1))
-    .transform((count) => Math.min(count, rowsMax))
-    .default(rowsDefault);
+  described(
+    digits
+      .transform(Number)
+      .pipe(z.number().min(1))
+      .transform((count) => Math.min(count, rowsMax))
+      .default(rowsDefault),
+    z.int().min(1).default(rowsDefault).describe(`At most ${rowsMax}.`),
+  );
 
 export type Schemas = ReturnType<typeof createSchemas>;
 
@@ -91,17 +100,24 @@ export function createSchemas(limits: RestLimits) {
       z.object({ GUIDList: keys }).transform(({ GUIDList }) => GUIDList),
       z.object({ GUIDs: keys }).transform(({ GUIDs }) => GUIDs),
     ]),
+    /** Users as a query, for clients that cannot send a body with DELETE. */
+    removedUsersQuery: z.object({ users: z.string().optional().describe("With commas between.") }),
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
     statuses: z.object({ statuses: list(status, limits.statusesMax) }),
     inboxQuery: z.object({
+      /** The other form is signed. */
+      format: z.literal("simple").optional(),
       after: z.string().max(96).optional(),
       /** Seconds; more than the most is cut to the most. */
-      wait: z
-        .string()
-        .regex(/^\d{1,9}(?:\.\d{1,3})?$/, "must be seconds")
-        .transform((seconds) => Math.min(Number(seconds), limits.waitSecondsMax))
-        .default(0),
+      wait: described(
+        z
+          .string()
+          .regex(/^\d{1,9}(?:\.\d{1,3})?$/, "must be seconds")
+          .transform((seconds) => Math.min(Number(seconds), limits.waitSecondsMax))
+          .default(0),
+        z.number().min(0).default(0).describe(`Seconds to wait for something, at most ${limits.waitSecondsMax}.`),
+      ),
       limit: rows(inboxItemsMax, inboxItems),
     }),
     chatsQuery: z.object({
@@ -110,8 +126,8 @@ export function createSchemas(limits: RestLimits) {
     }),
     typing: z.object({ typing: z.boolean().default(true) }),
     historyQuery: z.object({
-      after_seq: digits.transform(Number).optional(),
-      before_seq: digits.transform(Number).optional(),
+      after_seq: seqText().optional(),
+      before_seq: seqText().optional(),
       limit: rows(historyRowsMax, historyRows),
     }),
   };
