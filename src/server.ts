@@ -206,6 +206,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
     const store = await openStore({
       dataDir: config.data,
       durability: config.durability,
+      chatMembersMax: config.limits.chatMembersMax,
       clock,
       log,
       onStorage(reason) {

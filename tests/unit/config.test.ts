@@ -138,6 +138,7 @@ describe("where a value comes from", () => {
 
   test("every limit has its name in the program, and what the specification says by default", () => {
     expect(load({}).limits).toEqual({
+      chatMembersMax: 10_000,
       messageBytesMax: 1_048_576,
       restBodyBytesMax: 16_777_216,
       websocketFrameBytesMax: 16_777_216,

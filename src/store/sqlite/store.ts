@@ -54,6 +54,8 @@ export interface SqliteStore extends Store {
 export interface StoreOptions {
   readonly dataDir: string;
   readonly durability: Durability;
+  /** Of one chat; the store's own bound where it is not given. */
+  readonly chatMembersMax?: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Writing is refused for this reason, or (undefined) works again. */
@@ -66,7 +68,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const writer = await openWriter(options);
   const db = openForReading(options.dataDir);
   const reader = createReader(db);
-  const { log } = options;
+  const { log, chatMembersMax: membersMax } = options;
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
   writer.onGeneration(() => membersOf.clear());
@@ -173,7 +175,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", put);
+    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", { ...put, membersMax });
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
     const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
@@ -237,7 +239,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
-    createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),
+    createChat: (chat) => submit<EnteredParts>("createChat", { ...chat, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,

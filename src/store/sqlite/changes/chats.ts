@@ -8,7 +8,8 @@ import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
 import type { UserParts } from "./user-parts.ts";
 
-export const membersMax = 10_000;
+/** Where a change says nothing else. */
+const chatMembersMax = 10_000;
 /** A user who never confirms does not grow without end: beyond this the oldest events go. */
 const eventsPerUserMax = 10_000;
 const nameCharactersMax = 256;
@@ -224,7 +225,13 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
     .where(eq(sweeps.chatId, p("chatId")))
     .prepare();
 
-  function createChat(args: { ownerId: number; members: readonly number[]; name?: string | undefined }): EnteredParts {
+  function createChat(args: {
+    ownerId: number;
+    members: readonly number[];
+    name?: string | undefined;
+    membersMax?: number;
+  }): EnteredParts {
+    const { membersMax = chatMembersMax } = args;
     const ids = [...new Set([args.ownerId, ...args.members])];
     if (ids.length > membersMax) throw new DomainError("too_many_members", `at most ${membersMax}`);
     const rows = ids.map((userId) => parts.findUser(userId));
@@ -238,7 +245,9 @@ export function createChatChanges(tx: Tx, parts: ChatParts, ends: ChatEnds, peop
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName?: string | undefined;
+    membersMax?: number;
   }): { chat: EnteredParts["chat"]; userIds: number[]; entered: EnteredParts | undefined } {
+    const { membersMax = chatMembersMax } = put;
     const known = put.people.map((person) => findByKey(person.username));
     put.people.forEach((person, index) => {
       if (known[index] === undefined && userIdOfKey(person.username) !== undefined) {
