@@ -17,6 +17,7 @@ import {
   readVariables,
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
+import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import type { Address } from "./lib/address.ts";
 
 export interface Config extends OutsideConfig {
@@ -53,6 +54,7 @@ export interface Config extends OutsideConfig {
     readonly registrationsPerAddressHour: number;
   };
   readonly rest: RestConfig;
+  readonly webhooks: WebhookConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -153,6 +155,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
     rest: readRest({ read, need }),
+    webhooks: readWebhooks({ read, need, absolute }),
     ...readOutside({ read, need, absolute, problems }),
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };

@@ -8,6 +8,7 @@ import { type restSettings, shownRest } from "./rest-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
+import { shownWebhooks, type webhookSettings } from "./webhook-settings.ts";
 
 export interface ShownSetting {
   readonly key: SettingKey;
@@ -21,12 +22,16 @@ export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login } = config;
   const values: Readonly<
     Record<
-      keyof typeof serverSettings | keyof typeof restSettings | keyof typeof outsideSettings,
+      | keyof typeof serverSettings
+      | keyof typeof restSettings
+      | keyof typeof webhookSettings
+      | keyof typeof outsideSettings,
       ShownSetting["value"]
     >
   > = {
     ...shownOutside(config),
     ...shownRest(config.rest),
+    ...shownWebhooks(config.webhooks),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,

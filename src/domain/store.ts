@@ -29,6 +29,7 @@ import type {
 } from "./model.ts";
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
+import type { WebhookStore } from "./webhook-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -232,4 +233,5 @@ export interface Store
     ChatStore,
     MessageStore,
     DeliveryStore,
-    AnswerStore {}
+    AnswerStore,
+    WebhookStore {}

@@ -19,6 +19,7 @@ import { createPeopleRoutes } from "./routes/people.ts";
 import { createReferenceRoutes } from "./routes/reference.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
+import { createWebhookRoutes } from "./routes/webhooks.ts";
 import { createSchemas } from "./schemas.ts";
 
 /** The longer ones first, as one may begin another; the empty one is what is left. */
@@ -44,6 +45,7 @@ export function createRest(parts: RestParts): Rest {
   const people = createPeopleRoutes(routeParts);
   const system = createSystemRoutes(routeParts);
   const reference = createReferenceRoutes(routeParts);
+  const webhooks = createWebhookRoutes(routeParts);
   const once = createOnce(routeParts);
   const cors = createCors(parts.corsOrigins);
   const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
@@ -63,6 +65,10 @@ export function createRest(parts: RestParts): Rest {
     "/chats/:chatID/messages": { GET: chats.history },
     "/chats/:chatID/typing": { PUT: people.putTyping },
     "/users/me": { GET: people.me },
+    "/webhooks": { GET: webhooks.list },
+    "/webhooks/:name": { GET: webhooks.get, PUT: webhooks.put, DELETE: webhooks.remove },
+    "/webhooks/:name/replay": { POST: webhooks.replay },
+    "/webhooks/:name/dead-letters": { GET: webhooks.deadLetters },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/version": { GET: system.version },

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
+import type { WebhookKeeper } from "../domain/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";
@@ -23,6 +24,7 @@ export interface RestParts {
   readonly version: string;
   readonly limits: RestLimits;
   readonly rates: RateLimits;
+  readonly webhooks: WebhookKeeper;
   /** Pages of these origins may call from a browser; `*`: all. */
   readonly corsOrigins: readonly string[];
   /** Tells the HTTP server not to cut this request off while it waits; with `seconds`, not before so many. */

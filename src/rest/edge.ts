@@ -2,7 +2,7 @@
  * What every request passes on its way to a route and every answer on its way out: the limit on how often its caller may
  * ask, and the leave for pages of other origins to read the answer.
  */
-import { accessToken, showedBackendKey } from "./auth.ts";
+import { accessToken, secretInHeaders, showedBackendKey } from "./auth.ts";
 import { queryOf } from "./context.ts";
 import type { Cors } from "./cors.ts";
 import { answerTooOften, Refusal } from "./errors.ts";
@@ -40,7 +40,8 @@ export function createEdge(parts: {
 /** A secret too long to be one is none; its own route says so. */
 function secretOf(request: Request): string | undefined {
   try {
-    return accessToken(request, queryOf(request));
+    // The query is only taken apart where the headers hold nothing.
+    return secretInHeaders(request.headers) ?? accessToken(request, queryOf(request));
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;

@@ -31,6 +31,7 @@ const badToken: Answer = { status: 401, error: "Bad token" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
 export const conflict: Answer = { status: 409, error: "Conflict", retryAfterSeconds: 1 };
 export const mismatch: Answer = { status: 422, error: "Unprocessable content" };
+export const webhookNotFound: Answer = { status: 404, error: "Webhook not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { nickCharactersMax } from "../domain/accounts.ts";
 import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
+import { webhookKinds } from "../domain/webhook-store.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";
@@ -124,6 +125,20 @@ export function createSchemas(limits: RestLimits) {
       after: z.string().max(96).optional(),
       limit: rows(chatRowsMax, chatRows),
     }),
+    webhook: z.object({
+      url: text(2048).min(1),
+      /** `whsec_` and 24 to 64 bytes in base64. */
+      secret: z
+        .string()
+        .regex(
+          /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+          "must be whsec_ and 24 to 64 bytes in base64",
+        )
+        .nullish(),
+      events: list(z.enum(webhookKinds), webhookKinds.length).nullish(),
+    }),
+    replay: z.object({ offset: z.string().regex(/^\d{1,15}\.\d{1,15}$/, "not an offset") }),
+    deadLettersQuery: z.object({ after: z.string().max(20).optional(), limit: rows(chatRowsMax, chatRows) }),
     typing: z.object({ typing: z.boolean().default(true) }),
     historyQuery: z.object({
       after_seq: seqText().optional(),

@@ -1,4 +1,5 @@
 /** Every documented operation, called so that it gives every documented status. */
+import type { ChatId } from "../../src/domain/model.ts";
 import type { TestServer } from "../support/server.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, call, enroll, prefixes, room, say } from "./client.ts";
@@ -83,12 +84,19 @@ const operations: readonly [operation: string, request: string, as: "backend" | 
   ["GET /chats/{chatID}/messages", "GET /chats/team/messages", "participant"],
   ["PUT /chats/{chatID}/typing", "PUT /chats/team/typing", "participant", {}],
   ["GET /users/me", "GET /users/me", "participant"],
+  ["GET /webhooks", "GET /webhooks", "backend"],
+  ["PUT /webhooks/{name}", "PUT /webhooks/hook", "backend", { url: "http://127.0.0.1:9/" }],
+  ["GET /webhooks/{name}", "GET /webhooks/hook", "backend"],
+  ["DELETE /webhooks/{name}", "DELETE /webhooks/nowhere", "backend"],
+  ["POST /webhooks/{name}/replay", "POST /webhooks/hook/replay", "backend", { offset: "0.0" }],
+  ["GET /webhooks/{name}/dead-letters", "GET /webhooks/hook/dead-letters", "backend"],
 ];
 const system = ["GET /healthz", "GET /readyz", "GET /version"];
-const onceOnly = operations.filter(([operation]) => !/^GET|typing$/.test(operation));
+const onceOnly = operations.filter(([operation]) => !/^GET|typing$|webhooks/.test(operation));
 
 async function usual(keep: Keep): Promise<void> {
-  await using server = await startTestServer();
+  // The host may be called, its address may not: each delivery fails at once.
+  await using server = await startTestServer({ env: { ROOST_WEBHOOKS_HOSTS: "127.0.0.1" } });
   const [anna = "", ben = ""] = await enroll(server, "anna", "ben");
   await room(server, "team", "anna", "ben");
   const tokenOf = { backend: server.backendKey, participant: anna };
@@ -146,8 +154,45 @@ async function usual(keep: Keep): Promise<void> {
     await ask(operation, request, tokenOf[as], body, headers);
     await ask(operation, `${request}?again=1`, tokenOf[as], body, headers);
   }
+  await hooks(server, ask);
   await room(server, "gone", "anna");
   await ask("DELETE /chats/{chatID}", "DELETE /chats/gone", backendKey);
+}
+
+type Ask = (operation: string, request: string, as?: string, body?: unknown) => Promise<void>;
+
+/** A webhook that fails, with a dead letter, and what is said of one that is not there or not as it must be. */
+async function hooks(server: TestServer, ask: Ask): Promise<void> {
+  const { backendKey, domain } = server;
+  for (const request of ["PUT /webhooks/hook", "GET /webhooks/hook"]) {
+    const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+    const body = request.startsWith("PUT") ? { url: "http://127.0.0.1:9/", secret, events: ["message"] } : undefined;
+    await ask(request.replace("/hook", "/{name}"), request, backendKey, body);
+  }
+  const place = { chatId: 1 as ChatId, messageId: 1, eventId: 1, problem: "answered 500" };
+  const retry = { attempts: 1, failingSinceMs: 1, nextAtMs: 4e12 };
+  await domain.store.saveWebhook({
+    name: "hook",
+    offset: { messageId: 1, eventId: 1 },
+    places: [{ ...place, ...retry }],
+    caughtUp: [],
+    givenUp: [1, 2].map((messageId) => ({ ...place, messageId, kind: "message" as const })),
+  });
+  await ask("GET /webhooks/{name}/dead-letters", "GET /webhooks/hook/dead-letters?limit=1", backendKey);
+  for (const [operation, request] of [
+    ["GET /webhooks/{name}", "GET /webhooks/"],
+    ["DELETE /webhooks/{name}", "DELETE /webhooks/"],
+    ["GET /webhooks/{name}/dead-letters", "GET /webhooks/*/dead-letters"],
+    ["POST /webhooks/{name}/replay", "POST /webhooks/*/replay"],
+  ] as const) {
+    const rest = request.startsWith("POST") ? { offset: "0.0" } : undefined;
+    await ask(operation, request.replace("*", "a%2Fb").replace(/\/$/, "/a%2Fb"), backendKey, rest);
+    await ask(operation, request.replace("*", "nowhere").replace(/\/$/, "/nowhere"), backendKey, rest);
+  }
+  await ask("GET /webhooks", "GET /webhooks", backendKey);
+  await ask("GET /webhooks/{name}", "GET /webhooks/hook", backendKey);
+  await ask("PUT /webhooks/{name}", "PUT /webhooks/other", backendKey, { url: "https://elsewhere.example/" });
+  await ask("DELETE /webhooks/{name}", "DELETE /webhooks/hook", backendKey);
 }
 
 /** The head of a stream; its body is judged where streams are tested. */
@@ -166,6 +211,7 @@ async function streamed(server: TestServer, token: string): Promise<Answer> {
 async function bounded(keep: Keep): Promise<void> {
   await using small = await startTestServer({ env: { ROOST_LIMITS_REST_BODY_BYTES: "1 KiB" } });
   const [anna = ""] = await enroll(small, "anna");
+  await small.domain.store.putWebhook({ name: "hook", url: "http://127.0.0.1:9/", secret: "", kinds: ["message"] });
   const long = JSON.stringify("x".repeat(2000));
   for (const [operation, request, as] of operations.filter(([, , , body]) => body !== undefined)) {
     const answer = await call(small, request, { as: as === "backend" ? small.backendKey : anna, body: long });

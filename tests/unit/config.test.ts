@@ -8,6 +8,8 @@ const secret = "a-secret-of-some-length";
 const role = "arn:aws:iam::123456789012:role/roost";
 /** For settings without a default to which any text would not do. */
 const examples: { readonly [Key in SettingKey]?: string } = {
+  "webhooks.hosts": "hooks.example.org",
+  "webhooks.networks": "10.1.0.0/16",
   "rest.cors_origins": "https://chat.example.org",
   "sms.http_url": "https://sms.example.org/send?to={to}&text={text}",
   "sms.http_headers": "Authorization: Bearer abc",
@@ -319,6 +321,7 @@ describe("what is derived from the table", () => {
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
       rest: { ...defaults.rest, corsOrigins: ["https://chat.example.org"] },
+      webhooks: config.webhooks,
       sms: config.sms,
       mail: config.mail,
       aws: config.aws,

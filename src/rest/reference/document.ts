@@ -84,7 +84,7 @@ const pathParameter = (name: string): Json => ({
   name,
   in: "path",
   required: true,
-  schema: { type: "string", pattern: "^[a-zA-Z0-9.-]{1,256}$" },
+  schema: { type: "string", pattern: name === "chatID" ? "^[a-zA-Z0-9.-]{1,256}$" : "^[a-zA-Z0-9.-]{1,64}$" },
 });
 
 const idempotencyKey: Json = {

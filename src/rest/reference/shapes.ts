@@ -141,6 +141,38 @@ export const me = z
   })
   .meta({ id: "Me" });
 
+const offset = z.string().regex(/^\d{1,15}\.\d{1,15}$/);
+
+export const webhook = z
+  .strictObject({
+    name: z.string(),
+    url: z.string(),
+    events: z.array(z.enum(["message", "event"])),
+    offset: offset.describe("How far it has got."),
+    failing_chats: z.int().min(0).describe("Chats whose delivery fails just now and is tried again."),
+    problem: z.string().optional().describe("Of one of them."),
+    created: time,
+    secret: z.string().optional().describe("Shown once: when it was made or given."),
+  })
+  .meta({ id: "Webhook" });
+
+export const webhooks = z.strictObject({ webhooks: z.array(webhook), next: z.null() }).meta({ id: "Webhooks" });
+
+export const deadLetters = z
+  .strictObject({
+    dead_letters: z.array(
+      z.strictObject({
+        type: z.enum(["message", "event"]),
+        offset: offset.describe("Of the item itself."),
+        chat_id: id,
+        problem: z.string(),
+        time,
+      }),
+    ),
+    next: z.string().nullable(),
+  })
+  .meta({ id: "DeadLetters" });
+
 export const live = z.strictObject({ live: z.boolean() }).meta({ id: "Live" });
 export const ready = z.strictObject({ ready: z.boolean(), reasons: z.array(z.string()) }).meta({ id: "Ready" });
 export const version = z.strictObject({ version: z.string() }).meta({ id: "Version" });

@@ -469,6 +469,7 @@ export function createReader(db: Database) {
         .all(chatId, limit)
         .map(({ userId }) => userId),
     page,
+    toMessages,
     messageById: (messageId: MessageId): Message | undefined => {
       const row = messageById().get(messageId);
       return row === null ? undefined : toMessage(row);

@@ -30,6 +30,7 @@ import { type Durability, openForReading } from "./open.ts";
 import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
+import { createWebhookStore } from "./webhook-store.ts";
 import { openWriter } from "./writer.ts";
 
 interface PutParts {
@@ -222,6 +223,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
     ...createPhoneStore(db, writer),
+    ...createWebhookStore(db, { submit, reader }),
     ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),

@@ -7,6 +7,7 @@ import { chats, events, members, sweeps } from "../schema.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";
 import type { UserParts } from "./user-parts.ts";
+import { createEventLog } from "./webhooks.ts";
 
 /** Where a change says nothing else. */
 const chatMembersMax = 10_000;
@@ -88,6 +89,8 @@ export function createChatParts(tx: Tx, people: UserParts) {
     "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
   );
 
+  const log = createEventLog(tx);
+
   const findDirect = (a: number, b: number): ChatId | undefined =>
     selectDirect.get({ low: Math.min(a, b), high: Math.max(a, b) })?.chatId as ChatId | undefined;
 
@@ -166,6 +169,7 @@ export function createChatParts(tx: Tx, people: UserParts) {
     everyDoor: ReadonlySet<number>;
   }): [number, number][] {
     const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
+    log.append(event.type, event.chat.chatId, body);
     return event.told.map((userId) => {
       tx.writes += 1;
       const mask = event.everyDoor.has(userId) ? doors.minioicq | doors.rest : doors.rest;

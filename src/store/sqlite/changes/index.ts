@@ -15,6 +15,7 @@ import { createProfileParts } from "./profile-parts.ts";
 import { createProfileChanges } from "./profiles.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
+import { createWebhookChanges } from "./webhooks.ts";
 
 export function createChanges(tx: Tx) {
   const credentials = createCredentialParts(tx);
@@ -35,6 +36,7 @@ export function createChanges(tx: Tx) {
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
     ...createPhoneSessionChanges(tx, profiles, counts),
     ...createAnswerChanges(tx),
+    ...createWebhookChanges(tx),
   };
 }
 
