@@ -28,12 +28,12 @@ const origins = {
 export const restSettings = {
   "rest.requests_per_minute": setting({
     ...count(0, 1_000_000_000),
-    fallback: 60_000,
+    fallback: 600_000,
     about: "Requests one access token may make in a minute, and at once; beyond them REST answers 429. 0: no limit.",
   }),
   "rest.backend_requests_per_minute": setting({
     ...count(0, 1_000_000_000),
-    fallback: 600_000,
+    fallback: 6_000_000,
     about: "The same for the backend key.",
   }),
   "rest.anonymous_requests_per_minute": setting({

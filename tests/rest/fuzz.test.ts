@@ -45,6 +45,10 @@ const oddText = [
 const values = [null, true, -1, 0, 1e308, 5.5, "", "team", "e1", "\u0000", "\\ud800", "x".repeat(3000), [], {}, [[[]]]];
 const names = ["users", "chatName", "chatID", "content", "type", "encoding", "clientID", "statuses", "messageID"];
 const moreNames = [
+  "url",
+  "secret",
+  "events",
+  "offset",
   "messageStatus",
   "userID",
   "userKey",
@@ -66,6 +70,7 @@ test("whatever comes, the answer has a documented form", async () => {
       ROOST_LOGIN_FAILURES_PER_MINUTE: "1000000",
       ROOST_REST_ANONYMOUS_REQUESTS_PER_MINUTE: "0",
       ROOST_REST_CORS_ORIGINS: "https://app.example",
+      ROOST_WEBHOOKS_HOSTS: "*",
       ROOST_LIMITS_REST_BODY_BYTES: "64 KiB",
     },
   });
