@@ -141,6 +141,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       post({ ...request, url: new URL(url), mayCall, ca, timeoutMs: config.webhooks.timeoutSeconds * 1000 }),
   });
   core.publishing.committed = webhooks.wake;
+  doors.push(() => webhooks.stop());
   await webhooks.start();
   const rest = createRest({
     domain,
@@ -178,7 +179,6 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     bodyBytesMax: limits.restBodyBytesMax,
   });
   doors.push(() => http.stop());
-  doors.push(() => webhooks.stop());
   const operator = createOperator({
     domain,
     hub,

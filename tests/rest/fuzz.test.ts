@@ -25,6 +25,9 @@ const words = [
   "openapi.json",
   "docs",
   "healthz",
+  "webhooks",
+  "replay",
+  "dead-letters",
 ];
 const oddText = [
   "%00",

@@ -129,12 +129,12 @@ export function createMessageRoutes({
     const token = accessToken(c.req.raw, query);
     const reader = await requireParticipant(accounts, token, c.env.address);
     if (wantsEventStream(c.req.raw)) return own(log, stream(reader, token ?? "", query))(c);
-    const form = query.get("format") === "simple" ? simple(reader, query) : signed;
+    const form = query.get("format") === "simple" ? simple(reader, token ?? "", query) : signed;
     return own(log, form)(c);
   });
 
   const simple =
-    ({ user, deviceId }: LoggedIn, query: URLSearchParams): Handler =>
+    ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
     async (c) => {
       const { after, wait, limit } = parse(schemas.inboxQuery, pick(query, inboxQueryNames));
       const waitMs = wait * 1000;
@@ -143,6 +143,8 @@ export function createMessageRoutes({
         { userId: user.userId, deviceId },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
+      // It may have ended while the request waited.
+      if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
       const events = JSON.stringify([...page.events.map(eventShape), ...page.typing.map(typingShape)]);
       return json(`{"messages":${messagesJson(page.messages)},"events":${events},"next":"${encodeCursor(page.next)}"}`);
     };
