@@ -3,9 +3,7 @@
  * is made to one of those judged, so that a second answer of the name server changes nothing. Redirects are not followed,
  * since nothing of the answer but its status is read. HTTP/1.1 by hand, as `fetch` lets nobody choose the address.
  */
-import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
-import { connect as connectTls, rootCertificates } from "node:tls";
 import type { AddressRule } from "./address-rules.ts";
 import { OutsideError, reasonOf } from "./http-call.ts";
 
@@ -34,6 +32,7 @@ export async function post(request: Post): Promise<number> {
 /** An address of the name that may be called; refused as soon as one of them may not. */
 async function resolve(hostname: string, mayCall: AddressRule): Promise<string> {
   const host = hostname.replace(/^\[|\]$/g, "");
+  const { lookup } = await import("node:dns/promises");
   const found =
     isIP(host) === 0
       ? await lookup(host, { all: true, order: "verbatim" }).catch((error: unknown) => {
@@ -55,8 +54,10 @@ function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise
   });
 }
 
-function exchange({ url, headers, body, ca }: Post, address: string, signal: AbortSignal): Promise<number> {
+async function exchange({ url, headers, body, ca }: Post, address: string, signal: AbortSignal): Promise<number> {
   const secure = url.protocol === "https:";
+  // Loaded when first needed: with its root certificates it takes megabytes.
+  const { connect: connectTls, rootCertificates } = await import("node:tls");
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   const servername = isIP(hostname) === 0 ? hostname : "";

@@ -1,8 +1,6 @@
 /** The reference: the OpenAPI document at /openapi.json, and a page at /docs that shows it. Nothing comes from elsewhere. */
 import { createHash } from "node:crypto";
 import type { Handler, RouteParts } from "../context.ts";
-import { createDocument } from "../reference/document.ts";
-import { createOperations } from "../reference/operations.ts";
 import style from "../reference/page.css" with { type: "text" };
 import page from "../reference/page.html" with { type: "text" };
 import script from "../reference/page.js" with { type: "text" };
@@ -19,13 +17,17 @@ const policy = [
 ].join("; ");
 
 export function createReferenceRoutes({ schemas, version }: RouteParts) {
-  /** Made when first asked for, as most servers never are. */
+  /** Made when first asked for, as most servers never are; until then not even its schemas are. */
   let document: Promise<Handler> | undefined;
 
+  async function describe(): Promise<Handler> {
+    const { createDocument } = await import("../reference/document.ts");
+    const { createOperations } = await import("../reference/operations.ts");
+    return file(JSON.stringify(await createDocument(createOperations(schemas), version)), "application/json");
+  }
+
   const openapi: Handler = async (c) => {
-    document ??= createDocument(createOperations(schemas), version).then((made) =>
-      file(JSON.stringify(made), "application/json"),
-    );
+    document ??= describe();
     return (await document)(c);
   };
 
