@@ -6,6 +6,7 @@
 import { dirname, resolve } from "node:path";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
 import { type OutsideConfig, readOutside } from "./config/outside.ts";
+import { type RestConfig, readRest } from "./config/rest-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
 import {
   type ConfigSources,
@@ -16,6 +17,7 @@ import {
   readVariables,
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
+import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import type { Address } from "./lib/address.ts";
 
 export interface Config extends OutsideConfig {
@@ -57,6 +59,8 @@ export interface Config extends OutsideConfig {
     readonly failuresPerAccountHour: number;
     readonly registrationsPerAddressHour: number;
   };
+  readonly rest: RestConfig;
+  readonly webhooks: WebhookConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -162,6 +166,8 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       failuresPerAccountHour: need("login.failures_per_account_hour"),
       registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
+    rest: readRest({ read, need }),
+    webhooks: readWebhooks({ read, need, absolute }),
     ...readOutside({ read, need, absolute, problems }),
     limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
   };

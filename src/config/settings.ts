@@ -1,10 +1,18 @@
 /** The table of every setting; the loader, `init`, `config show` and the help texts are all derived from it. */
 import { limitSettings } from "./limit-settings.ts";
 import { outsideSettings } from "./outside-settings.ts";
+import { restSettings } from "./rest-settings.ts";
 import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./values.ts";
+import { webhookSettings } from "./webhook-settings.ts";
 
-export const settings = { ...serverSettings, ...outsideSettings, ...limitSettings };
+export const settings = {
+  ...serverSettings,
+  ...restSettings,
+  ...webhookSettings,
+  ...outsideSettings,
+  ...limitSettings,
+};
 
 export type SettingKey = keyof typeof settings;
 export type ValueOf<Key extends SettingKey> = (typeof settings)[Key] extends Setting<infer Value> ? Value : never;

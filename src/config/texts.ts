@@ -4,9 +4,11 @@ import { formatAddress } from "../lib/address.ts";
 import { isLimit, limitNameOf } from "./limit-settings.ts";
 import { shownOutside } from "./outside.ts";
 import type { outsideSettings } from "./outside-settings.ts";
+import { type restSettings, shownRest } from "./rest-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
+import { shownWebhooks, type webhookSettings } from "./webhook-settings.ts";
 
 export interface ShownSetting {
   readonly key: SettingKey;
@@ -18,8 +20,18 @@ export interface ShownSetting {
 /** Every setting with the value in force and where it came from, without secrets. */
 export function showConfig(config: Config): ShownSetting[] {
   const { http, mqtt, log, login } = config;
-  const values: Readonly<Record<keyof typeof serverSettings | keyof typeof outsideSettings, ShownSetting["value"]>> = {
+  const values: Readonly<
+    Record<
+      | keyof typeof serverSettings
+      | keyof typeof restSettings
+      | keyof typeof webhookSettings
+      | keyof typeof outsideSettings,
+      ShownSetting["value"]
+    >
+  > = {
     ...shownOutside(config),
+    ...shownRest(config.rest),
+    ...shownWebhooks(config.webhooks),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,

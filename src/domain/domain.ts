@@ -17,6 +17,7 @@ import { createPresence, type PresenceKeeper } from "./presence.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
 import { createTokens, type TokenLifetimes, type Tokens } from "./tokens.ts";
+import { createTyping, type TypingKeeper } from "./typing.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
@@ -30,6 +31,7 @@ export interface Domain {
   readonly exchanges: Exchanges;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
+  readonly typing: TypingKeeper;
   /** Reads, and the changes that need no rule of their own. */
   readonly store: Store;
 }
@@ -67,6 +69,7 @@ export function createDomain(parts: {
     exchanges: createExchanges({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
+    typing: createTyping({ store, publish, clock }),
     store,
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { Range } from "../lib/ranges.ts";
 import type { MessageReader } from "./addressed.ts";
+import type { AnswerStore } from "./answer-store.ts";
 import type { ContactStore } from "./contact-store.ts";
 import type { ExchangeStore } from "./exchange-store.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
   Entered,
   EventId,
   Left,
+  MemberChat,
   Message,
   MessageId,
   Position,
@@ -30,6 +32,7 @@ import type {
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { TokenStore } from "./token-store.ts";
+import type { WebhookStore } from "./webhook-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -167,6 +170,10 @@ export interface ChatStore {
   findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
   isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
   chatsOf(userId: UserId): Promise<Chat[]>;
+  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
+  chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
+  /** The first `limit` members, by id. */
+  memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
 
 export interface MessageStore {
@@ -175,7 +182,10 @@ export interface MessageStore {
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
   findMessage(messageId: MessageId): Promise<Message | undefined>;
-  /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
+  /**
+   * One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`).
+   * With `bytesMax` it stops behind the message that brings its content to so much.
+   */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
@@ -183,6 +193,7 @@ export interface MessageStore {
     limit: number;
     /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
     reader?: MessageReader | undefined;
+    bytesMax?: number;
   }): Promise<Message[]>;
 }
 
@@ -229,4 +240,6 @@ export interface Store
     ChatStore,
     MessageStore,
     ExchangeStore,
-    DeliveryStore {}
+    DeliveryStore,
+    AnswerStore,
+    WebhookStore {}

@@ -4,7 +4,7 @@
  */
 import type { MessageReader } from "../../domain/addressed.ts";
 import { isKey } from "../../domain/keys.ts";
-import type { ChatId, ChatView, User } from "../../domain/model.ts";
+import type { ChatId, ChatView, Message, User } from "../../domain/model.ts";
 import { accessToken, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
@@ -82,9 +82,11 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     if (answer !== undefined) return json(answer);
     const known = await knownPage(chat.chatId, { from, to, reader });
     if (known !== undefined) return json(historyJson(known, next));
-    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader });
+    const { historyBytesMax: bytesMax } = limits;
+    const messages = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, bytesMax, reader });
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-    const ended = messages.length < limit || following === (afterSeq === undefined ? 1 : end);
+    const cut = messages.length < limit && contentLength(messages) >= bytesMax;
+    const ended = (messages.length < limit && !cut) || following === (afterSeq === undefined ? 1 : end);
     return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
   });
 
@@ -100,7 +102,13 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const found = encoded.find(chatId, { from, to });
     if (typeof found === "string") return found;
     if (found === from) return undefined;
-    const missing = await store.messages({ chatId, afterSeq: found - 1, limit: to - found + 1, reader });
+    const missing = await store.messages({
+      chatId,
+      afterSeq: found - 1,
+      limit: to - found + 1,
+      bytesMax: limits.historyBytesMax,
+      reader,
+    });
     if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
     const newer = encoded.keep(chatId, missing);
     const older = encoded.find(chatId, { from, to: found - 1 });
@@ -115,6 +123,9 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
 
   return { remove, putUsers, getUsers, deleteUsers, history };
 }
+
+const contentLength = (messages: readonly Message[]): number =>
+  messages.reduce((length, { content }) => length + content.length, 0);
 
 /** The chatID of the path, decoded and then judged here, never by the router (R38). */
 function chatKeyOf(c: RestContext): string {

@@ -11,7 +11,8 @@ import turns from "../../../drizzle/0004_turns.sql" with { type: "text" };
 import phoneSessions from "../../../drizzle/0005_phone_sessions.sql" with { type: "text" };
 import userNames from "../../../drizzle/0006_user_names.sql" with { type: "text" };
 import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: "text" };
-import signed from "../../../drizzle/0008_signed.sql" with { type: "text" };
+import signed from "../../../drizzle/0012_signed.sql" with { type: "text" };
+import rest from "../../../drizzle/0014_rest.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -28,7 +29,8 @@ export const migrations: readonly Migration[] = [
   { name: "0005_phone_sessions", sql: phoneSessions },
   { name: "0006_user_names", sql: userNames },
   { name: "0007_profile_codes", sql: profileCodes },
-  { name: "0008_signed", sql: signed },
+  { name: "0012_signed", sql: signed },
+  { name: "0014_rest", sql: rest },
 ];
 
 export class SchemaError extends Error {

@@ -16,6 +16,7 @@ import {
   type Door,
   doors,
   type EventId,
+  type MemberChat,
   type Message,
   type MessageId,
   messageKinds,
@@ -170,6 +171,21 @@ export function createReader(db: Database) {
       .where(eq(members.userId, p("userId")))
       .orderBy(asc(chats.chatId))
       .prepare(),
+  );
+  const chatPageOfUser = lazily(() =>
+    orm
+      .select({ chat: chats, deliveredSeq: members.deliveredSeq, readSeq: members.readSeq })
+      .from(members)
+      .innerJoin(chats, eq(chats.chatId, members.chatId))
+      .where(and(eq(members.userId, p("userId")), gt(members.chatId, p("after"))))
+      .orderBy(asc(members.chatId))
+      .limit(p("limit"))
+      .prepare(),
+  );
+  const memberIds = lazily(() =>
+    db.prepare<{ userId: UserId }, [number, number]>(
+      "SELECT user_id userId FROM members WHERE chat_id = ? ORDER BY user_id LIMIT ?",
+    ),
   );
   const membersOfChat = lazily(() =>
     orm
@@ -348,19 +364,16 @@ export function createReader(db: Database) {
     afterSeq: number | undefined;
     beforeSeq: number | undefined;
     limit: number;
+    bytesMax: number | undefined;
     by: MessageReader | undefined;
-  }) {
-    if (of.afterSeq !== undefined) {
-      const rows = pageAfter().all(of.chatId, of.afterSeq, of.limit);
-      const { beforeSeq } = of;
-      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), of.by);
+  }): Message[] {
+    const { chatId, afterSeq, beforeSeq, limit, bytesMax = Number.POSITIVE_INFINITY, by } = of;
+    if (afterSeq !== undefined) {
+      const { rows } = upToBytes(readFor(pageAfter().iterate(chatId, afterSeq, limit), by), bytesMax);
+      return beforeSeq === undefined ? rows : rows.filter((message) => message.seq < beforeSeq);
     }
-    return toMessages(
-      pageBefore()
-        .all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit)
-        .reverse(),
-      of.by,
-    );
+    const newest = pageBefore().iterate(chatId, beforeSeq ?? Number.MAX_SAFE_INTEGER, limit);
+    return upToBytes(readFor(newest, by), bytesMax).rows.reverse();
   }
 
   const run = (from: Parameters<DeliveryStore["run"]>[0]): Message[] =>
@@ -424,8 +437,12 @@ export function createReader(db: Database) {
     return eventPage().all(userId, of.after, doors[door], of.limit).map(toStoredEvent);
   }
 
-  function toMessages(rows: StoredMessageRow[], by: MessageReader | undefined): Message[] {
-    return rows.map((row) => (row.kind < addressedBit ? toMessage(row) : addressedTo(row, by)));
+  const toMessages = (rows: Iterable<StoredMessageRow>, by: MessageReader | undefined): Message[] => [
+    ...readFor(rows, by),
+  ];
+
+  function* readFor(rows: Iterable<StoredMessageRow>, by: MessageReader | undefined): Generator<Message> {
+    for (const row of rows) yield row.kind < addressedBit ? toMessage(row) : addressedTo(row, by);
   }
 
   /** A message that addresses each recipient by himself, with this reader's text. */
@@ -496,7 +513,19 @@ export function createReader(db: Database) {
       chatsOfUser()
         .all({ userId })
         .flatMap((row) => toChat(row.chat) ?? []),
+    chatPage: (userId: UserId, of: { after: number; limit: number }): MemberChat[] =>
+      chatPageOfUser()
+        .all({ userId, ...of })
+        .flatMap(({ chat, deliveredSeq, readSeq }) => {
+          const known = toChat(chat);
+          return known === undefined ? [] : [{ chat: known, deliveredSeq, readSeq }];
+        }),
+    memberIds: (chatId: ChatId, limit: number) =>
+      memberIds()
+        .all(chatId, limit)
+        .map(({ userId }) => userId),
     page,
+    toMessages,
     messageById: (messageId: MessageId): Message | undefined => {
       const row = messageById().get(messageId);
       return row === null ? undefined : toMessages([row], undefined)[0];
@@ -511,14 +540,17 @@ export function createReader(db: Database) {
   };
 }
 
-/** Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
-function upToBytes(all: Iterable<StoredMessageRow>): { rows: StoredMessageRow[]; cut: boolean } {
-  const rows: StoredMessageRow[] = [];
+/** Rows up to about `bytesMax` of content, one at least, so that a page of large messages does not fill the memory. */
+function upToBytes<Row extends { readonly content: { readonly length: number } | null }>(
+  all: Iterable<Row>,
+  bytesMax = pageBytesMax,
+): { rows: Row[]; cut: boolean } {
+  const rows: Row[] = [];
   let bytes = 0;
   for (const row of all) {
     rows.push(row);
     bytes += row.content?.length ?? 0;
-    if (bytes >= pageBytesMax) return { rows, cut: true };
+    if (bytes >= bytesMax) return { rows, cut: true };
   }
   return { rows, cut: false };
 }

@@ -5,6 +5,7 @@ import type { ChatId, DeviceId, Draft, Left, Message, MessageId, Sent, User, Use
 import type { Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { createAnswerStore } from "./answer-store.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
@@ -19,6 +20,7 @@ import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
 import { createTokenStore } from "./token-store.ts";
+import { createWebhookStore } from "./webhook-store.ts";
 import { openWriter } from "./writer.ts";
 
 interface PutParts {
@@ -42,6 +44,8 @@ export interface SqliteStore extends Store {
 export interface StoreOptions {
   readonly dataDir: string;
   readonly durability: Durability;
+  /** Of one chat; the store's own bound where it is not given. */
+  readonly chatMembersMax?: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Writing is refused for this reason, or (undefined) works again. */
@@ -54,7 +58,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const writer = await openWriter(options);
   const db = openForReading(options.dataDir);
   const reader = createReader(db);
-  const { log } = options;
+  const { log, chatMembersMax: membersMax } = options;
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
   writer.onGeneration(() => membersOf.clear());
@@ -123,7 +127,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", put);
+    const { chat, userIds, entered } = await submitPeople<PutParts>("putMembers", { ...put, membersMax });
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
     const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
@@ -171,6 +175,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createMqttDeviceStore(db, submit),
     ...createExchangeStore(db, submit),
     ...createPhoneStore(db, writer),
+    ...createWebhookStore(db, { submit, reader }),
+    ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
@@ -190,7 +196,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
-    createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),
+    createChat: (chat) => submit<EnteredParts>("createChat", { ...chat, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,
@@ -199,11 +205,13 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
     isMember: async (chatId, userId) => reader.isMember(chatId, userId),
     chatsOf: async (userId) => reader.chatsOf(userId),
+    chatPage: async (userId, page) => reader.chatPage(userId, page),
+    memberIds: async (chatId, limit) => reader.memberIds(chatId, limit),
     appendMessage,
     appendMessages,
     findMessage: async (messageId) => reader.messageById(messageId),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by }) =>
-      reader.page({ chatId, afterSeq, beforeSeq, limit, by }),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, bytesMax, reader: by }) =>
+      reader.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {
