@@ -7,6 +7,7 @@ import { dirname, resolve } from "node:path";
 import type { FilesConfig } from "./config/file-settings.ts";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
 import { type OutsideConfig, readOutside } from "./config/outside.ts";
+import { type RestConfig, readRest } from "./config/rest-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
 import {
   type ConfigSources,
@@ -17,6 +18,7 @@ import {
   readVariables,
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
+import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import { readWebsocket, type WebsocketConfig } from "./config/websocket.ts";
 import type { Address } from "./lib/address.ts";
 
@@ -64,6 +66,8 @@ export interface Config extends OutsideConfig {
   };
   readonly ws: WebsocketConfig;
   readonly files: FilesConfig;
+  readonly rest: RestConfig;
+  readonly webhooks: WebhookConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
@@ -172,6 +176,8 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       registrationsPerAddressHour: need("registrations_per_address_hour"),
     },
     ws: readWebsocket({ read, need }),
+    rest: readRest({ read, need }),
+    webhooks: readWebhooks({ read, need, absolute }),
     ...readOutside({ read, need, absolute, problems }),
     files: {
       bytesMin: need("files.min_bytes"),

@@ -23,15 +23,16 @@ const stopGraceMs = 3000;
 
 /** `keepOpen` must be known to REST before the server exists, so the server is handed to it afterwards. */
 export interface Patience {
-  keepOpen(request: Request): void;
+  /** Without `seconds` for good, else until nothing more was taken for so long. */
+  keepOpen(request: Request, seconds?: number): void;
   server: Bun.Server<SocketData> | undefined;
 }
 
 export function createPatience(): Patience {
   return {
     server: undefined,
-    keepOpen(request) {
-      this.server?.timeout(request, 0);
+    keepOpen(request, seconds = 0) {
+      this.server?.timeout(request, seconds);
     },
   };
 }
@@ -84,7 +85,11 @@ export function listenHttp(parts: {
         }
         return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
       },
-      error: () => Response.json({ error: "Internal server error" }, { status: 500 }),
+      error: () =>
+        Response.json(
+          { error: "Internal server error" },
+          { status: 500, headers: { "X-Error-Detail": "a fault of the server; its log says more" } },
+        ),
     });
   let server = serve(parts.address.port, parts.tls);
   patience.server = server;

@@ -2,6 +2,7 @@
  * The one place where the parts meet: opens the store, builds the domain, starts the doors. Everything below is handed
  * its dependencies from here.
  */
+import { readFileSync } from "node:fs";
 import { createSendCode, createSendMail } from "./codes.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
@@ -21,16 +22,20 @@ import { createHealth, type Health } from "./ops/health.ts";
 import { createOperator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress } from "./ops/probe.ts";
+import { createAddressRule } from "./outside/address-rules.ts";
 import { createAwsCredentials } from "./outside/aws.ts";
+import { post } from "./outside/post.ts";
 import { createTestNumbers } from "./outside/test-numbers.ts";
 import { createRest } from "./rest/app.ts";
-import { defaultRestLimits } from "./rest/limits.ts";
+import { restLimits } from "./rest/limits.ts";
 import { createRosterDoor } from "./roster/door.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
 import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./topics/account.ts";
 import { createTopicHooks } from "./topics/hooks.ts";
 import { createMay } from "./topics/may.ts";
+import { defaultRetryPolicy } from "./webhooks/runner.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export interface RunningServer {
   /** `host:port` as bound. */
@@ -133,6 +138,20 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
   await broker.start();
   const patience = createPatience();
+  const mayCall = createAddressRule(config.webhooks.networks);
+  const ca = config.webhooks.ca === undefined ? undefined : readFileSync(config.webhooks.ca, "utf8");
+  const webhooks = createWebhooks({
+    store,
+    clock,
+    log,
+    hosts: config.webhooks.hosts,
+    retry: defaultRetryPolicy,
+    send: ({ url, ...request }) =>
+      post({ ...request, url: new URL(url), mayCall, ca, timeoutMs: config.webhooks.timeoutSeconds * 1000 }),
+  });
+  core.publishing.committed = webhooks.wake;
+  doors.push(() => webhooks.stop());
+  await webhooks.start();
   const rest = createRest({
     domain,
     hub,
@@ -140,10 +159,13 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     clock,
     health,
     version,
-    limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
+    limits: restLimits(limits.restBodyBytesMax),
     openTokens: config.participants.openTokens,
     requireSignature: config.participants.requireSignature,
-    keepOpen: (request) => patience.keepOpen(request),
+    rates: config.rest,
+    corsOrigins: config.rest.corsOrigins,
+    webhooks,
+    keepOpen: (request, seconds) => patience.keepOpen(request, seconds),
   });
   const minioicq = createMiniOicq({
     domain,
@@ -209,7 +231,11 @@ interface Core {
   readonly log: Log;
   readonly clock: Clock;
   /** To the devices; nobody is there before the broker is. */
-  readonly publishing: { publish(topic: string, payload: Uint8Array): boolean };
+  readonly publishing: {
+    publish(topic: string, payload: Uint8Array): boolean;
+    /** To webhooks, that there is something new. */
+    committed(): void;
+  };
   close(): Promise<void>;
 }
 
@@ -223,6 +249,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       dataDir: config.data,
       durability: config.durability,
       hidesStrangers: config.directory === "contacts",
+      chatMembersMax: config.limits.chatMembersMax,
       clock,
       log,
       files: config.files,
@@ -237,10 +264,15 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       },
     });
     const hub = createHub({ log });
-    const publishing: Core["publishing"] = { publish: () => false };
+    const publishing: Core["publishing"] = { publish: () => false, committed() {} };
     const domain = createDomain({
       store,
-      publish: hub.publish,
+      publish(event) {
+        hub.publish(event);
+        if (event.type === "message.sent" || event.type === "chat.entered" || event.type === "chat.left") {
+          publishing.committed();
+        }
+      },
       isOnline: hub.isOnline,
       clock,
       log,

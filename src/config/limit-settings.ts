@@ -7,6 +7,11 @@ export const limitSettings = {
     fallback: "1 MiB",
     about: "The text of one chat message, through whichever door; files.max_bytes is for what is no text.",
   }),
+  "limits.chat_members": setting({
+    ...count(2, 10_000),
+    fallback: 10_000,
+    about: "Members of one chat; whoever would be one more is refused.",
+  }),
   "limits.rest_body_bytes": setting({
     ...bytes(kib, 1024 * mib),
     fallback: "16 MiB",

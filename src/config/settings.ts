@@ -2,13 +2,17 @@
 import { fileSettings } from "./file-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
 import { outsideSettings } from "./outside-settings.ts";
+import { restSettings } from "./rest-settings.ts";
 import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./values.ts";
+import { webhookSettings } from "./webhook-settings.ts";
 import { websocketSettings } from "./websocket-settings.ts";
 
 export const settings = {
   ...serverSettings,
   ...websocketSettings,
+  ...restSettings,
+  ...webhookSettings,
   ...outsideSettings,
   ...fileSettings,
   ...limitSettings,

@@ -5,9 +5,11 @@ import { type fileSettings, shownFiles } from "./file-settings.ts";
 import { isLimit, limitNameOf } from "./limit-settings.ts";
 import { shownOutside } from "./outside.ts";
 import type { outsideSettings } from "./outside-settings.ts";
+import { type restSettings, shownRest } from "./rest-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
+import { shownWebhooks, type webhookSettings } from "./webhook-settings.ts";
 import { shownWebsocket } from "./websocket.ts";
 import type { websocketSettings } from "./websocket-settings.ts";
 
@@ -25,6 +27,8 @@ export function showConfig(config: Config): ShownSetting[] {
     Record<
       | keyof typeof serverSettings
       | keyof typeof websocketSettings
+      | keyof typeof restSettings
+      | keyof typeof webhookSettings
       | keyof typeof outsideSettings
       | keyof typeof fileSettings,
       ShownSetting["value"]
@@ -33,6 +37,8 @@ export function showConfig(config: Config): ShownSetting[] {
     ...shownOutside(config),
     ...shownWebsocket(config.ws),
     ...shownFiles(config.files),
+    ...shownRest(config.rest),
+    ...shownWebhooks(config.webhooks),
     data: config.data,
     "http.listen": formatAddress(http.listen),
     "http.tls": http.tls,

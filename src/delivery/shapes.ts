@@ -1,6 +1,6 @@
 /** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
 import { isLeftOut } from "../domain/content.ts";
-import type { Message, MessageFile, Sent, StoredEvent } from "../domain/model.ts";
+import type { Message, MessageFile, Sent, StoredEvent, Typing } from "../domain/model.ts";
 
 /**
  * Content of larger files is not in the JSON: `file` says where it is. As base64 this much fits an MQTT packet of the
@@ -103,5 +103,16 @@ export function eventShape(event: StoredEvent) {
 }
 
 const eventTypes = { entered: "chat_enter", left: "chat_leave", delivered: "delivered", read: "read" } as const;
+
+/** Has no id: there is nothing to confirm. */
+export function typingShape({ chatId, chatKey, user, typing, atMs }: Typing) {
+  return {
+    type: typing ? "chat_typing" : "chat_typingEnd",
+    chat_id: String(chatId),
+    chatID: chatKey,
+    users: [{ GUID: user.guid, user_id: String(user.userId), userID: user.userKey }],
+    time: isoTime(atMs),
+  };
+}
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -136,6 +136,13 @@ export function createAccounts(parts: {
     return { user: owner.user, deviceId: owner.deviceId, signingKey: owner.signingKey };
   }
 
+  /** Whether a token that once logged in still does; says nothing to the count of wrong secrets. */
+  async function isTokenValid(token: string): Promise<boolean> {
+    const owner = await store.findToken(hashSecret(token), "access");
+    if (owner === undefined || owner.user.disabled) return false;
+    return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.nowMs();
+  }
+
   /** Nobody may be this user from now on; connections are closed. Throws `user_not_found`. */
   async function disable(guid: string): Promise<void> {
     const userId = await store.disableUser(guid);
@@ -186,6 +193,7 @@ export function createAccounts(parts: {
     logInWithPassword,
     logInWithProof,
     logInWithToken,
+    isTokenValid,
     provision: parts.tokens.provision,
     disable,
     checkBackendKey,

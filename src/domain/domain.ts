@@ -18,6 +18,7 @@ import { createPresence, type PresenceKeeper } from "./presence.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
 import type { Store } from "./store.ts";
 import { createTokens, type TokenLifetimes, type Tokens } from "./tokens.ts";
+import { createTyping, type TypingKeeper } from "./typing.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
@@ -34,6 +35,7 @@ export interface Domain {
   readonly presence: PresenceKeeper;
   /** `contacts`: users find only those whom they know. */
   readonly directory: "all" | "contacts";
+  readonly typing: TypingKeeper;
   /** Reads, and the changes that need no rule of their own. */
   readonly store: Store;
 }
@@ -78,6 +80,7 @@ export function createDomain(parts: {
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
     directory: parts.directory,
+    typing: createTyping({ store, publish, clock }),
     store,
   };
 }

@@ -1,5 +1,5 @@
 import type { ContactChange } from "./contact-store.ts";
-import type { Entered, Left, Message, UserId } from "./model.ts";
+import type { Entered, Left, Message, Typing, UserId } from "./model.ts";
 
 /**
  * What the domain tells the hub after a commit; `to` are the users it is for.
@@ -11,6 +11,8 @@ export type DomainEvent =
   | { readonly type: "status.stored"; readonly to: readonly UserId[] }
   | { readonly type: "chat.entered"; readonly entered: Entered; readonly to: readonly UserId[] }
   | { readonly type: "chat.left"; readonly left: Left; readonly to: readonly UserId[] }
+  /** Told to the other members who are connected just now. */
+  | { readonly type: "chat.typing"; readonly typing: Typing; readonly to: readonly UserId[] }
   /** The account may no longer be used here: its connections are closed. */
   | { readonly type: "user.revoked"; readonly to: readonly UserId[] }
   /** What one user's own list of contacts now says about another. */

@@ -16,8 +16,8 @@ export function createExchanges({ store, publish, limits }: { store: Store; publ
     const exchanged = await store.exchange(batch);
     if (exchanged === "foreign") return exchanged;
     for (const { message, repeated } of exchanged.messages) {
-      if (repeated || message.texts.length === 0) continue;
-      // To those who have a text: the others see nothing of it, and pass over it when they read on.
+      if (repeated) continue;
+      // To those who have a text, if to nobody at all: the others see nothing of it, and pass over it when they read on.
       publish({ type: "message.sent", message, to: [...new Set(message.texts.map(({ userId }) => userId))] });
     }
     if (exchanged.told.length > 0) publish({ type: "status.stored", to: exchanged.told });

@@ -60,6 +60,13 @@ export interface Chat {
   readonly updatedAtMs: number;
 }
 
+/** A chat as one member sees it. */
+export interface MemberChat {
+  readonly chat: Chat;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
 /** A chat with the people in it, in joining order. */
 export interface ChatView {
   readonly chat: Chat;
@@ -178,6 +185,15 @@ export interface UserSummary {
   readonly guid: string;
   readonly userKey: string;
   readonly nick: string;
+}
+
+/** Somebody began or stopped writing in a chat: told to who is connected, and kept nowhere. */
+export interface Typing {
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  readonly user: UserSummary;
+  readonly typing: boolean;
+  readonly atMs: number;
 }
 
 /** One user's durable event as read back from the store. */

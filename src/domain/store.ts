@@ -6,6 +6,7 @@
  */
 import type { Range } from "../lib/ranges.ts";
 import type { MessageReader } from "./addressed.ts";
+import type { AnswerStore } from "./answer-store.ts";
 import type { ContactStore } from "./contact-store.ts";
 import type { ExchangeStore } from "./exchange-store.ts";
 import type { HistoryStore } from "./history-store.ts";
@@ -20,6 +21,7 @@ import type {
   Entered,
   EventId,
   Left,
+  MemberChat,
   Message,
   MessageFile,
   MessageId,
@@ -33,6 +35,7 @@ import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { SeqRange } from "./seq-ranges.ts";
 import type { TokenStore } from "./token-store.ts";
+import type { WebhookStore } from "./webhook-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {
@@ -190,6 +193,10 @@ export interface ChatStore {
   findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
   isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
   chatsOf(userId: UserId): Promise<Chat[]>;
+  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
+  chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
+  /** The first `limit` members, by id. */
+  memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
 
 /** A file as the door that serves it needs it. */
@@ -208,7 +215,10 @@ export interface MessageStore {
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
   /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */
   withContent(messages: readonly Message[], inlineBytesMax?: number): Promise<Message[]>;
-  /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
+  /**
+   * One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`).
+   * With `bytesMax` it stops behind the message that brings its content, that in files left out, to so much.
+   */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
@@ -217,6 +227,7 @@ export interface MessageStore {
     /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
     reader?: MessageReader | undefined;
     inlineBytesMax?: number | undefined;
+    bytesMax?: number | undefined;
   }): Promise<Message[]>;
 }
 
@@ -287,4 +298,6 @@ export interface Store
     MessageStore,
     ExchangeStore,
     HistoryStore,
-    DeliveryStore {}
+    DeliveryStore,
+    AnswerStore,
+    WebhookStore {}

@@ -5,16 +5,24 @@
 import { Hono } from "hono";
 import type { ChatId } from "../domain/model.ts";
 import type { Handler, RestParts, RouteParts } from "./context.ts";
+import { createCors } from "./cors.ts";
+import { createEdge } from "./edge.ts";
 import { createEncodedMessages } from "./encoded-messages.ts";
-import { answerProblem, answerUnknownPath, answerWrongMethod } from "./errors.ts";
+import { answerOptions, answerProblem, answerUnknownPath, answerWrongMethod, words } from "./errors.ts";
+import { createOnce } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
+import { createRateLimiter } from "./rate-limit.ts";
+import type { Operations } from "./reference/operations.ts";
 import { createReplyKey } from "./reply-key.ts";
 import { createChatRoutes, noChatId } from "./routes/chats.ts";
 import { createFileRoutes } from "./routes/files.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
+import { createPeopleRoutes } from "./routes/people.ts";
+import { createReferenceRoutes } from "./routes/reference.ts";
 import { createSystemRoutes } from "./routes/system.ts";
 import { createTokenRoutes } from "./routes/token.ts";
 import { createUserRoutes } from "./routes/users.ts";
+import { createWebhookRoutes } from "./routes/webhooks.ts";
 import { createSchemas } from "./schemas.ts";
 
 /** The longer ones first, as one may begin another; the empty one is what is left. */
@@ -44,28 +52,63 @@ export function createRest(parts: RestParts): Rest {
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox, replyKey });
   const files = createFileRoutes(routeParts);
+  const people = createPeopleRoutes(routeParts);
   const users = createUserRoutes(routeParts);
   const system = createSystemRoutes({ ...routeParts, replyKey });
+  const reference = createReferenceRoutes(routeParts);
+  const webhooks = createWebhookRoutes(routeParts);
+  const once = createOnce(routeParts);
+  const cors = createCors(parts.corsOrigins);
+  const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
+  const edge = createEdge({ cors, rates, isDocumented: (request) => documentedPath.test(pathOf(request)) });
 
-  const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
-    "/token": { POST: token.create, PUT: token.refresh, DELETE: token.remove },
-    "/users/:GUID": { GET: users.get, DELETE: users.remove },
-    "/messages": { GET: messages.get, POST: messages.post },
-    "/chats/:chatID": { DELETE: chats.remove },
-    "/chats/:chatID/users": { GET: chats.getUsers, PUT: chats.putUsers, DELETE: chats.deleteUsers },
+  /** What the reference documents is served, and nothing else is but what stands below: the compiler sees to both. */
+  const documented: { readonly [Path in keyof Operations]: { readonly [Verb in keyof Operations[Path]]: Handler } } = {
+    // A refresh token is used up by its request and a revoked one shows nobody, so neither has a caller to keep answers for.
+    "/token": { POST: once("backend", words.token, token.create), PUT: token.refresh, DELETE: token.remove },
+    "/messages": { GET: messages.get, POST: once("participant", words.messages, messages.post) },
+    "/chats": { GET: people.chats },
+    "/chats/:chatID": { DELETE: once("backend", words.deleteChat, chats.remove) },
+    "/chats/:chatID/users": {
+      GET: chats.getUsers,
+      PUT: once("backend", words.putUsers, chats.putUsers),
+      DELETE: once("backend", words.deleteUsers, chats.deleteUsers),
+    },
     "/chats/:chatID/messages": { GET: chats.history },
-    "/_/files/:hash": { GET: files.get },
+    "/chats/:chatID/typing": { PUT: once("participant", undefined, people.putTyping) },
+    "/users/me": { GET: people.me },
+    "/users/:GUID": { GET: users.get, DELETE: once("backend", words.users, users.remove) },
+    "/webhooks": { GET: webhooks.list },
+    "/webhooks/:name": {
+      GET: webhooks.get,
+      PUT: once("backend", undefined, webhooks.put),
+      DELETE: once("backend", undefined, webhooks.remove),
+    },
+    "/webhooks/:name/replay": { POST: once("backend", undefined, webhooks.replay) },
+    "/webhooks/:name/dead-letters": { GET: webhooks.deadLetters },
     "/healthz": { GET: system.healthz },
     "/readyz": { GET: system.readyz },
     "/publicKey": { GET: system.publicKey },
     "/version": { GET: system.version },
+  };
+  const routes: Readonly<Record<string, Readonly<Partial<Record<Method, Handler>>>>> = {
+    ...documented,
+    "/_/files/:hash": { GET: files.get },
+    "/openapi.json": { GET: reference.openapi },
+    "/docs": { GET: reference.page },
+    "/docs/page.css": { GET: reference.style },
+    "/docs/page.js": { GET: reference.script },
   };
 
   const app = new Hono<{ Bindings: { address: string } }>({ getPath: pathOf });
   const allowed = new Hono({ getPath: pathOf });
   for (const [path, handlers] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
-    const methods = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    const served = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    const methods = [...served, "OPTIONS"];
+    app.on("OPTIONS", path, (c) =>
+      answerOptions(methods, cors.originOf(c.req.raw) === undefined ? {} : cors.preflight),
+    );
     allowed.all(path, () => answerWrongMethod(methods));
   }
   allowed.notFound(answerUnknownPath);
@@ -73,8 +116,13 @@ export function createRest(parts: RestParts): Rest {
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 
-  return { fetch: (request, info) => app.fetch(request, info), stop: inbox.stop, invalidate: encoded.invalidate };
+  const fetch: Rest["fetch"] = (request, { address }) =>
+    edge.pass(request, address, () => app.fetch(request, { address }));
+  return { fetch, stop: inbox.stop, invalidate: encoded.invalidate };
 }
+
+/** The routes of REST.md, whose refusals are worded as it prints them. */
+const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?|users\/(?!me$)[^/]+)$/;
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 

@@ -13,7 +13,25 @@ export async function requireBackend(accounts: Accounts, request: Request, addre
   const key = secretInHeaders(request.headers);
   if (key === undefined) throw unauthorized("the backend key is missing");
   await accounts.checkBackendKey(key, address);
+  backendRequests.add(request);
 }
+
+/** For routes that a participant's token opens too: whether it is the backend that asks. Throws `try_later`. */
+export async function asksAsBackend(
+  accounts: Accounts,
+  request: Request,
+  { token, address }: { token: string | undefined; address: string },
+): Promise<boolean> {
+  // Access tokens are told from the backend key by how they begin, so that participants do not pay for it.
+  if (token === undefined || token.startsWith("ra_") || !(await accounts.isBackendKey(token, address))) return false;
+  backendRequests.add(request);
+  return true;
+}
+
+const backendRequests = new WeakSet<Request>();
+
+/** Whether this request was seen to show the backend key. */
+export const showedBackendKey = (request: Request): boolean => backendRequests.has(request);
 
 /** Throws `token_invalid`, `user_disabled`, `try_later`, or a refusal where there is no token at all. */
 export function requireParticipant(accounts: Accounts, token: string | undefined, address: string): Promise<LoggedIn> {

@@ -22,7 +22,7 @@ export async function readDocument(request: Request, limits: BodyLimits): Promis
   return bytes.byteLength === 0 ? { value: undefined, text: "" } : parseDocument(bytes, limits);
 }
 
-async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const announced = request.headers.get("content-length");
   if (announced !== null && Number(announced) > bytesMax) throw overlong(bytesMax);

@@ -2,10 +2,12 @@
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
+import type { WebhookKeeper } from "../domain/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
+import type { RateLimits } from "./rate-limit.ts";
 import type { Schemas } from "./schemas.ts";
 
 export interface Health {
@@ -25,8 +27,12 @@ export interface RestParts {
   readonly openTokens: boolean;
   /** Whoever has a key must sign. */
   readonly requireSignature: boolean;
-  /** Tells the HTTP server not to cut this request off while it waits. */
-  keepOpen(request: Request): void;
+  readonly rates: RateLimits;
+  readonly webhooks: WebhookKeeper;
+  /** Pages of these origins may call from a browser; `*`: all. */
+  readonly corsOrigins: readonly string[];
+  /** Tells the HTTP server not to cut this request off while it waits; with `seconds`, not before so many. */
+  keepOpen(request: Request, seconds?: number): void;
 }
 
 export interface RouteParts extends RestParts {

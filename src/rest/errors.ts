@@ -33,6 +33,9 @@ export const userNotFound: Answer = { status: 404, error: "userGUID not found" }
 const badToken: Answer = { status: 401, error: "Bad token" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
 export const fileNotFound: Answer = { status: 404, error: "File not found" };
+export const conflict: Answer = { status: 409, error: "Conflict", retryAfterSeconds: 1 };
+export const mismatch: Answer = { status: 422, error: "Unprocessable content" };
+export const webhookNotFound: Answer = { status: 404, error: "Webhook not found" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
 const internal: Answer = { status: 500, error: "Internal server error" };
@@ -93,7 +96,7 @@ export const words = {
 
 interface Finding {
   readonly answer: Answer;
-  readonly detail: string | undefined;
+  readonly detail: string;
 }
 
 /** Tells the three kinds of error apart; what is our own fault is logged and its text goes nowhere else. */
@@ -101,7 +104,7 @@ function find(error: unknown, log: Log, request: { method: string; path: string 
   if (error instanceof Refusal) return { answer: error.answer, detail: error.detail };
   if (error instanceof DomainError) return { answer: answers[error.code], detail: error.message };
   log.error("a REST request failed", { ...request, error });
-  return { answer: internal, detail: undefined };
+  return { answer: internal, detail: "a fault of the server; its log says more" };
 }
 
 /** Status and words alone, for an answer that is one line of many. */
@@ -123,9 +126,11 @@ export function answerDocumented(
   request: { method: string; path: string },
 ): Response {
   const { answer, detail } = find(error, log, request);
-  const worded = wordedBy(words, answer);
-  return refusal(worded, `{"error":${JSON.stringify(worded.error)}}`, "application/json", detail);
+  return plain(wordedBy(words, answer), detail);
 }
+
+const plain = (answer: Answer, detail: string): Response =>
+  refusal(answer, `{"error":${JSON.stringify(answer.error)}}`, "application/json", detail);
 
 function wordedBy(words: Words, answer: Answer): Answer {
   if (answer === chatNotFound) return words.unknownChat;
@@ -143,11 +148,15 @@ const retryAfter = (answer: Answer) =>
 /** RFC 9457, for the routes the documents do not know. */
 export function answerProblem(error: unknown, log: Log, request: { method: string; path: string }): Response {
   const { answer, detail } = find(error, log, request);
+  return problem(answer, detail);
+}
+
+function problem(answer: Answer, detail: string): Response {
   const document = {
     type: "about:blank",
     title: titles.get(answer.status) ?? "Error",
     status: answer.status,
-    ...(detail === undefined ? {} : { detail: printable(detail) }),
+    detail: printable(detail),
     error: answer.error,
   };
   return refusal(answer, JSON.stringify(document), "application/problem+json", detail);
@@ -160,6 +169,7 @@ const titles = new Map([
   [404, "Not Found"],
   [409, "Conflict"],
   [413, "Content Too Large"],
+  [422, "Unprocessable Content"],
   [429, "Too Many Requests"],
   [500, "Internal Server Error"],
   [503, "Service Unavailable"],
@@ -168,23 +178,38 @@ const titles = new Map([
 
 /** Paths and methods nobody serves: JSON too, never HTML. */
 export function answerUnknownPath(): Response {
-  return refusal({ status: 404, error: "Not found" }, '{"error":"Not found"}', "application/json", "no such path");
+  return plain({ status: 404, error: "Not found" }, "no such path");
 }
 
 export function answerWrongMethod(allow: readonly string[]): Response {
-  const answer: Answer = { status: 405, error: "Method not allowed" };
-  const response = refusal(answer, '{"error":"Method not allowed"}', "application/json", `use ${allow.join(" or ")}`);
+  const response = plain({ status: 405, error: "Method not allowed" }, `use ${allow.join(" or ")}`);
   response.headers.set("Allow", allow.join(", "));
   return response;
 }
 
-function refusal(answer: Answer, body: string, contentType: string, detail: string | undefined): Response {
+/** What may be asked of a path; `preflight` where a page of another origin asks and may. */
+export function answerOptions(allow: readonly string[], preflight: Readonly<Record<string, string>>): Response {
+  const methods = allow.join(", ");
+  const headers = { Allow: methods, "Cache-Control": "no-store", ...preflight };
+  return new Response(null, {
+    status: 204,
+    headers: Object.keys(preflight).length === 0 ? headers : { ...headers, "Access-Control-Allow-Methods": methods },
+  });
+}
+
+/** A caller who asks too often, in the words of his route. */
+export function answerTooOften(documented: boolean, retryAfterSeconds: number): Response {
+  const answer: Answer = { ...tooMany, retryAfterSeconds: Math.max(1, retryAfterSeconds) };
+  return documented ? plain(answer, "asked too often") : problem(answer, "asked too often");
+}
+
+function refusal(answer: Answer, body: string, contentType: string, detail: string): Response {
   const headers: Record<string, string> = {
     "Content-Type": contentType,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
+    "X-Error-Detail": printable(detail) || "unknown",
   };
-  if (detail !== undefined) headers["X-Error-Detail"] = printable(detail);
   // What is left of the body is not read: without this Bun keeps the connection, and its own stop(), waiting for it.
   if (answer.status === 413) headers["Connection"] = "close";
   if (answer.status === 401) headers["WWW-Authenticate"] = "Bearer";

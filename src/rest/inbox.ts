@@ -10,7 +10,7 @@ import { isHidden, type MessageReader } from "../domain/addressed.ts";
 import { isLeftOut } from "../domain/content.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import type { ChatId, DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
+import type { ChatId, DeviceId, Message, MessageId, StoredEvent, Typing, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
@@ -30,11 +30,31 @@ export interface Reader extends MessageReader {
 export interface Page {
   readonly messages: readonly Message[];
   readonly events: readonly StoredEvent[];
+  /** Who began or stopped typing while the reader waited; nobody learns of it later. */
+  readonly typing: readonly Typing[];
   readonly next: Cursor;
 }
 
+export interface Following {
+  readonly after: Cursor | undefined;
+  readonly limit: number;
+  readonly bytesMax: number;
+  readonly idleMs: number;
+}
+
+export interface Follower {
+  /** The next page with something in it; `idle` where nothing came for `idleMs`, `end` where nothing will. */
+  next(): Promise<Page | "idle" | "end">;
+  /** Nobody listens any more. Safe to call twice. */
+  end(): void;
+}
+
+const isEmpty = ({ messages, events, typing }: Page): boolean => messages.length + events.length + typing.length === 0;
+
 /** Rows read from the store at once, so that a page of long messages never stands in memory whole. */
 const runRows = 32;
+/** Told to one waiting request; more people typing at once are a crowd. */
+const typingMax = 32;
 /** After so many rows without an answer (all the reader's own) other work gets its turn. */
 const rowsBetweenTurns = 512;
 
@@ -58,6 +78,7 @@ export function createInbox(parts: {
     after: Cursor | undefined,
     limit: number,
     content: Content = "inline",
+    bytesMax = limits.pageBytesMax,
   ): Promise<Page> {
     const newest = await store.lastMessageId();
     const from: Cursor = {
@@ -67,7 +88,6 @@ export function createInbox(parts: {
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
     };
     const events = await store.events(reader.userId, "rest", { after: from.eventId, limit });
-    const bytesMax = limits.pageBytesMax;
     const backlog = new Gathering({ store, reader, limit, bytesMax, content, through: from.messageId });
     if (from.messageId < from.backlogEnd) {
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
@@ -107,8 +127,8 @@ export function createInbox(parts: {
       let after = query.after;
       for (;;) {
         const last = waiter.expired;
-        const page = await read(reader, after, query.limit, query.content);
-        if (last || page.messages.length > 0 || page.events.length > 0) return page;
+        const page = { ...(await read(reader, after, query.limit, query.content)), typing: waiter.takeTyping() };
+        if (last || !isEmpty(page)) return page;
         after = page.next;
         await waiter.news();
         if (waiter.revoked) throw new DomainError("token_invalid", "the account was revoked");
@@ -119,6 +139,37 @@ export function createInbox(parts: {
       hub.detach(waiter);
       release(waiter);
     }
+  }
+
+  /** Page after page as they come, until `end` is called, the server stops or the account is revoked. Refuses as `wait` does. */
+  function follow(reader: Reader, query: Following): Follower {
+    const waiter = admit(reader.userId);
+    hub.attach(waiter);
+    let { after } = query;
+    let ended = false;
+
+    async function next(): Promise<Page | "idle" | "end"> {
+      while (!waiter.expired && !waiter.revoked) {
+        const page = {
+          ...(await read(reader, after, query.limit, "inline", query.bytesMax)),
+          typing: waiter.takeTyping(),
+        };
+        after = page.next;
+        if (!isEmpty(page)) return page;
+        if (!(await waiter.newsWithin(query.idleMs))) return "idle";
+      }
+      return "end";
+    }
+
+    function end(): void {
+      if (ended) return;
+      ended = true;
+      waiter.expire();
+      hub.detach(waiter);
+      release(waiter);
+    }
+
+    return { next, end };
   }
 
   function admit(userId: UserId): Waiter {
@@ -144,7 +195,7 @@ export function createInbox(parts: {
     for (const waiter of waiters) waiter.expire();
   }
 
-  return { read, wait, stop };
+  return { read, wait, follow, stop };
 }
 
 /** One request that waits: woken by the first event that could change its answer, or when its time is up. */
@@ -153,6 +204,8 @@ class Waiter implements Sink {
   #news = false;
   #expired = false;
   #revoked = false;
+  /** By chat and user, the newest only. */
+  #typing: Map<string, Typing> | undefined;
   #wake: (() => void) | undefined;
 
   constructor(userId: UserId) {
@@ -168,11 +221,27 @@ class Waiter implements Sink {
   }
 
   deliver(event: DomainEvent): void {
-    // One's own message is not delivered to oneself.
-    if (event.type === "message.sent" && event.message.senderId === this.userId) return;
+    if (event.type === "message.sent" && this.#isOwn(event.message)) return;
     if (event.type === "user.revoked") this.#revoked = true;
+    if (event.type === "chat.typing") this.#keepTyping(event.typing);
     this.#news = true;
     this.#wake?.();
+  }
+
+  /** One's own message is not delivered to oneself, but what is addressed may be for another device of one's own. */
+  #isOwn({ senderId, texts }: Message): boolean {
+    return senderId === this.userId && texts === undefined;
+  }
+
+  #keepTyping(typing: Typing): void {
+    this.#typing ??= new Map();
+    if (this.#typing.size < typingMax) this.#typing.set(`${typing.chatId} ${typing.user.userId}`, typing);
+  }
+
+  takeTyping(): Typing[] {
+    const typing = [...(this.#typing?.values() ?? [])];
+    this.#typing = undefined;
+    return typing;
   }
 
   detached(): void {
@@ -182,6 +251,19 @@ class Waiter implements Sink {
   expire(): void {
     this.#expired = true;
     this.#wake?.();
+  }
+
+  /** False where the time is up and nothing came. */
+  async newsWithin(ms: number): Promise<boolean> {
+    let idle = false;
+    const timer = setTimeout(() => {
+      idle = true;
+      this.#news = true;
+      this.#wake?.();
+    }, ms);
+    await this.news();
+    clearTimeout(timer);
+    return !idle;
   }
 
   /** Resolves at the first event since the last call, or when the time is up. */
@@ -302,6 +384,7 @@ function merge(from: Cursor, backlog: Gathering, stored: readonly StoredEvent[],
   return {
     messages: messages.slice(0, taken),
     events: stored.slice(0, events),
+    typing: [],
     next: { messageId, eventId: stored[events - 1]?.eventId ?? from.eventId, backlogEnd: from.backlogEnd },
   };
 }

@@ -32,6 +32,14 @@ export interface RestLimits {
   readonly waitingMax: number;
   /** A page of GET /messages stops after this much content, whatever `limit` says. */
   readonly pageBytesMax: number;
+  /** A page of a chat's history stops behind the message that brings its content to so much. */
+  readonly historyBytesMax: number;
+  /** Content of one step of an event stream: what a stream may have waiting for its reader. */
+  readonly streamBytesMax: number;
+  /** A comment tells a reader and whatever stands between that the stream lives. */
+  readonly streamCommentSeconds: number;
+  /** A reader that takes nothing for so long is cut off, and comes again with the last id it saw. */
+  readonly streamStallSeconds: number;
   /** JSON of recently read messages kept for the next reader of their chat, in characters; pages add at most as much again. */
   readonly encodedCharactersMax: number;
 }
@@ -53,5 +61,16 @@ export const defaultRestLimits: RestLimits = {
   waitingPerUserMax: 16,
   waitingMax: 10_000,
   pageBytesMax: 4 * 1024 * 1024,
+  historyBytesMax: 4 * 1024 * 1024,
+  streamBytesMax: 256 * 1024,
+  streamCommentSeconds: 15,
+  streamStallSeconds: 60,
   encodedCharactersMax: 8 * 1024 * 1024,
 };
+
+/** The limits of a server whose operator says how long a body may be. */
+export const restLimits = (bodyBytesMax: number): RestLimits => ({
+  ...defaultRestLimits,
+  bodyBytesMax,
+  strangersBodyBytesMax: Math.min(bodyBytesMax, defaultRestLimits.strangersBodyBytesMax),
+});

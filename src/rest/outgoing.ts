@@ -1,18 +1,40 @@
 /** A message of the simple form as the domain takes it. */
+import { answerKeptMs } from "../domain/answer-store.ts";
 import type { Draft, UserId } from "../domain/model.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { Schemas } from "./schemas.ts";
 
 type Outgoing = ReturnType<Schemas["message"]["parse"]>;
 
-export function draftOf({ chatID, type, content, encoding, clientID }: Outgoing, from: UserId): Draft {
+export interface SentBy {
+  readonly from: UserId;
+  /** Where the message has no `clientID` of its own. */
+  readonly fallbackClientId: string | undefined;
+}
+
+export function draftOf(
+  { chatID, type, content, encoding, clientID }: Outgoing,
+  { from, fallbackClientId }: SentBy,
+): Draft {
   return {
     chat: { key: chatID },
     from,
     type: type ?? "text",
     content: encoding === "base64" ? bytesOf(content) : content,
-    clientId: clientID ?? undefined,
+    clientId: clientID ?? fallbackClientId,
   };
+}
+
+/**
+ * What a message is called whose request has an idempotency key and whose sender gave it no name: a repeat finds it by
+ * that where a crash took the answer kept for it. The day stands in it, since a key may be used again after one.
+ */
+export function clientIdsOf({ headers }: Request, nowMs: number): (index: number) => string | undefined {
+  const key = headers.get("idempotency-key");
+  if (key === null) return () => undefined;
+  const day = Math.floor(nowMs / answerKeptMs);
+  const name = new Bun.CryptoHasher("sha256").update(`${day} ${key}`).digest("base64url").slice(0, 22);
+  return (index) => `idempotency-${name}-${index}`;
 }
 
 function bytesOf(base64: string): Uint8Array {

@@ -5,14 +5,18 @@
 import { z } from "zod";
 import { nickCharactersMax } from "../domain/accounts.ts";
 import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
+import { webhookKinds } from "../domain/webhook-store.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";
+import { described } from "./reference/described.ts";
 import { signatureCharactersMax } from "./signatures.ts";
 
 export const inboxItemsMax = 100;
 export const inboxItems = 10;
 const historyRows = 50;
+const chatRowsMax = 100;
+const chatRows = 50;
 const chatNameCharactersMax = 256;
 
 /** Half a surrogate pair cannot be written as UTF-8, so it could not come back as it was sent. */
@@ -27,7 +31,10 @@ const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]
 
 /** The length first: a million bad elements must not become a million findings. */
 const list = <Element extends z.ZodType>(element: Element, elementsMax: number) =>
-  z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element));
+  described(
+    z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element)),
+    z.array(element).min(1).max(elementsMax),
+  );
 
 /** Any string; numbers and booleans become one (R12); null says nothing. */
 const chatName = z
@@ -41,13 +48,18 @@ const clientId = text(defaultMessageLimits.clientIdCharactersMax).min(1).nullish
 
 const digits = z.string().regex(/^\d{1,15}$/, "must be a whole number");
 
+const seqText = () => described(digits.transform(Number), z.int().min(0));
+
 /** A page's size: more than the most is cut to the most, as the cursor loses nothing. */
 const rows = (rowsMax: number, rowsDefault: number) =>
-  digits
-    .transform(Number)
-    .pipe(z.number().min(1))
-    .transform((count) => Math.min(count, rowsMax))
-    .default(rowsDefault);
+  described(
+    digits
+      .transform(Number)
+      .pipe(z.number().min(1))
+      .transform((count) => Math.min(count, rowsMax))
+      .default(rowsDefault),
+    z.int().min(1).default(rowsDefault).describe(`At most ${rowsMax}.`),
+  );
 
 /** A token as it is shown to us; longer ones are none of ours. */
 const secret = z.string().min(1).max(1024);
@@ -76,6 +88,9 @@ export function createSchemas(limits: RestLimits) {
     encoding: z.literal("base64").nullish(),
     clientID: clientId,
   });
+
+  /** `sender`: a participant's userID or GUID, or `system`. */
+  const fromBackend = outgoing.extend({ sender: z.string().min(1).max(256) });
 
   const status = z.object({
     /** Of a message its decimal id (as a number too, R31), of an event `e<id>`. */
@@ -119,9 +134,12 @@ export function createSchemas(limits: RestLimits) {
       z.object({ GUIDList: keys }).transform(({ GUIDList }) => GUIDList),
       z.object({ GUIDs: keys }).transform(({ GUIDs }) => GUIDs),
     ]),
+    /** Users as a query, for clients that cannot send a body with DELETE. */
+    removedUsersQuery: z.object({ users: z.string().optional().describe("With commas between.") }),
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
-    backendMessages: list(outgoing.extend({ sender: z.string().min(1).max(256) }), limits.messagesMax),
+    backendMessage: fromBackend,
+    backendMessages: list(fromBackend, limits.messagesMax),
     statuses: z.object({ statuses: list(status, limits.statusesMax) }),
     /** As many as the body may hold values. */
     outgoingEvents: z.object({
@@ -133,18 +151,42 @@ export function createSchemas(limits: RestLimits) {
       sign: z.string().min(1).max(signatureCharactersMax).nullish(),
     }),
     inboxQuery: z.object({
+      /** The other form is signed. */
+      format: z.literal("simple").optional(),
       after: z.string().max(96).optional(),
       /** Seconds; more than the most is cut to the most. */
-      wait: z
-        .string()
-        .regex(/^\d{1,9}(?:\.\d{1,3})?$/, "must be seconds")
-        .transform((seconds) => Math.min(Number(seconds), limits.waitSecondsMax))
-        .default(0),
+      wait: described(
+        z
+          .string()
+          .regex(/^\d{1,9}(?:\.\d{1,3})?$/, "must be seconds")
+          .transform((seconds) => Math.min(Number(seconds), limits.waitSecondsMax))
+          .default(0),
+        z.number().min(0).default(0).describe(`Seconds to wait for something, at most ${limits.waitSecondsMax}.`),
+      ),
       limit: rows(inboxItemsMax, inboxItems),
     }),
+    chatsQuery: z.object({
+      after: z.string().max(96).optional(),
+      limit: rows(chatRowsMax, chatRows),
+    }),
+    webhook: z.object({
+      url: text(2048).min(1),
+      /** `whsec_` and 24 to 64 bytes in base64. */
+      secret: z
+        .string()
+        .regex(
+          /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+          "must be whsec_ and 24 to 64 bytes in base64",
+        )
+        .nullish(),
+      events: list(z.enum(webhookKinds), webhookKinds.length).nullish(),
+    }),
+    replay: z.object({ offset: z.string().regex(/^\d{1,15}\.\d{1,15}$/, "not an offset") }),
+    deadLettersQuery: z.object({ after: z.string().max(20).optional(), limit: rows(chatRowsMax, chatRows) }),
+    typing: z.object({ typing: z.boolean().default(true) }),
     historyQuery: z.object({
-      after_seq: digits.transform(Number).optional(),
-      before_seq: digits.transform(Number).optional(),
+      after_seq: seqText().optional(),
+      before_seq: seqText().optional(),
       limit: rows(historyRowsMax, historyRows),
     }),
   };

@@ -1,6 +1,6 @@
 /** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, people are GUIDs. */
 import type { Addressing, Exchanged } from "../domain/exchange-store.ts";
-import type { Message, StoredEvent } from "../domain/model.ts";
+import type { Message, StoredEvent, Typing, UserSummary } from "../domain/model.ts";
 
 /** Nobody has it: what the system itself says. */
 const systemGuid = "00000000-0000-0000-0000-000000000000";
@@ -26,11 +26,18 @@ export interface IncomingMessage {
 /** The text of `incomingEvents`; what there is none of is left out. */
 export function incomingText(
   nowMs: number,
-  messages: readonly IncomingMessage[],
-  events: readonly StoredEvent[],
+  {
+    messages,
+    events,
+    typing,
+  }: {
+    readonly messages: readonly IncomingMessage[];
+    readonly events: readonly StoredEvent[];
+    readonly typing: readonly Typing[];
+  },
 ): string {
   const statuses = events.flatMap(statusShape);
-  const info = events.flatMap(infoShape);
+  const info = [...events.flatMap(infoShape), ...typing.map(typingInfo)];
   return JSON.stringify({
     timestamp: String(nowMs),
     ...(messages.length === 0 ? {} : { messages: messages.map(messageShape) }),
@@ -66,7 +73,15 @@ function infoShape({ eventId, type, chatKey, users, about }: StoredEvent) {
       messageID: `e${eventId}`,
       subType: type === "entered" ? "chat_enter" : "chat_leave",
       chatID: chatKey,
-      messageGUIDList: users.map(({ guid, userKey, nick }) => ({ GUID: guid, userID: userKey, displayName: nick })),
+      messageGUIDList: users.map(personShape),
     },
   ];
 }
+
+/** Has no id: there is nothing to confirm. */
+function typingInfo({ chatKey, user, typing }: Typing) {
+  const subType = typing ? "chat_typing" : "chat_typingEnd";
+  return { subType, chatID: chatKey, messageGUIDList: [personShape(user)] };
+}
+
+const personShape = ({ guid, userKey, nick }: UserSummary) => ({ GUID: guid, userID: userKey, displayName: nick });

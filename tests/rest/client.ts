@@ -87,12 +87,17 @@ export async function inboxOf(server: RunningServer, token: string, query = ""):
 }
 
 /** Writes bytes fetch would not, and gives back all that comes until `until` has been seen or the server closes. */
-export function raw(server: RunningServer, bytes: string | Uint8Array, until = /\r\n\r\n[\s\S]*\}/): Promise<string> {
+export function raw(
+  server: RunningServer,
+  bytes: string | Uint8Array,
+  until = /\r\n\r\n[\s\S]*\}/,
+  quietMs = 10_000,
+): Promise<string> {
   const { hostname, port } = new URL(`http://${server.http}`);
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = connect(Number(port), hostname, () => void socket.write(bytes));
-    socket.setTimeout(10_000, () => {
+    socket.setTimeout(quietMs, () => {
       socket.destroy();
       reject(new Error(`no answer; got ${JSON.stringify(text)}`));
     });

@@ -267,6 +267,19 @@ describe("GET /messages", () => {
     expect(performance.now() - beginMs).toBeGreaterThan(11_000);
   }, 30_000);
 
+  test("a token that ends while its request waits is told nothing more", async () => {
+    let nowMs = Date.now();
+    await using server = await startTestServer({ clock: { nowMs: () => nowMs } });
+    const { bob } = await people(server);
+    const { next } = await inboxOf(server, bob);
+    const waiting = call(server, `GET /messages?format=simple&wait=30&after=${next}`, { as: bob });
+    while (server.hub.size().sinks === 0) await call(server, "GET /version");
+    nowMs += 25 * 3_600_000;
+    const [alice = ""] = await enroll(server, "alice");
+    await say(server, alice, "team", "not for an ended token");
+    expect(problem(await waiting)).toEqual([401, "Bad token"]);
+  });
+
   test("a client that goes while waiting leaves nothing behind", async () => {
     await using server = await startTestServer();
     const { alice, bob } = await people(server);

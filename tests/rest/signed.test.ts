@@ -290,7 +290,10 @@ describe("POST /messages", () => {
       await call(server, "PUT /token", { body: { refreshToken: "rr_x" } }),
       await call(server, "GET /messages", { as: anna.token }),
     ]) {
-      expect([said(answer), answer.headers.get("x-error-detail")]).toEqual([fault, null]);
+      expect([said(answer), answer.headers.get("x-error-detail")]).toEqual([
+        fault,
+        "a fault of the server; its log says more",
+      ]);
     }
     const stream = await call(server, "POST /token", {
       as: server.backendKey,

@@ -8,6 +8,9 @@ const secret = "a-secret-of-some-length";
 const role = "arn:aws:iam::123456789012:role/roost";
 /** For settings without a default to which any text would not do. */
 const examples: { readonly [Key in SettingKey]?: string } = {
+  "webhooks.hosts": "hooks.example.org",
+  "webhooks.networks": "10.1.0.0/16",
+  "rest.cors_origins": "https://chat.example.org",
   "sms.http_url": "https://sms.example.org/send?to={to}&text={text}",
   "sms.http_headers": "Authorization: Bearer abc",
   "sms.twilio_account_sid": "AC0123456789abcdef",
@@ -138,6 +141,7 @@ describe("where a value comes from", () => {
 
   test("every limit has its name in the program, and what the specification says by default", () => {
     expect(load({}).limits).toEqual({
+      chatMembersMax: 10_000,
       messageBytesMax: 1_048_576,
       restBodyBytesMax: 16_777_216,
       websocketFrameBytesMax: 16_777_216,
@@ -335,6 +339,8 @@ describe("what is derived from the table", () => {
       ws: { ...defaults.ws, origins: ["https://chat.example.org"] },
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
+      rest: { ...defaults.rest, corsOrigins: ["https://chat.example.org"] },
+      webhooks: config.webhooks,
       sms: config.sms,
       mail: config.mail,
       aws: config.aws,

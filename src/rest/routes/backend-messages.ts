@@ -9,10 +9,10 @@ import { readJson } from "../body.ts";
 import type { RestContext, RouteParts } from "../context.ts";
 import { answerProblem, unauthorized } from "../errors.ts";
 import { json } from "../json.ts";
-import { draftOf } from "../outgoing.ts";
+import { clientIdsOf, draftOf } from "../outgoing.ts";
 import { parse } from "../schemas.ts";
 
-export function createBackendMessages({ domain, limits, schemas, log }: RouteParts) {
+export function createBackendMessages({ domain, limits, schemas, clock, log }: RouteParts) {
   const { messages, store } = domain;
 
   async function post(c: RestContext): Promise<Response> {
@@ -20,17 +20,21 @@ export function createBackendMessages({ domain, limits, schemas, log }: RoutePar
     const said: unknown[] = Array.isArray(body) ? body : [body];
     if (!said.every(namesSender)) throw unauthorized("with the backend key every message needs a sender");
     try {
-      const sent = (await send(said)).map(sentShape);
+      const sent = (await send(said, clientIdsOf(c.req.raw, clock.nowMs()))).map(sentShape);
       return json(JSON.stringify(Array.isArray(body) ? sent : sent[0]));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });
     }
   }
 
-  async function send(said: unknown[]) {
+  async function send(said: unknown[], clientIdAt: (index: number) => string | undefined) {
     const outgoing = parse(schemas.backendMessages, said);
     const senders = await Promise.all(outgoing.map(({ sender }) => senderOf(sender)));
-    return messages.sendAll(outgoing.map((one, index) => draftOf(one, senders[index] ?? systemUserId)));
+    return messages.sendAll(
+      outgoing.map((one, index) =>
+        draftOf(one, { from: senders[index] ?? systemUserId, fallbackClientId: clientIdAt(index) }),
+      ),
+    );
   }
 
   /** By userID or GUID. A participant whose userID is `system` is named by his GUID. */

@@ -84,7 +84,7 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const known = await knownPage(chat.chatId, { from, to, reader });
     if (known !== undefined) return json(historyJson(known, next));
     const found = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader, inlineBytesMax: 0 });
-    const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.pageBytesMax);
+    const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.historyBytesMax);
     const messages = await withInlineContent(store, taken);
     const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
     const last = found.length < limit && taken.length === found.length;
@@ -107,7 +107,7 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const limit = to - found + 1;
     const missing = await store.messages({ chatId, afterSeq: found - 1, limit, reader, inlineBytesMax: 0 });
     if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
-    if (fitting(missing, "up", limits.pageBytesMax).length < missing.length) return undefined;
+    if (fitting(missing, "up", limits.historyBytesMax).length < missing.length) return undefined;
     const newer = encoded.keep(chatId, await withInlineContent(store, missing));
     const older = encoded.find(chatId, { from, to: found - 1 });
     if (typeof older !== "string") return undefined;

@@ -2,28 +2,29 @@
  * /messages in its simple form (SPEC § 6.1, § 6.2): say something, fetch what waits, confirm it. The signed form of the
  * documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
-import { eventShape, sentShape } from "../../delivery/shapes.ts";
+import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { EventId, MessageId, UserId } from "../../domain/model.ts";
 import type { Advance } from "../../domain/store.ts";
-import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
+import { accessToken, asksAsBackend, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type JsonDocument, readDocument } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "../cursor.ts";
 import { answerProblem, badRequest, Refusal, unauthorized, words } from "../errors.ts";
+import { answerEventStream, answerStreamHead, wantsEventStream } from "../event-stream.ts";
 import type { Inbox } from "../inbox.ts";
 import { json, messagesJson } from "../json.ts";
-import { draftOf } from "../outgoing.ts";
+import { clientIdsOf, draftOf } from "../outgoing.ts";
 import type { ReplyKey } from "../reply-key.ts";
-import { parse, pick } from "../schemas.ts";
+import { inboxItemsMax, parse, pick } from "../schemas.ts";
 import { createBackendMessages } from "./backend-messages.ts";
 import { createSignedForm } from "./signed.ts";
 
 const inboxQueryNames = ["after", "wait", "limit"] as const;
 
 export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
-  const { domain, log, limits, schemas, keepOpen, inbox, requireSignature } = parts;
+  const { domain, log, limits, schemas, clock, keepOpen, inbox, requireSignature } = parts;
   const signed = createSignedForm(parts);
   const backend = createBackendMessages(parts);
   const { accounts, messages, store } = domain;
@@ -32,10 +33,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     const { raw } = c.req;
     const query = queryOf(raw);
     const token = accessToken(raw, query);
-    // Access tokens are told from the backend key by how they begin, so that participants do not pay for it.
-    if (token !== undefined && !token.startsWith("ra_") && (await accounts.isBackendKey(token, c.env.address))) {
-      return backend.post(c);
-    }
+    if (await asksAsBackend(accounts, raw, { token, address: c.env.address })) return backend.post(c);
     // With a token at hand a stranger's body is not even read; without one it may stand in the body.
     const { sender, document } =
       token === undefined
@@ -49,7 +47,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     if ("outgoingEvents" in body) return signed.post(sender, body, document.text);
     refuseUnsigned(requireSignature, sender);
     try {
-      return await answerSimple(sender, body);
+      return await answerSimple(sender, body, clientIdsOf(raw, clock.nowMs()));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });
     }
@@ -71,13 +69,20 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     return { sender: await requireParticipant(accounts, token, address), document };
   }
 
-  async function answerSimple(sender: LoggedIn, body: object): Promise<Response> {
+  async function answerSimple(
+    sender: LoggedIn,
+    body: object,
+    clientIdAt: (index: number) => string | undefined,
+  ): Promise<Response> {
+    const from = sender.user.userId;
     if (Array.isArray(body)) {
-      const drafts = parse(schemas.messages, body).map((outgoing) => draftOf(outgoing, sender.user.userId));
+      const drafts = parse(schemas.messages, body).map((outgoing, index) =>
+        draftOf(outgoing, { from, fallbackClientId: clientIdAt(index) }),
+      );
       return json(JSON.stringify((await messages.sendAll(drafts)).map(sentShape)));
     }
     if ("statuses" in body) return confirm(sender, body);
-    const sent = await messages.send(draftOf(parse(schemas.message, body), sender.user.userId));
+    const sent = await messages.send(draftOf(parse(schemas.message, body), { from, fallbackClientId: clientIdAt(0) }));
     return json(JSON.stringify(sentShape(sent)));
   }
 
@@ -113,14 +118,18 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
   const get = documented(words.messages, log, async (c) => {
     const query = queryOf(c.req.raw) ?? new URLSearchParams();
-    const reader = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
-    if (query.get("format") !== "simple") return signed.get(reader, query, c);
+    const token = accessToken(c.req.raw, query);
+    const reader = await requireParticipant(accounts, token, c.env.address);
+    const asStream = wantsEventStream(c.req.raw);
+    if (!asStream && query.get("format") !== "simple") {
+      return signed.get(reader, token ?? "", { query, request: c.req.raw });
+    }
     refuseUnsigned(requireSignature, reader);
-    return own(log, simple(reader, query))(c);
+    return own(log, (asStream ? stream : simple)(reader, token ?? "", query))(c);
   });
 
   const simple =
-    ({ user, deviceId }: LoggedIn, query: URLSearchParams): Handler =>
+    ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
     async (c) => {
       const { after, wait, limit } = parse(schemas.inboxQuery, pick(query, inboxQueryNames));
       const waitMs = wait * 1000;
@@ -129,8 +138,34 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
         { userId: user.userId, deviceId },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
-      const events = JSON.stringify(page.events.map(eventShape));
+      // It may have ended while the request waited.
+      if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
+      const events = JSON.stringify([...page.events.map(eventShape), ...page.typing.map(typingShape)]);
       return json(`{"messages":${messagesJson(page.messages)},"events":${events},"next":"${encodeCursor(page.next)}"}`);
+    };
+
+  const stream =
+    ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
+    async ({ req: { raw } }) => {
+      const asked = parse(schemas.inboxQuery, pick(query, inboxQueryNames)).after;
+      // A client that comes again has got further than the address it was given at first says.
+      const after = (raw.headers.get("last-event-id") ?? "") || asked;
+      const from = after === undefined ? undefined : cursorOf(after);
+      if (raw.method === "HEAD") return answerStreamHead();
+      const pages = inbox.follow(
+        { userId: user.userId, deviceId },
+        {
+          after: from,
+          limit: inboxItemsMax,
+          bytesMax: limits.streamBytesMax,
+          idleMs: limits.streamCommentSeconds * 1000,
+        },
+      );
+      return answerEventStream(pages, {
+        after: from,
+        isAllowed: () => accounts.isTokenValid(token),
+        waiting: () => keepOpen(raw, limits.streamStallSeconds),
+      });
     };
 
   return { post, get };

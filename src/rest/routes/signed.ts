@@ -7,8 +7,8 @@ import type { LoggedIn } from "../../domain/accounts.ts";
 import type { AddressedDraft, Confirmation } from "../../domain/exchange-store.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { EventId, Message, MessageId } from "../../domain/model.ts";
-import type { RestContext, RouteParts } from "../context.ts";
-import { badRequest, outOfTime, Refusal, unsigned } from "../errors.ts";
+import type { RouteParts } from "../context.ts";
+import { badRequest, outOfTime, Refusal, unauthorized, unsigned } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { json } from "../json.ts";
 import type { ReplyKey } from "../reply-key.ts";
@@ -27,7 +27,7 @@ type OutgoingEvents = ReturnType<Schemas["outgoingEvents"]["parse"]>["outgoingEv
 
 export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
   const { domain, clock, schemas, keepOpen, inbox, replyKey } = parts;
-  const { exchanges, store } = domain;
+  const { accounts, exchanges, store } = domain;
 
   /** `body` is what `text` says. */
   async function post(sender: LoggedIn, body: { readonly outgoingEvents: unknown }, text: string): Promise<Response> {
@@ -51,7 +51,11 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     return json(`{"outgoingEventsResult":${result},"sign":"${await replyKey.sign(result)}"}`);
   }
 
-  async function get(reader: LoggedIn, query: URLSearchParams, c: RestContext): Promise<Response> {
+  async function get(
+    reader: LoggedIn,
+    token: string,
+    { query, request }: { query: URLSearchParams; request: Request },
+  ): Promise<Response> {
     const timestamp = query.get("timestamp") ?? undefined;
     const sign = query.get("sign") ?? undefined;
     const mustSign = parts.requireSignature && reader.signingKey !== undefined;
@@ -62,13 +66,15 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     }
     const { wait } = parse(schemas.inboxQuery, pick(query, ["wait"]));
     const waitMs = wait * 1000;
-    if (waitMs > 0) keepOpen(c.req.raw);
+    if (waitMs > 0) keepOpen(request);
     const page = await inbox.wait(
       { userId: reader.user.userId, deviceId: reader.deviceId },
-      { after: undefined, limit: inboxItems, waitMs, signal: c.req.raw.signal, content: "whole" },
+      { after: undefined, limit: inboxItems, waitMs, signal: request.signal, content: "whole" },
     );
+    // It may have ended while the request waited.
+    if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
     const messages = await Promise.all(page.messages.map(incomingOf));
-    const incoming = incomingText(clock.nowMs(), messages, page.events);
+    const incoming = incomingText(clock.nowMs(), { ...page, messages });
     return json(`{"incomingEvents":${incoming},"sign":"${await replyKey.sign(incoming)}"}`);
   }
 

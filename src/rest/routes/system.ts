@@ -1,20 +1,21 @@
 /** What a monitor asks (SPEC § 11): alive, ready and why not, which version, which key. Nobody has to log in for it. */
 import { type Handler, own, type RouteParts } from "../context.ts";
+import { printable } from "../errors.ts";
 import { json } from "../json.ts";
 import type { ReplyKey } from "../reply-key.ts";
 
 export function createSystemRoutes({ health, version, log, replyKey }: RouteParts & { replyKey: ReplyKey }) {
   const healthz: Handler = async () => {
     const live = health.live();
-    return json(JSON.stringify({ live }), live ? 200 : 503);
+    return answer({ live }, live ? undefined : "the server is not live");
   };
 
   const readyz: Handler = async () => {
     const { ready, reasons } = health.readiness();
-    return json(JSON.stringify({ ready, reasons }), ready ? 200 : 503);
+    return answer({ ready, reasons }, ready ? undefined : reasons.join("; "));
   };
 
-  const versionOf: Handler = async () => json(JSON.stringify({ version }));
+  const versionOf: Handler = async () => answer({ version }, undefined);
 
   /** What replies of the signed form are verified with (R35). */
   const publicKey: Handler = own(log, async () =>
@@ -22,4 +23,11 @@ export function createSystemRoutes({ health, version, log, replyKey }: RoutePart
   );
 
   return { publicKey, healthz, readyz, version: versionOf };
+}
+
+/** With `trouble` it is 503. */
+function answer(body: object, trouble: string | undefined): Response {
+  const response = json(JSON.stringify(body), trouble === undefined ? 200 : 503);
+  if (trouble !== undefined) response.headers.set("X-Error-Detail", printable(trouble) || "not ready");
+  return response;
 }

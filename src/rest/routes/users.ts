@@ -3,7 +3,7 @@
  * for the backend alone, deactivating him (PROTOCOLS § 3.5).
  */
 import type { ParticipantView } from "../../domain/store.ts";
-import { accessToken, requireBackend, requireParticipant } from "../auth.ts";
+import { accessToken, asksAsBackend, requireBackend, requireParticipant } from "../auth.ts";
 import { documented, type Handler, queryOf, type RestContext, type RouteParts } from "../context.ts";
 import { Refusal, userNotFound, words } from "../errors.ts";
 import { json } from "../json.ts";
@@ -15,7 +15,7 @@ export function createUserRoutes({ domain, log }: RouteParts) {
 
   const get: Handler = documented(words.users, log, async (c) => {
     const token = accessToken(c.req.raw, queryOf(c.req.raw));
-    const backend = token !== undefined && (await accounts.isBackendKey(token, c.env.address));
+    const backend = await asksAsBackend(accounts, c.req.raw, { token, address: c.env.address });
     const asking = backend ? undefined : await requireParticipant(accounts, token, c.env.address);
     const guid = guidOf(c);
     const found = await store.findParticipant(guid);

@@ -15,6 +15,7 @@ import avatarLinks from "../../../drizzle/0008_avatar_links.sql" with { type: "t
 import deviceChats from "../../../drizzle/0009_device_chats.sql" with { type: "text" };
 import paidMessages from "../../../drizzle/0010_paid_messages.sql" with { type: "text" };
 import signedAndFiles from "../../../drizzle/0011_signed_and_files.sql" with { type: "text" };
+import rest from "../../../drizzle/0012_rest.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -35,6 +36,7 @@ export const migrations: readonly Migration[] = [
   { name: "0009_device_chats", sql: deviceChats },
   { name: "0010_paid_messages", sql: paidMessages },
   { name: "0011_signed_and_files", sql: signedAndFiles },
+  { name: "0012_rest", sql: rest },
 ];
 
 export class SchemaError extends Error {

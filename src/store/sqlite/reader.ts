@@ -16,6 +16,7 @@ import {
   type Door,
   doors,
   type EventId,
+  type MemberChat,
   type Message,
   type MessageId,
   messageKinds,
@@ -160,6 +161,21 @@ export function createReader(db: Database) {
       .where(eq(members.userId, p("userId")))
       .orderBy(asc(chats.chatId))
       .prepare(),
+  );
+  const chatPageOfUser = lazily(() =>
+    orm
+      .select({ chat: chats, deliveredSeq: members.deliveredSeq, readSeq: members.readSeq })
+      .from(members)
+      .innerJoin(chats, eq(chats.chatId, members.chatId))
+      .where(and(eq(members.userId, p("userId")), gt(members.chatId, p("after"))))
+      .orderBy(asc(members.chatId))
+      .limit(p("limit"))
+      .prepare(),
+  );
+  const memberIds = lazily(() =>
+    db.prepare<{ userId: UserId }, [number, number]>(
+      "SELECT user_id userId FROM members WHERE chat_id = ? ORDER BY user_id LIMIT ?",
+    ),
   );
   const membersOfChat = lazily(() =>
     orm
@@ -338,19 +354,16 @@ export function createReader(db: Database) {
     afterSeq: number | undefined;
     beforeSeq: number | undefined;
     limit: number;
+    bytesMax: number | undefined;
     by: MessageReader | undefined;
-  }) {
-    if (of.afterSeq !== undefined) {
-      const rows = pageAfter().all(of.chatId, of.afterSeq, of.limit);
-      const { beforeSeq } = of;
-      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), of.by);
+  }): Message[] {
+    const { chatId, afterSeq, beforeSeq, limit, bytesMax = Number.POSITIVE_INFINITY, by } = of;
+    if (afterSeq !== undefined) {
+      const { rows } = upToBytes(pageAfter().iterate(chatId, afterSeq, limit), 0, bytesMax);
+      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), by);
     }
-    return toMessages(
-      pageBefore()
-        .all(of.chatId, of.beforeSeq ?? Number.MAX_SAFE_INTEGER, of.limit)
-        .reverse(),
-      of.by,
-    );
+    const newest = pageBefore().iterate(chatId, beforeSeq ?? Number.MAX_SAFE_INTEGER, limit);
+    return toMessages(upToBytes(newest, 0, bytesMax).rows.reverse(), by);
   }
 
   function run(from: Parameters<DeliveryStore["run"]>[0]): Message[] {
@@ -421,13 +434,17 @@ export function createReader(db: Database) {
    * Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. Files
    * up to `inlineBytesMax` will be read, and count; without it, all.
    */
-  function upToBytes(all: Iterable<StoredMessageRow>, inlineBytesMax = Number.POSITIVE_INFINITY) {
+  function upToBytes(
+    all: Iterable<StoredMessageRow>,
+    inlineBytesMax = Number.POSITIVE_INFINITY,
+    bytesMax = pageBytesMax,
+  ) {
     const rows: StoredMessageRow[] = [];
     let bytes = 0;
     for (const row of all) {
       rows.push(row);
       bytes += row.content?.length ?? files.inlineBytes(row.messageId, inlineBytesMax);
-      if (bytes >= pageBytesMax) return { rows, cut: true };
+      if (bytes >= bytesMax) return { rows, cut: true };
     }
     return { rows, cut: false };
   }
@@ -505,7 +522,19 @@ export function createReader(db: Database) {
       chatsOfUser()
         .all({ userId })
         .flatMap((row) => toChat(row.chat) ?? []),
+    chatPage: (userId: UserId, of: { after: number; limit: number }): MemberChat[] =>
+      chatPageOfUser()
+        .all({ userId, ...of })
+        .flatMap(({ chat, deliveredSeq, readSeq }) => {
+          const known = toChat(chat);
+          return known === undefined ? [] : [{ chat: known, deliveredSeq, readSeq }];
+        }),
+    memberIds: (chatId: ChatId, limit: number) =>
+      memberIds()
+        .all(chatId, limit)
+        .map(({ userId }) => userId),
     page,
+    toMessages,
     messageById: (messageId: MessageId): Message | undefined => {
       const row = messageById().get(messageId);
       return row === null ? undefined : toMessages([row], undefined)[0];
@@ -518,7 +547,6 @@ export function createReader(db: Database) {
     undelivered,
     newerThan,
     positions: (userId: UserId) => userPositions().all(userId),
-    toMessages,
     events: readEvents,
   };
 }

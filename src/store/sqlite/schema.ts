@@ -131,7 +131,10 @@ export const members = sqliteTable(
     /** What the member said he read, message by message, in the same form. */
     readRanges: text("read_ranges"),
   },
-  (table) => [primaryKey({ columns: [table.chatId, table.userId] }), index("members_user").on(table.userId)],
+  (table) => [
+    primaryKey({ columns: [table.chatId, table.userId] }),
+    index("members_user").on(table.userId, table.chatId),
+  ],
 );
 
 /**
@@ -527,6 +530,98 @@ export const mqttReceived = sqliteTable(
     packetId: integer("packet_id").notNull(),
   },
   (table) => [primaryKey({ columns: [table.sessionId, table.packetId] })],
+);
+
+/** Answers given to requests with an idempotency key, for a day. */
+export const keptAnswers = sqliteTable(
+  "kept_answers",
+  {
+    answerId: integer("answer_id").primaryKey({ autoIncrement: true }),
+    /** SHA-256 of caller and key. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    caller: text("caller").notNull(),
+    /** SHA-256 of the request. */
+    fingerprint: blob("fingerprint", { mode: "buffer" }).notNull(),
+    status: integer("status").notNull(),
+    contentType: text("content_type").notNull(),
+    /** Sealed with what the caller showed. */
+    body: blob("body", { mode: "buffer" }).notNull(),
+    bytes: integer("bytes").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("kept_answers_hash").on(table.hash),
+    index("kept_answers_caller").on(table.caller, table.answerId),
+    index("kept_answers_created").on(table.createdAtMs, table.bytes),
+  ],
+);
+
+/** Called for every message and event. `message_id` and `event_id` say how far each has got. */
+export const webhooks = sqliteTable("webhooks", {
+  name: text("name").primaryKey(),
+  url: text("url").notNull(),
+  /** Signs; so it cannot be a hash. */
+  secret: text("secret").notNull(),
+  /** A JSON array. */
+  kinds: text("kinds").notNull(),
+  messageId: integer("message_id").notNull(),
+  eventId: integer("event_id").notNull(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
+
+/** Chats whose delivery to a webhook fails just now, and where each goes on. */
+export const webhookPlaces = sqliteTable(
+  "webhook_places",
+  {
+    webhook: text("webhook")
+      .notNull()
+      .references(() => webhooks.name, { onDelete: "cascade" }),
+    chatId: integer("chat_id").notNull(),
+    messageId: integer("message_id").notNull(),
+    eventId: integer("event_id").notNull(),
+    attempts: integer("attempts").notNull(),
+    failingSinceMs: integer("failing_since_ms").notNull(),
+    nextAtMs: integer("next_at_ms").notNull(),
+    problem: text("problem").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.webhook, table.chatId] })],
+);
+
+/** What a webhook was not given, after all tries. */
+export const webhookDeadLetters = sqliteTable(
+  "webhook_dead_letters",
+  {
+    letterId: integer("letter_id").primaryKey({ autoIncrement: true }),
+    webhook: text("webhook")
+      .notNull()
+      .references(() => webhooks.name, { onDelete: "cascade" }),
+    chatId: integer("chat_id").notNull(),
+    kind: text("kind", { enum: ["message", "event"] }).notNull(),
+    messageId: integer("message_id").notNull(),
+    eventId: integer("event_id").notNull(),
+    problem: text("problem").notNull(),
+    givenUpAtMs: integer("given_up_at_ms").notNull(),
+  },
+  (table) => [index("webhook_dead_letters_webhook").on(table.webhook, table.letterId)],
+);
+
+/** What happened in chats besides messages, a row each, while there are webhooks. */
+export const webhookEvents = sqliteTable(
+  "webhook_events",
+  {
+    eventId: integer("event_id").primaryKey({ autoIncrement: true }),
+    type: text("type", { enum: ["entered", "left"] }).notNull(),
+    chatId: integer("chat_id").notNull(),
+    /** As in `events`. */
+    body: text("body").notNull(),
+    /** The newest message then. */
+    afterMessageId: integer("after_message_id").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [
+    index("webhook_events_chat").on(table.chatId, table.eventId),
+    index("webhook_events_created").on(table.createdAtMs),
+  ],
 );
 
 /** Which migrations this file has seen. */

@@ -19,6 +19,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
 import { isHash } from "../files/folder.ts";
+import { createAnswerStore } from "./answer-store.ts";
 import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
@@ -39,6 +40,7 @@ import { createPhoneStore } from "./phone-store.ts";
 import { createProfileStore } from "./profile-store.ts";
 import { createReader } from "./reader.ts";
 import { createTokenStore } from "./token-store.ts";
+import { createWebhookStore } from "./webhook-store.ts";
 import { openWriter } from "./writer.ts";
 
 /** Messages of a chat that is gone, removed by one change. */
@@ -60,6 +62,8 @@ export interface StoreOptions {
   readonly durability: Durability;
   /** Users find only those by number whom they know. */
   readonly hidesStrangers?: boolean;
+  /** Of one chat; the store's own bound where it is not given. */
+  readonly chatMembersMax?: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly files?: FileLimits;
@@ -82,6 +86,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   });
   const db = openForReading(dataDir);
   const reader = createReader(db);
+  const { chatMembersMax: membersMax } = options;
   const people = createPeopleReader(db);
   const files = createFiles({
     dataDir,
@@ -190,7 +195,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const { chat, userIds, renamed, entered } = await submitPeople<WirePut>("putMembers", put);
+    const { chat, userIds, renamed, entered } = await submitPeople<WirePut>("putMembers", { ...put, membersMax });
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
     const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
@@ -244,6 +249,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createMqttDeviceStore(db, submit),
     ...createExchangeStore(db, submit),
     ...createPhoneStore(db, writer),
+    ...createWebhookStore(db, { submit, reader }),
+    ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
@@ -265,7 +272,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     endDevice: (device) => submitPeople("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
-    createChat: (chat) => submit<EnteredParts>("createChat", chat).then(toEntered),
+    createChat: (chat) => submit<EnteredParts>("createChat", { ...chat, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,
@@ -274,6 +281,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
     isMember: async (chatId, userId) => reader.isMember(chatId, userId),
     chatsOf: async (userId) => reader.chatsOf(userId),
+    chatPage: async (userId, page) => reader.chatPage(userId, page),
+    memberIds: async (chatId, limit) => reader.memberIds(chatId, limit),
     appendMessage,
     appendMessages,
     findMessage: async (messageId, inlineBytesMax) => {
@@ -286,8 +295,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       return file === undefined || content === undefined ? undefined : { ...file, content };
     },
     withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
-    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax }) =>
-      withContent(reader.page({ chatId, afterSeq, beforeSeq, limit, by }), inlineBytesMax),
+    messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax, bytesMax }) =>
+      withContent(reader.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }), inlineBytesMax),
     beforeCommit: writer.beforeCommit,
     advance: (moves) =>
       submit("advance", {

@@ -9,8 +9,10 @@ import type { ChatEnds } from "./chat-ends.ts";
 import type { Directory } from "./directory.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { UserParts } from "./user-parts.ts";
+import { createEventLog } from "./webhooks.ts";
 
-export const membersMax = 10_000;
+/** Where a change says nothing else. */
+const chatMembersMax = 10_000;
 /** A user who never confirms does not grow without end: beyond this the oldest events go. */
 const eventsPerUserMax = 10_000;
 const nameCharactersMax = 256;
@@ -88,6 +90,8 @@ export function createChatParts(tx: Tx, people: UserParts) {
   const trimEvents = tx.db.prepare(
     "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
   );
+
+  const log = createEventLog(tx);
 
   const findDirect = (a: number, b: number): ChatId | undefined =>
     selectDirect.get({ low: Math.min(a, b), high: Math.max(a, b) })?.chatId as ChatId | undefined;
@@ -167,6 +171,7 @@ export function createChatParts(tx: Tx, people: UserParts) {
     everyDoor: ReadonlySet<number>;
   }): [number, number][] {
     const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
+    log.append(event.type, event.chat.chatId, body);
     return event.told.map((userId) => {
       tx.writes += 1;
       const mask = event.everyDoor.has(userId) ? doors.minioicq | doors.rest : doors.rest;
@@ -244,7 +249,13 @@ export function createChatChanges(
     .where(eq(sweeps.chatId, p("chatId")))
     .prepare();
 
-  function createChat(args: { ownerId: number; members: readonly number[]; name?: string | undefined }): EnteredParts {
+  function createChat(args: {
+    ownerId: number;
+    members: readonly number[];
+    name?: string | undefined;
+    membersMax?: number;
+  }): EnteredParts {
+    const { membersMax = chatMembersMax } = args;
     const ids = [...new Set([args.ownerId, ...args.members])];
     if (ids.length > membersMax) throw new DomainError("too_many_members", `at most ${membersMax}`);
     const rows = ids.map((userId) => parts.findUser(userId));
@@ -259,7 +270,9 @@ export function createChatChanges(
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName?: string | undefined;
+    membersMax?: number;
   }): WirePut {
+    const { membersMax = chatMembersMax } = put;
     const known = put.people.map((person) => findByKey(person.username));
     put.people.forEach((person, index) => {
       if (known[index] === undefined && userIdOfKey(person.username) !== undefined) {

@@ -1,5 +1,6 @@
 /** Every change the writer knows, by name: a closure cannot cross to a Worker, a name can. */
 import type { Tx } from "../tx.ts";
+import { createAnswerChanges } from "./answers.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
 import { createConfirmationParts } from "./confirmations.ts";
@@ -23,6 +24,7 @@ import { createTokenChanges, createTokenParts } from "./tokens.ts";
 import { createUserEndChanges } from "./user-ends.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
+import { createWebhookChanges } from "./webhooks.ts";
 
 export function createChanges(tx: Tx) {
   const credentials = createCredentialParts(tx);
@@ -57,6 +59,8 @@ export function createChanges(tx: Tx) {
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
     ...createPhoneSessionChanges(tx, profiles, counts),
     ...createPaidMessageChanges(tx),
+    ...createAnswerChanges(tx),
+    ...createWebhookChanges(tx),
   };
 }
 

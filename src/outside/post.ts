@@ -1,0 +1,101 @@
+/**
+ * One POST to an address that was looked at: the name is resolved here, every address it has is judged, and the connection
+ * is made to one of those judged, so that a second answer of the name server changes nothing. Redirects are not followed,
+ * since nothing of the answer but its status is read. HTTP/1.1 by hand, as `fetch` lets nobody choose the address.
+ */
+import { connect, isIP, type Socket } from "node:net";
+import type { AddressRule } from "./address-rules.ts";
+import { OutsideError, reasonOf } from "./http-call.ts";
+
+export interface Post {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** For all of it, the name's resolution included. */
+  readonly timeoutMs: number;
+  readonly mayCall: AddressRule;
+  readonly signal: AbortSignal;
+  /** Certificates to trust besides those everybody does, as PEM. */
+  readonly ca?: string | undefined;
+}
+
+/** The first line of an answer is not longer. */
+const statusLineBytesMax = 1024;
+
+/** The status of the answer. Throws `OutsideError` where there is none, its text without anything a stranger wrote. */
+export async function post(request: Post): Promise<number> {
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
+  const address = await untilAborted(resolve(request.url.hostname, request.mayCall), signal);
+  return untilAborted(exchange(request, address, signal), signal);
+}
+
+/** An address of the name that may be called; refused as soon as one of them may not. */
+async function resolve(hostname: string, mayCall: AddressRule): Promise<string> {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const { lookup } = await import("node:dns/promises");
+  const found =
+    isIP(host) === 0
+      ? await lookup(host, { all: true, order: "verbatim" }).catch((error: unknown) => {
+          throw new OutsideError(`the name cannot be resolved (${reasonOf(error)})`);
+        })
+      : [{ address: host }];
+  const [first] = found;
+  if (first === undefined) throw new OutsideError("the name has no address");
+  if (!found.every(({ address }) => mayCall(address))) throw new OutsideError("the address is none that may be called");
+  return first.address;
+}
+
+function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((settle, reject) => {
+    const abort = () => reject(new OutsideError(`no answer (${reasonOf(signal.reason)})`));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(settle, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+async function exchange({ url, headers, body, ca }: Post, address: string, signal: AbortSignal): Promise<number> {
+  const secure = url.protocol === "https:";
+  // Loaded when first needed: with its root certificates it takes megabytes.
+  const { connect: connectTls, rootCertificates } = await import("node:tls");
+  const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const servername = isIP(hostname) === 0 ? hostname : "";
+  return new Promise((settle, reject) => {
+    const socket: Socket = secure
+      ? connectTls({ host: address, port, servername, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) })
+      : connect({ host: address, port });
+    const abort = () => socket.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    let head = "";
+    const fail = (why: string) => {
+      reject(new OutsideError(why));
+      socket.destroy();
+    };
+    socket.on(secure ? "secureConnect" : "connect", () => {
+      socket.write(headOf(url, { ...headers, "Content-Length": String(body.byteLength) }));
+      socket.write(body);
+    });
+    socket.on("data", (chunk: Buffer) => {
+      head += chunk.toString("latin1");
+      const status = /^HTTP\/1\.[01] (\d{3})\b[^\n]*\n/.exec(head)?.[1];
+      if (status !== undefined) {
+        settle(Number(status));
+        socket.destroy();
+      } else if (head.length > statusLineBytesMax || head.includes("\n")) {
+        fail("the answer is no HTTP");
+      }
+    });
+    socket.on("error", (error: unknown) => fail(`could not be called (${reasonOf(error)})`));
+    socket.on("close", () => {
+      signal.removeEventListener("abort", abort);
+      reject(new OutsideError("the connection ended before an answer"));
+    });
+  });
+}
+
+function headOf(url: URL, headers: Readonly<Record<string, string>>): string {
+  const lines = [`POST ${url.pathname}${url.search} HTTP/1.1`, `Host: ${url.host}`, "Connection: close"];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}

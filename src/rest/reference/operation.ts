@@ -1,0 +1,84 @@
+/** What the reference says of one route, and the answers that many routes share. */
+import type { z } from "zod";
+import * as shapes from "./shapes.ts";
+
+export interface OperationAnswer {
+  readonly about: string;
+  readonly schema: z.ZodType;
+  /** Of the answer; problem documents and lines of JSON have their own. */
+  readonly contentType?: "application/problem+json" | "application/x-ndjson";
+  /** The same path also answers in this form, where it is asked for. */
+  readonly stream?: true;
+  /** Another form of the same answer, with a content type of its own. */
+  readonly or?: OperationAnswer;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly summary: string;
+  readonly about: string;
+  readonly caller: "backend" | "participant" | "anyone";
+  /** The backend may ask too. */
+  readonly orBackend?: true;
+  /** Whether a request with an idempotency key is answered once. */
+  readonly once?: true;
+  readonly query?: z.ZodObject;
+  readonly body?: {
+    readonly schema: z.ZodType;
+    readonly required: boolean;
+    readonly example: unknown;
+    /** Of each line, where the body may be a stream of them. */
+    readonly line?: z.ZodType;
+  };
+  readonly answers: Readonly<Record<number | "5XX", OperationAnswer>>;
+}
+
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+export const badToken: OperationAnswer = {
+  about: "The backend key or the access token is missing or wrong.",
+  schema: shapes.documentedError("Bad token"),
+};
+export const fault: OperationAnswer = {
+  about: "A fault of the server, or it is too busy, stopping or out of room; Retry-After says when to come again.",
+  schema: shapes.documentedError("Internal server error", "Service unavailable"),
+};
+export const tooOften: OperationAnswer = {
+  about: "Asked too often, or too many wrong secrets; Retry-After says when to come again.",
+  schema: shapes.documentedError("Too many requests"),
+};
+export const tooLarge: OperationAnswer = {
+  about: "The body is too large.",
+  schema: shapes.documentedError("Request too large"),
+};
+
+export const problem = (about: string): OperationAnswer => ({
+  about,
+  schema: shapes.problem,
+  contentType: "application/problem+json",
+});
+export const documented = (text: string, about: string): OperationAnswer => ({
+  about,
+  schema: shapes.documentedError(text),
+});
+
+/** What a route of REST.md may answer at any time. */
+export const usual = { 401: badToken, 429: tooOften, "5XX": fault };
+export const usualWithBody = { ...usual, 413: tooLarge };
+/** REST.md's form of an answer where the request could not be told from one of its own, else a problem document. */
+export const either = (answer: OperationAnswer, ...texts: readonly [string, ...string[]]): OperationAnswer => ({
+  ...problem(answer.about),
+  or: { about: answer.about, schema: shapes.documentedError(...texts) },
+});
+export const usualOfMessages = {
+  401: badToken,
+  429: either(tooOften, "Too many requests"),
+  "5XX": either(fault, "Internal server error", "Service unavailable"),
+};
+/** The same of a route of our own. */
+export const usualOwn = { 401: problem(badToken.about), 429: problem(tooOften.about), "5XX": problem(fault.about) };
+export const withKey = { 422: problem("The Idempotency-Key was used with another request.") };
+
+export type OperationTable = Readonly<
+  Record<string, Partial<Record<Method, Omit<Operation, "answers"> & { answers: object }>>>
+>;

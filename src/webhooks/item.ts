@@ -1,0 +1,83 @@
+/** One thing a webhook is told: a message or an event, in the shapes of the simple form, with its place in the log. */
+import { eventShape, messageShape } from "../delivery/shapes.ts";
+import { isHidden } from "../domain/addressed.ts";
+import type { ChatId, Message } from "../domain/model.ts";
+import type { LoggedEvent, WebhookKind, WebhookOffset } from "../domain/webhook-store.ts";
+
+export interface Item {
+  readonly kind: WebhookKind;
+  readonly chatId: ChatId;
+  /** Where the webhook stands in this chat once it has the item. */
+  readonly offset: WebhookOffset;
+  body(webhook: string): Uint8Array;
+}
+
+/** What was read of the log, in one chat or in all. */
+export interface Slice {
+  /** Nothing newer was looked at. */
+  readonly newest: number;
+  readonly messages: readonly Message[];
+  readonly events: readonly LoggedEvent[];
+  readonly eventsMax: number;
+}
+
+/** Messages and events behind `from` as they happened: an event comes behind the message that was the newest then. */
+export function inOrder(from: WebhookOffset, slice: Slice): Item[] {
+  const messages = slice.messages.filter(({ messageId }) => messageId <= slice.newest);
+  const events = slice.events.filter(({ afterMessageId }) => afterMessageId <= slice.newest);
+  // What lies behind the last one read may come before an item of the other kind.
+  const moreMessages = messages.length > 0 && (messages.at(-1)?.messageId ?? 0) < slice.newest;
+  const moreEvents = slice.events.length === slice.eventsMax;
+  const items: Item[] = [];
+  let { messageId, eventId } = from;
+  let [said, told] = [0, 0];
+  for (;;) {
+    const message = messages[said];
+    const event = events[told];
+    if (event !== undefined && comesFirst(event, message, { messageId, moreMessages })) {
+      eventId = event.event.eventId;
+      told += 1;
+      items.push(itemOfEvent(event, { messageId, eventId }));
+    } else if (message !== undefined && (event !== undefined || !moreEvents)) {
+      messageId = message.messageId;
+      said += 1;
+      items.push(itemOfMessage(message, { messageId, eventId }));
+    } else {
+      return items;
+    }
+  }
+}
+
+function comesFirst(
+  { afterMessageId }: LoggedEvent,
+  message: Message | undefined,
+  read: { messageId: number; moreMessages: boolean },
+): boolean {
+  if (message !== undefined) return afterMessageId < message.messageId;
+  return !read.moreMessages || afterMessageId <= read.messageId;
+}
+
+const itemOfMessage = (message: Message, offset: WebhookOffset): Item => ({
+  kind: "message",
+  chatId: message.chatId,
+  offset,
+  body: (webhook) => encode({ webhook, offset: offsetText(offset), type: "message", message: shapeOf(message) }),
+});
+
+/** Of a message with a text for each recipient the backend learns that it was sent: the texts are its recipients' alone. */
+const shapeOf = (message: Message) =>
+  isHidden(message) ? { ...messageShape(message), type: "text", addressed: true } : messageShape(message);
+
+function itemOfEvent({ event }: LoggedEvent, offset: WebhookOffset): Item {
+  const { event_id: _nobodyConfirmsIt, ...shape } = eventShape(event);
+  return {
+    kind: "event",
+    chatId: event.chatId,
+    offset,
+    body: (webhook) => encode({ webhook, offset: offsetText(offset), type: "event", event: shape }),
+  };
+}
+
+const encode = (body: object): Uint8Array => Buffer.from(JSON.stringify(body));
+
+export const offsetText = ({ messageId, eventId }: WebhookOffset): string => `${messageId}.${eventId}`;

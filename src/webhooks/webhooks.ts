@@ -1,0 +1,99 @@
+/** The webhooks there are, each with its runner: made, changed and ended one change after the other. */
+import type { Webhook, WebhookKeeper } from "../domain/webhook-store.ts";
+import { Runner, type RunnerParts } from "./runner.ts";
+import { newWebhookSecret } from "./signature.ts";
+
+export interface Webhooks extends WebhookKeeper {
+  start(): Promise<void>;
+  /** Something was committed that a webhook may be told. Costs nothing where there is none. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+export function createWebhooks(
+  parts: RunnerParts & {
+    /** Names the operator allows, `*.example.org` for all below one, `*` for all. */
+    readonly hosts: readonly string[];
+  },
+): Webhooks {
+  const { store, hosts } = parts;
+  const runners = new Map<string, Runner>();
+  let last: Promise<unknown> = Promise.resolve();
+  let stopped = false;
+
+  /** Asked again each time, since the operator may have changed his mind since the webhook was made. */
+  const send: RunnerParts["send"] = async (request) => {
+    const refusal = refusalOf(request.url);
+    if (refusal !== undefined) throw new Error(refusal);
+    return parts.send(request);
+  };
+
+  /** One change at a time: two of the same webhook would start it twice. */
+  function inTurn<Value>(change: () => Promise<Value>): Promise<Value> {
+    const next = last.then(change, change);
+    last = next.catch(() => {});
+    return next;
+  }
+
+  function begin(webhook: Webhook): void {
+    if (!stopped) runners.set(webhook.name, new Runner(webhook, { ...parts, send }));
+  }
+
+  async function end(name: string): Promise<void> {
+    await runners.get(name)?.stop();
+    runners.delete(name);
+  }
+
+  async function find(name: string): Promise<Webhook | undefined> {
+    return (await store.listWebhooks()).find((webhook) => webhook.name === name);
+  }
+
+  /** Ends the runner, changes, and begins with what is stored then, also where the change failed. */
+  function changed<Value>(name: string, change: () => Promise<Value>): Promise<Value> {
+    return inTurn(async () => {
+      await end(name);
+      try {
+        return await change();
+      } finally {
+        const webhook = await find(name);
+        if (webhook !== undefined) begin(webhook);
+      }
+    });
+  }
+
+  function refusalOf(text: string): string | undefined {
+    if (!URL.canParse(text) || text.length > 2048) return "url: not a URL of at most 2048 characters";
+    const url = new URL(text);
+    if (url.protocol !== "https:" && url.protocol !== "http:") return "url: must begin with https:// or http://";
+    if (url.username !== "" || url.password !== "") return "url: must not hold a password";
+    const name = url.hostname.toLowerCase();
+    const allowed = hosts.some(
+      (host) => host === "*" || host === name || (host.startsWith("*.") && name.endsWith(host.slice(1))),
+    );
+    return allowed ? undefined : "url: the operator does not allow this host (webhooks.hosts)";
+  }
+
+  return {
+    refusalOf,
+    start: () => inTurn(async () => (await store.listWebhooks()).forEach(begin)),
+    wake() {
+      for (const runner of runners.values()) runner.wake();
+    },
+    put: ({ name, url, kinds, secret }) =>
+      changed(name, async () => {
+        const known = await find(name);
+        return store.putWebhook({ name, url, kinds, secret: secret ?? known?.secret ?? newWebhookSecret() });
+      }),
+    remove: (name) => changed(name, () => store.removeWebhook(name)),
+    list: () => store.listWebhooks(),
+    rewind: (name, offset) => changed(name, () => store.rewindWebhook(name, offset)),
+    places: (name) => store.webhookPlaces(name),
+    deadLetters: (name, page) => store.deadLetters(name, page),
+    stop: () => {
+      stopped = true;
+      return inTurn(async () => {
+        await Promise.all([...runners.keys()].map(end));
+      });
+    },
+  };
+}
