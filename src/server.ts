@@ -130,6 +130,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
   core.publishing.publish = (topic, payload) => broker.publish(topic, payload, 1);
+  domain.accountEnds.onRevoked((userId) => broker.endSessions(principalKeyOf(userId)));
   domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
   await broker.start();
   const patience = createPatience();
@@ -143,6 +144,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     limits: { ...defaultRestLimits, bodyBytesMax: limits.restBodyBytesMax },
     keepOpen: (request) => patience.keepOpen(request),
   });
+  domain.messages.onRemoved((chatId) => rest.invalidate(chatId));
   const minioicq = createMiniOicq({
     domain,
     hub,
@@ -239,6 +241,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       store,
       publish: hub.publish,
       isOnline: hub.isOnline,
+      clientsOf: hub.clientsOf,
       clock,
       log,
       directory: config.directory,

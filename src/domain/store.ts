@@ -5,12 +5,15 @@
  * settled. All of it is async, so that a server database can stand behind it.
  */
 import type { ContactStore } from "./contact-store.ts";
+import type { GroupStore } from "./group-store.ts";
 import type { HistoryStore } from "./history-store.ts";
+import type { LogInStore } from "./log-in-store.ts";
 import type {
   Chat,
   ChatId,
   ChatRef,
   ChatView,
+  DeletedMessage,
   DeviceId,
   Door,
   Draft,
@@ -43,6 +46,8 @@ export interface NewUser {
   readonly username?: string | undefined;
   readonly passwordHash?: string | undefined;
   readonly scramKeys?: ScramKeys | undefined;
+  /** SHA-256 of the invitation that is used up by it. */
+  readonly invite?: Uint8Array | undefined;
 }
 
 /** A thing that speaks MQTT with a name of its own, which no user has. */
@@ -115,17 +120,20 @@ export interface DeviceName {
 }
 
 export interface UserStore {
+  /** Throws `username_taken`, `invite_invalid`. */
   createUser(user: NewUser): Promise<User>;
   /** Without `scramKeys` those of the old password go all the same. */
   setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
+  /** Without a picture the one there was goes. Says when. Throws `user_disabled`. */
+  setAvatar(userId: UserId, picture: Uint8Array | undefined): Promise<{ updatedAtMs: number }>;
   /** Somebody unknown is passed over. */
   touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
   findUser(userId: number): Promise<User | undefined>;
   /** An exact username, else `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
   findPasswordHash(userId: UserId): Promise<string | undefined>;
-  /** Enabled users by rising id. */
-  listUsers(page: { after: number; limit: number }): Promise<User[]>;
+  /** By rising id; without `disabledToo` those who may be here. */
+  listUsers(page: { after: number; limit: number; disabledToo?: boolean }): Promise<User[]>;
   /** Enabled ones; not counted past `atMost`. */
   countUsers(atMost?: number): Promise<number>;
   /** Moves whenever somebody comes or goes, or is shown otherwise. */
@@ -201,6 +209,14 @@ export interface MessageStore {
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
+  /**
+   * Of the message only its place remains. Gives the chat's members too. Throws `message_not_found` also where `userId` is
+   * not in its chat, `not_authorized`.
+   */
+  deleteMessage(request: {
+    userId: UserId;
+    messageId: MessageId;
+  }): Promise<{ message: DeletedMessage; members: readonly UserId[] }>;
   findMessage(messageId: MessageId): Promise<Message | undefined>;
   /** One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`). */
   messages(page: {
@@ -258,10 +274,12 @@ export interface Store
   extends UserStore,
     MqttDeviceStore,
     TokenStore,
+    LogInStore,
     PhoneStore,
     ProfileStore,
     ContactStore,
     ChatStore,
+    GroupStore,
     MessageStore,
     HistoryStore,
     DeliveryStore {}

@@ -7,6 +7,7 @@ import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
+import type { Client } from "../domain/log-ins.ts";
 import type { DeviceId, Message, MessageId, StoredEvent, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
@@ -19,6 +20,8 @@ export interface Reader {
   readonly userId: UserId;
   /** Whose position to begin at: a device's, or the user's own. */
   readonly deviceId: DeviceId | undefined;
+  /** By which token, and from where. */
+  readonly by?: { readonly tokenId: string; readonly address: string };
 }
 
 export interface Page {
@@ -70,7 +73,7 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
     query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal },
   ): Promise<Page> {
     if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit);
-    const waiter = admit(reader.userId);
+    const waiter = admit(reader);
     const expire = () => waiter.expire();
     const timer = setTimeout(expire, query.waitMs);
     query.signal.addEventListener("abort", expire);
@@ -84,7 +87,7 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
         if (last || page.messages.length > 0 || page.events.length > 0) return page;
         after = page.next;
         await waiter.news();
-        if (waiter.revoked) throw new DomainError("token_invalid", "the account was revoked");
+        if (waiter.revoked) throw new DomainError("token_invalid", "the account or the log-in was revoked");
       }
     } finally {
       clearTimeout(timer);
@@ -94,11 +97,12 @@ export function createInbox({ store, hub, limits }: { store: InboxStore; hub: Hu
     }
   }
 
-  function admit(userId: UserId): Waiter {
+  function admit(reader: Reader): Waiter {
+    const { userId } = reader;
     const mine = waiting.get(userId) ?? 0;
     if (mine >= limits.waitingPerUserMax) throw new Refusal(tooMany, "too many requests of this user are waiting");
     if (waiters.size >= limits.waitingMax) throw new Refusal(unavailable, "too many requests are waiting");
-    const waiter = new Waiter(userId);
+    const waiter = new Waiter(reader);
     waiting.set(userId, mine + 1);
     waiters.add(waiter);
     return waiter;
@@ -127,9 +131,11 @@ class Waiter implements Sink {
   #expired = false;
   #revoked = false;
   #wake: (() => void) | undefined;
+  readonly #reader: Reader;
 
-  constructor(userId: UserId) {
-    this.userId = userId;
+  constructor(reader: Reader) {
+    this.userId = reader.userId;
+    this.#reader = reader;
   }
 
   get expired(): boolean {
@@ -144,6 +150,18 @@ class Waiter implements Sink {
     // One's own message is not delivered to oneself.
     if (event.type === "message.sent" && event.message.senderId === this.userId) return;
     if (event.type === "user.revoked") this.#revoked = true;
+    this.#news = true;
+    this.#wake?.();
+  }
+
+  client(): Client | undefined {
+    const { by } = this.#reader;
+    if (by === undefined) return undefined;
+    return { door: "rest", name: undefined, ...by, phoneSessionId: undefined, end: () => this.#revoke() };
+  }
+
+  #revoke(): void {
+    this.#revoked = true;
     this.#news = true;
     this.#wake?.();
   }
@@ -200,7 +218,8 @@ class Gathering {
   }
 
   #take(row: Message): boolean {
-    if (row.senderId === this.#parts.reader.userId) {
+    // One's own message is not delivered to oneself, and of a deleted one there is nothing to deliver.
+    if (row.senderId === this.#parts.reader.userId || row.kind === "deleted") {
       this.through = row.messageId;
       return true;
     }

@@ -6,6 +6,7 @@ import { eventShape, sentShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
+import { tokenIdOf } from "../../domain/secrets.ts";
 import type { Advance } from "../../domain/store.ts";
 import { accessToken, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
@@ -104,13 +105,13 @@ export function createMessageRoutes({ domain, log, limits, schemas, keepOpen, in
   });
 
   const simple =
-    ({ user, deviceId }: LoggedIn, query: URLSearchParams): Handler =>
+    ({ user, deviceId, tokenHash }: LoggedIn, query: URLSearchParams): Handler =>
     async (c) => {
       const { after, wait, limit } = parse(schemas.inboxQuery, pick(query, inboxQueryNames));
       const waitMs = wait * 1000;
       if (waitMs > 0) keepOpen(c.req.raw);
       const page = await inbox.wait(
-        { userId: user.userId, deviceId },
+        { userId: user.userId, deviceId, by: { tokenId: tokenIdOf(tokenHash), address: c.env.address } },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
       const events = JSON.stringify(page.events.map(eventShape));

@@ -14,6 +14,7 @@ import profileCodes from "../../../drizzle/0007_profile_codes.sql" with { type: 
 import avatarLinks from "../../../drizzle/0008_avatar_links.sql" with { type: "text" };
 import deviceChats from "../../../drizzle/0009_device_chats.sql" with { type: "text" };
 import paidMessages from "../../../drizzle/0010_paid_messages.sql" with { type: "text" };
+import logIns from "../../../drizzle/0011_log_ins.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -33,6 +34,7 @@ export const migrations: readonly Migration[] = [
   { name: "0008_avatar_links", sql: avatarLinks },
   { name: "0009_device_chats", sql: deviceChats },
   { name: "0010_paid_messages", sql: paidMessages },
+  { name: "0011_log_ins", sql: logIns },
 ];
 
 export class SchemaError extends Error {

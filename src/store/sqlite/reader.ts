@@ -3,7 +3,7 @@
  * pin the WAL. Prepared once, Drizzle where a row is an object, bare SQL on the hot pages.
  */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
 import {
@@ -59,7 +59,7 @@ export function createReader(db: Database) {
     orm
       .select()
       .from(users)
-      .where(and(gt(users.userId, p("after")), eq(users.disabled, false)))
+      .where(and(gt(users.userId, p("after")), or(eq(users.disabled, false), sql`${p("disabledToo")}`)))
       .orderBy(asc(users.userId))
       .limit(p("limit"))
       .prepare(),
@@ -77,7 +77,7 @@ export function createReader(db: Database) {
   );
   const tokenByHash = lazily(() =>
     orm
-      .select({ user: users, deviceId: tokens.deviceId, expiresAtMs: tokens.expiresAtMs })
+      .select({ user: users, deviceId: tokens.deviceId, door: tokens.door, expiresAtMs: tokens.expiresAtMs })
       .from(tokens)
       .innerJoin(users, eq(users.userId, tokens.userId))
       .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind"))))
@@ -227,6 +227,7 @@ export function createReader(db: Database) {
       user,
       deviceId: (row.deviceId ?? undefined) as DeviceId | undefined,
       expiresAtMs: row.expiresAtMs ?? undefined,
+      remembered: row.door === "minioicq",
     };
   }
 
@@ -407,9 +408,9 @@ export function createReader(db: Database) {
     findUser,
     findUserByKey,
     findPasswordHash: (userId: UserId) => passwordHash().get(userId)?.hash ?? undefined,
-    listUsers: (of: { after: number; limit: number }) =>
+    listUsers: ({ after, limit, disabledToo = false }: { after: number; limit: number; disabledToo?: boolean }) =>
       userPage()
-        .all(of)
+        .all({ after, limit, disabledToo: disabledToo ? 1 : 0 })
         .flatMap((row) => toUser(row) ?? []),
     enabledUsers: (userIds: readonly UserId[]) =>
       usersByIds()

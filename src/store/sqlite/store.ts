@@ -3,6 +3,7 @@
 import { kindOfType } from "../../domain/messages.ts";
 import type {
   ChatId,
+  DeletedMessage,
   DeviceId,
   Draft,
   Left,
@@ -16,15 +17,19 @@ import type {
 import type { Store, TokenKind } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import type { WireAvatarSet } from "./changes/avatars.ts";
 import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
 import type { ChangeName } from "./changes/index.ts";
+import type { WireDeleted } from "./changes/message-ends.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
 import type { WireProvisioned } from "./changes/users.ts";
 import { createContactStore } from "./contact-store.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
+import { createGroupStore } from "./group-store.ts";
 import { createHistoryReader } from "./history-reader.ts";
+import { createLogInStore } from "./log-in-store.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
 import { createMqttStore, type MqttStore } from "./mqtt-store.ts";
@@ -130,7 +135,14 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function createUser(user: Parameters<Store["createUser"]>[0]): Promise<User> {
-    return getUser(await submit<number>("createUser", { ...user, scramKeys: toWireScramKeys(user.scramKeys) }));
+    const { scramKeys, invite, ...rest } = user;
+    return getUser(
+      await submit<number>("createUser", {
+        ...rest,
+        scramKeys: toWireScramKeys(scramKeys),
+        invite: invite === undefined ? undefined : hex(invite),
+      }),
+    );
   }
 
   function getUser(userId: number): User {
@@ -228,8 +240,15 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createMqttDeviceStore(db, submit),
     ...createPhoneStore(db, writer),
     ...createContactStore(db, submit),
+    ...createGroupStore(submit, sweep),
+    ...createLogInStore(db, { submit, submitLater: writer.submitLater, submitPeople, sweep }),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
+    setAvatar: (userId, picture) =>
+      submitPeople<WireAvatarSet>("setAvatar", {
+        userId,
+        avatar: picture === undefined ? undefined : Buffer.from(picture).toString("base64"),
+      }),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
@@ -256,6 +275,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     chatsOf: async (userId) => reader.chatsOf(userId),
     appendMessage,
     appendMessages,
+    deleteMessage: (request) =>
+      submit<WireDeleted>("deleteMessage", request).then(({ members, ...of }) => ({
+        message: { ...of, messageId: request.messageId } as DeletedMessage,
+        members: members as UserId[],
+      })),
     findMessage: async (messageId) => reader.messageById(messageId),
     messages: async ({ chatId, afterSeq, beforeSeq, limit }) => reader.page({ chatId, afterSeq, beforeSeq, limit }),
     beforeCommit: writer.beforeCommit,

@@ -248,6 +248,8 @@ export function createChatChanges(
     const rows = ids.map((userId) => parts.findUser(userId));
     if (rows.some((row) => row === undefined || row.disabled)) throw new DomainError("user_not_found");
     if (!ids.every((userId) => directory.mayFind(args.ownerId, userId))) throw new DomainError("user_not_found");
+    // A group of two would be a direct chat by another name.
+    if (ids.some((userId) => tx.isBlocked(args.ownerId, userId))) throw new DomainError("user_not_found");
     const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);
     const chatId = parts.makeChat({ kind: "group", name, ownerId: args.ownerId });
     return parts.enter(chatId, ids);

@@ -1,13 +1,19 @@
 /** Every change the writer knows, by name: a closure cannot cross to a Worker, a name can. */
 import type { Tx } from "../tx.ts";
+import { createAvatarChanges } from "./avatars.ts";
+import { createBlockChanges } from "./blocks.ts";
 import { createChatEnds } from "./chat-ends.ts";
 import { createChatChanges, createChatParts } from "./chats.ts";
 import { createConfirmedChanges } from "./confirmed.ts";
-import { createContactChanges } from "./contacts.ts";
+import { createContactChanges, createContactParts } from "./contacts.ts";
 import { createDeliveryChanges } from "./deliveries.ts";
 import { createDeviceChatChanges } from "./device-chats.ts";
 import { createDirectory } from "./directory.ts";
+import { createGroupChanges } from "./groups.ts";
 import { createHourlyCounts } from "./hourly-counts.ts";
+import { createInviteChanges, createInviteParts } from "./invites.ts";
+import { createLogInChanges, createLogInParts } from "./log-ins.ts";
+import { createMessageEnds } from "./message-ends.ts";
 import { createMessageChanges } from "./messages.ts";
 import { createMqttChanges } from "./mqtt.ts";
 import { createCredentialParts, createMqttDeviceChanges } from "./mqtt-devices.ts";
@@ -16,6 +22,7 @@ import { createPhoneSessionChanges } from "./phone-sessions.ts";
 import { createProfileEndChanges } from "./profile-ends.ts";
 import { createProfileParts } from "./profile-parts.ts";
 import { createProfileChanges } from "./profiles.ts";
+import { createUserEnds } from "./user-ends.ts";
 import { createUserParts } from "./user-parts.ts";
 import { createUserChanges } from "./users.ts";
 
@@ -24,21 +31,30 @@ export function createChanges(tx: Tx) {
   const people = createUserParts(tx, credentials);
   const chatParts = createChatParts(tx, people);
   const chatEnds = createChatEnds(tx, chatParts);
+  const contacts = createContactParts(tx, chatParts);
   const profiles = createProfileParts(tx, people);
+  const logIns = createLogInParts(tx);
   const counts = createHourlyCounts(tx);
   const directory = createDirectory(tx);
   return {
-    ...createUserChanges(tx, people, credentials),
+    ...createUserChanges(tx, people, credentials, createInviteParts(tx)),
     ...createMqttDeviceChanges(tx, credentials),
     ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory }),
+    ...createGroupChanges(tx, { chats: chatParts, ends: chatEnds, directory }),
     ...createMessageChanges(tx, chatParts, directory),
+    ...createMessageEnds(tx, chatParts),
     ...createDeliveryChanges(tx),
     ...createConfirmedChanges(tx),
     ...createDeviceChatChanges(tx),
     ...createMqttChanges(tx),
-    ...createContactChanges(tx, { chats: chatParts, people, profiles, directory }),
+    ...createContactChanges(tx, { contacts, people, profiles, directory }),
+    ...createBlockChanges(tx, { contacts, people, directory }),
     ...createProfileChanges(tx, profiles, counts),
     ...createProfileEndChanges(tx, { profiles, chatEnds, credentials, counts }),
+    ...createInviteChanges(tx),
+    ...createAvatarChanges(tx),
+    ...createLogInChanges(tx, logIns, credentials),
+    ...createUserEnds(tx, { people, chatEnds, credentials, logIns }),
     ...createPhoneSessionChanges(tx, profiles, counts),
     ...createPaidMessageChanges(tx),
   };
@@ -54,19 +70,25 @@ export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "confirmEvents",
   "confirmMessages",
   "deleteChat",
+  "deleteMessage",
   "dequeue",
   "endDevice",
   "endPhoneSession",
   "endSession",
+  "endToken",
+  "leaveChat",
   "release",
   "released",
+  "removeFromChat",
   "removeMembers",
   "removeProfile",
+  "removeUser",
   "removeWill",
   "revokeContact",
   "restart",
   "scheduleWill",
   "send",
+  "setUserDisabled",
   "suspendSession",
   "removeMqttDevice",
   "sweepChat",

@@ -172,6 +172,10 @@ export function createMessageChanges(tx: Tx, chatParts: ChatParts, directory: Di
     const target = "id" in ref ? resolveId(ref.id, from) : resolveKey(ref.key, from);
     if (target === undefined) throw new DomainError("chat_not_found");
     if ("chat" in target && !target.chat.memberSet.has(from)) throw new DomainError("not_a_member");
+    // Who is blocked is told what somebody is told who left.
+    if ("chat" in target ? target.chat.blocked.includes(from) : tx.isBlocked(from, target.stranger)) {
+      throw new DomainError("not_a_member");
+    }
     return target;
   }
 

@@ -5,6 +5,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName, TokenKind } from "../../../domain/store.ts";
 import { devices, serverKeys, tokens, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
+import type { InviteParts } from "./invites.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
 import type { UserParts, WireUser } from "./user-parts.ts";
 
@@ -28,7 +29,7 @@ export interface WireProvisioned {
   readonly renamed: boolean;
 }
 
-export function createUserChanges(tx: Tx, people: UserParts, credentials: CredentialParts) {
+export function createUserChanges(tx: Tx, people: UserParts, credentials: CredentialParts, invites: InviteParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const updatePassword = orm
@@ -100,7 +101,11 @@ export function createUserChanges(tx: Tx, people: UserParts, credentials: Creden
     if (user.username !== undefined && people.findByUsername(user.username) !== undefined) {
       throw new DomainError("username_taken");
     }
-    return people.make(user);
+    const { invite } = user;
+    if (invite !== undefined) invites.check(invite);
+    const userId = people.make(user);
+    if (invite !== undefined) invites.use(invite);
+    return userId;
   }
 
   function setPassword(args: { userId: number; passwordHash: string; scramKeys?: WireScramKeys }): null {
