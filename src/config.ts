@@ -51,7 +51,7 @@ export interface Config extends OutsideConfig {
     | undefined;
   readonly durability: "disk" | "os";
   readonly directory: "all" | "contacts";
-  readonly registration: "open" | "off";
+  readonly registration: "open" | "invite" | "off";
   readonly migrationCode: "optional" | "required";
   /** Whether a client of AUTH may bring its own. */
   readonly clientTokens: boolean;

@@ -135,6 +135,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
   core.publishing.publish = (topic, payload) => broker.publish(topic, payload, 1);
+  domain.accountEnds.onRevoked((userId) => broker.endSessions(principalKeyOf(userId)));
   domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
   await broker.start();
   const patience = createPatience();
@@ -167,6 +168,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     webhooks,
     keepOpen: (request, seconds) => patience.keepOpen(request, seconds),
   });
+  domain.messages.onRemoved((chatId) => rest.invalidate(chatId));
   const minioicq = createMiniOicq({
     domain,
     hub,
@@ -274,6 +276,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         }
       },
       isOnline: hub.isOnline,
+      clientsOf: hub.clientsOf,
       clock,
       log,
       directory: config.directory,

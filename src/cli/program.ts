@@ -70,6 +70,25 @@ function createProgram(): Command {
     .option("--json", "print JSON")
     .action(async (name, options) => (await import("./user.ts")).setPassword(name, options));
 
+  const userArgument = ["<user>", "username or id"] as const;
+  command(user, "disable", "lock a user out: log-ins, tokens and connections end at once")
+    .argument(...userArgument)
+    .option("--json", "print JSON")
+    .action(async (name, options) => (await import("./user.ts")).setUserDisabled(name, true, options));
+  command(user, "enable", "let a disabled user log in again")
+    .argument(...userArgument)
+    .option("--json", "print JSON")
+    .action(async (name, options) => (await import("./user.ts")).setUserDisabled(name, false, options));
+  command(user, "rm", "remove a user for good; what was said in chats stays")
+    .argument(...userArgument)
+    .option("--json", "print JSON")
+    .action(async (name, options) => (await import("./user.ts")).removeUser(name, options));
+  command(user, "invite", 'make an invitation and print it once; for registration = "invite"')
+    .option("--uses <count>", "how many people may register with it (default: 1)")
+    .option("--days <days>", "how long it is good (default: 7)")
+    .option("--json", "print JSON")
+    .action(async (options) => (await import("./user.ts")).invite(options));
+
   const collect = (pattern: string, earlier: readonly string[] = []): string[] => [...earlier, pattern];
   const device = group(program, "device", "things that speak MQTT with a name and a password of their own");
   command(device, "add", "make a device; its password is generated and printed once")

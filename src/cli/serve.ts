@@ -133,7 +133,8 @@ function printStart(config: Config, server: RunningServer): void {
   if (config.registration === "open") {
     printLine("");
     printLine("Registration is open: whoever reaches this server may make an account. To close it, set");
-    printLine(`registration = "off" in ${config.file} or ROOST_REGISTRATION=off, and start again.`);
+    printLine(`registration = "off" in ${config.file} or ROOST_REGISTRATION=off, and start again;`);
+    printLine(`"invite" lets in whoever has a link made by roost user invite.`);
   }
   if (config.mqtt.anonymous === "full") {
     printLine("");

@@ -1,4 +1,4 @@
-/** `roost user add|list|passwd` */
+/** `roost user add|list|passwd|disable|enable|rm|invite` */
 import type { OperatorUser } from "../ops/operator.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { withOperator } from "./operator.ts";
@@ -26,6 +26,45 @@ export async function setPassword(name: string, options: PasswordOptions): Promi
   if (options.json) printJson({ user });
   else printLine(`the password of ${user.username ?? user.nick} (id ${user.user_id}) is changed`);
 }
+
+export async function setUserDisabled(name: string, disabled: boolean, options: CommonOptions): Promise<void> {
+  const { user } = await withOperator(configOf(options), (ask) => ask("setUserDisabled", { user: name, disabled }));
+  if (options.json) printJson({ user });
+  else printLine(`${nameOf(user)} is ${disabled ? "disabled" : "enabled"}`);
+}
+
+export async function removeUser(name: string, options: CommonOptions): Promise<void> {
+  const { user } = await withOperator(configOf(options), (ask) => ask("removeUser", { user: name }));
+  if (options.json) printJson({ user });
+  else printLine(`removed ${nameOf(user)}`);
+}
+
+export async function invite(options: CommonOptions & { uses?: string; days?: string }): Promise<void> {
+  const config = configOf(options);
+  const details = {
+    ...(options.uses === undefined ? {} : { uses: wholeNumber("--uses", options.uses) }),
+    ...(options.days === undefined ? {} : { days: wholeNumber("--days", options.days) }),
+  };
+  const { code, uses, expires } = await withOperator(config, (ask) => ask("invite", details));
+  const link = `/#invite=${code}`;
+  if (options.json) {
+    printJson({ invite: code, link, uses, expires, registration: config.registration });
+    return;
+  }
+  printLine(code);
+  printLine(
+    `for ${uses === 1 ? "one person" : `${uses} people`} until ${expires}; as a link: this server's address and ${link}`,
+  );
+  if (config.registration !== "invite") {
+    process.stderr.write(
+      `registration is ${config.registration}: invitations are asked for with registration = "invite"\n`,
+    );
+  }
+}
+
+/** Nicks come from strangers: their control characters are shown as �. */
+const nameOf = (user: OperatorUser): string =>
+  `${(user.username ?? user.nick).replace(/\p{Cc}|\p{Cf}/gu, "�")} (id ${user.user_id})`;
 
 const pageSize = 500;
 

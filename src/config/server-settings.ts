@@ -92,9 +92,10 @@ export const serverSettings = {
       "Whom users find. all: everybody here; contacts: their contacts and those they share a chat with. Whoever knows a phone may ask for it either way.",
   }),
   registration: setting({
-    ...oneOf("open", "off"),
+    ...oneOf("open", "invite", "off"),
     fallback: "open",
-    about: "Whether people may register by themselves; off leaves it to the operator (roost user add) and the backend.",
+    about:
+      "Whether people may register by themselves. invite: with a link of roost user invite, and by phone not at all; off leaves it to the operator (roost user add) and the backend.",
   }),
   migration_code: setting({
     ...oneOf("optional", "required"),

@@ -34,7 +34,7 @@ export class Backlog {
   #places: Place[] | undefined;
   /** The next id to read, then. */
   #next: number;
-  #rows: readonly Message[] = [];
+  #rows: Message[] = [];
   #taken = 0;
 
   /**
@@ -72,7 +72,7 @@ export class Backlog {
   }
 
   /** Undefined at the end. */
-  async #readRange(limit: number): Promise<readonly Message[] | undefined> {
+  async #readRange(limit: number): Promise<Message[] | undefined> {
     if (this.#next > this.#through) return undefined;
     const to = Math.min(this.#through, this.#next + sliceIds - 1);
     const slice = await this.#scan(this.#next, to, limit);
@@ -81,7 +81,7 @@ export class Backlog {
   }
 
   /** Undefined at the end. */
-  async #readPlaces(limit: number): Promise<readonly Message[] | undefined> {
+  async #readPlaces(limit: number): Promise<Message[] | undefined> {
     const places = (this.#places ?? []).filter((place) => place.messageId <= this.#through);
     this.#places = places;
     const [only, second] = places;
@@ -94,7 +94,12 @@ export class Backlog {
     this.#taken += count;
   }
 
-  async #readOn(place: Place, limit: number): Promise<readonly Message[]> {
+  /** Read already, and not yet handed over: only its place is left of it. */
+  deleted(messageId: MessageId): void {
+    empty(this.#rows, messageId);
+  }
+
+  async #readOn(place: Place, limit: number): Promise<Message[]> {
     const { confirmed } = place;
     const rows = await this.#run(place, limit);
     const last = rows.at(-1);
@@ -103,7 +108,7 @@ export class Backlog {
     return confirmed === undefined ? rows : rows.filter((message) => !hasNumber(confirmed, message.seq));
   }
 
-  async #readSlice(places: Place[], limit: number): Promise<readonly Message[]> {
+  async #readSlice(places: Place[], limit: number): Promise<Message[]> {
     const from = Math.min(...places.map((place) => place.messageId));
     const to = Math.min(this.#through, from + sliceIds - 1);
     const slice = await this.#scan(from, to, limit);
@@ -137,6 +142,13 @@ export class Backlog {
     );
     return sought.flat();
   }
+}
+
+/** Puts what is left of a deleted message in its place. */
+export function empty(messages: Message[], messageId: MessageId): void {
+  const at = messages.findIndex((message) => message.messageId === messageId);
+  const message = messages[at];
+  if (message !== undefined) messages[at] = { ...message, kind: "deleted", type: "deleted", content: "" };
 }
 
 function moveBehind(place: Place, message: Message): void {

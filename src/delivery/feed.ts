@@ -9,9 +9,9 @@
  * when it has room: what waits for it is in the store, never in memory.
  */
 import { messageFor } from "../domain/addressed.ts";
-import type { DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
+import type { DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, empty } from "./backlog.ts";
 
 /** Rows read from the store at once; between two pages other work gets its turn. */
 const pageRows = 128;
@@ -103,6 +103,12 @@ export class Feed {
     this.#heldBytes += weightOf(message);
     if (held.length < heldMessagesMax && this.#heldBytes <= heldBytesMax) held.push(message);
     else this.#held = undefined;
+  }
+
+  /** A message was deleted: what waits here of it is only its place. */
+  deleted({ messageId }: DeletedMessage): void {
+    if (this.#held !== undefined) empty(this.#held, messageId);
+    this.#backlog?.deleted(messageId);
   }
 
   /** The client has room again. */

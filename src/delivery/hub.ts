@@ -3,6 +3,7 @@
  * message log, and `Feed` reads it from there.
  */
 import type { DomainEvent } from "../domain/events.ts";
+import type { Client, ConnectedClient } from "../domain/log-ins.ts";
 import type { UserId } from "../domain/model.ts";
 import type { Log } from "../lib/log.ts";
 
@@ -10,6 +11,8 @@ export interface Sink {
   readonly userId: UserId;
   /** Takes the event and returns; a sink that throws is detached. Bounding what it keeps is the sink's own duty. */
   deliver(event: DomainEvent): void;
+  /** The client it delivers to, where there is one that can be named. Asked when somebody wants to know. */
+  client?(): Client | undefined;
   /** Told once when the hub gave the sink up. */
   detached?(): void;
 }
@@ -25,6 +28,9 @@ export interface Hub {
   detach(sink: Sink): void;
   publish(event: DomainEvent): void;
   isOnline(userId: UserId): boolean;
+  clientsOf(userId: UserId): readonly ConnectedClient[];
+  /** The number of a sink's client, the same while it is attached. */
+  connectionIdOf(sink: Sink): number;
   /** Called when a user's first sink came or last one went. */
   onPresence(listener: (presence: Presence) => void): void;
   size(): { users: number; sinks: number };
@@ -33,6 +39,9 @@ export interface Hub {
 export function createHub({ log }: { log: Log }): Hub {
   const sinksOf = new Map<UserId, Set<Sink>>();
   const listeners: ((presence: Presence) => void)[] = [];
+  /** Given when first asked for. */
+  const connectionIds = new WeakMap<Sink, number>();
+  let lastConnectionId = 0;
   let sinkCount = 0;
 
   function attach(sink: Sink): void {
@@ -83,6 +92,21 @@ export function createHub({ log }: { log: Log }): Hub {
     }
   }
 
+  function connectionIdOf(sink: Sink): number {
+    const known = connectionIds.get(sink);
+    if (known !== undefined) return known;
+    lastConnectionId += 1;
+    connectionIds.set(sink, lastConnectionId);
+    return lastConnectionId;
+  }
+
+  function clientsOf(userId: UserId): ConnectedClient[] {
+    return [...(sinksOf.get(userId) ?? [])].flatMap((sink) => {
+      const client = sink.client?.();
+      return client === undefined ? [] : { ...client, connectionId: connectionIdOf(sink) };
+    });
+  }
+
   /** A sink that failed once may fail at this too; whoever else the event is for still gets it. */
   function giveUp(sink: Sink): void {
     detach(sink);
@@ -97,6 +121,8 @@ export function createHub({ log }: { log: Log }): Hub {
     attach,
     detach,
     publish,
+    clientsOf,
+    connectionIdOf,
     isOnline: (userId) => sinksOf.has(userId),
     onPresence: (listener) => listeners.push(listener),
     size: () => ({ users: sinksOf.size, sinks: sinkCount }),

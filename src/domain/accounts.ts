@@ -1,8 +1,9 @@
 /** Who somebody is: registration, passwords, tokens, the backend's key. Credentials differ by door; the people do not. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { AccountEnds } from "./account-ends.ts";
 import { DomainError } from "./errors.ts";
-import type { Publish } from "./events.ts";
+import type { EndedLogIns } from "./log-in-store.ts";
 import type { LoginGuard } from "./login-guard.ts";
 import type { DeviceId, User, UserId } from "./model.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
@@ -17,7 +18,15 @@ export interface LoggedIn {
   readonly deviceId: DeviceId | undefined;
   /** SPKI, DER: what whoever logged in signs with. */
   readonly signingKey: Uint8Array | undefined;
+  /** SHA-256 of the token. */
+  readonly tokenHash: Uint8Array;
+  readonly expiresAtMs: number | undefined;
+  /** It was given to a client, in place of the password. */
+  readonly remembered: boolean;
 }
+
+/** Whether people may make accounts by themselves; `invite`: who shows an invitation. */
+export type Registration = "open" | "invite" | "off";
 
 export type Accounts = ReturnType<typeof createAccounts>;
 
@@ -26,24 +35,50 @@ export function createAccounts(parts: {
   clock: Clock;
   passwords: Passwords;
   guard: LoginGuard;
-  registration: "open" | "off";
+  registration: Registration;
   log: Log;
   tokens: Tokens;
-  publish: Publish;
+  accountEnds: Pick<AccountEnds, "disable">;
 }) {
   const { store, clock, passwords, guard } = parts;
   /** Whose SCRAM keys are being made. */
   const addingKeys = new Set<UserId>();
 
-  /** Throws `registration_closed`, `empty_name_or_password`, `invalid_name`, `try_later`, `busy`. */
-  async function register(request: { nick: string; password: string; address: string }): Promise<User> {
+  /** Throws `registration_closed`, `invite_invalid`, `empty_name_or_password`, `invalid_name`, `try_later`, `busy`. */
+  async function register(request: {
+    nick: string;
+    password: string;
+    address: string;
+    invite?: string | undefined;
+  }): Promise<User> {
+    const { nick, password, address } = request;
     if (parts.registration === "off") throw new DomainError("registration_closed");
-    return add(request, () => guard.registering(request.address));
+    const invite = parts.registration === "invite" ? await checkInvite(request.invite, address) : undefined;
+    return add({ nick, password, invite }, () => guard.registering(address));
+  }
+
+  /** Looked at before the work a password costs; the change that makes the user has the last word. */
+  async function checkInvite(invite: string | undefined, address: string): Promise<Uint8Array> {
+    guard.check(address, undefined);
+    const hash = invite === undefined ? undefined : hashSecret(invite);
+    if (hash === undefined || !(await store.hasInvite({ hash, nowMs: clock.nowMs() }))) {
+      guard.failed(address);
+      throw new DomainError("invite_invalid");
+    }
+    return hash;
+  }
+
+  /** An invitation for so many people; it is shown this once. */
+  async function invite(request: { uses: number; lifetimeMs: number }): Promise<{ code: string; expiresAtMs: number }> {
+    const code = newSecret("ri");
+    const expiresAtMs = clock.nowMs() + request.lifetimeMs;
+    await store.addInvite({ hash: hashSecret(code), uses: request.uses, expiresAtMs });
+    return { code, expiresAtMs };
   }
 
   /** What the operator does by hand; works with registration closed too. */
   async function add(
-    request: { nick: string; password: string; username?: string | undefined },
+    request: { nick: string; password: string; username?: string | undefined; invite?: Uint8Array | undefined },
     admit: () => void = () => {},
   ): Promise<User> {
     const nick = request.nick.trim();
@@ -51,13 +86,36 @@ export function createAccounts(parts: {
     if ([...nick].length > nickCharactersMax) throw new DomainError("invalid_name", "name too long");
     admit();
     if (request.username !== undefined) checkUsername(request.username);
-    return store.createUser({ nick, username: request.username, ...(await credentialsOf(request.password)) });
+    const { username, invite: used } = request;
+    return store.createUser({ nick, username, invite: used, ...(await credentialsOf(request.password)) });
   }
 
   async function setPassword(userId: UserId, password: string): Promise<void> {
     if (password === "") throw new DomainError("empty_name_or_password");
     const { passwordHash, scramKeys } = await credentialsOf(password);
     await store.setPassword(userId, passwordHash, scramKeys);
+  }
+
+  /**
+   * For who knows the old one, whose tries are counted as log-ins are; `end`: all his log-ins but by one token are over.
+   * Throws `wrong_password` (also where he has none), `empty_name_or_password`, `invalid_name`, `try_later`, `busy`.
+   */
+  async function changePassword(
+    user: User,
+    request: {
+      oldPassword: string;
+      password: string;
+      address: string;
+      end: { readonly exceptTokenId: string | undefined } | undefined;
+    },
+  ): Promise<EndedLogIns> {
+    const { oldPassword, password, address, end } = request;
+    if (password === "") throw new DomainError("empty_name_or_password");
+    const oldHash = await store.findPasswordHash(user.userId);
+    await logInWithPassword(user, { account: user.userKey, password: oldPassword, address });
+    if (oldHash === undefined) throw new DomainError("wrong_password");
+    const { passwordHash, scramKeys } = await credentialsOf(password);
+    return store.changePassword({ userId: user.userId, oldHash, passwordHash, scramKeys, end });
   }
 
   /** What is stored of a password: its hash, and what SCRAM checks it by. */
@@ -80,7 +138,9 @@ export function createAccounts(parts: {
       guard.untried(account); // too busy to look: no guess was made
       throw error;
     });
-    const known = concluded(user, { account, address: login.address, right });
+    // The password may have changed while this one was looked at.
+    const current = user === undefined || !right ? hash : await store.findPasswordHash(user.userId);
+    const known = concluded(user, { account, address: login.address, right: right && current === hash });
     if (hash !== undefined) void addScramKeys(known.userId, { password: login.password, passwordHash: hash });
     return known;
   }
@@ -127,13 +187,14 @@ export function createAccounts(parts: {
   /** An access token, whichever door it is shown at. Throws `token_invalid`, `user_disabled`, `try_later`. */
   async function logInWithToken(token: string, address: string): Promise<LoggedIn> {
     guard.check(address, undefined);
-    const owner = await store.findToken(hashSecret(token), "access");
+    const tokenHash = hashSecret(token);
+    const owner = await store.findToken(tokenHash, "access");
     if (owner === undefined || (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.nowMs())) {
       guard.failed(address);
       throw new DomainError("token_invalid");
     }
     if (owner.user.disabled) throw new DomainError("user_disabled");
-    return { user: owner.user, deviceId: owner.deviceId, signingKey: owner.signingKey };
+    return { ...owner, tokenHash };
   }
 
   /** Whether a token that once logged in still does; says nothing to the count of wrong secrets. */
@@ -145,9 +206,9 @@ export function createAccounts(parts: {
 
   /** Nobody may be this user from now on; connections are closed. Throws `user_not_found`. */
   async function disable(guid: string): Promise<void> {
-    const userId = await store.disableUser(guid);
-    if (userId === undefined) throw new DomainError("user_not_found");
-    parts.publish({ type: "user.revoked", to: [userId] });
+    const user = (await store.findParticipant(guid))?.user;
+    if (user === undefined || user.guid !== guid || user.disabled) throw new DomainError("user_not_found");
+    await parts.accountEnds.disable(user.userId);
   }
 
   /** Throws `not_authorized`, `try_later`. */
@@ -188,8 +249,10 @@ export function createAccounts(parts: {
   return {
     registration: parts.registration,
     register,
+    invite,
     add,
     setPassword,
+    changePassword,
     logInWithPassword,
     logInWithProof,
     logInWithToken,

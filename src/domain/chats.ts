@@ -6,6 +6,8 @@ import type { Looks } from "./looks.ts";
 import type { Chat, ChatRef, ChatView, Entered, Left, User, UserId } from "./model.ts";
 import type { Store } from "./store.ts";
 
+export const chatNameCharactersMax = 256;
+
 export type Chats = ReturnType<typeof createChats>;
 
 export function createChats({
@@ -50,6 +52,38 @@ export function createChats({
     announceLeft(await store.deleteChat(chatKey));
   }
 
+  /** `userId` leaves a group; what he owned is the longest member's. Throws `chat_not_found`, `chat_is_direct`, as all below do. */
+  async function leave(userId: UserId, chat: ChatRef): Promise<Left> {
+    const left = await store.leaveChat({ userId, chat });
+    announceLeft(left);
+    return left;
+  }
+
+  /** Any member may add others. Throws `user_not_found`, `too_many_members`. */
+  async function addPeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Chat> {
+    const { chat, entered } = await store.addToChat({ userId, ...request });
+    if (entered !== undefined) announceEntered(entered);
+    return chat;
+  }
+
+  /** Only the owner may, and only others. Throws `not_authorized`, `user_not_found` for somebody who is not in the chat. */
+  async function removePeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Left> {
+    const left = await store.removeFromChat({ userId, ...request });
+    announceLeft(left);
+    return left;
+  }
+
+  /** Only the owner may. Throws `not_authorized`, `invalid_name`. */
+  async function rename(userId: UserId, request: { chat: ChatRef; name: string }): Promise<Chat> {
+    const name = request.name.trim();
+    if (name === "" || name.length > chatNameCharactersMax || !name.isWellFormed()) {
+      throw new DomainError("invalid_name", `a chat's name has 1 to ${chatNameCharactersMax} characters`);
+    }
+    const { chat, told } = await store.renameChat({ userId, chat: request.chat, name });
+    if (told.length > 0) publish({ type: "chat.renamed", chat, to: told });
+    return chat;
+  }
+
   function announceEntered(entered: Entered): void {
     publish({ type: "chat.entered", entered, to: entered.rows.map((row) => row.userId) });
   }
@@ -65,5 +99,5 @@ export function createChats({
     return chat;
   }
 
-  return { create, putMembers, removeMembers, remove, getAsMember };
+  return { create, putMembers, removeMembers, remove, leave, addPeople, removePeople, rename, getAsMember };
 }

@@ -41,12 +41,25 @@ export type RequestOutcome = "requested" | "became_friends" | "already" | "too_m
 export type ConfirmOutcome = "confirmed" | "already_present" | "nothing_to_confirm" | "not_found";
 export type RevokeOutcome = "revoked" | "nothing_to_revoke" | "not_found";
 
+export interface BlockResult {
+  readonly changed: boolean;
+  readonly contactId: UserId;
+  readonly updatedAtMs: number;
+}
+
 export interface ContactStore {
   /** One answer per friend, in order. Throws `not_authorized` where the user is gone or disabled, as the next two do. */
   requestContacts(request: { userId: UserId; friends: readonly FriendRef[] }): Promise<FriendResult<RequestOutcome>[]>;
   confirmContact(confirmation: { userId: UserId; friend: FriendRef }): Promise<FriendResult<ConfirmOutcome>>;
   /** Both rows go, but not the one of somebody who ignores or banned the acting user. */
   revokeContact(revocation: { userId: UserId; friend: FriendRef }): Promise<FriendResult<RevokeOutcome>>;
+  /**
+   * `userId` wants to hear nothing of `contactId` any more, or again what he did before. False where that is so already.
+   * Throws `user_not_found` for nobody and for oneself, `too_many_contacts`.
+   */
+  blockContact(request: { userId: UserId; contactId: number }): Promise<BlockResult>;
+  unblockContact(request: { userId: UserId; contactId: number }): Promise<BlockResult>;
+  isBlocked(pair: { by: UserId; contactId: UserId }): Promise<boolean>;
   /** By rising id of the contact; those that changed after `changedAfterMs`, they or the users themselves. */
   listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
   findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;

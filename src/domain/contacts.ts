@@ -3,6 +3,7 @@
  * is published, a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
  */
 import type {
+  BlockResult,
   ConfirmOutcome,
   Contact,
   FriendRef,
@@ -56,6 +57,24 @@ export function createContacts({ store, publish }: { store: Store; publish: Publ
     return result;
   }
 
+  /**
+   * From the commit on `contactId` can say nothing to `userId` alone, and does not see whether he is there. What either knew
+   * of the other stays, and is back with `unblock`. Throws `user_not_found`, `too_many_contacts`.
+   */
+  async function block(userId: UserId, contactId: number): Promise<void> {
+    announceBlock(userId, true, await store.blockContact({ userId, contactId }));
+  }
+
+  async function unblock(userId: UserId, contactId: number): Promise<void> {
+    announceBlock(userId, false, await store.unblockContact({ userId, contactId }));
+  }
+
+  /** Told to his own clients alone: the other one is to notice as little as may be. */
+  function announceBlock(userId: UserId, blocked: boolean, result: BlockResult): void {
+    const { changed, contactId, updatedAtMs } = result;
+    if (changed) publish({ type: "contact.blocked", userId, contactId, blocked, updatedAtMs, to: [userId] });
+  }
+
   function announce({ changes, entered }: FriendResult<string>): void {
     for (const change of changes) publish({ type: "contact.changed", change, to: [change.userId] });
     if (entered === undefined) return;
@@ -67,6 +86,10 @@ export function createContacts({ store, publish }: { store: Store; publish: Publ
     requestFriends,
     confirm,
     revoke,
+    block,
+    unblock,
+    /** Whether `by` blocked `contactId`: then presence and typing of either are not shown to the other. */
+    isBlocked: (by: UserId, contactId: UserId): Promise<boolean> => store.isBlocked({ by, contactId }),
     /** By rising id; those that changed after a time, they or the users themselves. */
     list: (userId: UserId, changedAfterMs?: number): Promise<Contact[]> =>
       store.listContacts({ userId, changedAfterMs }),

@@ -1,13 +1,16 @@
 /** The use cases every front calls, made once from the store, the hub's publish and the clock. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { type Accounts, createAccounts } from "./accounts.ts";
+import { type AccountEnds, createAccountEnds } from "./account-ends.ts";
+import { type Accounts, createAccounts, type Registration } from "./accounts.ts";
+import { type Avatars, createAvatars } from "./avatars.ts";
 import { type Chats, createChats } from "./chats.ts";
 import { type Contacts, createContacts } from "./contacts.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { createDevices, type Devices } from "./devices.ts";
 import type { Publish } from "./events.ts";
 import { createExchanges, type Exchanges } from "./exchanges.ts";
+import { type ConnectedClient, createLogIns, type LogIns } from "./log-ins.ts";
 import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
 import { createLooks, type Looks } from "./looks.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
@@ -23,6 +26,9 @@ import { createTyping, type TypingKeeper } from "./typing.ts";
 export interface Domain {
   readonly accounts: Accounts;
   readonly tokens: Tokens;
+  readonly accountEnds: AccountEnds;
+  readonly logIns: LogIns;
+  readonly avatars: Avatars;
   readonly devices: Devices;
   readonly chats: Chats;
   readonly contacts: Contacts;
@@ -44,10 +50,12 @@ export function createDomain(parts: {
   store: Store;
   publish: Publish;
   isOnline(userId: UserId): boolean;
+  /** Whoever is connected as this user. */
+  clientsOf(userId: UserId): readonly ConnectedClient[];
   clock: Clock;
   log: Log;
   directory: "all" | "contacts";
-  registration: "open" | "off";
+  registration: Registration;
   loginLimits: LoginLimits;
   tokenLifetimes: TokenLifetimes;
   messageLimits: MessageLimits;
@@ -62,19 +70,36 @@ export function createDomain(parts: {
 }): Domain {
   const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
   const looks = createLooks({ store, publish, log });
+  const accountEnds = createAccountEnds({ store, publish });
   const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords();
   const tokens = createTokens({ store, clock, guard, looks, lifetimes: parts.tokenLifetimes });
+  const accounts = createAccounts({ store, clock, guard, passwords, log, registration, tokens, accountEnds });
+  const phoneSessions = createPhoneSessions({ store, publish, clock, log, guard, ...forPhones });
   return {
-    accounts: createAccounts({ store, publish, clock, guard, passwords, log, registration, tokens }),
+    accounts,
     tokens,
+    accountEnds,
+    logIns: createLogIns({ store, publish, clock, log, accounts, phoneSessions, clientsOf: parts.clientsOf }),
     devices: createDevices({ store, guard, passwords }),
+    avatars: createAvatars({ store, looks }),
     chats: createChats({ store, publish, looks }),
     contacts: createContacts({ store, publish }),
     looks,
-    phoneSessions: createPhoneSessions({ store, publish, clock, log, guard, ...forPhones }),
-    profiles: createProfiles({ store, publish, looks, clock, log, sendMail, sendCode, fixedCodeOf, migrationCode }),
+    phoneSessions,
+    profiles: createProfiles({
+      store,
+      publish,
+      looks,
+      accountEnds,
+      clock,
+      log,
+      sendMail,
+      sendCode,
+      fixedCodeOf,
+      migrationCode,
+    }),
     messages: createMessages({ store, publish, limits: parts.messageLimits }),
     exchanges: createExchanges({ store, publish, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),

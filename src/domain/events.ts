@@ -1,5 +1,5 @@
 import type { ContactChange } from "./contact-store.ts";
-import type { Entered, Left, Message, Typing, UserId } from "./model.ts";
+import type { Chat, DeletedMessage, Entered, Left, Message, Typing, UserId } from "./model.ts";
 
 /**
  * What the domain tells the hub after a commit; `to` are the users it is for.
@@ -13,10 +13,23 @@ export type DomainEvent =
   | { readonly type: "chat.left"; readonly left: Left; readonly to: readonly UserId[] }
   /** Told to the other members who are connected just now. */
   | { readonly type: "chat.typing"; readonly typing: Typing; readonly to: readonly UserId[] }
+  /** Nothing but its place is left of a message; who has it is to forget it. */
+  | { readonly type: "message.deleted"; readonly message: DeletedMessage; readonly to: readonly UserId[] }
+  /** A group has another name. */
+  | { readonly type: "chat.renamed"; readonly chat: Chat; readonly to: readonly UserId[] }
   /** The account may no longer be used here: its connections are closed. */
   | { readonly type: "user.revoked"; readonly to: readonly UserId[] }
   /** What one user's own list of contacts now says about another. */
   | { readonly type: "contact.changed"; readonly change: ContactChange; readonly to: readonly UserId[] }
+  /** A user hears nothing of another one any more, or does again; told to nobody else. */
+  | {
+      readonly type: "contact.blocked";
+      readonly userId: UserId;
+      readonly contactId: UserId;
+      readonly blocked: boolean;
+      readonly updatedAtMs: number;
+      readonly to: readonly UserId[];
+    }
   /** A profile, as its own clients see it: told to all its users. */
   | {
       readonly type: "profile.changed";

@@ -3,9 +3,12 @@ import { isHidden } from "./addressed.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
 import {
+  type ChatId,
   type ChatRef,
+  type DeletedMessage,
   type Draft,
   type Message,
+  type MessageId,
   type MessageKind,
   type Sent,
   systemUserId,
@@ -37,6 +40,8 @@ const timeMsMax = 8.64e15;
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
+  const listeners: ((chatId: ChatId) => void)[] = [];
+
   /**
    * Once it resolves the message is on disk and queued for every member connected, the sender's own clients too.
    * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
@@ -97,6 +102,17 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     publish({ type: "message.sent", message: sent.message, to: sent.members });
   }
 
+  /**
+   * Takes back what was said; its sender may, and the owner of the group. Throws `message_not_found`, to strangers of the
+   * chat too, and `not_authorized`.
+   */
+  async function remove(userId: UserId, messageId: MessageId): Promise<DeletedMessage> {
+    const { message, members } = await store.deleteMessage({ userId, messageId });
+    for (const listener of listeners) listener(message.chatId);
+    publish({ type: "message.deleted", message, to: members });
+    return message;
+  }
+
   /** A page of a chat `reader` is in, ascending. Throws `chat_not_found`. */
   async function history(
     reader: UserId,
@@ -110,7 +126,14 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     return messages.filter((message) => !isHidden(message));
   }
 
-  return { send, sendAll, history };
+  return {
+    send,
+    sendAll,
+    remove,
+    history,
+    /** Told after the commit which chat lost a message; must not throw. */
+    onRemoved: (listener: (chatId: ChatId) => void): void => void listeners.push(listener),
+  };
 }
 
 /** Of bytes, or of the base64 text they stand for. */

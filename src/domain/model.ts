@@ -31,7 +31,7 @@ export interface User {
   readonly surnames: string;
   /** Digits; of the profile that owns the user, if one does. */
   readonly phone: string | undefined;
-  /** PNG bytes uploaded by the user; undefined means the generated one. */
+  /** The picture he uploaded (`pictures.ts`); undefined means the generated one. */
   readonly avatar: Uint8Array | undefined;
   /** Where a client of PROFILE says that his picture is; empty where none did. */
   readonly avatarLink: string;
@@ -116,6 +116,9 @@ export interface Message {
   /** Whose text is which, of such a message that was just sent; `content` is empty then. */
   readonly texts?: readonly AddressedText[];
 }
+
+/** What is left of a message that was deleted. */
+export type DeletedMessage = Pick<Message, "messageId" | "chatId" | "chatKey" | "seq" | "senderId">;
 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
 export type ChatRef = { readonly id: number } | { readonly key: string };
@@ -225,4 +228,6 @@ export interface TokenOwner {
   /** SPKI, DER: what its holder signs with; the device's key, else the user's. */
   readonly signingKey: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
+  /** It was given to a client, in place of the password. */
+  readonly remembered: boolean;
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Registration } from "./accounts.ts";
 import { hashNewCode, newCode, typedCode } from "./codes.ts";
 import { DomainError } from "./errors.ts";
 import type { Publish } from "./events.ts";
@@ -118,14 +119,14 @@ export function createPhoneSessions(parts: {
   /** Told when sessions end. */
   publish?: Publish;
   limits?: Partial<PhoneLimits>;
-  /** `off`: only phones that have a profile log in. */
-  registration?: "open" | "off";
+  /** Other than `open`: only phones that have a profile log in, since AUTH has no field for an invitation. */
+  registration?: Registration;
   /** Whether a client may bring a token of its own. */
   clientTokens?: boolean;
 }) {
   const { store, clock, guard, log } = parts;
   const limits: PhoneLimits = { ...defaultPhoneLimits, ...parts.limits };
-  const mayRegister = parts.registration !== "off";
+  const mayRegister = (parts.registration ?? "open") === "open";
   const clientTokens = parts.clientTokens !== false;
   /** Sessions whose next code is on its way, by the hex of their token's hash. */
   const renewing = new Set<string>();

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { AccountEnds } from "./account-ends.ts";
 import { hashNewCode, newCode, typedCode } from "./codes.ts";
 import type { Contact, ContactChange } from "./contact-store.ts";
 import { DomainError } from "./errors.ts";
@@ -89,6 +90,7 @@ export function createProfiles(parts: {
   log: Log;
   publish: Publish;
   looks: Pick<Looks, "changed">;
+  accountEnds: Pick<AccountEnds, "announce">;
   sendMail: SendMail;
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
@@ -235,8 +237,7 @@ export function createProfiles(parts: {
     if (sessionIds.length > 0) publish({ type: "session.ended", sessionIds, to: userIds });
     announceContacts(removed.changes);
     for (const left of removed.left) publish({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
-    const gone = userIds.filter((userId) => !removed.kept.includes(userId));
-    if (gone.length > 0) publish({ type: "user.revoked", to: gone });
+    parts.accountEnds.announce(userIds.filter((userId) => !removed.kept.includes(userId)));
     return removed;
   }
 

@@ -9,12 +9,15 @@ import type { MessageReader } from "./addressed.ts";
 import type { AnswerStore } from "./answer-store.ts";
 import type { ContactStore } from "./contact-store.ts";
 import type { ExchangeStore } from "./exchange-store.ts";
+import type { GroupStore } from "./group-store.ts";
 import type { HistoryStore } from "./history-store.ts";
+import type { LogInStore } from "./log-in-store.ts";
 import type {
   Chat,
   ChatId,
   ChatRef,
   ChatView,
+  DeletedMessage,
   DeviceId,
   Door,
   Draft,
@@ -50,6 +53,8 @@ export interface NewUser {
   readonly username?: string | undefined;
   readonly passwordHash?: string | undefined;
   readonly scramKeys?: ScramKeys | undefined;
+  /** SHA-256 of the invitation that is used up by it. */
+  readonly invite?: Uint8Array | undefined;
 }
 
 /** A thing that speaks MQTT with a name of its own, which no user has. */
@@ -111,17 +116,20 @@ export interface ParticipantView {
 }
 
 export interface UserStore {
+  /** Throws `username_taken`, `invite_invalid`. */
   createUser(user: NewUser): Promise<User>;
   /** Without `scramKeys` those of the old password go all the same. */
   setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
+  /** Without a picture the one there was goes. Says when. Throws `user_disabled`. */
+  setAvatar(userId: UserId, picture: Uint8Array | undefined): Promise<{ updatedAtMs: number }>;
   /** Somebody unknown is passed over. */
   touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
   findUser(userId: number): Promise<User | undefined>;
   /** An exact username, else `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
   findPasswordHash(userId: UserId): Promise<string | undefined>;
-  /** Enabled users by rising id. */
-  listUsers(page: { after: number; limit: number }): Promise<User[]>;
+  /** By rising id; without `disabledToo` those who may be here. */
+  listUsers(page: { after: number; limit: number; disabledToo?: boolean }): Promise<User[]>;
   /** Enabled ones; not counted past `atMost`. */
   countUsers(atMost?: number): Promise<number>;
   /** Moves whenever somebody comes or goes, or is shown otherwise. */
@@ -136,8 +144,6 @@ export interface UserStore {
     userId: UserId,
     bounds: { limit: number; membersMax: number },
   ): Promise<{ chatId: ChatId; members: number }[]>;
-  /** From now on nobody may be this user: tokens and log-ins by phone are ended. Undefined where nobody active has it. */
-  disableUser(guid: string): Promise<UserId | undefined>;
   /** By the GUID of the user or of one of his devices. */
   findParticipant(guid: string): Promise<ParticipantView | undefined>;
   /** Whether there is a chat both are in. */
@@ -210,6 +216,14 @@ export interface MessageStore {
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
+  /**
+   * Of the message only its place remains. Gives the chat's members too. Throws `message_not_found` also where `userId` is
+   * not in its chat, `not_authorized`.
+   */
+  deleteMessage(request: {
+    userId: UserId;
+    messageId: MessageId;
+  }): Promise<{ message: DeletedMessage; members: readonly UserId[] }>;
   findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
   /** The file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
@@ -291,10 +305,12 @@ export interface Store
     MqttDeviceStore,
     TokenStore,
     CredentialStore,
+    LogInStore,
     PhoneStore,
     ProfileStore,
     ContactStore,
     ChatStore,
+    GroupStore,
     MessageStore,
     ExchangeStore,
     HistoryStore,

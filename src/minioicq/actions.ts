@@ -6,17 +6,37 @@ import { nickCharactersMax } from "../domain/accounts.ts";
 import { safeInteger } from "../domain/keys.ts";
 import { passwordBytesMax } from "../domain/passwords.ts";
 import { Refusal } from "./errors.ts";
-import type { MiniOicqLimits } from "./limits.ts";
+import { type ExtensionRequest, extensionParsers } from "./extensions.ts";
+import {
+  createReader,
+  type FieldLimits,
+  type Fields,
+  flag,
+  idList,
+  isAbsent,
+  isFields,
+  optionalBytes,
+  optionalText,
+  type Reader,
+  Refused,
+  text,
+  type WireId,
+} from "./fields.ts";
 import { parseTimeMs } from "./time.ts";
 
 /** Of an id that is none, so much is kept. */
 const accountCharactersMax = 64;
-
-/** An id from the wire; undefined where the text is no number, and so names nobody. */
-export type WireId = number | undefined;
+/** Longer ones are none of ours. */
+const inviteCharactersMax = 256;
 
 export type Request =
-  | { readonly action: "auth.register"; readonly name: string; readonly password: string }
+  | {
+      readonly action: "auth.register";
+      readonly name: string;
+      readonly password: string;
+      readonly invite: string | undefined;
+      readonly client: ClientWishes;
+    }
   | {
       readonly action: "auth.login";
       readonly login: Login;
@@ -25,15 +45,26 @@ export type Request =
       readonly acknowledges: boolean;
       /** Large content is to come as an address alone. */
       readonly filesByUrl: boolean;
+      readonly client: ClientWishes;
     }
   | { readonly action: "auth.logout" }
   | { readonly action: "user.sync" }
+  /** Without bytes the generated picture is back. */
+  | { readonly action: "avatar.set"; readonly bytes: Uint8Array | undefined }
   | { readonly action: "user.get"; readonly userId: WireId }
   | { readonly action: "chat.create"; readonly members: readonly WireId[]; readonly name: string | undefined }
   | MessageSend
   | MessageAck
   | MessageGet
-  | { readonly action: "heartbeat" };
+  | { readonly action: "heartbeat" }
+  | ExtensionRequest;
+
+/** What a client says of itself beyond the document (docs/minioicq.md). */
+export interface ClientWishes {
+  /** It wants a token, so that it need not keep the password. */
+  readonly remember: boolean;
+  readonly name: string | undefined;
+}
 
 export type Login =
   | {
@@ -87,64 +118,39 @@ export interface Parsed {
   readonly requests: readonly (Request | Refusal)[];
   /** The client wrote an id as a number, so it wants to read numbers (O2). */
   readonly numericIds: boolean;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-type Limits = Pick<
-  MiniOicqLimits,
-  "membersMax" | "chatNameCharactersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax" | "acknowledgedIdsMax"
->;
-
-interface Reader {
-  readonly limits: Limits;
-  /** Throws `Refusal` when `value` is no id at all. */
-  id(value: unknown, otherwise: string): WireId;
+  /** The client knows of actions beyond the document. */
+  readonly extended: boolean;
 }
 
 type Parse = (fields: Fields, reader: Reader) => Request | readonly (Request | Refusal)[];
 
 /** Never throws: what cannot be understood comes back as a `Refusal`. */
-export function parseAction(value: unknown, limits: Limits): Parsed {
+export function parseAction(value: unknown, limits: FieldLimits): Parsed {
   if (!isFields(value)) return refused(new Refusal("error", "Malformed action"));
   const action = value["action"];
   if (typeof action !== "string") return refused(new Refusal("error", "Malformed action"));
   const parse = parsers.get(action);
   if (parse === undefined) return refused(new Refusal("error", "Unknown action"));
+  const extended = (extensionParsers as ReadonlyMap<string, Parse>).has(action) || value["extensions"] === true;
   let numericIds = false;
-  const reader: Reader = {
-    limits,
-    id(given, otherwise) {
-      if (typeof given === "string") return safeInteger(given);
-      if (typeof given !== "number") throw new Refused(otherwise);
-      numericIds = true;
-      return Number.isSafeInteger(given) && given >= 0 ? given : undefined;
-    },
-  };
+  const reader = createReader(limits, () => {
+    numericIds = true;
+  });
   try {
     const parsed = parse(value, reader);
-    return { requests: Array.isArray(parsed) ? parsed : [parsed], numericIds };
+    return { requests: Array.isArray(parsed) ? parsed : [parsed], numericIds, extended };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const needsLogin = !action.startsWith("auth.");
     return {
       requests: [new Refusal(`${action}.fail`, error.reason, error.clientId, needsLogin)],
       numericIds,
+      extended,
     };
   }
 }
 
-const refused = (refusal: Refusal): Parsed => ({ requests: [refusal], numericIds: false });
-
-class Refused extends Error {
-  readonly reason: string;
-  readonly clientId: string | undefined;
-
-  constructor(reason: string, clientId?: string) {
-    super(reason);
-    this.reason = reason;
-    this.clientId = clientId;
-  }
-}
+const refused = (refusal: Refusal): Parsed => ({ requests: [refusal], numericIds: false, extended: false });
 
 const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["auth.register", parseRegister],
@@ -152,17 +158,19 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["auth.logout", () => ({ action: "auth.logout" })],
   ["user.sync", () => ({ action: "user.sync" })],
   ["user.get", (fields, reader) => ({ action: "user.get", userId: reader.id(fields["user_id"], "User not found") })],
+  ["avatar.set", ({ avatar }) => ({ action: "avatar.set", bytes: optionalBytes(avatar, "Invalid avatar") })],
   ["chat.create", parseCreate],
   ["message.send", parseSend],
   ["message.push.ack", parseAck],
   ["message.get", parseGet],
   ["heartbeat", () => ({ action: "heartbeat" })],
+  ...extensionParsers,
 ]);
 
 /** Every action a client may ask for. */
 export const actionNames: readonly string[] = [...parsers.keys()];
 
-function parseRegister(fields: Fields): Request {
+function parseRegister(fields: Fields, reader: Reader): Request {
   const empty = "Empty user name or password"; // O24
   const name = text(fields["user_name"], { empty, wrong: "Invalid user name" });
   const password = text(fields["password"], { empty, wrong: "Invalid password" });
@@ -171,7 +179,16 @@ function parseRegister(fields: Fields): Request {
     throw new Refused("User name too long");
   }
   if (Buffer.byteLength(password) > passwordBytesMax) throw new Refused("Password too long");
-  return { action: "auth.register", name, password };
+  const invite = optionalText(fields["invite"], { wrong: "Invalid invite", charactersMax: inviteCharactersMax });
+  return { action: "auth.register", name, password, invite, client: parseClient(fields, reader) };
+}
+
+function parseClient(fields: Fields, { limits }: Reader): ClientWishes {
+  const charactersMax = limits.deviceNameCharactersMax;
+  return {
+    remember: flag(fields["remember"], "Invalid remember"),
+    name: optionalText(fields["client_name"], { wrong: "Invalid client_name", charactersMax }),
+  };
 }
 
 function parseLogin(fields: Fields, reader: Reader): Request {
@@ -183,7 +200,7 @@ function parseLogin(fields: Fields, reader: Reader): Request {
   const acknowledges = fields["ack"] === true;
   const { files } = fields;
   if (!isAbsent(files) && files !== "url" && files !== "inline") throw new Refused("Invalid files");
-  const wishes = { deviceName, acknowledges, filesByUrl: files === "url" };
+  const wishes = { deviceName, acknowledges, filesByUrl: files === "url", client: parseClient(fields, reader) };
   if (!isAbsent(fields["token"])) {
     const token = text(fields["token"], { empty: "Invalid token", wrong: "Invalid token" });
     return { action: "auth.login", login: { by: "token", token }, ...wishes };
@@ -196,11 +213,8 @@ function parseLogin(fields: Fields, reader: Reader): Request {
 }
 
 function parseCreate(fields: Fields, reader: Reader): Request {
-  const { membersMax, chatNameCharactersMax } = reader.limits;
-  const list = fields["members"];
-  if (!Array.isArray(list)) throw new Refused("Invalid members");
-  if (list.length > membersMax) throw new Refused("Too many members");
-  const members = list.map((member: unknown) => reader.id(member, "Invalid members"));
+  const { chatNameCharactersMax } = reader.limits;
+  const members = idList(fields["members"], reader);
   const named = isAbsent(fields["chat_name"]) ? fields["name"] : fields["chat_name"]; // O16
   const name = optionalText(named, { wrong: "Invalid chat name", charactersMax: chatNameCharactersMax });
   return { action: "chat.create", members, name };
@@ -332,27 +346,4 @@ function parseBound(value: unknown): { readonly index?: number; readonly ms?: nu
   const ms = parseTimeMs(value);
   if (ms === undefined) throw new Refused("Invalid range");
   return { ms };
-}
-
-/** Left out, null or "": the field says nothing. */
-const isAbsent = (value: unknown): value is undefined | null | "" =>
-  value === undefined || value === null || value === "";
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
-
-/** A string of whole characters; a lone surrogate could not be stored and given back unchanged. */
-function text(value: unknown, reasons: { readonly empty: string; readonly wrong: string }): string {
-  if (isAbsent(value)) throw new Refused(reasons.empty);
-  if (typeof value !== "string" || !value.isWellFormed()) throw new Refused(reasons.wrong);
-  return value;
-}
-
-function optionalText(value: unknown, rule: { readonly wrong: string; readonly charactersMax: number }) {
-  if (isAbsent(value)) return undefined;
-  if (typeof value !== "string" || !value.isWellFormed() || value.length > rule.charactersMax) {
-    throw new Refused(rule.wrong);
-  }
-  return value;
 }

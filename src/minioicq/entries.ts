@@ -1,4 +1,5 @@
 /** What waits to be written to one client, in order, with its weight; the session takes it from the front. */
+import type { Client } from "../domain/log-ins.ts";
 import type { Frame } from "./codec.ts";
 import type { Dialect } from "./push.ts";
 
@@ -26,7 +27,10 @@ export interface StreamHost {
   contentBytesMax(): number;
   /** In the socket's own buffer. */
   bufferedBytes(): number;
+  /** Whether this client is told what the document has no message for. */
+  extended(): boolean;
   close(code: number, reason: string): void;
+  client(): Client;
 }
 
 export class Entries {

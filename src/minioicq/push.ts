@@ -3,7 +3,7 @@
  * with them. A live frame is encoded once for each encoding and id dialect and given to every socket that wants it.
  */
 import { isoTime } from "../delivery/shapes.ts";
-import type { ChatView, Message, User, UserId } from "../domain/model.ts";
+import type { Chat, ChatView, Message, User, UserId } from "../domain/model.ts";
 import { avatarText } from "./avatar.ts";
 import { encodeFrame, type Frame } from "./codec.ts";
 import type { Dialect } from "./dialect.ts";
@@ -17,7 +17,7 @@ export type Body = Readonly<Record<string, unknown>> & { readonly action: string
 export const wireId = (id: number, { numericIds }: Dialect): number | string => (numericIds ? id : String(id));
 
 /** Integer clients keep message ids in 32 bits; past them they see the low 31. */
-const wireMessageId = (id: number, { numericIds }: Dialect): number | string =>
+export const wireMessageId = (id: number, { numericIds }: Dialect): number | string =>
   numericIds ? id % 2 ** 31 : String(id);
 
 /**
@@ -71,11 +71,14 @@ const spawnBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytes
   ...chatBody(view, dialect, reader, avatarBytesMax),
 });
 
-/** A chat as `reader` sees it. */
-export function chatBody(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number) {
-  const { chat, members } = view;
-  // A direct chat bears the other person's name and picture (O10), my own where I talk to myself.
+/** A chat with its members, as `chat.spawn` shows it to `reader`. */
+export function chatBody({ chat, members }: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number) {
   const other = chat.kind === "direct" ? (members.find((user) => user.userId !== reader) ?? members[0]) : undefined;
+  return { ...chatFields(chat, dialect, other), members: userBodies(members, dialect, avatarBytesMax) };
+}
+
+/** A direct chat bears the name and picture of `other` (O10), my own where I talk to myself. */
+export function chatFields(chat: Chat, dialect: Dialect, other: User | undefined) {
   const name = other?.nick ?? chat.name;
   return {
     chat_id: wireId(chat.chatId, dialect),
@@ -84,7 +87,6 @@ export function chatBody(view: ChatView, dialect: Dialect, reader: UserId, avata
     avatar: other === undefined ? avatarText({ id: chat.chatId }) : userAvatar(other),
     owner_id: wireId(chat.ownerId, dialect),
     created: isoTime(chat.createdAtMs),
-    members: userBodies(members, dialect, avatarBytesMax),
   };
 }
 
@@ -110,15 +112,15 @@ export const userFields = (user: User, dialect: Dialect) => ({
   avatar: userAvatar(user),
 });
 
-/** All connections of a door have the same bound for content, or none. */
-const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
+/** Of a shared frame, its place among the forms it has. All connections of a door have the same bound for content, or none. */
+export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
   (encoding === "json" ? 1 : 0) |
   (numericIds ? 2 : 0) |
   (own ? 4 : 0) |
   (textBase64 ? 8 : 0) |
   (contentBytesMax === 0 ? 16 : 0);
 
-function shared<Key extends object>(
+export function shared<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,
   key: Key,
   index: number,

@@ -5,6 +5,7 @@
  * that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
+import type { Own } from "../domain/log-ins.ts";
 import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
 import type { MessageAck, MessageSend, Request } from "./actions.ts";
 import { parseAction } from "./actions.ts";
@@ -13,13 +14,16 @@ import { type Dialect, Speech } from "./dialect.ts";
 import type { StreamEntry, StreamHost } from "./entries.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { Front } from "./front.ts";
-import { type Answer, type Connection, failed, handle, type LoggedInBy } from "./handlers/dispatch.ts";
+import { type Answer, type Connection, type Credential, handle, type LoggedInBy } from "./handlers/dispatch.ts";
+import { failed } from "./handlers/failed.ts";
 import { contentBytesMaxOf } from "./large-content.ts";
 import { createLoginWatch, type LoginWatch } from "./login-watch.ts";
 import { type Body, livePush } from "./push.ts";
 import type { RequestRate } from "./rates.ts";
 import { isWaiting, mustBeAlone, type Slot, type Socket } from "./slots.ts";
 import { Stream } from "./stream.ts";
+
+const byPassword: Credential = { tokenId: undefined, name: undefined };
 
 export class Session implements Connection {
   readonly address: string;
@@ -32,6 +36,9 @@ export class Session implements Connection {
 
   readonly #speech: Speech;
   readonly #rate: RequestRate;
+  /** It knows of what the server says beyond the document. */
+  #extended = false;
+  #credential = byPassword;
 
   readonly #slots: Slot[] = [];
   #started = 0;
@@ -58,7 +65,15 @@ export class Session implements Connection {
       schedule: () => this.#schedule(),
       contentBytesMax: () => this.#speech.contentBytesMax,
       bufferedBytes: () => this.#socket?.getBufferedAmount() ?? 0,
+      extended: () => this.#extended,
       close: (code, reason) => this.close(code, reason),
+      client: () => ({
+        door: "minioicq",
+        ...this.#credential,
+        address: this.address,
+        phoneSessionId: undefined,
+        end: () => this.close(closeCode.policy, "Session ended"),
+      }),
     };
     this.#loginWatch = createLoginWatch({
       idleMs: parts.front.limits.loginIdleMs,
@@ -117,8 +132,13 @@ export class Session implements Connection {
   // ---- what the handlers see
 
   /** Logged in on this connection (O21, O23): the stream of what the user is told begins behind the answer. */
-  become(user: User, { deviceId, acknowledges }: LoggedInBy): void {
+  become(user: User, { deviceId, acknowledges, credential }: LoggedInBy): void {
     if (this.#closed) return;
+    if (this.#front.domain.accountEnds.hasEnded(user.userId)) {
+      this.close(closeCode.policy, "User disabled"); // While he was logging in.
+      return;
+    }
+    this.#credential = credential;
     if (acknowledges) this.#acknowledges = true;
     const before = this.#stream;
     const owed = before?.awaited ?? 0;
@@ -151,6 +171,10 @@ export class Session implements Connection {
 
   wantFilesByUrl(byUrl: boolean): void {
     this.#speech.filesByUrl = byUrl;
+  }
+
+  get own(): Own {
+    return { connectionId: this.#stream?.connectionId ?? 0, tokenId: this.#credential.tokenId };
   }
 
   spawnOf(entered: Entered): StreamEntry | undefined {
@@ -200,8 +224,9 @@ export class Session implements Connection {
       const code = typeof frame === "string" ? closeCode.invalidPayload : closeCode.unsupportedData; // O20
       return [{ action: "close", code, reason: error.message }];
     }
-    const { requests, numericIds } = parseAction(value, limits);
+    const { requests, numericIds, extended } = parseAction(value, limits);
     if (numericIds) this.#speech.wroteNumericIds();
+    if (extended) this.#extended = true;
     return this.#speech.understand(requests);
   }
 

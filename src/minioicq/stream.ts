@@ -12,6 +12,7 @@ import { isInRanges, type SeqRange } from "../domain/seq-ranges.ts";
 import type { MessageAck } from "./actions.ts";
 import { Entries, type StreamEntry, type StreamHost } from "./entries.ts";
 import { closeCode } from "./errors.ts";
+import { extensionPush } from "./extension-push.ts";
 import type { Front } from "./front.ts";
 import { messageBytes, needsContent, withWantedContent } from "./large-content.ts";
 import { OwnMessages } from "./own-messages.ts";
@@ -73,6 +74,7 @@ export class Stream {
     this.#sink = {
       userId,
       deliver: (event) => this.#deliver(event),
+      client: () => host.client(),
       detached: () => host.close(closeCode.internal, "Internal error"),
     };
     this.#feed = new Feed({
@@ -104,6 +106,11 @@ export class Stream {
   /** Requests wait for this: a chat made by one must not be spawned before those from the store. */
   get ready(): boolean {
     return this.#spawns.live;
+  }
+
+  /** By which the hub knows this client. */
+  get connectionId(): number {
+    return this.#front.hub.connectionIdOf(this.#sink);
   }
 
   /** Everything written so far left the socket's buffer. */
@@ -194,15 +201,43 @@ export class Stream {
         this.#feed.offer(event.message);
         return;
       case "chat.entered":
+        if (!event.entered.users.some((user) => user.userId === this.user.userId)) this.#tell(event);
         this.#spawns.entered(event.entered);
         return;
       case "chat.left":
         this.#spawns.left(event.left);
+        this.#tell(event);
+        return;
+      case "message.deleted":
+        this.#feed.deleted(event.message);
+        this.#tell(event);
+        return;
+      case "contact.blocked":
+      case "chat.renamed":
+        this.#tell(event);
         return;
       case "user.revoked":
         this.#host.close(closeCode.policy, "User disabled");
         return;
     }
+  }
+
+  /** An extension's push. What happens before the stored chats are through is known by whoever asks after that. */
+  #tell(event: DomainEvent): void {
+    if (!this.#spawns.live || !this.#host.extended()) return;
+    if (this.entries.waitingBytes > this.#front.limits.sendBytesHardMax) {
+      this.#host.close(closeCode.tryAgainLater, "Too slow");
+      return;
+    }
+    this.entries.push({
+      bytes: 256 + 64 * (event.type === "chat.entered" ? event.entered.users.length : 0),
+      ready: true,
+      written: false,
+      answers: undefined,
+      frame: (dialect) => extensionPush(event, dialect),
+      wrote() {},
+      settled() {},
+    });
   }
 
   /** The chats, then the messages. */
@@ -239,7 +274,7 @@ export class Stream {
       if (this.#isWindowFull()) break;
       taken += 1;
       const one = [message];
-      const fresh = isHidden(message) ? [] : one;
+      const fresh = isHidden(message) || message.kind === "deleted" ? [] : one;
       this.#pushMessages(one, fresh, bytes, (dialect) =>
         fresh.length === 0 ? undefined : livePush(message, dialect, this.user.userId),
       );

@@ -56,7 +56,7 @@ export interface Broker<P extends Principal = Principal> {
   stats(): BrokerStats;
   /** A principal's sessions that outlive their connections, there or away. */
   storedSessions(principalKey: string): Iterable<ServiceSession<P>>;
-  /** Ends every session of a principal that is no more, with its connections. */
+  /** Ends every session of a principal that is no more, with its connections but for those that become somebody else's. */
   endSessions(principalKey: string): void;
   /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
   turnClock(): void;

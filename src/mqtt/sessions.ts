@@ -40,6 +40,8 @@ export class Sessions {
   readonly #sessions = new SessionIndex();
   /** The persistent sessions of a principal, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
+  /** Sessions of somebody who is no more, until their connections are others'. */
+  readonly #lastOf = new WeakSet<Session>();
   #endFailed = false;
   /** The last connection in line for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
@@ -141,9 +143,10 @@ export class Sessions {
     }
   }
 
-  /** The session's connection is gone; `expirySeconds` is how long the session stays (undefined: the setting). */
-  closed(session: Session, expirySeconds: number | undefined): void {
+  /** The session's connection is gone; `staysSeconds` is how long the session stays (undefined: the setting). */
+  closed(session: Session, staysSeconds: number | undefined): void {
     const left = session.detach();
+    const expirySeconds = this.#lastOf.has(session) ? 0 : staysSeconds;
     const { storedId, expiry } = session;
     if (storedId === undefined || expiry === undefined) {
       this.#remove(session);
@@ -180,10 +183,13 @@ export class Sessions {
     this.#core.hooks.ended(session);
   }
 
-  /** The principal is no more: nor is anything of its sessions. */
+  /** The principal is no more: nor is anything of its sessions. A client that becomes somebody else keeps its connection. */
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
-      if (session.principal.key === principalKey) this.end(session);
+      if (session.principal.key !== principalKey) continue;
+      if (session.connection !== undefined && this.#core.logIns.isBecoming(session.connection)) {
+        this.#lastOf.add(session);
+      } else this.end(session);
     }
   }
 

@@ -30,6 +30,14 @@ const operatorRequest = z.discriminatedUnion("op", [
     limit: z.int().min(1).max(1000).default(100),
   }),
   /** `user` is a username, `user.<userId>` or a bare userId. */
+  /** `user` as below. */
+  z.strictObject({ op: z.literal("setUserDisabled"), user: z.string().min(1).max(256), disabled: z.boolean() }),
+  z.strictObject({ op: z.literal("removeUser"), user: z.string().min(1).max(256) }),
+  z.strictObject({
+    op: z.literal("invite"),
+    uses: z.int().min(1).max(100_000).default(1),
+    days: z.int().min(1).max(3650).default(7),
+  }),
   z.strictObject({ op: z.literal("setPassword"), user: z.string().min(1).max(256), password }),
   z.strictObject({
     op: z.literal("addDevice"),
@@ -101,6 +109,11 @@ export interface OperatorResults {
   addUser: { readonly user: OperatorUser };
   /** `next` goes into `after` of the next page; null at the end. */
   listUsers: { readonly users: readonly OperatorUser[]; readonly next: number | null };
+  setUserDisabled: { readonly user: OperatorUser };
+  /** As it was. */
+  removeUser: { readonly user: OperatorUser };
+  /** `code`: this once. */
+  invite: { readonly code: string; readonly uses: number; readonly expires: string };
   setPassword: { readonly user: OperatorUser };
   /** `password`: where it was generated, this once. */
   addDevice: { readonly device: OperatorDevice; readonly password: string | null };
@@ -129,7 +142,7 @@ export function createOperator(parts: {
   /** Told of a failure that is ours; the answer says only "internal". */
   onFailure?: (error: unknown) => void;
 }) {
-  const { accounts, devices, store } = parts.domain;
+  const { accounts, accountEnds, devices, store } = parts.domain;
 
   /** Never throws: every no is an answer. */
   async function handle(request: unknown): Promise<OperatorAnswer> {
@@ -138,6 +151,7 @@ export function createOperator(parts: {
     try {
       return await perform(parsed.data);
     } catch (error) {
+      if (error instanceof Unknown) return { ok: false, code: "user_not_found", message: error.message };
       if (error instanceof DomainError) return { ok: false, code: error.code, message: error.message };
       parts.onFailure?.(error);
       return { ok: false, code: "internal", message: "the server failed; its log says why" };
@@ -150,14 +164,29 @@ export function createOperator(parts: {
         return done<"addUser">({ user: show(await accounts.add(request)) });
       case "listUsers": {
         // One more than asked tells whether there is a next page.
-        const found = await store.listUsers({ after: request.after, limit: request.limit + 1 });
+        const found = await store.listUsers({ after: request.after, limit: request.limit + 1, disabledToo: true });
         const users = found.slice(0, request.limit);
         const next = found.length > request.limit ? (users.at(-1)?.userId ?? null) : null;
         return done<"listUsers">({ users: users.map(show), next });
       }
+      case "setUserDisabled": {
+        const { userId } = await getUser(request.user);
+        if (request.disabled) await accountEnds.disable(userId);
+        else await accountEnds.enable(userId);
+        return done<"setUserDisabled">({ user: show(await getUser(String(userId))) });
+      }
+      case "removeUser": {
+        const user = await getUser(request.user);
+        await accountEnds.remove(user.userId);
+        return done<"removeUser">({ user: show(user) });
+      }
+      case "invite": {
+        const { uses, days } = request;
+        const { code, expiresAtMs } = await accounts.invite({ uses, lifetimeMs: days * dayMs });
+        return done<"invite">({ code, uses, expires: isoTime(expiresAtMs) });
+      }
       case "setPassword": {
-        const user = await findUser(request.user);
-        if (user === undefined) return { ok: false, code: "user_not_found", message: `no user ${request.user}` };
+        const user = await getUser(request.user);
         await accounts.setPassword(user.userId, request.password);
         return done<"setPassword">({ user: show(user) });
       }
@@ -214,11 +243,11 @@ export function createOperator(parts: {
     }
   }
 
-  async function findUser(name: string): Promise<User | undefined> {
-    const byKey = await store.findUserByKey(name);
-    if (byKey !== undefined) return byKey;
+  async function getUser(name: string): Promise<User> {
     const userId = safeInteger(name);
-    return userId === undefined ? undefined : store.findUser(userId);
+    const user = (await store.findUserByKey(name)) ?? (userId === undefined ? undefined : await store.findUser(userId));
+    if (user === undefined) throw new Unknown(`no user ${name}`);
+    return user;
   }
 
   const show = (user: User): OperatorUser => ({
@@ -233,6 +262,11 @@ export function createOperator(parts: {
 
   return { handle };
 }
+
+/** A name that is nobody's. */
+class Unknown extends Error {}
+
+const dayMs = 86_400_000;
 
 const showDevice = (device: MqttDevice): OperatorDevice => ({
   name: device.name,

@@ -62,6 +62,11 @@ const answers = {
   too_many_members: invalidParameters,
   invalid_message: badRequest,
   message_too_large: { status: 413, error: "Message too large" },
+  message_not_found: { status: 404, error: "messageID not found" },
+  session_not_found: { status: 404, error: "Session not found" },
+  invite_invalid: { status: 403, error: "Invalid invite" },
+  too_many_contacts: invalidParameters,
+  chat_is_direct: invalidChatId,
   not_authorized: badToken,
   busy: unavailable,
   // The window of wrong secrets per address is a minute.

@@ -10,6 +10,7 @@ import { isHidden, type MessageReader } from "../domain/addressed.ts";
 import { isLeftOut } from "../domain/content.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
+import type { Client } from "../domain/log-ins.ts";
 import type { ChatId, DeviceId, Message, MessageId, StoredEvent, Typing, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
@@ -25,6 +26,8 @@ export type Content = "inline" | "whole";
 /** Whose position to begin at: a device's, or the user's own. */
 export interface Reader extends MessageReader {
   readonly deviceId: DeviceId | undefined;
+  /** By which token, and from where. */
+  readonly by?: { readonly tokenId: string; readonly address: string };
 }
 
 export interface Page {
@@ -117,7 +120,7 @@ export function createInbox(parts: {
     query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal; content?: Content },
   ): Promise<Page> {
     if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit, query.content);
-    const waiter = admit(reader.userId);
+    const waiter = admit(reader);
     const expire = () => waiter.expire();
     const timer = setTimeout(expire, query.waitMs);
     query.signal.addEventListener("abort", expire);
@@ -131,7 +134,7 @@ export function createInbox(parts: {
         if (last || !isEmpty(page)) return page;
         after = page.next;
         await waiter.news();
-        if (waiter.revoked) throw new DomainError("token_invalid", "the account was revoked");
+        if (waiter.revoked) throw new DomainError("token_invalid", "the account or the log-in was revoked");
       }
     } finally {
       clearTimeout(timer);
@@ -143,7 +146,7 @@ export function createInbox(parts: {
 
   /** Page after page as they come, until `end` is called, the server stops or the account is revoked. Refuses as `wait` does. */
   function follow(reader: Reader, query: Following): Follower {
-    const waiter = admit(reader.userId);
+    const waiter = admit(reader);
     hub.attach(waiter);
     let { after } = query;
     let ended = false;
@@ -172,11 +175,12 @@ export function createInbox(parts: {
     return { next, end };
   }
 
-  function admit(userId: UserId): Waiter {
+  function admit(reader: Reader): Waiter {
+    const { userId } = reader;
     const mine = waiting.get(userId) ?? 0;
     if (mine >= limits.waitingPerUserMax) throw new Refusal(tooMany, "too many requests of this user are waiting");
     if (waiters.size >= limits.waitingMax) throw new Refusal(unavailable, "too many requests are waiting");
-    const waiter = new Waiter(userId);
+    const waiter = new Waiter(reader);
     waiting.set(userId, mine + 1);
     waiters.add(waiter);
     return waiter;
@@ -207,9 +211,11 @@ class Waiter implements Sink {
   /** By chat and user, the newest only. */
   #typing: Map<string, Typing> | undefined;
   #wake: (() => void) | undefined;
+  readonly #reader: Reader;
 
-  constructor(userId: UserId) {
-    this.userId = userId;
+  constructor(reader: Reader) {
+    this.userId = reader.userId;
+    this.#reader = reader;
   }
 
   get expired(): boolean {
@@ -242,6 +248,18 @@ class Waiter implements Sink {
     const typing = [...(this.#typing?.values() ?? [])];
     this.#typing = undefined;
     return typing;
+  }
+
+  client(): Client | undefined {
+    const { by } = this.#reader;
+    if (by === undefined) return undefined;
+    return { door: "rest", name: undefined, ...by, phoneSessionId: undefined, end: () => this.#revoke() };
+  }
+
+  #revoke(): void {
+    this.#revoked = true;
+    this.#news = true;
+    this.#wake?.();
   }
 
   detached(): void {
@@ -332,8 +350,9 @@ class Gathering {
       return true;
     }
     this.#begun.add(row.chatId);
-    // Of his own messages he gets what he addressed to another device of his.
-    if (row.senderId === this.#parts.reader.userId && row.addressed === undefined) {
+    // Of a deleted one there is nothing to deliver, and of his own messages he gets what he addressed to another device of his.
+    const own = row.senderId === this.#parts.reader.userId && row.addressed === undefined;
+    if (own || row.kind === "deleted") {
       this.through = row.messageId;
       return true;
     }

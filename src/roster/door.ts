@@ -135,6 +135,18 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     client.loggedOut = false;
     const sink: Sink = {
       userId,
+      // A connection that was somebody's from its start is known as that.
+      client: () =>
+        session.principal.userId === undefined
+          ? {
+              door: "mqtt",
+              name: session.clientId,
+              address: session.address,
+              tokenId: undefined,
+              phoneSessionId: sessionId,
+              end: () => ended(session),
+            }
+          : undefined,
       deliver(event) {
         if (event.type === "session.ended" && event.sessionIds.includes(sessionId)) ended(session);
       },

@@ -2,6 +2,7 @@
  * Who a plain MQTT client is: a user by password or access token, a device by password or certificate, either of them by
  * SCRAM, or nobody in particular.
  */
+import type { LoggedIn } from "../domain/accounts.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
@@ -9,6 +10,7 @@ import type { User, UserId } from "../domain/model.ts";
 import type { PhoneLogin } from "../domain/phone-login.ts";
 import { phoneOf } from "../domain/phones.ts";
 import { scramIterations } from "../domain/scram-keys.ts";
+import { tokenIdOf } from "../domain/secrets.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";
@@ -25,6 +27,8 @@ export interface Account extends Principal {
   readonly admin: boolean;
   /** Of a client of the Erlang-term services, whoever it is. */
   readonly roster: PhoneLogin | undefined;
+  /** Of the access token it logged in with. */
+  readonly tokenId: string | undefined;
 }
 
 export interface DeviceAccount {
@@ -39,9 +43,9 @@ export const principalKeyOf = (userId: UserId): string => `user:${userId}`;
 
 export function userAccount(
   userId: UserId,
-  { admin = false, roster }: Partial<Pick<Account, "admin" | "roster">> = {},
+  { admin = false, roster, tokenId }: Partial<Pick<Account, "admin" | "roster" | "tokenId">> = {},
 ): Account {
-  return { key: principalKeyOf(userId), userId, device: undefined, admin, roster };
+  return { key: principalKeyOf(userId), userId, device: undefined, admin, roster, tokenId };
 }
 
 const nobody: Account = {
@@ -50,6 +54,7 @@ const nobody: Account = {
   device: undefined,
   admin: false,
   roster: { token: undefined, session: undefined },
+  tokenId: undefined,
 };
 
 /** Who reads what the broker says about itself, by username or `user.<userId>`. */
@@ -68,6 +73,7 @@ export function deviceAccount(record: MqttDevice, clientId: string | undefined):
     device: { record, clientId, permissions },
     admin: false,
     roster: undefined,
+    tokenId: undefined,
   };
 }
 
@@ -136,6 +142,11 @@ const refusalOf = {
   too_many_members: "unavailable",
   invalid_message: "unavailable",
   message_too_large: "unavailable",
+  message_not_found: "unavailable",
+  session_not_found: "unavailable",
+  invite_invalid: "not_authorized",
+  too_many_contacts: "unavailable",
+  chat_is_direct: "unavailable",
 } as const satisfies Record<DomainErrorCode, Refusal>;
 
 /** As a client is that has logged in by nothing. */
@@ -174,7 +185,7 @@ export function createAuthentication(parts: AuthenticationParts) {
       return orRefusal(address, () => logInWithTokenAlone({ token: password, named, address }));
     }
     return orRefusal(address, async () => {
-      if (devices.find(username) === undefined) return accept(await logIn(username, password, address));
+      if (devices.find(username) === undefined) return logIn(username, password, address);
       return accept(await devices.logInWithPassword(username, { password, address }), connect.clientId);
     });
   }
@@ -197,7 +208,7 @@ export function createAuthentication(parts: AuthenticationParts) {
     }
     if (token.startsWith(accessTokenPrefix)) {
       try {
-        return accept((await accounts.logInWithToken(token, address)).user);
+        return acceptToken(await accounts.logInWithToken(token, address));
       } catch (error) {
         const invalid = error instanceof DomainError && refusedTokens.has(error.code);
         if (!invalid || anonymous === "off") throw error;
@@ -229,14 +240,14 @@ export function createAuthentication(parts: AuthenticationParts) {
   }
 
   /** The password is the user's own, or an access token of the same user. */
-  async function logIn(username: string, password: string, address: string): Promise<User> {
+  async function logIn(username: string, password: string, address: string): Promise<Authentication<Account>> {
     if (password.startsWith(accessTokenPrefix)) {
-      const { user } = await accounts.logInWithToken(password, address);
-      if (!isNameOf(user, username)) throw new DomainError("token_invalid");
-      return user;
+      const loggedIn = await accounts.logInWithToken(password, address);
+      if (!isNameOf(loggedIn.user, username)) throw new DomainError("token_invalid");
+      return acceptToken(loggedIn);
     }
     const user = await find(username);
-    return accounts.logInWithPassword(user, { account: accountOf(user, username), password, address });
+    return accept(await accounts.logInWithPassword(user, { account: accountOf(user, username), password, address }));
   }
 
   /** An exact username (or `user.<userId>`), else a bare number as a user id, else `+<phone>`, which means its first user. */
@@ -289,8 +300,15 @@ export function createAuthentication(parts: AuthenticationParts) {
     if (!("userId" in who)) {
       return { principal: deviceAccount(who, clientId === "" ? undefined : clientId), persistent: true };
     }
-    const principal = known.get(who) ?? userAccount(who.userId, { admin: admins(who) });
-    known.set(who, principal);
+    return { principal: userAccount(who.userId, { admin: admins(who) }), persistent: true };
+  }
+
+  function acceptToken(loggedIn: LoggedIn): Authentication<Account> {
+    const { user, tokenHash } = loggedIn;
+    domain.logIns.used(loggedIn);
+    const principal =
+      known.get(user) ?? userAccount(user.userId, { admin: admins(user), tokenId: tokenIdOf(tokenHash) });
+    known.set(user, principal);
     return { principal, persistent: true };
   }
 

@@ -28,7 +28,7 @@ import {
 import { parseSaid } from "./payload.ts";
 import { type Action, deviceMay } from "./permissions.ts";
 import type { Service } from "./service.ts";
-import { Subscriber } from "./subscriber.ts";
+import { revoked, Subscriber } from "./subscriber.ts";
 import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
 /** A domain's no in the words a PUBLISH is refused with (MQTT 5 § 3.4.2.1). */
@@ -54,6 +54,11 @@ const refusalOf = {
   registration_closed: "not_authorized",
   token_invalid: "not_authorized",
   invalid_device: "not_authorized",
+  chat_is_direct: "not_authorized",
+  message_not_found: "not_authorized",
+  session_not_found: "not_authorized",
+  invite_invalid: "not_authorized",
+  too_many_contacts: "quota_exceeded",
 } as const satisfies Record<DomainErrorCode, PublishRefusal>;
 
 export function createTopicHooks(parts: {
@@ -71,7 +76,7 @@ export function createTopicHooks(parts: {
 }): BrokerHooks<Account> {
   const { domain, anonymous, roster } = parts;
   const { devices } = domain;
-  const subscriberParts = { ...parts, revoked };
+  const subscriberParts = { ...parts, ended };
   /** Connected sessions of devices, by name. */
   const deviceSessions = new Map<string, Set<ServiceSession<Account>>>();
   devices.onRevoked(({ name }) => {
@@ -147,14 +152,20 @@ export function createTopicHooks(parts: {
     if (device !== undefined) openedDevice(session, device.record);
     else roster.opened(session, before);
     if (userId === undefined) return;
+    if (domain.accountEnds.hasEnded(userId)) {
+      // While it was logging in.
+      if (before === undefined) session.close(revoked);
+      else ended(session, revoked);
+      return;
+    }
     const subscriber = subscriberOf(session) ?? new Subscriber(session, userId, subscriberParts);
     session.attachment = subscriber;
     subscriber.open();
   }
 
   /** Clients of the Erlang-term services stay, as nobody (PROFILE § Profile/remove). */
-  function revoked(session: ServiceSession<Account>): void {
-    if (session.principal.roster === undefined || anonymous === "off") session.close("the account was revoked");
+  function ended(session: ServiceSession<Account>, why: string): void {
+    if (session.principal.roster === undefined || anonymous === "off") session.close(why);
     else session.become(nobodyIn(parts));
   }
 

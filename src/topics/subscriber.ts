@@ -10,6 +10,7 @@ import { isHidden } from "../domain/addressed.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import { parseChatKey } from "../domain/keys.ts";
+import type { Client } from "../domain/log-ins.ts";
 import type { ChatId, DeviceId, Message, UserId } from "../domain/model.ts";
 import type { Log } from "../lib/log.ts";
 import type { ServiceSession } from "../mqtt/hooks.ts";
@@ -25,12 +26,14 @@ interface Delivery {
 
 type Qos = 0 | 1;
 
+export const revoked = "the account was revoked";
+
 export interface SubscriberParts {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly log: Log;
-  /** The account is no more. */
-  revoked(session: ServiceSession<Account>): void;
+  /** The account is no more, or the log-in. */
+  ended(session: ServiceSession<Account>, why: string): void;
 }
 
 class Listening {
@@ -91,13 +94,26 @@ export class Subscriber implements Sink {
     deliveries.clear();
   }
 
+  client(): Client {
+    const { principal, clientId, address } = this.#session;
+    return {
+      door: "mqtt",
+      name: clientId,
+      address,
+      tokenId: principal.tokenId,
+      phoneSessionId: principal.roster?.session?.sessionId,
+      end: () => this.#parts.ended(this.#session, "the log-in was ended"),
+    };
+  }
+
   detached(): void {
     this.#session.close("delivery failed");
   }
 
   deliver(event: DomainEvent): void {
     if (event.type === "message.sent") this.#listening?.feed?.offer(event.message);
-    else if (event.type === "user.revoked") this.#parts.revoked(this.#session);
+    else if (event.type === "message.deleted") this.#listening?.feed?.deleted(event.message);
+    else if (event.type === "user.revoked") this.#parts.ended(this.#session, revoked);
   }
 
   writable(): void {
@@ -193,7 +209,7 @@ export class Subscriber implements Sink {
       this.#moveOn(listening);
       return true;
     }
-    const wanted = this.#wanted(listening, message);
+    const wanted = message.kind === "deleted" ? undefined : this.#wanted(listening, message);
     if (wanted === undefined) {
       if (deviceId !== undefined) this.#parts.domain.deliveries.passedOver(this.userId, deviceId, chatId, seq);
       return true;

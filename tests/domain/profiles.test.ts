@@ -1,5 +1,6 @@
 /** PROFILE on the real store: what each request changes, answers, and tells to whom (PROFILE.md, PROTOCOLS § 3.2). */
 import { expect, test } from "bun:test";
+import { createAccountEnds } from "../../src/domain/account-ends.ts";
 import { createContacts } from "../../src/domain/contacts.ts";
 import { createLooks } from "../../src/domain/looks.ts";
 import type { UserId } from "../../src/domain/model.ts";
@@ -28,6 +29,7 @@ async function openStage(options: Parts = {}) {
         publish: (event) => void phones.events.push(event),
         log: phones.log,
       }),
+      accountEnds: createAccountEnds({ store: phones.store, publish: (event) => void phones.events.push(event) }),
       async sendMail(mail) {
         if (mailing.outcome === "throws") throw new Error(`no mail with ${mail.code}`);
         if (mailing.outcome === "sent") mails.push(mail);

@@ -35,7 +35,7 @@ test.each([...actionNames])("%s has a section with each of its fields and its an
 const isText = (value: string | undefined): value is string => value !== undefined;
 
 /** Words of the domain's that this door has no occasion for: its actions take no usernames, topics or keys. */
-const unheard = new Set(["User name taken", "Reserved name", "Invalid device", "Not authorized"]);
+const unheard = new Set(["User name taken", "Reserved name", "Invalid device"]);
 
 test("every reason and every close code is told", () => {
   const folder = join(root, "src/minioicq");

@@ -102,6 +102,23 @@ test("P20: getting shows services without secrets, settings, and users with whom
   await friend.client[Symbol.asyncDispose]();
 });
 
+test("a friend who blocked one does not show whether he is there until he takes it back", async () => {
+  await using stage = await start();
+  await using owner = await stage.logIn(anna);
+  await using friend = await stage.logIn(bob);
+  await befriend(stage.server, owner, friend);
+  const nick = `user.${owner.userId}`;
+  const shown = async () => {
+    const own = JSON.parse(JSON.stringify(await friend.ask(profile("get"))))[3][0];
+    return own[6].find((one: unknown) => JSON.stringify(one).includes(nick));
+  };
+  expect(await shown()).toEqual(contact(owner, { nick, presence: "online", status: "friend" }));
+  await stage.server.domain.contacts.block(owner.userId as never, friend.userId);
+  expect(await shown()).toEqual(contact(owner, { nick, status: "friend" }));
+  await stage.server.domain.contacts.unblock(owner.userId as never, friend.userId);
+  expect(await shown()).toEqual(contact(owner, { nick, presence: "online", status: "friend" }));
+});
+
 const timeOf = (answer: unknown): number => (answer as number[])[5] ?? 0;
 
 test("P14: setting replaces what is given and nothing else, and other devices hear of it, but no friends", async () => {

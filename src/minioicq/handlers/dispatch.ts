@@ -1,4 +1,5 @@
 /** Which handler answers which action, and which actions may run beside others. */
+import type { Own } from "../../domain/log-ins.ts";
 import type { DeviceId, Entered, Sent, User } from "../../domain/model.ts";
 import type { Request } from "../actions.ts";
 import type { Encoding, Frame } from "../codec.ts";
@@ -7,13 +8,17 @@ import { closeCode } from "../errors.ts";
 import type { Front } from "../front.ts";
 import type { Body, Dialect } from "../push.ts";
 import { logIn, register } from "./auth.ts";
+import { setAvatar } from "./avatar.ts";
 import { createChat } from "./chat.ts";
+import { handleExtension } from "./extensions.ts";
+import { failed } from "./failed.ts";
 import { getMessages, sendMessage } from "./message.ts";
 import { getUser } from "./user.ts";
 
 export interface LoggedInBy {
   readonly deviceId: DeviceId | undefined;
   readonly acknowledges: boolean;
+  readonly credential: Credential;
 }
 
 /** The client a request came from, as handlers see it. */
@@ -22,11 +27,20 @@ export interface Connection {
   readonly user: User | undefined;
   readonly deviceId: DeviceId | undefined;
   readonly dialect: Dialect;
+  /** What of the user's log-ins is this one. */
+  readonly own: Own;
   become(user: User, by: LoggedInBy): void;
   /** Large content from here on comes as an address alone, or as it was said. */
   wantFilesByUrl(byUrl: boolean): void;
   /** The entry of this client's stream that spawns a chat just made. */
   spawnOf(entered: Entered): StreamEntry | undefined;
+}
+
+/** How a client logged in, and what it calls itself. */
+export interface Credential {
+  /** Undefined where it was a password. */
+  readonly tokenId: string | undefined;
+  readonly name: string | undefined;
 }
 
 export type Answer =
@@ -77,6 +91,8 @@ export async function handle(
         is: "framed",
         frame: await front.userSync(user, connection.deviceId, { ...connection.dialect, encoding }),
       };
+    case "avatar.set":
+      return said(await setAvatar(front, user, request));
     case "user.get":
       return said(await getUser(front, connection, request, user));
     case "chat.create": {
@@ -87,12 +103,9 @@ export async function handle(
       return { is: "sent", sent: await sendMessage(front, user, request) };
     case "message.get":
       return said(await getMessages(front, connection, user, request));
+    default:
+      return handleExtension(front, connection, user, request);
   }
-}
-
-export function failed(request: Request, reason: string): Body {
-  const clientId = request.action === "message.send" ? request.clientId : undefined;
-  return { action: `${request.action}.fail`, reason, client_id: clientId };
 }
 
 const said = (body: Body): Answer => ({ is: "said", body });

@@ -1,10 +1,11 @@
 /** `MINIOICQ.md` Send Message, Get Message History. */
 import { DomainError } from "../../domain/errors.ts";
-import type { Sent, User } from "../../domain/model.ts";
+import type { MessageId, Sent, User } from "../../domain/model.ts";
 import type { MessageGet, MessageSend } from "../actions.ts";
+import type { ExtensionRequest } from "../extensions.ts";
 import type { Front } from "../front.ts";
 import { type HistoryQuery, readHistory } from "../history.ts";
-import { type Body, messageBody } from "../push.ts";
+import { type Body, type Dialect, messageBody, wireId, wireMessageId } from "../push.ts";
 import type { Connection } from "./dispatch.ts";
 
 /** A user's id in place of a chat's means the direct chat with that user (O10). Throws what `domain.messages.send` throws. */
@@ -19,6 +20,22 @@ export async function sendMessage({ domain }: Front, user: User, request: Messag
     clientId: request.clientId,
     clientTimeMs: request.clientTimeMs,
   });
+}
+
+/** Throws `message_not_found`, `not_authorized`. */
+export async function deleteMessage(
+  { domain }: Front,
+  dialect: Dialect,
+  user: User,
+  { messageId }: Extract<ExtensionRequest, { action: "message.delete" }>,
+): Promise<Body> {
+  if (messageId === undefined) throw new DomainError("message_not_found");
+  const deleted = await domain.messages.remove(user.userId, messageId as MessageId);
+  return {
+    action: "message.delete.success",
+    chat_id: wireId(deleted.chatId, dialect),
+    message_id: wireMessageId(deleted.messageId, dialect),
+  };
 }
 
 /** Throws `chat_not_found`, `user_not_found`. */

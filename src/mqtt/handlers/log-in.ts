@@ -60,6 +60,11 @@ export class LogIns {
     return !logIn.awaitsClient;
   }
 
+  /** The connection will be somebody else's. */
+  isBecoming(connection: Connection): boolean {
+    return this.#waiting.has(connection);
+  }
+
   /** The client acknowledged something. */
   acknowledged(connection: Connection): void {
     if (this.#waiting.size > 0) this.waits(connection);

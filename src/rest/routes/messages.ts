@@ -6,6 +6,7 @@ import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
 import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { EventId, MessageId, UserId } from "../../domain/model.ts";
+import { tokenIdOf } from "../../domain/secrets.ts";
 import type { Advance } from "../../domain/store.ts";
 import { accessToken, asksAsBackend, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type JsonDocument, readDocument } from "../body.ts";
@@ -129,13 +130,13 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
   });
 
   const simple =
-    ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
+    ({ user, deviceId, tokenHash }: LoggedIn, token: string, query: URLSearchParams): Handler =>
     async (c) => {
       const { after, wait, limit } = parse(schemas.inboxQuery, pick(query, inboxQueryNames));
       const waitMs = wait * 1000;
       if (waitMs > 0) keepOpen(c.req.raw);
       const page = await inbox.wait(
-        { userId: user.userId, deviceId },
+        { userId: user.userId, deviceId, by: { tokenId: tokenIdOf(tokenHash), address: c.env.address } },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
       // It may have ended while the request waited.

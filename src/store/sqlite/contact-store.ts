@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { and, asc, eq, gt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type {
+  BlockResult,
   ConfirmOutcome,
   Contact,
   ContactStore,
@@ -11,6 +12,7 @@ import type {
   RevokeOutcome,
 } from "../../domain/contact-store.ts";
 import type { User, UserId } from "../../domain/model.ts";
+import type { WireBlocked } from "./changes/blocks.ts";
 import type { WireFriendResult } from "./changes/contacts.ts";
 import type { ChangeName } from "./changes/index.ts";
 import { toEntered } from "./entered.ts";
@@ -55,11 +57,18 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
       .prepare(),
   );
 
+  const block = lazily(() =>
+    db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
+    ),
+  );
   const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
 
   const findUser = (userId: number | undefined): User | undefined =>
     userId === undefined ? undefined : toUser(userById().get({ userId }));
+
+  const toBlockResult = (wire: WireBlocked): BlockResult => ({ ...wire, contactId: wire.contactId as UserId });
 
   const toResult = <Outcome extends string>(wire: WireFriendResult<Outcome>): FriendResult<Outcome> => ({
     outcome: wire.outcome,
@@ -80,6 +89,9 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
     confirmContact: (confirmation) =>
       submit<WireFriendResult<ConfirmOutcome>>("confirmContact", confirmation).then(toResult),
     revokeContact: (revocation) => submit<WireFriendResult<RevokeOutcome>>("revokeContact", revocation).then(toResult),
+    blockContact: (request) => submit<WireBlocked>("blockContact", request).then(toBlockResult),
+    unblockContact: (request) => submit<WireBlocked>("unblockContact", request).then(toBlockResult),
+    isBlocked: async ({ by, contactId }) => block().get(by, contactId) !== null,
     listContacts: async ({ userId, changedAfterMs }) =>
       changed()
         .all({ userId, afterMs: changedAfterMs ?? -1 })

@@ -16,6 +16,7 @@ import deviceChats from "../../../drizzle/0009_device_chats.sql" with { type: "t
 import paidMessages from "../../../drizzle/0010_paid_messages.sql" with { type: "text" };
 import signedAndFiles from "../../../drizzle/0011_signed_and_files.sql" with { type: "text" };
 import rest from "../../../drizzle/0012_rest.sql" with { type: "text" };
+import logIns from "../../../drizzle/0013_log_ins.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
   { name: "0010_paid_messages", sql: paidMessages },
   { name: "0011_signed_and_files", sql: signedAndFiles },
   { name: "0012_rest", sql: rest },
+  { name: "0013_log_ins", sql: logIns },
 ];
 
 export class SchemaError extends Error {

@@ -3,7 +3,7 @@
  * pin the WAL. Prepared once, Drizzle where a row is an object, bare SQL on the hot pages.
  */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { hidden, type MessageReader, withText } from "../../domain/addressed.ts";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
@@ -95,7 +95,7 @@ export function createReader(db: Database) {
     orm
       .select()
       .from(users)
-      .where(and(gt(users.userId, p("after")), eq(users.disabled, false)))
+      .where(and(gt(users.userId, p("after")), or(eq(users.disabled, false), sql`${p("disabledToo")}`)))
       .orderBy(asc(users.userId))
       .limit(p("limit"))
       .prepare(),
@@ -116,6 +116,7 @@ export function createReader(db: Database) {
       .select({
         user: users,
         deviceId: tokens.deviceId,
+        door: tokens.door,
         expiresAtMs: tokens.expiresAtMs,
         deviceKey: devices.publicKey,
       })
@@ -290,6 +291,7 @@ export function createReader(db: Database) {
       deviceId: (row.deviceId ?? undefined) as DeviceId | undefined,
       signingKey: row.deviceKey ?? user.publicKey,
       expiresAtMs: row.expiresAtMs ?? undefined,
+      remembered: row.door === "minioicq",
     };
   }
 
@@ -502,9 +504,9 @@ export function createReader(db: Database) {
     findUser,
     findUserByKey,
     findPasswordHash: (userId: UserId) => passwordHash().get(userId)?.hash ?? undefined,
-    listUsers: (of: { after: number; limit: number }) =>
+    listUsers: ({ after, limit, disabledToo = false }: { after: number; limit: number; disabledToo?: boolean }) =>
       userPage()
-        .all(of)
+        .all({ after, limit, disabledToo: disabledToo ? 1 : 0 })
         .flatMap((row) => toUser(row) ?? []),
     enabledUsers: (userIds: readonly UserId[]) =>
       usersByIds()

@@ -293,7 +293,14 @@ export const tokens = sqliteTable(
       .notNull()
       .references(() => users.userId, { onDelete: "cascade" }),
     deviceId: integer("device_id").references(() => devices.deviceId, { onDelete: "cascade" }),
+    /** Which one gave it out: for a backend, or to a client that need not keep its password then. */
+    door: text("door", { enum: ["minioicq", "rest"] })
+      .notNull()
+      .default("rest"),
+    /** The client's own name for itself. */
+    name: text("name"),
     createdAtMs: integer("created_at_ms").notNull(),
+    lastUsedAtMs: integer("last_used_at_ms"),
     expiresAtMs: integer("expires_at_ms"),
     /** What was made by refreshing: the hash of the refresh token that all of it goes back to. */
     family: blob("family", { mode: "buffer" }),
@@ -314,6 +321,17 @@ export const tokenRuns = sqliteTable("token_runs", {
   salt: blob("salt", { mode: "buffer" }).notNull(),
   createdAtMs: integer("created_at_ms").notNull(),
 });
+/** What lets somebody register where not everybody may, by the SHA-256 of what the link holds. */
+export const invites = sqliteTable(
+  "invites",
+  {
+    hash: blob("hash", { mode: "buffer" }).primaryKey(),
+    usesLeft: integer("uses_left").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms").notNull(),
+  },
+  (table) => [index("invites_expires").on(table.expiresAtMs)],
+);
 
 /** Codes on their way to a phone. Several sessions may wait for one; it is gone once one of them showed it. */
 export const phoneCodes = sqliteTable(

@@ -4,6 +4,7 @@ import { base64Of, isLeftOut, withBase64Content } from "../../domain/content.ts"
 import { kindOf } from "../../domain/messages.ts";
 import type {
   ChatId,
+  DeletedMessage,
   DeviceId,
   Draft,
   Left,
@@ -20,15 +21,19 @@ import type { Log } from "../../lib/log.ts";
 import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
 import { isHash } from "../files/folder.ts";
 import { createAnswerStore } from "./answer-store.ts";
+import type { WireAvatarSet } from "./changes/avatars.ts";
 import type { EnteredParts, LeftParts, WirePut } from "./changes/chats.ts";
+import type { WireDeleted } from "./changes/message-ends.ts";
 import type { EncodedAppend, WireDraft } from "./changes/messages.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";
 import { createContactStore } from "./contact-store.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { toEntered, toLeft } from "./entered.ts";
 import { createExchangeStore } from "./exchange-store.ts";
+import { createGroupStore } from "./group-store.ts";
 import { createHistoryReader } from "./history-reader.ts";
 import { createLargeAppends, type PutFile } from "./large-appends.ts";
+import { createLogInStore } from "./log-in-store.ts";
 import { createMessageContent } from "./message-content.ts";
 import { createMqttDeviceStore } from "./mqtt-devices.ts";
 import { createMqttReader } from "./mqtt-reader.ts";
@@ -185,7 +190,14 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function createUser(user: Parameters<Store["createUser"]>[0]): Promise<User> {
-    return getUser(await submit<number>("createUser", { ...user, scramKeys: toWireScramKeys(user.scramKeys) }));
+    const { scramKeys, invite, ...rest } = user;
+    return getUser(
+      await submit<number>("createUser", {
+        ...rest,
+        scramKeys: toWireScramKeys(scramKeys),
+        invite: invite === undefined ? undefined : hex(invite),
+      }),
+    );
   }
 
   function getUser(userId: number): User {
@@ -252,8 +264,15 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createWebhookStore(db, { submit, reader }),
     ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
+    ...createGroupStore(submit, { sweep, membersMax }),
+    ...createLogInStore(db, { submit, submitLater: writer.submitLater, submitPeople, sweep }),
     ...createProfileStore(db, { submit, submitPeople, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
+    setAvatar: (userId, picture) =>
+      submitPeople<WireAvatarSet>("setAvatar", {
+        userId,
+        avatar: picture === undefined ? undefined : Buffer.from(picture).toString("base64"),
+      }),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
@@ -264,8 +283,6 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     recentChats: people.recentChats,
     listAcquaintances: async (userId, limit) => reader.enabledUsers(people.acquaintanceIds(userId, limit)),
     ...tokens,
-    disableUser: (guid) =>
-      submitPeople<number>("disableUser", { guid }).then((userId) => (userId === 0 ? undefined : (userId as UserId))),
     findParticipant: async (guid) => reader.findParticipant(guid),
     shareChat: async (userId, other) => reader.shareChat(userId, other),
     openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
@@ -285,6 +302,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     memberIds: async (chatId, limit) => reader.memberIds(chatId, limit),
     appendMessage,
     appendMessages,
+    deleteMessage: (request) =>
+      submit<WireDeleted>("deleteMessage", request).then(({ members, ...of }) => ({
+        message: { ...of, messageId: request.messageId } as DeletedMessage,
+        members: members as UserId[],
+      })),
     findMessage: async (messageId, inlineBytesMax) => {
       const message = reader.messageById(messageId);
       return message === undefined ? undefined : (await withContent([message], inlineBytesMax))[0];

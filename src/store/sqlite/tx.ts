@@ -13,6 +13,8 @@ export interface ChatEntry {
   readonly chatKey: string;
   readonly members: readonly UserId[];
   readonly memberSet: ReadonlySet<number>;
+  /** Of a direct chat, who is blocked by the other one; empty nearly everywhere. */
+  readonly blocked: readonly number[];
   lastSeq: number;
   /** The generation in which the main thread was sent `members` of this entry; -1 before. */
   announcedIn: number;
@@ -31,6 +33,8 @@ const systemSender: SenderEntry = {
 /** Together they bound what the caches hold: entries, and member ids over all chats. */
 const entriesMax = 20_000;
 const memberIdsMax = 500_000;
+
+const nobody: readonly number[] = [];
 
 export class Tx {
   readonly db: Database;
@@ -57,6 +61,7 @@ export class Tx {
   readonly #chatIdRow;
   readonly #memberRows;
   readonly #userRow;
+  readonly #blockRow;
   readonly #sequenceRow;
   readonly #saveSequence;
 
@@ -77,6 +82,9 @@ export class Tx {
     );
     this.#userRow = db.prepare<{ username: string | null; disabled: number }, [number]>(
       "SELECT username, disabled FROM users WHERE user_id = ?",
+    );
+    this.#blockRow = db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
     );
     this.#sequenceRow = db.prepare<{ next: number }, [string]>("SELECT next FROM sequence WHERE name = ?");
     this.#saveSequence = db.prepare("UPDATE sequence SET next = ? WHERE name = ?");
@@ -138,12 +146,23 @@ export class Tx {
       chatKey: chatKeyOf(row),
       members,
       memberSet: new Set(members),
+      blocked: row.kind === "direct" ? this.#blockedAmong(members) : nobody,
       lastSeq: row.lastSeq,
       announcedIn: -1,
     };
     this.#chats.set(chatId, entry);
     this.#memberIds += members.length;
     return entry;
+  }
+
+  /** Whether `by` wants to hear nothing from `userId`. */
+  isBlocked(userId: number, by: number): boolean {
+    return this.#blockRow.get(by, userId) !== null;
+  }
+
+  #blockedAmong(members: readonly number[]): readonly number[] {
+    const blocked = members.filter((one) => members.some((other) => other !== one && this.isBlocked(one, other)));
+    return blocked.length === 0 ? nobody : blocked;
   }
 
   /** A chat by the id its backend gave it. */
@@ -167,7 +186,7 @@ export class Tx {
     return entry;
   }
 
-  /** His name, or whether he may be here, changed. */
+  /** His name, or whether he may be here, changed; or he is gone. */
   userChanged(userId: number): void {
     this.#users.delete(userId);
   }

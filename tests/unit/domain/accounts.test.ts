@@ -51,7 +51,7 @@ function stage() {
       looks: { changed: async () => [] },
       lifetimes: { accessMs: 1000, refreshMs: 1000 },
     }),
-    publish() {},
+    accountEnds: { disable: async () => {} },
   });
   const logIn = (user: User | undefined, account: string, password: string) =>
     accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(

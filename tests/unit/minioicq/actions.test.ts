@@ -54,6 +54,7 @@ describe("ids", () => {
     expect(read({ action: "user.get", user_id: written })).toEqual({
       requests: [{ action: "user.get", userId }],
       numericIds,
+      extended: false,
     });
   });
 

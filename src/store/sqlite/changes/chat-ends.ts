@@ -71,17 +71,20 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     return { chat, users, rows, deleted: true };
   }
 
-  /** A user leaves all his chats. What he owned is the longest member's; what nobody is left in is gone. */
+  /** A user leaves all his chats. */
   function leaveAll(userId: number): LeftParts[] {
-    return selectChats.all({ userId }).map(({ chatId }) => {
-      const heir = parts.get(chatId).members.find((member) => member !== userId);
-      if (heir === undefined) return drop(chatId);
-      if (parts.chatOf(chatId).ownerId === userId) {
-        tx.writes += 1;
-        setOwner.run({ chatId, ownerId: heir });
-      }
-      return leave(chatId, [userId]);
-    });
+    return selectChats.all({ userId }).map(({ chatId }) => leaveOne(chatId, userId));
+  }
+
+  /** What the member owned is the longest member's; a chat that nobody is left in is gone. */
+  function leaveOne(chatId: number, userId: number): LeftParts {
+    const heir = parts.get(chatId).members.find((member) => member !== userId);
+    if (heir === undefined) return drop(chatId);
+    if (parts.chatOf(chatId).ownerId === userId) {
+      tx.writes += 1;
+      setOwner.run({ chatId, ownerId: heir });
+    }
+    return leave(chatId, [userId]);
   }
 
   function touchChat(chatId: number): void {
@@ -90,5 +93,5 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     tx.chatChanged(chatId);
   }
 
-  return { leave, drop, leaveAll, touchChat };
+  return { leave, leaveOne, drop, leaveAll, touchChat };
 }

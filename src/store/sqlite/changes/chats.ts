@@ -12,7 +12,7 @@ import type { UserParts } from "./user-parts.ts";
 import { createEventLog } from "./webhooks.ts";
 
 /** Where a change says nothing else. */
-const chatMembersMax = 10_000;
+export const chatMembersMax = 10_000;
 /** A user who never confirms does not grow without end: beyond this the oldest events go. */
 const eventsPerUserMax = 10_000;
 const nameCharactersMax = 256;
@@ -261,6 +261,8 @@ export function createChatChanges(
     const rows = ids.map((userId) => parts.findUser(userId));
     if (rows.some((row) => row === undefined || row.disabled)) throw new DomainError("user_not_found");
     if (!ids.every((userId) => directory.mayFind(args.ownerId, userId))) throw new DomainError("user_not_found");
+    // A group of two would be a direct chat by another name.
+    if (ids.some((userId) => tx.isBlocked(args.ownerId, userId))) throw new DomainError("user_not_found");
     const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);
     const chatId = parts.makeChat({ kind: "group", name, ownerId: args.ownerId });
     return parts.enter(chatId, ids);

@@ -35,7 +35,7 @@ type WireContactChange = readonly [userId: number, contactId: number, status: Co
 export type ContactParts = ReturnType<typeof createContactParts>;
 
 /** The rows of a pair, and what befriending takes. */
-function createContactParts(tx: Tx, chatParts: ChatParts) {
+export function createContactParts(tx: Tx, chatParts: ChatParts) {
   const { orm, db } = tx;
   const p = sql.placeholder;
   const select = orm
@@ -60,6 +60,13 @@ function createContactParts(tx: Tx, chatParts: ChatParts) {
   function put(userId: number, contactId: number, status: ContactStatus): void {
     tx.writes += 1;
     upsert.run({ userId, contactId, status, nowMs: tx.nowMs });
+    directChanged(userId, contactId);
+  }
+
+  /** Who may speak in their direct chat is remembered with it. */
+  function directChanged(userId: number, contactId: number): void {
+    const chatId = chatParts.findDirect(userId, contactId);
+    if (chatId !== undefined) tx.chatChanged(chatId);
   }
 
   return {
@@ -69,6 +76,7 @@ function createContactParts(tx: Tx, chatParts: ChatParts) {
     remove(userId: number, contactId: number): void {
       tx.writes += 1;
       remove.run({ userId, contactId });
+      directChanged(userId, contactId);
     },
     /** Both get their row and, unless they talked before, a direct chat. */
     befriend(userId: number, friendId: number): { changes: WireContactChange[]; entered: EnteredParts | undefined } {
@@ -90,14 +98,12 @@ function createContactParts(tx: Tx, chatParts: ChatParts) {
 export function createContactChanges(
   tx: Tx,
   {
-    chats,
+    contacts: parts,
     people,
     profiles,
     directory,
-  }: { chats: ChatParts; people: UserParts; profiles: ProfileParts; directory: Directory },
+  }: { contacts: ContactParts; people: UserParts; profiles: ProfileParts; directory: Directory },
 ) {
-  const parts = createContactParts(tx, chats);
-
   /** Friend/simple and Friend/list. */
   function requestContacts(args: {
     userId: number;

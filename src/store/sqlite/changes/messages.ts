@@ -187,6 +187,10 @@ export function createMessageChanges(
     } else if (from === systemUserId) {
       throw new DomainError("chat_not_found"); // The system has no direct chats.
     }
+    // Who is blocked is told what somebody is told who left.
+    if ("chat" in target ? target.chat.blocked.includes(from) : tx.isBlocked(from, target.stranger)) {
+      throw new DomainError("not_a_member");
+    }
     return target;
   }
 

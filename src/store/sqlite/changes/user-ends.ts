@@ -1,35 +1,86 @@
-/** How a user is deactivated: the row stays, since messages and chats name it; whatever logs in by it goes. */
-import { eq, sql } from "drizzle-orm";
-import { phoneSessions, users } from "../schema.ts";
+/** How an account ends, for a while or for good, by the operator's hand. */
+import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { phoneIdOf } from "../../../domain/phones.ts";
+import { contacts, phoneSessions, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
-import type { TokenParts } from "./tokens.ts";
+import type { ChatEnds } from "./chat-ends.ts";
+import type { LeftParts } from "./chats.ts";
+import type { LogInParts, WireEnded } from "./log-ins.ts";
+import type { CredentialParts } from "./mqtt-devices.ts";
+import type { UserParts } from "./user-parts.ts";
 
-export function createUserEndChanges(tx: Tx, tokens: TokenParts) {
-  const { orm } = tx;
+export interface WireUserRemoved extends WireEnded {
+  readonly left: readonly LeftParts[];
+  /** Who had a row about him. */
+  readonly told: readonly number[];
+  readonly formerPhoneId: string;
+  readonly updatedAtMs: number;
+}
+
+export function createUserEnds(
+  tx: Tx,
+  parts: { people: UserParts; chatEnds: ChatEnds; credentials: CredentialParts; logIns: LogInParts },
+) {
+  const { orm, db } = tx;
+  const { people, logIns } = parts;
   const p = sql.placeholder;
-  const selectUser = orm
-    .select({ userId: users.userId, disabled: users.disabled })
-    .from(users)
-    .where(eq(users.guid, p("guid")))
+  const updateDisabled = db.prepare("UPDATE users SET disabled = ?, updated_at_ms = ? WHERE user_id = ?");
+  const selectCounterparties = orm
+    .select({ userId: contacts.userId })
+    .from(contacts)
+    .where(eq(contacts.contactId, p("userId")))
+    .orderBy(asc(contacts.userId))
     .prepare();
-  const disable = tx.db.prepare("UPDATE users SET disabled = 1, updated_at_ms = ?2 WHERE user_id = ?1");
-  const deleteSessions = orm
-    .delete(phoneSessions)
-    .where(eq(phoneSessions.userId, p("userId")))
+  const deleteUser = orm
+    .delete(users)
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const selectUsersOf = orm
+    .select({ userId: users.userId })
+    .from(users)
+    .where(eq(users.phone, p("phone")))
+    .limit(1)
+    .prepare();
+  const deleteProfile = orm
+    .delete(profiles)
+    .where(eq(profiles.phone, p("phone")))
+    .prepare();
+  const orphanSessions = orm
+    .update(phoneSessions)
+    .set({ orphaned: true })
+    .where(and(eq(phoneSessions.phone, p("phone")), isNull(phoneSessions.userId)))
     .prepare();
 
-  /** Gives the user's id; 0 where there is nobody, or nobody active, with this GUID. */
-  function disableUser({ guid }: { guid: string }): number {
-    const user = selectUser.get({ guid });
-    if (user === undefined || user.disabled) return 0;
-    const { userId } = user;
-    tx.writes += 1;
-    disable.run(userId, tx.nowMs);
-    tokens.endAllOf(userId);
-    deleteSessions.run({ userId });
-    tx.userChanged(userId);
-    return userId;
+  function setUserDisabled({ userId, disabled }: { userId: number; disabled: boolean }): WireEnded {
+    const user = people.find(userId);
+    if (user === undefined) throw new DomainError("user_not_found");
+    if (user.disabled !== disabled) {
+      tx.writes += 1;
+      updateDisabled.run(disabled ? 1 : 0, tx.nowMs, userId);
+      tx.userChanged(userId);
+    }
+    return disabled ? logIns.endAll(userId) : { tokenIds: [], phoneSessionIds: [] };
   }
 
-  return { disableUser };
+  /** His messages stay in the chats others are in. A profile that has no user left goes with him. */
+  function removeUser({ userId }: { userId: number }): WireUserRemoved {
+    const user = people.find(userId);
+    if (user === undefined) throw new DomainError("user_not_found");
+    const { phone } = user;
+    const told = selectCounterparties.all({ userId }).map((row) => row.userId);
+    const ended = logIns.endAll(userId);
+    const left = parts.chatEnds.leaveAll(userId);
+    parts.credentials.setScramKeys(`user:${userId}`, undefined);
+    deleteUser.run({ userId }); // What refers to him goes with him.
+    if (phone !== null && selectUsersOf.get({ phone }) === undefined) {
+      orphanSessions.run({ phone });
+      deleteProfile.run({ phone });
+    }
+    tx.userChanged(userId);
+    const formerPhoneId = phoneIdOf({ userId, phone: phone ?? undefined });
+    return { ...ended, left, told, formerPhoneId, updatedAtMs: tx.nowMs };
+  }
+
+  return { setUserDisabled, removeUser };
 }

@@ -9,12 +9,14 @@ import type { Tx } from "../tx.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
 
 /** A user to be made; bytes cross to the Worker as base64. */
-export interface WireUser extends Omit<NewUser, "scramKeys" | "nick"> {
+export interface WireUser extends Omit<NewUser, "scramKeys" | "nick" | "invite"> {
   /** Without one the user's key stands for it. */
   readonly nick?: string | undefined;
   /** The profile that owns the user; it must be there. */
   readonly phone?: string | undefined;
   readonly scramKeys?: WireScramKeys | undefined;
+  /** The hash of the invitation that is used up by it, hex. */
+  readonly invite?: string | undefined;
 }
 
 export type UserParts = ReturnType<typeof createUserParts>;

@@ -5,6 +5,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName } from "../../../domain/store.ts";
 import { devices, serverKeys, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
+import type { InviteParts } from "./invites.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";
 import type { TokenParts, WireToken } from "./tokens.ts";
 import type { UserParts, WireUser } from "./user-parts.ts";
@@ -32,10 +33,14 @@ export interface WireProvisioned {
   readonly spent: boolean;
 }
 
-export function createUserChanges(
-  tx: Tx,
-  { people, credentials, tokens }: { people: UserParts; credentials: CredentialParts; tokens: TokenParts },
-) {
+export interface UserChangeParts {
+  readonly people: UserParts;
+  readonly credentials: CredentialParts;
+  readonly tokens: TokenParts;
+  readonly invites: InviteParts;
+}
+
+export function createUserChanges(tx: Tx, { people, credentials, tokens, invites }: UserChangeParts) {
   const { orm } = tx;
   const p = sql.placeholder;
   const updatePassword = orm
@@ -92,7 +97,11 @@ export function createUserChanges(
     if (user.username !== undefined && people.findByUsername(user.username) !== undefined) {
       throw new DomainError("username_taken");
     }
-    return people.make(user);
+    const { invite } = user;
+    if (invite !== undefined) invites.check(invite);
+    const userId = people.make(user);
+    if (invite !== undefined) invites.use(invite);
+    return userId;
   }
 
   function setPassword(args: { userId: number; passwordHash: string; scramKeys?: WireScramKeys }): null {

@@ -1,0 +1,88 @@
+/** `roost user disable|enable|rm|invite`, beside a running server and on their own. */
+import { expect, test } from "bun:test";
+import { MiniClient } from "../minioicq/client.ts";
+import { withDeadline } from "../support/deadline.ts";
+import { roost, serving, temporaryFolder } from "./roost.ts";
+
+const anywhere = ["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--json"];
+
+test("a user is locked out, let in again and removed while the server runs", async () => {
+  using folder = temporaryFolder();
+  const cwd = folder.path;
+  const run = (args: readonly string[], stdin = "") => roost(args, { cwd, stdin });
+  await using server = await serving(anywhere, { cwd });
+  const { http } = JSON.parse(server.firstLine) as { http: string };
+  expect((await run(["user", "add", "ann", "--json"], "secret\n")).exitCode).toBe(0);
+  const list = async () =>
+    (JSON.parse((await run(["user", "list", "--json"])).stdout).users as Record<string, unknown>[]).map(
+      ({ username, disabled, online }) => ({ username, disabled, online }),
+    );
+  using client = await MiniClient.connect(http, "json");
+  expect((await client.login("10001")).action).toBe("auth.login.success");
+
+  expect(await run(["user", "disable", "ann"])).toEqual({
+    exitCode: 0,
+    stdout: "ann (id 10001) is disabled\n",
+    stderr: "",
+  });
+  expect(await withDeadline("the close", client.closed)).toEqual({ code: 1008, reason: "User disabled" });
+  expect(await list()).toEqual([{ username: "ann", disabled: true, online: false }]);
+  using refused = await MiniClient.connect(http, "json");
+  expect(await refused.login("10001")).toMatchObject({ reason: "User disabled" });
+
+  const enabled = await run(["user", "enable", "10001", "--json"]);
+  expect([enabled.exitCode, JSON.parse(enabled.stdout).user.disabled]).toEqual([0, false]);
+  expect((await refused.login("10001")).action).toBe("auth.login.success");
+
+  expect(await run(["user", "rm", "user.10001"])).toEqual({
+    exitCode: 0,
+    stdout: "removed ann (id 10001)\n",
+    stderr: "",
+  });
+  expect((await withDeadline("the close", refused.closed)).code).toBe(1008);
+  expect(await list()).toEqual([]);
+  for (const command of ["disable", "enable", "rm"]) {
+    const answer = await run(["user", command, "ann"]);
+    expect([answer.exitCode, answer.stderr]).toEqual([1, "roost: no user ann\n"]);
+  }
+  expect((await server.end()).exitCode).toBe(0);
+});
+
+test("invitations are made with or without a server, and let in as many as they are for", async () => {
+  using folder = temporaryFolder();
+  const cwd = folder.path;
+  expect((await roost(["init"], { cwd })).exitCode).toBe(0);
+  const env = { ROOST_REGISTRATION: "invite" };
+  const made = await roost(["user", "invite", "--uses", "2", "--days", "3", "--json"], { cwd, env });
+  const { invite, link, uses, expires } = JSON.parse(made.stdout) as Record<string, string>;
+  expect([made.exitCode, made.stderr, uses]).toEqual([0, "", 2 as never]);
+  expect(link).toBe(`/#invite=${invite}`);
+  const days = (Date.parse(expires ?? "") - Date.now()) / 86_400_000;
+  expect(Math.abs(days - 3)).toBeLessThan(0.1);
+
+  await using server = await serving(anywhere, { cwd, env });
+  const { http } = JSON.parse(server.firstLine) as { http: string };
+  const register = async (given: unknown) => {
+    using client = await MiniClient.connect(http, "json");
+    return await client.ask({ action: "auth.register", user_name: "Ann", password: "secret", invite: given });
+  };
+  expect((await register(invite)).action).toBe("auth.register.success");
+  expect((await register(invite)).action).toBe("auth.register.success");
+  expect(await register(invite)).toEqual({ action: "auth.register.fail", reason: "Invalid invite" });
+  const other = await roost(["user", "invite"], { cwd, env });
+  const [code] = other.stdout.split("\n");
+  expect(other.stdout).toContain("for one person until ");
+  expect((await register(code)).action).toBe("auth.register.success");
+  expect((await server.end()).exitCode).toBe(0);
+
+  const unused = await roost(["user", "invite"], { cwd });
+  expect([unused.exitCode, unused.stderr]).toEqual([0, expect.stringContaining("registration is open")]);
+  for (const wrong of [
+    ["--uses", "0"],
+    ["--uses", "many"],
+    ["--days", "-1"],
+  ]) {
+    expect((await roost(["user", "invite", ...wrong], { cwd })).exitCode).toBe(2);
+  }
+  expect((await roost(["user", "invite", "--days", "4000"], { cwd })).exitCode).toBe(1);
+});
