@@ -34,14 +34,6 @@ function commit(): string | null {
   return git("status", "--porcelain", "--untracked-files=no") === "" ? head : `${head}.dirty`;
 }
 
-/** What mqtt-packet takes its streams from is a copy of Node's, 0.5 MiB as bytecode; Bun has them. */
-const ownStreams: Bun.BunPlugin = {
-  name: "own streams",
-  setup: (builder) => {
-    builder.onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
-  },
-};
-
 const { values } = parseArgs({ options: { outfile: { type: "string" }, target: { type: "string" } } });
 if (values.target !== undefined && !isTarget(values.target)) throw new Error("--target must be like bun-linux-arm64");
 const outfile = resolve(values.outfile ?? join(root, "dist/roost"));
@@ -63,7 +55,7 @@ const build = await Bun.build({
     autoloadDotenv: false,
     autoloadBunfig: false,
   },
-  plugins: [libraries.plugin, ownStreams],
+  plugins: [libraries.plugin],
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,
