@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { post } from "../../src/outside/post.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { requireProgram } from "../support/programs.ts";
 
 const request = (url: string, more: Partial<Parameters<typeof post>[0]> = {}) =>
   post({
@@ -20,37 +21,42 @@ const request = (url: string, more: Partial<Parameters<typeof post>[0]> = {}) =>
 
 const problemOf = (sent: Promise<number>): Promise<string> => sent.then(String, (error: Error) => error.message);
 
-test("TLS is spoken to the name, on the address that was judged; a certificate nobody vouches for is refused", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "roost-post-"));
-  const { certificate, key } = await makeCertificate(folder);
-  const ca = await readFile(certificate, "utf8");
-  const seen: string[] = [];
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    tls: { cert: ca, key: await readFile(key, "utf8") },
-    async fetch(incoming) {
-      seen.push(`${incoming.method} ${incoming.headers.get("host")} ${await incoming.text()}`);
-      return new Response(null, { status: 202 });
-    },
-  });
-  const judged: string[] = [];
-  const mayCall = (address: string) => judged.push(address) > 0;
-  for (const host of ["localhost", "127.0.0.1"]) {
-    const sent = request(`https://${host}:${server.port}/x?y`, { ca, mayCall });
-    // Where localhost is ::1 first there is nobody to answer.
-    expect([host, await problemOf(sent)]).toEqual([
-      host,
-      judged[0] === "::1" ? "could not be called (ECONNREFUSED)" : "202",
-    ]);
-  }
-  expect(judged).toContain("127.0.0.1");
-  expect(seen.at(-1)).toBe(`POST 127.0.0.1:${server.port} hello`);
-  expect(await problemOf(request(`https://127.0.0.1:${server.port}/`))).toMatch(/^could not be called \(\w+\)$/);
-  expect(seen.length).toBeLessThan(3);
-  await server.stop(true);
-  await rm(folder, { recursive: true });
-});
+const openssl = requireProgram("openssl");
+
+test.skipIf(!openssl)(
+  "TLS is spoken to the name, on the address that was judged; a certificate nobody vouches for is refused",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "roost-post-"));
+    const { certificate, key } = await makeCertificate(folder);
+    const ca = await readFile(certificate, "utf8");
+    const seen: string[] = [];
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      tls: { cert: ca, key: await readFile(key, "utf8") },
+      async fetch(incoming) {
+        seen.push(`${incoming.method} ${incoming.headers.get("host")} ${await incoming.text()}`);
+        return new Response(null, { status: 202 });
+      },
+    });
+    const judged: string[] = [];
+    const mayCall = (address: string) => judged.push(address) > 0;
+    for (const host of ["localhost", "127.0.0.1"]) {
+      const sent = request(`https://${host}:${server.port}/x?y`, { ca, mayCall });
+      // Where localhost is ::1 first there is nobody to answer.
+      expect([host, await problemOf(sent)]).toEqual([
+        host,
+        judged[0] === "::1" ? "could not be called (ECONNREFUSED)" : "202",
+      ]);
+    }
+    expect(judged).toContain("127.0.0.1");
+    expect(seen.at(-1)).toBe(`POST 127.0.0.1:${server.port} hello`);
+    expect(await problemOf(request(`https://127.0.0.1:${server.port}/`))).toMatch(/^could not be called \(\w+\)$/);
+    expect(seen.length).toBeLessThan(3);
+    await server.stop(true);
+    await rm(folder, { recursive: true });
+  },
+);
 
 test("an answer that is none, that is late or that breaks off is told in a few words", async () => {
   const table: [answer: string | undefined, problem: string][] = [
