@@ -9,7 +9,7 @@
 import type { MessageReader } from "../domain/addressed.ts";
 import type { ChatId, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
-import { hasNumber, type Range } from "../lib/ranges.ts";
+import { isInRanges, type Range } from "../lib/ranges.ts";
 
 /** Ids read by one query at the most. */
 const sliceIds = 1024;
@@ -105,7 +105,7 @@ export class Backlog {
     const last = rows.at(-1);
     if (last === undefined) this.#places = [];
     else moveBehind(place, last);
-    return confirmed === undefined ? rows : rows.filter((message) => !hasNumber(confirmed, message.seq));
+    return confirmed === undefined ? rows : rows.filter((message) => !isInRanges(confirmed, message.seq));
   }
 
   async #readSlice(places: Place[], limit: number): Promise<Message[]> {
@@ -117,7 +117,7 @@ export class Backlog {
       const place = placeOf.get(message.chatId);
       if (place === undefined || message.seq < place.seq) return false;
       moveBehind(place, message);
-      return place.confirmed === undefined || !hasNumber(place.confirmed, message.seq);
+      return place.confirmed === undefined || !isInRanges(place.confirmed, message.seq);
     });
     for (const place of places) place.messageId = Math.max(place.messageId, slice.through + 1);
     if (slice.through === to && rows.length < sparseRows) this.#places = await this.#seek(places);

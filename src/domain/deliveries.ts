@@ -4,15 +4,15 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { type Range, withRange } from "../lib/ranges.ts";
 import type { ChatId, DeviceId, UserId } from "./model.ts";
-import { type SeqRange, withRange } from "./seq-ranges.ts";
 import type { Advance, Confirmed, Store } from "./store.ts";
 
 const flushAfterMs = 250;
 /** With commits going on anyway, positions ride along this often: a crash repeats only what came since. */
 const ridesEveryMs = 25;
 const gatheredMax = 4096;
-const noRanges: readonly SeqRange[] = [];
+const noRanges: readonly Range[] = [];
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 

@@ -36,7 +36,6 @@ import type {
 } from "./model.ts";
 import type { PhoneStore } from "./phone-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
-import type { SeqRange } from "./seq-ranges.ts";
 import type { TokenStore } from "./token-store.ts";
 import type { WebhookStore } from "./webhook-store.ts";
 
@@ -99,7 +98,7 @@ export interface Confirmed {
   /** The device whose position it is; where that moves ahead of the user's own, the user's moves along. */
   readonly deviceId: DeviceId | undefined;
   readonly chatId: ChatId;
-  readonly ranges: readonly SeqRange[];
+  readonly ranges: readonly Range[];
 }
 
 /** A device by its client's own name for it. */
@@ -250,7 +249,7 @@ export interface DeliveryStore {
   /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
   confirmMessages(moves: readonly Confirmed[]): Promise<void>;
   /** What the user, or the device, confirmed beyond the first gap, by chat. */
-  confirmedRanges(userId: UserId, deviceId: DeviceId | undefined): Promise<Map<ChatId, readonly SeqRange[]>>;
+  confirmedRanges(userId: UserId, deviceId: DeviceId | undefined): Promise<Map<ChatId, readonly Range[]>>;
   /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
   beforeCommit(listener: () => void): void;
   positions(userId: UserId): Promise<Position[]>;

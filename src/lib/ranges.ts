@@ -1,32 +1,57 @@
-/** A set of whole numbers as ascending ranges that neither touch nor overlap, with an end to how many there are. */
+/** A set of whole numbers as ascending ranges, both ends inclusive, that neither touch nor overlap. */
 export type Range = readonly [from: number, to: number];
 
-export const hasNumber = (ranges: readonly Range[], number: number): boolean =>
-  ranges.some(([from, to]) => from <= number && number <= to);
-
-export function addNumber(ranges: readonly Range[], number: number): Range[] {
-  const result: Range[] = [];
-  let [low, high] = [number, number];
-  for (const range of ranges) {
-    if (range[1] < number - 1) {
-      result.push(range);
-    } else if (range[0] > number + 1) {
-      result.push([low, high]);
-      [low, high] = range;
-    } else {
-      low = Math.min(low, range[0]);
-      high = Math.max(high, range[1]);
-    }
+/** The ranges with `from` to `to` among them; the list given is not changed. */
+export function withRange(ranges: readonly Range[], from: number, to: number): readonly Range[] {
+  const last = ranges.at(-1);
+  // As a rule confirmations come in order.
+  if (last === undefined || last[1] + 1 < from) return [...ranges, [from, to]];
+  if (last[0] <= from) return last[1] >= to ? ranges : [...ranges.slice(0, -1), [last[0], to]];
+  const first = indexFrom(ranges, from - 1);
+  let end = first;
+  let low = from;
+  let high = to;
+  for (let range = ranges[end]; range !== undefined && range[0] <= to + 1; range = ranges[end]) {
+    low = Math.min(low, range[0]);
+    high = Math.max(high, range[1]);
+    end += 1;
   }
-  result.push([low, high]);
-  return result;
+  return [...ranges.slice(0, first), [low, high], ...ranges.slice(end)];
 }
 
-/** `[[1,3],[5,5]]`; none where there is none, or something else. */
-export function parseRanges(text: string | null | undefined): Range[] {
-  return text === null || text === undefined ? [] : (JSON.parse(text) as Range[]);
+export function isInRanges(ranges: readonly Range[], number: number): boolean {
+  const range = ranges[indexFrom(ranges, number)];
+  return range !== undefined && range[0] <= number;
 }
+
+/** How far there is no gap from `position` on, and the ranges beyond that. */
+export function settle(position: number, ranges: readonly Range[]): { position: number; ranges: readonly Range[] } {
+  let reached = position;
+  let count = 0;
+  for (const [from, to] of ranges) {
+    if (from > reached + 1) break;
+    reached = Math.max(reached, to);
+    count += 1;
+  }
+  return { position: reached, ranges: ranges.slice(count) };
+}
+
+/** `[[1,3],[5,5]]`; none where there is none. */
+export const parseRanges = (text: string | null): readonly Range[] =>
+  text === null ? [] : (JSON.parse(text) as readonly Range[]);
 
 /** Null for none. */
 export const rangesText = (ranges: readonly Range[]): string | null =>
   ranges.length === 0 ? null : JSON.stringify(ranges);
+
+/** The index of the first range that ends at `number` or after it. */
+function indexFrom(ranges: readonly Range[], number: number): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[middle]?.[1] ?? 0) < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -8,7 +8,7 @@ import type { Sink } from "../delivery/hub.ts";
 import { isHidden } from "../domain/addressed.ts";
 import type { DomainEvent } from "../domain/events.ts";
 import type { ChatId, DeviceId, Entered, Message, Sent, User } from "../domain/model.ts";
-import { isInRanges, type SeqRange } from "../domain/seq-ranges.ts";
+import { isInRanges, type Range } from "../lib/ranges.ts";
 import type { MessageAck } from "./actions.ts";
 import { Entries, type StreamEntry, type StreamHost } from "./entries.ts";
 import { closeCode } from "./errors.ts";
@@ -37,7 +37,7 @@ export class Stream {
   #feedFull = false;
   readonly #own: OwnMessages;
   /** Confirmed beyond the first gap, before this login: the feed comes by them while catching up. */
-  #confirmedBefore: ReadonlyMap<ChatId, readonly SeqRange[]> = new Map();
+  #confirmedBefore: ReadonlyMap<ChatId, readonly Range[]> = new Map();
 
   /** Where the client acknowledges (O26); others have what they were sent once the socket's buffer is empty. */
   #unconfirmed: Unconfirmed<SpawnEvents> | undefined;

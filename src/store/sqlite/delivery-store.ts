@@ -1,8 +1,8 @@
 /** What MiniOICQ's devices need of the store: messages confirmed one by one, and the chats each device was told of. */
 import type { Database } from "bun:sqlite";
 import type { ChatId } from "../../domain/model.ts";
-import type { SeqRange } from "../../domain/seq-ranges.ts";
 import type { DeliveryStore } from "../../domain/store.ts";
+import type { Range } from "../../lib/ranges.ts";
 import { lazily } from "./lazily.ts";
 import type { Writer } from "./writer.ts";
 
@@ -41,7 +41,7 @@ export function createDeliveryStore(db: Database, submit: Writer["submit"]): Par
       }).then(nothing),
     async confirmedRanges(userId, deviceId) {
       const rows = deviceId === undefined ? rangesOfUser().all(userId) : rangesOfDevice().all(deviceId);
-      return new Map(rows.map((row) => [row.chatId, JSON.parse(row.ranges) as readonly SeqRange[]]));
+      return new Map(rows.map((row) => [row.chatId, JSON.parse(row.ranges) as readonly Range[]]));
     },
     announceChats: (announced) => submit("announceChats", announced).then(nothing),
     async unannouncedChats({ userId, deviceId, after, limit }) {

@@ -1,8 +1,8 @@
 /** Messages confirmed one by one, and the chats each device was told of. */
 import { expect, test } from "bun:test";
 import type { Chat, DeviceId, User } from "../../../src/domain/model.ts";
-import type { SeqRange } from "../../../src/domain/seq-ranges.ts";
 import type { Store } from "../../../src/domain/store.ts";
+import type { Range } from "../../../src/lib/ranges.ts";
 import { alsoAfterReopening, group, inChat, type OpenFresh, people, sendMany } from "./stage.ts";
 
 /** Where a user, or his device, has got in a chat: the first message missing, and the ranges confirmed after it. */
@@ -15,7 +15,7 @@ async function placeOf(store: Store, user: User, chat: Chat, deviceId?: DeviceId
 const openPhone = (store: Store, user: User, name = "phone") =>
   store.openDevice({ userId: user.userId, door: "minioicq", name });
 
-const confirmAs = (store: Store, user: User, chat: Chat, deviceId: DeviceId | undefined, ...ranges: SeqRange[]) =>
+const confirmAs = (store: Store, user: User, chat: Chat, deviceId: DeviceId | undefined, ...ranges: Range[]) =>
   store.confirmMessages([{ userId: user.userId, deviceId, chatId: chat.chatId, ranges }]);
 
 export function confirmationContract(openFresh: OpenFresh): void {
@@ -26,7 +26,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
     const chat = await group(store, ann, bob);
     const [phone, desk] = [await openPhone(store, bob), await openPhone(store, bob, "desk")];
     await sendMany(store, ann, inChat(chat), 12);
-    const confirm = (deviceId: DeviceId | undefined, ...ranges: SeqRange[]) =>
+    const confirm = (deviceId: DeviceId | undefined, ...ranges: Range[]) =>
       confirmAs(store, bob, chat, deviceId, ...ranges);
     await confirm(undefined, [3, 4], [6, 6]);
     await confirm(phone, [2, 2], [12, 12]);
@@ -89,7 +89,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
     const [ann, bob] = await people(store, "Ann", "Bob");
     const chat = await group(store, ann, bob);
     await sendMany(store, ann, inChat(chat), 600);
-    const every = Array.from({ length: 257 }, (_, n): SeqRange => [2 * n + 2, 2 * n + 2]);
+    const every = Array.from({ length: 257 }, (_, n): Range => [2 * n + 2, 2 * n + 2]);
     await confirmAs(store, bob, chat, undefined, ...every);
     expect(await placeOf(store, bob, chat)).toEqual({ next: 1, ranges: every.slice(1) });
     await confirmAs(store, bob, chat, undefined, [1, 514]);

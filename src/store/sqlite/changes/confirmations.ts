@@ -2,7 +2,7 @@
  * Messages confirmed one by one, in any order. A position still says "everything up to here"; what was confirmed beyond
  * it stands beside it as ranges, and the position moves over them, and over what is none of the reader's, as the gaps close.
  */
-import { addNumber, hasNumber, parseRanges, type Range, rangesText } from "../../../lib/ranges.ts";
+import { isInRanges, parseRanges, type Range, rangesText, withRange } from "../../../lib/ranges.ts";
 import type { Tx } from "../tx.ts";
 
 /** Kept per member or device and chat; beyond, the oldest of what was confirmed out of order is offered again. */
@@ -142,11 +142,16 @@ export function createConfirmationParts(tx: Tx) {
     status: "delivered" | "read",
   ): boolean {
     if (status === "read") {
-      if (hasNumber(progress.read, row.seq)) return false;
-      progress.read = joined(addNumber(progress.read, row.seq));
+      if (isInRanges(progress.read, row.seq)) return false;
+      progress.read = joined(withRange(progress.read, row.seq, row.seq));
     } else {
-      if (row.seq <= progress.deliveredSeq || hasNumber(progress.delivered, row.seq)) return false;
-      const after = closeGaps(progress.deliveredSeq, addNumber(progress.delivered, row.seq), row.chatId, reader);
+      if (row.seq <= progress.deliveredSeq || isInRanges(progress.delivered, row.seq)) return false;
+      const after = closeGaps(
+        progress.deliveredSeq,
+        withRange(progress.delivered, row.seq, row.seq),
+        row.chatId,
+        reader,
+      );
       progress.deliveredSeq = after.seq;
       progress.delivered = after.ranges.slice(-rangesMax);
     }
@@ -204,7 +209,7 @@ const unpack = (row: ProgressRow): Progress => ({
 });
 
 /** Too many gaps: the oldest counts as read, so that telling has an end. */
-function joined(ranges: Range[]): Range[] {
+function joined(ranges: readonly Range[]): readonly Range[] {
   const [first, second, ...rest] = ranges;
   if (ranges.length <= rangesMax || first === undefined || second === undefined) return ranges;
   return [[first[0], second[1]], ...rest];

@@ -2,14 +2,14 @@
  * Messages that clients confirmed one by one, and not always in order. A position moves over what it reaches without a
  * gap; what lies beyond the gap stands beside it as ranges.
  */
-import { type SeqRange, settle, withRange } from "../../../domain/seq-ranges.ts";
+import { parseRanges, type Range, rangesText, settle, withRange } from "../../../lib/ranges.ts";
 import type { Tx } from "../tx.ts";
 
 /** A position keeps no more; beyond it the oldest is forgotten, and the gap before it is sent again with it. */
 const rangesMax = 256;
 
 /** `[userId, deviceId or 0, chatId, ranges]` */
-export type WireConfirmed = readonly [number, number, number, readonly SeqRange[]];
+export type WireConfirmed = readonly [number, number, number, readonly Range[]];
 
 interface PositionRow {
   readonly deliveredSeq: number;
@@ -52,33 +52,33 @@ export function createConfirmedChanges(tx: Tx) {
     const member = ofMember.get(chatId, userId);
     if (member === null) return; // left since
     if (deviceId === 0) {
-      const after = moved(member.deliveredSeq, member, parse(member.ranges), confirmed);
+      const after = moved(member.deliveredSeq, member, parseRanges(member.ranges), confirmed);
       setMemberTo(chatId, userId, after);
       return;
     }
     const device = ofDevice.get(chatId, deviceId, userId);
     if (device === null) return;
     const from = Math.max(device.deliveredSeq ?? seqThrough(chatId, device.since, member), member.joinedSeq);
-    const after = moved(from, member, parse(device.ranges), confirmed);
+    const after = moved(from, member, parseRanges(device.ranges), confirmed);
     tx.writes += 1;
-    setDevice.run(deviceId, chatId, after.position, format(after.ranges));
+    setDevice.run(deviceId, chatId, after.position, rangesText(after.ranges));
     // The user has got as far as the device that got furthest.
     if (after.position > member.deliveredSeq) {
-      setMemberTo(chatId, userId, moved(after.position, member, parse(member.ranges), []));
+      setMemberTo(chatId, userId, moved(after.position, member, parseRanges(member.ranges), []));
     }
   }
 
   function setMemberTo(chatId: number, userId: number, after: ReturnType<typeof settle>): void {
     tx.writes += 1;
-    setMember.run(after.position, format(after.ranges), chatId, userId);
+    setMember.run(after.position, rangesText(after.ranges), chatId, userId);
   }
 
   /** Confirmations of what was never sent count for nothing. */
   function moved(
     position: number,
     { firstSeq, lastSeq }: PositionRow,
-    known: readonly SeqRange[],
-    confirmed: readonly SeqRange[],
+    known: readonly Range[],
+    confirmed: readonly Range[],
   ) {
     let ranges = known;
     for (const [from, to] of confirmed) {
@@ -102,8 +102,3 @@ export function createConfirmedChanges(tx: Tx) {
 
   return { confirmMessages };
 }
-
-const parse = (text: string | null): readonly SeqRange[] =>
-  text === null ? [] : (JSON.parse(text) as readonly SeqRange[]);
-
-const format = (ranges: readonly SeqRange[]): string | null => (ranges.length === 0 ? null : JSON.stringify(ranges));
