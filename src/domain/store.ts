@@ -248,8 +248,6 @@ export interface DeliveryStore {
   advance(moves: readonly Advance[]): Promise<void>;
   /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
   confirmMessages(moves: readonly Confirmed[]): Promise<void>;
-  /** What the user, or the device, confirmed beyond the first gap, by chat. */
-  confirmedRanges(userId: UserId, deviceId: DeviceId | undefined): Promise<Map<ChatId, readonly Range[]>>;
   /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
   beforeCommit(listener: () => void): void;
   positions(userId: UserId): Promise<Position[]>;

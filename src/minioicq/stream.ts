@@ -7,8 +7,7 @@ import { Feed } from "../delivery/feed.ts";
 import type { Sink } from "../delivery/hub.ts";
 import { isHidden } from "../domain/addressed.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import type { ChatId, DeviceId, Entered, Message, Sent, User } from "../domain/model.ts";
-import { isInRanges, type Range } from "../lib/ranges.ts";
+import type { DeviceId, Entered, Message, Sent, User } from "../domain/model.ts";
 import type { MessageAck } from "./actions.ts";
 import { Entries, type StreamEntry, type StreamHost } from "./entries.ts";
 import { closeCode } from "./errors.ts";
@@ -36,8 +35,6 @@ export class Stream {
   /** The feed was refused a message and waits for `roomAgain`. */
   #feedFull = false;
   readonly #own: OwnMessages;
-  /** Confirmed beyond the first gap, before this login: the feed comes by them while catching up. */
-  #confirmedBefore: ReadonlyMap<ChatId, readonly Range[]> = new Map();
 
   /** Where the client acknowledges (O26); others have what they were sent once the socket's buffer is empty. */
   #unconfirmed: Unconfirmed<SpawnEvents> | undefined;
@@ -247,7 +244,6 @@ export class Stream {
     // What an earlier connection was handed, or has confirmed, is not to be handed over again.
     await Promise.all([confirmations.settled(userId), domain.deliveries.flush()]);
     await this.#spawns.begin();
-    this.#confirmedBefore = await domain.store.confirmedRanges(userId, this.deviceId);
     if (this.entries.ended) return;
     this.#host.schedule();
     this.#feed.start();
@@ -265,7 +261,6 @@ export class Stream {
 
   #emitLive(messages: readonly Message[]): number {
     this.#own.caughtUp();
-    if (this.#confirmedBefore.size > 0) this.#confirmedBefore = new Map();
     let taken = 0;
     for (const message of messages) {
       const bytes = messageBytes(message, this.#host.contentBytesMax());
@@ -314,11 +309,9 @@ export class Stream {
     return group.length;
   }
 
-  /** Neither pushed as an answer meanwhile, nor confirmed before, nor deleted, nor for others alone. */
+  /** Neither pushed as an answer meanwhile, nor deleted, nor for others alone. */
   #isFresh(message: Message): boolean {
-    const { messageId, chatId, seq, kind } = message;
-    if (this.#own.wasAhead(messageId)) return false;
-    return kind !== "deleted" && !isHidden(message) && !isInRanges(this.#confirmedBefore.get(chatId) ?? [], seq);
+    return !this.#own.wasAhead(message.messageId) && message.kind !== "deleted" && !isHidden(message);
   }
 
   /** @param fresh those of `messages` that the frame says. */

@@ -2,28 +2,12 @@
 import type { Database } from "bun:sqlite";
 import type { ChatId } from "../../domain/model.ts";
 import type { DeliveryStore } from "../../domain/store.ts";
-import type { Range } from "../../lib/ranges.ts";
 import { lazily } from "./lazily.ts";
 import type { Writer } from "./writer.ts";
 
-type Parts = Pick<DeliveryStore, "confirmMessages" | "confirmedRanges" | "announceChats" | "unannouncedChats">;
-
-interface RangesRow {
-  readonly chatId: ChatId;
-  readonly ranges: string;
-}
+type Parts = Pick<DeliveryStore, "confirmMessages" | "announceChats" | "unannouncedChats">;
 
 export function createDeliveryStore(db: Database, submit: Writer["submit"]): Parts {
-  const rangesOfUser = lazily(() =>
-    db.prepare<RangesRow, [number]>(
-      "SELECT chat_id chatId, delivered_ranges ranges FROM members WHERE user_id = ? AND delivered_ranges IS NOT NULL",
-    ),
-  );
-  const rangesOfDevice = lazily(() =>
-    db.prepare<RangesRow, [number]>(
-      "SELECT chat_id chatId, delivered_ranges ranges FROM device_positions WHERE device_id = ? AND delivered_ranges IS NOT NULL",
-    ),
-  );
   // Rows of `members` are numbered in the order of joining.
   const unannounced = lazily(() =>
     db.prepare<{ chatId: ChatId; place: number }, [number, number, number, number]>(
@@ -39,10 +23,6 @@ export function createDeliveryStore(db: Database, submit: Writer["submit"]): Par
       submit("confirmMessages", {
         moves: moves.map((move) => [move.userId, move.deviceId ?? 0, move.chatId, move.ranges]),
       }).then(nothing),
-    async confirmedRanges(userId, deviceId) {
-      const rows = deviceId === undefined ? rangesOfUser().all(userId) : rangesOfDevice().all(deviceId);
-      return new Map(rows.map((row) => [row.chatId, JSON.parse(row.ranges) as readonly Range[]]));
-    },
     announceChats: (announced) => submit("announceChats", announced).then(nothing),
     async unannouncedChats({ userId, deviceId, after, limit }) {
       const rows = unannounced().all(userId, after, deviceId, limit);

@@ -8,8 +8,8 @@ import { alsoAfterReopening, group, inChat, type OpenFresh, people, sendMany } f
 /** Where a user, or his device, has got in a chat: the first message missing, and the ranges confirmed after it. */
 async function placeOf(store: Store, user: User, chat: Chat, deviceId?: DeviceId) {
   const heads = await store.undelivered(user.userId, deviceId);
-  const ranges = await store.confirmedRanges(user.userId, deviceId);
-  return { next: heads.find((head) => head.chatId === chat.chatId)?.seq, ranges: ranges.get(chat.chatId) ?? [] };
+  const head = heads.find(({ chatId }) => chatId === chat.chatId);
+  return { next: head?.seq, ranges: head?.confirmed ?? [] };
 }
 
 const openPhone = (store: Store, user: User, name = "phone") =>
