@@ -6,10 +6,10 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import { echoed, encodeTerm } from "../../src/etf/encode.ts";
-import { encodeFull } from "../../src/etf/encode-full.ts";
 import { termLimits } from "../../src/etf/limits.ts";
 import { ImproperList, Opaque, type Term, TermError, TermMap, Tuple } from "../../src/etf/term.ts";
 import { requireProgram } from "../support/programs.ts";
+import { encodeFull } from "./encode-full.ts";
 import { ErlangEnded, ErlangPeer } from "./erlang-peer.ts";
 import { wireTags } from "./wire-tags.ts";
 

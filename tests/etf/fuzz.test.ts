@@ -8,7 +8,6 @@ import fc from "fast-check";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import { decodePayload, encodePayload } from "../../src/etf/dialects.ts";
 import { echoed, encodeTerm } from "../../src/etf/encode.ts";
-import { encodeFull } from "../../src/etf/encode-full.ts";
 import { type TermLimits, termLimits } from "../../src/etf/limits.ts";
 import { atomOf, integerOf, isUnset, listOf, recordOf, textOf } from "../../src/etf/read.ts";
 import { binary, type Term, TermError } from "../../src/etf/term.ts";
@@ -16,6 +15,7 @@ import { liveMemoryBytes } from "../support/live-memory.ts";
 import { createRandom, type Random } from "../support/random.ts";
 import { arbitraryTerm, arbitraryWireTerm } from "./arbitrary-terms.ts";
 import { bytesOfHex, hexOf } from "./bytes.ts";
+import { encodeFull } from "./encode-full.ts";
 
 const payloads = Number(process.env["ROOST_FUZZ_TERMS"] ?? 200_000);
 const firstSeed = Number(process.env["ROOST_FUZZ_SEED"] ?? Date.now() % 2 ** 31);

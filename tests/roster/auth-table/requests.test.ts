@@ -1,8 +1,8 @@
 /** What names a request, and what stands beside it (PROTOCOLS § 2.1: A4, A9 to A13, A18). */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../../src/etf/encode.ts";
-import { encodeFull } from "../../../src/etf/encode-full.ts";
 import { atom, binary, CharList, type Term, Tuple } from "../../../src/etf/term.ts";
+import { encodeFull } from "../../etf/encode-full.ts";
 import type { RosterClient } from "../client.ts";
 import { authTuple } from "./layouts.ts";
 import { openTable } from "./row.ts";

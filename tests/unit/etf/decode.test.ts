@@ -2,7 +2,6 @@
 import { describe, expect, test } from "bun:test";
 import { deflateSync } from "node:zlib";
 import { decodeTerm } from "../../../src/etf/decode.ts";
-import { encodeFull } from "../../../src/etf/encode-full.ts";
 import { type TermLimits, termLimits } from "../../../src/etf/limits.ts";
 import {
   atom,
@@ -19,6 +18,7 @@ import {
 } from "../../../src/etf/term.ts";
 import { opaqueBytes } from "../../etf/arbitrary-terms.ts";
 import { bytesOfHex, hexOf } from "../../etf/bytes.ts";
+import { encodeFull } from "../../etf/encode-full.ts";
 
 const decode = (hex: string, limits: Partial<TermLimits> = {}): Term =>
   decodeTerm(bytesOfHex(hex), { ...termLimits, ...limits });

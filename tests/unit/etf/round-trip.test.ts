@@ -3,9 +3,9 @@ import { expect, test } from "bun:test";
 import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { decodeTerm } from "../../../src/etf/decode.ts";
-import { encodeFull } from "../../../src/etf/encode-full.ts";
 import { TermError } from "../../../src/etf/term.ts";
 import { arbitraryTerm } from "../../etf/arbitrary-terms.ts";
+import { encodeFull } from "../../etf/encode-full.ts";
 
 test("every term is read back", () => {
   fc.assert(

@@ -2,8 +2,8 @@
  * Terms to the whole External Term Format, so that Erlang reads back exactly what it sent. For tests: to a client goes
  * only what `encode.ts` writes.
  */
-import { ByteWriter } from "./byte-writer.ts";
-import { writeInteger } from "./integers.ts";
+import { ByteWriter } from "../../src/etf/byte-writer.ts";
+import { writeInteger } from "../../src/etf/integers.ts";
 import {
   Atom,
   BitString,
@@ -16,7 +16,7 @@ import {
   TermMap,
   Text,
   Tuple,
-} from "./term.ts";
+} from "../../src/etf/term.ts";
 
 export function encodeFull(term: Term): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter();

@@ -1,0 +1,115 @@
+/** The rules of the house: who may import whom, no circles (types included), no dead files, names that say something. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+const root = join(import.meta.dir, "../..");
+
+/** What each folder of `src` may import besides itself. Files that stand in `src` itself, `cli` and `config` put parts together. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  net: ["lib"],
+  etf: ["lib"],
+  outside: ["lib"],
+  domain: ["lib"],
+  delivery: ["domain", "lib"],
+  mqtt: ["net", "lib"],
+  topics: ["mqtt", "domain", "delivery", "lib"],
+  roster: ["mqtt", "etf", "domain", "delivery", "lib"],
+  minioicq: ["net", "domain", "delivery", "lib"],
+  rest: ["domain", "delivery", "lib"],
+  webhooks: ["domain", "delivery", "lib"],
+  store: ["domain", "lib"],
+  ops: ["store", "domain", "delivery", "lib"],
+};
+/** Libraries that only these folders or files may use. */
+const ownersOf: Readonly<Record<string, readonly string[]>> = {
+  "drizzle-orm": ["src/store/"],
+  "bun:sqlite": ["src/store/"],
+  "mqtt-packet": ["src/mqtt/codec.ts"],
+  "@msgpack/msgpack": ["src/minioicq/", "src/topics/"],
+};
+const entryPoints = ["src/main.ts", "src/store/sqlite/writer.worker.ts", "src/store/files/files.worker.ts"];
+
+/** How many files each circle of types has that is still there. */
+const stillCircular: number[] = [2, 3, 3, 2, 2, 3, 6, 11, 23, 4, 2];
+
+interface Import {
+  readonly from: string;
+  /** A file of ours, or a package. */
+  readonly to: string;
+}
+
+const files = [...new Bun.Glob("src/**/*.ts").scanSync(root)].filter((file) => !file.endsWith(".d.ts")).toSorted();
+const imports: readonly Import[] = files.flatMap((from) =>
+  [
+    ...readFileSync(join(root, from), "utf8").matchAll(
+      /(?:^(?:import|export)\b[^"';]*?(?:from )?|\bimport\(|new URL\()"([^"]+)"/gm,
+    ),
+  ].map(([, to = ""]) => ({ from, to: to.startsWith(".") ? relative(root, join(root, dirname(from), to)) : to })),
+);
+const folderOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1];
+
+/** Groups of files of which each reaches every other by imports (Tarjan), those of one file left out. */
+function circles(): string[][] {
+  const next = Map.groupBy(imports, ({ from }) => from);
+  const numbers = new Map<string, number>();
+  const lows = new Map<string, number>();
+  const path: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const number = numbers.size;
+    numbers.set(file, number);
+    path.push(file);
+    let low = number;
+    for (const { to } of next.get(file) ?? []) {
+      if (!files.includes(to)) continue;
+      if (!numbers.has(to)) low = Math.min(low, visit(to));
+      else if (path.includes(to)) low = Math.min(low, lows.get(to) ?? numbers.get(to) ?? low);
+    }
+    lows.set(file, low);
+    if (low !== number) return low;
+    const group = path.splice(path.indexOf(file));
+    if (group.length > 1) found.push(group.toSorted());
+    return low;
+  };
+  for (const file of files) if (!numbers.has(file)) visit(file);
+  return found;
+}
+
+test("each folder imports only what it may", () => {
+  const folders = new Set(files.map(folderOf).filter((folder) => folder !== undefined));
+  for (const folder of ["cli", "config"]) folders.delete(folder);
+  expect([...folders].toSorted()).toEqual(Object.keys(mayImport).toSorted());
+  const wrong = imports.filter(({ from, to }) => {
+    const folder = folderOf(from);
+    if (folder === undefined || !to.startsWith("src/") || folderOf(to) === folder) return false;
+    return mayImport[folder] !== undefined && !mayImport[folder].includes(folderOf(to) ?? "");
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("libraries stay in the folders that wrap them", () => {
+  const wrong = imports.filter(({ from, to }) => {
+    const owners = Object.entries(ownersOf).find(([name]) => to === name || to.startsWith(`${name}/`))?.[1];
+    return owners !== undefined && !owners.some((owner) => from.startsWith(owner));
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("imports go in no circle, those of types included", () => {
+  expect(circles().map((circle) => circle.length)).toEqual(stillCircular);
+});
+
+test("every file is reached from where the program begins", () => {
+  const next = Map.groupBy(imports, ({ from }) => from);
+  const reached = new Set(entryPoints);
+  for (const file of reached) for (const { to } of next.get(file) ?? []) reached.add(to);
+  expect(files.filter((file) => !reached.has(file))).toEqual([]);
+});
+
+test("files are kebab-case nouns", () => {
+  const names = files.map((file) => file.slice(file.lastIndexOf("/") + 1));
+  expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.worker)?\.ts$/.test(name))).toEqual([]);
+  expect(names.filter((name) => /^(utils?|helpers?|common|misc|manager)\.ts$/.test(name))).toEqual([]);
+});
