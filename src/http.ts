@@ -3,7 +3,7 @@
 import type { ServerWebSocket } from "bun";
 import type { Address } from "./lib/address.ts";
 import type { MiniOicq, MiniOicqData } from "./minioicq/listener.ts";
-import type { MqttSocketData, MqttWebSocket } from "./mqtt/websocket.ts";
+import type { MqttSocketData, MqttWebSocket } from "./mqtt/connection/websocket.ts";
 import type { Certificate } from "./ops/certificate.ts";
 import type { Rest } from "./rest/app.ts";
 
@@ -100,7 +100,7 @@ export function listenHttp(parts: {
     address: { hostname, port },
     useCertificate(certificate) {
       if (parts.tls === undefined) return;
-      // As for MQTT, see `mqtt/listener.ts`.
+      // As for MQTT, see `mqtt/connection/listener.ts`.
       const old = server;
       server = serve(port, certificate);
       patience.server = server;

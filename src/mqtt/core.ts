@@ -2,21 +2,21 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { FlushQueue } from "../net/flush-queue.ts";
-import type { Places } from "./admission.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connection/connection.ts";
+import type { Places } from "./connection/connection-limits.ts";
+import type { DeadlineWheel } from "./connection/keep-alive.ts";
 import type { Counters } from "./counters.ts";
-import type { LogIns } from "./handlers/log-in.ts";
+import type { LogIns } from "./handlers/identity-change.ts";
 import type { BrokerHooks } from "./hooks.ts";
-import type { DeadlineWheel } from "./keep-alive.ts";
 import type { BrokerLimits } from "./limits.ts";
-import type { PublishSender } from "./publish-sender.ts";
-import type { Queues } from "./queues.ts";
-import type { Retained } from "./retained.ts";
-import type { Routes } from "./routes.ts";
-import type { Sessions } from "./sessions.ts";
+import type { PublishSender } from "./publish/publish-sender.ts";
+import type { Retained } from "./routing/retained.ts";
+import type { Routes } from "./routing/routes.ts";
+import type { SysTopics } from "./routing/sys-topics.ts";
+import type { Wills } from "./routing/wills.ts";
+import type { Queues } from "./session/queue-writer.ts";
+import type { Sessions } from "./session/sessions.ts";
 import type { BrokerStore } from "./store.ts";
-import type { SysTopics } from "./sys-topics.ts";
-import type { Wills } from "./wills.ts";
 import type { Work } from "./work.ts";
 
 export interface BrokerCore {

@@ -3,9 +3,9 @@
  * The broker itself knows topics and sessions, never people or chats. All but `authenticate` and the outcome of
  * `interceptPublish` are synchronous and on the hot path.
  */
-import type { AuthenticationMethod } from "./authentication.ts";
-import type { PreparedPublish } from "./prepared-publish.ts";
-import type { PublishProperties } from "./properties.ts";
+import type { AuthenticationMethod } from "./connection/authentication.ts";
+import type { PreparedPublish } from "./publish/prepared-publish.ts";
+import type { PublishProperties } from "./wire/properties.ts";
 
 /** Who a client proved to be. A session belongs to (key, client id). Services may put more on their own subtype. */
 export interface Principal {

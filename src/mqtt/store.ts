@@ -85,7 +85,7 @@ export const queueColumnCount = 8;
 export interface QueueChange {
   /** `queueColumnCount` numbers for each message and session. */
   readonly rows: Float64Array;
-  /** PUBLISH packets as their publishers' versions write them (`stored-form.ts`); several rows may name the same one. */
+  /** PUBLISH packets as their publishers' versions write them (`publish/stored-publish.ts`); several rows may name the same one. */
   readonly packets: Uint8Array;
   /** The `$share/…` filter of a row, by its index. */
   readonly shares: readonly (readonly [row: number, filter: string])[];

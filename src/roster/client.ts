@@ -6,7 +6,7 @@ import type { PhoneSession } from "../domain/phone-sessions.ts";
 import { type Dialect, encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
 import type { Principal, Qos, ServiceSession } from "../mqtt/hooks.ts";
-import { preparePublish } from "../mqtt/prepared-publish.ts";
+import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
 import { answersFilter, answerTopic, isOwnFilter } from "./topics.ts";
 
 export interface RosterPrincipal extends Principal {

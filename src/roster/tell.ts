@@ -6,7 +6,7 @@ import type { UserId } from "../domain/model.ts";
 import { encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
 import type { ServiceSession } from "../mqtt/hooks.ts";
-import { preparePublish } from "../mqtt/prepared-publish.ts";
+import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
 import type { RosterClient, RosterPrincipal } from "./client.ts";
 import { phoneTopic, sessionsTopic } from "./topics.ts";
 

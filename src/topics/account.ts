@@ -14,9 +14,9 @@ import { tokenIdOf } from "../domain/secrets.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";
-import type { AuthenticationMethod } from "../mqtt/authentication.ts";
+import type { AuthenticationMethod } from "../mqtt/connection/authentication.ts";
+import { createScramSha256, scramSha256 } from "../mqtt/connection/scram.ts";
 import type { Authenticated, Authentication, ConnectRequest, Principal } from "../mqtt/hooks.ts";
-import { createScramSha256, scramSha256 } from "../mqtt/scram.ts";
 import { fillIn, type Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {

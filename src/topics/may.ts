@@ -2,7 +2,7 @@
 import type { Domain } from "../domain/domain.ts";
 import { isReservedUserKey, safeInteger, userIdOfKey } from "../domain/keys.ts";
 import type { User } from "../domain/model.ts";
-import { isTopicFilter, isTopicName } from "../mqtt/topic-names.ts";
+import { isTopicFilter, isTopicName } from "../mqtt/wire/topic-names.ts";
 import type { Admins, Anonymous } from "./account.ts";
 import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
 import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";

@@ -4,7 +4,7 @@
  * file.
  */
 import { decode } from "@msgpack/msgpack";
-import type { PublishProperties } from "../mqtt/properties.ts";
+import type { PublishProperties } from "../mqtt/wire/properties.ts";
 
 export interface Said {
   readonly content: string | Uint8Array;

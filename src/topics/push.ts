@@ -1,7 +1,7 @@
 /** A message of the domain as a PUBLISH: encoded once per topic it goes out on, shared by everyone it goes to. */
 import { messageShape } from "../delivery/shapes.ts";
 import type { Message } from "../domain/model.ts";
-import { type PreparedPublish, preparePublish } from "../mqtt/prepared-publish.ts";
+import { type PreparedPublish, preparePublish } from "../mqtt/publish/prepared-publish.ts";
 import { messagesTopic } from "./topic-names.ts";
 
 const prepared = new WeakMap<Message, Map<string, PreparedPublish>>();

@@ -46,7 +46,7 @@ const needless: Mutation = {
   name: "needless",
   version: "3.1.1",
   rule: "[MQTT-3.8.4-6]",
-  file: "src/mqtt/routes.ts",
+  file: "src/mqtt/routing/routes.ts",
   find: "from?.session === session ? one.ofItself : one.ofOthers",
   replace: "one.ofOthers",
   test: [testFiles.pubsub, "a message is delivered at the lower of the published and the granted QoS"],

@@ -1,6 +1,6 @@
 /** Connections per address, and connects per address and second. */
 import { expect, test } from "bun:test";
-import { Places } from "../../src/mqtt/admission.ts";
+import { Places } from "../../src/mqtt/connection/connection-limits.ts";
 import { until } from "../support/deadline.ts";
 import { connectPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";

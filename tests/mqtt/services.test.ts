@@ -1,7 +1,7 @@
 /** What a service plugged into the broker can rely on: interception, ordered acknowledgements, deliveries, refs. */
 import { expect, test } from "bun:test";
 import type { BrokerHooks, PublishOutcome, ServiceSession } from "../../src/mqtt/hooks.ts";
-import { preparePublish } from "../../src/mqtt/prepared-publish.ts";
+import { preparePublish } from "../../src/mqtt/publish/prepared-publish.ts";
 import { until } from "../support/deadline.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";

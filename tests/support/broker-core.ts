@@ -3,23 +3,23 @@
  * what its kernel took, step by step.
  */
 import { type Log, silentLog } from "../../src/lib/log.ts";
-import { Places } from "../../src/mqtt/admission.ts";
-import { Connection } from "../../src/mqtt/connection.ts";
+import { Connection } from "../../src/mqtt/connection/connection.ts";
+import { Places } from "../../src/mqtt/connection/connection-limits.ts";
+import { DeadlineWheel } from "../../src/mqtt/connection/keep-alive.ts";
 import type { BrokerCore } from "../../src/mqtt/core.ts";
 import { createCounters } from "../../src/mqtt/counters.ts";
-import { LogIns } from "../../src/mqtt/handlers/log-in.ts";
+import { LogIns } from "../../src/mqtt/handlers/identity-change.ts";
 import type { BrokerHooks, ProtocolVersion, Qos } from "../../src/mqtt/hooks.ts";
-import { DeadlineWheel } from "../../src/mqtt/keep-alive.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
-import { preparePublish } from "../../src/mqtt/prepared-publish.ts";
-import { PublishSender } from "../../src/mqtt/publish-sender.ts";
-import { Queues } from "../../src/mqtt/queues.ts";
-import { Retained } from "../../src/mqtt/retained.ts";
-import { Routes } from "../../src/mqtt/routes.ts";
-import { Sessions } from "../../src/mqtt/sessions.ts";
-import { SysTopics } from "../../src/mqtt/sys-topics.ts";
-import { Wills } from "../../src/mqtt/wills.ts";
-import { packetType } from "../../src/mqtt/wire.ts";
+import { preparePublish } from "../../src/mqtt/publish/prepared-publish.ts";
+import { PublishSender } from "../../src/mqtt/publish/publish-sender.ts";
+import { Retained } from "../../src/mqtt/routing/retained.ts";
+import { Routes } from "../../src/mqtt/routing/routes.ts";
+import { SysTopics } from "../../src/mqtt/routing/sys-topics.ts";
+import { Wills } from "../../src/mqtt/routing/wills.ts";
+import { Queues } from "../../src/mqtt/session/queue-writer.ts";
+import { Sessions } from "../../src/mqtt/session/sessions.ts";
+import { packetType } from "../../src/mqtt/wire/packet-bytes.ts";
 import { Work } from "../../src/mqtt/work.ts";
 import { FlushQueue } from "../../src/net/flush-queue.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";

@@ -1,8 +1,8 @@
 /** A broker on a free port, with hooks that let everyone do everything unless a test says otherwise. */
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
-import type { AuthenticationMethod } from "../../src/mqtt/authentication.ts";
 import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
+import type { AuthenticationMethod } from "../../src/mqtt/connection/authentication.ts";
 import type { BrokerHooks, Principal } from "../../src/mqtt/hooks.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";

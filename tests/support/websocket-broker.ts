@@ -1,6 +1,6 @@
 /** A test broker's WebSocket door on a free port, and a client of frames in front of it. */
 import { generate, type Packet, parser } from "mqtt-packet";
-import type { MqttSocketData } from "../../src/mqtt/websocket.ts";
+import type { MqttSocketData } from "../../src/mqtt/connection/websocket.ts";
 import { withDeadline } from "./deadline.ts";
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from "./test-broker.ts";
 

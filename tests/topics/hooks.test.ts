@@ -4,6 +4,7 @@ import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import type { User } from "../../src/domain/model.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
+import { scramSha256 } from "../../src/mqtt/connection/scram.ts";
 import type {
   BrokerHooks,
   ConnectRequest,
@@ -11,7 +12,6 @@ import type {
   PublishOutcome,
   ServiceSession,
 } from "../../src/mqtt/hooks.ts";
-import { scramSha256 } from "../../src/mqtt/scram.ts";
 import { createRosterDoor } from "../../src/roster/door.ts";
 import { type Account, createAdmins, userAccount } from "../../src/topics/account.ts";
 import { createTopicHooks } from "../../src/topics/hooks.ts";

@@ -26,13 +26,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const ownersOf: Readonly<Record<string, readonly string[]>> = {
   "drizzle-orm": ["src/store/"],
   "bun:sqlite": ["src/store/"],
-  "mqtt-packet": ["src/mqtt/codec.ts"],
+  "mqtt-packet": ["src/mqtt/wire/codec.ts"],
   "@msgpack/msgpack": ["src/minioicq/", "src/topics/"],
 };
 const entryPoints = ["src/main.ts", "src/store/sqlite/writer.worker.ts", "src/store/files/files.worker.ts"];
 
 /** How many files each circle of types has that is still there. */
-const stillCircular: number[] = [2, 3, 3, 2, 2, 3, 6, 11, 23, 4, 2];
+const stillCircular: number[] = [2, 2, 2, 2, 3, 3, 3, 4, 6, 11, 23];
 
 interface Import {
   readonly from: string;
@@ -98,7 +98,7 @@ test("libraries stay in the folders that wrap them", () => {
 });
 
 test("imports go in no circle, those of types included", () => {
-  expect(circles().map((circle) => circle.length)).toEqual(stillCircular);
+  expect(circles().map((circle) => circle.length).toSorted((a, b) => a - b)).toEqual(stillCircular);
 });
 
 test("every file is reached from where the program begins", () => {

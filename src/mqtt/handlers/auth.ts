@@ -1,12 +1,12 @@
 /** AUTH, MQTT 5 § 3.15: the messages of an enhanced authentication, at CONNECT and again later. */
-import { Authenticating } from "../authenticating.ts";
-import type { AuthenticationStep } from "../authentication.ts";
-import { type AuthPacket, type ConnectPacket, encodeAuth5 } from "../codec.ts";
-import type { Connection } from "../connection.ts";
+import { Authenticating } from "../connection/authenticating.ts";
+import type { AuthenticationStep } from "../connection/authentication.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import { ProtocolError } from "../errors.ts";
 import type { Authentication, Principal } from "../hooks.ts";
-import { reasonCodes } from "../reason-codes.ts";
+import { type AuthPacket, type ConnectPacket, encodeAuth5 } from "../wire/codec.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
 
 /**
  * Authenticates a CONNECT that names a method. Resolves with the outcome once the client has answered everything asked

@@ -1,15 +1,15 @@
 /** CONNECT, § 3.1: who is it, which session is theirs, and the CONNACK. */
 import { randomUUID } from "node:crypto";
-import { type ConnackProperties, type ConnectPacket, sessionNeverExpires } from "../codec.ts";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import { ProtocolError } from "../errors.ts";
 import type { Authentication, Principal } from "../hooks.ts";
-import { reasonCodes } from "../reason-codes.ts";
-import type { Session } from "../session.ts";
-import { SessionRefused } from "../sessions.ts";
-import { countLevels, isTopicName } from "../topic-names.ts";
-import type { Will } from "../wills.ts";
+import type { Will } from "../routing/wills.ts";
+import type { Session } from "../session/session.ts";
+import { SessionRefused } from "../session/sessions.ts";
+import { type ConnackProperties, type ConnectPacket, sessionNeverExpires } from "../wire/codec.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+import { countLevels, isTopicName } from "../wire/topic-names.ts";
 import { authenticateByMethod } from "./auth.ts";
 import { installSubscription } from "./subscribe.ts";
 

@@ -3,19 +3,19 @@
  * what a service takes over, or the store must have, is acknowledged when that is done, while the next packet already
  * starts.
  */
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import { ProtocolError } from "../errors.ts";
 import type { PublishRefusal } from "../hooks.ts";
-import { ForwardedPublish } from "../prepared-publish.ts";
-import type { PublishView } from "../publish-packet.ts";
-import { forwardedProperties, publishProperties } from "../publish-properties.ts";
-import { notStored } from "../queues.ts";
-import { reasonCodes } from "../reason-codes.ts";
-import type { RetainedDraft } from "../retained.ts";
-import type { Route } from "../routes.ts";
-import type { Session } from "../session.ts";
-import { packetType } from "../wire.ts";
+import { ForwardedPublish } from "../publish/prepared-publish.ts";
+import type { RetainedDraft } from "../routing/retained.ts";
+import type { Route } from "../routing/routes.ts";
+import { notStored } from "../session/queue-writer.ts";
+import type { Session } from "../session/session.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { packetType } from "../wire/packet-bytes.ts";
+import type { PublishView } from "../wire/publish-packet.ts";
+import { forwardedProperties, publishProperties } from "../wire/publish-properties.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
 
 export interface Client {
   readonly connection: Connection;

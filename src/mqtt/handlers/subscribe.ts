@@ -1,13 +1,14 @@
 /** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must remember. */
-import { encodeSuback, type RequestedSubscription, retainHandlingOf, type SubscribePacket } from "../codec.ts";
+
 import type { BrokerCore } from "../core.ts";
-import { ProtocolError, subscribeFailure } from "../errors.ts";
-import { serviceQos } from "../qos.ts";
-import { reasonCodes } from "../reason-codes.ts";
-import type { Session } from "../session.ts";
+import { serviceQos } from "../routing/qos.ts";
+import { isRouted, parseShared, type Subscription, subscriptionOf } from "../routing/subscription.ts";
+import type { Session } from "../session/session.ts";
 import type { StoredSubscription } from "../store.ts";
-import { isRouted, parseShared, type Subscription, subscriptionOf } from "../subscription.ts";
-import { countLevels, isTopicFilter } from "../topic-names.ts";
+import { encodeSuback, type RequestedSubscription, retainHandlingOf, type SubscribePacket } from "../wire/codec.ts";
+import { ProtocolError, subscribeFailure } from "../wire/errors.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+import { countLevels, isTopicFilter } from "../wire/topic-names.ts";
 import type { Client } from "./publish.ts";
 
 interface Accepted {

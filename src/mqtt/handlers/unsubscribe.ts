@@ -1,10 +1,11 @@
 /** UNSUBSCRIBE, § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
-import { encodeUnsuback, type UnsubscribePacket } from "../codec.ts";
+
 import type { BrokerCore } from "../core.ts";
-import { ProtocolError } from "../errors.ts";
-import { reasonCodes } from "../reason-codes.ts";
-import { parseShared } from "../subscription.ts";
-import { isTopicFilter } from "../topic-names.ts";
+import { parseShared } from "../routing/subscription.ts";
+import { encodeUnsuback, type UnsubscribePacket } from "../wire/codec.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+import { isTopicFilter } from "../wire/topic-names.ts";
 import type { Client } from "./publish.ts";
 import { removeSubscription } from "./subscribe.ts";
 

@@ -1,8 +1,8 @@
 /** What MQTT 5 allows and forbids in CONNECT, byte for byte, with the reason code of each error. */
 import { describe, expect, test } from "bun:test";
-import type { ConnectPacket } from "../../../src/mqtt/codec.ts";
-import { UnsupportedVersion } from "../../../src/mqtt/errors.ts";
-import { reasonCodes } from "../../../src/mqtt/reason-codes.ts";
+import type { ConnectPacket } from "../../../src/mqtt/wire/codec.ts";
+import { UnsupportedVersion } from "../../../src/mqtt/wire/errors.ts";
+import { reasonCodes } from "../../../src/mqtt/wire/reason-codes.ts";
 import { bytesOf, codeOf, field, packet, properties, readAll, uint16, uint32 } from "../../support/packet-bytes.ts";
 
 const { malformedPacket, protocolError } = reasonCodes;

@@ -1,9 +1,9 @@
 /** How the broker says no, and which strings it takes. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { noLocalBit, retainAsPublishedBit, retainHandlingOf } from "../../../src/mqtt/codec.ts";
-import { connectCodes, disconnectReasonCode, ProtocolError } from "../../../src/mqtt/errors.ts";
-import { checkUtf8, decodeUtf8 } from "../../../src/mqtt/utf8.ts";
+import { noLocalBit, retainAsPublishedBit, retainHandlingOf } from "../../../src/mqtt/wire/codec.ts";
+import { connectCodes, disconnectReasonCode, ProtocolError } from "../../../src/mqtt/wire/errors.ts";
+import { checkUtf8, decodeUtf8 } from "../../../src/mqtt/wire/utf8.ts";
 
 test("a refusal has the return code of 3.1.1 and the reason code of MQTT 5", () => {
   expect([connectCodes("bad_credentials", 3), connectCodes("bad_credentials", 4)]).toEqual([4, 4]);

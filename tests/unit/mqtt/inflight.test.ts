@@ -1,7 +1,7 @@
 /** The inflight ring against a Map that remembers everything. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { awaited, Inflight } from "../../../src/mqtt/inflight.ts";
+import { awaited, Inflight } from "../../../src/mqtt/session/inflight.ts";
 
 test("ids are unique, nonzero and found until removed; order is that of sending", () => {
   const step = fc.oneof(

@@ -1,7 +1,7 @@
 /** The deadline wheel: nobody early, nobody forgotten. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { DeadlineWheel, type Watched } from "../../../src/mqtt/keep-alive.ts";
+import { DeadlineWheel, type Watched } from "../../../src/mqtt/connection/keep-alive.ts";
 import { ManualClock } from "../../support/test-broker.ts";
 
 function watched(deadlineMs: number, passed: () => void): Watched {

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type Packet, parser } from "mqtt-packet";
+import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
 import {
   encodeAuth5,
   encodeConnack,
@@ -9,10 +10,9 @@ import {
   encodeDisconnect5,
   encodeSuback,
   encodeUnsuback,
-} from "../../../src/mqtt/codec.ts";
-import { ProtocolError, UnsupportedVersion } from "../../../src/mqtt/errors.ts";
-import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { PacketReader } from "../../../src/mqtt/packet-reader.ts";
+} from "../../../src/mqtt/wire/codec.ts";
+import { ProtocolError, UnsupportedVersion } from "../../../src/mqtt/wire/errors.ts";
+import { PacketReader } from "../../../src/mqtt/wire/packet-reader.ts";
 import { bytesOf, Mqtt5Sink, type Read, readAll } from "../../support/packet-bytes.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).map((value) => value.replaceAll("\0", ""));

@@ -1,14 +1,14 @@
 /** What waits for a client, step by step against a kernel that takes a little at a time. */
 import { expect, test } from "bun:test";
 import { systemClock } from "../../../src/lib/clock.ts";
-import type { Connection } from "../../../src/mqtt/connection.ts";
+import type { Connection } from "../../../src/mqtt/connection/connection.ts";
 import type { BrokerCore } from "../../../src/mqtt/core.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { Outgoing, plainDelivery } from "../../../src/mqtt/outgoing.ts";
-import { preparePublish } from "../../../src/mqtt/prepared-publish.ts";
-import { PublishSender } from "../../../src/mqtt/publish-sender.ts";
-import type { Session } from "../../../src/mqtt/session.ts";
+import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
+import { PublishSender } from "../../../src/mqtt/publish/publish-sender.ts";
+import { Outgoing, plainDelivery } from "../../../src/mqtt/session/outgoing.ts";
+import type { Session } from "../../../src/mqtt/session/session.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
 import { openHooks } from "../../support/test-broker.ts";

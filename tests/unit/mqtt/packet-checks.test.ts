@@ -1,9 +1,9 @@
 /** What MQTT 5 forbids a client in the packets after CONNECT, byte for byte, and the reason code of each error. */
 import { expect, test } from "bun:test";
-import { ProtocolError } from "../../../src/mqtt/errors.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { PacketReader } from "../../../src/mqtt/packet-reader.ts";
-import { reasonCodes } from "../../../src/mqtt/reason-codes.ts";
+import { ProtocolError } from "../../../src/mqtt/wire/errors.ts";
+import { PacketReader } from "../../../src/mqtt/wire/packet-reader.ts";
+import { reasonCodes } from "../../../src/mqtt/wire/reason-codes.ts";
 import {
   bytesOf,
   codeOf,

@@ -3,11 +3,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type Packet, parser } from "mqtt-packet";
-import type { ClientPacket } from "../../../src/mqtt/codec.ts";
-import { ProtocolError, UnsupportedVersion } from "../../../src/mqtt/errors.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { PacketReader, type PacketSink } from "../../../src/mqtt/packet-reader.ts";
-import type { PublishView } from "../../../src/mqtt/publish-packet.ts";
+import type { ClientPacket } from "../../../src/mqtt/wire/codec.ts";
+import { ProtocolError, UnsupportedVersion } from "../../../src/mqtt/wire/errors.ts";
+import { PacketReader, type PacketSink } from "../../../src/mqtt/wire/packet-reader.ts";
+import type { PublishView } from "../../../src/mqtt/wire/publish-packet.ts";
 import { liveMemoryBytes } from "../../support/live-memory.ts";
 
 type Read =

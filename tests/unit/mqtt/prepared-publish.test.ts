@@ -3,8 +3,13 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket } from "mqtt-packet";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { PacketReader, type PacketSink } from "../../../src/mqtt/packet-reader.ts";
-import { appendPublish, ForwardedPublish, preparePublish, type WireForm } from "../../../src/mqtt/prepared-publish.ts";
+import {
+  appendPublish,
+  ForwardedPublish,
+  preparePublish,
+  type WireForm,
+} from "../../../src/mqtt/publish/prepared-publish.ts";
+import { PacketReader, type PacketSink } from "../../../src/mqtt/wire/packet-reader.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
 

@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { Replies } from "../../../src/mqtt/connection/acknowledgements.ts";
 import type { ProtocolVersion, Qos } from "../../../src/mqtt/hooks.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import { PacketReader } from "../../../src/mqtt/packet-reader.ts";
 import {
   appendPublish,
   appendPublish5,
@@ -16,12 +16,12 @@ import {
   type Sendable,
   StoredPublish,
   type WireForm,
-} from "../../../src/mqtt/prepared-publish.ts";
-import type { PublishView } from "../../../src/mqtt/publish-packet.ts";
-import { forwardedProperties, publishProperties } from "../../../src/mqtt/publish-properties.ts";
-import { Replies } from "../../../src/mqtt/replies.ts";
-import { appendAsStored, appendStored } from "../../../src/mqtt/stored-form.ts";
-import { appendAnswer, packetType } from "../../../src/mqtt/wire.ts";
+} from "../../../src/mqtt/publish/prepared-publish.ts";
+import { appendAsStored, appendStored } from "../../../src/mqtt/publish/stored-publish.ts";
+import { appendAnswer, packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
+import { PacketReader } from "../../../src/mqtt/wire/packet-reader.ts";
+import type { PublishView } from "../../../src/mqtt/wire/publish-packet.ts";
+import { forwardedProperties, publishProperties } from "../../../src/mqtt/wire/publish-properties.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
 import { bytesOf, field, Mqtt5Sink, packet, properties } from "../../support/packet-bytes.ts";

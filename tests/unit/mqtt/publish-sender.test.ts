@@ -1,11 +1,11 @@
 /** What stands in a client's stream for a message: aliases, sizes and times as it asked for them in CONNECT. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { ClientTerms } from "../../../src/mqtt/client-terms.ts";
-import type { Connection } from "../../../src/mqtt/connection.ts";
+import { ClientTerms } from "../../../src/mqtt/connection/client-terms.ts";
+import type { Connection } from "../../../src/mqtt/connection/connection.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
-import { preparePublish } from "../../../src/mqtt/prepared-publish.ts";
-import { PublishSender } from "../../../src/mqtt/publish-sender.ts";
+import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
+import { PublishSender } from "../../../src/mqtt/publish/publish-sender.ts";
 import { settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 import { ManualClock } from "../../support/test-broker.ts";

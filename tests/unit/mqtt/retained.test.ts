@@ -3,12 +3,12 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { silentLog } from "../../../src/lib/log.ts";
+import { DeadlineWheel } from "../../../src/mqtt/connection/keep-alive.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import type { Qos } from "../../../src/mqtt/hooks.ts";
-import { DeadlineWheel } from "../../../src/mqtt/keep-alive.ts";
-import { Retained, type RetainedDraft } from "../../../src/mqtt/retained.ts";
+import { Retained, type RetainedDraft } from "../../../src/mqtt/routing/retained.ts";
 import type { BrokerStore, RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts";
-import { isTopicFilter } from "../../../src/mqtt/topic-names.ts";
+import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
 import { Work } from "../../../src/mqtt/work.ts";
 import { ManualClock } from "../../support/test-broker.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
-import { preparePublish } from "../../../src/mqtt/prepared-publish.ts";
+import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
 import { type ConnectOptions, HeldStore, settle, TestClient, TestCore, turn } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 

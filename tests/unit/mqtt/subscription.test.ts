@@ -1,6 +1,6 @@
 /** Shared filters as they are told from others, MQTT 5 § 4.8.2. */
 import { expect, test } from "bun:test";
-import { parseShared, subscriptionOf } from "../../../src/mqtt/subscription.ts";
+import { parseShared, subscriptionOf } from "../../../src/mqtt/routing/subscription.ts";
 
 test.each([
   ["a/b", undefined],

@@ -1,6 +1,6 @@
 /** Which strings are topic filters, § 4.7.1. */
 import { expect, test } from "bun:test";
-import { countLevels, firstLevel, isTopicFilter, isTopicName } from "../../../src/mqtt/topic-names.ts";
+import { countLevels, firstLevel, isTopicFilter, isTopicName } from "../../../src/mqtt/wire/topic-names.ts";
 
 test.each([
   ["#", true],

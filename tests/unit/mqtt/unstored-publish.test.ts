@@ -1,7 +1,7 @@
 /** What a publisher is told when its message could not be stored, or had no room, and that it can say it again. */
 import { expect, test } from "bun:test";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
-import { packetType } from "../../../src/mqtt/wire.ts";
+import { packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
 import { type ConnectOptions, HeldStore, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 

@@ -1,6 +1,6 @@
 /** Wills: on disk before their client is in, published once, or never, MQTT 5 § 3.1.2.5. */
 import { expect, test } from "bun:test";
-import { discardsWill } from "../../../src/mqtt/wills.ts";
+import { discardsWill } from "../../../src/mqtt/routing/wills.ts";
 import { type ConnectOptions, HeldStore, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 import { ManualClock } from "../../support/test-broker.ts";

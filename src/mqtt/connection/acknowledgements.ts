@@ -1,0 +1,136 @@
+/**
+ * The answers of one connection, in the order of what they answer [MQTT-4.6.0-2], whatever each of them waits for.
+ * PINGRESP is not among them: a slow service must not look like a dead server.
+ */
+import type { Outbox } from "../../net/outbox.ts";
+import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
+
+/** A place in the order. */
+export interface Reply {
+  ready: boolean;
+  /** The packet type and id of a PUBACK, PUBREC or PUBCOMP; or `bytes` is the answer. */
+  type: number;
+  packetId: number;
+  reasonCode: number;
+  reasonString: string | undefined;
+  bytes: Buffer | undefined;
+}
+
+/** A place for PUBACKs that leave together. */
+export interface Pubacks {
+  ready: boolean;
+  readonly packetIds: number[];
+  /** Why they say no, MQTT 5 only. */
+  refusal: { readonly reasonCode: number; readonly reasonString: string | undefined } | undefined;
+}
+
+export class Replies {
+  readonly #outbox: Outbox;
+  #waiting: (Reply | Pubacks)[] | undefined;
+  #closed = false;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  /** Acknowledges at once, or behind what is still waiting. */
+  puback(packetId: number): void {
+    if (this.#waiting !== undefined || this.#closed) {
+      this.acknowledge(packetType.puback, packetId);
+      return;
+    }
+    appendPuback(this.#outbox, packetId);
+  }
+
+  /** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
+  acknowledge(type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push({ ready: true, type, packetId, reasonCode, reasonString, bytes: undefined });
+    } else if (!this.#closed) appendAnswer(this.#outbox, type, packetId, reasonCode, reasonString);
+  }
+
+  /** Takes the next place; one of the `settle` functions must follow. */
+  reserve(): Reply {
+    const reply: Reply = {
+      ready: false,
+      type: 0,
+      packetId: 0,
+      reasonCode: 0,
+      reasonString: undefined,
+      bytes: undefined,
+    };
+    this.#waiting ??= [];
+    this.#waiting.push(reply);
+    return reply;
+  }
+
+  /** Takes the next place for a PUBACK, and for more as long as it `isLast`; `ready` and `flush` must follow. */
+  reservePubacks(packetId: number): Pubacks {
+    const pubacks: Pubacks = { ready: false, packetIds: [packetId], refusal: undefined };
+    this.#waiting ??= [];
+    this.#waiting.push(pubacks);
+    return pubacks;
+  }
+
+  /** Whether nothing has its place behind this one. */
+  isLast(pubacks: Pubacks): boolean {
+    return this.#waiting !== undefined && this.#waiting[this.#waiting.length - 1] === pubacks;
+  }
+
+  settleAcknowledgement(reply: Reply, type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
+    reply.type = type;
+    reply.packetId = packetId;
+    reply.reasonCode = reasonCode;
+    reply.reasonString = reasonString;
+    this.#settle(reply);
+  }
+
+  settle(reply: Reply, bytes: Buffer): void {
+    reply.bytes = bytes;
+    this.#settle(reply);
+  }
+
+  /** Nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = undefined;
+  }
+
+  #settle(reply: Reply): void {
+    reply.ready = true;
+    if (this.#waiting?.[0] === reply) this.flush();
+  }
+
+  /** Sends what is ready and has nothing before it that is not. */
+  flush(): void {
+    const waiting = this.#waiting;
+    if (this.#closed || waiting?.[0]?.ready !== true) return;
+    let sent = 0;
+    for (const next of waiting) {
+      if (!next.ready) break;
+      if ("packetIds" in next) appendPubacks(this.#outbox, next);
+      else if (next.bytes !== undefined) this.#outbox.append(next.bytes);
+      else appendAnswer(this.#outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
+      sent++;
+    }
+    if (sent === waiting.length) this.#waiting = undefined;
+    else waiting.splice(0, sent);
+  }
+}
+
+function appendPubacks(outbox: Outbox, { packetIds, refusal }: Pubacks): void {
+  for (const packetId of packetIds) {
+    if (refusal === undefined) appendPuback(outbox, packetId);
+    else appendAnswer(outbox, packetType.puback, packetId, refusal.reasonCode, refusal.reasonString);
+  }
+}
+
+/** Without what `appendAnswer` asks: most of what a broker says. */
+function appendPuback(outbox: Outbox, packetId: number): void {
+  const at = outbox.reserve(4);
+  const out = outbox.buffer;
+  out[at] = packetType.puback << 4;
+  out[at + 1] = 2;
+  out[at + 2] = packetId >> 8;
+  out[at + 3] = packetId & 0xff;
+}

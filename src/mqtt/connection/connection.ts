@@ -1,0 +1,503 @@
+/**
+ * One network connection of a client: bytes in, packets to the handlers, answers and deliveries out. It begins before
+ * anyone knows who is there and has one way out, `close`.
+ */
+import { Outbox, type OutboxOwner } from "../../net/outbox.ts";
+import type { Transport } from "../../net/transport.ts";
+import type { BrokerCore } from "../core.ts";
+import { handleAuth } from "../handlers/auth.ts";
+import { handleConnect } from "../handlers/connect.ts";
+import { handlePublish, handleRelease } from "../handlers/publish.ts";
+import { handleSubscribe } from "../handlers/subscribe.ts";
+import { handleUnsubscribe } from "../handlers/unsubscribe.ts";
+import type { ProtocolVersion } from "../hooks.ts";
+import { discardsWill, type Will } from "../routing/wills.ts";
+import type { Session } from "../session/session.ts";
+import {
+  type AuthPacket,
+  type ClientPacket,
+  type ConnackProperties,
+  type ConnectPacket,
+  type DisconnectPacket,
+  encodeConnack,
+  encodeConnack5,
+  encodeDisconnect5,
+} from "../wire/codec.ts";
+import {
+  type CloseReason,
+  type ConnectRefusal,
+  connectCodes,
+  disconnectReasonCode,
+  ProtocolError,
+  UnsupportedVersion,
+} from "../wire/errors.ts";
+import { packetType } from "../wire/packet-bytes.ts";
+import { PacketReader, type PacketSink } from "../wire/packet-reader.ts";
+import type { PublishView } from "../wire/publish-packet.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+import { Replies } from "./acknowledgements.ts";
+import type { Authenticating } from "./authenticating.ts";
+import { ClientTerms } from "./client-terms.ts";
+import { leave, type Place } from "./connection-limits.ts";
+import { type Watched, wheelTickMs } from "./keep-alive.ts";
+
+/** What a packet takes besides its reason string, at most: header, packet id, reason code, properties' lengths. */
+const packetBytesAroundReason = 16;
+
+/** Logged as a matter of course; the other reasons are worth an operator's look. */
+const quietReasons: ReadonlySet<CloseReason> = new Set([
+  "disconnected",
+  "disconnected_with_will",
+  "connection_lost",
+  "server_stopping",
+]);
+/** The peer is not there or not reading: nothing more is to be said to it. */
+const abruptReasons: ReadonlySet<CloseReason> = new Set(["connection_lost", "keep_alive_timeout", "slow_reader"]);
+
+/** What stays when the connection goes. */
+interface Leaves {
+  readonly will: Will | undefined;
+  /** How long the session does; undefined: as long as the broker's setting says. */
+  readonly sessionExpirySeconds: number | undefined;
+}
+
+/** As most clients leave: one object for all of them. */
+const nothingLeft: Leaves = { will: undefined, sessionExpirySeconds: 0 };
+
+export class Connection implements PacketSink, OutboxOwner, Watched {
+  /** The client's, once CONNECT named it. */
+  protocolVersion: ProtocolVersion = 4;
+  awaitsConnect = true;
+  /** Enhanced authentication, MQTT 5 § 4.12: the method CONNECT named, and what is under way. */
+  authenticating: Authenticating | undefined;
+  reading = true;
+  closed = false;
+  session: Session | undefined;
+  deadlineMs: number;
+  wheelSlot = -1;
+  readonly outbox: Outbox;
+  readonly replies: Replies;
+  /** MQTT 5 only. */
+  terms: ClientTerms | undefined;
+  readonly #core: BrokerCore;
+  readonly #place: Place;
+  readonly #reader: PacketReader;
+  #leaves: Leaves = nothingLeft;
+  #keepAliveMs = Number.POSITIVE_INFINITY;
+  /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets waiting for a service or the store. */
+  #workCount = 0;
+  #workBytes = 0;
+
+  constructor(core: BrokerCore, transport: Transport, place: Place) {
+    this.#core = core;
+    this.#place = place;
+    this.#reader = new PacketReader(core.limits);
+    this.outbox = new Outbox(transport, core.limits, core.flushQueue, this);
+    this.replies = new Replies(this.outbox);
+    this.deadlineMs = core.clock.nowMs() + core.limits.connectTimeoutMs;
+    core.connections.add(this);
+    core.sockets.started();
+    core.wheel.watch(this);
+  }
+
+  get address(): string {
+    return this.outbox.transport.remoteAddress;
+  }
+
+  get certificateSubject(): string | undefined {
+    return this.outbox.transport.certificateSubject;
+  }
+
+  /** How many messages above QoS 0 the client takes at a time. */
+  get receiveMaximum(): number {
+    return this.terms?.receiveMaximum ?? 65_535;
+  }
+
+  /** Until an enhanced authentication is over nothing else may come. */
+  get awaitsAuth(): boolean {
+    return this.session === undefined && this.authenticating !== undefined;
+  }
+
+  /** What PUBREL says of a packet id that is not known. */
+  get unknownPacketId(): number {
+    return this.protocolVersion === 5 ? reasonCodes.packetIdentifierNotFound : 0;
+  }
+
+  /** A text for people, where the client wants one and has room for it [MQTT-3.4.2-2]. */
+  explanation(text: string | undefined): string | undefined {
+    if (text === undefined || this.terms?.explain === false) return undefined;
+    return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;
+  }
+
+  /** Whether the client takes packets of this size [MQTT-3.1.2-24]. */
+  hasRoomFor(bytes: number): boolean {
+    return this.terms === undefined || bytes <= this.terms.maximumPacketBytes;
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.closed) return;
+    this.#core.counters.bytesReceived += chunk.length;
+    try {
+      this.#reader.read(chunk, this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The transport met what the peer may not send. */
+  reject(error: ProtocolError): void {
+    if (!this.closed) this.#fail(error);
+  }
+
+  /** The socket takes bytes again. */
+  drained(): void {
+    this.outbox.drained();
+  }
+
+  /** The socket is closed. */
+  gone(): void {
+    this.close("connection_lost");
+    this.#core.wheel.unwatch(this);
+    if (!this.#core.connections.delete(this)) return;
+    leave(this.#place);
+    this.#core.counters.packetsSent += this.outbox.appends;
+    this.#core.counters.bytesSent += this.outbox.sentBytes;
+    this.#core.sockets.done();
+  }
+
+  /**
+   * The one way out. What was appended is still written if the kernel takes it. An MQTT 5 client is told why, with
+   * `reasonCode` where it is known more exactly. Safe to call twice.
+   */
+  close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.reading = false;
+    this.#reader.clear();
+    this.replies.close();
+    this.authenticating?.abandon();
+    this.#core.logIns.forget(this);
+    const { session } = this;
+    if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
+      const bytes = encodeDisconnect5({ reasonCode, reasonString: this.explanation(detail) });
+      if (this.hasRoomFor(bytes.length)) this.outbox.append(bytes);
+    }
+    this.outbox.close();
+    const fields = {
+      reason,
+      detail,
+      address: this.address,
+      clientId: session?.clientId,
+      principal: session?.principal.key,
+    };
+    if (quietReasons.has(reason)) this.#core.log.debug("connection closed", fields);
+    else this.#core.log.info("connection closed", fields);
+    this.#hangUp(reason);
+    this.session = undefined;
+    if (session === undefined) return;
+    this.#core.counters.clientsConnected--;
+    const { will, sessionExpirySeconds } = this.#leaves;
+    const endsInSeconds = this.#core.sessions.endsInSeconds(session, sessionExpirySeconds);
+    this.#guard(() => this.#core.sessions.closed(session, sessionExpirySeconds));
+    if (will === undefined || reason === "server_stopping") return;
+    if (discardsWill(reason)) this.#core.wills.discard(will);
+    else this.#guard(() => this.#core.wills.leave(session, will, endsInSeconds));
+  }
+
+  /** CONNECT was read; nothing more is until the client is in, or asked something. */
+  admitting(packet: ConnectPacket): void {
+    this.awaitsConnect = false;
+    this.protocolVersion = packet.protocolVersion;
+    if (packet.protocolVersion === 5) {
+      const { maximumPacketBytes, receiveMaximum } = packet;
+      const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#core.limits.topicAliasesMax);
+      const explain = packet.requestProblemInformation;
+      this.terms = new ClientTerms({ maximumPacketBytes, receiveMaximum, topicAliasMaximum, explain });
+    }
+    this.#watchUntil(this.#core.limits.authenticateTimeoutMs);
+    this.#stopReading();
+  }
+
+  /** The largest packet the client may send from now on. */
+  limitPackets(packetBytesMax: number): void {
+    this.#reader.limitPackets(packetBytesMax);
+  }
+
+  /** The next message of an enhanced authentication may come. */
+  awaitAuth(): void {
+    if (this.closed) return;
+    this.#resumeReading();
+  }
+
+  /** The client is in. Calls nothing but the transport, so that CONNACK can follow at once. */
+  open(
+    session: Session,
+    terms: { keepaliveSeconds: number; will: Will | undefined; sessionExpirySeconds: number | undefined },
+  ): void {
+    this.session = session;
+    const { will, sessionExpirySeconds } = terms;
+    if (will !== undefined || sessionExpirySeconds !== 0) this.#leaves = { will, sessionExpirySeconds };
+    const { counters } = this.#core;
+    counters.clientsConnected++;
+    counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
+    // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
+    // The wheel's time may lag by a tick, and a client must not be closed early for it.
+    if (terms.keepaliveSeconds > 0) this.#keepAliveMs = terms.keepaliveSeconds * 1500 + wheelTickMs;
+    this.#watchUntil(this.#keepAliveMs);
+  }
+
+  /** Whether nothing of it waits for a service or the store. */
+  get idle(): boolean {
+    return this.#workCount === 0;
+  }
+
+  /** For how long its session stays; undefined: as long as the broker's setting says. */
+  get sessionExpirySeconds(): number | undefined {
+    return this.#leaves.sessionExpirySeconds;
+  }
+
+  /** From here on it is this session's. */
+  handOver(session: Session, sessionExpirySeconds: number | undefined): void {
+    this.session = session;
+    this.#leaves = { will: this.#leaves.will, sessionExpirySeconds };
+  }
+
+  /** Says that the client is in, in the words of its version. */
+  accept(sessionPresent: boolean, properties: ConnackProperties): void {
+    if (this.protocolVersion === 5) {
+      this.outbox.append(encodeConnack5({ sessionPresent, reasonCode: reasonCodes.success, properties }));
+    } else {
+      // The byte that says "session present" is reserved in MQTT 3.1.
+      this.outbox.append(
+        encodeConnack({ sessionPresent: sessionPresent && this.protocolVersion !== 3, returnCode: 0 }),
+      );
+    }
+  }
+
+  /** Answers CONNECT with a refusal and closes [MQTT-3.2.2-5]. */
+  refuse(refusal: ConnectRefusal, why: string): void {
+    this.refuseWith(connectCodes(refusal, this.protocolVersion), why);
+  }
+
+  refuseWith(code: number, why: string): void {
+    if (this.closed) return;
+    this.#core.counters.connectionsRefused++;
+    if (this.protocolVersion === 5) {
+      const reasonString = this.explanation(why);
+      const bytes = encodeConnack5({ sessionPresent: false, reasonCode: code, properties: { reasonString } });
+      if (this.hasRoomFor(bytes.length)) this.outbox.append(bytes);
+    } else this.outbox.append(encodeConnack({ sessionPresent: false, returnCode: code }));
+    this.close("refused", why);
+  }
+
+  /** Something is waiting for a service or the store; with too much of it the client is not read. */
+  workStarted(bytes: number): void {
+    this.#core.work.started();
+    this.#workCount++;
+    this.#workBytes += bytes;
+    const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
+    if (this.#workCount >= inboundInflightMax || this.#workBytes >= inboundInflightBytesMax) this.#stopReading();
+  }
+
+  workDone(bytes: number, count = 1): void {
+    this.#core.work.done(count);
+    this.#workCount -= count;
+    this.#workBytes -= bytes;
+    if (this.#core.logIns.waits(this)) return;
+    const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
+    if (this.reading || this.session === undefined) return;
+    if (2 * this.#workCount <= inboundInflightMax && 2 * this.#workBytes <= inboundInflightBytesMax)
+      this.startReading();
+  }
+
+  startReading(): void {
+    this.#resumeReading();
+  }
+
+  #resumeReading(): void {
+    if (this.reading || this.closed || this.#core.stopping) return;
+    this.reading = true;
+    this.#alive();
+    this.outbox.transport.resume();
+    this.#guard(() => this.#reader.resume(this));
+  }
+
+  /** The broker stops: nothing more is read, what is under way is finished. */
+  stopReading(): void {
+    this.#stopReading();
+  }
+
+  readPublish(view: PublishView): void {
+    this.#touch();
+    const { session } = this;
+    if (session === undefined) return;
+    if (view.topicAlias > 0) this.#resolveAlias(view);
+    handlePublish(this.#core, { connection: this, session }, view);
+  }
+
+  readAcknowledgement(type: number, packetId: number, reasonCode: number): void {
+    this.#touch();
+    const { session } = this;
+    if (session === undefined) return;
+    if (type === packetType.puback) session.acknowledged(packetId);
+    else if (type === packetType.pubrec) session.received(this, packetId, reasonCode);
+    else if (type === packetType.pubcomp) session.completed(packetId);
+    else handleRelease(this.#core, { connection: this, session }, packetId);
+    this.#core.logIns.acknowledged(this);
+  }
+
+  readPingreq(): void {
+    this.#touch();
+    const at = this.outbox.reserve(2);
+    this.outbox.buffer[at] = packetType.pingresp << 4;
+    this.outbox.buffer[at + 1] = 0;
+  }
+
+  readPacket(packet: ClientPacket): void {
+    this.#touch();
+    if (packet.type === "connect") {
+      handleConnect(this.#core, this, packet);
+      return;
+    }
+    if (packet.type === "auth") {
+      this.#readAuth(packet);
+      return;
+    }
+    const { session } = this;
+    if (session === undefined) {
+      if (packet.type === "disconnect") this.close("disconnected");
+      return;
+    }
+    switch (packet.type) {
+      case "subscribe":
+        handleSubscribe(this.#core, { connection: this, session }, packet);
+        return;
+      case "unsubscribe":
+        handleUnsubscribe(this.#core, { connection: this, session }, packet);
+        return;
+      case "disconnect":
+        this.#readDisconnect(packet);
+    }
+  }
+
+  #readAuth(packet: AuthPacket): void {
+    handleAuth(this.#core, this, packet);
+  }
+
+  #readDisconnect({ reasonCode, sessionExpirySeconds }: DisconnectPacket): void {
+    if (sessionExpirySeconds !== undefined) {
+      // A session that was to end with the connection cannot be kept after all [MQTT-3.14.2-2].
+      if (this.#leaves.sessionExpirySeconds === 0 && sessionExpirySeconds > 0) {
+        throw new ProtocolError("a session expiry where there was none", reasonCodes.protocolError);
+      }
+      this.#leaves = { ...this.#leaves, sessionExpirySeconds };
+    }
+    if (reasonCode === reasonCodes.disconnectWithWillMessage || reasonCode >= 0x80) {
+      this.close("disconnected_with_will", `reason code 0x${reasonCode.toString(16)}`);
+    } else this.close("disconnected");
+  }
+
+  /** MQTT 5 § 3.3.2.3.4: an alias stands for the topic it was last sent with. */
+  #resolveAlias(view: PublishView): void {
+    const { topicAlias } = view;
+    if (topicAlias > this.#core.limits.topicAliasesMax) {
+      throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
+    }
+    if (view.topic !== "") {
+      this.terms?.rememberTopic(topicAlias, view.topic);
+      return;
+    }
+    const topic = this.terms?.topicOf(topicAlias);
+    if (topic === undefined) throw new ProtocolError("an unknown topic alias", reasonCodes.protocolError);
+    view.topic = topic;
+  }
+
+  outboxSent(sentBytes: number): void {
+    this.#guard(() => this.session?.sent(this, sentBytes));
+  }
+
+  outboxWritable(): void {
+    this.#guard(() => this.session?.writable());
+  }
+
+  outboxOverflowed(): void {
+    this.close("slow_reader", "outbox");
+  }
+
+  deadlinePassed(): void {
+    if (this.closed) {
+      this.outbox.transport.terminate();
+    } else if (this.session === undefined) {
+      this.close("connect_timeout");
+    } else if (!this.reading) {
+      this.#watchUntil(this.#keepAliveMs); // it is us who do not read
+    } else {
+      this.close("keep_alive_timeout");
+    }
+  }
+
+  /** A packet arrived. */
+  #touch(): void {
+    this.#core.counters.packetsReceived++;
+    this.#alive();
+  }
+
+  #alive(): void {
+    if (this.session !== undefined) this.deadlineMs = this.#core.wheel.nowMs + this.#keepAliveMs;
+  }
+
+  #watchUntil(ms: number): void {
+    this.deadlineMs = this.#core.clock.nowMs() + ms;
+    this.#core.wheel.watch(this);
+  }
+
+  #stopReading(): void {
+    if (!this.reading) return;
+    this.reading = false;
+    this.outbox.transport.pause();
+  }
+
+  #hangUp(reason: CloseReason): void {
+    if (abruptReasons.has(reason)) {
+      this.outbox.transport.terminate();
+      return;
+    }
+    // We end our half and give the peer time to read it: closing with bytes unread would reset the connection and
+    // could take our last packet with it.
+    this.outbox.transport.shutdown();
+    this.outbox.transport.resume();
+    this.#watchUntil(this.#core.limits.lingerMs);
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof UnsupportedVersion) {
+      this.#refuseVersion(error);
+    } else if (error instanceof ProtocolError) {
+      this.#core.counters.protocolErrors++;
+      this.#refuseOrClose(error);
+    } else {
+      this.#core.log.error("a connection failed", { clientId: this.session?.clientId, address: this.address, error });
+      this.close("internal_error");
+    }
+  }
+
+  /** Before CONNACK an MQTT 5 client is told in it, if it is known to be one. */
+  #refuseOrClose(error: ProtocolError): void {
+    const { reasonCode, message, closeReason } = error;
+    if (error.protocolVersion !== undefined) this.protocolVersion = error.protocolVersion;
+    if (this.session === undefined && this.protocolVersion === 5) this.refuseWith(reasonCode, message);
+    else this.close(closeReason, message, reasonCode);
+  }
+
+  #refuseVersion(error: UnsupportedVersion): void {
+    this.refuse("unacceptable_version", error.message);
+  }
+}

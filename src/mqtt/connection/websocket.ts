@@ -1,0 +1,164 @@
+/**
+ * MQTT over WebSocket, MQTT 3.1.1 § 6: the frames' bytes are one stream, whatever packets they hold [MQTT-6.0.0-2].
+ * The server's one `websocket` object serves several doors, so each connection's data says whose it is.
+ */
+import type { Server, ServerWebSocket } from "bun";
+import type { Transport } from "../../net/transport.ts";
+import type { BrokerCore } from "../core.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { Connection } from "./connection.ts";
+import { admit, leave, type Place } from "./connection-limits.ts";
+
+export interface MqttSocketData {
+  readonly door: "mqtt";
+  readonly address: string;
+  readonly place: Place;
+  /** From `open` on. */
+  socket: MqttSocket | undefined;
+}
+
+/** The names of [MQTT-6.0.0-3], and the one MQTT 3.1 clients use. */
+const subProtocols: ReadonlySet<string> = new Set(["mqtt", "mqttv3.1"]);
+
+/** What is handed to Bun at once: it keeps what the kernel does not take, so this bounds what it keeps. */
+const writeBytesMax = 64 * 1024;
+
+const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as const;
+
+export type MqttWebSocket = ReturnType<typeof createMqttWebSocket>;
+
+export function createMqttWebSocket(core: BrokerCore) {
+  /** Undefined once the connection belongs to us, else what to answer. */
+  function upgrade(
+    request: Request,
+    server: Pick<Server<MqttSocketData>, "upgrade" | "requestIP">,
+    address = server.requestIP(request)?.address ?? "",
+  ): Response | undefined {
+    const protocol = chooseSubProtocol(request.headers.get("sec-websocket-protocol"));
+    if (protocol === undefined) {
+      return new Response("The sub-protocol mqtt (or mqttv3.1) is needed here\n", { status: 400 });
+    }
+    const place = admit(core, address);
+    if (place === undefined) return new Response("Too many connections\n", { status: 503 });
+    const data: MqttSocketData = { door: "mqtt", address, place, socket: undefined };
+    // [MQTT-6.0.0-4]
+    if (server.upgrade(request, { data, headers: { "Sec-WebSocket-Protocol": protocol } })) return undefined;
+    leave(place);
+    return new Response("A WebSocket upgrade is needed here\n", { status: 426, headers: { Upgrade: "websocket" } });
+  }
+
+  return {
+    upgrade,
+    open(ws: ServerWebSocket<MqttSocketData>): void {
+      ws.data.socket = new MqttSocket(core, ws);
+    },
+    message(ws: ServerWebSocket<MqttSocketData>, frame: string | Buffer): void {
+      ws.data.socket?.received(frame);
+    },
+    drain(ws: ServerWebSocket<MqttSocketData>): void {
+      ws.data.socket?.drained();
+    },
+    close(ws: ServerWebSocket<MqttSocketData>): void {
+      ws.data.socket?.gone();
+    },
+  };
+}
+
+/** The first offered name that is ours. */
+function chooseSubProtocol(offered: string | null): string | undefined {
+  return offered
+    ?.split(",")
+    .map((name) => name.trim())
+    .find((name) => subProtocols.has(name));
+}
+
+/** A WebSocket as the connection's transport. */
+class MqttSocket implements Transport {
+  readonly remoteAddress: string;
+  /** The HTTP port asks for none. */
+  readonly certificateSubject: undefined;
+  readonly #core: BrokerCore;
+  readonly #ws: ServerWebSocket<MqttSocketData>;
+  readonly #connection: Connection;
+  /** Bun keeps bytes the kernel did not take; `drain` follows. */
+  #blocked = false;
+  #paused = false;
+  /** Frames that came after `pause`: what Bun had read already, not more. */
+  #held: Buffer[] = [];
+  #closed = false;
+  #closeCode: number = closeCode.normal;
+
+  constructor(core: BrokerCore, ws: ServerWebSocket<MqttSocketData>) {
+    this.#core = core;
+    this.#ws = ws;
+    this.remoteAddress = ws.data.address;
+    this.#connection = new Connection(core, this, ws.data.place);
+  }
+
+  received(frame: string | Buffer): void {
+    if (typeof frame === "string") {
+      this.#closeCode = closeCode.unsupportedData;
+      this.#connection.reject(new ProtocolError("a text frame")); // [MQTT-6.0.0-1]
+    } else if (this.#paused || this.#held.length > 0) {
+      if (!this.#connection.closed) this.#held.push(frame);
+    } else {
+      this.#connection.receive(frame);
+    }
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#connection.drained();
+  }
+
+  gone(): void {
+    this.#closed = true;
+    this.#held = [];
+    this.#connection.gone();
+  }
+
+  write(bytes: Uint8Array, byteOffset: number, byteLength: number): number {
+    let taken = 0;
+    while (taken < byteLength && !this.#blocked && !this.#closed) {
+      const start = byteOffset + taken;
+      const size = Math.min(writeBytesMax, byteLength - taken);
+      const result = this.#ws.sendBinary(bytes.subarray(start, start + size));
+      // -1: all of it is on its way, but Bun had to keep some. 0: nothing is, the socket is closing.
+      this.#blocked = result <= 0;
+      if (result === 0) break;
+      taken += size;
+    }
+    return taken;
+  }
+
+  shutdown(): void {
+    if (this.#closed) return;
+    if (this.#core.stopping) this.#closeCode = closeCode.goingAway;
+    this.#ws.close(this.#closeCode);
+  }
+
+  terminate(): void {
+    if (!this.#closed) this.#ws.terminate();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (!this.#closed) this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#closed) return;
+    if (this.#held.length === 0) this.#ws.resume();
+    else queueMicrotask(() => this.#release());
+  }
+
+  /** The connection reads again: first what was held, and it may have enough before all of that is read. */
+  #release(): void {
+    if (this.#paused || this.#closed || this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    this.#connection.receive(Buffer.concat(held));
+    if (!this.#paused && !this.#closed) this.#ws.resume();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Messages to be sent as PUBLISH, in the forms they take on the wire: those the program makes, and those that were stored.
+ * A fan-out encodes once per form and copies.
+ */
+import type { ProtocolVersion, Qos } from "../hooks.ts";
+import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
+import { forwardedProperties } from "../wire/publish-properties.ts";
+import { encodePublish, type Forms, type Sendable, WireForm } from "./publish-form.ts";
+import { storedBefore5 } from "./stored-publish.ts";
+
+export { ForwardedPublish } from "./forwarded-publish.ts";
+export {
+  appendPublish,
+  appendPublish5,
+  encodePublish,
+  type Publish5Terms,
+  type PublishOptions,
+  publish5Bytes,
+  type Sendable,
+  WireForm,
+} from "./publish-form.ts";
+
+export interface MessageOptions {
+  /** MQTT 5 properties as on the wire, without their length, without those of one hop and the expiry. */
+  readonly properties?: Uint8Array | undefined;
+  readonly expiresAtMs?: number | undefined;
+  /** Sent with the RETAIN bit. */
+  readonly retain?: boolean;
+}
+
+/** Where the seconds left are written when the message is sent. */
+const expiryToCome = 1;
+
+/** A message of the program's own, encoded when it is first needed. */
+export class PreparedPublish implements Sendable {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly properties: Uint8Array | undefined;
+  readonly expiresAtMs: number;
+  readonly retain: boolean;
+  #before5: Forms | undefined;
+  #in5: Forms | undefined;
+
+  constructor(topic: string, payload: Uint8Array, options: MessageOptions = {}) {
+    this.topic = topic;
+    this.payload = payload;
+    this.properties = options.properties;
+    this.expiresAtMs = options.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    this.retain = options.retain ?? false;
+  }
+
+  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    let forms: Forms;
+    if (protocolVersion === 5) {
+      this.#in5 ??= [undefined, undefined, undefined];
+      forms = this.#in5;
+    } else {
+      this.#before5 ??= [undefined, undefined, undefined];
+      forms = this.#before5;
+    }
+    const form = forms[qos] ?? this.#encode(protocolVersion, qos);
+    forms[qos] = form;
+    return form;
+  }
+
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+    return this.form(protocolVersion, qos);
+  }
+
+  storable(): WireForm {
+    return this.form(5, 1);
+  }
+
+  #encode(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    const { topic, payload, properties, expiresAtMs, retain } = this;
+    const expirySeconds = expiresAtMs === Number.POSITIVE_INFINITY ? undefined : expiryToCome;
+    const form = encodePublish(topic, payload, qos, { protocolVersion, properties, expirySeconds, retain });
+    form.expiresAtMs = expiresAtMs;
+    return form;
+  }
+}
+
+/** `topic` must be a valid topic name; `payload` is not copied and must not change until the last delivery. */
+export function preparePublish(topic: string, payload: Uint8Array, options?: MessageOptions): PreparedPublish {
+  return new PreparedPublish(topic, payload, options);
+}
+
+/** The broker checked these when it took the message over. */
+const anyTopic: TopicLimits = { topicBytesMax: 65_535, topicLevelsMax: 65_536 };
+
+/** A message that was stored as a whole PUBLISH packet: as `form(5, qos)` writes it, or by `appendAsStored`. */
+export class StoredPublish implements Sendable {
+  readonly expiresAtMs: number;
+  /** Its QoS, RETAIN, payload and properties; its packet id means nothing. */
+  readonly view = new PublishView();
+  readonly #retain: 0 | 1;
+  #before5: Forms | undefined;
+  #in5: Forms | undefined;
+
+  /**
+   * `packet` is not copied. It is sent with the RETAIN bit if it is stored with it, or as `retain` says: a will's bit is an
+   * order to the broker. Throws a `ProtocolError` if it is not a packet.
+   */
+  constructor(packet: Uint8Array, expiresAtMs = Number.POSITIVE_INFINITY, retain?: boolean) {
+    this.expiresAtMs = expiresAtMs;
+    this.view.stored = true;
+    readStored(this.view, Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength));
+    this.#retain = (retain ?? this.view.retain) ? 1 : 0;
+  }
+
+  get topic(): string {
+    return this.view.topic;
+  }
+
+  get payload(): Buffer {
+    return this.view.buffer.subarray(this.view.payloadStart, this.view.end);
+  }
+
+  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    return this.#forms(protocolVersion)[qos] ?? this.#make(protocolVersion, qos);
+  }
+
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+    return this.form(protocolVersion, qos);
+  }
+
+  storable(): WireForm {
+    return this.form(5, 1);
+  }
+
+  #forms(protocolVersion: ProtocolVersion): Forms {
+    if (protocolVersion === 5) {
+      this.#in5 ??= [undefined, undefined, undefined];
+      return this.#in5;
+    }
+    this.#before5 ??= [undefined, undefined, undefined];
+    return this.#before5;
+  }
+
+  #make(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    const { view } = this;
+    const isAsStored = (protocolVersion === 5) === (view.protocolVersion === 5) && qos > 0 === view.qos > 0;
+    const form = isAsStored ? this.#asStored() : this.#encode(protocolVersion, qos);
+    form.expiresAtMs = this.expiresAtMs;
+    form.retain = this.#retain;
+    form.qos = qos;
+    this.#forms(protocolVersion)[qos] = form;
+    return form;
+  }
+
+  #asStored(): WireForm {
+    const { buffer, end, qos, topicEnd, expiryAt, protocolVersion } = this.view;
+    const form = new WireForm();
+    form.buffer = buffer;
+    form.end = end;
+    form.packetIdOffset = qos === 0 ? 0 : topicEnd;
+    if (protocolVersion === 5) form.propertiesOffset = qos === 0 ? topicEnd : topicEnd + 2;
+    form.expiryOffset = expiryAt;
+    return form;
+  }
+
+  #encode(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+    const { view } = this;
+    const five = protocolVersion === 5;
+    return encodePublish(view.topic, this.payload, qos, {
+      protocolVersion,
+      properties: five ? forwardedProperties(view) : undefined,
+      expirySeconds: view.expirySeconds < 0 ? undefined : view.expirySeconds,
+    });
+  }
+}
+
+function readStored(view: PublishView, buffer: Buffer): void {
+  let bodyStart = 1;
+  while ((buffer[bodyStart] ?? 0) > 127) bodyStart++;
+  const version = ((buffer[0] ?? 0) & storedBefore5) === 0 ? 5 : 4;
+  readPublish(view, { buffer, start: 0, bodyStart: bodyStart + 1, end: buffer.length }, version, anyTopic);
+  view.dup = false;
+}

@@ -1,0 +1,67 @@
+/** Puts PUBLISH packets into a connection's outbox, as its client wants them: the last thing that happens to a message. */
+import type { Clock } from "../../lib/clock.ts";
+import { type ClientTerms, noAlias } from "../connection/client-terms.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Counters } from "../counters.ts";
+import { appendPublish, appendPublish5, publish5Bytes, type WireForm } from "./prepared-publish.ts";
+
+/** One packet's place among those of its connection. */
+export interface Sent {
+  /** DUP, QoS and RETAIN, as in the first byte. */
+  readonly flags: number;
+  readonly packetId: number;
+  readonly subscriptionIds: readonly number[] | undefined;
+}
+
+export class PublishSender {
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+
+  constructor(core: { counters: Counters; clock: Clock }) {
+    this.#counters = core.counters;
+    this.#clock = core.clock;
+  }
+
+  /** Whether the message may still be sent: not expired [MQTT-3.3.2-5], not too large for the client [MQTT-3.1.2-24]. */
+  accepts(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
+    if (form.expiresAtMs !== Number.POSITIVE_INFINITY && form.expiresAtMs <= this.#clock.nowMs()) {
+      this.#counters.droppedExpired++;
+      return false;
+    }
+    return this.fits(terms, form, subscriptionIds);
+  }
+
+  /** Whether it is not too large for the client [MQTT-3.1.2-24]. */
+  fits(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
+    if (terms === undefined || terms.maximumPacketBytes === Number.POSITIVE_INFINITY) return true;
+    const bytes =
+      subscriptionIds === undefined
+        ? form.byteLength
+        : publish5Bytes(form, { ...noAlias, flags: 0, packetId: 0, subscriptionIds, nowMs: 0 });
+    if (bytes <= terms.maximumPacketBytes) return true;
+    this.#counters.droppedTooLarge++; // as if it had been sent [MQTT-3.1.2-25]
+    return false;
+  }
+
+  /** `form` is of the client's version, and `accepts` was asked. */
+  send({ outbox, terms }: Connection, topic: string, form: WireForm, sent: Sent): void {
+    this.#counters.publishesSent++;
+    const { flags, packetId, subscriptionIds } = sent;
+    if (terms === undefined || (!terms.usesAliases && subscriptionIds === undefined && form.expiryOffset === 0)) {
+      appendPublish(outbox, form, flags, packetId);
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    const known = terms.aliasOf(topic);
+    const packet = { flags, packetId, subscriptionIds, nowMs, ...known };
+    if (known.alias > 0) {
+      // An alias can make a packet longer: the first one has its topic too, and a short topic is shorter than the alias.
+      const bounded = terms.maximumPacketBytes !== Number.POSITIVE_INFINITY;
+      if (bounded && publish5Bytes(form, packet) > terms.maximumPacketBytes) {
+        packet.alias = 0;
+        packet.aliasKnown = false;
+      } else if (!known.aliasKnown) terms.remember(topic, known.alias);
+    }
+    appendPublish5(outbox, form, packet);
+  }
+}

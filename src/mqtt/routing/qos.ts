@@ -1,0 +1,15 @@
+/** Quality of service as this broker grants and delivers it. */
+import type { Qos } from "../hooks.ts";
+
+/** The highest QoS a service delivers at: what it says is published by it, at QoS 1 [MQTT-3.8.4-6]. */
+export function serviceQos(qos: Qos): 0 | 1 {
+  return qos === 0 ? 0 : 1;
+}
+
+export function lowerQos(a: Qos, b: Qos): Qos {
+  return a < b ? a : b;
+}
+
+export function higherQos(a: Qos, b: Qos): Qos {
+  return a > b ? a : b;
+}

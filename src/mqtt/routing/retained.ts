@@ -1,0 +1,341 @@
+/**
+ * The last message of each topic that was published with RETAIN, MQTT 3.1.1 § 3.3.1.3. They are kept in memory as a tree
+ * by topic level, so that a new subscription finds its matches without the disk, and written through the store: at most
+ * one change per topic waits for the disk, however often the topic changes meanwhile.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
+import type { Counters } from "../counters.ts";
+import type { Qos } from "../hooks.ts";
+import type { BrokerStore, RetainedChange } from "../store.ts";
+import { countLevels } from "../wire/topic-names.ts";
+import type { Work } from "../work.ts";
+
+export interface RetainedMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  /** MQTT 5, as on the wire; undefined: none. */
+  readonly properties: Uint8Array | undefined;
+  /** Undefined: never. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** What is to be retained; its bytes are copied. */
+export interface RetainedDraft {
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly properties: Uint8Array | undefined;
+  readonly expiresAtMs: number | undefined;
+}
+
+/** A topic, or a level on the way to one. */
+class Node {
+  readonly parent: Node | undefined;
+  readonly level: string;
+  children: Map<string, Node> | undefined;
+  message: RetainedMessage | undefined;
+  /** What the store has, while a change of the topic waits for the disk. */
+  stored: RetainedMessage | undefined;
+  pending = false;
+
+  constructor(parent: Node | undefined, level: string) {
+    this.parent = parent;
+    this.level = level;
+  }
+}
+
+interface Pending {
+  readonly node: Node;
+  readonly topic: string;
+  message: RetainedMessage | undefined;
+  readonly settled: PromiseWithResolvers<undefined>;
+}
+
+export interface RetainedLimits {
+  readonly retainedMessagesMax: number;
+  readonly retainedBytesMax: number;
+}
+
+/** One change of the store takes no more than this, so that no commit is long. */
+const writeTopicsMax = 1000;
+const writeBytesMax = 4 * 1024 * 1024;
+/** What a level of a topic takes in the tree, so that many levels of few letters are not memory for nothing. */
+const levelBytes = 128;
+/** A refusal is counted each time and logged this often. */
+const logEveryMs = 60_000;
+/** How often expired messages are removed; nobody is sent one meanwhile. */
+const expireEveryMs = 60_000;
+
+const done = Promise.resolve(undefined);
+
+export class Retained implements Watched {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot = -1;
+  /** Messages kept, and the bytes of their topics and payloads, with what the tree takes for them. */
+  count = 0;
+  bytes = 0;
+  readonly #store: BrokerStore;
+  readonly #limits: RetainedLimits;
+  readonly #counters: Counters;
+  readonly #work: Work;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #root = new Node(undefined, "");
+  /** By topic, in the order they are written. */
+  readonly #pending = new Map<string, Pending>();
+  /** When messages that do not stay for ever end, by topic. */
+  readonly #expiring = new Map<string, number>();
+  readonly #wheel: DeadlineWheel;
+  #writing = false;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(core: {
+    store: BrokerStore;
+    limits: RetainedLimits;
+    counters: Counters;
+    work: Work;
+    clock: Clock;
+    log: Log;
+    wheel: DeadlineWheel;
+  }) {
+    this.#store = core.store;
+    this.#limits = core.limits;
+    this.#counters = core.counters;
+    this.#work = core.work;
+    this.#clock = core.clock;
+    this.#log = core.log;
+    this.#wheel = core.wheel;
+    this.#load();
+  }
+
+  /** Removes what has expired. */
+  deadlinePassed(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [topic, expiresAtMs] of [...this.#expiring]) if (expiresAtMs <= nowMs) void this.set(topic, nothing);
+    this.#watch();
+  }
+
+  /** What the topic retains just now. */
+  current(topic: string): RetainedChange {
+    return { topic, message: this.#find(topic)?.message };
+  }
+
+  /**
+   * Retains a message, or with an empty payload none [MQTT-3.3.1-10] [MQTT-3.3.1-11]; resolves when that is on disk.
+   * Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
+   * retained message, and an outdated one would be a lie. A rejection was logged.
+   */
+  set(topic: string, draft: RetainedDraft): Promise<undefined> {
+    const known = this.#find(topic);
+    let message: RetainedMessage | undefined;
+    if (draft.payload.length > 0) {
+      const { qos, expiresAtMs } = draft;
+      const properties = draft.properties && copyOf(draft.properties);
+      const copy = { topic, payload: copyOf(draft.payload), qos, properties, expiresAtMs };
+      if (this.#hasRoom(known, copy)) message = copy;
+    }
+    if (message === undefined && (known === undefined || (known.message === undefined && !known.pending))) return done;
+    const node = known ?? this.#findOrMake(topic);
+    if (!node.pending) {
+      node.pending = true;
+      node.stored = node.message;
+    }
+    this.#replace(node, message);
+    return this.#write(node, topic, message);
+  }
+
+  /**
+   * What a new subscription hears of [MQTT-3.3.1-6], in no particular order. Walks the tree as it is asked, so that a
+   * filter which matches everything costs nobody a pause; what changes meanwhile is seen or not.
+   */
+  *match(filter: string): Generator<RetainedMessage, undefined> {
+    for (const message of matchBelow(this.#root, filter.split("/"), 0)) {
+      if (message.expiresAtMs === undefined || message.expiresAtMs > this.#clock.nowMs()) yield message;
+    }
+    return undefined;
+  }
+
+  /** In pages, each a statement of its own; nobody is connected yet. */
+  #load(): void {
+    for (let after = ""; ; ) {
+      const page = this.#store.retainedPage(after);
+      for (const message of page) this.#replace(this.#findOrMake(message.topic), message);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.topic;
+    }
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.deadlineMs = this.#expiring.size === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + expireEveryMs;
+    this.#wheel.watch(this);
+  }
+
+  #hasRoom(node: Node | undefined, wanted: RetainedMessage): boolean {
+    const message = node?.message;
+    const count = this.count + (message === undefined ? 1 : 0);
+    const bytes = this.bytes + sizeOf(wanted) - sizeOf(message);
+    if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
+    this.#counters.retainedRefused++;
+    const nowMs = this.#clock.nowMs();
+    if (nowMs >= this.#loggedAtMs + logEveryMs) {
+      this.#loggedAtMs = nowMs;
+      const { count: messages, bytes: kept } = this;
+      this.#log.warn("a message was not retained: the limit is reached", { messages, bytes: kept });
+    }
+    return false;
+  }
+
+  #write(node: Node, topic: string, message: RetainedMessage | undefined): Promise<undefined> {
+    const waiting = this.#pending.get(topic);
+    if (waiting !== undefined) {
+      waiting.message = message;
+      return waiting.settled.promise;
+    }
+    const settled = Promise.withResolvers<undefined>();
+    settled.promise.catch(() => {}); // logged where it failed; a publisher that waits for it is told besides
+    this.#pending.set(topic, { node, topic, message, settled });
+    if (!this.#writing) {
+      this.#writing = true;
+      this.#work.started();
+      // What else this turn brings shares the change.
+      queueMicrotask(() => this.#writeNext());
+    }
+    return settled.promise;
+  }
+
+  #writeNext(): void {
+    const batch: Pending[] = [];
+    let bytes = 0;
+    for (const pending of this.#pending.values()) {
+      if (batch.length >= writeTopicsMax || bytes >= writeBytesMax) break;
+      batch.push(pending);
+      bytes += sizeOf(pending.message);
+    }
+    if (batch.length === 0) {
+      this.#writing = false;
+      this.#work.done();
+      return;
+    }
+    for (const { topic } of batch) this.#pending.delete(topic);
+    const changes = batch.map(({ topic, message }): RetainedChange => ({ topic, message }));
+    this.#store.retain(changes).then(
+      () => this.#written(batch),
+      (error: unknown) => this.#failed(batch, error),
+    );
+  }
+
+  #written(batch: readonly Pending[]): void {
+    for (const { node, topic, message, settled } of batch) {
+      node.stored = message;
+      this.#settle(node, topic);
+      settled.resolve(undefined);
+    }
+    this.#writeNext();
+  }
+
+  /** What was not written is not shown either, unless something newer took its place. */
+  #failed(batch: readonly Pending[], error: unknown): void {
+    this.#log.error("retained messages could not be stored", { topics: batch.length, error });
+    for (const { node, topic, message, settled } of batch) {
+      if (node.message === message && !this.#pending.has(topic)) this.#replace(node, node.stored);
+      this.#settle(node, topic);
+      settled.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#writeNext();
+  }
+
+  #settle(node: Node, topic: string): void {
+    if (this.#pending.has(topic)) return;
+    node.pending = false;
+    node.stored = undefined;
+    prune(node);
+  }
+
+  #replace(node: Node, message: RetainedMessage | undefined): void {
+    if (message?.expiresAtMs !== undefined) {
+      this.#expiring.set(message.topic, message.expiresAtMs);
+      if (this.wheelSlot < 0) this.#watch();
+    } else if (node.message?.expiresAtMs !== undefined) this.#expiring.delete(node.message.topic);
+    this.count += (message === undefined ? 0 : 1) - (node.message === undefined ? 0 : 1);
+    this.bytes += sizeOf(message) - sizeOf(node.message);
+    node.message = message;
+  }
+
+  #find(topic: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const level of topic.split("/")) {
+      node = node.children?.get(level);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  #findOrMake(topic: string): Node {
+    let node = this.#root;
+    for (const level of topic.split("/")) {
+      node.children ??= new Map();
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = new Node(node, level);
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+}
+
+function sizeOf(message: RetainedMessage | undefined): number {
+  if (message === undefined) return 0;
+  const { topic, payload, properties } = message;
+  return topic.length + payload.length + (properties?.length ?? 0) + levelBytes * countLevels(topic);
+}
+
+const nothing: RetainedDraft = { payload: Buffer.alloc(0), qos: 0, properties: undefined, expiresAtMs: undefined };
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+/** Removes what became empty. */
+function prune(from: Node): void {
+  let node = from;
+  while (node.parent !== undefined && node.message === undefined && !node.pending && node.children === undefined) {
+    const { parent } = node;
+    parent.children?.delete(node.level);
+    if (parent.children?.size === 0) parent.children = undefined;
+    node = parent;
+  }
+}
+
+function* matchBelow(node: Node, levels: readonly string[], depth: number): Generator<RetainedMessage, undefined> {
+  const level = levels[depth];
+  if (level === undefined) {
+    if (node.message !== undefined) yield node.message;
+  } else if (level === "#") {
+    yield* collect(node, depth === 0); // the parent level too, § 4.7.1.2
+  } else if (level === "+") {
+    for (const child of node.children?.values() ?? []) {
+      if (depth > 0 || !child.level.startsWith("$")) yield* matchBelow(child, levels, depth + 1);
+    }
+  } else {
+    const child = node.children?.get(level);
+    if (child !== undefined) yield* matchBelow(child, levels, depth + 1);
+  }
+  return undefined;
+}
+
+/** Everything at and below `node`; at the root not what starts with $ [MQTT-4.7.2-1]. */
+function* collect(node: Node, atRoot: boolean): Generator<RetainedMessage, undefined> {
+  if (node.message !== undefined) yield node.message;
+  for (const child of node.children?.values() ?? []) {
+    if (!atRoot || !child.level.startsWith("$")) yield* collect(child, false);
+  }
+  return undefined;
+}

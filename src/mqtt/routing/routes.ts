@@ -1,0 +1,292 @@
+/**
+ * Topic → the sessions that hear it, with every decision already taken: overlapping subscriptions merged, `deliver`
+ * authorized, whether a service takes the topic. Routes are built from the trie once and kept until a subscription they
+ * depend on or the permissions change. A filter without wildcards touches its own topic's route only; one with a literal
+ * first level only the routes below that level.
+ */
+import type { BrokerCore } from "../core.ts";
+import type { Qos } from "../hooks.ts";
+import type { Sendable } from "../publish/prepared-publish.ts";
+import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { Session } from "../session/session.ts";
+import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
+import { higherQos, lowerQos } from "./qos.ts";
+import { ShareGroup } from "./share-group.ts";
+import { parseShared, type Subscription } from "./subscription.ts";
+import { matchedFirstLevel, Subscriptions } from "./topic-tree.ts";
+
+interface Version {
+  number: number;
+}
+
+/** How a session hears a topic that asked for more than a QoS: at all, at which QoS, as what. */
+interface Hearing {
+  readonly qos: Qos;
+  readonly retainAsPublished: boolean;
+  readonly subscriptionIds: readonly number[] | undefined;
+}
+
+/** Differs where the session's own messages are to be left out; undefined: it hears nothing. */
+interface Special {
+  readonly ofOthers: Hearing;
+  readonly ofItself: Hearing | undefined;
+}
+
+export interface Route {
+  readonly topic: string;
+  /** Distinguishes this route from every earlier one of the topic. */
+  readonly serial: number;
+  /** Whether a service is to be asked first. */
+  readonly served: boolean;
+  readonly sessions: readonly Session[];
+  /** The granted QoS of the session at the same index. */
+  readonly qos: readonly Qos[];
+  /** Of the session at the same index; undefined altogether where nobody asked for more than a QoS. */
+  readonly special: readonly (Special | undefined)[] | undefined;
+  readonly groups: readonly ShareGroup[] | undefined;
+  readonly level: Version;
+  readonly levelVersion: number;
+  readonly wildVersion: number;
+  readonly permissionsVersion: number;
+}
+
+export class Routes {
+  readonly #core: BrokerCore;
+  readonly #cacheMax: number;
+  readonly #subscriptions = new Subscriptions<Session, Subscription>();
+  readonly #groups = new Subscriptions<ShareGroup, undefined>();
+  /** By `$share/…` filter. */
+  readonly #groupOf = new Map<string, ShareGroup>();
+  #shared = 0;
+  readonly #routes = new Map<string, Route>();
+  /** One per first level of a cached topic. */
+  readonly #levels = new Map<string, Version>();
+  /** Of the filters that start with a wildcard. */
+  #wildVersion = 0;
+  #cached = 0;
+  #serial = 0;
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+    this.#cacheMax = core.limits.routeCacheMax;
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptions.count + this.#shared;
+  }
+
+  /** Of those, how many are shared. */
+  get sharedCount(): number {
+    return this.#shared;
+  }
+
+  get hasGroups(): boolean {
+    return this.#groupOf.size > 0;
+  }
+
+  /** `filter` as subscribed to; a repeated one replaces its predecessor. */
+  add(filter: string, session: Session, subscription: Subscription): void {
+    const shared = parseShared(filter);
+    if (shared === undefined || shared === "malformed") {
+      this.#subscriptions.add(filter, session, subscription);
+      this.#changed(filter);
+      return;
+    }
+    let group = this.#groupOf.get(filter);
+    if (group === undefined) {
+      group = new ShareGroup(this.#core, filter, shared.filter);
+      this.#groupOf.set(filter, group);
+      this.#groups.add(shared.filter, group, undefined);
+      this.#changed(shared.filter);
+    }
+    this.#shared -= group.size;
+    group.add(session, subscription);
+    this.#shared += group.size;
+  }
+
+  remove(filter: string, session: Session): void {
+    const group = this.#groupOf.get(filter);
+    if (group === undefined) {
+      if (this.#subscriptions.remove(filter, session)) this.#changed(filter);
+      return;
+    }
+    if (group.remove(session)) this.#shared--;
+    if (group.size > 0) return;
+    this.#groupOf.delete(filter);
+    this.#groups.remove(group.filter, group);
+    this.#changed(group.filter);
+  }
+
+  /** The members of a `$share/…` filter; undefined if there are none. */
+  group(sharedFilter: string): ShareGroup | undefined {
+    return this.#groupOf.get(sharedFilter);
+  }
+
+  find(topic: string): Route {
+    const route = this.#routes.get(topic);
+    if (
+      route !== undefined &&
+      route.levelVersion === route.level.number &&
+      route.wildVersion === this.#wildVersion &&
+      route.permissionsVersion === this.#core.hooks.permissionsVersion()
+    ) {
+      return route;
+    }
+    return this.#build(topic);
+  }
+
+  /**
+   * Hands a message to everyone on the route, each at the lower of its own and the granted QoS [MQTT-3.8.4-6]. Gives the
+   * promise of what had to be stored for sessions that outlive their connection, if anything had.
+   */
+  forward(
+    route: Route,
+    message: Sendable,
+    qos: Qos,
+    from?: { session: Session; retain: boolean },
+  ): Promise<undefined> | undefined {
+    const { sessions, special, groups } = route;
+    const { queues } = this.#core;
+    queues.begin();
+    const before = queues.count;
+    if (special === undefined) {
+      for (let at = 0; at < sessions.length; at++) {
+        (sessions[at] as Session).forward(message, lowerQos(route.qos[at] as Qos, qos));
+      }
+    } else this.#forwardSpecial(route, special, message, qos, from);
+    if (groups !== undefined) for (const group of groups) group.forward(message, qos, from?.retain === true);
+    return queues.count === before ? undefined : queues.settled;
+  }
+
+  #forwardSpecial(
+    { sessions, qos: granted }: Route,
+    special: readonly (Special | undefined)[],
+    message: Sendable,
+    qos: Qos,
+    from: { session: Session; retain: boolean } | undefined,
+  ): void {
+    for (const [at, session] of sessions.entries()) {
+      const one = special[at];
+      if (one === undefined) {
+        session.forward(message, lowerQos(granted[at] as Qos, qos));
+        continue;
+      }
+      const hearing = from?.session === session ? one.ofItself : one.ofOthers;
+      if (hearing === undefined) continue; // No Local [MQTT-3.8.3-3]
+      const terms: DeliveryTerms = {
+        retain: hearing.retainAsPublished && from?.retain === true ? 1 : 0, // [MQTT-3.3.1-13]
+        subscriptionIds: hearing.subscriptionIds,
+        group: undefined,
+      };
+      session.forwardWith(message, lowerQos(hearing.qos, qos), terms);
+    }
+  }
+
+  #changed(filter: string): void {
+    if (!hasWildcard(filter)) {
+      this.#forget(filter);
+      return;
+    }
+    const first = matchedFirstLevel(filter);
+    if (first === undefined) {
+      this.#wildVersion++;
+      return;
+    }
+    const level = this.#levels.get(first);
+    if (level !== undefined) level.number++;
+  }
+
+  #build(topic: string): Route {
+    const { hooks } = this.#core;
+    const found = new Map<Session, Qos>();
+    let asked: Map<Session, Subscription[]> | undefined;
+    this.#subscriptions.match(topic, (session, subscription) => {
+      const before = found.get(session);
+      if (before === undefined) {
+        if (!hooks.authorize(session.principal, "deliver", topic)) return;
+        found.set(session, subscription.qos);
+      } else found.set(session, higherQos(before, subscription.qos)); // once, at the highest [MQTT-3.3.5-1]
+      if (subscription.options !== 0 || subscription.subscriptionId !== undefined) asked ??= new Map();
+    });
+    if (asked !== undefined) asked = this.#askedFor(topic, found);
+    const sessions = [...found.keys()];
+    const groups: ShareGroup[] = [];
+    if (this.#groups.count > 0) this.#groups.match(topic, (group) => groups.push(group));
+    const cost = 1 + found.size + groups.length;
+    this.#forget(topic);
+    // All at once rather than the oldest: finding that one in a Map of many deletions costs more than building anew.
+    if (this.#cached + cost > this.#cacheMax) this.#clear();
+    const level = this.#level(topic);
+    const route: Route = {
+      topic,
+      serial: ++this.#serial,
+      served: hooks.serves(topic),
+      sessions,
+      qos: [...found.values()],
+      special: asked && sessions.map((session) => specialOf(asked?.get(session) ?? [])),
+      groups: groups.length === 0 ? undefined : groups,
+      level,
+      levelVersion: level.number,
+      wildVersion: this.#wildVersion,
+      permissionsVersion: hooks.permissionsVersion(),
+    };
+    this.#routes.set(topic, route);
+    this.#cached += cost;
+    return route;
+  }
+
+  #askedFor(topic: string, found: ReadonlyMap<Session, Qos>): Map<Session, Subscription[]> {
+    const asked = new Map<Session, Subscription[]>();
+    this.#subscriptions.match(topic, (session, subscription) => {
+      if (!found.has(session)) return;
+      const list = asked.get(session);
+      if (list === undefined) asked.set(session, [subscription]);
+      else list.push(subscription);
+    });
+    return asked;
+  }
+
+  /** Made and dropped with the routes below it. */
+  #level(topic: string): Version {
+    const first = firstLevel(topic);
+    let level = this.#levels.get(first);
+    if (level === undefined) {
+      level = { number: 0 };
+      this.#levels.set(first, level);
+    }
+    return level;
+  }
+
+  #forget(topic: string): void {
+    const route = this.#routes.get(topic);
+    if (route === undefined) return;
+    this.#routes.delete(topic);
+    this.#cached -= 1 + route.sessions.length + (route.groups?.length ?? 0);
+  }
+
+  #clear(): void {
+    this.#routes.clear();
+    this.#levels.clear();
+    this.#cached = 0;
+  }
+}
+
+/** Undefined where all it asked for is a QoS. */
+function specialOf(subscriptions: readonly Subscription[]): Special | undefined {
+  if (subscriptions.every(({ options, subscriptionId }) => options === 0 && subscriptionId === undefined)) {
+    return undefined;
+  }
+  const ofOthers = hearingOf(subscriptions);
+  if (ofOthers === undefined) return undefined;
+  return { ofOthers, ofItself: hearingOf(subscriptions.filter(({ noLocal }) => !noLocal)) };
+}
+
+function hearingOf(subscriptions: readonly Subscription[]): Hearing | undefined {
+  if (subscriptions.length === 0) return undefined;
+  const ids = subscriptions.flatMap(({ subscriptionId }) => subscriptionId ?? []);
+  return {
+    qos: subscriptions.map(({ qos }) => qos).reduce(higherQos),
+    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
+    subscriptionIds: ids.length === 0 ? undefined : ids, // all of them [MQTT-3.3.4-4]
+  };
+}

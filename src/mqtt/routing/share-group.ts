@@ -1,0 +1,132 @@
+/**
+ * A shared subscription, MQTT 5 § 4.8.2: everyone who subscribed to the same `$share/{ShareName}/{filter}`. A message goes
+ * to one of them, in turn, and rather to one that is there and has room.
+ */
+import type { BrokerCore } from "../core.ts";
+import type { Qos } from "../hooks.ts";
+import {
+  ForwardedPublish,
+  preparePublish,
+  type Sendable,
+  StoredPublish,
+  type WireForm,
+} from "../publish/prepared-publish.ts";
+import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { Session } from "../session/session.ts";
+import { PublishView, readPublish } from "../wire/publish-packet.ts";
+import { forwardedProperties } from "../wire/publish-properties.ts";
+import { lowerQos } from "./qos.ts";
+import type { Subscription } from "./subscription.ts";
+
+interface Member {
+  readonly session: Session;
+  subscription: Subscription;
+}
+
+/** A message as it was sent to a member whose session may end before it is acknowledged. */
+export class SharedCopy {
+  readonly group: ShareGroup;
+  readonly topic: string;
+  readonly form: WireForm;
+
+  constructor(group: ShareGroup, topic: string, form: WireForm) {
+    this.group = group;
+    this.topic = topic;
+    this.form = form;
+  }
+}
+
+export class ShareGroup {
+  /** As its members subscribed. */
+  readonly sharedFilter: string;
+  readonly filter: string;
+  readonly #core: BrokerCore;
+  readonly #members: Member[] = [];
+  #turn = 0;
+
+  constructor(core: BrokerCore, sharedFilter: string, filter: string) {
+    this.#core = core;
+    this.sharedFilter = sharedFilter;
+    this.filter = filter;
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  add(session: Session, subscription: Subscription): void {
+    const known = this.#members.find((member) => member.session === session);
+    if (known === undefined) this.#members.push({ session, subscription });
+    else known.subscription = subscription;
+  }
+
+  remove(session: Session): boolean {
+    const at = this.#members.findIndex((member) => member.session === session);
+    if (at < 0) return false;
+    this.#members.splice(at, 1);
+    return true;
+  }
+
+  /** Gives the message to one member; false if there is none it may go to. */
+  forward(message: Sendable, qos: Qos, retained: boolean): boolean {
+    const member = this.#choose(message.topic, qos);
+    if (member === undefined) return false;
+    const { session, subscription } = member;
+    const { subscriptionId } = subscription;
+    const terms: DeliveryTerms = {
+      retain: retained && subscription.retainAsPublished ? 1 : 0,
+      subscriptionIds: subscriptionId === undefined ? undefined : [subscriptionId],
+      group: this,
+    };
+    session.forwardWith(message, lowerQos(subscription.qos, qos), terms);
+    return true;
+  }
+
+  /** A member left without having acknowledged it. */
+  forwardCopy({ form }: SharedCopy): void {
+    this.#core.queues.begin();
+    this.forward(messageOf(this.#core, form), form.qos, form.retain === 1);
+  }
+
+  /** The same with a message that is in the store; `expiresAtMs` 0: never. */
+  forwardStored(packet: Uint8Array, expiresAtMs: number): void {
+    const { view, topic, payload } = new StoredPublish(packet);
+    const properties = forwardedProperties(view);
+    const message = preparePublish(topic, payload, {
+      properties,
+      expiresAtMs: expiresAtMs === 0 ? undefined : expiresAtMs,
+    });
+    this.forward(message, view.qos, view.retain);
+  }
+
+  #choose(topic: string, qos: Qos): Member | undefined {
+    const members = this.#members;
+    let best: Member | undefined;
+    let bestAt = 0;
+    for (let step = 0; step < members.length; step++) {
+      const at = (this.#turn + step) % members.length;
+      const member = members[at] as Member;
+      if (best !== undefined && member.session.readiness <= best.session.readiness) continue;
+      const keeps = lowerQos(member.subscription.qos, qos) > 0 && member.session.storedId !== undefined;
+      if (member.session.readiness === 0 && !keeps) continue;
+      if (!this.#core.hooks.authorize(member.session.principal, "deliver", topic)) continue;
+      best = member;
+      bestAt = at;
+      if (member.session.readiness === 2) break;
+    }
+    this.#turn = bestAt + 1;
+    return best;
+  }
+}
+
+/** A packet that was on its way to one client, as a message for another. */
+export function messageOf(core: BrokerCore, form: WireForm): Sendable {
+  const view = new PublishView();
+  const { buffer, start, end } = form;
+  let bodyStart = start + 1;
+  while ((buffer[bodyStart++] as number) > 127);
+  const version = form.propertiesOffset > 0 ? 5 : 4;
+  readPublish(view, { buffer, start, bodyStart, end }, version, core.limits);
+  const sentMs = view.expirySeconds < 0 ? 0 : form.expiresAtMs - view.expirySeconds * 1000;
+  return new ForwardedPublish().of(view, sentMs);
+}

@@ -1,0 +1,109 @@
+/** What a session asked for with one filter, and who serves it. */
+
+import type { Qos, SubscribeAnswer } from "../hooks.ts";
+import { noLocalBit, retainAsPublishedBit } from "../wire/codec.ts";
+
+export interface Subscription {
+  readonly qos: Qos;
+  /** MQTT 5 § 3.8.3.1: No Local, Retain As Published and Retain Handling, in their places. */
+  readonly options: number;
+  readonly subscriptionId: number | undefined;
+  /** In the broker's trie; else a service serves it. */
+  readonly routed: boolean;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+}
+
+/** Whether a filter stands in the broker's trie. */
+export const isRouted = (answer: SubscribeAnswer): boolean => answer === "none" || answer === "both";
+
+type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;
+
+/** Most subscriptions say no more than a QoS: those of a kind are one object. */
+const plain = new Map<number, Subscription>();
+
+export function subscriptionOf(parts: Parts): Subscription {
+  if (parts.subscriptionId !== undefined) return make(parts);
+  const key = (parts.options << 3) | (parts.qos << 1) | (parts.routed ? 1 : 0);
+  let shared = plain.get(key);
+  if (shared === undefined) {
+    shared = make(parts);
+    plain.set(key, shared);
+  }
+  return shared;
+}
+
+function make({ qos, options, subscriptionId, routed }: Parts): Subscription {
+  return {
+    qos,
+    options,
+    subscriptionId,
+    routed,
+    noLocal: (options & noLocalBit) !== 0,
+    retainAsPublished: (options & retainAsPublishedBit) !== 0,
+  };
+}
+
+/** `$share/{ShareName}/{filter}`, MQTT 5 § 4.8.2; also for clients of earlier versions. */
+export interface SharedFilter {
+  readonly shareName: string;
+  readonly filter: string;
+}
+
+const sharePrefix = "$share/";
+
+/** Undefined: not a shared filter. "malformed": an empty or wild share name, or no filter [MQTT-4.8.2-1] [MQTT-4.8.2-2]. */
+export function parseShared(filter: string): SharedFilter | "malformed" | undefined {
+  if (!filter.startsWith(sharePrefix)) return filter === "$share" ? "malformed" : undefined;
+  const slash = filter.indexOf("/", sharePrefix.length);
+  if (slash <= sharePrefix.length || slash === filter.length - 1) return "malformed";
+  const shareName = filter.slice(sharePrefix.length, slash);
+  return /[+#]/.test(shareName) ? "malformed" : { shareName, filter: filter.slice(slash + 1) };
+}
+
+/** A session's subscriptions by their filters. Most sessions have one, and a Map for it would be most of their memory. */
+export class SubscriptionsByFilter {
+  #filter: string | undefined;
+  #subscription: Subscription | undefined;
+  #others: Map<string, Subscription> | undefined;
+
+  get size(): number {
+    return (this.#filter === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  has(filter: string): boolean {
+    return this.#filter === filter || this.#others?.has(filter) === true;
+  }
+
+  get(filter: string): Subscription | undefined {
+    return this.#filter === filter ? this.#subscription : this.#others?.get(filter);
+  }
+
+  set(filter: string, subscription: Subscription): void {
+    if (this.#filter === filter || (this.#filter === undefined && this.#others?.has(filter) !== true)) {
+      this.#filter = filter;
+      this.#subscription = subscription;
+      return;
+    }
+    this.#others ??= new Map();
+    this.#others.set(filter, subscription);
+  }
+
+  delete(filter: string): boolean {
+    if (this.#filter !== filter) return this.#others?.delete(filter) === true;
+    this.#filter = undefined;
+    this.#subscription = undefined;
+    return true;
+  }
+
+  clear(): void {
+    this.#filter = undefined;
+    this.#subscription = undefined;
+    this.#others = undefined;
+  }
+
+  *[Symbol.iterator](): Generator<[filter: string, subscription: Subscription]> {
+    if (this.#filter !== undefined && this.#subscription !== undefined) yield [this.#filter, this.#subscription];
+    if (this.#others !== undefined) yield* this.#others;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * `$SYS/broker/…`: what the broker tells about itself, under the names Mosquitto made customary and dashboards look for.
+ * Every value is published at an interval, and once, marked as retained, to whoever subscribes. What nobody counts on the
+ * way of a message (its bytes without the header, what is stored in bytes) has no name here.
+ */
+
+import type { Watched } from "../connection/keep-alive.ts";
+import type { BrokerCore } from "../core.ts";
+import type { Counters } from "../counters.ts";
+import { preparePublish } from "../publish/prepared-publish.ts";
+import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { Session } from "../session/session.ts";
+import { firstLevel } from "../wire/topic-names.ts";
+import { Subscriptions } from "./topic-tree.ts";
+
+export interface SysOptions {
+  readonly version: string;
+  /** 0: there are no such topics. */
+  readonly intervalSeconds: number;
+}
+
+/** Totals of which averages per minute are made, and their names. */
+const averaged: readonly (readonly [name: string, total: (counters: Counters) => number])[] = [
+  ["messages/received", ({ packetsReceived }) => packetsReceived],
+  ["messages/sent", ({ packetsSent }) => packetsSent],
+  ["publish/received", ({ publishesReceived }) => publishesReceived],
+  ["publish/sent", ({ publishesSent }) => publishesSent],
+  ["publish/dropped", dropped],
+  ["bytes/received", ({ bytesReceived }) => bytesReceived],
+  ["bytes/sent", ({ bytesSent }) => bytesSent],
+  ["connections", ({ connectsReceived }) => connectsReceived],
+  ["sockets", ({ connectionsAccepted }) => connectionsAccepted],
+];
+const windowsMinutes = [1, 5, 15] as const;
+
+const asRetained: DeliveryTerms = { retain: 1, subscriptionIds: undefined, group: undefined };
+
+export class SysTopics implements Watched {
+  deadlineMs: number;
+  wheelSlot = -1;
+  readonly #core: BrokerCore;
+  readonly #options: SysOptions;
+  readonly #startedMs: number;
+  #averagedMs: number;
+  #totals: Counters;
+  /** By name, a value per window. */
+  readonly #averages = new Map<string, number[]>(averaged.map(([name]) => [name, windowsMinutes.map(() => 0)]));
+  /** What was looked up in this turn of the event loop: it takes a walk through all sessions. */
+  #found: readonly (readonly [topic: string, value: string])[] | undefined;
+
+  constructor(core: BrokerCore, options: SysOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#startedMs = core.clock.nowMs();
+    this.#averagedMs = this.#startedMs;
+    this.#totals = totals(core);
+    this.deadlineMs = options.intervalSeconds > 0 ? this.#nextMs() : Number.POSITIVE_INFINITY;
+    core.wheel.watch(this);
+  }
+
+  /** An interval is over. */
+  deadlinePassed(): void {
+    this.#average();
+    this.#found = undefined;
+    for (const [topic, value] of this.#values()) {
+      void this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
+    }
+    this.deadlineMs = this.#nextMs();
+    this.#core.wheel.watch(this);
+  }
+
+  /** What a new subscription finds, as if every value were a retained message at QoS 0. */
+  sendTo(session: Session, filter: string): void {
+    const { connection, principal } = session;
+    if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
+    const one = new Subscriptions<Session, undefined>();
+    one.add(filter, session, undefined);
+    for (const [topic, value] of this.#values()) {
+      if (connection.outbox.full) return;
+      one.match(topic, () => {
+        if (!this.#core.hooks.authorize(principal, "deliver", topic)) return;
+        session.forwardWith(preparePublish(topic, Buffer.from(value)), 0, asRetained);
+      });
+    }
+  }
+
+  #nextMs(): number {
+    return this.#core.clock.nowMs() + this.#options.intervalSeconds * 1000;
+  }
+
+  /** However many filters a turn brings. */
+  #values(): readonly (readonly [topic: string, value: string])[] {
+    if (this.#found === undefined) {
+      this.#found = [...this.#lookUp()];
+      setImmediate(() => {
+        this.#found = undefined;
+      });
+    }
+    return this.#found;
+  }
+
+  *#lookUp(): Generator<[topic: string, value: string]> {
+    const { clock, sessions, routes, retained } = this.#core;
+    const now = totals(this.#core);
+    const upSeconds = Math.floor((clock.nowMs() - this.#startedMs) / 1000);
+    const connected = now.clientsConnected;
+    const away = Math.max(0, sessions.count - connected);
+    let stored = retained.count;
+    let subscriptions = 0;
+    for (const session of sessions) {
+      stored += session.queuedMessages;
+      subscriptions += session.subscriptions.size;
+    }
+    const named = {
+      version: this.#options.version,
+      uptime: `${upSeconds} seconds`,
+      "clients/total": sessions.count,
+      "clients/connected": connected,
+      "clients/active": connected,
+      "clients/disconnected": away,
+      "clients/inactive": away,
+      "clients/maximum": now.clientsMaximum,
+      "clients/expired": now.sessionsExpired,
+      "messages/received": now.packetsReceived,
+      "messages/sent": now.packetsSent,
+      "messages/stored": stored,
+      "store/messages/count": stored,
+      "retained messages/count": retained.count,
+      "publish/messages/received": now.publishesReceived,
+      "publish/messages/sent": now.publishesSent,
+      "publish/messages/dropped": dropped(now),
+      "bytes/received": now.bytesReceived,
+      "bytes/sent": now.bytesSent,
+      "subscriptions/count": subscriptions,
+      "shared_subscriptions/count": routes.sharedCount,
+    };
+    for (const [name, value] of Object.entries(named)) yield [`$SYS/broker/${name}`, String(value)];
+    for (const [name, values] of this.#averages) {
+      for (const [at, minutes] of windowsMinutes.entries()) {
+        yield [`$SYS/broker/load/${name}/${minutes}min`, (values[at] ?? 0).toFixed(2)];
+      }
+    }
+  }
+
+  /** Exponential moving averages per minute, so that nothing older than one number per window is kept. */
+  #average(): void {
+    const nowMs = this.#core.clock.nowMs();
+    const minutes = (nowMs - this.#averagedMs) / 60_000;
+    if (minutes <= 0) return;
+    const now = totals(this.#core);
+    for (const [name, total] of averaged) {
+      const rate = (total(now) - total(this.#totals)) / minutes;
+      const before = this.#averages.get(name) ?? [];
+      const after = windowsMinutes.map((window, at) => {
+        const old = before[at] ?? 0;
+        return old + (rate - old) * (1 - Math.exp(-minutes / window));
+      });
+      this.#averages.set(name, after);
+    }
+    this.#totals = now;
+    this.#averagedMs = nowMs;
+  }
+}
+
+/** Messages that found no room: with a reader too slow, in a full queue, and at QoS 0 with a client that is away. */
+function dropped({ droppedSlow, droppedAbsent, droppedQueueFull }: Counters): number {
+  return droppedSlow + droppedAbsent + droppedQueueFull;
+}
+
+/** The counters with what the open connections have not yet added to them. */
+function totals({ counters, connections }: BrokerCore): Counters {
+  const sum = { ...counters };
+  for (const { outbox } of connections) {
+    sum.packetsSent += outbox.appends;
+    sum.bytesSent += outbox.sentBytes;
+  }
+  return sum;
+}

@@ -1,0 +1,183 @@
+/**
+ * The messages clients leave to be published if they go without saying so, MQTT 5 § 3.1.2.5. A will is on disk before its
+ * client hears that it is connected, so that it is published even if the server is what ends: then at the next start. A
+ * delayed one waits here and is given up when its client comes back [MQTT-3.1.3-9].
+ */
+
+import type { Watched } from "../connection/keep-alive.ts";
+import type { BrokerCore } from "../core.ts";
+import { encodePublish, preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
+import { Session } from "../session/session.ts";
+import type { StoredWill } from "../store.ts";
+import type { WillMessage } from "../wire/codec.ts";
+import type { CloseReason } from "../wire/errors.ts";
+import { forwardedProperties, publishProperties } from "../wire/publish-properties.ts";
+
+/** A will on disk. */
+export interface Will {
+  readonly willId: number;
+  /** PUBLISH in its MQTT 5 form, with the will's QoS and RETAIN. */
+  readonly packet: Uint8Array;
+  readonly delaySeconds: number;
+}
+
+/** DISCONNECT discards the will [MQTT-3.14.4-3]. When the server stops it stays in the store, for the next start. */
+export function discardsWill(reason: CloseReason): boolean {
+  return reason === "disconnected";
+}
+
+class DelayedWill implements Watched {
+  deadlineMs: number;
+  wheelSlot = -1;
+  readonly will: Will;
+  readonly session: Session;
+  readonly #passed: () => void;
+
+  constructor(will: Will, session: Session, deadlineMs: number, passed: () => void) {
+    this.will = will;
+    this.session = session;
+    this.deadlineMs = deadlineMs;
+    this.#passed = passed;
+  }
+
+  deadlinePassed(): void {
+    this.#passed();
+  }
+}
+
+export class Wills {
+  readonly #core: BrokerCore;
+  /** By the key of the session. */
+  readonly #delayed = new Map<string, DelayedWill>();
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+  }
+
+  /** What an earlier run left: its clients are gone. */
+  load(): void {
+    const nowMs = this.#core.clock.nowMs();
+    for (const stored of this.#core.store.wills()) {
+      const session = this.#sessionOf(stored);
+      if (session === undefined) {
+        this.#remove(stored.willId);
+        continue;
+      }
+      // A session that ended with the server takes no delay [MQTT-3.1.2-8].
+      const delayMs = session.storedId === undefined ? 0 : stored.delaySeconds * 1000;
+      this.#schedule(session, stored, stored.publishAtMs ?? nowMs + delayMs);
+    }
+  }
+
+  /** Resolves when the will is on disk. */
+  async put(session: { principalKey: string; clientId: string }, message: WillMessage): Promise<Will> {
+    const { topic, payload, qos, retain, properties, expirySeconds, delaySeconds } = message;
+    const form = encodePublish(topic, payload, qos, { protocolVersion: 5, properties, expirySeconds, retain });
+    const packet = form.buffer.subarray(form.start, form.end);
+    if (form.packetIdOffset > 0) packet[form.packetIdOffset + 1] = 1; // any but the invalid 0
+    const { principalKey, clientId } = session;
+    const willId = await this.#core.store.putWill({ principalKey, clientId, packet, delaySeconds });
+    return { willId, packet, delaySeconds };
+  }
+
+  /** The connection ended without discarding the will; `endsInSeconds` is when the session does. */
+  leave(session: Session, will: Will, endsInSeconds: number): void {
+    const delaySeconds = Math.min(will.delaySeconds, endsInSeconds); // [MQTT-3.1.2-8]
+    if (delaySeconds === 0) {
+      this.#publish(session, will);
+      return;
+    }
+    const publishAtMs = this.#core.clock.nowMs() + delaySeconds * 1000;
+    this.#attempt("schedule", this.#core.store.scheduleWill(will.willId, publishAtMs));
+    this.#schedule(session, will, publishAtMs);
+  }
+
+  discard(will: Will): void {
+    this.#remove(will.willId);
+  }
+
+  /** A client is there again, and its session with it: in time, unless its will was due and only the wheel behind. */
+  cancel(key: string): void {
+    const delayed = this.#take(key);
+    if (delayed === undefined) return;
+    if (delayed.deadlineMs <= this.#core.clock.nowMs()) this.#publish(delayed.session, delayed.will);
+    else this.#remove(delayed.will.willId);
+  }
+
+  /** The session is over: a delayed will is due. */
+  sessionEnded(key: string): void {
+    const delayed = this.#take(key);
+    if (delayed !== undefined) this.#publish(delayed.session, delayed.will);
+  }
+
+  #take(key: string): DelayedWill | undefined {
+    const delayed = this.#delayed.get(key);
+    if (delayed === undefined) return undefined;
+    this.#delayed.delete(key);
+    this.#core.wheel.unwatch(delayed);
+    return delayed;
+  }
+
+  #schedule(session: Session, will: Will, publishAtMs: number): void {
+    const { key } = session;
+    this.sessionEnded(key);
+    const delayed = new DelayedWill(will, session, publishAtMs, () => this.sessionEnded(key));
+    this.#delayed.set(key, delayed);
+    this.#core.wheel.watch(delayed);
+  }
+
+  #sessionOf({ principalKey, clientId }: StoredWill): Session | undefined {
+    const known = this.#core.sessions.find(principalKey, clientId);
+    if (known !== undefined) return known;
+    const principal = this.#core.hooks.principalOf(principalKey, clientId);
+    return principal && new Session(this.#core, { principal, clientId, storedId: undefined });
+  }
+
+  /** Publishes as the client would have: a service may take it, and it must be allowed. Removed once that is done. */
+  #publish(session: Session, will: Will): void {
+    const { work, log } = this.#core;
+    work.started();
+    this.#deliver(session, will.packet)
+      .then(() => this.#core.store.removeWill(will.willId))
+      .catch((error: unknown) => log.error("a will could not be published", { clientId: session.clientId, error }))
+      .finally(() => work.done());
+  }
+
+  async #deliver(session: Session, packet: Uint8Array): Promise<void> {
+    const { hooks, routes, retained, counters, log, clock } = this.#core;
+    const { view, topic, payload } = new StoredPublish(packet);
+    const { qos, retain, expirySeconds } = view;
+    const route = routes.find(topic);
+    if (route.served) {
+      const properties = publishProperties(view);
+      const publish = { topic, payload, qos, dup: false, retain, packetId: undefined, properties };
+      const outcome = hooks.interceptPublish(session, publish);
+      if (outcome !== undefined) {
+        const result = await outcome;
+        if ("refused" in result) log.debug("a will was refused", { clientId: session.clientId, why: result.why });
+        return;
+      }
+    }
+    if (!session.mayPublish(route)) {
+      counters.publishesDenied++;
+      return;
+    }
+    const properties = forwardedProperties(view);
+    const expiresAtMs = expirySeconds < 0 ? undefined : clock.nowMs() + expirySeconds * 1000;
+    const stored = retain ? retained.set(topic, { payload, qos, properties, expiresAtMs }) : undefined;
+    const message = preparePublish(topic, payload, { properties, expiresAtMs });
+    await Promise.all([stored, routes.forward(route, message, qos, { session, retain })]);
+  }
+
+  #remove(willId: number): void {
+    this.#attempt("remove", this.#core.store.removeWill(willId));
+  }
+
+  #attempt(what: string, change: Promise<void>): void {
+    const { work, log } = this.#core;
+    work.started();
+    change
+      .catch((error: unknown) => log.error("the store of wills failed", { what, error }))
+      .finally(() => work.done());
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B: only their
+ * packet ids are remembered, and until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
+ */
+import type { Verdict } from "../handlers/publish.ts";
+
+/** What must be on disk before PUBREC; called again by a repeat if it failed. Gives what PUBREC says. */
+export type Settle = () => Promise<Verdict>;
+
+interface Taken {
+  /** Undefined: nothing is left to wait for. */
+  settle: Settle | undefined;
+  /** Under way. */
+  settling: Promise<Verdict> | undefined;
+}
+
+export class Incoming {
+  readonly #taken = new Map<number, Taken>();
+
+  get size(): number {
+    return this.#taken.size;
+  }
+
+  has(packetId: number): boolean {
+    return this.#taken.has(packetId);
+  }
+
+  /** Whether PUBREC still waits. */
+  isSettling(packetId: number): boolean {
+    return this.#taken.get(packetId)?.settling !== undefined;
+  }
+
+  /** What a store remembers of an earlier run. */
+  restore(packetIds: readonly number[]): void {
+    for (const packetId of packetIds) if (!this.has(packetId)) this.take(packetId, undefined);
+  }
+
+  /** Takes a message over; without `settle` it may be answered at once. */
+  take(packetId: number, settle: Settle | undefined): void {
+    this.#taken.set(packetId, { settle, settling: undefined });
+  }
+
+  /** What PUBREC waits for, begun again if it failed before; undefined: nothing. */
+  settled(packetId: number): Promise<Verdict> | undefined {
+    const taken = this.#taken.get(packetId);
+    if (taken?.settle === undefined) return undefined;
+    taken.settling ??= taken.settle().then(
+      (outcome) => {
+        taken.settle = undefined;
+        taken.settling = undefined;
+        return outcome;
+      },
+      (error: unknown) => {
+        taken.settling = undefined;
+        throw error;
+      },
+    );
+    return taken.settling;
+  }
+
+  get packetIds(): number[] {
+    return [...this.#taken.keys()];
+  }
+
+  /** PUBREL came, or nothing was taken over after all: the packet id may name a new message. */
+  forget(packetId: number): void {
+    this.#taken.delete(packetId);
+  }
+}

@@ -1,0 +1,369 @@
+/**
+ * What is on its way to one client beyond the bytes already appended: the inflight window, what waits for room, and what a
+ * resumed session sends again. Messages of a persistent session are in the store (`SessionQueue`); those of a session that
+ * ends with its connection wait here as bytes, bounded; a service's are only numbers, since it can deliver them again.
+ */
+import type { Connection } from "../connection/connection.ts";
+import type { BrokerCore } from "../core.ts";
+import type { Qos } from "../hooks.ts";
+import { type PreparedPublish, preparePublish, type Sendable, type WireForm } from "../publish/prepared-publish.ts";
+import { lowerQos } from "../routing/qos.ts";
+import type { RetainedMessage } from "../routing/retained.ts";
+import { SharedCopy, type ShareGroup } from "../routing/share-group.ts";
+import type { Subscription } from "../routing/subscription.ts";
+import type { Sending } from "../store.ts";
+import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
+import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
+import { Queued } from "./queued-message.ts";
+import type { Session } from "./session.ts";
+import { SessionQueue, type Window } from "./session-queue.ts";
+
+const qos1Flags = 1 << 1;
+
+/** A message of a session that ends with its connection, waiting for room. */
+interface Waiting {
+  readonly topic: string;
+  readonly form: WireForm;
+  readonly retain: 0 | 1;
+  readonly subscriptionIds: readonly number[] | undefined;
+  readonly group: ShareGroup | undefined;
+}
+
+/** A service's QoS 0 message and where it ends in the connection's stream. */
+interface SentMark {
+  readonly position: number;
+  readonly ref: number;
+}
+
+const answerAt = (qos: Qos) => (qos === 2 ? awaited.pubrec : awaited.puback);
+
+/** How a message goes to one session. */
+export interface DeliveryTerms {
+  readonly retain: 0 | 1;
+  readonly subscriptionIds: readonly number[] | undefined;
+  /** The share group it was chosen from. */
+  readonly group: ShareGroup | undefined;
+}
+
+export const plainDelivery: DeliveryTerms = { retain: 0, subscriptionIds: undefined, group: undefined };
+
+export class Outgoing implements Window {
+  readonly inflight = new Inflight();
+  unsent = 0;
+  readonly #core: BrokerCore;
+  readonly #session: Session;
+  readonly #queue: SessionQueue | undefined;
+  #max: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  /** Refs unacknowledged on an earlier connection, with their packet ids. */
+  readonly #unacknowledgedRefs = new Map<number, number>();
+  #sentMarks: SentMark[] = [];
+  #serviceWaits = false;
+  /** Filters whose retained messages are still to be sent. */
+  readonly #retainedFilters = new Map<string, Subscription>();
+  /** Whether either of these has anything. */
+  #retainedWaits = false;
+  /** What the filter at work still has to send. */
+  #retained:
+    | {
+        readonly filter: string;
+        readonly subscription: Subscription;
+        readonly messages: Iterator<RetainedMessage, undefined>;
+      }
+    | undefined;
+
+  constructor(core: BrokerCore, session: Session, sending: readonly Sending[]) {
+    this.#core = core;
+    this.#session = session;
+    this.#max = core.limits.inflightMax;
+    const { storedId, connection } = session;
+    this.#queue = storedId === undefined ? undefined : new SessionQueue(core, storedId, this);
+    if (connection !== undefined) this.attach(connection, sending);
+  }
+
+  get open(): boolean {
+    return this.mayResend && this.inflight.count < inflightWindowMax;
+  }
+
+  get mayResend(): boolean {
+    return this.inflight.count - this.unsent < this.#max;
+  }
+
+  /** Messages the store keeps for the client. */
+  get queuedMessages(): number {
+    return this.#queue?.messages ?? 0;
+  }
+
+  /** An ordinary message at QoS 1 or 2. */
+  forward(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
+    const { connection } = this.#session;
+    if (this.#queue !== undefined) {
+      if (!this.#queue.add(message, qos, terms)) this.#core.counters.droppedQueueFull++;
+      return;
+    }
+    if (connection === undefined) return;
+    const { protocolVersion } = connection;
+    const { retain, subscriptionIds, group } = terms;
+    const { sender } = this.#core;
+    if (this.#waiting.length > 0 || !this.#hasRoom(connection)) {
+      const form = message.kept(protocolVersion, qos);
+      this.#wait(connection, { topic: message.topic, form, retain, subscriptionIds, group });
+      return;
+    }
+    const form = message.form(protocolVersion, qos);
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    const copy = group && new SharedCopy(group, message.topic, message.kept(protocolVersion, qos));
+    const packetId = this.inflight.add(copy, answerAt(qos));
+    sender.send(connection, message.topic, form, { flags: (qos << 1) | retain, packetId, subscriptionIds });
+  }
+
+  /**
+   * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked up
+   * when there is room for them: however many match, none of them waits here, and what is sent is never outdated.
+   */
+  sendRetained(filter: string, subscription: Subscription): void {
+    this.forgetRetained(filter);
+    this.#retainedFilters.set(filter, subscription);
+    this.#retainedWaits = true;
+    this.pump();
+  }
+
+  /** The subscription ended. */
+  forgetRetained(filter: string): void {
+    this.#retainedFilters.delete(filter);
+    if (this.#retained?.filter === filter) this.#retained = undefined;
+  }
+
+  #pumpRetained(): void {
+    const { connection } = this.#session;
+    if (connection === undefined) return;
+    // What does not fit the session's bound now fits later.
+    const queue = this.#queue;
+    while (this.#waiting.length === 0 && queue?.behind !== true && queue?.full !== true && this.#hasRoom(connection)) {
+      if (this.#retained === undefined) {
+        const [next] = this.#retainedFilters;
+        if (next === undefined) {
+          this.#retainedWaits = false;
+          return;
+        }
+        const [filter, subscription] = next;
+        this.#retainedFilters.delete(filter);
+        this.#retained = { filter, subscription, messages: this.#core.retained.match(filter) };
+      }
+      const next = this.#retained.messages.next();
+      if (next.done === true) this.#retained = undefined;
+      else this.#sendRetained(connection, next.value, this.#retained.subscription);
+    }
+    if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+  }
+
+  #sendRetained(connection: Connection, retained: RetainedMessage, subscription: Subscription): void {
+    const { topic, payload, properties, expiresAtMs } = retained;
+    const { hooks, sender, queues } = this.#core;
+    if (!hooks.authorize(this.#session.principal, "deliver", topic)) return;
+    const qos = lowerQos(retained.qos, subscription.qos);
+    const message = preparePublish(topic, payload, { properties, expiresAtMs });
+    const { subscriptionId } = subscription;
+    const subscriptionIds = subscriptionId === undefined ? undefined : [subscriptionId];
+    if (qos > 0) {
+      queues.begin();
+      this.forward(message, qos as 1 | 2, { retain: 1, subscriptionIds, group: undefined }); // [MQTT-3.3.1-8]
+      return;
+    }
+    const form = message.form(connection.protocolVersion, 0);
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    sender.send(connection, topic, form, { flags: 1, packetId: 0, subscriptionIds });
+  }
+
+  /** A service's message; see `ServiceSession.deliver`. */
+  deliver(connection: Connection, message: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
+    const { outbox, terms } = connection;
+    const { sender } = this.#core;
+    if (outbox.full) return this.#waitForRoom(connection);
+    const form = message.form(connection.protocolVersion, qos);
+    // What the client cannot take counts as taken, or it would be offered for ever.
+    const accepted = sender.accepts(terms, form, undefined);
+    if (qos === 0) {
+      if (accepted) sender.send(connection, message.topic, form, { flags: 0, packetId: 0, subscriptionIds: undefined });
+      this.#sentMarks.push({ position: outbox.appendedBytes, ref });
+      if (this.#sentMarks.length === 1) outbox.notifyWhenSent(outbox.appendedBytes);
+      return "queued";
+    }
+    let packetId = this.#unacknowledgedRefs.get(ref);
+    if (packetId === undefined ? !this.open : !this.mayResend) return this.#waitForRoom(connection);
+    let flags = qos1Flags;
+    if (packetId !== undefined) {
+      this.#unacknowledgedRefs.delete(ref);
+      this.unsent--;
+      flags |= dupBit; // [MQTT-4.4.0-1]
+    }
+    if (!accepted) {
+      if (packetId !== undefined) this.inflight.remove(packetId);
+      queueMicrotask(() => this.#core.hooks.acknowledged(this.#session, ref, 1));
+      return "queued";
+    }
+    packetId ??= this.inflight.add(ref, awaited.puback);
+    sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
+    return "queued";
+  }
+
+  forget(ref: number): void {
+    const packetId = this.#unacknowledgedRefs.get(ref);
+    if (packetId === undefined) return;
+    this.#unacknowledgedRefs.delete(ref);
+    this.unsent--;
+    this.inflight.remove(packetId);
+    this.pump();
+  }
+
+  /** A PUBACK. One for an unknown packet id is ignored: after a takeover both sides may remember differently. */
+  acknowledged(packetId: number): void {
+    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.puback) return;
+    this.#done(this.inflight.remove(packetId));
+  }
+
+  /**
+   * A PUBREC: the client has the message, so it is never sent again [MQTT-4.3.3-1]. PUBREL answers each in turn
+   * [MQTT-4.6.0-4], also for an unknown packet id, or a client that remembers more than we do would ask for ever.
+   */
+  received(connection: Connection, packetId: number, reasonCode: number): void {
+    const known = this.inflight.has(packetId);
+    if (known && this.inflight.awaits(packetId) === awaited.pubrec) {
+      // A refusal ends it [MQTT-4.3.3-4].
+      if (reasonCode >= 0x80) {
+        this.#done(this.inflight.remove(packetId));
+        return;
+      }
+      const content = this.inflight.get(packetId);
+      this.inflight.release(packetId);
+      if (content instanceof Queued) {
+        this.#queue?.released(connection, content);
+        return;
+      }
+    } else if (reasonCode >= 0x80) return;
+    else if (known) {
+      const content = this.inflight.get(packetId);
+      if (content instanceof Queued && !content.released) return; // PUBREL waits for the store
+    }
+    appendAnswer(connection.outbox, packetType.pubrel, packetId, known ? 0 : connection.unknownPacketId);
+  }
+
+  /** A PUBCOMP: the packet id is free. */
+  completed(packetId: number): void {
+    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.pubcomp) return;
+    this.#done(this.inflight.remove(packetId));
+  }
+
+  /** What a packet id stood for is the client's, or was refused by it. */
+  #done(content: unknown): void {
+    if (typeof content === "number") {
+      if (this.#unacknowledgedRefs.delete(content)) this.unsent--;
+      this.#core.hooks.acknowledged(this.#session, content, 1);
+    } else if (content instanceof Queued) this.#queue?.acknowledged(content);
+    if (this.#waiting.length > 0 || this.#serviceWaits || this.#retainedWaits || this.#queue?.waits === true) {
+      this.pump();
+    }
+  }
+
+  /** The kernel took the connection's stream up to `sentBytes`. */
+  sent(connection: Connection, sentBytes: number): void {
+    let done = 0;
+    for (const mark of this.#sentMarks) {
+      if (mark.position > sentBytes) break;
+      done++;
+    }
+    const marks = this.#sentMarks.splice(0, done);
+    const next = this.#sentMarks[0];
+    if (next !== undefined) connection.outbox.notifyWhenSent(next.position);
+    for (const mark of marks) this.#core.hooks.acknowledged(this.#session, mark.ref, 0);
+  }
+
+  /** Sends what has waited, as far as there is room, and then tells a waiting service. */
+  pump(): void {
+    const { connection } = this.#session;
+    if (connection === undefined) return;
+    this.#queue?.pump();
+    this.#pumpWaiting(connection);
+    if (this.#retainedWaits) this.#pumpRetained();
+    if (!this.#serviceWaits || connection.outbox.full) return;
+    // Half a window at once, not a call for every PUBACK.
+    if (2 * (this.inflight.count - this.unsent) > this.#max) return;
+    this.#serviceWaits = false;
+    this.#core.hooks.writable(this.#session);
+  }
+
+  #pumpWaiting(connection: Connection): void {
+    let sent = 0;
+    while (sent < this.#waiting.length && this.#hasRoom(connection)) {
+      const { topic, form, retain, subscriptionIds, group } = this.#waiting[sent++] as Waiting;
+      this.#waitingBytes -= form.byteLength;
+      if (!this.#core.sender.accepts(connection.terms, form, subscriptionIds)) continue;
+      const packetId = this.inflight.add(group && new SharedCopy(group, topic, form), answerAt(form.qos));
+      this.#core.sender.send(connection, topic, form, { flags: (form.qos << 1) | retain, packetId, subscriptionIds });
+    }
+    if (sent > 0) this.#waiting.splice(0, sent);
+    if (connection.outbox.full && this.#waiting.length > 0) connection.outbox.notifyWhenWritable();
+  }
+
+  /**
+   * A client is there: what it has not acknowledged is sent again, with DUP and its old packet id; of what it has
+   * received at QoS 2, the PUBREL [MQTT-4.4.0-1]. `resume` follows once CONNACK is on its way.
+   */
+  attach(connection: Connection, sending: readonly Sending[]): void {
+    this.#max = Math.min(this.#core.limits.inflightMax, connection.receiveMaximum);
+    this.unsent = 0;
+    for (const packetId of this.inflight.inOrder()) {
+      const content = this.inflight.get(packetId);
+      if (typeof content !== "number") continue;
+      this.#unacknowledgedRefs.set(content, packetId);
+      this.unsent++;
+    }
+    this.#queue?.attach(connection, sending);
+  }
+
+  /** The connection is gone. Gives what the store is to know of a session that may come back. */
+  detached(): { sending: Sending[]; waiting: number[] } | undefined {
+    this.#sentMarks = [];
+    this.#serviceWaits = false;
+    this.#unacknowledgedRefs.clear();
+    return this.#queue?.detach();
+  }
+
+  /** The session is over: what a share group chose it for goes to another member, unless QoS 2 was sent [MQTT-4.8.2-5]. */
+  redistribute(): void {
+    const copies: SharedCopy[] = [];
+    for (const packetId of this.inflight.inOrder()) {
+      const content = this.inflight.get(packetId);
+      if (content instanceof SharedCopy && this.inflight.awaits(packetId) === awaited.puback) copies.push(content);
+    }
+    for (const { group, topic, form } of this.#waiting) {
+      if (group !== undefined) copies.push(new SharedCopy(group, topic, form));
+    }
+    this.#waiting = [];
+    for (const copy of copies) copy.group.forwardCopy(copy);
+  }
+
+  #hasRoom(connection: Connection): boolean {
+    return this.open && !connection.outbox.full;
+  }
+
+  #waitForRoom(connection: Connection): "full" {
+    this.#serviceWaits = true;
+    if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+    return "full";
+  }
+
+  /** A client that lets too much gather is closed. */
+  #wait(connection: Connection, waiting: Waiting): void {
+    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+    const bytes = this.#waitingBytes + waiting.form.byteLength;
+    if (this.#waiting.length >= queuedMessagesMax) connection.close("slow_reader", "queued messages");
+    else if (bytes > queuedBytesMax) connection.close("slow_reader", "queued bytes");
+    else {
+      this.#waitingBytes = bytes;
+      this.#waiting.push(waiting);
+      if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+    }
+  }
+}

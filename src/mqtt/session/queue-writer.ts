@@ -1,0 +1,371 @@
+/**
+ * Messages for persistent sessions on their way to the disk and away from it. What one turn of the event loop brings, for
+ * however many sessions, is one change of the store; what waits for it (a publisher's acknowledgement, the clients that
+ * are connected) goes on when it is committed. Acknowledged messages are removed in passing, with other commits.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Pubacks } from "../connection/acknowledgements.ts";
+import type { Connection } from "../connection/connection.ts";
+import { appendPublish5, type Sendable } from "../publish/prepared-publish.ts";
+import { appendAsStored } from "../publish/stored-publish.ts";
+import { type BrokerStore, type QueueChange, queueColumnCount, queueColumns, type RetainedChange } from "../store.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+import type { Work } from "../work.ts";
+import type { DeliveryTerms } from "./outgoing.ts";
+import type { Queued } from "./queued-message.ts";
+import type { SessionQueue } from "./session-queue.ts";
+
+/** Why a message is refused when its change fails. */
+export const notStored = "the message could not be stored";
+
+/** A turn that brings more is more than one change, so that no commit is long. */
+const turnBytesMax = 4 * 1024 * 1024;
+const turnRowsMax = 16_384;
+/** Removals join a commit at most this often, and make one of their own when there is none for so long. */
+const removeEveryMs = 25;
+const removeAfterMs = 250;
+
+/** Memory that another thread may read as it stands. */
+const sharedBuffer = (bytes: number): Buffer => Buffer.from(new SharedArrayBuffer(bytes));
+const sharedRows = (count: number): Float64Array =>
+  new Float64Array(new SharedArrayBuffer(count * queueColumnCount * Float64Array.BYTES_PER_ELEMENT));
+
+/** Packets one after the other; what `appendPublish5` writes to. */
+class Pile {
+  buffer: Buffer;
+  length = 0;
+
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
+  }
+
+  reserve(bytes: number): number {
+    const at = this.length;
+    this.length += bytes;
+    if (this.length > this.buffer.length) {
+      const larger = sharedBuffer(Math.max(this.length, 2 * this.buffer.length));
+      this.buffer.copy(larger, 0, 0, at);
+      this.buffer = larger;
+    }
+    return at;
+  }
+}
+
+/** What a turn is gathered in; the next one takes it over. */
+interface Room {
+  readonly rows: Float64Array;
+  readonly packets: Buffer;
+}
+
+const roomsMax = 4;
+const roomBytesMax = 1024 * 1024;
+
+/** What the turn has gathered. */
+class Turn {
+  rows: Float64Array;
+  rowCount = 0;
+  readonly pile: Pile;
+  readonly shares: [number, string][] = [];
+  readonly received: [number, number][] = [];
+  readonly retainedTopics = new Set<string>();
+  /** Of each row: the message, if its client is connected. */
+  readonly live: (Queued | undefined)[] = [];
+  /** The queues of the other rows, which are to be read back. */
+  readonly waiting: { readonly queue: SessionQueue; readonly bytes: number }[] = [];
+  /** PUBACKs that wait for nothing else. */
+  readonly acknowledgements: Acknowledgements[] = [];
+  readonly settled = Promise.withResolvers<undefined>();
+
+  constructor({ rows, packets }: Room) {
+    this.rows = rows;
+    this.pile = new Pile(packets);
+  }
+}
+
+/** Of one connection, with nothing else to be answered between them. */
+interface Acknowledgements {
+  readonly connection: Connection;
+  readonly pubacks: Pubacks;
+  bytes: number;
+}
+
+export class Queues {
+  /** Messages added since the start: a caller that looks before and after knows whether it added any. */
+  count = 0;
+  readonly #store: BrokerStore;
+  readonly #work: Work;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #retainedNow: (topic: string) => RetainedChange;
+  #lastId: number;
+  #turn: Turn | undefined;
+  #rooms: Room[] = [];
+  /** Where the message being forwarded lies in the turn's pile, once it does. */
+  #sharedTurn: Turn | undefined;
+  #sharedMessage: Sendable | undefined;
+  #sharedStart = 0;
+  #sharedEnd = 0;
+  /** Where the packet added last lies. */
+  #start = 0;
+  #end = 0;
+  #removed: number[] = [];
+  #sent: [number, number][] = [];
+  #passedMs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    core: { store: BrokerStore; work: Work; clock: Clock; log: Log },
+    retainedNow: (topic: string) => RetainedChange,
+  ) {
+    this.#store = core.store;
+    this.#work = core.work;
+    this.#clock = core.clock;
+    this.#log = core.log;
+    this.#retainedNow = retainedNow;
+    this.#lastId = core.store.lastQueueId();
+    core.store.beforeCommit(() => this.#passAlong());
+  }
+
+  /** A new message is about to be forwarded: what was added before is another one. */
+  begin(): void {
+    // Between messages, not within one: what belongs together is one change.
+    const turn = this.#turn;
+    if (turn !== undefined && (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax)) this.#flushTurn();
+    this.#sharedTurn = undefined;
+    this.#sharedMessage = undefined;
+  }
+
+  /** Resolves when everything added so far in this turn is on disk; a rejection was logged. */
+  get settled(): Promise<undefined> {
+    return this.#current().settled.promise;
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /**
+   * A message for a session whose client is connected, or (`queued` undefined) one that is to be read back. Gives the
+   * bytes of its packet.
+   */
+  add(
+    to: { sessionId: number; queueId: number; queue: SessionQueue },
+    queued: Queued | undefined,
+    message: Sendable,
+    qos: 1 | 2,
+    terms: DeliveryTerms,
+  ): number {
+    const turn = this.#current();
+    this.#place(turn, message, qos, terms);
+    const start = this.#start;
+    const end = this.#end;
+    const at = turn.rowCount * queueColumnCount;
+    if (at === turn.rows.length) {
+      const larger = sharedRows((2 * turn.rows.length) / queueColumnCount);
+      larger.set(turn.rows);
+      turn.rows = larger;
+    }
+    const expiresAtMs = message.expiresAtMs === Number.POSITIVE_INFINITY ? 0 : message.expiresAtMs;
+    const { rows } = turn;
+    rows[at] = to.queueId; // in the order of `queueColumns`
+    rows[at + 1] = to.sessionId;
+    rows[at + 2] = qos;
+    rows[at + 3] = queued?.packetId ?? 0;
+    rows[at + 4] = queued === undefined ? 0 : 1;
+    rows[at + 5] = expiresAtMs;
+    rows[at + 6] = start;
+    rows[at + 7] = end;
+    if (terms.group !== undefined) turn.shares.push([turn.rowCount, terms.group.sharedFilter]);
+    turn.rowCount++;
+    this.count++;
+    turn.live.push(queued);
+    if (queued === undefined) turn.waiting.push({ queue: to.queue, bytes: end - start });
+    else queued.expiresAtMs = message.expiresAtMs;
+    return end - start;
+  }
+
+  /** PUBACK leaves when everything added so far is on disk. `bytes` are the connection's to account for until then. */
+  acknowledge(connection: Connection, packetId: number, bytes: number): void {
+    connection.workStarted(bytes);
+    const { acknowledgements } = this.#current();
+    const last = acknowledgements[acknowledgements.length - 1];
+    if (last !== undefined && last.connection === connection && connection.replies.isLast(last.pubacks)) {
+      last.pubacks.packetIds.push(packetId);
+      last.bytes += bytes;
+      return;
+    }
+    acknowledgements.push({ connection, pubacks: connection.replies.reservePubacks(packetId), bytes });
+  }
+
+  /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
+  received(sessionId: number, packetId: number): void {
+    this.#current().received.push([sessionId, packetId]);
+  }
+
+  /** So is what its topic retains. */
+  retained(topic: string): void {
+    this.#current().retainedTopics.add(topic);
+  }
+
+  /** Done with: acknowledged, expired or given up. */
+  remove(queueId: number): void {
+    this.#removed.push(queueId);
+    this.#passSoon();
+  }
+
+  /** Sent with a packet id its row does not have. */
+  sent(queueId: number, packetId: number): void {
+    this.#sent.push([queueId, packetId]);
+    this.#passSoon();
+  }
+
+  /** Asks the store for everything gathered, so that a change asked for now comes after it. */
+  flush(): void {
+    this.#flushTurn();
+    this.#flushPassing();
+  }
+
+  #current(): Turn {
+    if (this.#turn === undefined) {
+      this.#turn = new Turn(this.#rooms.pop() ?? { rows: sharedRows(64), packets: sharedBuffer(16 * 1024) });
+      this.#turn.settled.promise.catch(() => {}); // logged where it failed; whoever waits for it is told besides
+      this.#work.started();
+      setImmediate(() => this.#flushTurn());
+    }
+    return this.#turn;
+  }
+
+  /** Points `#start` and `#end` at the packet; everyone who is to get the same bytes shares them. */
+  #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
+    const common = terms.retain === 0 && terms.subscriptionIds === undefined;
+    // Handing out one message may close a client whose will is handed out in between.
+    if (common && this.#sharedTurn === turn && this.#sharedMessage === message) {
+      this.#start = this.#sharedStart;
+      this.#end = this.#sharedEnd;
+      return;
+    }
+    const { pile } = turn;
+    this.#start = pile.length;
+    const form = message.storable();
+    if (form.propertiesOffset === 0 && terms.subscriptionIds === undefined) appendAsStored(pile, form, terms.retain);
+    else {
+      appendPublish5(pile, message.form(5, qos), {
+        flags: (qos << 1) | terms.retain,
+        packetId: 1, // any but the invalid 0; it is given anew when it is sent
+        alias: 0,
+        aliasKnown: false,
+        subscriptionIds: terms.subscriptionIds,
+        nowMs: this.#clock.nowMs(),
+      });
+    }
+    this.#end = pile.length;
+    if (!common) return;
+    this.#sharedTurn = turn;
+    this.#sharedMessage = message;
+    this.#sharedStart = this.#start;
+    this.#sharedEnd = this.#end;
+  }
+
+  #flushTurn(): void {
+    const turn = this.#turn;
+    if (turn === undefined) return;
+    this.#turn = undefined;
+    const change: QueueChange = {
+      rows: turn.rows.subarray(0, turn.rowCount * queueColumnCount),
+      packets: turn.pile.buffer.subarray(0, turn.pile.length),
+      shares: turn.shares,
+      received: turn.received,
+      retained: [...turn.retainedTopics].map(this.#retainedNow),
+    };
+    this.#store
+      .enqueue(change)
+      .then(
+        () => this.#committed(turn),
+        (error: unknown) => this.#failed(turn, error),
+      )
+      .finally(() => {
+        // Whoever still needs a packet has copied it.
+        const { rows, pile } = turn;
+        const isKept = this.#rooms.length < roomsMax && rows.byteLength + pile.buffer.length <= roomBytesMax;
+        if (isKept) this.#rooms.push({ rows, packets: pile.buffer });
+        this.#work.done();
+      });
+  }
+
+  #committed(turn: Turn): void {
+    const { live, rows } = turn;
+    const { buffer } = turn.pile;
+    const touched = new Set<SessionQueue>();
+    for (let row = 0; row < live.length; row++) {
+      const queued = live[row];
+      if (queued === undefined) continue;
+      const { queue } = queued;
+      queued.stored = true;
+      if (queue === undefined || queued.left) continue;
+      queued.packet = buffer;
+      queued.start = rows[row * queueColumnCount + queueColumns.start] as number;
+      queued.end = rows[row * queueColumnCount + queueColumns.end] as number;
+      touched.add(queue);
+    }
+    for (const { queue } of turn.waiting) {
+      queue.rowStored();
+      touched.add(queue);
+    }
+    turn.settled.resolve(undefined);
+    for (const queue of touched) queue.turnStored();
+    // All of them first: most of a connection's leave together then.
+    for (const { pubacks } of turn.acknowledgements) pubacks.ready = true;
+    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
+      connection.replies.flush();
+      connection.workDone(bytes, pubacks.packetIds.length);
+    }
+  }
+
+  #failed(turn: Turn, error: unknown): void {
+    this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
+    for (const queued of turn.live) queued?.queue?.lost(queued);
+    for (const { queue, bytes } of turn.waiting) queue.rowLost(bytes);
+    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
+      if (connection.protocolVersion === 5) {
+        pubacks.refusal = { reasonCode: reasonCodes.quotaExceeded, reasonString: connection.explanation(notStored) };
+        pubacks.ready = true;
+        connection.replies.flush();
+      } else connection.close("service", notStored); // 3.1.1 has no word for it: unanswered, the client sends it again
+      connection.workDone(bytes, pubacks.packetIds.length);
+    }
+    turn.settled.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #passSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#flushPassing();
+    }, removeAfterMs);
+  }
+
+  /** A commit is about to be made. */
+  #passAlong(): void {
+    if (this.#timer === undefined || this.#clock.nowMs() - this.#passedMs < removeEveryMs) return;
+    this.#flushPassing();
+  }
+
+  #flushPassing(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#passedMs = this.#clock.nowMs();
+    const [sent, removed] = [this.#sent, this.#removed];
+    this.#sent = [];
+    this.#removed = [];
+    if (sent.length > 0) this.#attempt("packet ids", this.#store.send(sent));
+    if (removed.length > 0) this.#attempt("removals", this.#store.dequeue(removed));
+  }
+
+  /** What fails here is repeated to the client after a restart, with DUP. */
+  #attempt(what: string, change: Promise<void>): void {
+    this.#work.started();
+    change
+      .catch((error: unknown) => this.#log.error("queued messages could not be updated", { what, error }))
+      .finally(() => this.#work.done());
+  }
+}

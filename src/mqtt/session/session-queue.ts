@@ -1,0 +1,429 @@
+/**
+ * The messages one persistent session is still to get. All of them are on disk. While its client is connected and keeps
+ * up they are known here too, and leave as soon as they are stored; a client that is away or too slow is given them from
+ * the store, in order, as far as it has room. What is in memory is bounded by a short stall.
+ */
+import type { Connection } from "../connection/connection.ts";
+import type { BrokerCore } from "../core.ts";
+import { type Sendable, StoredPublish } from "../publish/prepared-publish.ts";
+import { appendStored } from "../publish/stored-publish.ts";
+import type { QueuedMessage, Sending } from "../store.ts";
+import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
+import { awaited, type Inflight } from "./inflight.ts";
+import type { DeliveryTerms } from "./outgoing.ts";
+import { Queued } from "./queued-message.ts";
+
+/** Reading a message back costs more than holding it: this much of a stall is held. */
+const heldMessagesMax = 1024;
+const heldBytesMax = 128 * 1024;
+/** QoS 2 messages read back whose packet ids go to the store together. */
+const announcedAtOnce = 100;
+
+/** The packets that may be unacknowledged at a time, which the queue shares with everything else sent to the client. */
+export interface Window {
+  readonly inflight: Inflight;
+  /** Of those inflight, what this connection has not been sent yet. */
+  unsent: number;
+  /** Whether another packet may be sent before one is acknowledged. */
+  readonly open: boolean;
+  /** The same for one that is inflight already. */
+  readonly mayResend: boolean;
+  /** Sends what there is room for, this queue's messages among it. */
+  pump(): void;
+}
+
+const noMessages: readonly QueuedMessage[] = [];
+const answerAt = (qos: 1 | 2) => (qos === 2 ? awaited.pubrec : awaited.puback);
+
+export class SessionQueue {
+  readonly #core: BrokerCore;
+  readonly #sessionId: number;
+  readonly #window: Window;
+  /** What is on disk for the session; asked once, then counted. */
+  #messages: number;
+  #bytes: number;
+  /** Known here and not sent yet, in order; the first of them have packet ids. */
+  #live: Queued[] = [];
+  #unassigned = 0;
+  #heldBytes = 0;
+  /** Whether the store is to be read before anything newer is sent. */
+  #behind = false;
+  #readUpTo = 0;
+  #page = noMessages;
+  #pageAt = 0;
+  /** Rows on their way to the store that must be read back. */
+  #storing = 0;
+  /** Messages on their way from `#live` to the store, older than what a reading would find. */
+  #leaving = 0;
+  /** Left to the store, which failed to hear of it. */
+  #strays: number[] = [];
+  #connection: Connection | undefined;
+
+  constructor(core: BrokerCore, sessionId: number, window: Window) {
+    this.#core = core;
+    this.#sessionId = sessionId;
+    this.#window = window;
+    const { messages, bytes } = core.store.queuedOf(sessionId);
+    this.#messages = messages;
+    this.#bytes = bytes;
+  }
+
+  /** How many are on disk, or on their way to it. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Whether anything is still to be sent. */
+  get waits(): boolean {
+    return this.#live.length > 0 || this.#behind;
+  }
+
+  /** Whether the store is being read. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
+  /** Whether the session has as many messages as it may. */
+  get full(): boolean {
+    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+    return this.#messages >= queuedMessagesMax || this.#bytes >= queuedBytesMax;
+  }
+
+  /** Takes a message; false if the session has as many as it may. */
+  add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
+    const { queues, limits } = this.#core;
+    if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
+    this.#messages++;
+    const to = { sessionId: this.#sessionId, queueId: queues.nextId(), queue: this };
+    if (this.#connection === undefined || this.#behind) {
+      this.#storing++;
+      this.#bytes += queues.add(to, undefined, message, qos, terms);
+      return true;
+    }
+    const queued = new Queued(to.queueId, qos, this);
+    if (this.#unassigned === 0 && this.#window.open) this.#assign(queued);
+    else this.#unassigned++;
+    this.#live.push(queued);
+    queued.bytes = queues.add(to, queued, message, qos, terms);
+    this.#bytes += queued.bytes;
+    return true;
+  }
+
+  /** What was added in a turn is on disk. */
+  turnStored(): void {
+    if (this.#connection === undefined) return;
+    this.#window.pump();
+    // What stays must not pin the memory of the whole turn.
+    for (const queued of this.#live) {
+      const { packet, start, end } = queued;
+      if (packet === undefined || queued.held) continue;
+      queued.held = true;
+      queued.packet = Buffer.allocUnsafeSlow(end - start);
+      packet.copy(queued.packet, 0, start, end);
+      queued.start = 0;
+      queued.end = end - start;
+      this.#heldBytes += queued.bytes;
+    }
+    if (this.#live.length > heldMessagesMax || this.#heldBytes > heldBytesMax) this.#fallBehind();
+  }
+
+  rowStored(): void {
+    this.#storing--;
+  }
+
+  rowLost(bytes: number): void {
+    this.#storing--;
+    this.#messages--;
+    this.#bytes -= bytes;
+    this.#window.pump();
+  }
+
+  /** It could not be stored. */
+  lost(queued: Queued): void {
+    if (!queued.left) {
+      this.#live.splice(this.#live.indexOf(queued), 1);
+      if (queued.packetId === 0) this.#unassigned--;
+      else this.#window.inflight.remove(queued.packetId);
+    }
+    this.#uncount(queued);
+  }
+
+  /** The client is connected: what an earlier connection sent is taken up again, and the store is read. */
+  attach(connection: Connection, sending: readonly Sending[]): void {
+    this.#connection = connection;
+    this.#behind = this.#messages > 0 || sending.length > 0;
+    this.#readUpTo = 0;
+    const { inflight } = this.#window;
+    for (const { queueId, packetId, qos, released } of sending) {
+      if (inflight.has(packetId)) continue;
+      const queued = new Queued(queueId, qos, this);
+      queued.packetId = packetId;
+      queued.stored = true;
+      queued.dup = true;
+      queued.released = released;
+      inflight.restore(packetId, queued, released ? awaited.pubcomp : answerAt(qos));
+      queued.releasedBefore = released;
+      this.#window.unsent++;
+    }
+  }
+
+  /** The connection is gone. Gives what it was being sent, and what it was to be sent. */
+  detach(): { sending: Sending[]; waiting: number[] } {
+    this.#connection = undefined;
+    const { inflight } = this.#window;
+    const sending: Sending[] = [];
+    for (const packetId of inflight.inOrder()) {
+      const queued = inflight.get(packetId);
+      if (!(queued instanceof Queued)) continue;
+      const released = inflight.awaits(packetId) === awaited.pubcomp;
+      sending.push({ queueId: queued.queueId, packetId, qos: queued.qos, released });
+      inflight.remove(packetId);
+      queued.left = true;
+      queued.packet = undefined;
+    }
+    const waiting = this.#live.filter(({ packetId }) => packetId === 0).map(({ queueId }) => queueId);
+    for (const queued of this.#live) queued.left = true;
+    waiting.push(...this.#strays);
+    this.#strays = [];
+    this.#live = [];
+    this.#unassigned = 0;
+    this.#heldBytes = 0;
+    this.#page = noMessages;
+    this.#pageAt = 0;
+    return { sending, waiting };
+  }
+
+  /** The client has it, or refused it: its packet id is free already. */
+  acknowledged(queued: Queued): void {
+    if (queued.releasedBefore) this.#window.unsent--;
+    else this.#resent(queued);
+    this.#core.queues.remove(queued.queueId);
+    this.#uncount(queued);
+  }
+
+  /** PUBREC came: the message itself is of no more use, and PUBREL waits until the store knows. */
+  released(connection: Connection, queued: Queued): void {
+    this.#resent(queued);
+    this.#bytes -= queued.bytes;
+    queued.bytes = 0;
+    const done = (): void => {
+      queued.released = true;
+      // Unless the client has said PUBCOMP unasked.
+      if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
+    };
+    this.#ask(connection, "a PUBREC", this.#core.store.release(queued.queueId), { done });
+  }
+
+  /** Sends what there is room for. */
+  pump(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#pumpLive(connection);
+    if (this.#behind && this.#live.length === 0) this.#pumpStored(connection);
+  }
+
+  #pumpLive(connection: Connection): void {
+    let done = 0;
+    while (done < this.#live.length) {
+      const queued = this.#live[done] as Queued;
+      if (!queued.stored || connection.outbox.full) break;
+      if (queued.packetId === 0) {
+        if (!this.#window.open) break;
+        if (queued.qos === 2) {
+          this.#announce(connection, done);
+          break;
+        }
+        this.#assign(queued);
+        this.#unassigned--;
+        this.#core.queues.sent(queued.queueId, queued.packetId);
+      }
+      done++;
+      this.#send(connection, queued);
+    }
+    if (done > 0) this.#live.splice(0, done);
+    if (this.#live.length > 0 && connection.outbox.full) connection.outbox.notifyWhenWritable();
+  }
+
+  #assign(queued: Queued): void {
+    queued.packetId = this.#window.inflight.add(queued, answerAt(queued.qos));
+  }
+
+  /**
+   * QoS 2 messages that were stored without packet ids are given them. Nothing is sent before the store knows: after a
+   * crash a message must not come again under another one.
+   */
+  #announce(connection: Connection, from: number): void {
+    const told: Queued[] = [];
+    for (let at = from; at < this.#live.length && this.#window.open; at++) {
+      const queued = this.#live[at] as Queued;
+      if (queued.qos !== 2 || !queued.stored || queued.packetId !== 0) break;
+      this.#assign(queued);
+      this.#unassigned--;
+      queued.stored = false;
+      told.push(queued);
+    }
+    const packetIds = told.map(({ queueId, packetId }) => [queueId, packetId] as const);
+    const done = (): void => {
+      for (const queued of told) queued.stored = true;
+      this.#window.pump();
+    };
+    this.#ask(connection, "packet ids", this.#core.store.send(packetIds), { done });
+  }
+
+  #send(connection: Connection, queued: Queued): void {
+    const { packet, packetId, qos, dup, expiresAtMs } = queued;
+    queued.packet = undefined;
+    queued.sent = true;
+    if (queued.held) this.#heldBytes -= queued.bytes;
+    if (packet === undefined) return;
+    const { sender, counters } = this.#core;
+    const { terms } = connection;
+    if (expiresAtMs === Number.POSITIVE_INFINITY && (terms === undefined || terms.plain)) {
+      const flags = (qos << 1) | (dup ? dupBit : 0);
+      appendStored(connection.outbox, packet, queued, { before5: terms === undefined, flags, packetId });
+      counters.publishesSent++;
+      return;
+    }
+    const message = new StoredPublish(packet.subarray(queued.start, queued.end), expiresAtMs);
+    const form = message.form(connection.protocolVersion, qos);
+    // What an earlier connection began to deliver does not expire any more [MQTT-4.3.3-7].
+    if (dup ? sender.fits(terms, form, undefined) : sender.accepts(terms, form, undefined)) {
+      const flags = (qos << 1) | (dup ? dupBit : 0);
+      sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
+      return;
+    }
+    this.#window.inflight.remove(packetId);
+    this.acknowledged(queued);
+  }
+
+  /** The client is slower than what comes: all that is not sent is left to the store. */
+  #fallBehind(): void {
+    const [first] = this.#live;
+    const connection = this.#connection;
+    if (first === undefined || connection === undefined || this.#behind) return;
+    this.#core.queues.flush(); // their rows come before the change that sets them aside
+    this.#behind = true;
+    this.#readUpTo = first.queueId - 1;
+    for (const queued of this.#live) {
+      queued.packet = undefined;
+      queued.left = true;
+      if (queued.packetId !== 0) this.#window.inflight.remove(queued.packetId);
+    }
+    const queueIds = this.#live.map(({ queueId }) => queueId);
+    this.#live = [];
+    this.#unassigned = 0;
+    this.#heldBytes = 0;
+    this.#leaving++;
+    this.#ask(connection, "a slow client's messages", this.#core.store.wait(queueIds), {
+      done: () => this.#window.pump(),
+      always: (failed) => {
+        this.#leaving--;
+        if (failed) this.#strays.push(...queueIds);
+      },
+    });
+  }
+
+  #pumpStored(connection: Connection): void {
+    while (!connection.outbox.full) {
+      const message = this.#next();
+      if (message === undefined) {
+        // What is still on its way wakes this up again.
+        if (this.#leaving === 0 && this.#storing === 0) this.#behind = false;
+        break;
+      }
+      if (message.packetId === 0 && message.qos === 2) {
+        if (!this.#window.open || this.#live.length >= announcedAtOnce) break;
+        const queued = new Queued(message.queueId, 2, this);
+        read(queued, message);
+        this.#live.push(queued);
+        this.#unassigned++;
+      } else if (this.#live.length > 0 || !this.#sendStored(connection, message)) break;
+      this.#pageAt++;
+      this.#readUpTo = message.queueId;
+    }
+    if (this.#live.length > 0) this.#pumpLive(connection);
+    else if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+  }
+
+  #next(): QueuedMessage | undefined {
+    if (this.#pageAt >= this.#page.length) {
+      this.#page = this.#leaving > 0 ? noMessages : this.#core.store.queuedPage(this.#sessionId, this.#readUpTo);
+      this.#pageAt = 0;
+    }
+    return this.#page[this.#pageAt];
+  }
+
+  /** False if there is no room for it now. */
+  #sendStored(connection: Connection, message: QueuedMessage): boolean {
+    const { inflight } = this.#window;
+    const { queueId, packetId, qos } = message;
+    if (packetId !== 0) {
+      const known = inflight.has(packetId) ? inflight.get(packetId) : undefined;
+      // Otherwise it was acknowledged meanwhile.
+      if (!(known instanceof Queued) || known.queueId !== queueId) return true;
+      if (known.released) {
+        if (!known.sent) appendAnswer(connection.outbox, packetType.pubrel, packetId);
+        known.sent = true;
+        return true;
+      }
+      if (known.sent) return true;
+      if (!this.#window.mayResend) return false;
+      this.#resent(known);
+      read(known, message);
+      this.#send(connection, known);
+      return true;
+    }
+    if (!this.#window.open) return false;
+    const queued = new Queued(queueId, qos, this);
+    read(queued, message);
+    this.#assign(queued);
+    this.#core.queues.sent(queueId, queued.packetId);
+    this.#send(connection, queued);
+    return true;
+  }
+
+  /** The rest waits for the store; if that fails the connection ends, and what it leaves is stored again. */
+  #ask(
+    connection: Connection,
+    what: string,
+    change: Promise<void>,
+    { done, always = () => {} }: { done: () => void; always?: (failed: boolean) => void },
+  ): void {
+    const { work, log } = this.#core;
+    work.started();
+    change
+      .then(
+        () => {
+          always(false);
+          if (this.#connection === connection) done();
+        },
+        (error: unknown) => {
+          always(true);
+          log.error("the store failed", { what, error });
+          connection.close("internal_error");
+        },
+      )
+      .finally(() => work.done());
+  }
+
+  /** One of an earlier connection was sent again, or acknowledged without that. */
+  #resent(queued: Queued): void {
+    if (queued.dup && !queued.sent && !queued.released) this.#window.unsent--;
+    queued.sent = true;
+  }
+
+  #uncount(queued: Queued): void {
+    this.#messages = Math.max(0, this.#messages - 1);
+    this.#bytes = Math.max(0, this.#bytes - queued.bytes);
+    queued.queue = undefined;
+  }
+}
+
+function read(queued: Queued, { packet, expiresAtMs }: QueuedMessage): void {
+  queued.stored = true;
+  queued.bytes = packet.length;
+  queued.packet = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
+  queued.start = 0;
+  queued.end = packet.length;
+  queued.expiresAtMs = expiresAtMs === 0 ? Number.POSITIVE_INFINITY : expiresAtMs;
+}

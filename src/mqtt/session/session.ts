@@ -1,0 +1,274 @@
+/**
+ * A session: what a client is to the broker, from its first CONNECT to the end of its connection or, if it is
+ * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). The connection comes and
+ * goes.
+ */
+import type { Connection } from "../connection/connection.ts";
+import type { Watched } from "../connection/keep-alive.ts";
+import type { BrokerCore } from "../core.ts";
+import type { Authenticated, Principal, ProtocolVersion, Qos, ServiceSession } from "../hooks.ts";
+import type { PreparedPublish, Sendable } from "../publish/prepared-publish.ts";
+import type { Route } from "../routing/routes.ts";
+import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "../routing/subscription.ts";
+import type { Sending, SuspendedSession } from "../store.ts";
+import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
+import { Incoming } from "./incoming.ts";
+import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
+
+/** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
+export function sessionKey(principalKey: string, clientId: string): string {
+  return `${principalKey}\0${clientId}`;
+}
+
+export class Session implements ServiceSession {
+  /** Replaced by an equal one when the client comes back. */
+  principal: Principal;
+  readonly clientId: string;
+  readonly storedId: number | undefined;
+  connection: Connection | undefined;
+  readonly subscriptions = new SubscriptionsByFilter();
+  /** Of a persistent session: what ends it. */
+  expiry: Expiry | undefined;
+  attachment: unknown;
+  readonly #core: BrokerCore;
+  #incoming: Incoming | undefined;
+  #outgoing: Outgoing | undefined;
+  /** The route last asked about, and the answer. */
+  #publishSerial = 0;
+  #publishAllowed = false;
+
+  constructor(core: BrokerCore, who: { principal: Principal; clientId: string; storedId: number | undefined }) {
+    this.#core = core;
+    this.principal = who.principal;
+    this.clientId = who.clientId;
+    this.storedId = who.storedId;
+  }
+
+  get key(): string {
+    return sessionKey(this.principal.key, this.clientId);
+  }
+
+  get protocolVersion(): ProtocolVersion {
+    return this.connection?.protocolVersion ?? 4;
+  }
+
+  get address(): string {
+    return this.connection?.address ?? "";
+  }
+
+  get connected(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** 2: connected, with room for a message; 1: connected; 0: away. */
+  get readiness(): 0 | 1 | 2 {
+    if (this.connection === undefined) return 0;
+    if (this.connection.outbox.full || this.#outgoing?.open === false) return 1;
+    return 2;
+  }
+
+  /** Messages the store keeps for it. */
+  get queuedMessages(): number {
+    return this.#outgoing?.queuedMessages ?? this.expiry?.queuedBefore ?? 0;
+  }
+
+  /** The QoS 2 publishes taken over from the client. */
+  get incoming(): Incoming {
+    this.#incoming ??= new Incoming();
+    return this.#incoming;
+  }
+
+  /** Whether the client has not yet acknowledged everything under this packet id. */
+  isSending(packetId: number): boolean {
+    return this.#outgoing?.inflight.has(packetId) === true;
+  }
+
+  /**
+   * Takes another session's place on its connection: what the client publishes goes on under its packet ids, and those it
+   * has yet to acknowledge are not given again. Gives the packet ids that no longer mean a repeat.
+   */
+  continueFrom(before: Session): number[] {
+    const forgotten = this.#incoming?.packetIds ?? [];
+    this.#incoming = before.#incoming;
+    before.#incoming = undefined;
+    if (before.#outgoing !== undefined) this.#getOutgoing().inflight.continueFrom(before.#outgoing.inflight);
+    return forgotten;
+  }
+
+  /** `sending` is what the store says was on its way; undefined in a session that did not exist before. */
+  attach(connection: Connection, principal: Principal, sending: readonly Sending[] | undefined): void {
+    this.principal = principal;
+    this.connection = connection;
+    this.#publishSerial = 0;
+    if (this.#outgoing !== undefined) this.#outgoing.attach(connection, sending ?? []);
+    else if (sending !== undefined) this.#outgoing = new Outgoing(this.#core, this, sending);
+  }
+
+  /** The connection is gone. Gives what the store is to know. */
+  detach(): { sending: Sending[]; waiting: number[] } | undefined {
+    this.connection = undefined;
+    return this.#outgoing?.detached();
+  }
+
+  /** The session is over: what others of a share group can have goes to them. */
+  redistribute(): void {
+    this.#outgoing?.redistribute();
+    this.#outgoing = undefined;
+  }
+
+  /** Sends again what the client has not acknowledged, and what waited. */
+  resume(): void {
+    this.#outgoing?.pump();
+  }
+
+  /** Whether the principal may publish to the route's topic; publishers mostly repeat a topic, so one answer is kept. */
+  mayPublish(route: Route): boolean {
+    if (this.#publishSerial !== route.serial) {
+      this.#publishSerial = route.serial;
+      this.#publishAllowed = this.#core.hooks.authorize(this.principal, "publish", route.topic);
+    }
+    return this.#publishAllowed;
+  }
+
+  /** What is retained on the topics of a filter just subscribed to. */
+  sendRetained(filter: string, subscription: Subscription): void {
+    if (this.connection !== undefined && this.#core.retained.count > 0) {
+      this.#getOutgoing().sendRetained(filter, subscription);
+    }
+  }
+
+  forgetRetained(filter: string): void {
+    this.#outgoing?.forgetRetained(filter);
+  }
+
+  /** An ordinary message for this session. */
+  forward(message: Sendable, qos: Qos): void {
+    if (qos > 0) {
+      this.#getOutgoing().forward(message, qos as 1 | 2, plainDelivery);
+      return;
+    }
+    const { connection } = this;
+    if (connection === undefined) {
+      this.#core.counters.droppedAbsent++;
+    } else if (connection.outbox.full) {
+      this.#core.counters.droppedSlow++;
+    } else {
+      const form = message.form(connection.protocolVersion, 0);
+      const { sender } = this.#core;
+      if (sender.accepts(connection.terms, form, undefined)) sender.send(connection, message.topic, form, qos0);
+    }
+  }
+
+  /** The same for a subscription that asked for more than a QoS. */
+  forwardWith(message: Sendable, qos: Qos, terms: DeliveryTerms): void {
+    if (qos > 0) {
+      this.#getOutgoing().forward(message, qos as 1 | 2, terms);
+      return;
+    }
+    const { connection } = this;
+    if (connection === undefined) {
+      this.#core.counters.droppedAbsent++;
+      return;
+    }
+    if (connection.outbox.full) {
+      this.#core.counters.droppedSlow++;
+      return;
+    }
+    const form = message.form(connection.protocolVersion, 0);
+    const { retain, subscriptionIds } = terms;
+    const { sender } = this.#core;
+    if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
+    sender.send(connection, message.topic, form, { flags: retain, packetId: 0, subscriptionIds });
+  }
+
+  send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined {
+    const { queues } = this.#core;
+    queues.begin();
+    const before = queues.count;
+    this.forward(message, qos);
+    return queues.count === before ? undefined : queues.settled;
+  }
+
+  async listen(filter: string, qos: Qos): Promise<void> {
+    if (this.subscriptions.has(filter)) return;
+    this.subscriptions.set(filter, subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: false }));
+    if (this.storedId === undefined) return;
+    await this.#core.store.subscribe(this.storedId, [{ filter, qos, options: 0, subscriptionId: undefined }]);
+  }
+
+  qosOf(filter: string): Qos | undefined {
+    return this.subscriptions.get(filter)?.qos;
+  }
+
+  deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
+    const { connection } = this;
+    return connection === undefined ? "full" : this.#getOutgoing().deliver(connection, packet, qos, ref);
+  }
+
+  forget(ref: number): void {
+    this.#outgoing?.forget(ref);
+  }
+
+  become(who: Authenticated<Principal>): void {
+    if (this.connection !== undefined) this.#core.logIns.begin(this.connection, who);
+  }
+
+  close(why: string): void {
+    this.connection?.close("service", why);
+  }
+
+  acknowledged(packetId: number): void {
+    this.#outgoing?.acknowledged(packetId);
+  }
+
+  /** A PUBREC. */
+  received(connection: Connection, packetId: number, reasonCode: number): void {
+    if (this.#outgoing !== undefined) this.#outgoing.received(connection, packetId, reasonCode);
+    else if (reasonCode < 0x80) {
+      appendAnswer(connection.outbox, packetType.pubrel, packetId, connection.unknownPacketId);
+    }
+  }
+
+  /** A PUBCOMP. */
+  completed(packetId: number): void {
+    this.#outgoing?.completed(packetId);
+  }
+
+  sent(connection: Connection, sentBytes: number): void {
+    this.#outgoing?.sent(connection, sentBytes);
+  }
+
+  writable(): void {
+    this.#outgoing?.pump();
+  }
+
+  #getOutgoing(): Outgoing {
+    this.#outgoing ??= new Outgoing(this.#core, this, []);
+    return this.#outgoing;
+  }
+}
+
+const qos0 = { flags: 0, packetId: 0, subscriptionIds: undefined };
+
+/** What there is to know of a persistent session while its client is away, and when it ends. */
+export class Expiry implements Watched {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot = -1;
+  /** When its client went away. */
+  sinceMs = 0;
+  /** For how long; undefined: the broker's setting. */
+  seconds: number | undefined;
+  /** Messages that waited for it when the broker started. */
+  queuedBefore = 0;
+  /** What the last connection left, until the store has it. */
+  suspended: SuspendedSession | undefined;
+  readonly #passed: () => void;
+
+  constructor(passed: () => void) {
+    this.#passed = passed;
+  }
+
+  deadlinePassed(): void {
+    this.#passed();
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * The sessions there are, by (principal, client id): read back at the start, resumed, taken over, expired, ended.
+ * Connections that name the same session have their turn one after the other, since opening one may wait for the store.
+ */
+import type { Connection } from "../connection/connection.ts";
+import type { BrokerCore } from "../core.ts";
+import type { Principal } from "../hooks.ts";
+import { isRouted, parseShared, type Subscription, subscriptionOf } from "../routing/subscription.ts";
+import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "../store.ts";
+import { Expiry, Session, sessionKey } from "./session.ts";
+import { SessionIndex } from "./session-index.ts";
+
+export interface OpenRequest {
+  readonly connection: Connection;
+  readonly principal: Principal;
+  readonly clientId: string;
+  /** Discard what was there [MQTT-3.1.2-4]. */
+  readonly cleanStart: boolean;
+  /** Whether the session is to outlive its connection. */
+  readonly persistent: boolean;
+  /** For how long; undefined: the broker's setting. Of no meaning without `persistent`. */
+  readonly expirySeconds: number | undefined;
+}
+
+/** Why there is no session for a client. */
+export class SessionRefused extends Error {
+  override readonly name = "SessionRefused";
+}
+
+interface Found {
+  readonly session: Session;
+  readonly resumed: boolean;
+  readonly sending: readonly Sending[];
+}
+
+const noSessions: ReadonlySet<Session> = new Set();
+
+export class Sessions {
+  readonly #core: BrokerCore;
+  readonly #sessions = new SessionIndex();
+  /** The persistent sessions of a principal, by its key. */
+  readonly #storedOf = new Map<string, Set<Session>>();
+  /** Sessions of somebody who is no more, until their connections are others'. */
+  readonly #lastOf = new WeakSet<Session>();
+  #endFailed = false;
+  /** The last connection in line for the key of a session. */
+  readonly #turns = new Map<string, Promise<void>>();
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+  }
+
+  get count(): number {
+    return this.#sessions.count;
+  }
+
+  /** Those that outlive their connections. */
+  storedOf(principalKey: string): ReadonlySet<Session> {
+    return this.#storedOf.get(principalKey) ?? noSessions;
+  }
+
+  find(principalKey: string, clientId: string): Session | undefined {
+    return this.#sessions.find(principalKey, clientId);
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#sessions[Symbol.iterator]();
+  }
+
+  /** What an earlier run left: its clients are away, and their subscriptions heard. */
+  load(): void {
+    const { store, hooks } = this.#core;
+    for (let after = 0; ; ) {
+      const page = store.sessionsPage(after);
+      for (const stored of page) {
+        const principal = hooks.principalOf(stored.principalKey, stored.clientId);
+        if (principal === undefined) this.#attempt("end", this.#endRow(stored.sessionId));
+        else this.#restore(stored, principal);
+      }
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.sessionId;
+    }
+  }
+
+  /**
+   * Finds or makes the session and calls `opened` before anyone else has a turn with the same key. Does not call it if
+   * the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2]. Throws `SessionRefused`.
+   */
+  open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
+    return this.#inTurn(request, () => this.#open(request, opened));
+  }
+
+  /**
+   * Puts the session of (principal, client id) in the place of the one that `request.connection` has, and calls `opened`.
+   * False where the client still has packet ids in use that both need, or asked for more. Throws `SessionRefused`.
+   */
+  async handOver(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<boolean> {
+    const { connection, principal, clientId, expirySeconds } = request;
+    let done = false;
+    await this.#inTurn(request, async () => {
+      if (connection.closed) return;
+      this.#takeOver(request);
+      this.#core.wills.cancel(sessionKey(principal.key, clientId));
+      const stored = request.persistent || this.#storedId(request) !== undefined;
+      const { session, resumed, sending } = stored ? await this.#openStored(request) : this.#openFresh(request);
+      const before = connection.session;
+      const clashes = before === undefined || sending.some(({ packetId }) => before.isSending(packetId));
+      if (clashes || !connection.idle) {
+        if (session.storedId === undefined) this.#remove(session);
+        else this.closed(session, expirySeconds);
+        return;
+      }
+      if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+      before.connection = undefined;
+      session.attach(connection, principal, resumed ? sending : undefined);
+      // Its client has not resumed it: no packet id it once used means a repeat.
+      for (const packetId of session.continueFrom(before)) this.#release(session, packetId);
+      opened(session, resumed);
+      done = true;
+    });
+    return done;
+  }
+
+  #release({ storedId }: Session, packetId: number): void {
+    if (storedId !== undefined) this.#attempt("release", this.#core.store.released(storedId, packetId));
+  }
+
+  async #inTurn(
+    { principal, clientId }: { readonly principal: Principal; readonly clientId: string },
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const key = sessionKey(principal.key, clientId);
+    const before = this.#turns.get(key);
+    const turn = Promise.withResolvers<void>();
+    this.#turns.set(key, turn.promise);
+    try {
+      await before;
+      await work();
+    } finally {
+      turn.resolve();
+      if (this.#turns.get(key) === turn.promise) this.#turns.delete(key);
+    }
+  }
+
+  /** The session's connection is gone; `staysSeconds` is how long the session stays (undefined: the setting). */
+  closed(session: Session, staysSeconds: number | undefined): void {
+    const left = session.detach();
+    const expirySeconds = this.#lastOf.has(session) ? 0 : staysSeconds;
+    const { storedId, expiry } = session;
+    if (storedId === undefined || expiry === undefined) {
+      this.#remove(session);
+      this.#core.hooks.closed(session);
+      session.redistribute();
+      return;
+    }
+    this.#core.hooks.closed(session);
+    const { sending, waiting } = left ?? { sending: [], waiting: [] };
+    const disconnectedAtMs = this.#core.clock.nowMs();
+    this.#core.queues.flush(); // what it was being sent is stored before it is set aside
+    this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
+    expiry.seconds = expirySeconds;
+    if (this.#endsAfter(expirySeconds) === 0) this.end(session);
+    else this.#watch(session, disconnectedAtMs);
+  }
+
+  #suspend(expiry: Expiry, left: SuspendedSession): void {
+    expiry.suspended = left;
+    const done = (): void => {
+      if (expiry.suspended === left) expiry.suspended = undefined;
+    };
+    this.#attempt("suspend", this.#core.store.suspendSession(left).then(done));
+  }
+
+  /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
+  end(session: Session): void {
+    session.connection?.close("session_ended");
+    const { storedId } = session;
+    this.#remove(session);
+    this.#core.wills.sessionEnded(session.key);
+    if (storedId === undefined) return;
+    this.#attempt("end", this.#endStored(storedId));
+    this.#core.hooks.ended(session);
+  }
+
+  /** The principal is no more: nor is anything of its sessions. A client that becomes somebody else keeps its connection. */
+  endAllOf(principalKey: string): void {
+    for (const session of [...this.#sessions]) {
+      if (session.principal.key !== principalKey) continue;
+      if (session.connection !== undefined && this.#core.logIns.isBecoming(session.connection)) {
+        this.#lastOf.add(session);
+      } else this.end(session);
+    }
+  }
+
+  /** In how many seconds after its connection a session ends. */
+  #endsAfter(expirySeconds: number | undefined): number {
+    return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#core.limits.sessionExpirySecondsMax);
+  }
+
+  /** The same for the session of a connection that ends now. */
+  endsInSeconds(session: Session, expirySeconds: number | undefined): number {
+    return session.storedId === undefined ? 0 : this.#endsAfter(expirySeconds);
+  }
+
+  async #open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
+    const { connection, principal, clientId, cleanStart, persistent } = request;
+    this.#takeOver(request);
+    if (cleanStart) await this.#discard(request);
+    else this.#core.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
+    // A client that wants its session no longer than this connection still gets what waits for it.
+    const stored = persistent || (!cleanStart && this.#storedId(request) !== undefined);
+    const found = stored ? await this.#openStored(request) : this.#openFresh(request);
+    if (connection.closed) {
+      if (found.session.storedId !== undefined)
+        this.closed(found.session, request.persistent ? request.expirySeconds : 0);
+      else this.#remove(found.session);
+      return;
+    }
+    const { session, resumed } = found;
+    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    session.attach(connection, principal, resumed ? found.sending : undefined);
+    opened(session, resumed);
+  }
+
+  #takeOver({ principal, clientId }: OpenRequest): void {
+    this.find(principal.key, clientId)?.connection?.close("taken_over");
+  }
+
+  /** All of them were read at the start: the store is asked only if it may have kept one that was to end. */
+  #storedId({ principal, clientId }: OpenRequest): number | undefined {
+    const known = this.find(principal.key, clientId)?.storedId;
+    return known ?? (this.#endFailed ? this.#core.store.findSession(principal.key, clientId) : undefined);
+  }
+
+  #openFresh({ principal, clientId }: OpenRequest): Found {
+    const session = new Session(this.#core, { principal, clientId, storedId: undefined });
+    this.#sessions.add(session);
+    return { session, resumed: false, sending: [] };
+  }
+
+  async #openStored(request: OpenRequest): Promise<Found> {
+    const { principal, clientId } = request;
+    if (this.#storedId(request) === undefined) this.#makeRoom(principal);
+    this.#core.queues.flush(); // what was acknowledged is not to be read back
+    // Under way, or the store failed to take it: before that the session cannot be resumed.
+    const left = this.find(principal.key, clientId)?.expiry?.suspended;
+    if (left !== undefined) await this.#core.store.suspendSession(left);
+    const { sessionId, resumed, subscriptions, received, sending } = await this.#core.store.openSession({
+      principalKey: principal.key,
+      clientId,
+      nowMs: this.#core.clock.nowMs(),
+      expirySeconds: request.persistent ? request.expirySeconds : 0,
+    });
+    const known = this.find(principal.key, clientId);
+    if (known?.storedId === sessionId) {
+      if (received.length > 0) known.incoming.restore(received); // read back when the broker started, without these
+      return { session: known, resumed, sending };
+    }
+    if (known !== undefined) this.#remove(known); // the store ended it without us
+    const session = this.#add({ principal, clientId, sessionId });
+    for (const stored of subscriptions) this.#subscribe(session, stored);
+    if (received.length > 0) session.incoming.restore(received);
+    return { session, resumed, sending };
+  }
+
+  /** A clean CONNECT discards what was there [MQTT-3.1.2-4]; resolves when that is on disk. */
+  async #discard(request: OpenRequest): Promise<void> {
+    const { principal, clientId } = request;
+    const known = this.find(principal.key, clientId);
+    const storedId = this.#storedId(request);
+    if (known !== undefined) this.#remove(known);
+    this.#core.wills.sessionEnded(sessionKey(principal.key, clientId));
+    if (storedId === undefined) return;
+    await this.#endStored(storedId);
+    this.#core.hooks.ended(known ?? new Session(this.#core, { principal, clientId, storedId }));
+  }
+
+  #add(who: { principal: Principal; clientId: string; sessionId: number }): Session {
+    const { principal, clientId, sessionId } = who;
+    const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
+    session.expiry = new Expiry(() => {
+      this.#core.counters.sessionsExpired++;
+      this.end(session);
+    });
+    this.#sessions.add(session);
+    const others = this.#storedOf.get(principal.key);
+    if (others === undefined) this.#storedOf.set(principal.key, new Set([session]));
+    else others.add(session);
+    return session;
+  }
+
+  #restore(stored: StoredSession, principal: Principal): void {
+    const { sessionId, clientId, expirySeconds, disconnectedAtMs } = stored;
+    const session = this.#add({ principal, clientId, sessionId });
+    for (const subscription of stored.subscriptions) this.#subscribe(session, subscription);
+    if (session.expiry !== undefined) {
+      session.expiry.seconds = expirySeconds;
+      session.expiry.queuedBefore = stored.queued;
+    }
+    this.#watch(session, disconnectedAtMs);
+  }
+
+  /** Heard from now on if it still may be; the service is told when the client comes back. */
+  #subscribe(session: Session, { filter, qos, options, subscriptionId }: StoredSubscription): void {
+    const { hooks, routes } = this.#core;
+    const shared = parseShared(filter);
+    if (shared === "malformed") return;
+    const wanted = shared?.filter ?? filter;
+    if (!hooks.authorize(session.principal, "subscribe", wanted)) return;
+    const answer = hooks.serving(session, wanted);
+    if (answer === "refused") return;
+    const routed = isRouted(answer);
+    const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
+    session.subscriptions.set(filter, subscription);
+    if (routed) routes.add(filter, session, subscription);
+  }
+
+  /** A principal has its share of sessions: a new one takes the place of the one that is away for longest. */
+  #makeRoom(principal: Principal): void {
+    const { sessionsPerPrincipalMax } = this.#core.limits;
+    const stored = this.storedOf(principal.key);
+    if (stored.size < sessionsPerPrincipalMax) return;
+    let oldest: Session | undefined;
+    for (const session of stored) {
+      if (session.connected || session.expiry === undefined) continue;
+      if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
+    }
+    if (oldest === undefined) throw new SessionRefused("too many sessions");
+    this.#core.log.info("a session made room for another", { clientId: oldest.clientId, principal: principal.key });
+    this.end(oldest);
+  }
+
+  async #endStored(storedId: number): Promise<void> {
+    const { routes, store, queues } = this.#core;
+    queues.flush();
+    if (routes.hasGroups) {
+      await store.wait([]); // what its connection left is on disk then
+      this.#redistribute(storedId);
+      queues.flush();
+    }
+    await this.#endRow(storedId);
+  }
+
+  async #endRow(sessionId: number): Promise<void> {
+    try {
+      await this.#core.store.endSession(sessionId);
+    } catch (error) {
+      this.#endFailed = true;
+      throw error;
+    }
+  }
+
+  /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */
+  #redistribute(storedId: number): void {
+    const { routes, store, queues } = this.#core;
+    for (let after = 0; ; ) {
+      const page = store.queuedPage(storedId, after);
+      for (const { queueId, share, released, packetId, qos, packet, expiresAtMs } of page) {
+        after = queueId;
+        if (share === undefined || released || (packetId !== 0 && qos === 2)) continue;
+        queues.begin();
+        routes.group(share)?.forwardStored(packet, expiresAtMs);
+      }
+      if (page.length === 0) return;
+    }
+  }
+
+  #watch({ expiry }: Session, disconnectedAtMs: number): void {
+    if (expiry === undefined) return;
+    expiry.sinceMs = disconnectedAtMs;
+    expiry.deadlineMs = disconnectedAtMs + this.#endsAfter(expiry.seconds) * 1000;
+    this.#core.wheel.watch(expiry);
+  }
+
+  #remove(session: Session): void {
+    for (const [filter, { routed }] of session.subscriptions) if (routed) this.#core.routes.remove(filter, session);
+    session.subscriptions.clear();
+    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    if (!this.#sessions.remove(session) || session.storedId === undefined) return;
+    const stored = this.#storedOf.get(session.principal.key);
+    stored?.delete(session);
+    if (stored?.size === 0) this.#storedOf.delete(session.principal.key);
+  }
+
+  #attempt(what: string, change: Promise<void>): void {
+    const { work, log } = this.#core;
+    work.started();
+    change
+      .catch((error: unknown) => log.error("the store of sessions failed", { what, error }))
+      .finally(() => work.done());
+  }
+}

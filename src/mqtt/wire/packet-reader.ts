@@ -1,0 +1,237 @@
+/**
+ * Cuts a connection's bytes into control packets, whatever the chunks they arrive in, and reads the publish family in
+ * place. A packet is judged by its fixed header before a byte of its body is kept. Only an incomplete packet is kept
+ * between chunks, in memory of its own, because a piece of a chunk would pin all of it (up to 512 KiB).
+ */
+
+import type { ProtocolVersion } from "../hooks.ts";
+import { type ClientPacket, decodePacket } from "./codec.ts";
+import { ProtocolError } from "./errors.ts";
+import { packetType } from "./packet-bytes.ts";
+import { checkReasonProperties, Walker } from "./property-walker.ts";
+import { PublishView, readPublish, type TopicLimits } from "./publish-packet.ts";
+import { reasonCodes, receiptCodes, releaseCodes } from "./reason-codes.ts";
+
+const { protocolError, packetTooLarge } = reasonCodes;
+
+export interface PacketSink {
+  /** While false the reader stops after the current packet; `resume` goes on. */
+  readonly reading: boolean;
+  readonly protocolVersion: ProtocolVersion;
+  /** The next packet must be a CONNECT; afterwards none may be. */
+  readonly awaitsConnect: boolean;
+  /** An enhanced authentication is under way: only AUTH and DISCONNECT may come [MQTT-3.1.2-30]. */
+  readonly awaitsAuth: boolean;
+  /** `view` is valid until the call returns. */
+  readPublish(view: PublishView): void;
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP; the reason code is 0 before MQTT 5. */
+  readAcknowledgement(type: number, packetId: number, reasonCode: number): void;
+  readPingreq(): void;
+  readPacket(packet: ClientPacket): void;
+}
+
+export interface PacketReaderLimits extends TopicLimits {
+  readonly packetBytesMax: number;
+  readonly connectPacketBytesMax: number;
+}
+
+/** The flags each type of packet must have [MQTT-2.2.2-1]; -1: not for a client to send, or (PUBLISH) not fixed. */
+const requiredFlags = [-1, 0, -1, -1, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0];
+
+/** A fixed header has at most five bytes. */
+const headerBytesMax = 5;
+const firstPartialBytes = 1024;
+
+const view = new PublishView();
+const walker = new Walker();
+/** Where the packet being read lies; one object for all readers, since reading never waits. */
+const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
+
+export class PacketReader {
+  #limits: PacketReaderLimits;
+  /** The beginning of a packet, grown as it arrives and never to the size it only claims to have. */
+  #partial: Buffer | undefined;
+  #filled = 0;
+  /** What arrived while the sink was not reading. */
+  #unread: Buffer | undefined;
+
+  constructor(limits: PacketReaderLimits) {
+    this.#limits = limits;
+  }
+
+  /** Reads the packets of `chunk`. Throws what the codec or the sink throws; the connection is to be closed then. */
+  read(chunk: Buffer, sink: PacketSink): void {
+    if (this.#unread !== undefined || !sink.reading) {
+      this.#unread = this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]);
+      return;
+    }
+    let at = this.#partial === undefined ? 0 : this.#complete(this.#partial, chunk, sink);
+    while (at < chunk.length) {
+      if (!sink.reading) {
+        this.#unread = chunk.subarray(at);
+        return;
+      }
+      if (!findPacket(chunk, at, chunk.length, sink, this.#limits) || cut.end > chunk.length) {
+        this.#keep(chunk, at);
+        return;
+      }
+      at = cut.end;
+      dispatch(sink, this.#limits);
+    }
+  }
+
+  /** The largest packet to be taken from now on. */
+  limitPackets(packetBytesMax: number): void {
+    this.#limits = narrowed(this.#limits, packetBytesMax);
+  }
+
+  /** Goes on after the sink stopped reading. */
+  resume(sink: PacketSink): void {
+    const unread = this.#unread;
+    if (unread === undefined) return;
+    this.#unread = undefined;
+    this.read(unread, sink);
+  }
+
+  /** Forgets what is incomplete or unread. */
+  clear(): void {
+    this.#partial = undefined;
+    this.#unread = undefined;
+  }
+
+  #keep(chunk: Buffer, at: number): void {
+    const bytes = chunk.length - at;
+    this.#partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, bytes));
+    this.#filled = chunk.copy(this.#partial, 0, at);
+  }
+
+  /** Adds to the incomplete packet and reads it when it is whole. Gives where the chunk goes on. */
+  #complete(partial: Buffer, chunk: Buffer, sink: PacketSink): number {
+    let at = 0;
+    while (!findPacket(partial, 0, this.#filled, sink, this.#limits)) {
+      if (at === chunk.length) return at;
+      partial[this.#filled++] = chunk[at++] as number;
+    }
+    const wanted = Math.min(cut.end - this.#filled, chunk.length - at);
+    const whole = this.#filled + wanted === cut.end;
+    let buffer = partial;
+    if (this.#filled + wanted > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(this.#filled + wanted, 2 * buffer.length)));
+      partial.copy(buffer, 0, 0, this.#filled);
+      this.#partial = buffer;
+    }
+    chunk.copy(buffer, this.#filled, at, at + wanted);
+    this.#filled += wanted;
+    if (whole) {
+      this.#partial = undefined;
+      cut.buffer = buffer;
+      dispatch(sink, this.#limits);
+    }
+    return at + wanted;
+  }
+}
+
+const narrower = new WeakMap<PacketReaderLimits, PacketReaderLimits>();
+
+/** One object for all readers that are bound alike. */
+function narrowed(limits: PacketReaderLimits, packetBytesMax: number): PacketReaderLimits {
+  const known = narrower.get(limits);
+  if (known?.packetBytesMax === packetBytesMax) return known;
+  const made = { ...limits, packetBytesMax };
+  narrower.set(limits, made);
+  return made;
+}
+
+/** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is not all there. */
+function findPacket(buffer: Buffer, start: number, end: number, sink: PacketSink, limits: PacketReaderLimits): boolean {
+  if (start >= end) return false;
+  checkFirstByte(buffer[start] as number, sink);
+  let remaining = 0;
+  for (let at = start + 1, shift = 0; at < end; at++, shift += 7) {
+    const byte = buffer[at] as number;
+    remaining |= (byte & 127) << shift;
+    if (byte < 128) {
+      if (byte === 0 && shift > 0) throw new ProtocolError("a remaining length in more bytes than it needs");
+      cut.buffer = buffer;
+      cut.start = start;
+      cut.bodyStart = at + 1;
+      cut.end = at + 1 + remaining;
+      checkLength(remaining, sink, limits);
+      return true;
+    }
+    if (at - start === headerBytesMax - 1) throw new ProtocolError("malformed remaining length"); // § 2.2.3
+  }
+  return false;
+}
+
+function checkFirstByte(first: number, sink: PacketSink): void {
+  const type = first >> 4;
+  if (sink.awaitsConnect !== (type === packetType.connect)) {
+    // [MQTT-3.1.0-1] and [MQTT-3.1.0-2]
+    throw new ProtocolError(sink.awaitsConnect ? "the first packet is not CONNECT" : "a second CONNECT", protocolError);
+  }
+  if (sink.awaitsAuth && type !== packetType.auth && type !== packetType.disconnect) {
+    throw new ProtocolError("neither AUTH nor DISCONNECT during an authentication", protocolError);
+  }
+  if (type === packetType.publish) return;
+  const flags = requiredFlags[type];
+  if (flags === -1 || (type === packetType.auth && sink.protocolVersion !== 5)) {
+    throw new ProtocolError(`a client may not send packet type ${type}`, protocolError);
+  }
+  if (flags !== (first & 15)) throw new ProtocolError("wrong fixed header flags"); // [MQTT-2.2.2-2]
+}
+
+function checkLength(remaining: number, sink: PacketSink, limits: PacketReaderLimits): void {
+  const max = sink.awaitsConnect || sink.awaitsAuth ? limits.connectPacketBytesMax : limits.packetBytesMax;
+  if (cut.end - cut.start > max) throw new ProtocolError(`a packet of ${remaining} bytes`, packetTooLarge);
+  const type = (cut.buffer[cut.start] as number) >> 4;
+  if (type === packetType.publish) return;
+  if (type === packetType.pingreq || (type === packetType.disconnect && sink.protocolVersion !== 5)) {
+    if (remaining !== 0) throw new ProtocolError("bytes after the last field");
+  } else if (type >= packetType.puback && type <= packetType.pubcomp) {
+    if (remaining < 2) throw new ProtocolError("a packet is too short");
+    if (remaining > 2 && sink.protocolVersion !== 5) throw new ProtocolError("bytes after the last field");
+  }
+}
+
+/** The reason code of an acknowledgement that goes on after its packet id, and the check of all that follows it. */
+function readReason(type: number): number {
+  walker.over(cut.buffer, cut.bodyStart + 2, cut.end);
+  const reasonCode = walker.byte();
+  const codes = type === packetType.puback || type === packetType.pubrec ? receiptCodes : releaseCodes;
+  if (!codes.has(reasonCode)) throw new ProtocolError("a reason code that does not belong there", protocolError);
+  // § 3.4.2.2.1: without properties their length may be left out.
+  if (!walker.atEnd) checkReasonProperties(walker);
+  walker.finish();
+  return reasonCode;
+}
+
+/** Reads the packet at `cut` and hands it to the sink. */
+function dispatch(sink: PacketSink, limits: PacketReaderLimits): void {
+  const { buffer, bodyStart } = cut;
+  const type = (buffer[cut.start] as number) >> 4;
+  switch (type) {
+    case packetType.publish:
+      readPublish(view, cut, sink.protocolVersion, limits);
+      sink.readPublish(view);
+      return;
+    case packetType.puback:
+    case packetType.pubrec:
+    case packetType.pubrel:
+    case packetType.pubcomp: {
+      const packetId = ((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number);
+      if (packetId === 0) throw new ProtocolError("packet id 0", protocolError); // [MQTT-2.3.1-1]
+      const reasonCode = cut.end - bodyStart > 2 ? readReason(type) : reasonCodes.success;
+      sink.readAcknowledgement(type, packetId, reasonCode);
+      return;
+    }
+    case packetType.pingreq:
+      sink.readPingreq();
+      return;
+    default: {
+      // A copy: the packet's strings and password must not pin the chunk they came in.
+      const bytes = Buffer.from(buffer.subarray(cut.start, cut.end));
+      sink.readPacket(decodePacket(bytes, bodyStart - cut.start, sink.protocolVersion));
+    }
+  }
+}
