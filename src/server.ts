@@ -3,6 +3,9 @@
  * its dependencies from here.
  */
 import { readFileSync } from "node:fs";
+import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./access/accounts.ts";
+import { createMay } from "./access/permission-check.ts";
+import { createTopicHooks } from "./chat-topics/hooks.ts";
 import { createSendCode, createSendMail } from "./codes.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
@@ -31,9 +34,6 @@ import { restLimits } from "./rest/limits.ts";
 import { createRosterDoor } from "./roster/door.ts";
 import { lockDataFolder } from "./store/sqlite/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
-import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./topics/account.ts";
-import { createTopicHooks } from "./topics/hooks.ts";
-import { createMay } from "./topics/may.ts";
 import { defaultRetryPolicy } from "./webhooks/runner.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 

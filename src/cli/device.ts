@@ -1,6 +1,7 @@
 /** `roost device add|list|revoke|may` */
+
+import { isReserved, isSys } from "../access/topic-names.ts";
 import type { OperatorDevice } from "../ops/operator.ts";
-import { isReserved, isSys } from "../topics/topic-names.ts";
 import { Answered, CommandError, exitCodes } from "./exit.ts";
 import { withOperator } from "./operator.ts";
 import { type CommonOptions, configOf } from "./options.ts";

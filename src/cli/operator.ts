@@ -18,8 +18,8 @@ export async function withOperator<Result>(config: Config, work: (ask: Ask) => P
   const [{ openOffline }, { createOperator }, { createMay }, { createAdmins }] = await Promise.all([
     import("../server.ts"),
     import("../ops/operator.ts"),
-    import("../topics/may.ts"),
-    import("../topics/account.ts"),
+    import("../access/permission-check.ts"),
+    import("../access/accounts.ts"),
   ]);
   process.umask(0o077);
   const { domain, hub, close } = await openOffline(config);

@@ -1,8 +1,8 @@
 /** `$SYS/broker/…` */
 import { expect, test } from "bun:test";
 import type { IPublishPacket, Packet } from "mqtt-packet";
-import { createAdmins } from "../../src/topics/account.ts";
-import { createMay } from "../../src/topics/may.ts";
+import { createAdmins } from "../../src/access/accounts.ts";
+import { createMay } from "../../src/access/permission-check.ts";
 import { until } from "../support/deadline.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";

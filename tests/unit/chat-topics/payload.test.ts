@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { encode } from "@msgpack/msgpack";
 import { assert as holds, property, uint8Array } from "fast-check";
-import { parseSaid } from "../../../src/topics/payload.ts";
+import { parseSaid } from "../../../src/chat-topics/payload.ts";
 
 const text = (content: string) => ({ content, type: "text", clientId: undefined });
 

@@ -2,6 +2,18 @@
  * Chat for any MQTT client: what the broker is told about who may do what, and the `chat/…` topics taken over from it.
  * A PUBLISH to `chat/{chatID}/send` is acknowledged once the message is on disk and queued for everyone it is for.
  */
+
+import {
+  type Account,
+  type Admins,
+  type Anonymous,
+  createAuthentication,
+  createPrincipalOf,
+  type FindUserNow,
+  nobodyIn,
+} from "../access/accounts.ts";
+import { type Action, deviceMay } from "../access/permissions.ts";
+import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "../access/topic-names.ts";
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
@@ -16,20 +28,9 @@ import {
   type ServiceSession,
   type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
-import {
-  type Account,
-  type Admins,
-  type Anonymous,
-  createAuthentication,
-  createPrincipalOf,
-  type FindUserNow,
-  nobodyIn,
-} from "./account.ts";
 import { parseSaid } from "./payload.ts";
-import { type Action, deviceMay } from "./permissions.ts";
 import type { Service } from "./service.ts";
 import { revoked, Subscriber } from "./subscriber.ts";
-import { chatKeyOfSend, isChatTopic, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
 /** A domain's no in the words a PUBLISH is refused with (MQTT 5 § 3.4.2.1). */
 const refusalOf = {

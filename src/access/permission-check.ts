@@ -1,9 +1,10 @@
 /** "May X publish Y?", answered in words for the operator by the rules the broker asks (`hooks.ts`). */
+
 import type { Domain } from "../domain/domain.ts";
 import { isReservedUserKey, safeInteger, userIdOfKey } from "../domain/keys.ts";
 import type { User } from "../domain/model.ts";
 import { isTopicFilter, isTopicName } from "../mqtt/wire/topic-names.ts";
-import type { Admins, Anonymous } from "./account.ts";
+import type { Admins, Anonymous } from "./accounts.ts";
 import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
 import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 

@@ -3,6 +3,9 @@
  * the user's messages this session wants. A session that outlives its connection is a device with a position of its own,
  * moved by the client's PUBACKs; any other hears only what is sent while it listens.
  */
+
+import type { Account } from "../access/accounts.ts";
+import type { ChatFilter } from "../access/topic-names.ts";
 import { Feed } from "../delivery/feed.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import { inlineFileBytesMax } from "../delivery/shapes.ts";
@@ -14,9 +17,7 @@ import type { Client } from "../domain/log-ins.ts";
 import type { ChatId, DeviceId, Message, UserId } from "../domain/model.ts";
 import type { Log } from "../lib/log.ts";
 import type { ServiceSession } from "../mqtt/hooks.ts";
-import type { Account } from "./account.ts";
 import { publishOf } from "./push.ts";
-import type { ChatFilter } from "./topic-names.ts";
 
 interface Delivery {
   readonly chatId: ChatId;

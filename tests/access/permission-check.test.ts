@@ -1,8 +1,8 @@
 /** "May X publish Y?" and the broker, side by side: what the one says the other does, in every mode. */
 import { expect, test } from "bun:test";
 import mqtt, { type MqttClient } from "mqtt";
-import { createAdmins } from "../../src/topics/account.ts";
-import { createMay } from "../../src/topics/may.ts";
+import { createAdmins } from "../../src/access/accounts.ts";
+import { createMay } from "../../src/access/permission-check.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 

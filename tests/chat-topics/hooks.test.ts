@@ -1,6 +1,8 @@
 /** What the broker is answered, without a broker between: logging in by SCRAM, refusals, and what properties say. */
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { type Account, createAdmins, userAccount } from "../../src/access/accounts.ts";
+import { createTopicHooks } from "../../src/chat-topics/hooks.ts";
 import type { User } from "../../src/domain/model.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
@@ -13,8 +15,6 @@ import type {
   ServiceSession,
 } from "../../src/mqtt/hooks.ts";
 import { createRosterDoor } from "../../src/roster/door.ts";
-import { type Account, createAdmins, userAccount } from "../../src/topics/account.ts";
-import { createTopicHooks } from "../../src/topics/hooks.ts";
 import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 

@@ -1,6 +1,6 @@
 /** What a filter asks for of the chats, and which topics belong to services. */
 import { expect, test } from "bun:test";
-import { chatKeyOfSend, isReserved, parseChatFilter } from "../../../src/topics/topic-names.ts";
+import { chatKeyOfSend, isReserved, parseChatFilter } from "../../../src/access/topic-names.ts";
 
 test.each([
   ["chat/team/messages", { wants: "one", chatKey: "team" }],
