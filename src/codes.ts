@@ -2,6 +2,7 @@
 import type { Config } from "./config.ts";
 import type { SendCode } from "./domain/phone-sessions.ts";
 import type { SendMail } from "./domain/profiles.ts";
+import { codeMail, codeText } from "./erlang-terms/code-text.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import { createMailSender } from "./outside/mail.ts";
@@ -9,7 +10,6 @@ import { createRefusals } from "./outside/refusals.ts";
 import { createSmsSender, type SmsParts } from "./outside/sms.ts";
 import { createSpendGuard } from "./outside/spend-guard.ts";
 import type { CountedMessage } from "./outside/spend-windows.ts";
-import { codeMail, codeText } from "./roster/code-text.ts";
 
 export function createSendCode(
   { sms }: Config,

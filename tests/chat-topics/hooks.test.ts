@@ -4,6 +4,7 @@ import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { type Account, createAdmins, userAccount } from "../../src/access/accounts.ts";
 import { createTopicHooks } from "../../src/chat-topics/hooks.ts";
 import type { User } from "../../src/domain/model.ts";
+import { createRosterDoor } from "../../src/erlang-terms/service.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { scramSha256 } from "../../src/mqtt/connection/scram.ts";
@@ -14,7 +15,6 @@ import type {
   PublishOutcome,
   ServiceSession,
 } from "../../src/mqtt/hooks.ts";
-import { createRosterDoor } from "../../src/roster/door.ts";
 import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 

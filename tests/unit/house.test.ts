@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   mqtt: ["net", "lib"],
   access: ["mqtt", "domain", "lib"],
   "chat-topics": ["mqtt", "access", "domain", "delivery", "lib"],
-  roster: ["mqtt", "etf", "domain", "delivery", "lib"],
+  "erlang-terms": ["mqtt", "etf", "domain", "delivery", "lib"],
   minioicq: ["net", "domain", "delivery", "lib"],
   rest: ["domain", "delivery", "lib"],
   webhooks: ["domain", "delivery", "lib"],

@@ -2,18 +2,18 @@
  * PRIVATE: asking for a friend, confirming one, taking it back. Whoever has logged in is answered on his phone's topic, so
  * that every device knows; then both sides hear what their lists now say of each other (PROTOCOLS § 3.3).
  */
-import type { ContactChange, FriendRef, FriendResult } from "../domain/contact-store.ts";
-import type { Domain } from "../domain/domain.ts";
-import { DomainError } from "../domain/errors.ts";
-import type { User, UserId } from "../domain/model.ts";
-import { echoed, type WireTerm } from "../etf/encode.ts";
-import { atom, Tuple } from "../etf/term.ts";
-import { alreadyPresent, error, nothing } from "./answers.ts";
-import type { RosterPrincipal } from "./client.ts";
-import type { RosterRequest } from "./door.ts";
-import { ownRoster, type PrivateName, type PrivateRecord, readPrivate } from "./private-record.ts";
-import { asStranger, contact8, contact15, phoneIdField } from "./records.ts";
-import type { Tell } from "./tell.ts";
+import type { ContactChange, FriendRef, FriendResult } from "../../domain/contact-store.ts";
+import type { Domain } from "../../domain/domain.ts";
+import { DomainError } from "../../domain/errors.ts";
+import type { User, UserId } from "../../domain/model.ts";
+import { echoed, type WireTerm } from "../../etf/encode.ts";
+import { atom, Tuple } from "../../etf/term.ts";
+import type { RosterPrincipal } from "../client.ts";
+import type { Tell } from "../phone-devices.ts";
+import { alreadyPresent, error, nothing } from "../records/answers.ts";
+import { asStranger, contact8, contact15, phoneIdField } from "../records/contact-records.ts";
+import { ownRoster, type PrivateName, type PrivateRecord, readPrivate } from "../records/private-record.ts";
+import type { RosterRequest } from "../service.ts";
 
 export interface PrivateParts {
   readonly domain: Pick<Domain, "contacts" | "store" | "directory">;

@@ -38,7 +38,7 @@ test("every resolution of AUTH and of the transport has a test that is named by 
 });
 
 test("every result of AUTH's document is the answer of a row", async () => {
-  const text = await sources("roster/auth-table/*.test.ts");
+  const text = await sources("erlang-terms/auth-table/*.test.ts");
   const answers = new Set([...text.matchAll(/\banswer: "(\w+ \w+)"/g)].map(([, answer]) => answer));
   expect([...answers].sort()).toEqual([...results].sort());
 });

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import type { FriendResult } from "../../../src/domain/contact-store.ts";
 import { DomainError, type DomainErrorCode } from "../../../src/domain/errors.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
+import { handlePrivate, type PrivateParts } from "../../../src/erlang-terms/handlers/private.ts";
+import type { Tell } from "../../../src/erlang-terms/phone-devices.ts";
+import { ownRoster, type PrivateName, readPrivate } from "../../../src/erlang-terms/records/private-record.ts";
 import type { WireTerm } from "../../../src/etf/encode.ts";
 import { atom, binary, type Term, tuple } from "../../../src/etf/term.ts";
-import { handlePrivate, type PrivateParts } from "../../../src/roster/private.ts";
-import { ownRoster, type PrivateName, readPrivate } from "../../../src/roster/private-record.ts";
-import type { Tell } from "../../../src/roster/tell.ts";
 import { arbitraryTerm } from "../../etf/arbitrary-terms.ts";
 
 const phone = "15550001001";

@@ -1,8 +1,8 @@
 /** The records that the services send, each in the layout its document prints (PROTOCOLS § 1.4, § 2.3). */
-import type { User } from "../domain/model.ts";
-import { phoneIdOf } from "../domain/phones.ts";
-import type { WireTerm } from "../etf/encode.ts";
-import { atom, binary, Tuple } from "../etf/term.ts";
+import type { User } from "../../domain/model.ts";
+import { phoneIdOf } from "../../domain/phones.ts";
+import type { WireTerm } from "../../etf/encode.ts";
+import { atom, binary, Tuple } from "../../etf/term.ts";
 
 /** What one user's list says about another. */
 export interface ContactView {

@@ -1,10 +1,10 @@
 /** AUTH: a phone gets a code by SMS and a session by confirming it. */
-import type { PhoneSessions } from "../domain/phone-sessions.ts";
-import type { WireTerm } from "../etf/encode.ts";
-import { authAnswer } from "./answers.ts";
-import { readAuth } from "./auth-record.ts";
-import type { RosterPrincipal } from "./client.ts";
-import type { RosterRequest } from "./door.ts";
+import type { PhoneSessions } from "../../domain/phone-sessions.ts";
+import type { WireTerm } from "../../etf/encode.ts";
+import type { RosterPrincipal } from "../client.ts";
+import { authAnswer } from "../records/answers.ts";
+import { readAuth } from "../records/auth-record.ts";
+import type { RosterRequest } from "../service.ts";
 
 /** Of all that may happen, what is no error. */
 const good = new Set(["login", "sms_send"]);

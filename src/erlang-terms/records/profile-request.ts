@@ -2,13 +2,13 @@
  * The `Profile` tuple as clients of two generations send it: the older one has no balance, and both write `_` into what a
  * request does not need. So a field is read only when its request asks for it.
  */
-import { typedCode } from "../domain/codes.ts";
-import { safeInteger } from "../domain/keys.ts";
-import { phoneOf } from "../domain/phones.ts";
-import type { Feature } from "../domain/profile-store.ts";
-import type { ServiceInput } from "../domain/services.ts";
-import { atomOf, integerOf, isUnset, listOf, recordOf, textOf } from "../etf/read.ts";
-import { CharList, type Term } from "../etf/term.ts";
+import { typedCode } from "../../domain/codes.ts";
+import { safeInteger } from "../../domain/keys.ts";
+import { phoneOf } from "../../domain/phones.ts";
+import type { Feature } from "../../domain/profile-store.ts";
+import type { ServiceInput } from "../../domain/services.ts";
+import { atomOf, integerOf, isUnset, listOf, recordOf, textOf } from "../../etf/read.ts";
+import { CharList, type Term } from "../../etf/term.ts";
 
 export const profileRequests = ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"] as const;
 export type ProfileRequest = (typeof profileRequests)[number];

@@ -1,10 +1,10 @@
 /** The records of PROFILE as the server writes them: `Profile`, `Service`, `Feature` and `Roster`. */
-import type { Contact } from "../domain/contact-store.ts";
-import type { User } from "../domain/model.ts";
-import type { Feature, Profile, Service } from "../domain/profile-store.ts";
-import type { WireTerm } from "../etf/encode.ts";
-import { atom, binary, Tuple } from "../etf/term.ts";
-import { asStranger, contact15, textField } from "./records.ts";
+import type { Contact } from "../../domain/contact-store.ts";
+import type { User } from "../../domain/model.ts";
+import type { Feature, Profile, Service } from "../../domain/profile-store.ts";
+import type { WireTerm } from "../../etf/encode.ts";
+import { atom, binary, Tuple } from "../../etf/term.ts";
+import { asStranger, contact15, textField } from "./contact-records.ts";
 
 /** A user with the contacts a client is told of. */
 export interface RosterView {

@@ -1,6 +1,6 @@
 /** `{io,{ok|error,…},<<>>}`: what the services answer with, written as the documents print it. */
-import type { WireTerm } from "../etf/encode.ts";
-import { atom, binary, Tuple } from "../etf/term.ts";
+import type { WireTerm } from "../../etf/encode.ts";
+import { atom, binary, Tuple } from "../../etf/term.ts";
 
 /** `<<>>`, which is said as a message of its own too. */
 export const nothing = new Uint8Array(0);

@@ -2,9 +2,9 @@
  * The `Auth` tuple as clients of all generations send it. The first two wrote token, device key and phone in different
  * places under the same number of fields, so which is which is told by what is set and by what looks like a phone.
  */
-import { atomOf, integerOf, isUnset, listOf, textOf } from "../etf/read.ts";
-import type { Term } from "../etf/term.ts";
-import { isLanguage } from "./code-text.ts";
+import { atomOf, integerOf, isUnset, listOf, textOf } from "../../etf/read.ts";
+import type { Term } from "../../etf/term.ts";
+import { isLanguage } from "../code-text.ts";
 
 export type AuthRequest = "issue" | "verify" | "resend";
 

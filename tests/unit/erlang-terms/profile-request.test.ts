@@ -1,7 +1,6 @@
 /** Whatever terms a `Profile` holds, reading it gives a value within its bounds. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { atom, binary, CharList, type Term, Text, Tuple } from "../../../src/etf/term.ts";
 import {
   codeIn,
   profileRequests,
@@ -10,7 +9,8 @@ import {
   readRosters,
   readServices,
   readSettings,
-} from "../../../src/roster/profile-record.ts";
+} from "../../../src/erlang-terms/records/profile-request.ts";
+import { atom, binary, CharList, type Term, Text, Tuple } from "../../../src/etf/term.ts";
 import { arbitraryTerm } from "../../etf/arbitrary-terms.ts";
 
 test("any fields are read or refused", () => {

@@ -2,18 +2,26 @@
  * PROFILE: a phone's account, what it is linked to, and its end or move to another phone (PROFILE.md). A client speaks for the
  * phone it has logged in by and for no other.
  */
-import type { ContactChange } from "../domain/contact-store.ts";
-import type { UserId } from "../domain/model.ts";
-import type { RosterChange } from "../domain/profile-store.ts";
-import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView, Removed } from "../domain/profiles.ts";
-import { addressOf, languageIn } from "../domain/services.ts";
-import type { Store } from "../domain/store.ts";
-import type { WireTerm } from "../etf/encode.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Log } from "../lib/log.ts";
-import { error, ok, okWith } from "./answers.ts";
-import type { RosterPrincipal } from "./client.ts";
-import type { RosterRequest } from "./door.ts";
+import type { ContactChange } from "../../domain/contact-store.ts";
+import type { UserId } from "../../domain/model.ts";
+import type { RosterChange } from "../../domain/profile-store.ts";
+import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView, Removed } from "../../domain/profiles.ts";
+import { addressOf, languageIn } from "../../domain/services.ts";
+import type { Store } from "../../domain/store.ts";
+import type { WireTerm } from "../../etf/encode.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { RosterPrincipal } from "../client.ts";
+import type { Tell } from "../phone-devices.ts";
+import { error, ok, okWith } from "../records/answers.ts";
+import { asStranger, contact15 } from "../records/contact-records.ts";
+import {
+  credentialsRecord,
+  type IsOnline,
+  profileRecord,
+  removedProfileRecord,
+  rosterRecord,
+} from "../records/profile-answer.ts";
 import {
   codeIn,
   type ProfileRecord,
@@ -22,16 +30,8 @@ import {
   readRosters,
   readServices,
   readSettings,
-} from "./profile-record.ts";
-import {
-  credentialsRecord,
-  type IsOnline,
-  profileRecord,
-  removedProfileRecord,
-  rosterRecord,
-} from "./profile-records.ts";
-import { asStranger, contact15 } from "./records.ts";
-import type { Tell } from "./tell.ts";
+} from "../records/profile-request.ts";
+import type { RosterRequest } from "../service.ts";
 
 /** Temporary credentials for a user; rejects with a text that may be logged. */
 export type MintCredentials = (user: {

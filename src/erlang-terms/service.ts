@@ -24,13 +24,13 @@ import {
   type ServiceSession,
   type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
-import { error, initAnswer } from "./answers.ts";
-import { handleAuth } from "./auth.ts";
 import { RosterClient, type RosterPrincipal } from "./client.ts";
-import { handlePrivate } from "./private.ts";
-import { handleProfile, type MintCredentials, tellFriends } from "./profile.ts";
-import { profileRecordNames } from "./profile-record.ts";
-import { Phones } from "./tell.ts";
+import { handleAuth } from "./handlers/auth.ts";
+import { handlePrivate } from "./handlers/private.ts";
+import { handleProfile, type MintCredentials, tellFriends } from "./handlers/profile.ts";
+import { Phones } from "./phone-devices.ts";
+import { error, initAnswer } from "./records/answers.ts";
+import { profileRecordNames } from "./records/profile-request.ts";
 import {
   isOwnFilter,
   isRosterTopic,
