@@ -4,10 +4,10 @@
  */
 import { isUtf8 } from "node:buffer";
 import { kindOfType } from "../domain/messages.ts";
-import type { Request } from "./actions.ts";
-import type { Encoding } from "./codec.ts";
 import { Refusal } from "./errors.ts";
 import type { MiniOicqOptions } from "./options.ts";
+import type { Request } from "./requests/actions.ts";
+import type { Encoding } from "./requests/codec.ts";
 
 export interface Dialect {
   readonly encoding: Encoding;

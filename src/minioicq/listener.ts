@@ -7,13 +7,13 @@ import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { Session } from "./connection.ts";
 import { closeCode } from "./errors.ts";
-import { createFront } from "./front.ts";
 import { defaultMiniOicqLimits, type MiniOicqLimits } from "./limits.ts";
 import { defaultMiniOicqOptions, type MiniOicqOptions } from "./options.ts";
 import { createOriginPolicy } from "./origins.ts";
-import { createRates } from "./rates.ts";
-import { Session } from "./session.ts";
+import { createRates } from "./requests/rates.ts";
+import { createFront } from "./shared.ts";
 
 export interface MiniOicqData {
   readonly door: "minioicq";

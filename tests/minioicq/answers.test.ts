@@ -3,7 +3,7 @@
  * exact fields of the answer, and no more of them. A new action's rows go into `answers/`.
  */
 import { describe, expect, test } from "bun:test";
-import { actionNames } from "../../src/minioicq/actions.ts";
+import { actionNames } from "../../src/minioicq/requests/actions.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 import { rowsBeyond } from "./answers/beyond.ts";

@@ -3,7 +3,7 @@
  * and the connection serves the next request.
  */
 import { describe, expect, test } from "bun:test";
-import { actionNames } from "../../src/minioicq/actions.ts";
+import { actionNames } from "../../src/minioicq/requests/actions.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 import { catalog, type Entry, type Stage, unasked, type Value, values } from "./catalog.ts";

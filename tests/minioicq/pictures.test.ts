@@ -1,6 +1,6 @@
 /** `MINIOICQ.md` Set Avatar, with PROTOCOLS § 2.5 O5 and O28. */
 import { describe, expect, test } from "bun:test";
-import { generatedAvatar } from "../../src/minioicq/avatar.ts";
+import { generatedAvatar } from "../../src/minioicq/outgoing/avatar.ts";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, newUser } from "./client.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { checkPicture, givenBytesMax, pictureBytesMax } from "../../../src/domain/pictures.ts";
-import { generatedAvatar } from "../../../src/minioicq/avatar.ts";
+import { generatedAvatar } from "../../../src/minioicq/outgoing/avatar.ts";
 
 const from64 = (text: string): Buffer => Buffer.from(text, "base64");
 const concat = (...parts: (Uint8Array | string)[]): Buffer =>

@@ -1,9 +1,9 @@
 /** Reading actions: tables of what a client may write and what it means (PROTOCOLS § 2.5). */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseAction } from "../../../src/minioicq/actions.ts";
 import { Refusal } from "../../../src/minioicq/errors.ts";
 import { defaultMiniOicqLimits as limits } from "../../../src/minioicq/limits.ts";
+import { parseAction } from "../../../src/minioicq/requests/actions.ts";
 import { parseTimeMs } from "../../../src/minioicq/time.ts";
 
 const read = (value: unknown) => parseAction(value, limits);

@@ -1,7 +1,7 @@
 /** Generated avatars are small, valid, and the same for ever. */
 import { expect, test } from "bun:test";
 import { crc32, inflateSync } from "node:zlib";
-import { avatarText, generatedAvatar } from "../../../src/minioicq/avatar.ts";
+import { avatarText, generatedAvatar } from "../../../src/minioicq/outgoing/avatar.ts";
 
 /** Chunk types and contents, each checksum looked at. */
 function chunks(png: Buffer): [string, Buffer][] {

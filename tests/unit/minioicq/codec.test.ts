@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
-import { decodeFrame, encodeFrame } from "../../../src/minioicq/codec.ts";
 import { FrameError } from "../../../src/minioicq/errors.ts";
+import { decodeFrame, encodeFrame } from "../../../src/minioicq/requests/codec.ts";
 
 const bounds = { frameItemsMax: 20_000, frameDepthMax: 16 };
 const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.replaceAll(" ", ""), "hex"));

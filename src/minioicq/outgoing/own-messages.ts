@@ -1,0 +1,86 @@
+/**
+ * A client's own messages, each of which is pushed to it once: as the answer to its send, or by the feed, whichever has
+ * it first (PROTOCOLS § 2.5 O8).
+ */
+import type { Message, MessageId, Sent, UserId } from "../../domain/model.ts";
+import type { StreamEntry } from "./entries.ts";
+
+/** Own messages answered ahead of the feed; past this the oldest is forgotten, and would be pushed once more. */
+const aheadMax = 10_000;
+
+export class OwnMessages {
+  readonly #userId: UserId;
+  /** Sends of this very connection whose outcome is not known yet. */
+  #inFlight = 0;
+  /** Own messages the feed handed over meanwhile; one of them may be the answer to such a send. */
+  readonly #handed = new Map<MessageId, StreamEntry>();
+  /** Own messages pushed as answers before the feed, still catching up, came to them; it skips them. */
+  readonly #ahead = new Set<MessageId>();
+
+  constructor(userId: UserId) {
+    this.#userId = userId;
+  }
+
+  sendStarted(): void {
+    this.#inFlight += 1;
+  }
+
+  /**
+   * A send came back, with what was stored or without. Gives the entry that pushes the message, if the feed handed it
+   * over; otherwise the answer is to be written for itself.
+   */
+  sendSettled(sent: Sent | undefined, feedIsLive: boolean): StreamEntry | undefined {
+    this.#inFlight -= 1;
+    const entry = sent === undefined ? undefined : this.#take(sent, feedIsLive);
+    if (this.#inFlight === 0) this.#handed.clear();
+    return entry;
+  }
+
+  /** The feed's messages stand in `entry`. */
+  handedOver(messages: readonly Message[], entry: StreamEntry): void {
+    if (this.#inFlight === 0) return;
+    for (const { senderId, messageId } of messages) {
+      if (senderId === this.#userId) this.#handed.set(messageId, entry);
+    }
+  }
+
+  /** The feed came to this message: whether it was pushed as an answer before. */
+  wasAhead(messageId: MessageId): boolean {
+    return this.#ahead.delete(messageId);
+  }
+
+  /** The feed has caught up with every answer. */
+  caughtUp(): void {
+    if (this.#ahead.size > 0) this.#ahead.clear();
+  }
+
+  end(): void {
+    this.#handed.clear();
+    this.#ahead.clear();
+  }
+
+  #take(sent: Sent, feedIsLive: boolean): StreamEntry | undefined {
+    const { messageId } = sent.message;
+    const entry = sent.repeated ? undefined : this.#handed.get(messageId);
+    // What this connection sends next has larger ids, so nothing up to here can be asked for again.
+    if (!sent.repeated) this.#forget(messageId);
+    if (entry === undefined && !feedIsLive) this.#rememberAhead(messageId);
+    return entry;
+  }
+
+  #forget(through: MessageId): void {
+    for (const id of this.#handed.keys()) {
+      if (id > through) return;
+      this.#handed.delete(id);
+    }
+  }
+
+  #rememberAhead(messageId: MessageId): void {
+    this.#ahead.add(messageId);
+    if (this.#ahead.size <= aheadMax) return;
+    for (const oldest of this.#ahead) {
+      this.#ahead.delete(oldest);
+      return;
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What the server tells clients by itself, `message.push` and `chat.spawn` (`MINIOICQ.md`), and the pieces answers share
+ * with them. A live frame is encoded once for each encoding and id dialect and given to every socket that wants it.
+ */
+import { isoTime } from "../../delivery/shapes.ts";
+import type { Chat, ChatView, Message, User, UserId } from "../../domain/model.ts";
+import type { Dialect } from "../dialect.ts";
+import { encodeFrame, type Frame } from "../requests/codec.ts";
+import { avatarText } from "./avatar.ts";
+import { contentFields } from "./large-content.ts";
+
+export type { Dialect } from "../dialect.ts";
+
+/** An object to be sent; what is undefined is left out. */
+export type Body = Readonly<Record<string, unknown>> & { readonly action: string };
+
+export const wireId = (id: number, { numericIds }: Dialect): number | string => (numericIds ? id : String(id));
+
+/** Integer clients keep message ids in 32 bits; past them they see the low 31. */
+export const wireMessageId = (id: number, { numericIds }: Dialect): number | string =>
+  numericIds ? id % 2 ** 31 : String(id);
+
+/**
+ * `sender` is the document's key, `sender_id` the original server's (O9); the time is the client's where it gave one
+ * (O12). Only the sender's own clients see `client_id`.
+ */
+export function messageBody(message: Message, dialect: Dialect, reader: UserId) {
+  const sender = wireId(message.senderId, dialect);
+  return {
+    chat_id: wireId(message.chatId, dialect),
+    message_id: wireMessageId(message.messageId, dialect),
+    sender,
+    sender_id: sender,
+    time: messageTime(message),
+    type: message.type,
+    ...contentFields(message, dialect),
+    seq: message.seq,
+    client_id: message.senderId === reader ? message.clientId : undefined,
+  };
+}
+
+export const messageTimeMs = (message: Message): number => message.clientTimeMs ?? message.sentAtMs;
+const messageTime = (message: Message): string => isoTime(messageTimeMs(message));
+
+const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
+
+/** A push of one message, shared by all sockets that want it the same way. */
+export function livePush(message: Message, dialect: Dialect, reader: UserId): Frame {
+  return shared(livePushes, message, variant(dialect, message.senderId === reader), () =>
+    pushFrame([message], dialect, reader),
+  );
+}
+
+export function pushFrame(messages: readonly Message[], dialect: Dialect, reader: UserId): Frame {
+  return encodeFrame(dialect.encoding, {
+    action: "message.push",
+    messages: messages.map((message) => messageBody(message, dialect, reader)),
+  } satisfies Body);
+}
+
+const groupSpawns = new WeakMap<ChatView, (Frame | undefined)[]>();
+
+/** A direct chat looks different from either side; a group's frame is shared. */
+export function spawnFrame(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Frame {
+  const make = () => encodeFrame(dialect.encoding, spawnBody(view, dialect, reader, avatarBytesMax));
+  return view.chat.kind === "direct" ? make() : shared(groupSpawns, view, variant(dialect, false), make);
+}
+
+const spawnBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body => ({
+  action: "chat.spawn",
+  ...chatBody(view, dialect, reader, avatarBytesMax),
+});
+
+/** A chat with its members, as `chat.spawn` shows it to `reader`. */
+export function chatBody({ chat, members }: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number) {
+  const other = chat.kind === "direct" ? (members.find((user) => user.userId !== reader) ?? members[0]) : undefined;
+  return { ...chatFields(chat, dialect, other), members: userBodies(members, dialect, avatarBytesMax) };
+}
+
+/** A direct chat bears the name and picture of `other` (O10), my own where I talk to myself. */
+export function chatFields(chat: Chat, dialect: Dialect, other: User | undefined) {
+  const name = other?.nick ?? chat.name;
+  return {
+    chat_id: wireId(chat.chatId, dialect),
+    name,
+    chat_name: name, // O16
+    avatar: other === undefined ? avatarText({ id: chat.chatId }) : userAvatar(other),
+    owner_id: wireId(chat.ownerId, dialect),
+    created: isoTime(chat.createdAtMs),
+  };
+}
+
+const userAvatar = (user: User): string => avatarText({ id: user.userId, avatar: user.avatar });
+
+/** The `users` and `members` of the document. Uploaded avatars are shown while they fit, generated ones after that. */
+export function userBodies(users: readonly User[], dialect: Dialect, avatarBytesMax: number) {
+  let left = avatarBytesMax;
+  return users.map((user) => {
+    left -= user.avatar?.byteLength ?? 0;
+    return {
+      user_id: wireId(user.userId, dialect),
+      user_name: user.nick,
+      avatar: left < 0 ? avatarText({ id: user.userId }) : userAvatar(user),
+    };
+  });
+}
+
+/** One user's own description, in the answers to `auth.*` and `user.get`. */
+export const userFields = (user: User, dialect: Dialect) => ({
+  user_id: wireId(user.userId, dialect),
+  user_name: user.nick,
+  avatar: userAvatar(user),
+});
+
+/** Of a shared frame, its place among the forms it has. All connections of a door have the same bound for content, or none. */
+export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
+  (encoding === "json" ? 1 : 0) |
+  (numericIds ? 2 : 0) |
+  (own ? 4 : 0) |
+  (textBase64 ? 8 : 0) |
+  (contentBytesMax === 0 ? 16 : 0);
+
+export function shared<Key extends object>(
+  cache: WeakMap<Key, (Frame | undefined)[]>,
+  key: Key,
+  index: number,
+  make: () => Frame,
+): Frame {
+  let frames = cache.get(key);
+  if (frames === undefined) {
+    frames = [];
+    cache.set(key, frames);
+  }
+  const known = frames[index];
+  if (known !== undefined) return known;
+  const frame = make();
+  frames[index] = frame;
+  return frame;
+}
