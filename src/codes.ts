@@ -1,7 +1,7 @@
 /** How codes leave the server: by SMS within the spend limits, or by mail, through the adapters the operator chose. */
 import type { Config } from "./config.ts";
-import type { SendCode } from "./domain/phone-sessions.ts";
-import type { SendMail } from "./domain/profiles.ts";
+import type { SendCode } from "./domain/phones/phone-sessions.ts";
+import type { SendMail } from "./domain/profiles/profiles.ts";
 import { codeMail, codeText } from "./erlang-terms/code-text.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";

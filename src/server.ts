@@ -10,7 +10,7 @@ import { createSendCode, createSendMail } from "./codes.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
-import { defaultMessageLimits } from "./domain/messages.ts";
+import { defaultMessageLimits } from "./domain/messages/messages.ts";
 import { createRosterDoor } from "./erlang-terms/service.ts";
 import { createPatience, listenHttp } from "./http.ts";
 import { type Address, formatAddress } from "./lib/address.ts";

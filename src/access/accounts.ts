@@ -2,15 +2,16 @@
  * Who a plain MQTT client is: a user by password or access token, a device by password or certificate, either of them by
  * SCRAM, or nobody in particular.
  */
-import type { LoggedIn } from "../domain/accounts.ts";
+
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import { safeInteger } from "../domain/keys.ts";
 import type { User, UserId } from "../domain/model.ts";
-import type { PhoneLogin } from "../domain/phone-login.ts";
-import { phoneOf } from "../domain/phones.ts";
-import { scramIterations } from "../domain/scram-keys.ts";
-import { tokenIdOf } from "../domain/secrets.ts";
+import type { LoggedIn } from "../domain/people/accounts.ts";
+import { scramIterations } from "../domain/people/scram-keys.ts";
+import { tokenIdOf } from "../domain/people/secrets.ts";
+import type { PhoneLogin } from "../domain/phones/phone-login.ts";
+import { phoneOf } from "../domain/phones/phones.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";

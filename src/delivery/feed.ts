@@ -8,7 +8,7 @@
  * having settled goes live. A client too slow to take a live message falls behind again and is caught up the same way
  * when it has room: what waits for it is in the store, never in memory.
  */
-import { messageFor } from "../domain/addressed.ts";
+import { messageFor } from "../domain/messages/addressed.ts";
 import type { DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
 import { Backlog, empty } from "./backlog.ts";

@@ -3,8 +3,8 @@
  * message log, and `Feed` reads it from there.
  */
 import type { DomainEvent } from "../domain/events.ts";
-import type { Client, ConnectedClient } from "../domain/log-ins.ts";
 import type { UserId } from "../domain/model.ts";
+import type { Client, ConnectedClient } from "../domain/people/log-ins.ts";
 import type { Log } from "../lib/log.ts";
 
 export interface Sink {

@@ -1,5 +1,5 @@
 /** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
-import { isLeftOut } from "../domain/content.ts";
+import { isLeftOut } from "../domain/messages/content.ts";
 import type { Message, MessageFile, Sent, StoredEvent, Typing } from "../domain/model.ts";
 
 /**

@@ -1,27 +1,27 @@
 /** The use cases every front calls, made once from the store, the hub's publish and the clock. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { type AccountEnds, createAccountEnds } from "./account-ends.ts";
-import { type Accounts, createAccounts, type Registration } from "./accounts.ts";
-import { type Avatars, createAvatars } from "./avatars.ts";
-import { type Chats, createChats } from "./chats.ts";
-import { type Contacts, createContacts } from "./contacts.ts";
-import { createDeliveries, type Deliveries } from "./deliveries.ts";
-import { createDevices, type Devices } from "./devices.ts";
+import { type Chats, createChats } from "./chats/chats.ts";
+import { createTyping, type TypingKeeper } from "./chats/typing.ts";
+import { type Contacts, createContacts } from "./contacts/contacts.ts";
+import { createDeliveries, type Deliveries } from "./deliveries/deliveries.ts";
 import type { Publish } from "./events.ts";
-import { createExchanges, type Exchanges } from "./exchanges.ts";
-import { type ConnectedClient, createLogIns, type LogIns } from "./log-ins.ts";
-import { createLoginGuard, type LoginLimits } from "./login-guard.ts";
-import { createLooks, type Looks } from "./looks.ts";
-import { createMessages, type MessageLimits, type Messages } from "./messages.ts";
+import { createExchanges, type Exchanges } from "./messages/exchanges.ts";
+import { createMessages, type MessageLimits, type Messages } from "./messages/messages.ts";
 import type { UserId } from "./model.ts";
-import { createPasswords } from "./passwords.ts";
-import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phone-sessions.ts";
-import { createPresence, type PresenceKeeper } from "./presence.ts";
-import { createProfiles, type Profiles, type SendMail } from "./profiles.ts";
+import { type AccountEnds, createAccountEnds } from "./people/account-removal.ts";
+import { type Accounts, createAccounts, type Registration } from "./people/accounts.ts";
+import { type Avatars, createAvatars } from "./people/avatars.ts";
+import { createDevices, type Devices } from "./people/devices.ts";
+import { type ConnectedClient, createLogIns, type LogIns } from "./people/log-ins.ts";
+import { createLoginGuard, type LoginLimits } from "./people/login-guard.ts";
+import { createPasswords } from "./people/passwords.ts";
+import { createPresence, type PresenceKeeper } from "./people/presence.ts";
+import { createLooks, type Looks } from "./people/profile-changes.ts";
+import { createTokens, type TokenLifetimes, type Tokens } from "./people/tokens.ts";
+import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phones/phone-sessions.ts";
+import { createProfiles, type Profiles, type SendMail } from "./profiles/profiles.ts";
 import type { Store } from "./store.ts";
-import { createTokens, type TokenLifetimes, type Tokens } from "./tokens.ts";
-import { createTyping, type TypingKeeper } from "./typing.ts";
 
 export interface Domain {
   readonly accounts: Accounts;

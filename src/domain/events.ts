@@ -1,4 +1,4 @@
-import type { ContactChange } from "./contact-store.ts";
+import type { ContactChange } from "./contacts/contact-store.ts";
 import type { Chat, DeletedMessage, Entered, Left, Message, Typing, UserId } from "./model.ts";
 
 /**

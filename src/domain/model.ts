@@ -3,7 +3,7 @@
  * Times are UTC epoch milliseconds; each door prints its own form.
  */
 
-import type { AddressedText } from "./addressed.ts";
+import type { AddressedText } from "./messages/addressed.ts";
 
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };

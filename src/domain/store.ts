@@ -5,13 +5,12 @@
  * settled. All of it is async, so that a server database can stand behind it.
  */
 import type { Range } from "../lib/ranges.ts";
-import type { MessageReader } from "./addressed.ts";
 import type { AnswerStore } from "./answer-store.ts";
-import type { ContactStore } from "./contact-store.ts";
-import type { ExchangeStore } from "./exchange-store.ts";
-import type { GroupStore } from "./group-store.ts";
-import type { HistoryStore } from "./history-store.ts";
-import type { LogInStore } from "./log-in-store.ts";
+import type { GroupStore } from "./chats/group-store.ts";
+import type { ContactStore } from "./contacts/contact-store.ts";
+import type { MessageReader } from "./messages/addressed.ts";
+import type { ExchangeStore } from "./messages/exchange-store.ts";
+import type { HistoryStore } from "./messages/history-store.ts";
 import type {
   Chat,
   ChatId,
@@ -34,10 +33,11 @@ import type {
   User,
   UserId,
 } from "./model.ts";
-import type { PhoneStore } from "./phone-store.ts";
-import type { ProfileStore } from "./profile-store.ts";
-import type { TokenStore } from "./token-store.ts";
-import type { WebhookStore } from "./webhook-store.ts";
+import type { LogInStore } from "./people/log-in-store.ts";
+import type { TokenStore } from "./people/token-store.ts";
+import type { PhoneStore } from "./phones/phone-store.ts";
+import type { ProfileStore } from "./profiles/profile-store.ts";
+import type { WebhookStore } from "./webhooks/webhook-store.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
 export interface ScramKeys {

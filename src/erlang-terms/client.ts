@@ -1,8 +1,8 @@
 /** One MQTT session as the Erlang-term services see it: who has logged in on it, and which of its own topics it hears. */
 
 import type { UserId } from "../domain/model.ts";
-import type { PhoneLogin } from "../domain/phone-login.ts";
-import type { PhoneSession } from "../domain/phone-sessions.ts";
+import type { PhoneLogin } from "../domain/phones/phone-login.ts";
+import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
 import { type Dialect, encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
 import type { Principal, Qos, ServiceSession } from "../mqtt/hooks.ts";

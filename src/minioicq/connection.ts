@@ -5,8 +5,8 @@
  * that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
-import type { Own } from "../domain/log-ins.ts";
 import type { DeviceId, Entered, Sent, User } from "../domain/model.ts";
+import type { Own } from "../domain/people/log-ins.ts";
 import { type Dialect, Speech } from "./dialect.ts";
 import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
 import type { StreamEntry, StreamHost } from "./outgoing/entries.ts";

@@ -3,7 +3,7 @@
  * last frame, ids as numbers once it wrote one so, and text in base64 where it writes MIME types and the operator lets it.
  */
 import { isUtf8 } from "node:buffer";
-import { kindOfType } from "../domain/messages.ts";
+import { kindOfType } from "../domain/messages/messages.ts";
 import { Refusal } from "./errors.ts";
 import type { MiniOicqOptions } from "./options.ts";
 import type { Request } from "./requests/actions.ts";

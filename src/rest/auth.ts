@@ -2,7 +2,7 @@
  * Who is asking: a backend by its key, a participant by an access token (R2, R18, R30). Both may stand in
  * `Authorization`, bare or after `Bearer`, or in `X-API-Key`; a token also in the query or the body as `accessToken`.
  */
-import type { Accounts, LoggedIn } from "../domain/accounts.ts";
+import type { Accounts, LoggedIn } from "../domain/people/accounts.ts";
 import { unauthorized, unsigned } from "./errors.ts";
 
 /** Longer ones are none of ours; they are refused before they are hashed. */

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
-import type { WebhookKeeper } from "../domain/webhook-store.ts";
+import type { WebhookKeeper } from "../domain/webhooks/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";

@@ -3,7 +3,7 @@
  * what is kept here stays true until a chat's messages are deleted, which is told by `invalidate`. Reading and encoding
  * a page of fifty costs several times what everything else about its request does.
  */
-import { isHidden } from "../domain/addressed.ts";
+import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
 import { messageJson } from "./json.ts";

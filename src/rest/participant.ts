@@ -1,5 +1,5 @@
 /** A participant as POST /token describes him, in the domain's words. */
-import type { ParticipantRequest } from "../domain/tokens.ts";
+import type { ParticipantRequest } from "../domain/people/tokens.ts";
 import type { RestLimits } from "./limits.ts";
 import { parseUserKey } from "./public-key.ts";
 import type { Schemas } from "./schemas.ts";

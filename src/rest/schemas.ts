@@ -3,9 +3,9 @@
  * bounds are ours. Every string and every array has an end; an array's length is judged before its elements are.
  */
 import { z } from "zod";
-import { nickCharactersMax } from "../domain/accounts.ts";
-import { defaultMessageLimits, historyRowsMax } from "../domain/messages.ts";
-import { webhookKinds } from "../domain/webhook-store.ts";
+import { defaultMessageLimits, historyRowsMax } from "../domain/messages/messages.ts";
+import { nickCharactersMax } from "../domain/people/accounts.ts";
+import { webhookKinds } from "../domain/webhooks/webhook-store.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import { userKeyCharactersMax } from "./public-key.ts";

@@ -1,5 +1,5 @@
 /** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, people are GUIDs. */
-import type { Addressing, Exchanged } from "../domain/exchange-store.ts";
+import type { Addressing, Exchanged } from "../domain/messages/exchange-store.ts";
 import type { Message, StoredEvent, Typing, UserSummary } from "../domain/model.ts";
 
 /** Nobody has it: what the system itself says. */

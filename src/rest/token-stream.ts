@@ -3,7 +3,7 @@
  * change is on disk. The request is read as fast as its answers are taken. With an `Idempotency-Key` the tokens are
  * derived, so a stream that broke off is sent again from the start, or from any line on, and gives the same ones.
  */
-import type { TokenRun, Tokens } from "../domain/tokens.ts";
+import type { TokenRun, Tokens } from "../domain/people/tokens.ts";
 import type { Log } from "../lib/log.ts";
 import { parseJson } from "./body.ts";
 import { answerInLine, badRequest, Refusal, words } from "./errors.ts";

@@ -1,8 +1,8 @@
 /** One thing a webhook is told: a message or an event, in the shapes of the simple form, with its place in the log. */
 import { eventShape, messageShape } from "../delivery/shapes.ts";
-import { isHidden } from "../domain/addressed.ts";
+import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
-import type { LoggedEvent, WebhookKind, WebhookOffset } from "../domain/webhook-store.ts";
+import type { LoggedEvent, WebhookKind, WebhookOffset } from "../domain/webhooks/webhook-store.ts";
 
 export interface Item {
   readonly kind: WebhookKind;

@@ -5,7 +5,13 @@
  * and written down, so that the chat goes on.
  */
 import type { ChatId } from "../domain/model.ts";
-import type { DeadLetter, Webhook, WebhookOffset, WebhookPlace, WebhookStore } from "../domain/webhook-store.ts";
+import type {
+  DeadLetter,
+  Webhook,
+  WebhookOffset,
+  WebhookPlace,
+  WebhookStore,
+} from "../domain/webhooks/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { type Item, inOrder, offsetText } from "./item.ts";

@@ -1,5 +1,5 @@
 /** The webhooks there are, each with its runner: made, changed and ended one change after the other. */
-import type { Webhook, WebhookKeeper } from "../domain/webhook-store.ts";
+import type { Webhook, WebhookKeeper } from "../domain/webhooks/webhook-store.ts";
 import { Runner, type RunnerParts } from "./runner.ts";
 import { newWebhookSecret } from "./signature.ts";
 

@@ -2,11 +2,11 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ContactStatus, FriendRef } from "../../src/domain/contact-store.ts";
-import { createContacts } from "../../src/domain/contacts.ts";
+import type { ContactStatus, FriendRef } from "../../src/domain/contacts/contact-store.ts";
+import { createContacts } from "../../src/domain/contacts/contacts.ts";
 import type { DomainEvent } from "../../src/domain/events.ts";
 import type { User, UserId } from "../../src/domain/model.ts";
-import { createPhoneSessions } from "../../src/domain/phone-sessions.ts";
+import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { databasePath } from "../../src/store/sqlite/open.ts";
 import { expectRefusal, people, text, withUser } from "../store/contract/stage.ts";

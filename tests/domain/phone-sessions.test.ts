@@ -1,6 +1,6 @@
 /** AUTH on the real store: what each request answers in each state of a session (AUTH.md, PROTOCOLS § 3.1). */
 import { expect, test } from "bun:test";
-import { createLoginGuard, defaultLoginLimits } from "../../src/domain/login-guard.ts";
+import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
 import { expectRefusal } from "../store/contract/stage.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { address, openPhoneStage, type PhoneStage, wrongCode } from "./phone-stage.ts";

@@ -1,8 +1,8 @@
 /** Log-ins by phone on the real store, with a gateway whose messages the test reads. */
 
 import type { DomainEvent } from "../../src/domain/events.ts";
-import { createLoginGuard, defaultLoginLimits } from "../../src/domain/login-guard.ts";
-import { createPhoneSessions } from "../../src/domain/phone-sessions.ts";
+import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
+import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import type { Fields, Log } from "../../src/lib/log.ts";
 import { type OpenedSqlite, openSqlite } from "../store/open-sqlite.ts";
 

@@ -1,11 +1,11 @@
 /** PROFILE on the real store: what each request changes, answers, and tells to whom (PROFILE.md, PROTOCOLS § 3.2). */
 import { expect, test } from "bun:test";
-import { createAccountEnds } from "../../src/domain/account-ends.ts";
-import { createContacts } from "../../src/domain/contacts.ts";
-import { createLooks } from "../../src/domain/looks.ts";
+import { createContacts } from "../../src/domain/contacts/contacts.ts";
 import type { UserId } from "../../src/domain/model.ts";
-import type { Feature } from "../../src/domain/profile-store.ts";
-import { createProfiles } from "../../src/domain/profiles.ts";
+import { createAccountEnds } from "../../src/domain/people/account-removal.ts";
+import { createLooks } from "../../src/domain/people/profile-changes.ts";
+import type { Feature } from "../../src/domain/profiles/profile-store.ts";
+import { createProfiles } from "../../src/domain/profiles/profiles.ts";
 import { group, people, text, withUser } from "../store/contract/stage.ts";
 import { openPhoneStage, wrongCode } from "./phone-stage.ts";
 

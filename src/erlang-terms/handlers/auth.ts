@@ -1,5 +1,5 @@
 /** AUTH: a phone gets a code by SMS and a session by confirming it. */
-import type { PhoneSessions } from "../../domain/phone-sessions.ts";
+import type { PhoneSessions } from "../../domain/phones/phone-sessions.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import type { RosterPrincipal } from "../client.ts";
 import { authAnswer } from "../records/answers.ts";

@@ -2,7 +2,7 @@
  * PRIVATE: asking for a friend, confirming one, taking it back. Whoever has logged in is answered on his phone's topic, so
  * that every device knows; then both sides hear what their lists now say of each other (PROTOCOLS § 3.3).
  */
-import type { ContactChange, FriendRef, FriendResult } from "../../domain/contact-store.ts";
+import type { ContactChange, FriendRef, FriendResult } from "../../domain/contacts/contact-store.ts";
 import type { Domain } from "../../domain/domain.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { User, UserId } from "../../domain/model.ts";

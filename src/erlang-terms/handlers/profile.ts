@@ -2,11 +2,16 @@
  * PROFILE: a phone's account, what it is linked to, and its end or move to another phone (PROFILE.md). A client speaks for the
  * phone it has logged in by and for no other.
  */
-import type { ContactChange } from "../../domain/contact-store.ts";
+import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { UserId } from "../../domain/model.ts";
-import type { RosterChange } from "../../domain/profile-store.ts";
-import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView, Removed } from "../../domain/profiles.ts";
-import { addressOf, languageIn } from "../../domain/services.ts";
+import type { RosterChange } from "../../domain/profiles/profile-store.ts";
+import type {
+  ProfileRequest as ProfileChangeRequest,
+  Profiles,
+  ProfileView,
+  Removed,
+} from "../../domain/profiles/profiles.ts";
+import { addressOf, languageIn } from "../../domain/profiles/services.ts";
 import type { Store } from "../../domain/store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import type { Clock } from "../../lib/clock.ts";

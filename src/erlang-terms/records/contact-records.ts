@@ -1,6 +1,6 @@
 /** The records that the services send, each in the layout its document prints (PROTOCOLS § 1.4, § 2.3). */
 import type { User } from "../../domain/model.ts";
-import { phoneIdOf } from "../../domain/phones.ts";
+import { phoneIdOf } from "../../domain/phones/phones.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import { atom, binary, Tuple } from "../../etf/term.ts";
 

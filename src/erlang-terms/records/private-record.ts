@@ -2,10 +2,10 @@
  * The `Friend`, `Confirm` and `Revoke` tuples as clients of all generations send them. What a field says is read as
  * leniently as it can be without two readings; what names nobody is left out, and the answer is that nobody was found.
  */
-import type { FriendRef } from "../../domain/contact-store.ts";
-import { friendsPerRequestMax } from "../../domain/contacts.ts";
+import type { FriendRef } from "../../domain/contacts/contact-store.ts";
+import { friendsPerRequestMax } from "../../domain/contacts/contacts.ts";
 import type { UserId } from "../../domain/model.ts";
-import { parsePhoneId } from "../../domain/phones.ts";
+import { parsePhoneId } from "../../domain/phones/phones.ts";
 import { atomOf, integerOf, isUnset, listOf, textOf } from "../../etf/read.ts";
 import { Float, type Term } from "../../etf/term.ts";
 

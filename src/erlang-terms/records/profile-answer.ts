@@ -1,7 +1,7 @@
 /** The records of PROFILE as the server writes them: `Profile`, `Service`, `Feature` and `Roster`. */
-import type { Contact } from "../../domain/contact-store.ts";
+import type { Contact } from "../../domain/contacts/contact-store.ts";
 import type { User } from "../../domain/model.ts";
-import type { Feature, Profile, Service } from "../../domain/profile-store.ts";
+import type { Feature, Profile, Service } from "../../domain/profiles/profile-store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import { atom, binary, Tuple } from "../../etf/term.ts";
 import { asStranger, contact15, textField } from "./contact-records.ts";

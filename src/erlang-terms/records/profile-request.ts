@@ -2,11 +2,12 @@
  * The `Profile` tuple as clients of two generations send it: the older one has no balance, and both write `_` into what a
  * request does not need. So a field is read only when its request asks for it.
  */
-import { typedCode } from "../../domain/codes.ts";
+
 import { safeInteger } from "../../domain/keys.ts";
-import { phoneOf } from "../../domain/phones.ts";
-import type { Feature } from "../../domain/profile-store.ts";
-import type { ServiceInput } from "../../domain/services.ts";
+import { typedCode } from "../../domain/phones/codes.ts";
+import { phoneOf } from "../../domain/phones/phones.ts";
+import type { Feature } from "../../domain/profiles/profile-store.ts";
+import type { ServiceInput } from "../../domain/profiles/services.ts";
 import { atomOf, integerOf, isUnset, listOf, recordOf, textOf } from "../../etf/read.ts";
 import { CharList, type Term } from "../../etf/term.ts";
 

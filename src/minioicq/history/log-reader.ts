@@ -1,6 +1,6 @@
 /** One chat's messages, one after the other, from a few stretches of its log; `bound` orders it among other chats. */
-import type { MessageReader } from "../../domain/addressed.ts";
-import type { ChatLog, HistoryStore } from "../../domain/history-store.ts";
+import type { MessageReader } from "../../domain/messages/addressed.ts";
+import type { ChatLog, HistoryStore } from "../../domain/messages/history-store.ts";
 import type { Message, UserId } from "../../domain/model.ts";
 
 /** Read at first from each of several chats; twice as much each time after that. */

@@ -1,5 +1,5 @@
 /** What waits to be written to one client, in order, with its weight; the session takes it from the front. */
-import type { Client } from "../../domain/log-ins.ts";
+import type { Client } from "../../domain/people/log-ins.ts";
 import type { Frame } from "../requests/codec.ts";
 import type { Dialect } from "./push.ts";
 

@@ -4,7 +4,7 @@
  * without it, and it is put in just before a frame is made, so that what waits for a slow reader is not in memory.
  */
 import { fileShape } from "../../delivery/shapes.ts";
-import { base64Of, isLeftOut } from "../../domain/content.ts";
+import { base64Of, isLeftOut } from "../../domain/messages/content.ts";
 import type { Message, MessageFile } from "../../domain/model.ts";
 import type { MessageStore } from "../../domain/store.ts";
 import { base64Text, type Dialect } from "../dialect.ts";

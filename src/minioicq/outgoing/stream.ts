@@ -5,8 +5,8 @@
  */
 import { Feed } from "../../delivery/feed.ts";
 import type { Sink } from "../../delivery/hub.ts";
-import { isHidden } from "../../domain/addressed.ts";
 import type { DomainEvent } from "../../domain/events.ts";
+import { isHidden } from "../../domain/messages/addressed.ts";
 import type { DeviceId, Entered, Message, Sent, User } from "../../domain/model.ts";
 import { closeCode } from "../errors.ts";
 import type { MessageAck } from "../requests/actions.ts";

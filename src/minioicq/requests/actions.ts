@@ -2,9 +2,10 @@
  * The actions of `MINIOICQ.md` as typed requests. What a frame decoded to is read here once; everything behind works
  * with these types. Ids come as integers or numeric strings (PROTOCOLS § 2.5 O2), a message alone or in a list (O7).
  */
-import { nickCharactersMax } from "../../domain/accounts.ts";
+
 import { safeInteger } from "../../domain/keys.ts";
-import { passwordBytesMax } from "../../domain/passwords.ts";
+import { nickCharactersMax } from "../../domain/people/accounts.ts";
+import { passwordBytesMax } from "../../domain/people/passwords.ts";
 import { Refusal } from "../errors.ts";
 import { parseTimeMs } from "../time.ts";
 import { type ExtensionRequest, extensionParsers } from "./extensions.ts";

@@ -2,7 +2,7 @@
  * Actions beyond `MINIOICQ.md`, in its style (docs/minioicq.md). A connection that uses one of them, or says
  * `extensions: true` when it logs in, is also told what the document has no message for; any other is not.
  */
-import { passwordBytesMax } from "../../domain/passwords.ts";
+import { passwordBytesMax } from "../../domain/people/passwords.ts";
 import { type Fields, flag, idList, type Reader, Refused, text, type WireId } from "./fields.ts";
 
 /** Longer ones are none of ours. */

@@ -2,8 +2,9 @@
  * The chat interface for backends (REST.md, "Chats interface", "Chat room management") with the backend's key, and a
  * chat's history for its members (SPEC § 6.2).
  */
-import type { MessageReader } from "../../domain/addressed.ts";
+
 import { isKey } from "../../domain/keys.ts";
+import type { MessageReader } from "../../domain/messages/addressed.ts";
 import type { ChatId, ChatView, User } from "../../domain/model.ts";
 import { accessToken, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";

@@ -4,7 +4,7 @@
  * they never change, so a client that has them need not ask for them again. They go from the disk to the socket piece by
  * piece.
  */
-import { isShownInline } from "../../domain/media-types.ts";
+import { isShownInline } from "../../domain/messages/media-types.ts";
 import type { ServedFile } from "../../domain/store.ts";
 import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type Handler, own, queryOf, type RouteParts } from "../context.ts";

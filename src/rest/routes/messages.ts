@@ -3,10 +3,10 @@
  * documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
 import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
-import type { LoggedIn } from "../../domain/accounts.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { EventId, MessageId, UserId } from "../../domain/model.ts";
-import { tokenIdOf } from "../../domain/secrets.ts";
+import type { LoggedIn } from "../../domain/people/accounts.ts";
+import { tokenIdOf } from "../../domain/people/secrets.ts";
 import type { Advance } from "../../domain/store.ts";
 import { accessToken, asksAsBackend, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type JsonDocument, readDocument } from "../body.ts";

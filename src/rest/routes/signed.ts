@@ -3,10 +3,11 @@
  * and statuses, signed by its sender; and what waits, signed by the server. Errors in the documents' order: the token,
  * the shape, the signature, the time, then the chats.
  */
-import type { LoggedIn } from "../../domain/accounts.ts";
-import type { AddressedDraft, Confirmation } from "../../domain/exchange-store.ts";
+
 import { safeInteger } from "../../domain/keys.ts";
+import type { AddressedDraft, Confirmation } from "../../domain/messages/exchange-store.ts";
 import type { EventId, Message, MessageId } from "../../domain/model.ts";
+import type { LoggedIn } from "../../domain/people/accounts.ts";
 import type { RouteParts } from "../context.ts";
 import { badRequest, outOfTime, Refusal, unauthorized, unsigned } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";

@@ -3,7 +3,7 @@
  * participants: one, an array of them (all or nothing), or a stream. A participant that does not exist is made; a new
  * key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token and all its kin are revoked.
  */
-import type { ParticipantRequest, TokenPair } from "../../domain/tokens.ts";
+import type { ParticipantRequest, TokenPair } from "../../domain/people/tokens.ts";
 import { requireBackend, secretInHeaders } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, type RestContext, type RouteParts } from "../context.ts";

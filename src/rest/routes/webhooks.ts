@@ -1,7 +1,7 @@
 /** Webhooks, managed with the backend's key (SPEC § 6.2): where they go, how far they have got, what was given up. */
 import { isoTime } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
-import { type Webhook, type WebhookOffset, webhookKinds } from "../../domain/webhook-store.ts";
+import { type Webhook, type WebhookOffset, webhookKinds } from "../../domain/webhooks/webhook-store.ts";
 import { requireBackend } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";

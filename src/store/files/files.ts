@@ -4,8 +4,8 @@
  */
 import { existsSync } from "node:fs";
 import { totalmem } from "node:os";
-import { unpackContent } from "../../domain/content.ts";
 import { DomainError } from "../../domain/errors.ts";
+import { unpackContent } from "../../domain/messages/content.ts";
 import type { MessageFile, MessageKind } from "../../domain/model.ts";
 import type { Log } from "../../lib/log.ts";
 import { filePath, filesFolder } from "./folder.ts";

@@ -3,9 +3,10 @@
  * so that neither the event loop nor a commit ever waits for a large file. It is started with the first large message,
  * or where the folder holds something to be looked through. The build's third entry point.
  */
-import { packContent } from "../../domain/content.ts";
+
 import { DomainError } from "../../domain/errors.ts";
-import { mediaTypeOf } from "../../domain/media-types.ts";
+import { packContent } from "../../domain/messages/content.ts";
+import { mediaTypeOf } from "../../domain/messages/media-types.ts";
 import type { MessageFile } from "../../domain/model.ts";
 import { type Folder, openFolder } from "./folder.ts";
 import type { FromFilesWorker, ToFilesWorker } from "./wire.ts";

@@ -10,7 +10,7 @@ import type {
   FriendResult,
   RequestOutcome,
   RevokeOutcome,
-} from "../../domain/contact-store.ts";
+} from "../../domain/contacts/contact-store.ts";
 import type { User, UserId } from "../../domain/model.ts";
 import type { WireBlocked } from "./changes/blocks.ts";
 import type { WireFriendResult } from "./changes/contacts.ts";

@@ -1,6 +1,6 @@
 /** Batches of messages and statuses in the store, and whom a message was addressed to. */
 import type { Database } from "bun:sqlite";
-import type { Exchange, ExchangeStore } from "../../domain/exchange-store.ts";
+import type { Exchange, ExchangeStore } from "../../domain/messages/exchange-store.ts";
 import type { ChatId, DeviceId, MessageId, UserId } from "../../domain/model.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./changes/exchanges.ts";
 import type { ChangeName } from "./changes/index.ts";

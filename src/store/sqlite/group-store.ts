@@ -1,5 +1,5 @@
 /** Groups in the store: what people change of them, sent to the writer. */
-import type { GroupStore } from "../../domain/group-store.ts";
+import type { GroupStore } from "../../domain/chats/group-store.ts";
 import type { Chat, ChatId, UserId } from "../../domain/model.ts";
 import type { EnteredParts, LeftParts } from "./changes/chats.ts";
 import type { WireRenamed } from "./changes/groups.ts";

@@ -1,7 +1,13 @@
 /** Reads of history: see `domain/history-store.ts`. Every statement looks at no more rows than its caller named. */
 import type { Database } from "bun:sqlite";
-import type { MessageReader } from "../../domain/addressed.ts";
-import { type ChatLog, type HistoryStore, oddTimeMs, type Piece, type Stretch } from "../../domain/history-store.ts";
+import type { MessageReader } from "../../domain/messages/addressed.ts";
+import {
+  type ChatLog,
+  type HistoryStore,
+  oddTimeMs,
+  type Piece,
+  type Stretch,
+} from "../../domain/messages/history-store.ts";
 import type { ChatId, Message, MessageId } from "../../domain/model.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
 import { lazily } from "./lazily.ts";

@@ -3,7 +3,7 @@
  * so that no commit waits for it. What one sender says is submitted in the order he said it: his small messages wait for
  * the large ones before them, nobody else's do.
  */
-import { kindOfType } from "../../domain/messages.ts";
+import { kindOfType } from "../../domain/messages/messages.ts";
 import type { Draft, MessageFile, UserId } from "../../domain/model.ts";
 import type { Files } from "../files/files.ts";
 

@@ -1,8 +1,8 @@
 /** Log-ins and the ends of accounts in the store: reads of this thread's connection, and changes sent to the writer. */
 import type { Database } from "bun:sqlite";
-import type { EndedLogIns, ListedToken, LogInStore } from "../../domain/log-in-store.ts";
 import type { ChatId, UserId } from "../../domain/model.ts";
-import { tokenIdCharacters } from "../../domain/secrets.ts";
+import type { EndedLogIns, ListedToken, LogInStore } from "../../domain/people/log-in-store.ts";
+import { tokenIdCharacters } from "../../domain/people/secrets.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { WireEnded } from "./changes/log-ins.ts";
 import { toWireScramKeys } from "./changes/mqtt-devices.ts";

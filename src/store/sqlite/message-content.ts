@@ -1,5 +1,5 @@
 /** Puts content that stands in files back into messages that were read from the database, one file after the other. */
-import { isLeftOut } from "../../domain/content.ts";
+import { isLeftOut } from "../../domain/messages/content.ts";
 import type { Message, Sent } from "../../domain/model.ts";
 import type { Files } from "../files/files.ts";
 

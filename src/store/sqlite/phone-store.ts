@@ -2,15 +2,15 @@
 import type { Database } from "bun:sqlite";
 import { and, asc, desc, eq, isNotNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import type { HashedCode } from "../../domain/codes.ts";
 import type { UserId } from "../../domain/model.ts";
+import type { HashedCode } from "../../domain/phones/codes.ts";
 import type {
   PhoneCodeState,
   PhoneSessionBegun,
   PhoneSessionVerified,
   PhoneStore,
   StoredPhoneSession,
-} from "../../domain/phone-store.ts";
+} from "../../domain/phones/phone-store.ts";
 import type { Begun, Verified, WirePhoneSession } from "./changes/phone-sessions.ts";
 import { lazily } from "./lazily.ts";
 import { phoneSessions, users } from "./schema.ts";

@@ -5,8 +5,8 @@
 import type { Database } from "bun:sqlite";
 import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import { hidden, type MessageReader, withText } from "../../domain/addressed.ts";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
+import { hidden, type MessageReader, withText } from "../../domain/messages/addressed.ts";
 import {
   type Chat,
   type ChatId,
@@ -27,8 +27,8 @@ import {
   type UserId,
   type UserSummary,
 } from "../../domain/model.ts";
+import type { TokenKind } from "../../domain/people/token-store.ts";
 import type { DeliveryStore, Head, ParticipantView } from "../../domain/store.ts";
-import type { TokenKind } from "../../domain/token-store.ts";
 import { parseRanges } from "../../lib/ranges.ts";
 import { addressedBit } from "./changes/confirmations.ts";
 import type { StatusBody } from "./changes/exchanges.ts";

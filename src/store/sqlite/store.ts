@@ -1,7 +1,7 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
-import { base64Of, isLeftOut, withBase64Content } from "../../domain/content.ts";
-import { kindOf } from "../../domain/messages.ts";
+import { base64Of, isLeftOut, withBase64Content } from "../../domain/messages/content.ts";
+import { kindOf } from "../../domain/messages/messages.ts";
 import type {
   ChatId,
   DeletedMessage,

@@ -1,6 +1,6 @@
 /** Bearer tokens in the store, with the owners of those seen lately: every REST request shows one. */
 import type { DeviceId, TokenOwner, User } from "../../domain/model.ts";
-import type { NewToken, TokenKind, TokenStore } from "../../domain/token-store.ts";
+import type { NewToken, TokenKind, TokenStore } from "../../domain/people/token-store.ts";
 import type { ChangeName } from "./changes/index.ts";
 import type { WireToken } from "./changes/tokens.ts";
 import type { WireProvisioned } from "./changes/users.ts";

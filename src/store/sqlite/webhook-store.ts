@@ -8,7 +8,7 @@ import type {
   WebhookKind,
   WebhookPlace,
   WebhookStore,
-} from "../../domain/webhook-store.ts";
+} from "../../domain/webhooks/webhook-store.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
 import { lazily } from "./lazily.ts";
 import type { Reader } from "./reader.ts";

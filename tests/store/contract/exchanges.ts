@@ -1,9 +1,9 @@
 /** Batches with a text per recipient, statuses in any order, tokens that are rotated and users who are deactivated. */
 import { expect, test } from "bun:test";
-import type { AddressedDraft } from "../../../src/domain/exchange-store.ts";
+import type { AddressedDraft } from "../../../src/domain/messages/exchange-store.ts";
 import type { EventId, MessageId, User, UserId } from "../../../src/domain/model.ts";
+import type { NewToken } from "../../../src/domain/people/token-store.ts";
 import type { Store } from "../../../src/domain/store.ts";
-import type { NewToken } from "../../../src/domain/token-store.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh, text } from "./stage.ts";
 
 const hash = (byte: number) => new Uint8Array(32).fill(byte);

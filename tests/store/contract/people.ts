@@ -1,7 +1,7 @@
 /** Users, what they log in with, and the ids they share with chats. */
 import { expect, test } from "bun:test";
 import type { User } from "../../../src/domain/model.ts";
-import type { NewToken, TokenKind } from "../../../src/domain/token-store.ts";
+import type { NewToken, TokenKind } from "../../../src/domain/people/token-store.ts";
 import {
   alsoAfterReopening,
   expectRefusal,

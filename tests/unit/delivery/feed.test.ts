@@ -5,8 +5,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Feed, type FeedOptions } from "../../../src/delivery/feed.ts";
 import { createHub, type Hub, type Sink } from "../../../src/delivery/hub.ts";
-import { createChats } from "../../../src/domain/chats.ts";
-import { createMessages, defaultMessageLimits } from "../../../src/domain/messages.ts";
+import { createChats } from "../../../src/domain/chats/chats.ts";
+import { createMessages, defaultMessageLimits } from "../../../src/domain/messages/messages.ts";
 import type { DeviceId, Message, User } from "../../../src/domain/model.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { type OpenedSqlite, openSqlite } from "../../store/open-sqlite.ts";

@@ -1,12 +1,12 @@
 /** Logging in with a password: what is counted against whom. */
 import { expect, test } from "bun:test";
-import { createAccounts } from "../../../src/domain/accounts.ts";
 import { DomainError } from "../../../src/domain/errors.ts";
-import { createLoginGuard } from "../../../src/domain/login-guard.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
-import type { Passwords } from "../../../src/domain/passwords.ts";
+import { createAccounts } from "../../../src/domain/people/accounts.ts";
+import { createLoginGuard } from "../../../src/domain/people/login-guard.ts";
+import type { Passwords } from "../../../src/domain/people/passwords.ts";
+import { createTokens } from "../../../src/domain/people/tokens.ts";
 import type { ScramKeys, Store } from "../../../src/domain/store.ts";
-import { createTokens } from "../../../src/domain/tokens.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { until } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";

@@ -1,7 +1,7 @@
 /** Whatever was said comes back from the bytes that are kept of it. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { base64Of, packContent, unpackContent, withBase64Content } from "../../../src/domain/content.ts";
+import { base64Of, packContent, unpackContent, withBase64Content } from "../../../src/domain/messages/content.ts";
 import type { Message } from "../../../src/domain/model.ts";
 
 const almostBase64 = fc

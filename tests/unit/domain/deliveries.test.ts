@@ -1,6 +1,6 @@
 /** Confirmations gathered into few writes: the newest per device and chat, in order, and none lost by a failure unnoticed. */
 import { expect, test } from "bun:test";
-import { createDeliveries } from "../../../src/domain/deliveries.ts";
+import { createDeliveries } from "../../../src/domain/deliveries/deliveries.ts";
 import type { ChatId, DeviceId, UserId } from "../../../src/domain/model.ts";
 import type { Advance, Confirmed, Store } from "../../../src/domain/store.ts";
 import { type Log, silentLog } from "../../../src/lib/log.ts";

@@ -1,9 +1,9 @@
 /** MQTT devices: what may be one, how it logs in, and that revoking it is told. */
 import { expect, test } from "bun:test";
-import { createDevices, type DeviceRequest } from "../../../src/domain/devices.ts";
 import { DomainError } from "../../../src/domain/errors.ts";
-import { createLoginGuard } from "../../../src/domain/login-guard.ts";
-import type { Passwords } from "../../../src/domain/passwords.ts";
+import { createDevices, type DeviceRequest } from "../../../src/domain/people/devices.ts";
+import { createLoginGuard } from "../../../src/domain/people/login-guard.ts";
+import type { Passwords } from "../../../src/domain/people/passwords.ts";
 import type { NewMqttDevice, Store } from "../../../src/domain/store.ts";
 import { until } from "../../support/deadline.ts";
 import { createManualClock } from "../../support/manual-clock.ts";

@@ -1,7 +1,7 @@
 /** Wrong secrets per address and per account: when the answer becomes "try later", and when it is over. */
 import { expect, test } from "bun:test";
 import { DomainError } from "../../../src/domain/errors.ts";
-import { createLoginGuard, defaultLoginLimits, type LoginGuard } from "../../../src/domain/login-guard.ts";
+import { createLoginGuard, defaultLoginLimits, type LoginGuard } from "../../../src/domain/people/login-guard.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
 const limits = { failuresPerAddressMinute: 5, failuresPerAccountHour: 3, registrationsPerAddressHour: 2 };

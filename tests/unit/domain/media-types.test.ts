@@ -1,6 +1,6 @@
 /** What large content may be served as: by its bytes, within what its sender called it. */
 import { expect, test } from "bun:test";
-import { isShownInline, mediaTypeOf, plainBytes } from "../../../src/domain/media-types.ts";
+import { isShownInline, mediaTypeOf, plainBytes } from "../../../src/domain/messages/media-types.ts";
 import type { MessageKind } from "../../../src/domain/model.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.concat([Buffer.from(text, "latin1"), Buffer.alloc(32)]);

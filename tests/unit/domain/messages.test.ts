@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { DomainError } from "../../../src/domain/errors.ts";
 import type { DomainEvent } from "../../../src/domain/events.ts";
-import { createMessages, kindOfType, type MessageLimits } from "../../../src/domain/messages.ts";
+import { createMessages, kindOfType, type MessageLimits } from "../../../src/domain/messages/messages.ts";
 import type { ChatId, Draft, EventId, Message, Sent, UserId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
 

@@ -1,7 +1,7 @@
 /** Passwords: hashed as promised, a few at once, the rest in a queue with an end. */
 import { expect, test } from "bun:test";
 import { DomainError } from "../../../src/domain/errors.ts";
-import { createPasswords, passwordBytesMax } from "../../../src/domain/passwords.ts";
+import { createPasswords, passwordBytesMax } from "../../../src/domain/people/passwords.ts";
 
 /** Cheap to verify, so that a queue of hundreds is through in no time. */
 const cheap = await Bun.password.hash("right", { algorithm: "argon2id", memoryCost: 8, timeCost: 1 });

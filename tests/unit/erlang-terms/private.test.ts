@@ -1,7 +1,7 @@
 /** PRIVATE without a server: what no request over a socket brings about, or not soon. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { FriendResult } from "../../../src/domain/contact-store.ts";
+import type { FriendResult } from "../../../src/domain/contacts/contact-store.ts";
 import { DomainError, type DomainErrorCode } from "../../../src/domain/errors.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
 import { handlePrivate, type PrivateParts } from "../../../src/erlang-terms/handlers/private.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { asyncProperty, constantFrom, assert as holds, string, tuple, uint8Array } from "fast-check";
-import { deriveScramKeys } from "../../../src/domain/scram-keys.ts";
+import { deriveScramKeys } from "../../../src/domain/people/scram-keys.ts";
 import type { AuthenticationStep } from "../../../src/mqtt/connection/authentication.ts";
 import { createScramSha256, type ScramClient, type ScramKeys } from "../../../src/mqtt/connection/scram.ts";
 import type { Authentication, Principal } from "../../../src/mqtt/hooks.ts";

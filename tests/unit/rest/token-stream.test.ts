@@ -1,7 +1,7 @@
 /** Lines of a body however it is cut, and streams whose other side stops. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Tokens } from "../../../src/domain/tokens.ts";
+import type { Tokens } from "../../../src/domain/people/tokens.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { defaultRestLimits } from "../../../src/rest/limits.ts";
 import { Lines, overlongLine } from "../../../src/rest/lines.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ChatId, EventId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
-import type { LoggedEvent } from "../../../src/domain/webhook-store.ts";
+import type { LoggedEvent } from "../../../src/domain/webhooks/webhook-store.ts";
 import { inOrder } from "../../../src/webhooks/item.ts";
 
 const chatId = 1 as ChatId;

@@ -4,7 +4,7 @@
  */
 import { isoTime } from "../../../delivery/shapes.ts";
 import type { User } from "../../../domain/model.ts";
-import { hashSecret, tokenIdOf } from "../../../domain/secrets.ts";
+import { hashSecret, tokenIdOf } from "../../../domain/people/secrets.ts";
 import { type Body, userFields } from "../../outgoing/push.ts";
 import type { Front } from "../../shared.ts";
 import type { ClientWishes, Request } from "../actions.ts";

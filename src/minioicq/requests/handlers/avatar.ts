@@ -1,6 +1,6 @@
 /** `MINIOICQ.md` Set Avatar (PROTOCOLS § 2.5 O5, O28): acknowledged, and seen by others when they ask. */
 import type { User } from "../../../domain/model.ts";
-import { type PictureRefusal, pictureBytesMax, pictureSideMax } from "../../../domain/pictures.ts";
+import { type PictureRefusal, pictureBytesMax, pictureSideMax } from "../../../domain/people/pictures.ts";
 import type { Body } from "../../outgoing/push.ts";
 import type { Front } from "../../shared.ts";
 import type { Request } from "../actions.ts";

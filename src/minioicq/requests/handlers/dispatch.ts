@@ -1,6 +1,7 @@
 /** Which handler answers which action, and which actions may run beside others. */
-import type { Own } from "../../../domain/log-ins.ts";
+
 import type { DeviceId, Entered, Sent, User } from "../../../domain/model.ts";
+import type { Own } from "../../../domain/people/log-ins.ts";
 import { closeCode } from "../../errors.ts";
 import type { StreamEntry } from "../../outgoing/entries.ts";
 import type { Body, Dialect } from "../../outgoing/push.ts";

@@ -1,7 +1,7 @@
 /** My password and my log-ins at every door (docs/minioicq.md). */
 import { isoTime } from "../../../delivery/shapes.ts";
-import type { LogIn } from "../../../domain/log-ins.ts";
 import type { User } from "../../../domain/model.ts";
+import type { LogIn } from "../../../domain/people/log-ins.ts";
 import { closeCode } from "../../errors.ts";
 import type { Front } from "../../shared.ts";
 import type { ExtensionRequest } from "../extensions.ts";

@@ -2,7 +2,7 @@
  * Blocking: the row of the one who blocks says `banned`, the other's row stays as it is, since nothing is to be noticed
  * there. Taking it back restores what the other's row still says of the two.
  */
-import type { ContactStatus } from "../../../domain/contact-store.ts";
+import type { ContactStatus } from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { Tx } from "../tx.ts";
 import type { ContactParts } from "./contacts.ts";

@@ -10,7 +10,7 @@ import type {
   FriendRef,
   RequestOutcome,
   RevokeOutcome,
-} from "../../../domain/contact-store.ts";
+} from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { contacts } from "../schema.ts";
 import type { Tx } from "../tx.ts";

@@ -1,7 +1,7 @@
 /** Changes to how a user is logged in: tokens given to clients, a new password, and what ends. */
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { tokenIdCharacters } from "../../../domain/secrets.ts";
+import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
 import { phoneSessions, tokens, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { CredentialParts, WireScramKeys } from "./mqtt-devices.ts";

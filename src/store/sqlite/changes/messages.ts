@@ -1,7 +1,7 @@
 /** Changes to the log: the hot path. Hand-written SQL through bun:sqlite, prepared once; Drizzle would cost a third more per row. */
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
-import { kindOf } from "../../../domain/messages.ts";
+import { kindOf } from "../../../domain/messages/messages.ts";
 import { type ChatRef, type Draft, type MessageFile, messageKinds, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../tx.ts";
 import type { ChatParts, EnteredParts } from "./chats.ts";

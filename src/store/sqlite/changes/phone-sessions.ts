@@ -3,9 +3,9 @@
  * once the second sees what the first one did.
  */
 import { eq, sql } from "drizzle-orm";
-import { isRightCode } from "../../../domain/codes.ts";
 import { DomainError } from "../../../domain/errors.ts";
-import type { PhoneCodeState, PhoneLimits } from "../../../domain/phone-store.ts";
+import { isRightCode } from "../../../domain/phones/codes.ts";
+import type { PhoneCodeState, PhoneLimits } from "../../../domain/phones/phone-store.ts";
 import { phoneCodes, phoneSessions } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { HourlyCounts } from "./hourly-counts.ts";

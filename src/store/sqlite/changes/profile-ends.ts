@@ -1,7 +1,7 @@
 /** What ends a phone's hold on its users: moving to another phone, and being removed. */
 import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
-import { isRightCode } from "../../../domain/codes.ts";
-import type { ProfileLimits } from "../../../domain/profile-store.ts";
+import { isRightCode } from "../../../domain/phones/codes.ts";
+import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
 import { friendIdsQuery } from "../friends.ts";
 import { contacts, phoneSessions, profileCodes, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";

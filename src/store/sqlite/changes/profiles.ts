@@ -1,10 +1,10 @@
 /** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
 import { and, eq, sql } from "drizzle-orm";
-import { isRightCode } from "../../../domain/codes.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
-import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profile-store.ts";
-import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/services.ts";
+import { isRightCode } from "../../../domain/phones/codes.ts";
+import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
+import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
 import { profileCodes, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { HourlyCounts } from "./hourly-counts.ts";

@@ -1,6 +1,6 @@
 /** Changes to bearer tokens: made in pairs, rotated, revoked with everything that goes back to the same first pair. */
 import { and, eq, lte, sql } from "drizzle-orm";
-import type { RotationOutcome, TokenKind } from "../../../domain/token-store.ts";
+import type { RotationOutcome, TokenKind } from "../../../domain/people/token-store.ts";
 import { tokenRuns, tokens } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 

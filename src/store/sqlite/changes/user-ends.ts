@@ -1,7 +1,7 @@
 /** How an account ends, for a while or for good, by the operator's hand. */
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { phoneIdOf } from "../../../domain/phones.ts";
+import { phoneIdOf } from "../../../domain/phones/phones.ts";
 import { contacts, phoneSessions, profiles, users } from "../schema.ts";
 import type { Tx } from "../tx.ts";
 import type { ChatEnds } from "./chat-ends.ts";

@@ -1,6 +1,6 @@
 /** Changes to webhooks, and the log of chats' events that they read beside the messages. */
 import { DomainError } from "../../../domain/errors.ts";
-import { type WebhookProgress, webhooksMax } from "../../../domain/webhook-store.ts";
+import { type WebhookProgress, webhooksMax } from "../../../domain/webhooks/webhook-store.ts";
 import type { Tx } from "../tx.ts";
 
 /** Events nobody fetched for so long are forgotten. */

@@ -1,0 +1,155 @@
+/** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+
+import { DomainError } from "../errors.ts";
+import type { Publish } from "../events.ts";
+import {
+  type ChatId,
+  type ChatRef,
+  type DeletedMessage,
+  type Draft,
+  type Message,
+  type MessageId,
+  type MessageKind,
+  type Sent,
+  systemUserId,
+  type UserId,
+} from "../model.ts";
+import type { Store } from "../store.ts";
+import { isHidden } from "./addressed.ts";
+
+export interface MessageLimits {
+  readonly contentBytesMax: number;
+  /** The same for what is no text: images, files, audio, video. */
+  readonly fileBytesMax: number;
+  readonly clientIdCharactersMax: number;
+  readonly typeCharactersMax: number;
+}
+
+export const defaultMessageLimits: MessageLimits = {
+  contentBytesMax: 1024 * 1024,
+  fileBytesMax: 16 * 1024 * 1024,
+  clientIdCharactersMax: 256,
+  typeCharactersMax: 128,
+};
+
+/** One page of a chat's history. */
+export const historyRowsMax = 100;
+
+/** What a calendar can say (ECMAScript's time values). */
+const timeMsMax = 8.64e15;
+
+export type Messages = ReturnType<typeof createMessages>;
+
+export function createMessages({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
+  const listeners: ((chatId: ChatId) => void)[] = [];
+
+  /**
+   * Once it resolves the message is on disk and queued for every member connected, the sender's own clients too.
+   * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
+   */
+  async function send(draft: Draft): Promise<Sent> {
+    check(draft);
+    const sent = await store.appendMessage(draft);
+    announce(sent);
+    return sent;
+  }
+
+  /** Like `send`, all or nothing. */
+  async function sendAll(drafts: readonly Draft[]): Promise<Sent[]> {
+    for (const draft of drafts) check(draft);
+    const sent = await store.appendMessages(drafts);
+    for (const one of sent) announce(one);
+    return sent;
+  }
+
+  function check(draft: Draft): void {
+    const { content, clientId, clientTimeMs, type } = draft;
+    if (clientTimeMs !== undefined && !(Math.abs(clientTimeMs) <= timeMsMax)) {
+      throw new DomainError("invalid_message", "time");
+    }
+    // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
+    const bytes =
+      typeof content !== "string"
+        ? textBytes(draft, content.byteLength)
+        : content.length * 3 <= limits.contentBytesMax
+          ? 0
+          : Buffer.byteLength(content);
+    if (bytes > limits.contentBytesMax) checkLarge(draft, bytes);
+    // Half a surrogate pair cannot be written as UTF-8: what is stored would not be what was sent.
+    if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
+    if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
+      throw new DomainError("invalid_message", "type");
+    }
+    if (clientId === undefined) return;
+    if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
+      throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
+    }
+  }
+
+  /** Text that may be base64 is judged by what it would decode to; the store, which decodes it, judges the rest. */
+  function checkLarge({ type, content, asBase64 }: Draft, bytes: number): void {
+    const { contentBytesMax, fileBytesMax } = limits;
+    const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
+    const maybeBase64 = asBase64 === true || typeof content === "string";
+    const least = maybeBase64 && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
+    if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
+  }
+
+  function announce(sent: Sent): void {
+    if (sent.repeated) return;
+    if (sent.entered !== undefined) {
+      publish({ type: "chat.entered", entered: sent.entered, to: sent.entered.rows.map((row) => row.userId) });
+    }
+    publish({ type: "message.sent", message: sent.message, to: sent.members });
+  }
+
+  /**
+   * Takes back what was said; its sender may, and the owner of the group. Throws `message_not_found`, to strangers of the
+   * chat too, and `not_authorized`.
+   */
+  async function remove(userId: UserId, messageId: MessageId): Promise<DeletedMessage> {
+    const { message, members } = await store.deleteMessage({ userId, messageId });
+    for (const listener of listeners) listener(message.chatId);
+    publish({ type: "message.deleted", message, to: members });
+    return message;
+  }
+
+  /** A page of a chat `reader` is in, ascending. Throws `chat_not_found`. */
+  async function history(
+    reader: UserId,
+    page: { chat: ChatRef; afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
+  ): Promise<Message[]> {
+    const chat = await store.findChatOf(reader, page.chat);
+    if (chat === undefined) throw new DomainError("chat_not_found");
+    const { chatId } = chat;
+    const { afterSeq, beforeSeq, limit } = page;
+    const messages = await store.messages({ chatId, afterSeq, beforeSeq, limit, reader: { userId: reader } });
+    return messages.filter((message) => !isHidden(message));
+  }
+
+  return {
+    send,
+    sendAll,
+    remove,
+    history,
+    /** Told after the commit which chat lost a message; must not throw. */
+    onRemoved: (listener: (chatId: ChatId) => void): void => void listeners.push(listener),
+  };
+}
+
+/** Of bytes, or of the base64 text they stand for. */
+const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
+  asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;
+
+/** The kind of a message on its way in; only the system says what is `system`. */
+export const kindOf = ({ from, type }: { readonly from: UserId; readonly type: string }): MessageKind =>
+  from === systemUserId ? "system" : kindOfType(type);
+
+/** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
+export function kindOfType(type: string): MessageKind {
+  if (type === "text" || type === "image" || type === "file" || type === "video" || type === "audio") return type;
+  const slash = type.indexOf("/");
+  const family = slash === -1 ? "" : type.slice(0, slash);
+  if (family === "text" || family === "image" || family === "video" || family === "audio") return family;
+  return "file";
+}

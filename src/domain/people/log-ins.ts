@@ -1,0 +1,212 @@
+/**
+ * Where a user is logged in, at every door: tokens he holds, log-ins by phone, and the clients that are connected. He may
+ * see them, end them, and be given a token so that a client need not keep his password.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import { DomainError } from "../errors.ts";
+import type { Publish } from "../events.ts";
+import { safeInteger } from "../keys.ts";
+import type { User, UserId } from "../model.ts";
+import type { PhoneSessions } from "../phones/phone-sessions.ts";
+import type { Store } from "../store.ts";
+import type { Accounts, LoggedIn } from "./accounts.ts";
+import type { EndedLogIns } from "./log-in-store.ts";
+import { hashSecret, newSecret } from "./secrets.ts";
+
+/** A client that is connected; the hub knows them. */
+export interface Client {
+  readonly door: "mqtt" | "minioicq" | "rest";
+  /** The client's own name for itself. */
+  readonly name: string | undefined;
+  readonly address: string;
+  /** What it logged in by, where that was no password. */
+  readonly tokenId: string | undefined;
+  readonly phoneSessionId: number | undefined;
+  /** Closes its connection in its protocol's words. */
+  end(): void;
+}
+
+export interface ConnectedClient extends Client {
+  /** Of this connection, while the server runs. */
+  readonly connectionId: number;
+}
+
+/** Who is asking: what of the list is his own. */
+export type Own = Pick<ConnectedClient, "connectionId" | "tokenId">;
+
+export interface LogIn {
+  /** `t…`: a token. `p…`: a log-in by phone. `c…`: a connection. */
+  readonly id: string;
+  readonly kind: "token" | "phone" | "connection";
+  readonly door: Client["door"];
+  readonly name: string | undefined;
+  readonly address: string | undefined;
+  readonly createdAtMs: number | undefined;
+  readonly lastSeenAtMs: number | undefined;
+  readonly expiresAtMs: number | undefined;
+  /** A client is connected by it. */
+  readonly online: boolean;
+  /** It is the asker's own. */
+  readonly own: boolean;
+  /** Of a connection: the id of the token or phone it logged in by. */
+  readonly by: string | undefined;
+}
+
+const dayMs = 86_400_000;
+const rememberedMs = 90 * dayMs;
+/** Of one user. */
+const rememberedMax = 50;
+/** Of each kind, the newest ones. */
+const listedMax = 200;
+
+export type LogIns = ReturnType<typeof createLogIns>;
+
+export function createLogIns(parts: {
+  store: Store;
+  publish: Publish;
+  clock: Clock;
+  log: Log;
+  accounts: Pick<Accounts, "changePassword">;
+  phoneSessions: Pick<PhoneSessions, "list" | "end">;
+  clientsOf(userId: UserId): readonly ConnectedClient[];
+}) {
+  const { store, publish, clock, clientsOf, phoneSessions } = parts;
+
+  /** A token that is good at every door, for 90 days after it was used last. Throws `user_disabled`. */
+  async function remember(userId: UserId, name: string | undefined): Promise<{ token: string; expiresAtMs: number }> {
+    const token = newSecret("ra");
+    const expiresAtMs = clock.nowMs() + rememberedMs;
+    const hash = hashSecret(token);
+    await store.addToken({ userId, hash, name, expiresAtMs, tokensMax: rememberedMax });
+    return { token, expiresAtMs };
+  }
+
+  /** A log-in with such a token; when half its time is over it begins anew. */
+  function used({ tokenHash: hash, remembered, expiresAtMs = Number.POSITIVE_INFINITY }: LoggedIn): void {
+    if (!remembered) return; // A backend's tokens are shown with every request, and end by themselves.
+    const nowMs = clock.nowMs();
+    const renewed = expiresAtMs - nowMs < rememberedMs / 2 ? nowMs + rememberedMs : undefined;
+    store.touchToken({ hash, expiresAtMs: renewed }).catch((error: unknown) => {
+      parts.log.debug("when a token was last used could not be written", { error });
+    });
+  }
+
+  async function list(user: User, own: Own): Promise<LogIn[]> {
+    const clients = clientsOf(user.userId);
+    const tokens = await store.listTokens({ userId: user.userId, nowMs: clock.nowMs(), limit: listedMax });
+    const phones = user.phone === undefined ? [] : await phoneSessions.list(user.phone);
+    const ownPhone = clients.find((client) => client.connectionId === own.connectionId)?.phoneSessionId;
+    return [
+      ...clients.slice(-listedMax).map(
+        (client): LogIn => ({
+          ...nothing,
+          id: `c${client.connectionId}`,
+          kind: "connection",
+          door: client.door,
+          name: client.name,
+          address: client.address,
+          online: true,
+          own: client.connectionId === own.connectionId,
+          by: logInOf(client),
+        }),
+      ),
+      ...tokens.map(
+        (token): LogIn => ({
+          ...nothing,
+          id: `t${token.tokenId}`,
+          kind: "token",
+          door: token.door,
+          name: token.name,
+          createdAtMs: token.createdAtMs,
+          lastSeenAtMs: token.lastUsedAtMs,
+          expiresAtMs: token.expiresAtMs,
+          online: clients.some((client) => client.tokenId === token.tokenId),
+          own: token.tokenId === own.tokenId,
+        }),
+      ),
+      ...phones
+        .filter((session) => session.userId === user.userId)
+        .slice(0, listedMax)
+        .map(
+          (session): LogIn => ({
+            ...nothing,
+            id: `p${session.sessionId}`,
+            kind: "phone",
+            door: "mqtt",
+            name: session.clientId,
+            createdAtMs: session.createdAtMs,
+            lastSeenAtMs: session.lastOnlineAtMs,
+            online: clients.some((client) => client.phoneSessionId === session.sessionId),
+            own: session.sessionId === ownPhone,
+          }),
+        ),
+    ];
+  }
+
+  /**
+   * Ends one of them: whoever holds it is asked to log in again, and its connections close at once, but for `except`, whose
+   * end is left to the caller. Says whether that one was meant too. Throws `session_not_found`.
+   */
+  async function end(user: User, id: string, except: number): Promise<{ own: boolean }> {
+    const { userId } = user;
+    const number = safeInteger(id.slice(1));
+    if (id.startsWith("t")) {
+      const ended = await store.endToken({ userId, tokenId: id.slice(1) });
+      if (ended === undefined) throw new DomainError("session_not_found");
+      const gone = new Set(ended.tokenIds);
+      return endClients(userId, except, ({ tokenId }) => tokenId !== undefined && gone.has(tokenId));
+    }
+    if (id.startsWith("p") && number !== undefined && user.phone !== undefined) {
+      const phone = user.phone;
+      const known = (await phoneSessions.list(phone)).some((one) => one.sessionId === number && one.userId === userId);
+      if (known && (await phoneSessions.end({ phone, sessionId: number, userId }))) {
+        return endClients(userId, except, ({ phoneSessionId }) => phoneSessionId === number);
+      }
+    }
+    if (id.startsWith("c") && clientsOf(userId).some((client) => client.connectionId === number)) {
+      return endClients(userId, except, (client) => client.connectionId === number);
+    }
+    throw new DomainError("session_not_found");
+  }
+
+  /** A new password, for who knows the old one; with `endOthers` all his other log-ins are over. Throws as `Accounts.changePassword`. */
+  async function changePassword(
+    user: User,
+    request: { oldPassword: string; password: string; address: string; endOthers: boolean; own: Own },
+  ): Promise<void> {
+    const { oldPassword, password, address, own } = request;
+    const end = request.endOthers ? { exceptTokenId: own.tokenId } : undefined;
+    const ended = await parts.accounts.changePassword(user, { oldPassword, password, address, end });
+    if (end === undefined) return;
+    announce(user.userId, ended);
+    endClients(user.userId, own.connectionId, () => true);
+  }
+
+  /** Log-ins by phone may be of connections that are somebody else's, or nobody's. */
+  function announce(userId: UserId, { phoneSessionIds }: EndedLogIns): void {
+    if (phoneSessionIds.length > 0) publish({ type: "session.ended", sessionIds: phoneSessionIds, to: [userId] });
+  }
+
+  function endClients(userId: UserId, except: number, isMeant: (client: ConnectedClient) => boolean): { own: boolean } {
+    const meant = clientsOf(userId).filter(isMeant);
+    for (const client of meant) if (client.connectionId !== except) client.end();
+    return { own: meant.some((client) => client.connectionId === except) };
+  }
+
+  return { remember, used, list, end, changePassword };
+}
+
+const nothing = {
+  address: undefined,
+  name: undefined,
+  createdAtMs: undefined,
+  lastSeenAtMs: undefined,
+  expiresAtMs: undefined,
+  by: undefined,
+} as const;
+
+function logInOf({ tokenId, phoneSessionId }: Client): string | undefined {
+  if (tokenId !== undefined) return `t${tokenId}`;
+  return phoneSessionId === undefined ? undefined : `p${phoneSessionId}`;
+}

@@ -1,0 +1,61 @@
+/**
+ * Secrets people choose, hashed with argon2id (19 MiB, 2 passes, 1 lane). Each hash takes tens of milliseconds and its
+ * own memory, so only a few run at once and a bounded queue waits; beyond that the answer is `busy`.
+ */
+import { cpus } from "node:os";
+import { DomainError } from "../errors.ts";
+import type { ScramKeys } from "../store.ts";
+import { deriveScramKeys } from "./scram-keys.ts";
+
+const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
+const queueMax = 256;
+/** Longer input is refused before it reaches the hash. */
+export const passwordBytesMax = 1024;
+
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** Costs the same whether `hash` is known or not, so an unknown account cannot be told by the clock. */
+  verify(password: string, hash: string | undefined): Promise<boolean>;
+  /** Keys for SCRAM-SHA-256; undefined where the password has characters it does not allow. */
+  scramKeys(password: string): Promise<ScramKeys | undefined>;
+}
+
+export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Passwords {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+
+  async function bounded<T>(work: () => Promise<T>): Promise<T> {
+    if (running >= atOnceMax) {
+      if (waiting.length >= queueMax) throw new DomainError("busy", "too many logins at once");
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    } else {
+      running += 1;
+    }
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next(); // hands its place over
+    }
+  }
+
+  let decoy: Promise<string> | undefined;
+  async function verify(password: string, hash: string | undefined): Promise<boolean> {
+    if (Buffer.byteLength(password) > passwordBytesMax) return false;
+    if (hash !== undefined) return bounded(() => Bun.password.verify(password, hash));
+    decoy ??= bounded(() => Bun.password.hash("nobody", parameters));
+    const nobody = await decoy.catch((error: unknown) => {
+      decoy = undefined; // Made when there is room again; a refusal is not kept.
+      throw error;
+    });
+    await bounded(() => Bun.password.verify(password, nobody));
+    return false;
+  }
+
+  return {
+    hash: (password) => bounded(() => Bun.password.hash(password, parameters)),
+    verify,
+    scramKeys: (password) => bounded(() => deriveScramKeys(password, "chosen")),
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Bearer tokens in pairs: a short-lived one that logs in, and one that fetches the next pair. The secrets are the
+ * client's alone; the store knows their hashes.
+ */
+import { createHmac } from "node:crypto";
+import type { Clock } from "../../lib/clock.ts";
+import { DomainError } from "../errors.ts";
+import { isKey, isReservedUserKey } from "../keys.ts";
+import type { User } from "../model.ts";
+import type { LoginGuard } from "./login-guard.ts";
+import type { Looks } from "./profile-changes.ts";
+import { hashSecret, newSecret } from "./secrets.ts";
+import type { NewToken, TokenKind, TokenStore } from "./token-store.ts";
+
+export interface TokenLifetimes {
+  readonly accessMs: number;
+  readonly refreshMs: number;
+}
+
+export interface ParticipantRequest {
+  readonly username: string;
+  readonly displayName?: string | undefined;
+  /** SPKI, DER. */
+  readonly publicKey?: Uint8Array | undefined;
+  readonly clientId?: string | undefined;
+}
+
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+export interface ProvisionedPair extends TokenPair {
+  readonly user: User;
+  /** Tokens of a repeated run that were used up or revoked since; they are worth nothing. */
+  readonly spent: boolean;
+}
+
+/** What the pairs of a run are derived from, so that repeating the run gives the same ones. */
+export interface TokenRun {
+  pairOf(request: ParticipantRequest): TokenPair;
+}
+
+/** How long a run may be repeated, at the most. */
+const runLifetimeMs = 86_400_000;
+
+export type Tokens = ReturnType<typeof createTokens>;
+
+export function createTokens(parts: {
+  store: TokenStore;
+  clock: Clock;
+  guard: LoginGuard;
+  looks: Pick<Looks, "changed">;
+  lifetimes: TokenLifetimes;
+}) {
+  const { store, clock, guard, looks, lifetimes } = parts;
+
+  /**
+   * Tokens for participants of a backend, made when new; all or nothing. `onlyNew` touches nobody who exists. Throws
+   * `invalid_name`, `reserved_key`, `username_taken`, `not_authorized`.
+   */
+  async function provision(
+    requests: readonly ParticipantRequest[],
+    how: { readonly onlyNew?: boolean; readonly run?: TokenRun | undefined } = {},
+  ): Promise<ProvisionedPair[]> {
+    const { run, onlyNew = false } = how;
+    for (const request of requests) checkUsername(request.username);
+    const pairs = requests.map((request) => run?.pairOf(request) ?? newPair());
+    const made = await store.provision(
+      requests.map((request, index) => ({ ...request, tokens: tokensOf(pairs[index] ?? newPair()) })),
+      { onlyNew, repeatable: run !== undefined },
+    );
+    const renamed = made.filter((one) => one.renamed).map(({ user }) => user);
+    if (renamed.length > 0) await looks.changed(renamed);
+    return made.map(({ user, spent }, index) => ({ user, spent, ...(pairs[index] ?? newPair()) }));
+  }
+
+  /** The next pair for a refresh token, which is used up by it. Throws `token_invalid`, `try_later`. */
+  async function refresh(refreshToken: string, address: string): Promise<TokenPair> {
+    guard.check(address, undefined);
+    const next = newPair();
+    const outcome = await store.rotateToken(hashSecret(refreshToken), tokensOf(next));
+    if (outcome === "rotated") return next;
+    guard.failed(address);
+    throw new DomainError("token_invalid", refusals[outcome]);
+  }
+
+  /** Revokes a token with all that goes back to the same pair. Throws `token_invalid`, `try_later`. */
+  async function revoke(token: { kind: TokenKind; secret: string }, address: string): Promise<void> {
+    guard.check(address, undefined);
+    if (await store.endTokens(hashSecret(token.secret), token.kind)) return;
+    guard.failed(address);
+    throw new DomainError("token_invalid");
+  }
+
+  /**
+   * A run of requests that may be repeated under the same key. Its tokens are derived from the backend key, which the
+   * server does not keep, and a salt of the run's own: neither the file nor the run's key alone gives one away.
+   */
+  async function openRun(run: { key: string; backendKey: string }): Promise<TokenRun> {
+    const salt = await store.openTokenRun({
+      hash: hashSecret(`run\0${run.key}`),
+      fresh: crypto.getRandomValues(new Uint8Array(16)),
+      lifetimeMs: Math.min(runLifetimeMs, lifetimes.accessMs, lifetimes.refreshMs),
+    });
+    const derive = (prefix: string, { username, clientId }: ParticipantRequest): string => {
+      const hmac = createHmac("sha256", run.backendKey).update(salt);
+      // Neither name may hold the separator: one is [a-zA-Z0-9.-], the other comes last.
+      const digest = hmac.update(`\0${prefix}\0${username}\0${clientId === undefined ? "" : `=${clientId}`}`).digest();
+      return `${prefix}_${digest.subarray(0, 24).toString("base64url")}`;
+    };
+    return { pairOf: (request) => ({ accessToken: derive("ra", request), refreshToken: derive("rr", request) }) };
+  }
+
+  function tokensOf(pair: TokenPair): NewToken[] {
+    const nowMs = clock.nowMs();
+    return [
+      { kind: "access", hash: hashSecret(pair.accessToken), expiresAtMs: nowMs + lifetimes.accessMs },
+      { kind: "refresh", hash: hashSecret(pair.refreshToken), expiresAtMs: nowMs + lifetimes.refreshMs },
+    ];
+  }
+
+  return { provision, refresh, revoke, openRun };
+}
+
+const refusals = {
+  unknown: "no such refresh token",
+  expired: "the refresh token has expired",
+  disabled: "the user is deactivated",
+  reused: "the refresh token was used before; every token that came of it is revoked",
+} as const;
+
+const newPair = (): TokenPair => ({ accessToken: newSecret("ra"), refreshToken: newSecret("rr") });
+
+export function checkUsername(username: string): void {
+  if (!isKey(username)) throw new DomainError("invalid_name", "userID must match [a-zA-Z0-9.-]{1,256}");
+  if (isReservedUserKey(username)) throw new DomainError("reserved_key", "user.<number> is reserved");
+}

@@ -1,0 +1,345 @@
+/**
+ * Log-ins by phone: a token is issued, a code is sent to the phone, and whoever shows both has logged in (AUTH.md). The
+ * token is the session: opaque, stored hashed, without an end of its own but revocable. Results are the document's words.
+ */
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import { DomainError } from "../errors.ts";
+import type { Publish } from "../events.ts";
+import type { UserId } from "../model.ts";
+import type { Registration } from "../people/accounts.ts";
+import type { LoginGuard } from "../people/login-guard.ts";
+import { hashSecret } from "../people/secrets.ts";
+import type { Store } from "../store.ts";
+import { hashNewCode, newCode, typedCode } from "./codes.ts";
+import type { PhoneLimits, StoredPhoneSession } from "./phone-store.ts";
+import { phoneIdOf, phoneOf } from "./phones.ts";
+
+export const defaultPhoneLimits: PhoneLimits = {
+  codeLifetimeMs: 600_000,
+  codeCooldownMs: 60_000,
+  attemptsMax: 5,
+  wrongCodesPerHour: 10,
+  pendingMs: 86_400_000,
+  pendingPerDeviceMax: 5,
+  pendingPerPhoneMax: 100,
+  pendingMax: 100_000,
+  sessionsPerPhoneMax: 100,
+};
+
+/** A client's own token is its session's where nobody could guess it. */
+const ownTokenBytesMin = 16;
+const tokenBytesMax = 1024;
+const devKeyBytesMax = 512;
+const clientIdBytesMax = 1024;
+const languageCharactersMax = 16;
+
+/** A log-in whose phone was confirmed. */
+export interface PhoneSession {
+  readonly sessionId: number;
+  readonly phone: string;
+  /** The first user of the phone when it logged in. */
+  readonly userId: UserId;
+  readonly phoneId: string;
+  readonly verified: true;
+  readonly devKey: string;
+  /** Of what it is sent, as it named it when it logged in. */
+  readonly language: string | undefined;
+}
+
+export interface ListedPhoneSession extends PhoneSession {
+  readonly clientId: string | undefined;
+  readonly createdAtMs: number;
+  readonly lastOnlineAtMs: number;
+}
+
+export type SendCode = (message: {
+  phone: string;
+  code: string;
+  language: string | undefined;
+  address: string;
+}) => Promise<"sent" | "failed" | "refused">;
+
+export interface IssueRequest {
+  readonly devKey: string | undefined;
+  /** As written; it is compared by its digits. */
+  readonly phone: string | undefined;
+  readonly token: string | undefined;
+  /** Of the session the connection is bound to: what counts where no token was given. */
+  readonly boundToken?: string | undefined;
+  readonly address: string;
+  readonly clientId: string | undefined;
+  /** Of the code's text. */
+  readonly language: string | undefined;
+}
+
+export interface Issued {
+  readonly result:
+    | "sms_send"
+    | "sms_failed"
+    | "not_verified"
+    | "login"
+    | "mismatch_user_data"
+    | "miltiple_devices"
+    | "session_not_found";
+  readonly token: string | undefined;
+  /** With `login`. */
+  readonly session?: PhoneSession;
+}
+
+export interface Verified {
+  readonly result:
+    | "login"
+    | "already_registered"
+    | "attempts_expired"
+    | "invalid_sms_code"
+    | "roster_not_found"
+    | "session_not_found";
+  readonly token: string | undefined;
+  /** With `login`. */
+  readonly session?: PhoneSession;
+}
+
+export interface Resent {
+  readonly result: "sms_send" | "sms_failed" | "roster_not_found" | "session_not_found";
+  readonly token: string | undefined;
+}
+
+export type PhoneSessions = ReturnType<typeof createPhoneSessions>;
+
+export function createPhoneSessions(parts: {
+  store: Store;
+  clock: Clock;
+  guard?: LoginGuard;
+  sendCode: SendCode;
+  /** The code of a test number, which is sent to nobody. */
+  fixedCodeOf: (phone: string) => string | undefined;
+  log: Log;
+  /** Told when sessions end. */
+  publish?: Publish;
+  limits?: Partial<PhoneLimits>;
+  /** Other than `open`: only phones that have a profile log in, since AUTH has no field for an invitation. */
+  registration?: Registration;
+  /** Whether a client may bring a token of its own. */
+  clientTokens?: boolean;
+}) {
+  const { store, clock, guard, log } = parts;
+  const limits: PhoneLimits = { ...defaultPhoneLimits, ...parts.limits };
+  const mayRegister = (parts.registration ?? "open") === "open";
+  const clientTokens = parts.clientTokens !== false;
+  /** Sessions whose next code is on its way, by the hex of their token's hash. */
+  const renewing = new Set<string>();
+
+  /** AUTH § Auth Issuing. Throws `registration_closed`, `storage_full`. */
+  async function issue(request: IssueRequest): Promise<Issued> {
+    const shown = tokenOf(request.token) ?? tokenOf(request.boundToken);
+    if (shown !== undefined && isPatienceOver(request.address)) return { result: "sms_failed", token: shown };
+    const fresh = newToken();
+    const phone = writtenPhone(request.phone);
+    const code = codeFor(phone ?? undefined);
+    const begun = await store.beginPhoneSession({
+      shown: shown === undefined ? undefined : hashSecret(shown),
+      shownIsUsable: shown !== undefined && clientTokens && isOwnToken(shown),
+      fresh: hashSecret(fresh),
+      devKey: boundedText(request.devKey, devKeyBytesMax),
+      phone,
+      clientId: boundedText(request.clientId, clientIdBytesMax) ?? undefined,
+      language: languageOf(request.language),
+      code: hashNewCode(code.text),
+      mayRegister,
+      limits,
+    });
+    if (begun.result === "login") return { result: "login", token: shown, session: toPhoneSession(begun.session) };
+    if (begun.result === "not_verified" || begun.result === "send") {
+      const token = begun.token === "shown" ? shown : fresh;
+      if (begun.result === "not_verified") return { result: "not_verified", token };
+      const { address } = request;
+      const sent = await send({ phone: phone ?? "", code, language: languageOf(request.language), address });
+      if (!sent) await store.phoneCodeFailed(begun.codeId);
+      return { result: sent ? "sms_send" : "sms_failed", token };
+    }
+    if (begun.result === "session_not_found") guard?.failed(request.address);
+    return { result: begun.result, token: undefined };
+  }
+
+  /** AUTH § User Confirmation. */
+  async function verify(request: {
+    token: string | undefined;
+    code: string | undefined;
+    address: string;
+  }): Promise<Verified> {
+    const token = tokenOf(request.token);
+    if (token === undefined) return { result: "session_not_found", token: undefined };
+    if (isPatienceOver(request.address)) return { result: "attempts_expired", token };
+    const code = typedCode(request.code);
+    const verified = await store.verifyPhoneSession({ token: hashSecret(token), code, mayRegister, limits });
+    switch (verified.result) {
+      case "login":
+        if (verified.ended.sessionIds.length > 0) announceEnd(verified.ended.sessionIds, verified.ended.userIds);
+        return { result: "login", token, session: toPhoneSession(verified.session) };
+      case "session_not_found":
+        guard?.failed(request.address);
+        return { result: "session_not_found", token: undefined };
+      case "roster_not_found":
+        return { result: "roster_not_found", token: undefined };
+      case "invalid_sms_code":
+        guard?.failed(request.address);
+        return { result: "invalid_sms_code", token };
+      default:
+        return { result: verified.result, token };
+    }
+  }
+
+  /** AUTH § Resend User Confirmation. The code before stays good, with its tries, unless the new one was sent. */
+  async function resend(request: {
+    token: string | undefined;
+    address: string;
+    language: string | undefined;
+  }): Promise<Resent> {
+    const token = tokenOf(request.token);
+    if (token === undefined) return { result: "session_not_found", token: undefined };
+    if (isPatienceOver(request.address)) return { result: "sms_failed", token };
+    const hash = hashSecret(token);
+    const key = Buffer.from(hash).toString("hex");
+    if (renewing.has(key)) return { result: "sms_failed", token }; // Its code is under way already.
+    renewing.add(key);
+    try {
+      const begunAfterMs = clock.nowMs() - limits.pendingMs;
+      const { state, phone, language } = await store.findPhoneCodeState({ token: hash, begunAfterMs });
+      if (state !== "open" || phone === undefined) return resent(state, token, request.address);
+      const code = codeFor(phone);
+      const { address } = request;
+      const sent = await send({ phone, code, language: languageOf(request.language) ?? language, address });
+      if (!sent) return { result: "sms_failed", token };
+      const { codeLifetimeMs } = limits;
+      const renewed = { token: hash, begunAfterMs, code: hashNewCode(code.text), lifetimeMs: codeLifetimeMs };
+      const now = await store.renewPhoneCode(renewed);
+      return resent(now, token, address);
+    } finally {
+      renewing.delete(key);
+    }
+  }
+
+  function resent(
+    state: "open" | "verified" | "roster_not_found" | "session_not_found",
+    token: string,
+    address: string,
+  ): Resent {
+    if (state === "open") return { result: "sms_send", token };
+    if (state === "verified") return { result: "sms_failed", token };
+    if (state === "session_not_found") guard?.failed(address);
+    return { result: state, token: undefined };
+  }
+
+  /**
+   * A token as MQTT password: its session, if it was verified and its user may be here. With the address of who shows it
+   * again and again, on one connection, wrong ones are counted; then it throws `try_later`.
+   */
+  async function logInWithToken(written: string, address?: string): Promise<PhoneSession | undefined> {
+    if (address !== undefined) guard?.check(address, undefined);
+    const session = await find(written);
+    if (session === undefined && address !== undefined) guard?.failed(address);
+    if (session?.userId === undefined) return undefined;
+    const user = await store.findUser(session.userId);
+    if (user === undefined || user.disabled) return undefined;
+    store.touchPhoneSession(session.sessionId, clock.nowMs()).catch((error: unknown) => {
+      log.debug("when a session was last used could not be written", { sessionId: session.sessionId, error });
+    });
+    return toPhoneSession(session);
+  }
+
+  async function find(written: string | undefined): Promise<StoredPhoneSession | undefined> {
+    const token = tokenOf(written);
+    return token === undefined ? undefined : store.findPhoneSession(hashSecret(token));
+  }
+
+  /** Ends one of the phone's own log-ins; false where it has no such. */
+  async function end(session: { phone: string; sessionId: number; userId: UserId }): Promise<boolean> {
+    const ended = await store.endPhoneSession({ phone: session.phone, sessionId: session.sessionId });
+    if (ended) announceEnd([session.sessionId], [session.userId]);
+    return ended;
+  }
+
+  function announceEnd(sessionIds: readonly number[], to: readonly UserId[]): void {
+    parts.publish?.({ type: "session.ended", sessionIds, to });
+  }
+
+  /** Sends nothing to a test number. A gateway that fails is logged, without what was to be sent. */
+  async function send(message: {
+    phone: string;
+    code: { text: string; fixed: boolean };
+    language: string | undefined;
+    address: string;
+  }): Promise<boolean> {
+    const { phone, code, language, address } = message;
+    if (code.fixed) return true;
+    const outcome = await parts.sendCode({ phone, code: code.text, language, address }).catch((error: unknown) => {
+      log.error("a code could not be sent", { error: error instanceof Error ? error.name : "unknown" });
+      return "failed" as const;
+    });
+    return outcome === "sent";
+  }
+
+  function codeFor(phone: string | undefined): { text: string; fixed: boolean } {
+    const fixed = phone === undefined ? undefined : parts.fixedCodeOf(phone);
+    return fixed === undefined ? { text: newCode(), fixed: false } : { text: fixed, fixed: true };
+  }
+
+  function isPatienceOver(address: string): boolean {
+    try {
+      guard?.check(address, undefined);
+      return false;
+    } catch (error) {
+      if (error instanceof DomainError && error.code === "try_later") return true;
+      throw error;
+    }
+  }
+
+  return {
+    issue,
+    verify,
+    resend,
+    logInWithToken,
+    /** Whether a token is a session's, verified or not. */
+    isKnown: async (token: string): Promise<boolean> => (await find(token)) !== undefined,
+    /** Verified ones, the newest first. */
+    list: async (phone: string): Promise<ListedPhoneSession[]> =>
+      (await store.listPhoneSessions(phone)).map((session) => ({
+        ...toPhoneSession(session),
+        clientId: session.clientId,
+        createdAtMs: session.createdAtMs,
+        lastOnlineAtMs: session.lastOnlineAtMs,
+      })),
+    end,
+  };
+}
+
+export function toPhoneSession(session: StoredPhoneSession): PhoneSession {
+  const { sessionId, phone, userId, devKey, language } = session;
+  if (userId === undefined) throw new Error(`session ${sessionId} was not verified`);
+  return { sessionId, phone, userId, phoneId: phoneIdOf({ phone, userId }), verified: true, devKey, language };
+}
+
+const newToken = (): string => randomBytes(32).toString("hex");
+
+const tokenOf = (written: string | undefined): string | undefined => (written === "" ? undefined : written);
+
+function isOwnToken(token: string): boolean {
+  const bytes = Buffer.byteLength(token);
+  return bytes >= ownTokenBytesMin && bytes <= tokenBytesMax && token.isWellFormed();
+}
+
+/** Undefined: not given. Null: given, and no number. */
+const writtenPhone = (written: string | undefined): string | null | undefined =>
+  written === undefined || written === "" ? undefined : (phoneOf(written) ?? null);
+
+function boundedText(text: string | undefined, bytesMax: number): string | null | undefined {
+  if (text === undefined || text === "") return undefined;
+  return Buffer.byteLength(text) > bytesMax || !text.isWellFormed() ? null : text;
+}
+
+const languageOf = (language: string | undefined): string | undefined =>
+  language === undefined || language.length > languageCharactersMax || !/^[A-Za-z][A-Za-z0-9_-]*$/.test(language)
+    ? undefined
+    : language;

@@ -1,0 +1,331 @@
+/**
+ * Profiles: a phone, the users it owns, what it is linked to (PROFILE.md). The acting phone is the one of the session that
+ * asks; whether it may is the door's to check. Every answer says whom the door has to tell what; the same is published.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Contact, ContactChange } from "../contacts/contact-store.ts";
+import { DomainError } from "../errors.ts";
+import type { Publish } from "../events.ts";
+import type { User, UserId } from "../model.ts";
+import type { AccountEnds } from "../people/account-removal.ts";
+import type { Looks } from "../people/profile-changes.ts";
+import { hashNewCode, newCode, typedCode } from "../phones/codes.ts";
+import { type PhoneSession, type SendCode, toPhoneSession } from "../phones/phone-sessions.ts";
+import { phoneIdOf, phoneOf } from "../phones/phones.ts";
+import type { Store } from "../store.ts";
+import type {
+  Feature,
+  Profile,
+  ProfileChange,
+  ProfileChanged,
+  ProfileLimits,
+  ProfileRemoved,
+  RosterChange,
+} from "./profile-store.ts";
+import { addressOf, checkServices, checkSettings, isAddress, type ServiceInput } from "./services.ts";
+
+export const defaultProfileLimits: ProfileLimits = {
+  codeLifetimeMs: 600_000,
+  attemptsMax: 5,
+  wrongCodesPerHour: 10,
+  mailsPerHour: 10,
+};
+
+export const rostersMax = 100;
+const nameCharactersMax = 128;
+const linkBytesMax = 2048;
+
+/** One user of a profile, with his contacts. */
+export interface Roster {
+  readonly user: User;
+  readonly phoneId: string;
+  readonly contacts: readonly Contact[];
+  /** Those of them who are friends on both sides. */
+  readonly friendIds: ReadonlySet<UserId>;
+}
+
+export interface ProfileView extends Profile {
+  readonly rosters: readonly Roster[];
+}
+
+/** What is undefined stays as it is. */
+export interface ProfileRequest {
+  readonly phone: string;
+  readonly services?: readonly ServiceInput[] | undefined;
+  readonly settings?: readonly Feature[] | undefined;
+  readonly rosters?: readonly RosterChange[] | undefined;
+}
+
+/** `invalid_data`: something is too large, too many or twice there; `not_authorized`: no such profile, or another's user. */
+export type ProfileRefusal = { readonly result: "not_authorized" | "invalid_data" };
+
+export interface Migrated {
+  readonly result: "migrated";
+  readonly view: ProfileView;
+  readonly fromPhone: string;
+  /** They keep their tokens. */
+  readonly sessions: readonly PhoneSession[];
+  /** The friends of `userId` learn that the old PhoneId is gone and the new one is a friend. */
+  readonly users: readonly {
+    readonly userId: UserId;
+    readonly fromPhoneId: string;
+    readonly toPhoneId: string;
+    readonly friendIds: readonly UserId[];
+  }[];
+}
+
+export interface Removed extends Omit<ProfileRemoved, "sessions"> {
+  readonly sessions: readonly PhoneSession[];
+}
+
+/** False where it could not be sent. */
+export type SendMail = (mail: { to: string; code: string; language: string | undefined }) => Promise<boolean>;
+
+export type Profiles = ReturnType<typeof createProfiles>;
+
+export function createProfiles(parts: {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  publish: Publish;
+  looks: Pick<Looks, "changed">;
+  accountEnds: Pick<AccountEnds, "announce">;
+  sendMail: SendMail;
+  sendCode: SendCode;
+  fixedCodeOf: (phone: string) => string | undefined;
+  limits?: Partial<ProfileLimits>;
+  /** Whether a migration needs the code that was sent to the new phone; one that is shown must be right either way. */
+  migrationCode?: "required" | "optional";
+}) {
+  const { store, clock, log, publish } = parts;
+  const limits: ProfileLimits = { ...defaultProfileLimits, ...parts.limits };
+
+  /** PROFILE § Profile/get. Undefined where there is no such profile. */
+  async function get(phone: string): Promise<ProfileView | undefined> {
+    const profile = await store.findProfile(phone);
+    return profile === undefined ? undefined : viewOf(profile);
+  }
+
+  /** With `changedAfterMs` only the users and contacts that changed since. */
+  async function viewOf(profile: Profile, changedAfterMs?: number): Promise<ProfileView> {
+    const users = await store.listUsersOfPhone(profile.phone);
+    const rosters = await Promise.all(
+      users.map(async (user) => ({
+        user,
+        phoneId: phoneIdOf(user),
+        contacts: await store.listContacts({ userId: user.userId, changedAfterMs }),
+        friendIds: new Set(await store.listFriendIds(user.userId)),
+      })),
+    );
+    if (changedAfterMs === undefined) return { ...profile, rosters };
+    const changed = rosters.filter(({ user, contacts }) => user.updatedAtMs > changedAfterMs || contacts.length > 0);
+    return { ...profile, rosters: changed };
+  }
+
+  /** PROFILE § Profile/set: replaces what is given; its time moves. Friends are not told. */
+  async function set(request: ProfileRequest): Promise<{ result: "done"; view: ProfileView } | ProfileRefusal> {
+    const changed = await change(request, { touch: true });
+    if ("result" in changed) return changed;
+    announceProfile("set", changed.profile.phone, await store.listUserIdsOfPhone(changed.profile.phone));
+    return { result: "done", view: await viewOf(changed.profile) };
+  }
+
+  /**
+   * PROFILE § Profile/update: as `set`, but the time moves only where something changed, friends are told of users who are
+   * seen differently now, and the view holds what changed after `sinceMs`; all of it without one.
+   */
+  async function update(
+    request: ProfileRequest & { readonly sinceMs?: number | undefined },
+  ): Promise<{ result: "done"; view: ProfileView; told: readonly ContactChange[] } | ProfileRefusal> {
+    const { sinceMs, ...given } = request;
+    const changed = await change(given, { touch: false });
+    if ("result" in changed) return changed;
+    const { profile, userIds } = changed;
+    const { updatedAtMs } = profile;
+    const told = await parts.looks.changed(userIds.map((userId) => ({ userId, updatedAtMs })));
+    if (changed.changed) announceProfile("update", profile.phone, await store.listUserIdsOfPhone(profile.phone));
+    const afterMs = sinceMs === undefined || !(sinceMs > 0) ? undefined : Math.min(sinceMs, clock.nowMs());
+    return { result: "done", view: await viewOf(profile, afterMs), told };
+  }
+
+  async function change(
+    request: ProfileRequest,
+    { touch }: { touch: boolean },
+  ): Promise<ProfileChanged | ProfileRefusal> {
+    const checked = check(request);
+    if (checked === undefined) return { result: "invalid_data" };
+    try {
+      return (await store.changeProfile({ ...checked, touch })) ?? { result: "not_authorized" };
+    } catch (error) {
+      if (error instanceof DomainError && error.code === "not_authorized") return { result: "not_authorized" };
+      throw error;
+    }
+  }
+
+  /** PROFILE § Profile/link: all services are stored, and those with an address get a code there. */
+  async function linkEmail(request: {
+    phone: string;
+    services: readonly ServiceInput[];
+    language?: string | undefined;
+  }): Promise<"email_sent" | "invalid_data" | "not_authorized"> {
+    const services = checkServices(request.services);
+    const addresses = new Set(
+      services?.flatMap((service) => (service.type === "email" ? (addressOf(service) ?? []) : [])),
+    );
+    if (services === undefined || addresses.size === 0) return "invalid_data";
+    const codes = new Map([...addresses].map((address) => [address, newCode()]));
+    const added = await store
+      .addEmailCodes({
+        phone: request.phone,
+        services,
+        codes: [...codes].map(([address, code]) => ({ address, code: hashNewCode(code) })),
+        limits,
+      })
+      .catch((error: unknown) => {
+        if (error instanceof DomainError && error.code === "too_many_members") return "invalid_data" as const;
+        throw error;
+      });
+    if (added === "invalid_data") return added;
+    if (added === undefined) return "not_authorized";
+    if (added.addresses.length < codes.size) log.warn("a profile asked for more mails than it may have");
+    const { language } = request;
+    await Promise.all(added.addresses.map((to) => mail({ to, code: codes.get(to) ?? "", language })));
+    return "email_sent";
+  }
+
+  /** The document has no word for a mail that failed; its client asks again. */
+  async function mail(message: Parameters<SendMail>[0]): Promise<void> {
+    const sent = await parts.sendMail(message).catch((error: unknown) => {
+      log.error("a mail failed", { error: error instanceof Error ? error.name : "unknown" });
+      return false;
+    });
+    if (!sent) log.warn("a code could not be mailed");
+  }
+
+  /** PROFILE § Profile/email: wrong, expired, none pending and too many tries are one answer. */
+  async function verifyEmail(request: {
+    phone: string;
+    /** Without one, the code of any address that is pending. */
+    address: string | undefined;
+    code: string | undefined;
+  }): Promise<"verified" | "wrong_code"> {
+    const address = request.address?.trim().toLowerCase();
+    if (address !== undefined && !isAddress(address)) return "wrong_code";
+    const code = typedCode(request.code);
+    const profile = await store.verifyEmailCode({ phone: request.phone, address, code, limits });
+    if (profile === undefined) return "wrong_code";
+    announceProfile("email", profile.phone, await store.listUserIdsOfPhone(profile.phone));
+    return "verified";
+  }
+
+  /**
+   * PROFILE § Profile/remove: the users go with their contacts, chats and log-ins, but for those who have a username or a
+   * password, who only lose the phone and their contacts. Undefined where there is no such profile. `farewell` may still
+   * tell everybody concerned, before the log-ins end.
+   */
+  async function remove(phone: string, farewell?: (removed: Removed) => Promise<void>): Promise<Removed | undefined> {
+    const stored = await store.removeProfile(phone);
+    if (stored === undefined) return undefined;
+    const removed: Removed = { ...stored, sessions: stored.sessions.map(toPhoneSession) };
+    await farewell?.(removed).catch((error: unknown) =>
+      log.error("who knew a removed profile was not told", { error }),
+    );
+    const userIds = removed.users.map((user) => user.userId);
+    const sessionIds = removed.sessions.map((session) => session.sessionId);
+    // First, so that whoever is connected by one of them is nobody when his account goes.
+    if (sessionIds.length > 0) publish({ type: "session.ended", sessionIds, to: userIds });
+    announceContacts(removed.changes);
+    for (const left of removed.left) publish({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
+    parts.accountEnds.announce(userIds.filter((userId) => !removed.kept.includes(userId)));
+    return removed;
+  }
+
+  /** PROFILE § Profile/migrate: a code goes to the new phone; nothing changes yet. */
+  async function startMigration(request: {
+    phone: string;
+    newPhone: string;
+    language?: string | undefined;
+    address: string;
+  }): Promise<"migration" | "not_authorized"> {
+    const newPhone = phoneOf(request.newPhone);
+    if (newPhone === undefined) return "not_authorized";
+    const fixed = parts.fixedCodeOf(newPhone);
+    const code = fixed ?? newCode();
+    const { phone, language, address } = request;
+    const lifetimeMs = limits.codeLifetimeMs;
+    const begun = await store.beginMigration({ phone, newPhone, code: hashNewCode(code), lifetimeMs });
+    if (!begun) return "not_authorized";
+    if (fixed !== undefined) return "migration";
+    const outcome = await parts.sendCode({ phone: newPhone, code, language, address }).catch((error: unknown) => {
+      log.error("a gateway failed", { error: error instanceof Error ? error.name : "unknown" });
+      return "failed" as const;
+    });
+    if (outcome !== "sent") log.warn("a code for a migration could not be sent", { outcome });
+    return "migration";
+  }
+
+  /** PROFILE § Profile/phone: the profile and its users are known by the new phone from the commit on. */
+  async function finishMigration(request: {
+    phone: string;
+    newPhone: string;
+    code?: string | undefined;
+  }): Promise<Migrated | { readonly result: "not_authorized" }> {
+    const newPhone = phoneOf(request.newPhone);
+    if (newPhone === undefined) return { result: "not_authorized" };
+    const code = request.code === undefined || request.code === "" ? undefined : typedCode(request.code);
+    const codeRequired = parts.migrationCode === "required";
+    const migrated = await store.finishMigration({ phone: request.phone, newPhone, code, codeRequired, limits });
+    if (migrated === undefined) return { result: "not_authorized" };
+    const { fromPhone } = migrated;
+    for (const { userId, friendIds } of migrated.users) {
+      publish({ type: "phone.changed", userId, fromPhone, toPhone: newPhone, to: [userId, ...friendIds] });
+    }
+    return {
+      result: "migrated",
+      fromPhone,
+      view: await viewOf(migrated.profile),
+      sessions: migrated.sessions.map(toPhoneSession),
+      users: migrated.users.map(({ userId, friendIds }) => ({
+        userId,
+        fromPhoneId: phoneIdOf({ phone: fromPhone, userId }),
+        toPhoneId: phoneIdOf({ phone: newPhone, userId }),
+        friendIds,
+      })),
+    };
+  }
+
+  function announceContacts(changes: readonly ContactChange[]): void {
+    for (const change of changes) publish({ type: "contact.changed", change, to: [change.userId] });
+  }
+
+  function announceProfile(operation: "set" | "update" | "email", phone: string, to: readonly UserId[]): void {
+    publish({ type: "profile.changed", operation, phone, to });
+  }
+
+  return { get, set, update, linkEmail, verifyEmail, remove, startMigration, finishMigration };
+}
+
+/** Undefined where something given cannot be kept. */
+function check(request: ProfileRequest): Omit<ProfileChange, "touch"> | undefined {
+  const { phone, rosters } = request;
+  const services = request.services === undefined ? undefined : checkServices(request.services);
+  if (request.services !== undefined && services === undefined) return undefined;
+  const settings = request.settings === undefined ? undefined : checkSettings(request.settings);
+  if (request.settings !== undefined && settings === undefined) return undefined;
+  if (rosters !== undefined) {
+    if (rosters.length > rostersMax || new Set(rosters.map((one) => one.userId)).size < rosters.length)
+      return undefined;
+    for (const { names, surnames, nick, avatarLink } of rosters) {
+      if (avatarLink !== undefined && !isLink(avatarLink)) return undefined;
+      if (![names, surnames, nick].every((name) => name === undefined || isName(name)) || nick === "") return undefined;
+    }
+  }
+  return { phone, services, settings, rosters };
+}
+
+const isLink = (text: string): boolean =>
+  text.isWellFormed() && Buffer.byteLength(text) <= linkBytesMax && !/\p{Cc}/u.test(text);
+
+const isName = (text: string): boolean =>
+  text.length <= nameCharactersMax * 2 && [...text].length <= nameCharactersMax && text.isWellFormed();
