@@ -32,7 +32,7 @@ import { post } from "./outside/post.ts";
 import { createTestNumbers } from "./outside/test-numbers.ts";
 import { createRest } from "./rest/app.ts";
 import { restLimits } from "./rest/limits.ts";
-import { lockDataFolder } from "./store/sqlite/lock.ts";
+import { lockDataFolder } from "./store/sqlite/engine/lock.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
 import { defaultRetryPolicy } from "./webhooks/runner.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";

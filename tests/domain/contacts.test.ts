@@ -8,7 +8,7 @@ import type { DomainEvent } from "../../src/domain/events.ts";
 import type { User, UserId } from "../../src/domain/model.ts";
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { expectRefusal, people, text, withUser } from "../store/contract/stage.ts";
 import { openSqlite } from "../store/open-sqlite.ts";
 

@@ -25,7 +25,7 @@ async function bring(stage: PhoneStage, state: State): Promise<{ token: string; 
 /** A profile whose users went elsewhere; changes of the file alone, since nothing in the product does this. */
 async function emptyProfile(stage: PhoneStage, phone: string): Promise<void> {
   const { Database } = await import("bun:sqlite");
-  const { databasePath } = await import("../../src/store/sqlite/open.ts");
+  const { databasePath } = await import("../../src/store/sqlite/engine/open.ts");
   using db = new Database(databasePath(stage.opened.dataDir));
   db.run("PRAGMA busy_timeout = 5000");
   db.run("INSERT INTO profiles (phone, updated_at_ms) VALUES (?, 0)", [phone]);

@@ -5,7 +5,7 @@ import type { IConnectPacket } from "mqtt-packet";
 import type { UserId } from "../../src/domain/model.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { MiniClient } from "../minioicq/client.ts";
 import { asBackend, enroll, inboxOf, say } from "../rest/client.ts";
 import { type Device, Phones, phoneNumbers, tuple } from "./phones.ts";

@@ -7,7 +7,7 @@ import { decodePayload } from "../../src/etf/dialects.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { Atom, atom, binary, type Term, Text, Tuple } from "../../src/etf/term.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";

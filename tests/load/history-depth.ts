@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../src/config.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { startServer } from "../../src/server.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { MiniClient, messagesOf, newUser } from "../minioicq/client.ts";
 
 const count = Number(process.argv[2] ?? 1_000_000);

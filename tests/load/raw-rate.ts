@@ -6,8 +6,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrate } from "../../src/store/sqlite/migrations.ts";
-import { openForWriting } from "../../src/store/sqlite/open.ts";
+import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
+import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
 
 /** Thrown by a measurement that cannot be taken here, which is not a failure. */
 export class Unavailable extends Error {}

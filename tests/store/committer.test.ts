@@ -8,10 +8,10 @@ import {
   type Committer,
   createCommitter,
   type NamedChange,
-} from "../../src/store/sqlite/committer.ts";
-import { migrate } from "../../src/store/sqlite/migrations.ts";
-import { openForWriting } from "../../src/store/sqlite/open.ts";
-import { createReserve, type Reserve } from "../../src/store/sqlite/reserve.ts";
+} from "../../src/store/sqlite/engine/committer.ts";
+import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
+import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
+import { createReserve, type Reserve } from "../../src/store/sqlite/engine/reserve.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 const nowMs = Date.UTC(2026, 0, 1);

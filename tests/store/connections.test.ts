@@ -3,8 +3,8 @@ import type { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DataFolderLocked, lockDataFolder } from "../../src/store/sqlite/lock.ts";
-import { openForReading, openForWriting } from "../../src/store/sqlite/open.ts";
+import { DataFolderLocked, lockDataFolder } from "../../src/store/sqlite/engine/lock.ts";
+import { openForReading, openForWriting } from "../../src/store/sqlite/engine/open.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 const pragma = (db: Database, name: string): unknown => db.prepare(`PRAGMA ${name}`).values()[0]?.[0];

@@ -7,7 +7,7 @@ import type { DomainError } from "../../src/domain/errors.ts";
 import type { ChatId, MessageId } from "../../src/domain/model.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { FileLimits } from "../../src/store/files/files.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import { until } from "../support/deadline.ts";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -1,8 +1,8 @@
 /** Reads of history seek where they begin and stop where they end: SQLite's own word for it. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { historyStatements } from "../../src/store/sqlite/history-reader.ts";
-import { migrate } from "../../src/store/sqlite/migrations.ts";
+import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
+import { historyStatements } from "../../src/store/sqlite/messages/history-reader.ts";
 
 const { stretch, idOf, timeFrom, bySenders, isOdd } = historyStatements;
 const byPlace = "(chat_id=? AND seq>? AND seq<?)";

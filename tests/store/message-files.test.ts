@@ -1,10 +1,10 @@
 /** Which files lose their last message, inside the writer: told by what a change leaves in `releasedFiles`. */
 import { expect, test } from "bun:test";
 import type { MessageFile } from "../../src/domain/model.ts";
-import { createMessageFiles } from "../../src/store/sqlite/changes/message-files.ts";
-import { migrate } from "../../src/store/sqlite/migrations.ts";
-import { openForWriting } from "../../src/store/sqlite/open.ts";
-import { Tx } from "../../src/store/sqlite/tx.ts";
+import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
+import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
+import { Tx } from "../../src/store/sqlite/engine/tx.ts";
+import { createMessageFiles } from "../../src/store/sqlite/messages/message-files.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 const fileOf = (digit: string): MessageFile => ({

@@ -3,9 +3,9 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Migration, migrate, migrations, SchemaError } from "../../src/store/sqlite/migrations.ts";
-import { databasePath } from "../../src/store/sqlite/open.ts";
-import { DatabaseError } from "../../src/store/sqlite/writer.ts";
+import { type Migration, migrate, migrations, SchemaError } from "../../src/store/sqlite/engine/migrations.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
+import { DatabaseError } from "../../src/store/sqlite/engine/writer.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { openIn, temporaryFolder } from "./open-sqlite.ts";
 

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { BrokerStore } from "../../src/mqtt/store.ts";
-import { type Taken, Turns } from "../../src/store/sqlite/mqtt-turns.ts";
-import { openForReading } from "../../src/store/sqlite/open.ts";
+import { openForReading } from "../../src/store/sqlite/engine/open.ts";
+import { type Taken, Turns } from "../../src/store/sqlite/mqtt/turns.ts";
 import { until } from "../support/deadline.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
 import { queueChange } from "./broker-contract.ts";

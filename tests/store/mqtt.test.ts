@@ -1,14 +1,14 @@
 /** What an MQTT broker must remember, on SQLite and in memory; and what is SQLite's alone: plans, commits, pages, migration. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { createMqttChanges } from "../../src/store/sqlite/changes/mqtt.ts";
-import { createCommitter } from "../../src/store/sqlite/committer.ts";
-import { migrate, migrations } from "../../src/store/sqlite/migrations.ts";
-import { createMqttReader } from "../../src/store/sqlite/mqtt-reader.ts";
-import { noTurns } from "../../src/store/sqlite/mqtt-turns.ts";
-import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/open.ts";
-import { createReserve } from "../../src/store/sqlite/reserve.ts";
-import { Tx } from "../../src/store/sqlite/tx.ts";
+import { createCommitter } from "../../src/store/sqlite/engine/committer.ts";
+import { migrate, migrations } from "../../src/store/sqlite/engine/migrations.ts";
+import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/engine/open.ts";
+import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
+import { Tx } from "../../src/store/sqlite/engine/tx.ts";
+import { createMqttChanges } from "../../src/store/sqlite/mqtt/changes.ts";
+import { createMqttReader } from "../../src/store/sqlite/mqtt/reader.ts";
+import { noTurns } from "../../src/store/sqlite/mqtt/turns.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
 import { brokerStoreContract, queueChange } from "./broker-contract.ts";
 import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";

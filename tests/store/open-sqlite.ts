@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import type { Durability } from "../../src/store/sqlite/open.ts";
+import type { Durability } from "../../src/store/sqlite/engine/open.ts";
 import { openStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import type { OpenedForTest } from "./contract.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createReserve } from "../../src/store/sqlite/reserve.ts";
+import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 const sixteenMiB = 16 * 1024 * 1024;

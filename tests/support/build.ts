@@ -45,7 +45,7 @@ const build = await Bun.build({
   root,
   entrypoints: [
     join(root, "src/main.ts"),
-    join(root, "src/store/sqlite/writer.worker.ts"),
+    join(root, "src/store/sqlite/engine/writer.worker.ts"),
     join(root, "src/store/files/files.worker.ts"),
   ],
   compile: {

@@ -30,11 +30,11 @@ import {
 import type { TokenKind } from "../../domain/people/token-store.ts";
 import type { DeliveryStore, Head, ParticipantView } from "../../domain/store.ts";
 import { parseRanges } from "../../lib/ranges.ts";
-import { addressedBit } from "./changes/confirmations.ts";
-import type { StatusBody } from "./changes/exchanges.ts";
-import { type StoredMessageRow, storedMessageColumns } from "./changes/messages.ts";
-import { createFileReader } from "./file-reader.ts";
-import { lazily } from "./lazily.ts";
+import { addressedBit } from "./deliveries/statuses.ts";
+import { lazily } from "./engine/lazily.ts";
+import type { StatusBody } from "./messages/exchange-changes.ts";
+import { createFileReader } from "./messages/file-reader.ts";
+import { type StoredMessageRow, storedMessageColumns } from "./messages/message-changes.ts";
 import { chats, devices, members, serverKeys, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */

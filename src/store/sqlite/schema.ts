@@ -492,7 +492,7 @@ export const mqttQueue = sqliteTable(
 
 /**
  * Messages that a turn of the event loop brought for connected clients, until the last of them is acknowledged or, if that
- * takes long, gets a row of `mqtt_queue`. `mqtt-turns.ts` knows how to read it.
+ * takes long, gets a row of `mqtt_queue`. `mqtt/turns.ts` knows how to read it.
  */
 export const mqttTurns = sqliteTable("mqtt_turns", {
   firstId: integer("first_id").primaryKey(),

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataFolderError, prepareDataFolder, requireDataFolder } from "../../../src/ops/data-folder.ts";
-import { DataFolderLocked, lockDataFolder } from "../../../src/store/sqlite/lock.ts";
+import { DataFolderLocked, lockDataFolder } from "../../../src/store/sqlite/engine/lock.ts";
 
 const root = mkdtempSync(join(tmpdir(), "roost-folder-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -58,7 +58,7 @@ test("one holder at a time, and the second one learns who it is", () => {
 test("the lock of a process that was killed is free", async () => {
   const dir = join(root, "killed");
   prepareDataFolder(dir);
-  const lockModule = join(import.meta.dir, "../../../src/store/sqlite/lock.ts");
+  const lockModule = join(import.meta.dir, "../../../src/store/sqlite/engine/lock.ts");
   const script = `const { lockDataFolder } = await import(${JSON.stringify(lockModule)});
     globalThis.held = lockDataFolder(${JSON.stringify(dir)});
     console.log("held");

@@ -1,0 +1,31 @@
+/** Answers kept for repeated requests, on SQLite. */
+import type { Database } from "bun:sqlite";
+import { type AnswerStore, answerKeptMs } from "../../../domain/answer-store.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { lazily } from "../engine/lazily.ts";
+import type { Writer } from "../engine/writer.ts";
+
+interface AnswerRow {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly fingerprint: Uint8Array;
+}
+
+export function createAnswerStore(
+  db: Database,
+  { submit, clock }: Pick<Writer, "submit"> & { clock: Clock },
+): AnswerStore {
+  const byHash = lazily(() =>
+    db.prepare<AnswerRow, [Buffer, number]>(
+      "SELECT status, content_type contentType, body, fingerprint FROM kept_answers WHERE hash = ? AND created_at_ms > ?",
+    ),
+  );
+  return {
+    keepAnswer: ({ hash, fingerprint, body, ...answer }) =>
+      submit("keepAnswer", { ...answer, hash: hex(hash), fingerprint: hex(fingerprint) }, [body]).then(() => {}),
+    findAnswer: async (hash) => byHash().get(Buffer.from(hash), clock.nowMs() - answerKeptMs) ?? undefined,
+  };
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -1,0 +1,379 @@
+/** Changes to chats and who is in them, with the durable events that tell each member. */
+import { and, eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
+import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
+import type { ChatEntry, Tx } from "../engine/tx.ts";
+import type { MessageFiles } from "../messages/message-files.ts";
+import type { Directory } from "../people/directory.ts";
+import type { UserParts } from "../people/user-parts.ts";
+import { chats, events, members, sweeps } from "../schema.ts";
+import { createEventLog } from "../webhooks/webhook-changes.ts";
+import type { ChatEnds } from "./chat-removal.ts";
+
+/** Where a change says nothing else. */
+export const chatMembersMax = 10_000;
+/** A user who never confirms does not grow without end: beyond this the oldest events go. */
+const eventsPerUserMax = 10_000;
+const nameCharactersMax = 256;
+
+export interface EnteredParts {
+  readonly chat: Pick<
+    Chat,
+    "chatId" | "kind" | "chatKey" | "name" | "ownerId" | "lastSeq" | "createdAtMs" | "updatedAtMs"
+  >;
+  readonly users: readonly UserSummary[];
+  /** `[eventId, userId]`, one per member told. */
+  readonly rows: readonly (readonly [number, number])[];
+}
+
+export type LeftParts = EnteredParts & { readonly deleted: boolean };
+
+export type ChatParts = ReturnType<typeof createChatParts>;
+
+/** The pieces other changes share. */
+export function createChatParts(tx: Tx, people: UserParts) {
+  const { orm } = tx;
+  const p = sql.placeholder;
+  const selectChat = orm
+    .select()
+    .from(chats)
+    .where(eq(chats.chatId, p("chatId")))
+    .prepare();
+  const insertChat = orm
+    .insert(chats)
+    .values({
+      chatId: p("chatId"),
+      chatKey: p("chatKey"),
+      kind: p("kind"),
+      directLow: p("directLow"),
+      directHigh: p("directHigh"),
+      name: p("name"),
+      ownerId: p("ownerId"),
+      createdAtMs: p("nowMs"),
+      updatedAtMs: p("nowMs"),
+    })
+    .prepare();
+  const selectDirect = orm
+    .select({ chatId: chats.chatId })
+    .from(chats)
+    .where(and(eq(chats.directLow, p("low")), eq(chats.directHigh, p("high"))))
+    .prepare();
+  const insertMember = orm
+    .insert(members)
+    .values({
+      chatId: p("chatId"),
+      userId: p("userId"),
+      ordinal: p("ordinal"),
+      joinedSeq: p("joinedSeq"),
+      deliveredSeq: p("joinedSeq"),
+      readSeq: p("joinedSeq"),
+    })
+    .prepare();
+  const lastOrdinal = orm
+    .select({ ordinal: sql<number>`coalesce(max(${members.ordinal}), 0)` })
+    .from(members)
+    .where(eq(members.chatId, p("chatId")))
+    .prepare();
+  const insertEvent = orm
+    .insert(events)
+    .values({
+      userId: p("userId"),
+      type: p("type"),
+      chatId: p("chatId"),
+      body: p("body"),
+      doors: p("doors"),
+      createdAtMs: p("nowMs"),
+    })
+    .returning({ eventId: events.eventId })
+    .prepare();
+  const trimEvents = tx.db.prepare(
+    "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
+  );
+
+  const log = createEventLog(tx);
+
+  const findDirect = (a: number, b: number): ChatId | undefined =>
+    selectDirect.get({ low: Math.min(a, b), high: Math.max(a, b) })?.chatId as ChatId | undefined;
+
+  function get(chatId: number): ChatEntry {
+    const chat = tx.chat(chatId);
+    if (chat === undefined) throw new Error(`chat ${chatId} is gone`);
+    return chat;
+  }
+
+  function findUser(userId: number) {
+    return people.find(userId);
+  }
+
+  function summary(userId: number): UserSummary {
+    const row = findUser(userId);
+    if (row === undefined) throw new Error(`user ${userId} is gone`);
+    return { userId: row.userId as UserSummary["userId"], guid: row.guid, userKey: userKeyOf(row), nick: row.nick };
+  }
+
+  function chatOf(chatId: number): EnteredParts["chat"] {
+    const row = selectChat.get({ chatId });
+    if (row === undefined) throw new Error(`chat ${chatId} is gone`);
+    return {
+      chatId: row.chatId as ChatId,
+      kind: row.kind,
+      chatKey: get(chatId).chatKey,
+      name: row.name,
+      ownerId: row.ownerId as Chat["ownerId"],
+      lastSeq: row.lastSeq,
+      createdAtMs: row.createdAtMs,
+      updatedAtMs: row.updatedAtMs,
+    };
+  }
+
+  function makeChat(chat: {
+    kind: "direct" | "group";
+    chatKey?: string;
+    direct?: readonly [number, number];
+    name: string;
+    ownerId: number;
+  }): number {
+    const chatId = tx.takeId();
+    tx.writes += 1;
+    insertChat.run({
+      chatId,
+      chatKey: chat.chatKey ?? null,
+      kind: chat.kind,
+      directLow: chat.direct?.[0] ?? null,
+      directHigh: chat.direct?.[1] ?? null,
+      name: chat.name,
+      ownerId: chat.ownerId,
+      nowMs: tx.nowMs,
+    });
+    return chatId;
+  }
+
+  /** New members see what is sent from here on as undelivered. */
+  function addMembers(chatId: number, userIds: readonly number[]): void {
+    let ordinal = lastOrdinal.get({ chatId })?.ordinal ?? 0;
+    const joinedSeq = get(chatId).lastSeq;
+    for (const userId of userIds) {
+      ordinal += 1;
+      tx.writes += 1;
+      insertMember.run({ chatId, userId, ordinal, joinedSeq });
+    }
+    tx.chatChanged(chatId);
+  }
+
+  /** One durable event per user in `told`; both doors keep it for those in `everyDoor`, REST alone for the others. */
+  function tell(event: {
+    type: "entered" | "left";
+    chat: EnteredParts["chat"];
+    users: readonly UserSummary[];
+    deleted: boolean;
+    told: readonly number[];
+    everyDoor: ReadonlySet<number>;
+  }): [number, number][] {
+    const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
+    log.append(event.type, event.chat.chatId, body);
+    return event.told.map((userId) => {
+      tx.writes += 1;
+      const mask = event.everyDoor.has(userId) ? doors.minioicq | doors.rest : doors.rest;
+      const [row] = insertEvent.all({
+        userId,
+        type: event.type,
+        chatId: event.chat.chatId,
+        body,
+        doors: mask,
+        nowMs: tx.nowMs,
+      });
+      const eventId = row?.eventId ?? 0;
+      // Now and then, at random: the numbers run in step with a chat's size, and might never be one member's turn.
+      if (Math.random() < 1 / 64) trimEvents.run(userId, eventsPerUserMax);
+      return [eventId, userId];
+    });
+  }
+
+  function enter(chatId: number, entering: readonly number[]): EnteredParts {
+    addMembers(chatId, entering);
+    const chat = chatOf(chatId);
+    const summaries = entering.map(summary);
+    const told = get(chatId).members;
+    const rows = tell({ type: "entered", chat, users: summaries, deleted: false, told, everyDoor: new Set(entering) });
+    return { chat, users: summaries, rows };
+  }
+
+  /** The direct chat of two users (or of one with himself), made on first use. */
+  function openDirect(a: number, b: number): EnteredParts {
+    const low = Math.min(a, b);
+    const high = Math.max(a, b);
+    const chatId = makeChat({ kind: "direct", direct: [low, high], name: "", ownerId: a });
+    return enter(chatId, low === high ? [low] : [a, b]);
+  }
+
+  return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
+}
+
+export interface WirePut {
+  readonly chat: EnteredParts["chat"];
+  /** One per person, in order. */
+  readonly userIds: readonly number[];
+  /** Of these, who were known by another name before. */
+  readonly renamed: readonly number[];
+  readonly entered: EnteredParts | undefined;
+}
+
+export function createChatChanges(
+  tx: Tx,
+  {
+    chats: parts,
+    ends,
+    people,
+    directory,
+    files,
+  }: { chats: ChatParts; ends: ChatEnds; people: UserParts; directory: Directory; files: MessageFiles },
+) {
+  const { orm } = tx;
+  const p = sql.placeholder;
+  const selectByKey = orm
+    .select({ chatId: chats.chatId })
+    .from(chats)
+    .where(eq(chats.chatKey, p("chatKey")))
+    .prepare();
+  const rename = orm
+    .update(chats)
+    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
+    .where(eq(chats.chatId, p("chatId")))
+    .prepare();
+  const sweepRows = tx.db.prepare(
+    "DELETE FROM messages WHERE message_id IN (SELECT message_id FROM messages WHERE chat_id = ? ORDER BY seq LIMIT ?)",
+  );
+  const endSweep = orm
+    .delete(sweeps)
+    .where(eq(sweeps.chatId, p("chatId")))
+    .prepare();
+
+  function createChat(args: {
+    ownerId: number;
+    members: readonly number[];
+    name?: string | undefined;
+    membersMax?: number;
+  }): EnteredParts {
+    const { membersMax = chatMembersMax } = args;
+    const ids = [...new Set([args.ownerId, ...args.members])];
+    if (ids.length > membersMax) throw new DomainError("too_many_members", `at most ${membersMax}`);
+    const rows = ids.map((userId) => parts.findUser(userId));
+    if (rows.some((row) => row === undefined || row.disabled)) throw new DomainError("user_not_found");
+    if (!ids.every((userId) => directory.mayFind(args.ownerId, userId))) throw new DomainError("user_not_found");
+    // A group of two would be a direct chat by another name.
+    if (ids.some((userId) => tx.isBlocked(args.ownerId, userId))) throw new DomainError("user_not_found");
+    const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);
+    const chatId = parts.makeChat({ kind: "group", name, ownerId: args.ownerId });
+    return parts.enter(chatId, ids);
+  }
+
+  function putMembers(put: {
+    chatKey: string;
+    people: readonly { username: string; displayName?: string | undefined }[];
+    chatName?: string | undefined;
+    membersMax?: number;
+  }): WirePut {
+    const { membersMax = chatMembersMax } = put;
+    const known = put.people.map((person) => findByKey(person.username));
+    put.people.forEach((person, index) => {
+      if (known[index] === undefined && userIdOfKey(person.username) !== undefined) {
+        throw new DomainError("user_not_found", `${person.username} does not exist and the form is reserved`);
+      }
+    });
+    const existing = resolveGiven(put.chatKey);
+    if (existing === undefined && isReservedChatKey(put.chatKey)) {
+      throw new DomainError("reserved_key", `${put.chatKey} is a reserved form`);
+    }
+    const before = existing === undefined ? undefined : parts.get(existing);
+    if (before?.kind === "direct") throw new DomainError("invalid_chat_key", "a direct chat has two fixed members");
+    const strangers = new Set(put.people.filter((_, index) => known[index] === undefined).map((one) => one.username));
+    const newcomers = new Set(known.filter((id) => id !== undefined && !before?.memberSet.has(id)));
+    if ((before?.members.length ?? 0) + strangers.size + newcomers.size > membersMax) {
+      throw new DomainError("too_many_members", `at most ${membersMax}`);
+    }
+    const made = new Map<string, number>();
+    const renamed = new Set<number>();
+    const userIds = put.people.map((person, index) => {
+      const userId =
+        known[index] ??
+        made.get(person.username) ??
+        people.make({ username: person.username, nick: person.displayName ?? person.username });
+      if (known[index] === undefined) made.set(person.username, userId);
+      else if (person.displayName !== undefined && people.rename(userId, person.displayName)) renamed.add(userId);
+      return userId;
+    });
+    const chatId =
+      existing ??
+      parts.makeChat({
+        kind: "group",
+        chatKey: put.chatKey,
+        name: put.chatName?.slice(0, nameCharactersMax) ?? "",
+        ownerId: userIds[0] ?? 0,
+      });
+    if (existing !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
+    const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
+    const named = { userIds, renamed: [...renamed] };
+    if (entering.length === 0) return { chat: parts.chatOf(chatId), ...named, entered: undefined };
+    if (existing !== undefined) ends.touchChat(chatId);
+    const entered = parts.enter(chatId, entering);
+    return { chat: entered.chat, ...named, entered };
+  }
+
+  function removeMembers(removal: { chatKey: string; people: readonly string[] }): LeftParts | undefined {
+    const chatId = resolveGiven(removal.chatKey);
+    if (chatId === undefined) throw new DomainError("chat_not_found");
+    const before = parts.get(chatId);
+    const leaving = [...new Set(removal.people.map(findByKeyOrGuid))].filter(
+      (userId): userId is number => userId !== undefined && before.memberSet.has(userId),
+    );
+    const chat = parts.chatOf(chatId);
+    if (leaving.length === 0) return undefined;
+    if (leaving.includes(chat.ownerId) || leaving.length === before.members.length) return ends.drop(chatId);
+    return ends.leave(chatId, leaving);
+  }
+
+  function deleteChat(args: { chatKey: string }): LeftParts {
+    const chatId = resolveGiven(args.chatKey);
+    if (chatId === undefined) throw new DomainError("chat_not_found");
+    return ends.drop(chatId);
+  }
+
+  /** Deletes up to `rows` messages of a chat that is gone; true when none is left. */
+  function sweepChat(args: { chatId: number; rows: number }): boolean {
+    tx.writes += 1;
+    files.releaseSlice(args.chatId, args.rows);
+    const { changes } = sweepRows.run(args.chatId, args.rows);
+    if (changes === args.rows) return false;
+    endSweep.run({ chatId: args.chatId });
+    return true;
+  }
+
+  /** A chat by the id a backend gave, or by one of our reserved forms where it exists. */
+  function resolveGiven(chatKey: string): number | undefined {
+    const given = selectByKey.get({ chatKey })?.chatId;
+    if (given !== undefined) return given;
+    const own = /^chat\.(\d{1,16})$/.exec(chatKey);
+    const chat = own === null ? undefined : tx.chat(Number(own[1]));
+    return chat?.chatKey === chatKey ? chat.chatId : undefined;
+  }
+
+  function findByKey(key: string): number | undefined {
+    const named = people.findByUsername(key);
+    if (named !== undefined) return named;
+    const userId = userIdOfKey(key);
+    return userId === undefined ? undefined : parts.findUser(userId)?.userId;
+  }
+
+  const findByKeyOrGuid = (key: string): number | undefined => findByKey(key) ?? people.findByGuid(key);
+
+  function setName(chatId: number, given: string): void {
+    const name = given.slice(0, nameCharactersMax);
+    if (parts.chatOf(chatId).name === name) return;
+    tx.writes += 1;
+    rename.run({ chatId, name, nowMs: tx.nowMs });
+    tx.chatChanged(chatId);
+  }
+
+  return { createChat, putMembers, removeMembers, deleteChat, sweepChat };
+}

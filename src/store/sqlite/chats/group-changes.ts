@@ -1,0 +1,113 @@
+/** What people change of the groups they are in: each names the acting user, whose right it is checked to be. */
+import { eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { parseChatKey } from "../../../domain/keys.ts";
+import type { ChatRef } from "../../../domain/model.ts";
+import type { ChatEntry, Tx } from "../engine/tx.ts";
+import type { Directory } from "../people/directory.ts";
+import { chats } from "../schema.ts";
+import { type ChatParts, chatMembersMax, type EnteredParts, type LeftParts } from "./chat-changes.ts";
+import type { ChatEnds } from "./chat-removal.ts";
+
+interface Acting {
+  readonly userId: number;
+  readonly chat: ChatRef;
+}
+
+export interface WireRenamed {
+  readonly chat: EnteredParts["chat"];
+  readonly told: readonly number[];
+}
+
+export function createGroupChanges(
+  tx: Tx,
+  { chats: parts, ends, directory }: { chats: ChatParts; ends: ChatEnds; directory: Directory },
+) {
+  const p = sql.placeholder;
+  const updateName = tx.orm
+    .update(chats)
+    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
+    .where(eq(chats.chatId, p("chatId")))
+    .prepare();
+
+  function leaveChat({ userId, chat }: Acting): LeftParts {
+    return ends.leaveOne(groupOf(userId, chat).chatId, userId);
+  }
+
+  function addToChat(request: Acting & { readonly members: readonly number[]; readonly membersMax?: number }): {
+    chat: EnteredParts["chat"];
+    entered: EnteredParts | undefined;
+  } {
+    const { membersMax = chatMembersMax } = request;
+    const group = groupOf(request.userId, request.chat);
+    const entering = [...new Set(request.members)].filter((member) => !group.memberSet.has(member));
+    if (group.members.length + entering.length > membersMax) {
+      throw new DomainError("too_many_members", `at most ${membersMax}`);
+    }
+    for (const member of entering) {
+      const row = parts.findUser(member);
+      const found = row !== undefined && !row.disabled && directory.mayFind(request.userId, member);
+      if (!found || tx.isBlocked(request.userId, member)) throw new DomainError("user_not_found");
+    }
+    if (entering.length === 0) return { chat: parts.chatOf(group.chatId), entered: undefined };
+    ends.touchChat(group.chatId);
+    const entered = parts.enter(group.chatId, entering);
+    return { chat: entered.chat, entered };
+  }
+
+  function removeFromChat(request: Acting & { readonly members: readonly number[] }): LeftParts {
+    const { userId } = request;
+    const group = ownGroupOf(userId, request.chat);
+    const leaving = [...new Set(request.members)];
+    if (leaving.length === 0 || leaving.some((member) => !group.memberSet.has(member))) {
+      throw new DomainError("user_not_found");
+    }
+    if (leaving.includes(userId)) throw new DomainError("not_authorized", "an owner leaves, and is not removed");
+    return ends.leave(group.chatId, leaving);
+  }
+
+  function renameChat({ userId, chat, name }: Acting & { readonly name: string }): WireRenamed {
+    const { chatId, members } = ownGroupOf(userId, chat);
+    const before = parts.chatOf(chatId);
+    if (before.name === name) return { chat: before, told: [] };
+    tx.writes += 1;
+    updateName.run({ chatId, name, nowMs: tx.nowMs });
+    return { chat: parts.chatOf(chatId), told: members };
+  }
+
+  function ownGroupOf(userId: number, ref: ChatRef): ChatEntry {
+    const group = groupOf(userId, ref);
+    if (parts.chatOf(group.chatId).ownerId !== userId) throw new DomainError("not_authorized", "not the owner");
+    return group;
+  }
+
+  /** A stranger learns nothing of a chat, not even that there is one. */
+  function groupOf(userId: number, ref: ChatRef): ChatEntry {
+    const sender = tx.sender(userId);
+    if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");
+    const chat = "id" in ref ? chatOfId(userId, ref.id) : chatOfKey(userId, ref.key);
+    if (chat === undefined || !chat.memberSet.has(userId)) throw new DomainError("chat_not_found");
+    if (chat.kind === "direct") throw new DomainError("chat_is_direct");
+    return chat;
+  }
+
+  function chatOfId(userId: number, id: number): ChatEntry | undefined {
+    return tx.chat(id) ?? direct(userId, id);
+  }
+
+  function chatOfKey(userId: number, key: string): ChatEntry | undefined {
+    const given = tx.chatIdOfKey(key);
+    if (given !== undefined) return tx.chat(given);
+    const own = parseChatKey(key);
+    if (own === undefined) return undefined;
+    if ("chatId" in own) return tx.chat(own.chatId);
+    return "userId" in own ? direct(userId, own.userId) : direct(own.low, own.high);
+  }
+
+  function direct(a: number, b: number): ChatEntry | undefined {
+    const chatId = parts.findDirect(a, b);
+    return chatId === undefined ? undefined : tx.chat(chatId);
+  }
+
+  return { leaveChat, addToChat, removeFromChat, renameChat };
+}

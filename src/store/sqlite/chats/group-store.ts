@@ -1,0 +1,39 @@
+/** Groups in the store: what people change of them, sent to the writer. */
+import type { GroupStore } from "../../../domain/chats/group-store.ts";
+import type { Chat, ChatId, UserId } from "../../../domain/model.ts";
+import type { ChangeName } from "../changes.ts";
+import type { EnteredParts, LeftParts } from "./chat-changes.ts";
+import { toEntered, toLeft } from "./entered.ts";
+import type { WireRenamed } from "./group-changes.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+export function createGroupStore(
+  submit: Submit,
+  parts: {
+    /** Removes the messages of a chat that is gone. */
+    sweep(chatId: ChatId): void;
+    /** Of one chat. */
+    membersMax: number | undefined;
+  },
+): GroupStore {
+  const { sweep, membersMax } = parts;
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  const left = (parts: LeftParts) => {
+    if (parts.deleted) sweep(parts.chat.chatId);
+    return toLeft(parts);
+  };
+  return {
+    leaveChat: (request) => submit<LeftParts>("leaveChat", request).then(left),
+    addToChat: (request) =>
+      submit<{ chat: Chat; entered?: EnteredParts | null }>("addToChat", { ...request, membersMax }).then(
+        ({ chat, entered }) => ({
+          chat,
+          entered: entered ? toEntered(entered) : undefined,
+        }),
+      ),
+    removeFromChat: (request) => submit<LeftParts>("removeFromChat", request).then(left),
+    renameChat: (request) =>
+      submit<WireRenamed>("renameChat", request).then(({ chat, told }) => ({ chat, told: told as UserId[] })),
+  };
+}

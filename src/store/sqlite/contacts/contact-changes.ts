@@ -1,0 +1,210 @@
+/**
+ * Changes to who knows whom. Per ordered pair: none → request and authorization → friend and friend; revoking takes both
+ * back to none. Somebody who ignores or banned another hears nothing of him, and keeps his row whatever that one does.
+ */
+import { and, eq, sql } from "drizzle-orm";
+import type {
+  ConfirmOutcome,
+  ContactChange,
+  ContactStatus,
+  FriendRef,
+  RequestOutcome,
+  RevokeOutcome,
+} from "../../../domain/contacts/contact-store.ts";
+import { DomainError } from "../../../domain/errors.ts";
+import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
+import type { Tx } from "../engine/tx.ts";
+import type { Directory } from "../people/directory.ts";
+import type { UserParts } from "../people/user-parts.ts";
+import type { ProfileParts } from "../profiles/profile-parts.ts";
+import { contacts } from "../schema.ts";
+
+/** Of one user, requests of strangers included. */
+export const contactsMax = 10_000;
+
+export interface WireFriendResult<Outcome extends string> {
+  readonly outcome: Outcome;
+  readonly friendId?: number;
+  readonly changes: readonly WireContactChange[];
+  readonly entered?: EnteredParts | undefined;
+  readonly updatedAtMs: number;
+}
+
+type WireContactChange = readonly [userId: number, contactId: number, status: ContactChange["status"]];
+
+export type ContactParts = ReturnType<typeof createContactParts>;
+
+/** The rows of a pair, and what befriending takes. */
+export function createContactParts(tx: Tx, chatParts: ChatParts) {
+  const { orm, db } = tx;
+  const p = sql.placeholder;
+  const select = orm
+    .select({ status: contacts.status })
+    .from(contacts)
+    .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
+    .prepare();
+  const upsert = orm
+    .insert(contacts)
+    .values({ userId: p("userId"), contactId: p("contactId"), status: p("status"), updatedAtMs: p("nowMs") })
+    .onConflictDoUpdate({
+      target: [contacts.userId, contacts.contactId],
+      set: { status: sql`excluded.status`, updatedAtMs: sql`excluded.updated_at_ms` },
+    })
+    .prepare();
+  const remove = orm
+    .delete(contacts)
+    .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
+    .prepare();
+  const count = db.prepare<{ count: number }, [number]>("SELECT count(*) count FROM contacts WHERE user_id = ?");
+
+  function put(userId: number, contactId: number, status: ContactStatus): void {
+    tx.writes += 1;
+    upsert.run({ userId, contactId, status, nowMs: tx.nowMs });
+    directChanged(userId, contactId);
+  }
+
+  /** Who may speak in their direct chat is remembered with it. */
+  function directChanged(userId: number, contactId: number): void {
+    const chatId = chatParts.findDirect(userId, contactId);
+    if (chatId !== undefined) tx.chatChanged(chatId);
+  }
+
+  return {
+    statusOf: (userId: number, contactId: number): ContactStatus | undefined =>
+      select.get({ userId, contactId })?.status,
+    put,
+    remove(userId: number, contactId: number): void {
+      tx.writes += 1;
+      remove.run({ userId, contactId });
+      directChanged(userId, contactId);
+    },
+    /** Both get their row and, unless they talked before, a direct chat. */
+    befriend(userId: number, friendId: number): { changes: WireContactChange[]; entered: EnteredParts | undefined } {
+      put(userId, friendId, "friend");
+      put(friendId, userId, "friend");
+      const known = chatParts.findDirect(userId, friendId) !== undefined;
+      return {
+        changes: [
+          [friendId, userId, "friend"],
+          [userId, friendId, "friend"],
+        ],
+        entered: known ? undefined : chatParts.openDirect(userId, friendId),
+      };
+    },
+    hasRoom: (userId: number): boolean => (count.get(userId)?.count ?? 0) < contactsMax,
+  };
+}
+
+export function createContactChanges(
+  tx: Tx,
+  {
+    contacts: parts,
+    people,
+    profiles,
+    directory,
+  }: { contacts: ContactParts; people: UserParts; profiles: ProfileParts; directory: Directory },
+) {
+  /** Friend/simple and Friend/list. */
+  function requestContacts(args: {
+    userId: number;
+    friends: readonly FriendRef[];
+  }): WireFriendResult<RequestOutcome>[] {
+    checkActor(args.userId);
+    return args.friends.map((ref) => {
+      const friendId = resolve(ref, args.userId);
+      return friendId === undefined || !mayAsk(args.userId, friendId, ref)
+        ? { outcome: "not_found", changes: [], updatedAtMs: tx.nowMs }
+        : { friendId, updatedAtMs: tx.nowMs, ...request(args.userId, friendId) };
+    });
+  }
+
+  /** Whoever knows a phone may ask for its users; a number alone finds those whom one knows. */
+  function mayAsk(userId: number, friendId: number, ref: FriendRef): boolean {
+    const hasPhone = typeof ref !== "number" && ref.phone !== "";
+    return hasPhone || parts.statusOf(userId, friendId) !== undefined || directory.mayFind(userId, friendId);
+  }
+
+  function request(
+    userId: number,
+    friendId: number,
+  ): { outcome: RequestOutcome; changes: WireContactChange[]; entered?: EnteredParts | undefined } {
+    const mine = parts.statusOf(userId, friendId);
+    const theirs = parts.statusOf(friendId, userId);
+    if (mine === "request" || mine === "friend") return { outcome: "already", changes: [] };
+    const unheard = theirs === "ignore" || theirs === "banned";
+    // He asked before, whatever the acting user did about it then.
+    if (theirs === "request" || theirs === "friend") {
+      return { outcome: "became_friends", ...parts.befriend(userId, friendId) };
+    }
+    if (mine === undefined && !parts.hasRoom(userId)) return { outcome: "too_many", changes: [] };
+    if (theirs === undefined && !parts.hasRoom(friendId)) return { outcome: "too_many", changes: [] };
+    parts.put(userId, friendId, "request");
+    if (unheard) return { outcome: "requested", changes: [[userId, friendId, "request"]] };
+    parts.put(friendId, userId, "authorization");
+    return {
+      outcome: "requested",
+      changes: [
+        [friendId, userId, "authorization"],
+        [userId, friendId, "request"],
+      ],
+    };
+  }
+
+  /** Confirm/friend: only the side that was asked may. */
+  function confirmContact(args: { userId: number; friend: FriendRef }): WireFriendResult<ConfirmOutcome> {
+    const { userId } = args;
+    checkActor(userId);
+    const friendId = resolve(args.friend, userId);
+    const updatedAtMs = tx.nowMs;
+    if (friendId === undefined) return { outcome: "not_found", changes: [], updatedAtMs };
+    const mine = parts.statusOf(userId, friendId);
+    if (mine === "friend") return { outcome: "already_present", friendId, changes: [], updatedAtMs };
+    if (mine !== "authorization" || parts.statusOf(friendId, userId) !== "request") {
+      return { outcome: "nothing_to_confirm", friendId, changes: [], updatedAtMs };
+    }
+    return { outcome: "confirmed", friendId, updatedAtMs, ...parts.befriend(userId, friendId) };
+  }
+
+  /** Revoke. */
+  function revokeContact(args: { userId: number; friend: FriendRef }): WireFriendResult<RevokeOutcome> {
+    const { userId } = args;
+    checkActor(userId);
+    const friendId = resolve(args.friend, userId);
+    const updatedAtMs = tx.nowMs;
+    if (friendId === undefined) return { outcome: "not_found", changes: [], updatedAtMs };
+    const changes: WireContactChange[] = [];
+    for (const [owner, other] of [
+      [friendId, userId],
+      [userId, friendId],
+    ] as const) {
+      const status = parts.statusOf(owner, other);
+      if (status === undefined) continue;
+      if (owner === friendId && (status === "ignore" || status === "banned")) continue;
+      parts.remove(owner, other);
+      changes.push([owner, other, "revoke"]);
+    }
+    return { outcome: changes.length === 0 ? "nothing_to_revoke" : "revoked", friendId, changes, updatedAtMs };
+  }
+
+  function checkActor(userId: number): void {
+    const row = people.find(userId);
+    if (row === undefined || row.disabled) throw new DomainError("not_authorized");
+  }
+
+  /** Undefined for nobody, for somebody who may not be here, and for the acting user. */
+  function resolve(ref: FriendRef, userId: number): number | undefined {
+    const friendId = idOf(ref);
+    if (friendId === undefined || friendId === userId) return undefined;
+    const row = people.find(friendId);
+    return row === undefined || row.disabled ? undefined : friendId;
+  }
+
+  function idOf(ref: FriendRef): number | undefined {
+    if (typeof ref === "number") return ref;
+    if (ref.userId === undefined) return profiles.usersOf(ref.phone)[0]?.userId;
+    // Without a phone it is the PhoneId of a user who has none.
+    return (people.find(ref.userId)?.phone ?? "") === ref.phone ? ref.userId : undefined;
+  }
+
+  return { requestContacts, confirmContact, revokeContact };
+}

@@ -1,0 +1,114 @@
+/** Contacts in the store: reads of this thread's connection, and changes sent to the writer. */
+import type { Database } from "bun:sqlite";
+import { and, asc, eq, gt, or, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import type {
+  BlockResult,
+  ConfirmOutcome,
+  Contact,
+  ContactStore,
+  FriendResult,
+  RequestOutcome,
+  RevokeOutcome,
+} from "../../../domain/contacts/contact-store.ts";
+import type { User, UserId } from "../../../domain/model.ts";
+import type { ChangeName } from "../changes.ts";
+import { toEntered } from "../chats/entered.ts";
+import { lazily } from "../engine/lazily.ts";
+import { toUser } from "../reader.ts";
+import { contacts, users } from "../schema.ts";
+import type { WireBlocked } from "./block-changes.ts";
+import type { WireFriendResult } from "./contact-changes.ts";
+import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+export function createContactStore(db: Database, submit: Submit): ContactStore {
+  const orm = drizzle({ client: db });
+  const p = sql.placeholder;
+  const columns = { contact: contacts, user: users };
+  const changed = lazily(() =>
+    orm
+      .select(columns)
+      .from(contacts)
+      .innerJoin(users, eq(users.userId, contacts.contactId))
+      .where(
+        and(
+          eq(contacts.userId, p("userId")),
+          or(gt(contacts.updatedAtMs, p("afterMs")), gt(users.updatedAtMs, p("afterMs"))),
+        ),
+      )
+      .orderBy(asc(contacts.contactId))
+      .prepare(),
+  );
+  const one = lazily(() =>
+    orm
+      .select(columns)
+      .from(contacts)
+      .innerJoin(users, eq(users.userId, contacts.contactId))
+      .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
+      .prepare(),
+  );
+  const userById = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.userId, p("userId")))
+      .prepare(),
+  );
+
+  const block = lazily(() =>
+    db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
+    ),
+  );
+  const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
+  const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
+
+  const findUser = (userId: number | undefined): User | undefined =>
+    userId === undefined ? undefined : toUser(userById().get({ userId }));
+
+  const toBlockResult = (wire: WireBlocked): BlockResult => ({ ...wire, contactId: wire.contactId as UserId });
+
+  const toResult = <Outcome extends string>(wire: WireFriendResult<Outcome>): FriendResult<Outcome> => ({
+    outcome: wire.outcome,
+    friend: findUser(wire.friendId),
+    changes: wire.changes.map(([userId, contactId, status]) => ({
+      userId: userId as UserId,
+      contactId: contactId as UserId,
+      status,
+      updatedAtMs: wire.updatedAtMs,
+    })),
+    entered: wire.entered === undefined ? undefined : toEntered(wire.entered),
+  });
+
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  return {
+    requestContacts: (request) =>
+      submit<WireFriendResult<RequestOutcome>[]>("requestContacts", request).then((wires) => wires.map(toResult)),
+    confirmContact: (confirmation) =>
+      submit<WireFriendResult<ConfirmOutcome>>("confirmContact", confirmation).then(toResult),
+    revokeContact: (revocation) => submit<WireFriendResult<RevokeOutcome>>("revokeContact", revocation).then(toResult),
+    blockContact: (request) => submit<WireBlocked>("blockContact", request).then(toBlockResult),
+    unblockContact: (request) => submit<WireBlocked>("unblockContact", request).then(toBlockResult),
+    isBlocked: async ({ by, contactId }) => block().get(by, contactId) !== null,
+    listContacts: async ({ userId, changedAfterMs }) =>
+      changed()
+        .all({ userId, afterMs: changedAfterMs ?? -1 })
+        .flatMap((row) => toContact(row) ?? []),
+    findContact: async (userId, contactId) => toContact(one().get({ userId, contactId })),
+    isAcquaintance: async (userId, otherId) => userId === otherId || acquaintance().get(userId, otherId)?.found === 1,
+    listFriendIds: async (userId) =>
+      friends()
+        .all(userId)
+        .map((row) => row.friendId),
+  };
+}
+
+function toContact(
+  row: { contact: typeof contacts.$inferSelect; user: typeof users.$inferSelect } | undefined,
+): Contact | undefined {
+  const user = toUser(row?.user);
+  if (row === undefined || user === undefined) return undefined;
+  return { user, status: row.contact.status, updatedAtMs: row.contact.updatedAtMs };
+}

@@ -1,0 +1,35 @@
+/** What MiniOICQ's devices need of the store: messages confirmed one by one, and the chats each device was told of. */
+import type { Database } from "bun:sqlite";
+import type { ChatId } from "../../../domain/model.ts";
+import type { DeliveryStore } from "../../../domain/store.ts";
+import { lazily } from "../engine/lazily.ts";
+import type { Writer } from "../engine/writer.ts";
+
+type Parts = Pick<DeliveryStore, "confirmMessages" | "announceChats" | "unannouncedChats">;
+
+export function createDeliveryStore(db: Database, submit: Writer["submit"]): Parts {
+  // Rows of `members` are numbered in the order of joining.
+  const unannounced = lazily(() =>
+    db.prepare<{ chatId: ChatId; place: number }, [number, number, number, number]>(
+      `SELECT m.chat_id chatId, m.rowid place FROM members m WHERE m.user_id = ?1 AND m.rowid > ?2
+       AND NOT EXISTS (SELECT 1 FROM device_chats d WHERE d.device_id = ?3 AND d.chat_id = m.chat_id)
+       ORDER BY m.rowid LIMIT ?4`,
+    ),
+  );
+  const nothing = (): void => {};
+
+  return {
+    confirmMessages: (moves) =>
+      submit("confirmMessages", {
+        moves: moves.map((move) => [move.userId, move.deviceId ?? 0, move.chatId, move.ranges]),
+      }).then(nothing),
+    announceChats: (announced) => submit("announceChats", announced).then(nothing),
+    async unannouncedChats({ userId, deviceId, after, limit }) {
+      const rows = unannounced().all(userId, after, deviceId, limit);
+      return {
+        chatIds: rows.map((row) => row.chatId),
+        next: rows.length < limit ? undefined : rows.at(-1)?.place,
+      };
+    },
+  };
+}

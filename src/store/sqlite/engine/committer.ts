@@ -1,0 +1,153 @@
+/**
+ * Runs a batch of changes as one transaction. The straight path has no savepoints: every change checks before it
+ * writes, so a refusal leaves nothing behind. If one throws after it wrote, the batch rolls back and runs again with a
+ * savepoint each. If the transaction itself is lost (disk full, I/O error), every change of the batch fails.
+ */
+import type { Database } from "bun:sqlite";
+import { DomainError, type DomainErrorCode } from "../../../domain/errors.ts";
+import { type ChangeName, createChanges, freeingChanges } from "../changes.ts";
+import { Appended } from "../messages/message-changes.ts";
+import type { Reserve } from "./reserve.ts";
+import { Tx } from "./tx.ts";
+
+/** Bytes stand beside the JSON; `{"blob": n}` in the arguments means the n-th of them. */
+export type NamedChange = readonly [name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]];
+
+/** 0: done, with its value. 1: the product said no. 2: a fault of ours, with text for the log. */
+export type Outcome = readonly [0, unknown] | readonly [1, DomainErrorCode, string?] | readonly [2, string];
+
+export interface BatchOutcome {
+  readonly outcomes: readonly Outcome[];
+  /** When it moves, the receiver's copy of member lists is void. */
+  readonly generation: number;
+  /** Why writing is refused just now, if it is. */
+  readonly storage: string | null;
+  /** Files no message refers to since this commit; left out where there are none. */
+  readonly releasedFiles?: readonly string[];
+}
+
+type AnyChange = (args: unknown, blobs: readonly Uint8Array[]) => unknown;
+
+export interface Committer {
+  commit(batch: { nowMs: number; changes: readonly NamedChange[] }): BatchOutcome;
+}
+
+export function createCommitter(db: Database, reserve: Reserve, options?: { hidesStrangers?: boolean }): Committer {
+  const tx = new Tx(db, options);
+  const changes = createChanges(tx) as unknown as Readonly<Record<string, AnyChange | undefined>>;
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commitNow = db.prepare("COMMIT");
+  const rollback = db.prepare("ROLLBACK");
+  const savepoint = db.prepare("SAVEPOINT change");
+  const release = db.prepare("RELEASE change");
+  const rollbackTo = db.prepare("ROLLBACK TO change");
+
+  const commit: Committer["commit"] = ({ nowMs, changes: batch }) => {
+    const allowed = reserve.intact ? batch : batch.filter(([name]) => freeingChanges.has(name));
+    const results = allowed.length === 0 ? [] : attempt(nowMs, allowed);
+    const released = allowed.length === 0 ? [] : tx.releasedFiles;
+    let next = 0;
+    const outcomes =
+      reserve.intact === false && allowed.length < batch.length
+        ? batch.map(([name]) => (freeingChanges.has(name) ? (results[next++] ?? storageFull()) : storageFull()))
+        : results;
+    const outcome = { outcomes, generation: tx.generation, storage: reserve.reason };
+    return released.length === 0 ? outcome : { ...outcome, releasedFiles: released };
+  };
+
+  function attempt(nowMs: number, batch: readonly NamedChange[]): Outcome[] {
+    try {
+      return straight(nowMs, batch) ?? withSavepoints(nowMs, batch);
+    } catch (error) {
+      // The transaction is gone or cannot be finished: nothing of the batch happened.
+      abandon();
+      const full = isStorageError(error);
+      if (full) reserve.spend(String(error));
+      return batch.map(() => (full ? storageFull() : fault(error)));
+    }
+  }
+
+  /** Undefined where a change failed half-way and the batch must run again, each change on its own. */
+  function straight(nowMs: number, batch: readonly NamedChange[]): Outcome[] | undefined {
+    begin.run();
+    tx.begin(nowMs);
+    const results: Outcome[] = [];
+    for (const change of batch) {
+      const writesBefore = tx.writes;
+      try {
+        results.push(run(change));
+      } catch (error) {
+        if (!db.inTransaction || isStorageError(error)) throw error;
+        if (tx.writes !== writesBefore) {
+          abandon();
+          return undefined;
+        }
+        results.push(refusal(error));
+      }
+    }
+    finish();
+    return results.map((outcome) => encode(outcome, tx.generation));
+  }
+
+  function withSavepoints(nowMs: number, batch: readonly NamedChange[]): Outcome[] {
+    begin.run();
+    tx.begin(nowMs);
+    const results: Outcome[] = [];
+    for (const change of batch) {
+      savepoint.run();
+      try {
+        results.push(run(change));
+      } catch (error) {
+        if (!db.inTransaction || isStorageError(error)) throw error;
+        rollbackTo.run();
+        tx.forget();
+        results.push(refusal(error));
+      }
+      release.run();
+    }
+    finish();
+    return results.map((outcome) => encode(outcome, tx.generation));
+  }
+
+  function run([name, args, blobs]: NamedChange): Outcome {
+    const change = changes[name];
+    if (change === undefined) throw new Error(`no change is named ${name}`);
+    return [0, change(args, blobs ?? [])];
+  }
+
+  function finish(): void {
+    tx.finish();
+    commitNow.run();
+  }
+
+  function abandon(): void {
+    tx.forget();
+    if (db.inTransaction) rollback.run();
+  }
+
+  return { commit };
+}
+
+/** Done after the commit: an `Appended` turns into what the main thread has not got yet. */
+function encode(outcome: Outcome, generation: number): Outcome {
+  if (outcome[0] !== 0) return outcome;
+  const value = outcome[1];
+  if (value instanceof Appended) return [0, value.encode(generation)];
+  if (!Array.isArray(value)) return outcome;
+  return [0, value.map((one: unknown) => (one instanceof Appended ? one.encode(generation) : one))];
+}
+
+function refusal(error: unknown): Outcome {
+  if (!(error instanceof DomainError)) return fault(error);
+  return [1, error.code, error.message];
+}
+
+const fault = (error: unknown): Outcome => [2, error instanceof Error ? (error.stack ?? error.message) : String(error)];
+
+const storageFull = (): Outcome => [1, "storage_full"];
+
+/** SQLITE_FULL, SQLITE_IOERR and its kin, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_CORRUPT: the disk, not the change. */
+function isStorageError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM)/.test(code);
+}

@@ -1,0 +1,211 @@
+/**
+ * What a change works with inside the writer: the connection, the batch's time, the ids it may give, and small caches
+ * of rows only this connection ever changes. A rollback empties the caches.
+ */
+import type { Database } from "bun:sqlite";
+import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { chatKeyOf, userKeyOf } from "../../../domain/keys.ts";
+import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../../domain/model.ts";
+
+export interface ChatEntry {
+  readonly chatId: ChatId;
+  readonly kind: ChatKind;
+  readonly chatKey: string;
+  readonly members: readonly UserId[];
+  readonly memberSet: ReadonlySet<number>;
+  /** Of a direct chat, who is blocked by the other one; empty nearly everywhere. */
+  readonly blocked: readonly number[];
+  lastSeq: number;
+  /** The generation in which the main thread was sent `members` of this entry; -1 before. */
+  announcedIn: number;
+}
+
+export interface SenderEntry {
+  readonly userKey: string;
+  readonly disabled: boolean;
+}
+
+const systemSender: SenderEntry = {
+  userKey: userKeyOf({ userId: systemUserId, username: undefined }),
+  disabled: false,
+};
+
+/** Together they bound what the caches hold: entries, and member ids over all chats. */
+const entriesMax = 20_000;
+const memberIdsMax = 500_000;
+
+const nobody: readonly number[] = [];
+
+export class Tx {
+  readonly db: Database;
+  readonly orm: BunSQLiteDatabase;
+  /** The batch's time. */
+  nowMs = 0;
+  /** Rows written in this batch; a change that throws after it wrote must not leave half of itself behind. */
+  writes = 0;
+  /** Files that lost their last message in this batch, by hash. */
+  releasedFiles: string[] = [];
+  /** Moves whenever the caches were emptied: what the main thread keeps beside them is void then. */
+  generation = 0;
+
+  readonly #chats = new Map<number, ChatEntry>();
+  readonly #users = new Map<number, SenderEntry>();
+  readonly #chatIds = new Map<string, number>();
+  #memberIds = 0;
+  #nextMessageId = 0;
+  #nextId = 0;
+  #savedMessageId = 0;
+  #savedId = 0;
+
+  readonly #chatRow;
+  readonly #chatIdRow;
+  readonly #memberRows;
+  readonly #userRow;
+  readonly #blockRow;
+  readonly #sequenceRow;
+  readonly #saveSequence;
+
+  /** See `changes/directory.ts`. */
+  readonly hidesStrangers: boolean;
+
+  constructor(db: Database, { hidesStrangers = false }: { hidesStrangers?: boolean } = {}) {
+    this.db = db;
+    this.hidesStrangers = hidesStrangers;
+    this.orm = drizzle({ client: db });
+    db.run("INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1)");
+    this.#chatRow = db.prepare<ChatRow, [number]>(
+      "SELECT chat_id chatId, kind, chat_key chatKey, direct_low directLow, direct_high directHigh, last_seq lastSeq FROM chats WHERE chat_id = ?",
+    );
+    this.#chatIdRow = db.prepare<{ chatId: number }, [string]>("SELECT chat_id chatId FROM chats WHERE chat_key = ?");
+    this.#memberRows = db.prepare<{ userId: UserId }, [number]>(
+      "SELECT user_id userId FROM members WHERE chat_id = ? ORDER BY ordinal",
+    );
+    this.#userRow = db.prepare<{ username: string | null; disabled: number }, [number]>(
+      "SELECT username, disabled FROM users WHERE user_id = ?",
+    );
+    this.#blockRow = db.prepare<{ one: 1 }, [number, number]>(
+      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
+    );
+    this.#sequenceRow = db.prepare<{ next: number }, [string]>("SELECT next FROM sequence WHERE name = ?");
+    this.#saveSequence = db.prepare("UPDATE sequence SET next = ? WHERE name = ?");
+  }
+
+  begin(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.writes = 0;
+    if (this.releasedFiles.length > 0) this.releasedFiles = [];
+    if (
+      this.#chats.size > entriesMax ||
+      this.#users.size > entriesMax ||
+      this.#chatIds.size > entriesMax ||
+      this.#memberIds > memberIdsMax
+    )
+      this.forget();
+    this.#savedMessageId = this.#nextMessageId = this.#sequenceRow.get("message")?.next ?? 1;
+    this.#savedId = this.#nextId = this.#sequenceRow.get("id")?.next ?? 10_001;
+  }
+
+  /** Writes what the batch keeps in memory; the last thing before COMMIT. */
+  finish(): void {
+    if (this.#nextMessageId !== this.#savedMessageId) this.#saveSequence.run(this.#nextMessageId, "message");
+    if (this.#nextId !== this.#savedId) this.#saveSequence.run(this.#nextId, "id");
+  }
+
+  /** After a rollback nothing remembered can be trusted. */
+  forget(): void {
+    this.#chats.clear();
+    this.#users.clear();
+    this.#chatIds.clear();
+    this.#memberIds = 0;
+    this.generation += 1;
+  }
+
+  takeMessageId(): number {
+    return this.#nextMessageId++;
+  }
+
+  /** The newest id given, this batch included. */
+  lastMessageId(): number {
+    return this.#nextMessageId - 1;
+  }
+
+  /** For a user or a chat. */
+  takeId(): number {
+    return this.#nextId++;
+  }
+
+  chat(chatId: number): ChatEntry | undefined {
+    const known = this.#chats.get(chatId);
+    if (known !== undefined) return known;
+    const row = this.#chatRow.get(chatId);
+    if (row === null) return undefined;
+    const members = this.#memberRows.all(chatId).map((member) => member.userId);
+    const entry: ChatEntry = {
+      chatId: row.chatId,
+      kind: row.kind,
+      chatKey: chatKeyOf(row),
+      members,
+      memberSet: new Set(members),
+      blocked: row.kind === "direct" ? this.#blockedAmong(members) : nobody,
+      lastSeq: row.lastSeq,
+      announcedIn: -1,
+    };
+    this.#chats.set(chatId, entry);
+    this.#memberIds += members.length;
+    return entry;
+  }
+
+  /** Whether `by` wants to hear nothing from `userId`. */
+  isBlocked(userId: number, by: number): boolean {
+    return this.#blockRow.get(by, userId) !== null;
+  }
+
+  #blockedAmong(members: readonly number[]): readonly number[] {
+    const blocked = members.filter((one) => members.some((other) => other !== one && this.isBlocked(one, other)));
+    return blocked.length === 0 ? nobody : blocked;
+  }
+
+  /** A chat by the id its backend gave it. */
+  chatIdOfKey(chatKey: string): number | undefined {
+    const known = this.#chatIds.get(chatKey);
+    if (known !== undefined) return known;
+    const row = this.#chatIdRow.get(chatKey);
+    if (row === null) return undefined;
+    this.#chatIds.set(chatKey, row.chatId);
+    return row.chatId;
+  }
+
+  sender(userId: number): SenderEntry | undefined {
+    const known = this.#users.get(userId);
+    if (known !== undefined) return known;
+    if (userId === systemUserId) return systemSender;
+    const row = this.#userRow.get(userId);
+    if (row === null) return undefined;
+    const entry = { userKey: userKeyOf({ userId, username: row.username }), disabled: row.disabled !== 0 };
+    this.#users.set(userId, entry);
+    return entry;
+  }
+
+  /** His name, or whether he may be here, changed; or he is gone. */
+  userChanged(userId: number): void {
+    this.#users.delete(userId);
+  }
+
+  /** Its members, name or existence changed. */
+  chatChanged(chatId: number): void {
+    const entry = this.#chats.get(chatId);
+    if (entry === undefined) return;
+    this.#chatIds.delete(entry.chatKey);
+    this.#memberIds -= entry.members.length;
+    this.#chats.delete(chatId);
+  }
+}
+
+interface ChatRow {
+  readonly chatId: ChatId;
+  readonly kind: ChatKind;
+  readonly chatKey: string | null;
+  readonly directLow: number | null;
+  readonly directHigh: number | null;
+  readonly lastSeq: number;
+}

@@ -1,0 +1,236 @@
+/** A batch of one sender: messages with a text per recipient, and statuses. All of it is checked before any is written. */
+
+import { eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { parseChatKey } from "../../../domain/keys.ts";
+import { doors, type UserSummary } from "../../../domain/model.ts";
+import type { ChatParts } from "../chats/chat-changes.ts";
+import { addressedBit, type ConfirmationParts, type ConfirmingReader } from "../deliveries/statuses.ts";
+import type { ChatEntry, Tx } from "../engine/tx.ts";
+import type { UserParts } from "../people/user-parts.ts";
+import { devices } from "../schema.ts";
+import type { createMessageChanges } from "./message-changes.ts";
+
+/** A user who never confirms does not grow without end: beyond this the oldest events go. */
+const eventsPerUserMax = 10_000;
+
+export interface WireExchange extends ConfirmingReader {
+  readonly messages: readonly {
+    readonly chatKey: string;
+    readonly clientId: string;
+    readonly clientTimeMs?: number | undefined;
+    readonly texts: readonly { readonly guid: string; readonly text: string }[];
+    readonly oldMessageId?: number | undefined;
+  }[];
+  readonly confirmations: readonly WireConfirmation[];
+}
+
+export interface WireConfirmation {
+  readonly messageId?: number;
+  readonly eventId?: number;
+  readonly status: "delivered" | "read";
+}
+
+export interface WireExchanged {
+  readonly messages: readonly WireAddressed[];
+  readonly told: readonly number[];
+}
+
+export interface WireAddressed {
+  readonly messageId: number;
+  readonly chatId: number;
+  readonly chatKey: string;
+  readonly seq: number;
+  readonly senderKey: string;
+  readonly sentAtMs: number;
+  readonly repeated: boolean;
+  /** User, device (0: all of his), and which text of the draft. */
+  readonly recipients: readonly (readonly [number, number, number])[];
+}
+
+/** `events.body` of a status. */
+export interface StatusBody {
+  readonly chatKey: string;
+  readonly messageId: number;
+  readonly by: UserSummary;
+  readonly guid: string;
+}
+
+export function createExchangeChanges(
+  tx: Tx,
+  parts: {
+    chats: ChatParts;
+    people: UserParts;
+    messages: ReturnType<typeof createMessageChanges>;
+    confirmations: ConfirmationParts;
+  },
+) {
+  const { db, orm } = tx;
+  const { chats, people, confirmations } = parts;
+  const p = sql.placeholder;
+  const deviceByGuid = orm
+    .select({ userId: devices.userId, deviceId: devices.deviceId })
+    .from(devices)
+    .where(eq(devices.guid, p("guid")))
+    .prepare();
+  const guidOfDevice = orm
+    .select({ guid: devices.guid })
+    .from(devices)
+    .where(eq(devices.deviceId, p("deviceId")))
+    .prepare();
+  const markAddressed = db.prepare(`UPDATE messages SET kind = kind + ${addressedBit} WHERE message_id = ?`);
+  const insertText = db.prepare(
+    "INSERT INTO message_texts (message_id, user_id, device_id, content) VALUES (?, ?, ?, ?)",
+  );
+  const insertStatus = db.prepare(
+    "INSERT INTO events (user_id, type, chat_id, body, doors, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const trimEvents = db.prepare(
+    "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
+  );
+  const confirmEvent = db.prepare("UPDATE events SET doors = doors & ~?1 WHERE event_id = ?2 AND user_id = ?3");
+  const dropConfirmed = db.prepare("DELETE FROM events WHERE event_id = ? AND doors = 0");
+
+  const message = db.prepare<{ chatId: number; senderId: number; kind: number }, [number]>(
+    "SELECT chat_id chatId, sender_id senderId, kind FROM messages WHERE message_id = ?",
+  );
+  const insertEdit = db.prepare("INSERT INTO message_edits (message_id, old_message_id) VALUES (?, ?)");
+  const deleteTexts = db.prepare("DELETE FROM message_texts WHERE message_id = ?");
+
+  function exchange(batch: WireExchange): WireExchanged | "foreign" {
+    const sender = tx.sender(batch.userId);
+    if (sender === undefined) throw new DomainError("user_not_found");
+    if (sender.disabled) throw new DomainError("user_disabled");
+    const resolved = batch.messages.map((draft) => {
+      const chat = chatOf(draft.chatKey, batch.userId);
+      return { chat, recipients: recipientsOf(draft, chat, batch) };
+    });
+    for (const [index, { oldMessageId }] of batch.messages.entries()) {
+      if (oldMessageId !== undefined && isForeign(oldMessageId, resolved[index]?.chat, batch)) return "foreign";
+    }
+    const messages = batch.messages.map((draft, index): WireAddressed => {
+      const { chat, recipients = [] } = resolved[index] ?? {};
+      if (chat === undefined) throw new Error("a draft was not resolved");
+      const { chatId } = chat;
+      const appended = parts.messages.appendMessage(
+        {
+          chat: { id: chatId },
+          from: batch.userId as never,
+          type: "text",
+          content: "",
+          clientId: draft.clientId,
+          clientTimeMs: draft.clientTimeMs,
+        },
+        [],
+      );
+      const { messageId, seq, sentAtMs, senderKey } = appended;
+      const repeated = appended.repeatOf !== undefined;
+      if (!repeated) {
+        markAddressed.run(messageId);
+        if (draft.oldMessageId !== undefined) {
+          // Who has it keeps it and is told what stands in for it; to the others it is as if it had not been for them.
+          deleteTexts.run(draft.oldMessageId);
+          insertEdit.run(messageId, draft.oldMessageId);
+        }
+        for (const [userId, deviceId, text] of recipients) {
+          insertText.run(messageId, userId, deviceId, draft.texts[text]?.text ?? "");
+        }
+      }
+      return { messageId, chatId, chatKey: chat.chatKey, seq, senderKey, sentAtMs, repeated, recipients };
+    });
+    return { messages, told: confirmAll(batch) };
+  }
+
+  /** Statuses alone: they go on when the disk is full. */
+  function confirmStatuses(batch: WireExchange): WireExchanged | "foreign" {
+    return exchange({ ...batch, messages: [] });
+  }
+
+  /** Throws where it is no message of this form in this chat. */
+  function isForeign(messageId: number, chat: ChatEntry | undefined, { userId }: ConfirmingReader): boolean {
+    const row = message.get(messageId);
+    if (row === null || row.chatId !== chat?.chatId || row.kind < addressedBit) {
+      throw new DomainError("chat_not_found", "oldMessageID is unknown");
+    }
+    return row.senderId !== userId;
+  }
+
+  function chatOf(key: string, userId: number): ChatEntry {
+    const chat = existingChat(key, userId);
+    if (chat === undefined || !chat.memberSet.has(userId)) throw new DomainError("chat_not_found");
+    return chat;
+  }
+
+  function existingChat(key: string, userId: number): ChatEntry | undefined {
+    const given = tx.chatIdOfKey(key);
+    if (given !== undefined) return tx.chat(given);
+    const own = parseChatKey(key);
+    if (own === undefined) return undefined;
+    if ("chatId" in own) return tx.chat(own.chatId);
+    const chatId = "userId" in own ? chats.findDirect(own.userId, userId) : chats.findDirect(own.low, own.high);
+    return chatId === undefined ? undefined : tx.chat(chatId);
+  }
+
+  /** Whoever is not in the chat is refused; the sender's own GUID is left out, since he has said it. */
+  function recipientsOf(
+    { texts }: WireExchange["messages"][number],
+    chat: ChatEntry,
+    sender: ConfirmingReader,
+  ): [number, number, number][] {
+    const recipients: [number, number, number][] = [];
+    texts.forEach(({ guid }, index) => {
+      const userId = people.findByGuid(guid);
+      const device = userId === undefined ? deviceByGuid.get({ guid }) : { userId, deviceId: 0 };
+      if (device === undefined || !chat.memberSet.has(device.userId)) {
+        throw new DomainError("chat_not_found", "a recipient is no member of the chat");
+      }
+      const own = device.userId === sender.userId && (device.deviceId === 0 || device.deviceId === sender.deviceId);
+      if (!own) recipients.push([device.userId, device.deviceId, index]);
+    });
+    return recipients;
+  }
+
+  /** Gives the users who are told. */
+  function confirmAll(batch: WireExchange): number[] {
+    const told = new Set<number>();
+    const noting = confirmations.begin(batch);
+    for (const { messageId, eventId, status } of batch.confirmations) {
+      if (eventId !== undefined) {
+        tx.writes += 1;
+        confirmEvent.run(doors.rest, eventId, batch.userId);
+        dropConfirmed.run(eventId);
+      } else if (messageId !== undefined) {
+        const sender = confirmOne(messageId, { status, reader: batch, noting });
+        if (sender !== undefined) told.add(sender);
+      }
+    }
+    noting.finish();
+    return [...told];
+  }
+
+  function confirmOne(
+    messageId: number,
+    said: {
+      status: "delivered" | "read";
+      reader: ConfirmingReader;
+      noting: ReturnType<ConfirmationParts["begin"]>;
+    },
+  ): number | undefined {
+    const { status, reader } = said;
+    const row = confirmations.find(messageId, reader);
+    if (row === undefined || !said.noting.note(row, status)) return undefined;
+    const { senderId, chatId } = row;
+    const sender = tx.sender(senderId);
+    if (sender === undefined || sender.disabled) return undefined;
+    const by = chats.summary(reader.userId);
+    const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get({ deviceId: row.textFor })?.guid ?? by.guid);
+    const body: StatusBody = { chatKey: chats.get(chatId).chatKey, messageId, by, guid };
+    tx.writes += 1;
+    insertStatus.run(senderId, status, chatId, JSON.stringify(body), doors.rest, tx.nowMs);
+    // Now and then, as for those who enter a chat.
+    if (Math.random() < 1 / 64) trimEvents.run(senderId, eventsPerUserMax);
+    return senderId;
+  }
+
+  return { exchange, confirmStatuses };
+}

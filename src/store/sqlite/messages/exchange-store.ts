@@ -1,0 +1,85 @@
+/** Batches of messages and statuses in the store, and whom a message was addressed to. */
+import type { Database } from "bun:sqlite";
+import type { Exchange, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
+import type { ChatId, DeviceId, MessageId, UserId } from "../../../domain/model.ts";
+import type { ChangeName } from "../changes.ts";
+import { lazily } from "../engine/lazily.ts";
+import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+export function createExchangeStore(db: Database, submit: Submit): ExchangeStore {
+  const addressees = lazily(() =>
+    db.prepare<{ guid: string }, [number, number]>(
+      `SELECT coalesce(d.guid, u.guid) guid FROM message_texts t JOIN users u ON u.user_id = t.user_id
+       LEFT JOIN devices d ON d.device_id = t.device_id WHERE t.message_id = ? LIMIT ?`,
+    ),
+  );
+  const otherMembers = lazily(() =>
+    db.prepare<{ guid: string }, [number, number, number]>(
+      "SELECT u.guid FROM members m JOIN users u ON u.user_id = m.user_id WHERE m.chat_id = ? AND m.user_id <> ? LIMIT ?",
+    ),
+  );
+
+  const replaced = lazily(() =>
+    db.prepare<{ oldMessageId: number }, [number]>(
+      "SELECT old_message_id oldMessageId FROM message_edits WHERE message_id = ?",
+    ),
+  );
+
+  return {
+    exchange: (exchange) =>
+      // One turn, as every change: messages are published in the order of their commits.
+      submit<WireExchanged | "foreign">(
+        exchange.messages.length === 0 ? "confirmStatuses" : "exchange",
+        toWire(exchange),
+      ).then((exchanged) =>
+        exchanged === "foreign"
+          ? exchanged
+          : {
+              messages: exchanged.messages.map((wire, index) => toMessage(wire, exchange, index)),
+              told: exchanged.told as UserId[],
+            },
+      ),
+    addressing: async ({ messageId, chatId, senderId, addressed }, limit) => {
+      const rows =
+        addressed === undefined ? otherMembers().all(chatId, senderId, limit) : addressees().all(messageId, limit);
+      const old = addressed === undefined ? undefined : replaced().get(messageId)?.oldMessageId;
+      return { recipients: rows.map(({ guid }) => guid), oldMessageId: old as MessageId | undefined };
+    },
+  };
+}
+
+const toWire = ({ from, messages, confirmations }: Exchange): WireExchange => ({
+  userId: from.userId,
+  deviceId: from.deviceId ?? null,
+  messages,
+  confirmations: confirmations.map(({ of, status }) => ({ ...of, status })),
+});
+
+function toMessage(wire: WireAddressed, { from, messages }: Exchange, index: number) {
+  const draft = messages[index];
+  return {
+    repeated: wire.repeated,
+    message: {
+      messageId: wire.messageId as MessageId,
+      chatId: wire.chatId as ChatId,
+      chatKey: wire.chatKey,
+      seq: wire.seq,
+      senderId: from.userId,
+      senderKey: wire.senderKey,
+      kind: "text",
+      type: "text",
+      content: "",
+      clientId: draft?.clientId,
+      clientTimeMs: draft?.clientTimeMs,
+      sentAtMs: wire.sentAtMs,
+      addressed: "to_others",
+      texts: wire.recipients.map(([userId, deviceId, text]) => ({
+        userId: userId as UserId,
+        deviceId: deviceId === 0 ? undefined : (deviceId as DeviceId),
+        text: draft?.texts[text]?.text ?? "",
+      })),
+    },
+  } as const;
+}

@@ -1,0 +1,184 @@
+/**
+ * What an MQTT broker must remember, on SQLite; it fits the broker's own interface, which this folder does not know.
+ * Changes go to the writer Worker, reads through this thread's connection.
+ */
+
+import type { Writer } from "../engine/writer.ts";
+import {
+  type OpenedSession,
+  type QueueChange,
+  queuedQosOf,
+  type RetainedChange,
+  type SessionOpening,
+  type StoredSubscription,
+  type StoredWill,
+  type SuspendedSession,
+  toSubscription,
+} from "./model.ts";
+import { toWireSending, type WireQueueChange } from "./queue-changes.ts";
+import type { MqttReader } from "./reader.ts";
+import type { WireRetained } from "./retained-changes.ts";
+import type { WireOpened, WireSuspended } from "./session-changes.ts";
+import { type Taken, Turns, type WireTurns } from "./turns.ts";
+
+export interface MqttStore extends MqttReader {
+  restart(nowMs: number): Promise<void>;
+  retain(changes: readonly RetainedChange[]): Promise<void>;
+  openSession(session: SessionOpening): Promise<OpenedSession>;
+  suspendSession(session: SuspendedSession): Promise<void>;
+  endSession(sessionId: number): Promise<void>;
+  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
+  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
+  received(sessionId: number, packetId: number): Promise<void>;
+  released(sessionId: number, packetId: number): Promise<void>;
+  /** `rows` and `packets` must stay as they are until it settles. */
+  enqueue(change: QueueChange): Promise<void>;
+  wait(queueIds: readonly number[]): Promise<void>;
+  send(sent: readonly (readonly [queueId: number, packetId: number])[]): Promise<void>;
+  release(queueId: number): Promise<void>;
+  /** Makes no commit of its own for a while, see `Writer.submitLater`. */
+  dequeue(queueIds: readonly number[]): Promise<void>;
+  beforeCommit(listener: () => void): void;
+  putWill(will: Omit<StoredWill, "willId" | "publishAtMs">): Promise<number>;
+  scheduleWill(willId: number, publishAtMs: number): Promise<void>;
+  removeWill(willId: number): Promise<void>;
+}
+
+/** Messages of a turn stay together for one to two of these. */
+const lookAtTurnsMs = 500;
+
+export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): MqttStore {
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  const nothing = (): void => {};
+  const same = <Value>(value: Value): Value => value;
+  const turns = new Turns();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function retain(changes: readonly RetainedChange[]): Promise<void> {
+    const blobs: Uint8Array[] = [];
+    const topics = toWireRetained(changes, blobs);
+    return submit("retain", { topics }, blobs).then(nothing);
+  }
+
+  function enqueue({ rows, packets, shares, received, retained }: QueueChange): Promise<void> {
+    const blobs = [own(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)), own(packets)];
+    const turn = turns.add(rows, shares);
+    if (turn !== undefined) lookAtTurnsSoon();
+    const together = turn !== undefined;
+    const wire: WireQueueChange = { together, shares, received, retained: toWireRetained(retained, blobs) };
+    return submit("enqueue", wire, blobs).then(nothing, (error: unknown) => {
+      if (turn !== undefined) turns.forget(turn);
+      throw error;
+    });
+  }
+
+  function wait(queueIds: readonly number[]): Promise<void> {
+    const taken = turns.move(queueIds);
+    return orUndo(submit("wait", { queueIds, ...wireTurns(taken) }), taken);
+  }
+
+  function dequeue(queueIds: readonly number[]): Promise<void> {
+    const taken = turns.remove(queueIds);
+    const { others, emptied } = taken;
+    if (others.length === 0 && emptied.length === 0) return Promise.resolve();
+    return orUndo(submitLater("dequeue", { queueIds: others, ...wireTurns(taken) }), taken);
+  }
+
+  function lookAtTurnsSoon(): void {
+    if (timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      const taken = turns.moveOld();
+      // What the disk does not take now it is asked to take again.
+      if (taken !== undefined) orUndo(submit("leaveTurns", wireTurns(taken)), taken).catch(() => {});
+      if (turns.size > 0 || taken !== undefined) lookAtTurnsSoon();
+    }, lookAtTurnsMs);
+    timer.unref();
+  }
+
+  const orUndo = (change: Promise<unknown>, taken: Taken): Promise<void> =>
+    change.then(nothing, (error: unknown) => {
+      taken.undo();
+      throw error;
+    });
+
+  function suspendSession(session: SuspendedSession): Promise<void> {
+    const { sessionId, disconnectedAtMs, expirySeconds = null, sending, waiting } = session;
+    const taken = turns.move([...sending.map(({ queueId }) => queueId), ...waiting]);
+    const wire: WireSuspended = {
+      sessionId,
+      disconnectedAtMs,
+      expirySeconds,
+      sending: toWireSending(sending),
+      waiting,
+      ...wireTurns(taken),
+    };
+    return orUndo(submit("suspendSession", wire), taken);
+  }
+
+  return {
+    ...reader,
+    beforeCommit,
+    retain,
+    enqueue,
+    wait,
+    dequeue,
+    suspendSession,
+    restart: (nowMs) => submit("restart", { nowMs }).then(nothing),
+    openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) =>
+      submit<WireOpened>("openSession", { principalKey, clientId, nowMs, expirySeconds }).then(toOpened),
+    endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
+    subscribe: (sessionId, subscriptions) => {
+      const rows = subscriptions.map((each) => ({ ...each, subscriptionId: each.subscriptionId ?? null }));
+      return submit("subscribe", { sessionId, subscriptions: rows }).then(nothing);
+    },
+    unsubscribe: (sessionId, filters) => submit("unsubscribe", { sessionId, filters }).then(nothing),
+    received: (sessionId, packetId) => submit("received", { sessionId, packetId }).then(nothing),
+    released: (sessionId, packetId) => submit("released", { sessionId, packetId }).then(nothing),
+    send: (sent) => submit("send", { sent }).then(nothing),
+    release: (queueId) => submit("release", { queueId }).then(nothing),
+    putWill: ({ principalKey, clientId, packet, delaySeconds }) =>
+      submit<number>("putWill", { principalKey, clientId, delaySeconds }, [own(packet)]).then(same),
+    scheduleWill: (willId, publishAtMs) => submit("scheduleWill", { willId, publishAtMs }).then(nothing),
+    removeWill: (willId) => submit("removeWill", { willId }).then(nothing),
+  };
+}
+
+const wireTurns = ({ moved, emptied }: Taken): WireTurns => ({ moved, emptied });
+
+function toWireRetained(changes: readonly RetainedChange[], blobs: Uint8Array[]): WireRetained[] {
+  const place = (bytes: Uint8Array | undefined): number | null =>
+    bytes === undefined ? null : blobs.push(own(bytes)) - 1;
+  return changes.map(({ topic, message }) =>
+    message === undefined
+      ? { topic, qos: 0, payload: null, properties: null, expiresAtMs: null }
+      : {
+          topic,
+          qos: message.qos,
+          payload: place(message.payload),
+          properties: place(message.properties),
+          expiresAtMs: message.expiresAtMs ?? null,
+        },
+  );
+}
+
+/** To clone a view costs a clone of all that it looks into, if that is not shared: a part of it is copied out first. */
+const own = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer instanceof SharedArrayBuffer || bytes.byteLength === bytes.buffer.byteLength
+    ? bytes
+    : new Uint8Array(bytes);
+
+function toOpened({ sessionId, resumed, subscriptions, received, sending }: WireOpened): OpenedSession {
+  return {
+    sessionId,
+    resumed,
+    subscriptions: subscriptions.map(toSubscription),
+    received,
+    sending: sending.map(([queueId, packetId, qos, released]) => ({
+      queueId,
+      packetId,
+      qos: queuedQosOf(qos),
+      released: released !== 0,
+    })),
+  };
+}

@@ -1,0 +1,22 @@
+/** The picture a user shows of himself. */
+import { DomainError } from "../../../domain/errors.ts";
+import type { Tx } from "../engine/tx.ts";
+
+export interface WireAvatarSet {
+  readonly updatedAtMs: number;
+}
+
+export function createAvatarChanges(tx: Tx) {
+  const update = tx.db.prepare("UPDATE users SET avatar = ?, updated_at_ms = ? WHERE user_id = ?");
+
+  /** `avatar`: base64. */
+  function setAvatar({ userId, avatar }: { userId: number; avatar?: string | undefined }): WireAvatarSet {
+    const user = tx.sender(userId);
+    if (user === undefined || user.disabled) throw new DomainError("user_disabled");
+    tx.writes += 1;
+    update.run(avatar === undefined ? null : Buffer.from(avatar, "base64"), tx.nowMs, userId);
+    return { updatedAtMs: tx.nowMs };
+  }
+
+  return { setAvatar };
+}

@@ -1,0 +1,78 @@
+/** MQTT devices and SCRAM keys in the store: reads of this thread's connection, and changes sent to the writer. */
+import type { Database } from "bun:sqlite";
+import { asc, eq, gt, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import type { MqttDevice, MqttDeviceStore } from "../../../domain/store.ts";
+import type { ChangeName } from "../changes.ts";
+import { lazily } from "../engine/lazily.ts";
+import { mqttDevices, scramKeys, serverKeys } from "../schema.ts";
+import { toWireScramKeys } from "./device-changes.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceStore {
+  const orm = drizzle({ client: db });
+  const p = sql.placeholder;
+  const page = orm
+    .select()
+    .from(mqttDevices)
+    .where(gt(mqttDevices.name, p("after")))
+    .orderBy(asc(mqttDevices.name))
+    .limit(p("limit"))
+    .prepare();
+  const password = orm
+    .select({ hash: mqttDevices.passwordHash })
+    .from(mqttDevices)
+    .where(eq(mqttDevices.name, p("name")))
+    .prepare();
+  const keys = orm
+    .select()
+    .from(scramKeys)
+    .where(eq(scramKeys.ownerKey, p("ownerKey")))
+    .prepare();
+
+  const secret = lazily(() =>
+    orm
+      .select({ secret: serverKeys.hash })
+      .from(serverKeys)
+      .where(eq(serverKeys.name, p("name")))
+      .prepare(),
+  );
+
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  return {
+    addMqttDevice: (device) => {
+      const { name, certificateSubject, publish, subscribe } = device;
+      const wire = { ...device, scramKeys: toWireScramKeys(device.scramKeys) };
+      return submit<number>("addMqttDevice", wire).then((createdAtMs) => ({
+        name,
+        certificateSubject,
+        publish,
+        subscribe,
+        createdAtMs,
+      }));
+    },
+    removeMqttDevice: (name) => submit<boolean>("removeMqttDevice", { name }).then((removed) => removed),
+    listMqttDevices: async (of) => page.all(of).map(toDevice),
+    findMqttDevicePassword: async (name) => password.get({ name })?.hash ?? undefined,
+    findScramKeys: async (ownerKey) => keys.get({ ownerKey }),
+    addScramKeys: (args) =>
+      submit("addScramKeys", { ...args, scramKeys: toWireScramKeys(args.scramKeys) }).then(() => {}),
+    findSecret: async (name) => secret().get({ name })?.secret,
+    keepSecret: (name, fresh) =>
+      submit<string>("keepSecret", { name, fresh: Buffer.from(fresh).toString("base64") }).then((kept) =>
+        Buffer.from(kept, "base64"),
+      ),
+  };
+}
+
+const toDevice = (row: typeof mqttDevices.$inferSelect): MqttDevice => ({
+  name: row.name,
+  certificateSubject: row.certificateSubject ?? undefined,
+  publish: toPatterns(row.publish),
+  subscribe: toPatterns(row.subscribe),
+  createdAtMs: row.createdAtMs,
+});
+
+const toPatterns = (text: string | null): readonly string[] | undefined =>
+  text === null ? undefined : (JSON.parse(text) as string[]);

@@ -1,0 +1,48 @@
+/** Invitations: made by the operator, used up in the same change that makes the user. */
+import { lte, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import type { Tx } from "../engine/tx.ts";
+import { invites } from "../schema.ts";
+
+export type InviteParts = ReturnType<typeof createInviteParts>;
+
+export function createInviteParts(tx: Tx) {
+  const useOne = tx.db.prepare("UPDATE invites SET uses_left = uses_left - 1 WHERE hash = ?");
+  const find = tx.db.prepare<{ one: 1 }, [Buffer, number]>(
+    "SELECT 1 one FROM invites WHERE hash = ? AND uses_left > 0 AND expires_at_ms > ?",
+  );
+
+  /** `hash`: hex. Throws `invite_invalid` where it is used up, too old, or none. */
+  function check(hash: string): void {
+    if (find.get(Buffer.from(hash, "hex"), tx.nowMs) === null) throw new DomainError("invite_invalid");
+  }
+
+  function use(hash: string): void {
+    tx.writes += 1;
+    useOne.run(Buffer.from(hash, "hex"));
+  }
+
+  return { check, use };
+}
+
+export function createInviteChanges(tx: Tx) {
+  const p = sql.placeholder;
+  const insert = tx.orm
+    .insert(invites)
+    .values({ hash: p("hash"), usesLeft: p("uses"), createdAtMs: p("nowMs"), expiresAtMs: p("expiresAtMs") })
+    .prepare();
+  const deleteExpired = tx.orm
+    .delete(invites)
+    .where(lte(invites.expiresAtMs, p("nowMs")))
+    .prepare();
+
+  function addInvite(invite: { hash: string; uses: number; expiresAtMs: number }): null {
+    const { nowMs } = tx;
+    tx.writes += 1;
+    deleteExpired.run({ nowMs });
+    insert.run({ hash: Buffer.from(invite.hash, "hex"), uses: invite.uses, nowMs, expiresAtMs: invite.expiresAtMs });
+    return null;
+  }
+
+  return { addInvite };
+}

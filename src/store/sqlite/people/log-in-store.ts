@@ -1,0 +1,86 @@
+/** Log-ins and the ends of accounts in the store: reads of this thread's connection, and changes sent to the writer. */
+import type { Database } from "bun:sqlite";
+import type { ChatId, UserId } from "../../../domain/model.ts";
+import type { EndedLogIns, ListedToken, LogInStore } from "../../../domain/people/log-in-store.ts";
+import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
+import type { ChangeName } from "../changes.ts";
+import { toLeft } from "../chats/entered.ts";
+import { lazily } from "../engine/lazily.ts";
+import { toWireScramKeys } from "./device-changes.ts";
+import type { WireEnded } from "./log-in-changes.ts";
+import type { WireUserRemoved } from "./user-removal.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+interface TokenRow extends Omit<ListedToken, "name" | "lastUsedAtMs" | "expiresAtMs"> {
+  readonly name: string | null;
+  readonly lastUsedAtMs: number | null;
+  readonly expiresAtMs: number | null;
+}
+
+export function createLogInStore(
+  db: Database,
+  parts: { submit: Submit; submitLater: Submit; submitPeople: Submit; sweep(chatId: ChatId): void },
+): LogInStore {
+  const { submit, submitLater, submitPeople } = parts;
+  const tokensOf = lazily(() =>
+    db.prepare<TokenRow, [number, number, number]>(
+      `SELECT lower(substr(hex(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
+       t.created_at_ms createdAtMs, t.last_used_at_ms lastUsedAtMs, t.expires_at_ms expiresAtMs
+       FROM tokens t LEFT JOIN devices d USING (device_id)
+       WHERE t.user_id = ? AND t.kind = 'access' AND t.ended_at_ms IS NULL AND coalesce(t.expires_at_ms > ?, 1)
+       ORDER BY t.created_at_ms DESC, t.rowid DESC LIMIT ?`,
+    ),
+  );
+  const invite = lazily(() =>
+    db.prepare<{ one: 1 }, [Buffer, number]>(
+      "SELECT 1 one FROM invites WHERE hash = ? AND uses_left > 0 AND expires_at_ms > ?",
+    ),
+  );
+
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  return {
+    addToken: ({ hash, ...token }) => submit("addToken", { ...token, hash: hex(hash) }).then(nothing),
+    // Only where its end moves is what is remembered of the token wrong.
+    touchToken: ({ hash, expiresAtMs }) =>
+      (expiresAtMs === undefined ? submitLater : submitPeople)("touchToken", { hash: hex(hash), expiresAtMs }).then(
+        nothing,
+      ),
+    listTokens: async ({ userId, nowMs, limit }) =>
+      tokensOf()
+        .all(userId, nowMs, limit)
+        .map((row) => ({
+          ...row,
+          name: row.name ?? undefined,
+          lastUsedAtMs: row.lastUsedAtMs ?? undefined,
+          expiresAtMs: row.expiresAtMs ?? undefined,
+        })),
+    endToken: (token) => submitPeople<WireEnded | null>("endToken", token).then((ended) => ended ?? undefined),
+    changePassword: ({ scramKeys, ...change }) =>
+      submitPeople<EndedLogIns>("changePassword", { ...change, scramKeys: toWireScramKeys(scramKeys) }).then(same),
+    setUserDisabled: (change) => submitPeople<EndedLogIns>("setUserDisabled", change).then(same),
+    removeUser: (userId) =>
+      submitPeople<WireUserRemoved>("removeUser", { userId }).then((wire) => {
+        for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
+        const { tokenIds, phoneSessionIds, formerPhoneId, updatedAtMs } = wire;
+        return {
+          tokenIds,
+          phoneSessionIds,
+          left: wire.left.map(toLeft),
+          changes: wire.told.map((told) => ({
+            userId: told as UserId,
+            contactId: userId,
+            status: "deleted" as const,
+            updatedAtMs,
+            formerPhoneId,
+          })),
+        };
+      }),
+    addInvite: ({ hash, ...of }) => submit("addInvite", { ...of, hash: hex(hash) }).then(nothing),
+    hasInvite: async ({ hash, nowMs }) => invite().get(Buffer.from(hash), nowMs) !== null,
+  };
+}
+
+const nothing = (): void => {};
+const same = <Value>(value: Value): Value => value;
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

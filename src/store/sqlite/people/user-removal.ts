@@ -1,0 +1,86 @@
+/** How an account ends, for a while or for good, by the operator's hand. */
+import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { phoneIdOf } from "../../../domain/phones/phones.ts";
+import type { LeftParts } from "../chats/chat-changes.ts";
+import type { ChatEnds } from "../chats/chat-removal.ts";
+import type { Tx } from "../engine/tx.ts";
+import { contacts, phoneSessions, profiles, users } from "../schema.ts";
+import type { CredentialParts } from "./device-changes.ts";
+import type { LogInParts, WireEnded } from "./log-in-changes.ts";
+import type { UserParts } from "./user-parts.ts";
+
+export interface WireUserRemoved extends WireEnded {
+  readonly left: readonly LeftParts[];
+  /** Who had a row about him. */
+  readonly told: readonly number[];
+  readonly formerPhoneId: string;
+  readonly updatedAtMs: number;
+}
+
+export function createUserEnds(
+  tx: Tx,
+  parts: { people: UserParts; chatEnds: ChatEnds; credentials: CredentialParts; logIns: LogInParts },
+) {
+  const { orm, db } = tx;
+  const { people, logIns } = parts;
+  const p = sql.placeholder;
+  const updateDisabled = db.prepare("UPDATE users SET disabled = ?, updated_at_ms = ? WHERE user_id = ?");
+  const selectCounterparties = orm
+    .select({ userId: contacts.userId })
+    .from(contacts)
+    .where(eq(contacts.contactId, p("userId")))
+    .orderBy(asc(contacts.userId))
+    .prepare();
+  const deleteUser = orm
+    .delete(users)
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const selectUsersOf = orm
+    .select({ userId: users.userId })
+    .from(users)
+    .where(eq(users.phone, p("phone")))
+    .limit(1)
+    .prepare();
+  const deleteProfile = orm
+    .delete(profiles)
+    .where(eq(profiles.phone, p("phone")))
+    .prepare();
+  const orphanSessions = orm
+    .update(phoneSessions)
+    .set({ orphaned: true })
+    .where(and(eq(phoneSessions.phone, p("phone")), isNull(phoneSessions.userId)))
+    .prepare();
+
+  function setUserDisabled({ userId, disabled }: { userId: number; disabled: boolean }): WireEnded {
+    const user = people.find(userId);
+    if (user === undefined) throw new DomainError("user_not_found");
+    if (user.disabled !== disabled) {
+      tx.writes += 1;
+      updateDisabled.run(disabled ? 1 : 0, tx.nowMs, userId);
+      tx.userChanged(userId);
+    }
+    return disabled ? logIns.endAll(userId) : { tokenIds: [], phoneSessionIds: [] };
+  }
+
+  /** His messages stay in the chats others are in. A profile that has no user left goes with him. */
+  function removeUser({ userId }: { userId: number }): WireUserRemoved {
+    const user = people.find(userId);
+    if (user === undefined) throw new DomainError("user_not_found");
+    const { phone } = user;
+    const told = selectCounterparties.all({ userId }).map((row) => row.userId);
+    const ended = logIns.endAll(userId);
+    const left = parts.chatEnds.leaveAll(userId);
+    parts.credentials.setScramKeys(`user:${userId}`, undefined);
+    deleteUser.run({ userId }); // What refers to him goes with him.
+    if (phone !== null && selectUsersOf.get({ phone }) === undefined) {
+      orphanSessions.run({ phone });
+      deleteProfile.run({ phone });
+    }
+    tx.userChanged(userId);
+    const formerPhoneId = phoneIdOf({ userId, phone: phone ?? undefined });
+    return { ...ended, left, told, formerPhoneId, updatedAtMs: tx.nowMs };
+  }
+
+  return { setUserDisabled, removeUser };
+}

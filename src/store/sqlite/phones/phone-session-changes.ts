@@ -1,0 +1,343 @@
+/**
+ * Log-ins by phone. What issuing decides and what verifying decides is one change each, so that of two that happen at
+ * once the second sees what the first one did.
+ */
+import { eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { isRightCode } from "../../../domain/phones/codes.ts";
+import type { PhoneCodeState, PhoneLimits } from "../../../domain/phones/phone-store.ts";
+import type { Tx } from "../engine/tx.ts";
+import type { ProfileParts } from "../profiles/profile-parts.ts";
+import { phoneCodes, phoneSessions } from "../schema.ts";
+import type { HourlyCounts } from "./hourly-counts.ts";
+
+/** Hashes cross to the Worker as hex. */
+export interface WireCode {
+  readonly salt: string;
+  readonly hash: string;
+}
+
+export interface WireBegin {
+  readonly shown?: string | undefined;
+  readonly shownIsUsable: boolean;
+  readonly fresh: string;
+  readonly devKey?: string | null | undefined;
+  readonly phone?: string | null | undefined;
+  readonly clientId?: string | undefined;
+  readonly language?: string | undefined;
+  readonly code: WireCode;
+  readonly mayRegister: boolean;
+  readonly limits: PhoneLimits;
+}
+
+export type PhoneSessionRow = typeof phoneSessions.$inferSelect;
+/** A row without its secrets. */
+export type WirePhoneSession = Omit<PhoneSessionRow, "hash" | "codeId" | "attempts" | "orphaned">;
+
+export type Begun =
+  | { readonly result: "mismatch_user_data" | "miltiple_devices" | "session_not_found" }
+  | { readonly result: "login"; readonly session: WirePhoneSession }
+  | { readonly result: "not_verified"; readonly token: "shown" | "fresh" }
+  | { readonly result: "send"; readonly token: "shown" | "fresh"; readonly codeId: number };
+
+export type Verified =
+  | { readonly result: "already_registered" | "attempts_expired" | "invalid_sms_code" }
+  | { readonly result: "roster_not_found" | "session_not_found" }
+  | {
+      readonly result: "login";
+      readonly session: WirePhoneSession;
+      readonly ended: { readonly sessionIds: readonly number[]; readonly userIds: readonly number[] };
+    };
+
+/** Rows whose time is over, removed with one issuing. */
+const sweptMax = 100;
+
+const hex = (text: string): Buffer => Buffer.from(text, "hex");
+
+export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts: HourlyCounts) {
+  const { orm, db } = tx;
+  const p = sql.placeholder;
+  const byHash = orm
+    .select()
+    .from(phoneSessions)
+    .where(eq(phoneSessions.hash, p("hash")))
+    .prepare();
+  // Holds its device key: a session that was verified, or one whose code may still come.
+  const selectHolder = db.prepare<{ one: 1 }, [string, string, number]>(
+    `SELECT 1 one FROM phone_sessions s LEFT JOIN phone_codes c USING (code_id)
+     WHERE s.dev_key = ?1 AND s.phone <> ?2 AND (s.user_id IS NOT NULL OR c.expires_at_ms > ?3) LIMIT 1`,
+  );
+  const selectShared = db.prepare<{ codeId: number }, [string, string, number, number]>(
+    `SELECT c.code_id codeId FROM phone_sessions s JOIN phone_codes c USING (code_id)
+     WHERE s.dev_key = ?1 AND s.phone = ?2 AND s.user_id IS NULL AND s.orphaned = 0
+     AND c.expires_at_ms > ?3 AND c.sent_at_ms > ?4 ORDER BY c.code_id DESC LIMIT 1`,
+  );
+  const insertSession = orm
+    .insert(phoneSessions)
+    .values({
+      hash: p("hash"),
+      phone: p("phone"),
+      devKey: p("devKey"),
+      clientId: p("clientId"),
+      language: p("language"),
+      codeId: p("codeId"),
+      createdAtMs: p("nowMs"),
+      lastOnlineAtMs: p("nowMs"),
+    })
+    .prepare();
+  const insertCode = orm
+    .insert(phoneCodes)
+    .values({ salt: p("salt"), hash: p("hash"), sentAtMs: p("nowMs"), expiresAtMs: p("expiresAtMs") })
+    .returning({ codeId: phoneCodes.codeId })
+    .prepare();
+  const codeById = orm
+    .select()
+    .from(phoneCodes)
+    .where(eq(phoneCodes.codeId, p("codeId")))
+    .prepare();
+  const markUnsent = orm
+    .update(phoneCodes)
+    .set({ sentAtMs: null })
+    .where(eq(phoneCodes.codeId, p("codeId")))
+    .prepare();
+  const deleteCode = orm
+    .delete(phoneCodes)
+    .where(eq(phoneCodes.codeId, p("codeId")))
+    .prepare();
+  // Each issuing adds one row and removes at most so many, so that no commit is long, whatever a flood left behind.
+  const deleteExpiredCodes = db.prepare(
+    `DELETE FROM phone_codes WHERE code_id IN
+     (SELECT code_id FROM phone_codes WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ${sweptMax})`,
+  );
+  // SQLite would take the index of users, in which all that wait lie together, and read every one of them each time.
+  const deleteLapsed = db.prepare(
+    `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
+     INDEXED BY phone_sessions_pending WHERE user_id IS NULL AND created_at_ms <= ?
+     ORDER BY created_at_ms LIMIT ${sweptMax})`,
+  );
+  const trimDevice = db.prepare(
+    `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
+     WHERE dev_key = ? AND phone = ? AND user_id IS NULL ORDER BY session_id DESC LIMIT -1 OFFSET ?)`,
+  );
+  const trimPhone = db.prepare(
+    `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
+     WHERE phone = ? AND user_id IS NULL ORDER BY session_id DESC LIMIT -1 OFFSET ?)`,
+  );
+  const trimAll = db.prepare(
+    `DELETE FROM phone_sessions WHERE session_id IN (SELECT session_id FROM phone_sessions
+     INDEXED BY phone_sessions_pending WHERE user_id IS NULL ORDER BY created_at_ms DESC LIMIT -1 OFFSET ?)`,
+  );
+  const countAttempt = db.prepare("UPDATE phone_sessions SET attempts = attempts + 1 WHERE session_id = ?");
+  const setVerified = orm
+    .update(phoneSessions)
+    .set({ userId: sql`${p("userId")}`, codeId: null, attempts: 0, lastOnlineAtMs: sql`${p("nowMs")}` })
+    .where(eq(phoneSessions.sessionId, p("sessionId")))
+    .prepare();
+  const setCode = orm
+    .update(phoneSessions)
+    .set({ codeId: sql`${p("codeId")}`, attempts: 0 })
+    .where(eq(phoneSessions.sessionId, p("sessionId")))
+    .prepare();
+  const codeIsUsed = db.prepare<{ one: 1 }, [number]>("SELECT 1 one FROM phone_sessions WHERE code_id = ? LIMIT 1");
+  const selectReplaced = db.prepare<{ sessionId: number; userId: number }, [string, string, number]>(
+    `SELECT session_id sessionId, user_id userId FROM phone_sessions
+     WHERE dev_key = ? AND phone = ? AND user_id IS NOT NULL AND session_id <> ?`,
+  );
+  const selectSurplus = db.prepare<{ sessionId: number; userId: number }, [string, number]>(
+    `SELECT session_id sessionId, user_id userId FROM phone_sessions
+     WHERE phone = ? AND user_id IS NOT NULL ORDER BY last_online_at_ms DESC, session_id DESC LIMIT -1 OFFSET ?`,
+  );
+  const deleteSession = orm
+    .delete(phoneSessions)
+    .where(eq(phoneSessions.sessionId, p("sessionId")))
+    .prepare();
+  const selectOwn = db.prepare<{ one: 1 }, [number, string]>(
+    "SELECT 1 one FROM phone_sessions WHERE session_id = ? AND phone = ? AND user_id IS NOT NULL",
+  );
+  const touch = orm
+    .update(phoneSessions)
+    .set({ lastOnlineAtMs: sql`${p("atMs")}` })
+    .where(eq(phoneSessions.sessionId, p("sessionId")))
+    .prepare();
+
+  /** AUTH § Auth Issuing. */
+  function beginPhoneSession(args: WireBegin): Begun {
+    const { limits } = args;
+    const known = args.shown === undefined ? undefined : find(args.shown, limits);
+    if (known !== undefined) return recognise(known, args);
+    const { devKey, phone } = args;
+    if (devKey === undefined || phone === undefined) {
+      return { result: args.shown === undefined ? "mismatch_user_data" : "session_not_found" };
+    }
+    if (devKey === null || phone === null) return { result: "mismatch_user_data" };
+    if (selectHolder.get(devKey, phone, tx.nowMs) !== null) return { result: "miltiple_devices" };
+    if (!args.mayRegister && profiles.find(phone) === undefined) throw new DomainError("registration_closed");
+    // From here on it writes: nothing below says no.
+    sweep(limits);
+    const shared =
+      args.shown === undefined ? selectShared.get(devKey, phone, tx.nowMs, tx.nowMs - limits.codeCooldownMs) : null;
+    const token = args.shown !== undefined && args.shownIsUsable ? "shown" : "fresh";
+    const codeId = shared?.codeId ?? addCode(args.code, limits.codeLifetimeMs);
+    insertSession.run({
+      hash: hex(token === "shown" && args.shown !== undefined ? args.shown : args.fresh),
+      phone,
+      devKey,
+      clientId: args.clientId ?? null,
+      language: args.language ?? null,
+      codeId,
+      nowMs: tx.nowMs,
+    });
+    trimDevice.run(devKey, phone, limits.pendingPerDeviceMax);
+    trimPhone.run(phone, limits.pendingPerPhoneMax);
+    // Counting them all is not worth it each time.
+    if (Math.random() < 1 / 64) trimAll.run(limits.pendingMax);
+    return shared === null ? { result: "send", token, codeId } : { result: "not_verified", token };
+  }
+
+  function recognise(session: PhoneSessionRow, args: WireBegin): Begun {
+    const { devKey, phone } = args;
+    if ((devKey !== undefined && devKey !== session.devKey) || (phone !== undefined && phone !== session.phone)) {
+      return { result: "mismatch_user_data" };
+    }
+    if (session.userId === null) return { result: "not_verified", token: "shown" };
+    if (tx.sender(session.userId)?.disabled !== false) return { result: "session_not_found" };
+    tx.writes += 1;
+    touch.run({ sessionId: session.sessionId, atMs: tx.nowMs });
+    return { result: "login", session: withoutSecrets({ ...session, lastOnlineAtMs: tx.nowMs }) };
+  }
+
+  /** AUTH § User Confirmation. */
+  function verifyPhoneSession(args: {
+    token: string;
+    code: string;
+    mayRegister: boolean;
+    limits: PhoneLimits;
+  }): Verified {
+    const { limits } = args;
+    const session = find(args.token, limits);
+    if (session === undefined) return { result: "session_not_found" };
+    if (session.userId !== null) return { result: "already_registered" };
+    const { phone } = session;
+    const subject = `phone:${phone}`;
+    if (session.attempts >= limits.attemptsMax || counts.of(subject) >= limits.wrongCodesPerHour) {
+      return { result: "attempts_expired" };
+    }
+    const code = session.codeId === null ? undefined : codeById.get({ codeId: session.codeId });
+    const right = code !== undefined && isRightCode(code, args.code);
+    tx.writes += 1;
+    if (!right || code.expiresAtMs <= tx.nowMs) {
+      countAttempt.run(session.sessionId);
+      counts.add(subject);
+      return { result: "invalid_sms_code" };
+    }
+    deleteCode.run({ codeId: code.codeId });
+    const userId = session.orphaned ? undefined : userOf(phone, args.mayRegister);
+    if (userId === undefined) {
+      deleteSession.run({ sessionId: session.sessionId });
+      return { result: "roster_not_found" };
+    }
+    setVerified.run({ sessionId: session.sessionId, userId, nowMs: tx.nowMs });
+    const over = [
+      ...selectReplaced.all(session.devKey, phone, session.sessionId),
+      ...selectSurplus.all(phone, limits.sessionsPerPhoneMax),
+    ];
+    for (const { sessionId } of over) deleteSession.run({ sessionId });
+    return {
+      result: "login",
+      session: withoutSecrets({ ...session, userId, lastOnlineAtMs: tx.nowMs }),
+      ended: {
+        sessionIds: [...new Set(over.map((one) => one.sessionId))],
+        userIds: [...new Set(over.map((one) => one.userId))],
+      },
+    };
+  }
+
+  /** The first user of the phone, made where it has no profile yet; undefined where nobody may log in to it. */
+  function userOf(phone: string, mayRegister: boolean): number | undefined {
+    if (profiles.find(phone) === undefined) return mayRegister ? profiles.make(phone) : undefined;
+    const first = profiles.usersOf(phone)[0];
+    return first === undefined || first.disabled ? undefined : first.userId;
+  }
+
+  /** AUTH § Resend User Confirmation. */
+  function renewPhoneCode(args: {
+    token: string;
+    begunAfterMs: number;
+    code: WireCode;
+    lifetimeMs: number;
+  }): PhoneCodeState {
+    const session = byHash.get({ hash: hex(args.token) });
+    if (session === undefined) return "session_not_found";
+    if (session.userId !== null) return "verified";
+    if (session.createdAtMs <= args.begunAfterMs) return "session_not_found";
+    if (session.orphaned || isWithoutUser(session.phone)) return "roster_not_found";
+    setCode.run({ sessionId: session.sessionId, codeId: addCode(args.code, args.lifetimeMs) });
+    if (session.codeId !== null && codeIsUsed.get(session.codeId) === null) deleteCode.run({ codeId: session.codeId });
+    return "open";
+  }
+
+  function isWithoutUser(phone: string): boolean {
+    return profiles.find(phone) !== undefined && profiles.usersOf(phone).length === 0;
+  }
+
+  function phoneCodeFailed({ codeId }: { codeId: number }): null {
+    tx.writes += 1;
+    markUnsent.run({ codeId });
+    return null;
+  }
+
+  function endPhoneSession({ phone, sessionId }: { phone: string; sessionId: number }): boolean {
+    if (selectOwn.get(sessionId, phone) === null) return false;
+    tx.writes += 1;
+    deleteSession.run({ sessionId });
+    return true;
+  }
+
+  function touchPhoneSession({ sessionId, atMs }: { sessionId: number; atMs: number }): null {
+    tx.writes += 1;
+    touch.run({ sessionId, atMs });
+    return null;
+  }
+
+  function addCode(code: WireCode, lifetimeMs: number): number {
+    tx.writes += 1;
+    const [row] = insertCode.all({
+      salt: hex(code.salt),
+      hash: hex(code.hash),
+      nowMs: tx.nowMs,
+      expiresAtMs: tx.nowMs + lifetimeMs,
+    });
+    if (row === undefined) throw new Error("a code was not stored");
+    return row.codeId;
+  }
+
+  /** A session that waited too long is as good as gone. */
+  function find(token: string, { pendingMs }: PhoneLimits): PhoneSessionRow | undefined {
+    const session = byHash.get({ hash: hex(token) });
+    if (session === undefined || session.userId !== null || session.createdAtMs > tx.nowMs - pendingMs) return session;
+    tx.writes += 1;
+    deleteSession.run({ sessionId: session.sessionId });
+    return undefined;
+  }
+
+  function sweep({ pendingMs }: PhoneLimits): void {
+    tx.writes += 1;
+    deleteExpiredCodes.run(tx.nowMs);
+    deleteLapsed.run(tx.nowMs - pendingMs);
+    counts.sweep();
+  }
+
+  return {
+    beginPhoneSession,
+    phoneCodeFailed,
+    verifyPhoneSession,
+    renewPhoneCode,
+    endPhoneSession,
+    touchPhoneSession,
+  };
+}
+
+export function withoutSecrets(session: PhoneSessionRow): WirePhoneSession {
+  const { hash, codeId, attempts, orphaned, ...shown } = session;
+  return shown;
+}

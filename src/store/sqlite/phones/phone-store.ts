@@ -1,0 +1,116 @@
+/** Log-ins by phone in the store: reads of this thread's connection, and changes sent to the writer. */
+import type { Database } from "bun:sqlite";
+import { and, asc, desc, eq, isNotNull, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import type { UserId } from "../../../domain/model.ts";
+import type { HashedCode } from "../../../domain/phones/codes.ts";
+import type {
+  PhoneCodeState,
+  PhoneSessionBegun,
+  PhoneSessionVerified,
+  PhoneStore,
+  StoredPhoneSession,
+} from "../../../domain/phones/phone-store.ts";
+import { lazily } from "../engine/lazily.ts";
+import type { Writer } from "../engine/writer.ts";
+import { phoneSessions, users } from "../schema.ts";
+import type { Begun, Verified, WirePhoneSession } from "./phone-session-changes.ts";
+
+export function createPhoneStore(db: Database, { submit, submitLater }: Writer): PhoneStore {
+  const orm = drizzle({ client: db });
+  const p = sql.placeholder;
+  const byHash = lazily(() =>
+    orm
+      .select()
+      .from(phoneSessions)
+      .where(eq(phoneSessions.hash, p("hash")))
+      .prepare(),
+  );
+  const verifiedOf = lazily(() =>
+    orm
+      .select()
+      .from(phoneSessions)
+      .where(and(eq(phoneSessions.phone, p("phone")), isNotNull(phoneSessions.userId)))
+      .orderBy(desc(phoneSessions.sessionId))
+      .prepare(),
+  );
+  const userIdsOf = lazily(() =>
+    orm
+      .select({ userId: users.userId })
+      .from(users)
+      .where(eq(users.phone, p("phone")))
+      .orderBy(asc(users.userId))
+      .prepare(),
+  );
+  const isWithoutUser = lazily(() =>
+    db.prepare<{ one: 1 }, [string]>(
+      "SELECT 1 one FROM profiles WHERE phone = ?1 AND NOT EXISTS (SELECT 1 FROM users WHERE phone = ?1)",
+    ),
+  );
+
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  return {
+    beginPhoneSession: (request) =>
+      submit<Begun>("beginPhoneSession", {
+        ...request,
+        shown: request.shown === undefined ? undefined : hex(request.shown),
+        fresh: hex(request.fresh),
+        code: toWireCode(request.code),
+      }).then(
+        (begun): PhoneSessionBegun =>
+          begun.result === "login" ? { ...begun, session: toSession(begun.session) } : begun,
+      ),
+    phoneCodeFailed: (codeId) => submit("phoneCodeFailed", { codeId }).then(() => {}),
+    verifyPhoneSession: (request) =>
+      submit<Verified>("verifyPhoneSession", { ...request, token: hex(request.token) }).then(
+        (verified): PhoneSessionVerified =>
+          verified.result === "login"
+            ? {
+                result: "login",
+                session: toSession(verified.session),
+                ended: { ...verified.ended, userIds: verified.ended.userIds as UserId[] },
+              }
+            : verified,
+      ),
+    async findPhoneCodeState({ token, begunAfterMs }) {
+      const row = byHash().get({ hash: Buffer.from(token) });
+      if (row === undefined || (row.userId === null && row.createdAtMs <= begunAfterMs)) {
+        return { state: "session_not_found", phone: undefined, language: undefined };
+      }
+      const of = { phone: row.phone, language: row.language ?? undefined };
+      if (row.userId !== null) return { state: "verified", ...of };
+      const without = row.orphaned || isWithoutUser().get(row.phone) !== null;
+      return { state: without ? "roster_not_found" : "open", ...of };
+    },
+    renewPhoneCode: ({ token, code, ...rest }) =>
+      submit<PhoneCodeState>("renewPhoneCode", { token: hex(token), code: toWireCode(code), ...rest }).then(
+        (state) => state,
+      ),
+    async findPhoneSession(token) {
+      const row = byHash().get({ hash: Buffer.from(token) });
+      return row === undefined ? undefined : toSession(row);
+    },
+    listPhoneSessions: async (phone) => verifiedOf().all({ phone }).map(toSession),
+    endPhoneSession: (session) => submit<boolean>("endPhoneSession", session).then((ended) => ended),
+    touchPhoneSession: (sessionId, atMs) => submitLater("touchPhoneSession", { sessionId, atMs }).then(() => {}),
+    listUserIdsOfPhone: async (phone) =>
+      userIdsOf()
+        .all({ phone })
+        .map((row) => row.userId as UserId),
+  };
+}
+
+export const toWireCode = (code: HashedCode) => ({ salt: hex(code.salt), hash: hex(code.hash) });
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+export const toSession = (row: WirePhoneSession): StoredPhoneSession => ({
+  sessionId: row.sessionId,
+  phone: row.phone,
+  devKey: row.devKey,
+  clientId: row.clientId ?? undefined,
+  language: row.language ?? undefined,
+  userId: (row.userId ?? undefined) as UserId | undefined,
+  createdAtMs: row.createdAtMs,
+  lastOnlineAtMs: row.lastOnlineAtMs,
+});

@@ -1,0 +1,211 @@
+/** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
+import { and, eq, sql } from "drizzle-orm";
+import { DomainError } from "../../../domain/errors.ts";
+import { userKeyOf } from "../../../domain/keys.ts";
+import { isRightCode } from "../../../domain/phones/codes.ts";
+import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
+import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
+import type { Tx } from "../engine/tx.ts";
+import type { HourlyCounts } from "../phones/hourly-counts.ts";
+import type { WireCode } from "../phones/phone-session-changes.ts";
+import { profileCodes, profiles, users } from "../schema.ts";
+import type { ProfileParts } from "./profile-parts.ts";
+
+const nickCharactersMax = 128;
+
+export type ProfileRow = typeof profiles.$inferSelect;
+
+const hex = (text: string): Buffer => Buffer.from(text, "hex");
+
+export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: HourlyCounts) {
+  const { orm, db } = tx;
+  const p = sql.placeholder;
+  const save = orm
+    .update(profiles)
+    .set({
+      services: sql`${p("services")}`,
+      settings: sql`${p("settings")}`,
+      updatedAtMs: sql`${p("updatedAtMs")}`,
+    })
+    .where(eq(profiles.phone, p("phone")))
+    .prepare();
+  const selectUsers = orm
+    .select({
+      userId: users.userId,
+      username: users.username,
+      nick: users.nick,
+      names: users.names,
+      surnames: users.surnames,
+      avatarLink: users.avatarLink,
+    })
+    .from(users)
+    .where(eq(users.phone, p("phone")))
+    .prepare();
+  const saveUser = orm
+    .update(users)
+    .set({
+      nick: sql`${p("nick")}`,
+      names: sql`${p("names")}`,
+      surnames: sql`${p("surnames")}`,
+      avatarLink: sql`${p("avatarLink")}`,
+      updatedAtMs: sql`${p("nowMs")}`,
+    })
+    .where(eq(users.userId, p("userId")))
+    .prepare();
+  const upsertCode = orm
+    .insert(profileCodes)
+    .values({
+      phone: p("phone"),
+      purpose: "email",
+      target: p("target"),
+      salt: p("salt"),
+      hash: p("hash"),
+      expiresAtMs: p("expiresAtMs"),
+    })
+    .onConflictDoUpdate({
+      target: [profileCodes.phone, profileCodes.purpose, profileCodes.target],
+      set: {
+        salt: sql`excluded.salt`,
+        hash: sql`excluded.hash`,
+        attempts: sql`0`,
+        expiresAtMs: sql`excluded.expires_at_ms`,
+      },
+    })
+    .prepare();
+  const selectCodes = orm
+    .select()
+    .from(profileCodes)
+    .where(and(eq(profileCodes.phone, p("phone")), eq(profileCodes.purpose, "email")))
+    .prepare();
+  const countAttempt = db.prepare(
+    "UPDATE profile_codes SET attempts = attempts + 1 WHERE phone = ? AND purpose = 'email' AND target = ?",
+  );
+  const deleteCode = db.prepare("DELETE FROM profile_codes WHERE phone = ? AND purpose = 'email' AND target = ?");
+  const deleteExpired = db.prepare("DELETE FROM profile_codes WHERE phone = ? AND expires_at_ms <= ?");
+
+  function changeProfile(args: {
+    phone: string;
+    services?: readonly Service[];
+    settings?: readonly Feature[];
+    rosters?: readonly RosterChange[];
+    touch: boolean;
+  }): { profile: ProfileRow; userIds: number[]; changed: boolean } | undefined {
+    const { phone } = args;
+    const before = parts.find(phone);
+    if (before === undefined) return undefined;
+    const own = new Map(selectUsers.all({ phone }).map((user) => [user.userId as number, user]));
+    if (args.rosters?.some((roster) => !own.has(roster.userId))) throw new DomainError("not_authorized");
+    const changedUsers = (args.rosters ?? []).flatMap((roster) => {
+      const user = own.get(roster.userId);
+      const after = user === undefined ? undefined : changeUser(user, roster);
+      return after === undefined ? [] : [after];
+    });
+    const stored = before.services as Service[];
+    const services = args.services === undefined ? stored : replaceServices(stored, args.services);
+    const settings = args.settings ?? (before.settings as Feature[]);
+    const changed = changedUsers.length > 0 || !isSame(services, before.services) || !isSame(settings, before.settings);
+    if (!changed && !args.touch) return { profile: before, userIds: [], changed };
+    for (const user of changedUsers) {
+      tx.writes += 1;
+      saveUser.run({ ...user, nowMs: tx.nowMs });
+    }
+    const profile = saved(before, { services, settings });
+    return { profile, userIds: changedUsers.map((user) => user.userId), changed };
+  }
+
+  function saved(
+    before: ProfileRow,
+    after: { services: readonly Service[]; settings: readonly Feature[] },
+  ): ProfileRow {
+    tx.writes += 1;
+    const { phone } = before;
+    save.run({
+      phone,
+      services: JSON.stringify(after.services),
+      settings: JSON.stringify(after.settings),
+      updatedAtMs: tx.nowMs,
+    });
+    return { ...before, ...after, updatedAtMs: tx.nowMs };
+  }
+
+  function addEmailCodes(args: {
+    phone: string;
+    services: readonly Service[];
+    codes: readonly { readonly address: string; readonly code: WireCode }[];
+    limits: ProfileLimits;
+  }): { addresses: string[] } | undefined {
+    const { phone, limits } = args;
+    const before = parts.find(phone);
+    if (before === undefined) return undefined;
+    const services = addServices(before.services as Service[], args.services);
+    if (services.length > servicesMax) throw new DomainError("too_many_members", `at most ${servicesMax} services`);
+    if (!isSame(services, before.services)) saved(before, { services, settings: before.settings as Feature[] });
+    tx.writes += 1;
+    deleteExpired.run(phone, tx.nowMs);
+    counts.sweep();
+    const addresses: string[] = [];
+    for (const { address, code } of args.codes) {
+      if (counts.of(`mail:${phone}`) >= limits.mailsPerHour) break;
+      counts.add(`mail:${phone}`);
+      upsertCode.run({
+        phone,
+        target: address,
+        salt: hex(code.salt),
+        hash: hex(code.hash),
+        expiresAtMs: tx.nowMs + limits.codeLifetimeMs,
+      });
+      addresses.push(address);
+    }
+    return { addresses };
+  }
+
+  function verifyEmailCode(args: {
+    phone: string;
+    address?: string;
+    code: string;
+    limits: ProfileLimits;
+  }): ProfileRow | undefined {
+    const { phone, limits } = args;
+    const before = parts.find(phone);
+    const subject = `email:${phone}`;
+    if (before === undefined || counts.of(subject) >= limits.wrongCodesPerHour) return undefined;
+    const pending = selectCodes
+      .all({ phone })
+      .filter((row) => args.address === undefined || row.target === args.address)
+      .filter((row) => row.expiresAtMs > tx.nowMs && row.attempts < limits.attemptsMax);
+    const right = pending.filter((row) => isRightCode(row, args.code))[0];
+    tx.writes += 1;
+    if (right === undefined) {
+      for (const row of pending) countAttempt.run(phone, row.target);
+      counts.add(subject);
+      return undefined;
+    }
+    deleteCode.run(phone, right.target);
+    const services = verifyAddress(before.services as Service[], right.target);
+    return saved(before, { services, settings: before.settings as Feature[] });
+  }
+
+  return { changeProfile, addEmailCodes, verifyEmailCode };
+}
+
+interface NamedUser {
+  readonly userId: number;
+  readonly username: string | null;
+  readonly nick: string;
+  readonly names: string;
+  readonly surnames: string;
+  readonly avatarLink: string;
+}
+
+/** Undefined where nothing changes. Who never had a nick is known at other doors by his names. */
+function changeUser(user: NamedUser, change: RosterChange): NamedUser | undefined {
+  const names = change.names ?? user.names;
+  const surnames = change.surnames ?? user.surnames;
+  const full = `${names} ${surnames}`.trim().slice(0, nickCharactersMax).trim();
+  const unnamed = user.nick === userKeyOf(user) || user.nick === `${user.names} ${user.surnames}`.trim();
+  const nick = change.nick ?? (unnamed && full !== "" ? full : user.nick);
+  const after = { ...user, names, surnames, nick, avatarLink: change.avatarLink ?? user.avatarLink };
+  return isSame(after, user) ? undefined : after;
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

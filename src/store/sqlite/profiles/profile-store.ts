@@ -1,0 +1,124 @@
+/** Profiles in the store: reads of this thread's connection, and changes sent to the writer. */
+import type { Database } from "bun:sqlite";
+import { asc, eq, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import type { ChatId, UserId } from "../../../domain/model.ts";
+import { phoneIdOf } from "../../../domain/phones/phones.ts";
+import type {
+  Feature,
+  Profile,
+  ProfileRemoved,
+  ProfileStore,
+  Service,
+} from "../../../domain/profiles/profile-store.ts";
+import type { ChangeName } from "../changes.ts";
+import { toLeft } from "../chats/entered.ts";
+import { lazily } from "../engine/lazily.ts";
+import { toSession, toWireCode } from "../phones/phone-store.ts";
+import { toUser } from "../reader.ts";
+import { profiles, users } from "../schema.ts";
+import type { ProfileRow } from "./profile-changes.ts";
+import type { WireMigrated, WireRemoved } from "./profile-removal.ts";
+
+type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
+
+export function createProfileStore(
+  db: Database,
+  /** `submitPeople`: for changes to users. */
+  parts: { submit: Submit; submitPeople: Submit; sweep(chatId: ChatId): void },
+): ProfileStore {
+  const { submit, submitPeople } = parts;
+  const orm = drizzle({ client: db });
+  const p = sql.placeholder;
+  const byPhone = lazily(() =>
+    orm
+      .select()
+      .from(profiles)
+      .where(eq(profiles.phone, p("phone")))
+      .prepare(),
+  );
+  const usersOf = lazily(() =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.phone, p("phone")))
+      .orderBy(asc(users.userId))
+      .prepare(),
+  );
+
+  // Every change settles one turn after the writer's answer, so that callers see the order of submission.
+  return {
+    findProfile: async (phone) => toProfile(byPhone().get({ phone })),
+    listUsersOfPhone: async (phone) =>
+      usersOf()
+        .all({ phone })
+        .flatMap((row) => toUser(row) ?? []),
+    changeProfile: (change) =>
+      submitPeople<Answer<{ profile: ProfileRow; userIds: UserId[]; changed: boolean }>>("changeProfile", change).then(
+        (wire) => (wire ? { ...wire, profile: getProfile(wire.profile) } : undefined),
+      ),
+    addEmailCodes: (request) =>
+      submit<Answer<{ addresses: string[] }>>("addEmailCodes", {
+        ...request,
+        codes: request.codes.map(({ address, code }) => ({ address, code: toWireCode(code) })),
+      }).then((wire) => wire ?? undefined),
+    verifyEmailCode: (request) =>
+      submit<Answer<ProfileRow>>("verifyEmailCode", request).then((row) => toProfile(row ?? undefined)),
+    beginMigration: (request) =>
+      submit<boolean>("beginMigration", { ...request, code: toWireCode(request.code) }).then((begun) => begun),
+    finishMigration: (request) =>
+      submitPeople<Answer<WireMigrated>>("finishMigration", request).then((wire) =>
+        wire
+          ? {
+              fromPhone: request.phone,
+              profile: getProfile(wire.profile),
+              sessions: wire.sessions.map(toSession),
+              users: wire.users as { userId: UserId; friendIds: UserId[] }[],
+            }
+          : undefined,
+      ),
+    removeProfile: (phone) =>
+      submitPeople<Answer<WireRemoved>>("removeProfile", { phone }).then((wire) => {
+        if (!wire) return undefined;
+        for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
+        return toRemoved(phone, wire);
+      }),
+  };
+}
+
+/** JSON has no undefined. */
+type Answer<Value> = Value | null | undefined;
+
+function toRemoved(phone: string, wire: WireRemoved): ProfileRemoved {
+  return {
+    phone,
+    sessions: wire.sessions.map(toSession),
+    users: wire.users.flatMap((row) => toUser({ ...row, avatar: null, passwordHash: null, publicKey: null }) ?? []),
+    changes: wire.told.map(([userId, contactId]) => ({
+      userId: userId as UserId,
+      contactId: contactId as UserId,
+      status: "deleted",
+      updatedAtMs: wire.updatedAtMs,
+      formerPhoneId: phoneIdOf({ phone, userId: contactId }),
+    })),
+    left: wire.left.map(toLeft),
+    kept: wire.kept as UserId[],
+  };
+}
+
+function getProfile(row: ProfileRow): Profile {
+  const profile = toProfile(row);
+  if (profile === undefined) throw new Error("a profile cannot be read back");
+  return profile;
+}
+
+function toProfile(row: ProfileRow | undefined): Profile | undefined {
+  if (row === undefined) return undefined;
+  return {
+    phone: row.phone,
+    services: row.services as Service[],
+    settings: row.settings as Feature[],
+    balance: row.balance,
+    updatedAtMs: row.updatedAtMs,
+  };
+}

@@ -1,0 +1,129 @@
+/** Webhooks and the logs they read, on SQLite. */
+import type { Database } from "bun:sqlite";
+import type { ChatId, EventId, Message, StoredEvent, UserId, UserSummary } from "../../../domain/model.ts";
+import type {
+  DeadLetter,
+  LoggedEvent,
+  Webhook,
+  WebhookKind,
+  WebhookPlace,
+  WebhookStore,
+} from "../../../domain/webhooks/webhook-store.ts";
+import { lazily } from "../engine/lazily.ts";
+import type { Writer } from "../engine/writer.ts";
+import { type StoredMessageRow, storedMessageColumns } from "../messages/message-changes.ts";
+import type { Reader } from "../reader.ts";
+
+const logBytesMax = 1024 * 1024;
+
+type WebhookRow = Omit<Webhook, "kinds"> & { readonly kinds: string };
+
+interface EventRow {
+  readonly eventId: number;
+  readonly type: "entered" | "left";
+  readonly chatId: number;
+  readonly body: string;
+  readonly afterMessageId: number;
+  readonly createdAtMs: number;
+}
+
+export function createWebhookStore(
+  db: Database,
+  { submit, reader }: Pick<Writer, "submit"> & { reader: Pick<Reader, "toMessages"> },
+): WebhookStore {
+  const all = lazily(() =>
+    db.prepare<WebhookRow, []>(
+      "SELECT name, url, secret, kinds, message_id messageId, event_id eventId, created_at_ms createdAtMs FROM webhooks ORDER BY name",
+    ),
+  );
+  const places = lazily(() =>
+    db.prepare<WebhookPlace, [string]>(
+      `SELECT chat_id chatId, message_id messageId, event_id eventId, attempts, failing_since_ms failingSinceMs,
+       next_at_ms nextAtMs, problem FROM webhook_places WHERE webhook = ?`,
+    ),
+  );
+  const letters = lazily(() =>
+    db.prepare<DeadLetter, [string, number, number]>(
+      `SELECT letter_id letterId, chat_id chatId, kind, message_id messageId, event_id eventId, problem,
+       given_up_at_ms givenUpAtMs FROM webhook_dead_letters WHERE webhook = ? AND letter_id > ? ORDER BY letter_id LIMIT ?`,
+    ),
+  );
+  const log = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE message_id > ? ORDER BY message_id LIMIT ?`,
+    ),
+  );
+  // Ids and seqs of a chat rise together, so the index by seq is walked from where the id begins.
+  const logOf = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ?1 AND seq >
+       coalesce((SELECT seq FROM messages WHERE chat_id = ?1 AND message_id <= ?2 ORDER BY seq DESC LIMIT 1), 0)
+       ORDER BY seq LIMIT ?3`,
+    ),
+  );
+  const eventColumns =
+    "event_id eventId, type, chat_id chatId, body, after_message_id afterMessageId, created_at_ms createdAtMs";
+  const events = lazily(() =>
+    db.prepare<EventRow, [number, number]>(
+      `SELECT ${eventColumns} FROM webhook_events WHERE event_id > ? ORDER BY event_id LIMIT ?`,
+    ),
+  );
+  const eventsOf = lazily(() =>
+    db.prepare<EventRow, [number, number, number]>(
+      `SELECT ${eventColumns} FROM webhook_events WHERE chat_id = ? AND event_id > ? ORDER BY event_id LIMIT ?`,
+    ),
+  );
+
+  const list = (): Webhook[] =>
+    all()
+      .all()
+      .map((row) => ({ ...row, kinds: JSON.parse(row.kinds) as WebhookKind[] }));
+
+  return {
+    async putWebhook(webhook) {
+      await submit("putWebhook", webhook);
+      const stored = list().find(({ name }) => name === webhook.name);
+      if (stored === undefined) throw new Error("a webhook cannot be read back");
+      return stored;
+    },
+    removeWebhook: (name) => submit<boolean>("removeWebhook", { name }).then((removed) => removed),
+    listWebhooks: async () => list(),
+    saveWebhook: (progress) => submit("saveWebhook", progress).then(() => {}),
+    rewindWebhook: (name, offset) => submit("rewindWebhook", { name, ...offset }).then(() => {}),
+    webhookPlaces: async (name) => places().all(name),
+    deadLetters: async (name, { after, limit }) => letters().all(name, after, limit),
+    messageLog: async (after, limit): Promise<Message[]> =>
+      reader.toMessages(upToBytes(log().iterate(after, limit)), undefined),
+    messageLogOf: async (chatId, after, limit): Promise<Message[]> =>
+      reader.toMessages(upToBytes(logOf().iterate(chatId, after, limit)), undefined),
+    eventLog: async (after, limit, chatId): Promise<LoggedEvent[]> =>
+      (chatId === undefined ? events().all(after, limit) : eventsOf().all(chatId, after, limit)).map(toEvent),
+  };
+}
+
+function toEvent({ eventId, type, chatId, body, afterMessageId, createdAtMs }: EventRow): LoggedEvent {
+  const { chatKey, users, deleted } = JSON.parse(body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
+  const event: StoredEvent = {
+    eventId: eventId as EventId,
+    userId: 0 as UserId,
+    type,
+    chatId: chatId as ChatId,
+    chatKey,
+    users,
+    deleted,
+    createdAtMs,
+  };
+  return { event, afterMessageId };
+}
+
+/** One at least. */
+function upToBytes(all: Iterable<StoredMessageRow>): StoredMessageRow[] {
+  const rows: StoredMessageRow[] = [];
+  let bytes = 0;
+  for (const row of all) {
+    rows.push(row);
+    bytes += row.content?.length ?? 0;
+    if (bytes >= logBytesMax) break;
+  }
+  return rows;
+}
