@@ -6,7 +6,7 @@
 import { dirname, resolve } from "node:path";
 import type { FilesConfig } from "./config/file-settings.ts";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
-import { type OutsideConfig, readOutside } from "./config/outside.ts";
+import { type ProviderConfig, readProviders } from "./config/providers.ts";
 import { type RestConfig, readRest } from "./config/rest-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
 import {
@@ -22,7 +22,7 @@ import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import { readWebsocket, type WebsocketConfig } from "./config/websocket.ts";
 import type { Address } from "./lib/address.ts";
 
-export interface Config extends OutsideConfig {
+export interface Config extends ProviderConfig {
   /** Absolute. */
   readonly data: string;
   /** Where roost.toml is looked for, absolute; it need not exist. */
@@ -178,7 +178,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     ws: readWebsocket({ read, need }),
     rest: readRest({ read, need }),
     webhooks: readWebhooks({ read, need, absolute }),
-    ...readOutside({ read, need, absolute, problems }),
+    ...readProviders({ read, need, absolute, problems }),
     files: {
       bytesMin: need("files.min_bytes"),
       bytesMax: need("files.max_bytes"),

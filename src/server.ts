@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./access/accounts.ts";
 import { createMay } from "./access/permission-check.ts";
 import { createTopicHooks } from "./chat-topics/hooks.ts";
-import { createSendCode, createSendMail } from "./codes.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
@@ -26,10 +25,11 @@ import { createHealth, type Health } from "./ops/health.ts";
 import { createOperator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress } from "./ops/probe.ts";
-import { createAddressRule } from "./outside/address-rules.ts";
-import { createAwsCredentials } from "./outside/aws.ts";
-import { post } from "./outside/post.ts";
-import { createTestNumbers } from "./outside/test-numbers.ts";
+import { createAddressRule } from "./providers/address-rules.ts";
+import { createAwsCredentials } from "./providers/aws.ts";
+import { post } from "./providers/post.ts";
+import { createTestNumbers } from "./providers/test-numbers.ts";
+import { createSendCode, createSendMail } from "./providers/verification-codes/send.ts";
 import { createRest } from "./rest/app.ts";
 import { restLimits } from "./rest/limits.ts";
 import { lockDataFolder } from "./store/sqlite/engine/lock.ts";
@@ -288,7 +288,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
         contentBytesMax: config.limits.messageBytesMax,
         fileBytesMax: config.files.bytesMax,
       },
-      sendCode: createSendCode(config, {
+      sendCode: createSendCode(config.sms, {
         log,
         clock,
         publish: (topic, payload) => publishing.publish(topic, payload),
@@ -296,7 +296,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       }),
       migrationCode: config.migrationCode,
       clientTokens: config.clientTokens,
-      sendMail: createSendMail(config, { log }),
+      sendMail: createSendMail(config.mail, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });
     await domain.devices.load();

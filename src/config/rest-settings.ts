@@ -1,6 +1,5 @@
 /** Settings of the REST door, `rest.…`. */
-import type { SettingKey, ValueOf } from "./settings.ts";
-import { count, type Raw, setting, Unusable } from "./values.ts";
+import { count, type Raw, setting, Unusable, type ValueOf } from "./values.ts";
 
 export interface RestConfig {
   /** Requests in a minute, each with the same number at once; 0: no limit. */
@@ -53,8 +52,8 @@ export function readRest({
   read,
   need,
 }: {
-  readonly read: <Key extends SettingKey>(key: Key) => ValueOf<Key> | undefined;
-  readonly need: <Key extends SettingKey>(key: Key) => ValueOf<Key>;
+  readonly read: <Key extends keyof typeof restSettings>(key: Key) => ValueOf<(typeof restSettings)[Key]> | undefined;
+  readonly need: <Key extends keyof typeof restSettings>(key: Key) => ValueOf<(typeof restSettings)[Key]>;
 }): RestConfig {
   return {
     requestsPerMinute: need("rest.requests_per_minute"),

@@ -1,10 +1,10 @@
 /** The table of every setting; the loader, `init`, `config show` and the help texts are all derived from it. */
 import { fileSettings } from "./file-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
-import { outsideSettings } from "./outside-settings.ts";
+import { providerSettings } from "./provider-settings.ts";
 import { restSettings } from "./rest-settings.ts";
 import { serverSettings } from "./server-settings.ts";
-import type { Setting } from "./values.ts";
+import type { Setting, ValueOf as ValueOfSetting } from "./values.ts";
 import { webhookSettings } from "./webhook-settings.ts";
 import { websocketSettings } from "./websocket-settings.ts";
 
@@ -13,13 +13,13 @@ export const settings = {
   ...websocketSettings,
   ...restSettings,
   ...webhookSettings,
-  ...outsideSettings,
+  ...providerSettings,
   ...fileSettings,
   ...limitSettings,
 };
 
 export type SettingKey = keyof typeof settings;
-export type ValueOf<Key extends SettingKey> = (typeof settings)[Key] extends Setting<infer Value> ? Value : never;
+export type ValueOf<Key extends SettingKey> = ValueOfSetting<(typeof settings)[Key]>;
 export const settingsTable: { readonly [Key in SettingKey]: Setting<ValueOf<Key>> } = settings;
 
 export const settingKeys = Object.keys(settings).filter((key): key is SettingKey => key in settings);

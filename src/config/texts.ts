@@ -3,8 +3,8 @@ import type { Config } from "../config.ts";
 import { formatAddress } from "../lib/address.ts";
 import { type fileSettings, shownFiles } from "./file-settings.ts";
 import { isLimit, limitNameOf } from "./limit-settings.ts";
-import { shownOutside } from "./outside.ts";
-import type { outsideSettings } from "./outside-settings.ts";
+import type { providerSettings } from "./provider-settings.ts";
+import { shownProviders } from "./providers.ts";
 import { type restSettings, shownRest } from "./rest-settings.ts";
 import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
@@ -29,12 +29,12 @@ export function showConfig(config: Config): ShownSetting[] {
       | keyof typeof websocketSettings
       | keyof typeof restSettings
       | keyof typeof webhookSettings
-      | keyof typeof outsideSettings
+      | keyof typeof providerSettings
       | keyof typeof fileSettings,
       ShownSetting["value"]
     >
   > = {
-    ...shownOutside(config),
+    ...shownProviders(config),
     ...shownWebsocket(config.ws),
     ...shownFiles(config.files),
     ...shownRest(config.rest),

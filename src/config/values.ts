@@ -176,3 +176,6 @@ export const secretText = {
 export function setting<Value>(one: Setting<Value>): Setting<Value> {
   return one;
 }
+
+/** What a setting gives once it is understood. */
+export type ValueOf<Given> = Given extends Setting<infer Value> ? Value : never;

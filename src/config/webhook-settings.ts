@@ -1,7 +1,6 @@
 /** Settings of webhooks, `webhooks.…`: whom the server may be made to call. */
-import { type Network, parseNetwork } from "../outside/address-rules.ts";
-import type { SettingKey, ValueOf } from "./settings.ts";
-import { duration, pemFile, type Raw, setting, Unusable } from "./values.ts";
+import { type Network, parseNetwork } from "../providers/address-rules.ts";
+import { duration, pemFile, type Raw, setting, Unusable, type ValueOf } from "./values.ts";
 
 export interface WebhookConfig {
   /** Names, `*.example.org` for all below one, `*` for all; none: there are no webhooks. */
@@ -69,9 +68,11 @@ export function readWebhooks({
   need,
   absolute,
 }: {
-  readonly read: <Key extends SettingKey>(key: Key) => ValueOf<Key> | undefined;
-  readonly need: <Key extends SettingKey>(key: Key) => ValueOf<Key>;
-  readonly absolute: (key: SettingKey, path: string) => string;
+  readonly read: <Key extends keyof typeof webhookSettings>(
+    key: Key,
+  ) => ValueOf<(typeof webhookSettings)[Key]> | undefined;
+  readonly need: <Key extends keyof typeof webhookSettings>(key: Key) => ValueOf<(typeof webhookSettings)[Key]>;
+  readonly absolute: (key: keyof typeof webhookSettings, path: string) => string;
 }): WebhookConfig {
   const ca = read("webhooks.ca");
   return {

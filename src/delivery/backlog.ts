@@ -6,8 +6,7 @@
  * gave little the next message of each chat is looked up and the reading jumps there. With one chat left it is simply
  * read on.
  */
-import type { MessageReader } from "../domain/messages/addressed.ts";
-import type { ChatId, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
+import type { ChatId, DeviceId, Message, MessageId, MessageReader, UserId } from "../domain/model.ts";
 import type { DeliveryStore, Head } from "../domain/store.ts";
 import { isInRanges, type Range } from "../lib/ranges.ts";
 

@@ -3,8 +3,6 @@
  * Times are UTC epoch milliseconds; each door prints its own form.
  */
 
-import type { AddressedText } from "./messages/addressed.ts";
-
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
@@ -230,4 +228,17 @@ export interface TokenOwner {
   readonly expiresAtMs: number | undefined;
   /** It was given to a client, in place of the password. */
   readonly remembered: boolean;
+}
+
+/** Who reads: a user, at one of his devices or at none in particular. */
+export interface MessageReader {
+  readonly userId: UserId;
+  readonly deviceId?: DeviceId | undefined;
+}
+
+export interface AddressedText {
+  readonly userId: UserId;
+  /** Undefined: for all of the user's devices that have no text of their own. */
+  readonly deviceId: DeviceId | undefined;
+  readonly text: string;
 }

@@ -8,7 +8,6 @@ import type { Range } from "../lib/ranges.ts";
 import type { AnswerStore } from "./answer-store.ts";
 import type { GroupStore } from "./chats/group-store.ts";
 import type { ContactStore } from "./contacts/contact-store.ts";
-import type { MessageReader } from "./messages/addressed.ts";
 import type { ExchangeStore } from "./messages/exchange-store.ts";
 import type { HistoryStore } from "./messages/history-store.ts";
 import type {
@@ -27,6 +26,7 @@ import type {
   Message,
   MessageFile,
   MessageId,
+  MessageReader,
   Position,
   Sent,
   StoredEvent,
@@ -34,18 +34,11 @@ import type {
   UserId,
 } from "./model.ts";
 import type { LogInStore } from "./people/log-in-store.ts";
+import type { ScramKeys } from "./people/scram-keys.ts";
 import type { TokenStore } from "./people/token-store.ts";
 import type { PhoneStore } from "./phones/phone-store.ts";
 import type { ProfileStore } from "./profiles/profile-store.ts";
 import type { WebhookStore } from "./webhooks/webhook-store.ts";
-
-/** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
-export interface ScramKeys {
-  readonly salt: Uint8Array;
-  readonly iterations: number;
-  readonly storedKey: Uint8Array;
-  readonly serverKey: Uint8Array;
-}
 
 export interface NewUser {
   readonly nick: string;

@@ -8,9 +8,18 @@ import type { Hub, Sink } from "../delivery/hub.ts";
 import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import { isHidden, type MessageReader } from "../domain/messages/addressed.ts";
+import { isHidden } from "../domain/messages/addressed.ts";
 import { isLeftOut } from "../domain/messages/content.ts";
-import type { ChatId, DeviceId, Message, MessageId, StoredEvent, Typing, UserId } from "../domain/model.ts";
+import type {
+  ChatId,
+  DeviceId,
+  Message,
+  MessageId,
+  MessageReader,
+  StoredEvent,
+  Typing,
+  UserId,
+} from "../domain/model.ts";
 import type { Client } from "../domain/people/log-ins.ts";
 import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";

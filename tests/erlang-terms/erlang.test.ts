@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBinary } from "../cross/binary-server.ts";
-import { startGateway } from "../outside/gateway.ts";
-import { startPlainSmtp } from "../outside/smtp-servers.ts";
+import { startGateway } from "../providers/gateway.ts";
+import { startPlainSmtp } from "../providers/smtp-servers.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { requireProgram } from "../support/programs.ts";
 

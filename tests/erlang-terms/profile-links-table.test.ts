@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { type Gateway, startGateway } from "../outside/gateway.ts";
+import { type Gateway, startGateway } from "../providers/gateway.ts";
 import { type Cast, later, play, type Row } from "./profile-cast.ts";
 import { anna, bob, email, no, profile, service, yes } from "./profiles.ts";
 

@@ -4,7 +4,7 @@ import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { Atom, atom, binary, type Term, Tuple } from "../../src/etf/term.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { recordingLog } from "../outside/gateway.ts";
+import { recordingLog } from "../providers/gateway.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";
 

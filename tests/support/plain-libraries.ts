@@ -1,7 +1,7 @@
 /**
  * Libraries that the executable holds as plain source instead of bytecode, which takes five to ten times the room: nodemailer
  * is 0.2 MiB so, and 1.2 MiB as bytecode. Each is bundled first, with what our sources use of it, and then imported as an
- * embedded file: those of `src/outside/libraries.ts` when they are needed, `atStart` when their first user is.
+ * embedded file: those of `src/providers/libraries.ts` when they are needed, `atStart` when their first user is.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const sources = fileURLToPath(new URL("../../src", import.meta.url));
-const list = join(sources, "outside/libraries.ts");
+const list = join(sources, "providers/libraries.ts");
 /** None of them is used in the Worker, which must listen before its first message comes. */
 const atStart = [
   "zod",
@@ -39,10 +39,10 @@ export async function bundlePlainLibraries(): Promise<PlainLibraries> {
   const source = await Bun.file(list).text();
   const names = [...source.matchAll(/import\("\.\/libraries\/(\w+)\.ts"\)/g)].map(([, name = ""]) => name);
   const used = await usedParts();
-  const entryOf = (index: number): string => join(sources, `outside/libraries/at-start-${index}.ts`);
+  const entryOf = (index: number): string => join(sources, `providers/libraries/at-start-${index}.ts`);
   const build = await Bun.build({
     entrypoints: [
-      ...names.map((name) => join(sources, `outside/libraries/${name}.ts`)),
+      ...names.map((name) => join(sources, `providers/libraries/${name}.ts`)),
       ...atStart.map((_, n) => entryOf(n)),
     ],
     outdir: folder,
@@ -60,7 +60,7 @@ export async function bundlePlainLibraries(): Promise<PlainLibraries> {
     plugin: {
       name: "plain libraries",
       setup: (builder) => {
-        builder.onLoad({ filter: /[/\\]outside[/\\]libraries\.ts$/ }, ({ path }) => {
+        builder.onLoad({ filter: /[/\\]providers[/\\]libraries\.ts$/ }, ({ path }) => {
           return path === list ? { contents, loader: "ts" } : undefined;
         });
         for (const [n, library] of atStart.entries()) {

@@ -1,5 +1,5 @@
 /**
- * `bun tests/support/premium-ranges.ts` writes `src/outside/premium-ranges.json` anew from libphonenumber's full metadata,
+ * `bun tests/support/premium-ranges.ts` writes `src/providers/premium-ranges.json` anew from libphonenumber's full metadata,
  * which is in the same package as the small one in the executable, and five times the price of this table.
  */
 import metadata from "libphonenumber-js/metadata.max.json";
@@ -32,7 +32,7 @@ export function premiumRanges(): Record<string, string> {
 
 if (import.meta.main) {
   await Bun.write(
-    new URL("../../src/outside/premium-ranges.json", import.meta.url),
+    new URL("../../src/providers/premium-ranges.json", import.meta.url),
     `${JSON.stringify(premiumRanges(), null, 2)}\n`,
   );
 }

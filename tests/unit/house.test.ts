@@ -10,7 +10,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   net: ["lib"],
   etf: ["lib"],
-  outside: ["lib"],
+  providers: ["domain", "lib"],
   domain: ["lib"],
   delivery: ["domain", "lib"],
   mqtt: ["net", "lib"],
@@ -33,7 +33,7 @@ const ownersOf: Readonly<Record<string, readonly string[]>> = {
 const entryPoints = ["src/main.ts", "src/store/sqlite/engine/writer.worker.ts", "src/store/files/files.worker.ts"];
 
 /** How many files each circle of types has that is still there. */
-const stillCircular: number[] = [2, 2, 2, 2, 3, 3, 3, 4, 6, 11, 23];
+const stillCircular: number[] = [2, 3, 4, 6, 11, 23];
 
 interface Import {
   readonly from: string;

@@ -2,20 +2,7 @@
  * Messages that address each recipient by himself (REST `messageBlock`): one place in the chat, and a text for each user
  * or device it is for. Whoever has no text sees nothing of it; his position moves over it.
  */
-import type { DeviceId, Message, UserId } from "../model.ts";
-
-/** Who reads: a user, at one of his devices or at none in particular. */
-export interface MessageReader {
-  readonly userId: UserId;
-  readonly deviceId?: DeviceId | undefined;
-}
-
-export interface AddressedText {
-  readonly userId: UserId;
-  /** Undefined: for all of the user's devices that have no text of their own. */
-  readonly deviceId: DeviceId | undefined;
-  readonly text: string;
-}
+import type { Message, MessageReader } from "../model.ts";
 
 /** The message as this reader is to see it; hidden where he has no text. Ordinary messages come back as they are. */
 export function messageFor(message: Message, reader: MessageReader): Message {

@@ -1,7 +1,6 @@
 /** What the store must do for batches of messages and statuses of one sender; see `store.ts` for what every method promises. */
 
-import type { DeviceId, EventId, Message, MessageId, UserId } from "../model.ts";
-import type { AddressedText } from "./addressed.ts";
+import type { AddressedText, DeviceId, EventId, Message, MessageId, UserId } from "../model.ts";
 
 /** A message that addresses each recipient by himself. */
 export interface AddressedDraft {

@@ -3,8 +3,7 @@
  * Asked for a stretch, the store may answer with less of it, where its messages are large.
  */
 
-import type { ChatId, Message, MessageId, UserId } from "../model.ts";
-import type { MessageReader } from "./addressed.ts";
+import type { ChatId, Message, MessageId, MessageReader, UserId } from "../model.ts";
 
 /** A client's clock that is further off than this makes its message's time an odd one, which is found by an index. */
 export const oddTimeMs = 60_000;

@@ -1,7 +1,7 @@
 /** What the store remembers of how people are logged in, and of who may become one of them. */
 import type { ContactChange } from "../contacts/contact-store.ts";
 import type { Left, UserId } from "../model.ts";
-import type { ScramKeys } from "../store.ts";
+import type { ScramKeys } from "./scram-keys.ts";
 
 /** An access token as its owner may see it. */
 export interface ListedToken {

@@ -4,7 +4,7 @@
  */
 import { cpus } from "node:os";
 import { DomainError } from "../errors.ts";
-import type { ScramKeys } from "../store.ts";
+import type { ScramKeys } from "./scram-keys.ts";
 import { deriveScramKeys } from "./scram-keys.ts";
 
 const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;

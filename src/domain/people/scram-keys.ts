@@ -2,7 +2,14 @@
 import { createHash, createHmac, pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
 import { saslprep } from "../../lib/saslprep.ts";
-import type { ScramKeys } from "../store.ts";
+
+/** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
+export interface ScramKeys {
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+  readonly storedKey: Uint8Array;
+  readonly serverKey: Uint8Array;
+}
 
 const derive = promisify(pbkdf2);
 const saltBytes = 16;

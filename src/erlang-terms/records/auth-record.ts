@@ -2,9 +2,10 @@
  * The `Auth` tuple as clients of all generations send it. The first two wrote token, device key and phone in different
  * places under the same number of fields, so which is which is told by what is set and by what looks like a phone.
  */
+
+import { languageOf } from "../../domain/phones/languages.ts";
 import { atomOf, integerOf, isUnset, listOf, textOf } from "../../etf/read.ts";
 import type { Term } from "../../etf/term.ts";
-import { isLanguage } from "../code-text.ts";
 
 export type AuthRequest = "issue" | "verify" | "resend";
 
@@ -58,7 +59,7 @@ export async function readAuth(fields: readonly Term[], context: AuthContext): P
   if (!arities.has(fields.length)) return undefined;
   const text = (at: number): string | undefined => textAt(fields, at);
   const code = codeOf(fields[smsCode]);
-  const language = languageOf(fields[services]);
+  const language = firstLanguage(fields[services]);
   if ([0, 1, 2, 3].some((at) => text(at) === tooLong)) return undefined;
   const requested = requestOf(fields[type]);
   if (requested === undefined) return undefined;
@@ -127,7 +128,7 @@ function codeOf(term: Term | undefined): string | undefined {
   return textOf(term) ?? (number === undefined ? undefined : String(number));
 }
 
-function languageOf(term: Term | undefined): string | undefined {
+function firstLanguage(term: Term | undefined): string | undefined {
   const names = (term === undefined ? undefined : listOf(term))?.map(atomOf) ?? [];
-  return names.find((name) => name !== undefined && isLanguage(name));
+  return names.find((name) => name !== undefined && languageOf(name) !== undefined);
 }

@@ -3,9 +3,10 @@
  * time or by place in the list, a page at a time. A page begins where it is asked for and looks at a bounded number of
  * messages, so an old one costs what a new one does; where it stopped before its end it says how to go on.
  */
-import { isHidden, type MessageReader } from "../../domain/messages/addressed.ts";
+
+import { isHidden } from "../../domain/messages/addressed.ts";
 import { type ChatLog, oddTimeMs } from "../../domain/messages/history-store.ts";
-import type { Message, UserId } from "../../domain/model.ts";
+import type { Message, MessageReader, UserId } from "../../domain/model.ts";
 import { messageBytes, withWantedContent } from "../outgoing/large-content.ts";
 import { messageTimeMs } from "../outgoing/push.ts";
 import type { HistoryPage, HistoryRange } from "../requests/actions.ts";

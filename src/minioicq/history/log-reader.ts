@@ -1,7 +1,7 @@
 /** One chat's messages, one after the other, from a few stretches of its log; `bound` orders it among other chats. */
-import type { MessageReader } from "../../domain/messages/addressed.ts";
+
 import type { ChatLog, HistoryStore } from "../../domain/messages/history-store.ts";
-import type { Message, UserId } from "../../domain/model.ts";
+import type { Message, MessageReader, UserId } from "../../domain/model.ts";
 
 /** Read at first from each of several chats; twice as much each time after that. */
 const rowsAtFirst = 16;

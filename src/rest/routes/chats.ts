@@ -4,8 +4,7 @@
  */
 
 import { isKey } from "../../domain/keys.ts";
-import type { MessageReader } from "../../domain/messages/addressed.ts";
-import type { ChatId, ChatView, User } from "../../domain/model.ts";
+import type { ChatId, ChatView, MessageReader, User } from "../../domain/model.ts";
 import { accessToken, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";

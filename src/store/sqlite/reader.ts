@@ -6,7 +6,7 @@ import type { Database } from "bun:sqlite";
 import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
-import { hidden, type MessageReader, withText } from "../../domain/messages/addressed.ts";
+import { hidden, withText } from "../../domain/messages/addressed.ts";
 import {
   type Chat,
   type ChatId,
@@ -19,6 +19,7 @@ import {
   type MemberChat,
   type Message,
   type MessageId,
+  type MessageReader,
   messageKinds,
   type Position,
   type StoredEvent,

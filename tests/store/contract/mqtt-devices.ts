@@ -1,6 +1,7 @@
 /** MQTT devices, the names they share with users, and the keys of passwords. */
 import { expect, test } from "bun:test";
-import type { NewMqttDevice, ScramKeys } from "../../../src/domain/store.ts";
+import type { ScramKeys } from "../../../src/domain/people/scram-keys.ts";
+import type { NewMqttDevice } from "../../../src/domain/store.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh, people } from "./stage.ts";
 
 const keysOf = (byte: number): ScramKeys => ({

@@ -1,6 +1,5 @@
 /** Reads of history: see `domain/history-store.ts`. Every statement looks at no more rows than its caller named. */
 import type { Database } from "bun:sqlite";
-import type { MessageReader } from "../../../domain/messages/addressed.ts";
 import {
   type ChatLog,
   type HistoryStore,
@@ -8,7 +7,7 @@ import {
   type Piece,
   type Stretch,
 } from "../../../domain/messages/history-store.ts";
-import type { ChatId, Message, MessageId } from "../../../domain/model.ts";
+import type { ChatId, Message, MessageId, MessageReader } from "../../../domain/model.ts";
 import { lazily } from "../engine/lazily.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./message-changes.ts";
 

@@ -1,7 +1,7 @@
 /** Changes to MQTT devices, to what SCRAM needs to check passwords, and to the server's own secrets. */
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import type { ScramKeys } from "../../../domain/store.ts";
+import type { ScramKeys } from "../../../domain/people/scram-keys.ts";
 import type { Tx } from "../engine/tx.ts";
 import { mqttDevices, scramKeys, serverKeys, users } from "../schema.ts";
 

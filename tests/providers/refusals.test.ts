@@ -1,6 +1,6 @@
 /** A flood of refused codes is a line a minute in the log. */
 import { expect, test } from "bun:test";
-import { createRefusals } from "../../src/outside/refusals.ts";
+import { createRefusals } from "../../src/providers/refusals.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { recordingLog } from "./gateway.ts";
 

@@ -1,6 +1,6 @@
 /** Any SMS gateway with an HTTP interface: templates say what it is asked, and any 2xx means that it took the message. */
 import { callOutside, OutsideError } from "./http-call.ts";
-import type { SmsSender } from "./sms.ts";
+import type { SmsSender } from "./sms-message.ts";
 import { escapeFor, escapeUrl, fill } from "./template.ts";
 
 /** `{to}` and `{text}` are filled in everywhere: escaped as in URLs in `url` and `headers`, for its media type in `body`. */

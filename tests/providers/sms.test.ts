@@ -1,6 +1,6 @@
 /** Text messages as gateways and devices get them, and what is said where they fail: enough for the log, and never a code. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { createSmsSender, type SmsOptions, type SmsParts } from "../../src/outside/sms.ts";
+import { createSmsSender, type SmsOptions, type SmsParts } from "../../src/providers/sms.ts";
 import { failureOf, recordingLog, startGateway } from "./gateway.ts";
 
 const gateway = await startGateway();

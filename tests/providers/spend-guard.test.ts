@@ -1,11 +1,11 @@
 /** Money is spent within the limits, however many ask from however many addresses. */
 import { describe, expect, test } from "bun:test";
-import { networkOf } from "../../src/outside/network.ts";
-import { parsePhoneNumber } from "../../src/outside/phone-number.ts";
-import premiumRangesInUse from "../../src/outside/premium-ranges.json" with { type: "json" };
-import { createSpendGuard, defaultSpendLimits } from "../../src/outside/spend-guard.ts";
-import type { CountedMessage } from "../../src/outside/spend-windows.ts";
-import { createTestNumbers } from "../../src/outside/test-numbers.ts";
+import { networkOf } from "../../src/providers/network.ts";
+import { parsePhoneNumber } from "../../src/providers/phone-number.ts";
+import premiumRangesInUse from "../../src/providers/premium-ranges.json" with { type: "json" };
+import { createSpendGuard, defaultSpendLimits } from "../../src/providers/spend-guard.ts";
+import type { CountedMessage } from "../../src/providers/spend-windows.ts";
+import { createTestNumbers } from "../../src/providers/test-numbers.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { premiumRanges } from "../support/premium-ranges.ts";
 

@@ -1,5 +1,7 @@
 /** What an SMS or a mail with a code says, in the language that a profile's settings or the client's services name. */
-const texts: Readonly<Record<string, (code: string) => string>> = {
+import { type Language, languageOf } from "../../domain/phones/languages.ts";
+
+const texts: Readonly<Record<Language, (code: string) => string>> = {
   de: (code) => `Ihr Code: ${code}. Geben Sie ihn niemandem.`,
   en: (code) => `Your code: ${code}. Give it to nobody.`,
   es: (code) => `Su código: ${code}. No se lo dé a nadie.`,
@@ -9,7 +11,7 @@ const texts: Readonly<Record<string, (code: string) => string>> = {
   zh: (code) => `您的验证码：${code}，请勿告诉他人。`,
 };
 
-const subjects: Readonly<Record<string, string>> = {
+const subjects: Readonly<Record<Language, string>> = {
   de: "Bestätigungscode",
   en: "Confirmation code",
   es: "Código de confirmación",
@@ -20,22 +22,12 @@ const subjects: Readonly<Record<string, string>> = {
 };
 
 /** English where the language is not known. */
-export const codeText = (code: string, language: string | undefined): string =>
-  texts[knownLanguage(language)]?.(code) ?? code;
+export const codeText = (code: string, language: string | undefined): string => texts[known(language)](code);
 
 export const codeMail = (code: string, language: string | undefined): { subject: string; text: string } => ({
-  subject: subjects[knownLanguage(language)] ?? "",
+  subject: subjects[known(language)],
   text: `${codeText(code, language)}\n`,
 });
 
-/** Whether there are words in it. */
-export const isLanguage = (name: string): boolean => Object.hasOwn(texts, spelled(name));
-
-const knownLanguage = (language: string | undefined): string =>
-  language !== undefined && isLanguage(language) ? spelled(language) : "en";
-
-/** `uk-UA` is what `ua` is: Ukrainian has a code of its own in ISO 639, and its country's in these documents. */
-function spelled(language: string): string {
-  const [named = ""] = language.toLowerCase().split(/[-_]/, 1);
-  return named === "uk" ? "ua" : named;
-}
+const known = (language: string | undefined): Language =>
+  (language === undefined ? undefined : languageOf(language)) ?? "en";

@@ -1,5 +1,5 @@
 /** Settings of what speaks to the outside: text messages, mail, AWS. */
-import { asciiAddress, isMailAddress } from "../outside/mail-address.ts";
+import { asciiAddress, isMailAddress } from "../providers/mail-address.ts";
 import { count, duration, oneOf, pemFile, type Raw, setting, Unusable } from "./values.ts";
 
 /** One line that a pattern describes. */
@@ -135,7 +135,7 @@ const secretUtf8 = line("TEXT", /^\P{Cc}{1,512}$/u, "up to 512 characters on one
 const keyId = line("TEXT", /^\w{2,128}$/, "letters and digits");
 const limit = count(1, 1_000_000);
 
-export const outsideSettings = {
+export const providerSettings = {
   "sms.adapter": setting({
     ...oneOf("log", "http", "twilio", "device"),
     fallback: "log",

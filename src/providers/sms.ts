@@ -6,17 +6,8 @@ import { assert } from "../lib/assert.ts";
 import type { Log } from "../lib/log.ts";
 import { OutsideError } from "./http-call.ts";
 import { createHttpSms, type HttpSmsOptions } from "./sms-http.ts";
+import type { SmsSender } from "./sms-message.ts";
 import { createTwilioSms } from "./sms-twilio.ts";
-
-export interface SmsSender {
-  /** `to` is digits with the country code. Rejects where the message was not taken, with a text that may be logged. */
-  send(message: SmsMessage): Promise<void>;
-}
-
-export interface SmsMessage {
-  readonly to: string;
-  readonly text: string;
-}
 
 /** What the adapter in use needs is there; the settings see to it. */
 export interface SmsOptions {

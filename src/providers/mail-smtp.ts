@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { assert } from "../lib/assert.ts";
 import { OutsideError, reasonOf } from "./http-call.ts";
 import { loadSmtp } from "./libraries.ts";
-import type { MailMessage, MailOptions, MailSender } from "./mail.ts";
+import type { MailMessage, MailOptions, MailSender } from "./mail-message.ts";
 
 /** A server that says something now and then must come to an end too. */
 const wholeTimeouts = 3;

@@ -1,19 +1,13 @@
-/** `Config.sms`, `Config.mail` and `Config.aws`: what the adapters in `src/outside/` are given, and what must be set together. */
-import type { AwsOptions } from "../outside/aws.ts";
-import type { MailOptions } from "../outside/mail.ts";
-import type { SmsOptions } from "../outside/sms.ts";
-import type { SpendLimits } from "../outside/spend-guard.ts";
-import type { TestNumber } from "../outside/test-numbers.ts";
-import type { outsideSettings } from "./outside-settings.ts";
+/** `Config.sms`, `Config.mail` and `Config.aws`: what the adapters in `src/providers/` are given, and what must be set together. */
+import type { AwsOptions } from "../providers/aws.ts";
+import type { MailOptions } from "../providers/mail-message.ts";
+import type { TestNumber } from "../providers/test-numbers.ts";
+import type { CodeSmsOptions } from "../providers/verification-codes/send.ts";
+import type { providerSettings } from "./provider-settings.ts";
 import type { SettingKey, ValueOf } from "./settings.ts";
 
-export interface OutsideConfig {
-  readonly sms: SmsOptions & {
-    /** Undefined: all countries, without premium ranges. */
-    readonly countries: readonly string[] | undefined;
-    readonly limits: SpendLimits;
-    readonly testNumbers: readonly TestNumber[];
-  };
+export interface ProviderConfig {
+  readonly sms: CodeSmsOptions & { readonly testNumbers: readonly TestNumber[] };
   readonly mail: MailOptions;
   /** Undefined where users are given no credentials. */
   readonly aws: AwsOptions | undefined;
@@ -27,13 +21,13 @@ interface Reading {
   readonly problems: string[];
 }
 
-export const readOutside = (reading: Reading): OutsideConfig => ({
+export const readProviders = (reading: Reading): ProviderConfig => ({
   sms: readSms(reading),
   mail: readMail(reading),
   aws: readAws(reading),
 });
 
-function readSms({ read, need, problems }: Reading): OutsideConfig["sms"] {
+function readSms({ read, need, problems }: Reading): ProviderConfig["sms"] {
   const adapter = need("sms.adapter");
   const http = {
     url: read("sms.http_url"),
@@ -130,7 +124,11 @@ type Shown = string | number | boolean | null;
 const hidden = (value: unknown): Shown => (value === undefined ? null : "(set)");
 
 /** What is in force, for a reader. */
-export function shownOutside({ sms, mail, aws }: OutsideConfig): Readonly<Record<keyof typeof outsideSettings, Shown>> {
+export function shownProviders({
+  sms,
+  mail,
+  aws,
+}: ProviderConfig): Readonly<Record<keyof typeof providerSettings, Shown>> {
   return {
     "sms.adapter": sms.adapter,
     "sms.http_url": hidden(sms.http.url),

@@ -1,6 +1,6 @@
 /** Which addresses may be called: those that are public, and those in the networks the operator named. */
 import { expect, test } from "bun:test";
-import { createAddressRule, parseNetwork } from "../../src/outside/address-rules.ts";
+import { createAddressRule, parseNetwork } from "../../src/providers/address-rules.ts";
 
 const networks = (...texts: string[]) => texts.flatMap((text) => parseNetwork(text) ?? []);
 

@@ -1,6 +1,6 @@
 /** Twilio's Programmable Messaging: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`. */
 import { callOutside, OutsideError } from "./http-call.ts";
-import type { SmsSender } from "./sms.ts";
+import type { SmsSender } from "./sms-message.ts";
 
 export interface TwilioOptions {
   readonly accountSid: string;

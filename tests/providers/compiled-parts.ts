@@ -2,10 +2,10 @@
 import { loadConfig } from "../../src/config.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import { createAwsCredentials } from "../../src/outside/aws.ts";
-import { createMailSender } from "../../src/outside/mail.ts";
-import { createSmsSender } from "../../src/outside/sms.ts";
-import { createSpendGuard } from "../../src/outside/spend-guard.ts";
+import { createAwsCredentials } from "../../src/providers/aws.ts";
+import { createMailSender } from "../../src/providers/mail.ts";
+import { createSmsSender } from "../../src/providers/sms.ts";
+import { createSpendGuard } from "../../src/providers/spend-guard.ts";
 
 const config = loadConfig({ env: process.env, readFile: () => undefined });
 const { admit } = createSpendGuard({ ...config.sms, clock: systemClock });

@@ -1,6 +1,6 @@
 /** Temporary credentials from a service that verifies every signature, and whatever else may come instead of them. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { type AwsOptions, createAwsCredentials } from "../../src/outside/aws.ts";
+import { type AwsOptions, createAwsCredentials } from "../../src/providers/aws.ts";
 import { type Asked, failureOf, startGateway } from "./gateway.ts";
 import { verifySignature } from "./sigv4.ts";
 

@@ -1,18 +1,24 @@
 /** How codes leave the server: by SMS within the spend limits, or by mail, through the adapters the operator chose. */
-import type { Config } from "./config.ts";
-import type { SendCode } from "./domain/phones/phone-sessions.ts";
-import type { SendMail } from "./domain/profiles/profiles.ts";
-import { codeMail, codeText } from "./erlang-terms/code-text.ts";
-import type { Clock } from "./lib/clock.ts";
-import type { Log } from "./lib/log.ts";
-import { createMailSender } from "./outside/mail.ts";
-import { createRefusals } from "./outside/refusals.ts";
-import { createSmsSender, type SmsParts } from "./outside/sms.ts";
-import { createSpendGuard } from "./outside/spend-guard.ts";
-import type { CountedMessage } from "./outside/spend-windows.ts";
+import type { SendCode } from "../../domain/phones/phone-sessions.ts";
+import type { SendMail } from "../../domain/profiles/profiles.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import { createMailSender } from "../mail.ts";
+import type { MailOptions } from "../mail-message.ts";
+import { createRefusals } from "../refusals.ts";
+import { createSmsSender, type SmsOptions, type SmsParts } from "../sms.ts";
+import { createSpendGuard, type SpendLimits } from "../spend-guard.ts";
+import type { CountedMessage } from "../spend-windows.ts";
+import { codeMail, codeText } from "./texts.ts";
+
+export interface CodeSmsOptions extends SmsOptions {
+  /** Undefined: all countries, without premium ranges. */
+  readonly countries: readonly string[] | undefined;
+  readonly limits: SpendLimits;
+}
 
 export function createSendCode(
-  { sms }: Config,
+  sms: CodeSmsOptions,
   parts: {
     log: Log;
     clock: Clock;
@@ -45,7 +51,7 @@ export function createSendCode(
   };
 }
 
-export function createSendMail({ mail }: Config, { log }: { log: Log }): SendMail {
+export function createSendMail(mail: MailOptions, { log }: { log: Log }): SendMail {
   const sender = createMailSender(mail, { log });
   return async ({ to, code, language }) => {
     try {

@@ -1,7 +1,7 @@
 /** The little of XML that is understood, and that everything else is refused in time. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseXml, textAt } from "../../src/outside/xml.ts";
+import { parseXml, textAt } from "../../src/providers/xml.ts";
 
 describe("XML", () => {
   const at = (text: string, ...path: string[]) => textAt(parseXml(text), path);

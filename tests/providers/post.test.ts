@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { post } from "../../src/outside/post.ts";
+import { post } from "../../src/providers/post.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { requireProgram } from "../support/programs.ts";
 
