@@ -10,6 +10,7 @@ import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
 import { defaultMessageLimits } from "./domain/messages/messages.ts";
+import type { Store } from "./domain/store.ts";
 import { createRosterDoor } from "./erlang-terms/service.ts";
 import { createPatience, listenHttp } from "./http.ts";
 import { type Address, formatAddress } from "./lib/address.ts";
@@ -46,6 +47,8 @@ export interface RunningServer {
   /** Only at the first start, and only where it was not configured: it is stored hashed. */
   readonly backendKey: string | undefined;
   readonly domain: Domain;
+  /** All of it, past every rule; a door gets `domain.store`. */
+  readonly store: Store;
   readonly hub: Hub;
   /** Reads the certificate again, also from other files than before; connections stay. Throws `CertificateError`. */
   reloadCertificate(files: CertificateFiles): void;
@@ -74,8 +77,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<R
     const backendKey = await ensureBackendKey(core.domain, config.backendKey);
     log.info("serving", { ...bound, data: config.data });
     const reloadCertificate = (files: CertificateFiles): void => useCertificate(readCertificate(files));
-    const { domain, hub } = core;
-    return { ...bound, dataDir: config.data, backendKey, domain, hub, reloadCertificate, stop };
+    const { domain, store, hub } = core;
+    return { ...bound, dataDir: config.data, backendKey, domain, store, hub, reloadCertificate, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -7,7 +7,7 @@
  * read on.
  */
 import type { ChatId, DeviceId, Message, MessageId, MessageReader, UserId } from "../domain/model.ts";
-import type { DeliveryStore, Head } from "../domain/store.ts";
+import type { DeliveryReads, Head } from "../domain/store.ts";
 import { isInRanges, type Range } from "../lib/ranges.ts";
 
 /** Ids read by one query at the most. */
@@ -25,7 +25,7 @@ interface Place {
 }
 
 export class Backlog {
-  readonly #store: Pick<DeliveryStore, "run" | "scan">;
+  readonly #store: Pick<DeliveryReads, "run" | "scan">;
   readonly #reader: MessageReader;
   readonly #through: MessageId;
   readonly #inlineBytesMax: number | undefined;
@@ -41,12 +41,12 @@ export class Backlog {
    * user's are missing. Nothing with an id above `through` is read.
    */
   constructor(parts: {
-    store: Pick<DeliveryStore, "run" | "scan">;
+    store: Pick<DeliveryReads, "run" | "scan">;
     userId: UserId;
     deviceId?: DeviceId | undefined;
     from: readonly Head[] | { readonly after: MessageId };
     through: MessageId;
-    /** See `DeliveryStore.run`. */
+    /** See `DeliveryReads.run`. */
     inlineBytesMax?: number | undefined;
   }) {
     this.#store = parts.store;

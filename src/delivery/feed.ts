@@ -10,7 +10,7 @@
  */
 import { messageFor } from "../domain/messages/addressed.ts";
 import type { DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
-import type { DeliveryStore, Head } from "../domain/store.ts";
+import type { DeliveryReads, Head } from "../domain/store.ts";
 import { Backlog, empty } from "./backlog.ts";
 
 /** Rows read from the store at once; between two pages other work gets its turn. */
@@ -22,7 +22,7 @@ const heldMessagesMax = 1024;
 const heldBytesMax = 128 * 1024;
 
 export interface FeedOptions {
-  readonly store: Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan">;
+  readonly store: Pick<DeliveryReads, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan">;
   readonly userId: UserId;
   /** Whose position to begin at: a device's, or the user's own. */
   readonly deviceId?: DeviceId | undefined;

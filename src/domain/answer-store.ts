@@ -17,11 +17,14 @@ export interface NewAnswer extends KeptAnswer {
   readonly answersMax: number;
 }
 
-export interface AnswerStore {
-  /** An answer kept under the same hash before stays as it is, unless it has expired. */
-  keepAnswer(answer: NewAnswer): Promise<void>;
+export interface AnswerReads {
   /** Undefined also for one older than a day. */
   findAnswer(hash: Uint8Array): Promise<KeptAnswer | undefined>;
+}
+
+export interface AnswerStore extends AnswerReads {
+  /** An answer kept under the same hash before stays as it is, unless it has expired. */
+  keepAnswer(answer: NewAnswer): Promise<void>;
 }
 
 export const answerKeptMs = 86_400_000;

@@ -21,7 +21,7 @@ import { createLooks, type Looks } from "./people/profile-changes.ts";
 import { createTokens, type TokenLifetimes, type Tokens } from "./people/tokens.ts";
 import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phones/phone-sessions.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles/profiles.ts";
-import type { Store } from "./store.ts";
+import type { DoorStore, Store } from "./store.ts";
 
 export interface Domain {
   readonly accounts: Accounts;
@@ -42,8 +42,7 @@ export interface Domain {
   /** `contacts`: users find only those whom they know. */
   readonly directory: "all" | "contacts";
   readonly typing: TypingKeeper;
-  /** Reads, and the changes that need no rule of their own. */
-  readonly store: Store;
+  readonly store: DoorStore;
 }
 
 export function createDomain(parts: {

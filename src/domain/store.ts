@@ -5,11 +5,11 @@
  * settled. All of it is async, so that a server database can stand behind it.
  */
 import type { Range } from "../lib/ranges.ts";
-import type { AnswerStore } from "./answer-store.ts";
+import type { AnswerReads, AnswerStore } from "./answer-store.ts";
 import type { GroupStore } from "./chats/group-store.ts";
-import type { ContactStore } from "./contacts/contact-store.ts";
-import type { ExchangeStore } from "./messages/exchange-store.ts";
-import type { HistoryStore } from "./messages/history-store.ts";
+import type { ContactReads, ContactStore } from "./contacts/contact-store.ts";
+import type { ExchangeReads, ExchangeStore } from "./messages/exchange-store.ts";
+import type { HistoryReads } from "./messages/history-store.ts";
 import type {
   Chat,
   ChatId,
@@ -33,12 +33,12 @@ import type {
   User,
   UserId,
 } from "./model.ts";
-import type { LogInStore } from "./people/log-in-store.ts";
+import type { LogInReads, LogInStore } from "./people/log-in-store.ts";
 import type { ScramKeys } from "./people/scram-keys.ts";
-import type { TokenStore } from "./people/token-store.ts";
-import type { PhoneStore } from "./phones/phone-store.ts";
-import type { ProfileStore } from "./profiles/profile-store.ts";
-import type { WebhookStore } from "./webhooks/webhook-store.ts";
+import type { TokenReads, TokenStore } from "./people/token-store.ts";
+import type { PhoneReads, PhoneStore } from "./phones/phone-store.ts";
+import type { ProfileReads, ProfileStore } from "./profiles/profile-store.ts";
+import type { WebhookReads, WebhookStore } from "./webhooks/webhook-store.ts";
 
 export interface NewUser {
   readonly nick: string;
@@ -107,15 +107,7 @@ export interface ParticipantView {
   readonly devices: readonly { readonly guid: string; readonly publicKey: Uint8Array }[];
 }
 
-export interface UserStore {
-  /** Throws `username_taken`, `invite_invalid`. */
-  createUser(user: NewUser): Promise<User>;
-  /** Without `scramKeys` those of the old password go all the same. */
-  setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
-  /** Without a picture the one there was goes. Says when. Throws `user_disabled`. */
-  setAvatar(userId: UserId, picture: Uint8Array | undefined): Promise<{ updatedAtMs: number }>;
-  /** Somebody unknown is passed over. */
-  touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
+export interface UserReads {
   findUser(userId: number): Promise<User | undefined>;
   /** An exact username, else `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
@@ -142,35 +134,65 @@ export interface UserStore {
   shareChat(userId: UserId, other: UserId): Promise<boolean>;
 }
 
-export interface MqttDeviceStore {
-  /** Throws `username_taken` where a user or a device has the name, `invalid_device` where one has the certificate. */
-  addMqttDevice(device: NewMqttDevice): Promise<MqttDevice>;
-  /** With its password and keys; false where there was none. */
-  removeMqttDevice(name: string): Promise<boolean>;
+export interface UserStore extends UserReads {
+  /** Throws `username_taken`, `invite_invalid`. */
+  createUser(user: NewUser): Promise<User>;
+  /** Without `scramKeys` those of the old password go all the same. */
+  setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
+  /** Without a picture the one there was goes. Says when. Throws `user_disabled`. */
+  setAvatar(userId: UserId, picture: Uint8Array | undefined): Promise<{ updatedAtMs: number }>;
+  /** Somebody unknown is passed over. */
+  touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
+}
+
+export interface MqttDeviceReads {
   /** By rising name, from the first one after `after`. */
   listMqttDevices(page: { after: string; limit: number }): Promise<MqttDevice[]>;
   findMqttDevicePassword(name: string): Promise<string | undefined>;
   /** By "user:<id>" or "device:<name>". */
   findScramKeys(ownerKey: string): Promise<ScramKeys | undefined>;
-  /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
-  addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
   /** A secret of the server's own. */
   findSecret(name: string): Promise<Uint8Array | undefined>;
-  /** The same: `fresh` where there is none of that name yet. */
+}
+
+export interface MqttDeviceStore extends MqttDeviceReads {
+  /** Throws `username_taken` where a user or a device has the name, `invalid_device` where one has the certificate. */
+  addMqttDevice(device: NewMqttDevice): Promise<MqttDevice>;
+  /** With its password and keys; false where there was none. */
+  removeMqttDevice(name: string): Promise<boolean>;
+  /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
+  addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
+  /** As `findSecret`; `fresh` is kept where there is none of that name yet. */
   keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
-export interface CredentialStore {
+export interface CredentialReads {
+  /** SHA-256 of the current backend key, with the time it was made. */
+  findBackendKey(): Promise<{ hash: Uint8Array; createdAtMs: number } | undefined>;
+}
+
+export interface CredentialStore extends CredentialReads {
   /** A device of this user at this door by its client's own name; made when new. */
   openDevice(device: DeviceName): Promise<DeviceId>;
   /** Forgets a device and its positions, if there is one. */
   endDevice(device: DeviceName): Promise<void>;
-  /** SHA-256 of the current backend key, with the time it was made. */
-  findBackendKey(): Promise<{ hash: Uint8Array; createdAtMs: number } | undefined>;
   setBackendKey(hash: Uint8Array): Promise<void>;
 }
 
-export interface ChatStore {
+export interface ChatReads {
+  findChat(ref: ChatRef, asSeenBy?: UserId): Promise<Chat | undefined>;
+  /** The chat, if the user is a member of it. */
+  findChatOf(userId: UserId, ref: ChatRef): Promise<Chat | undefined>;
+  findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
+  isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
+  chatsOf(userId: UserId): Promise<Chat[]>;
+  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
+  chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
+  /** The first `limit` members, by id. */
+  memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
+}
+
+export interface ChatStore extends ChatReads {
   /** A new group. Throws `user_not_found`, `too_many_members`. */
   createChat(chat: { ownerId: UserId; members: readonly number[]; name: string | undefined }): Promise<Entered>;
   /**
@@ -185,16 +207,6 @@ export interface ChatStore {
   /** `people` are string ids or GUIDs; strangers are ignored. Removing the owner or the last member deletes the chat. Throws `chat_not_found`. */
   removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<Left | undefined>;
   deleteChat(chatKey: string): Promise<Left>;
-  findChat(ref: ChatRef, asSeenBy?: UserId): Promise<Chat | undefined>;
-  /** The chat, if the user is a member of it. */
-  findChatOf(userId: UserId, ref: ChatRef): Promise<Chat | undefined>;
-  findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
-  isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
-  chatsOf(userId: UserId): Promise<Chat[]>;
-  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
-  chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
-  /** The first `limit` members, by id. */
-  memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
 
 /** A file as the door that serves it needs it. */
@@ -203,19 +215,7 @@ export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
   readonly content: Blob;
 }
 
-export interface MessageStore {
-  /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
-  appendMessage(draft: Draft): Promise<Sent>;
-  /** All or nothing, in order. */
-  appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
-  /**
-   * Of the message only its place remains. Gives the chat's members too. Throws `message_not_found` also where `userId` is
-   * not in its chat, `not_authorized`.
-   */
-  deleteMessage(request: {
-    userId: UserId;
-    messageId: MessageId;
-  }): Promise<{ message: DeletedMessage; members: readonly UserId[] }>;
+export interface MessageReads {
   findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
   /** The file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
@@ -237,12 +237,22 @@ export interface MessageStore {
   }): Promise<Message[]>;
 }
 
-export interface DeliveryStore {
-  advance(moves: readonly Advance[]): Promise<void>;
-  /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
-  confirmMessages(moves: readonly Confirmed[]): Promise<void>;
-  /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
-  beforeCommit(listener: () => void): void;
+export interface MessageStore extends MessageReads {
+  /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
+  appendMessage(draft: Draft): Promise<Sent>;
+  /** All or nothing, in order. */
+  appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
+  /**
+   * Of the message only its place remains. Gives the chat's members too. Throws `message_not_found` also where `userId` is
+   * not in its chat, `not_authorized`.
+   */
+  deleteMessage(request: {
+    userId: UserId;
+    messageId: MessageId;
+  }): Promise<{ message: DeletedMessage; members: readonly UserId[] }>;
+}
+
+export interface DeliveryReads {
   positions(userId: UserId): Promise<Position[]>;
   /** The newest message id any settled change gave. */
   lastMessageId(): Promise<MessageId>;
@@ -273,14 +283,6 @@ export interface DeliveryStore {
   }): Promise<{ messages: Message[]; through: number }>;
   /** Events this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;
-  confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
-  /** The device was told of these chats, and with it the user: `eventIds` are his own copies of that. */
-  announceChats(announced: {
-    userId: UserId;
-    deviceId: DeviceId;
-    chatIds: readonly ChatId[];
-    eventIds: readonly EventId[];
-  }): Promise<void>;
   /** Chats of the user that the device was not told of, in the order he came into them; `next` goes on behind them. */
   unannouncedChats(device: {
     userId: UserId;
@@ -290,8 +292,43 @@ export interface DeliveryStore {
   }): Promise<{ chatIds: ChatId[]; next: number | undefined }>;
 }
 
+export interface DeliveryStore extends DeliveryReads {
+  advance(moves: readonly Advance[]): Promise<void>;
+  /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
+  confirmMessages(moves: readonly Confirmed[]): Promise<void>;
+  /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
+  beforeCommit(listener: () => void): void;
+  confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
+  /** The device was told of these chats, and with it the user: `eventIds` are his own copies of that. */
+  announceChats(announced: {
+    userId: UserId;
+    deviceId: DeviceId;
+    chatIds: readonly ChatId[];
+    eventIds: readonly EventId[];
+  }): Promise<void>;
+}
+
+/** What changes nothing: doors may ask for any of it. */
+export interface Reads
+  extends UserReads,
+    MqttDeviceReads,
+    TokenReads,
+    CredentialReads,
+    LogInReads,
+    PhoneReads,
+    ProfileReads,
+    ContactReads,
+    ChatReads,
+    MessageReads,
+    ExchangeReads,
+    HistoryReads,
+    DeliveryReads,
+    AnswerReads,
+    WebhookReads {}
+
 export interface Store
-  extends UserStore,
+  extends Reads,
+    UserStore,
     MqttDeviceStore,
     TokenStore,
     CredentialStore,
@@ -303,7 +340,13 @@ export interface Store
     GroupStore,
     MessageStore,
     ExchangeStore,
-    HistoryStore,
     DeliveryStore,
     AnswerStore,
     WebhookStore {}
+
+/**
+ * What a door may ask of the store by itself: every read, and the changes that only note what the door knows: its
+ * devices, what they confirmed or were told, and what it keeps for itself. All else is a use case of the domain.
+ */
+export type DoorStore = Reads &
+  Pick<Store, "openDevice" | "endDevice" | "advance" | "confirmEvents" | "announceChats" | "keepSecret" | "keepAnswer">;

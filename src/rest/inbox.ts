@@ -21,13 +21,13 @@ import type {
   UserId,
 } from "../domain/model.ts";
 import type { Client } from "../domain/people/log-ins.ts";
-import type { DeliveryStore, Head, MessageStore } from "../domain/store.ts";
+import type { DeliveryReads, Head, MessageReads } from "../domain/store.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
-type InboxStore = Pick<DeliveryStore, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events"> &
-  Pick<MessageStore, "withContent">;
+type InboxStore = Pick<DeliveryReads, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events"> &
+  Pick<MessageReads, "withContent">;
 
 /** `whole`: with the content of larger files too, which the JSON of the simple form only names. */
 export type Content = "inline" | "whole";

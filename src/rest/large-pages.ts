@@ -4,7 +4,7 @@
  */
 import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { Message } from "../domain/model.ts";
-import type { MessageStore } from "../domain/store.ts";
+import type { MessageReads } from "../domain/store.ts";
 
 /** @param walk the direction in which pages follow each other; `messages` is ascending in any case. */
 export function fitting(messages: readonly Message[], walk: "up" | "down", bytesMax: number): readonly Message[] {
@@ -26,6 +26,6 @@ const weightOf = ({ content, file }: Message): number =>
 
 /** With the content the JSON shows. */
 export const withInlineContent = (
-  store: Pick<MessageStore, "withContent">,
+  store: Pick<MessageReads, "withContent">,
   messages: readonly Message[],
 ): Promise<Message[]> => store.withContent(messages, inlineFileBytesMax);

@@ -118,9 +118,9 @@ test("users and devices log in by SCRAM, with the password that is in force", as
 
 test("a user from before SCRAM gets keys by showing the password once", async () => {
   await using place = await stage();
-  const { domain } = place.server;
-  const bob = await domain.store.createUser({ nick: "Bob", username: "bob" });
-  await domain.store.setPassword(bob.userId, await Bun.password.hash("old", "argon2id"));
+  const { domain, store } = place.server;
+  const bob = await store.createUser({ nick: "Bob", username: "bob" });
+  await store.setPassword(bob.userId, await Bun.password.hash("old", "argon2id"));
   expect(await scram(place.hooks, "bob", "old")).toBe("not_authorized");
   const { authenticate } = place.hooks;
   expect(await authenticate(connect({ username: "bob", password: Buffer.from("new") }))).toEqual({
@@ -274,7 +274,7 @@ test("a PUBLISH that is not taken is refused with its reason, and one that is ca
     ["ann", "eve"].map((name) => domain.accounts.add({ nick: name, username: name, password: name })),
   );
   if (ann === undefined || eve === undefined) throw new Error("nobody is there");
-  await domain.store.putMembers({ chatKey: "team", people: [{ username: "ann" }], chatName: undefined });
+  await server.store.putMembers({ chatKey: "team", people: [{ username: "ann" }], chatName: undefined });
   await domain.devices.add({ name: "lamp" });
   const lamp = hooks.principalOf("device:lamp", "c7");
   if (lamp === undefined) throw new Error("the lamp is not known");

@@ -49,7 +49,7 @@ export class Phones implements AsyncDisposable {
 
   /** Another user of the phone, straight into the file: no request makes one yet. */
   async secondUser(name: PhoneName, nick: string): Promise<UserId> {
-    const { userId } = await this.server.domain.store.createUser({ nick });
+    const { userId } = await this.server.store.createUser({ nick });
     using db = new Database(databasePath(this.server.dataDir));
     db.run("PRAGMA busy_timeout = 5000");
     db.run("UPDATE users SET phone = ? WHERE user_id = ?", [phoneNumbers[name], userId]);

@@ -122,7 +122,7 @@ test("the names and pictures that users have are told", async () => {
   await using phones = await Phones.start();
   const { a, b, aId } = await pair(phones);
   const rosters = [{ userId: await phones.userId("B"), names: "Борис", surnames: "B.", avatarLink: "https://b" }];
-  await phones.server.domain.store.changeProfile({ phone: phoneNumbers.B, rosters, touch: false });
+  await phones.server.store.changeProfile({ phone: phoneNumbers.B, rosters, touch: false });
   await b.ask(friend(aId));
   expect(await a.heard()).toEqual([
     "phone/A {Contact,B,<<https://b>>,<<Борис>>,<<B.>>,[],Time,authorization}",

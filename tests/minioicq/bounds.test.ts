@@ -52,7 +52,7 @@ test("a reader that stops costs bounded memory, delays nobody, and gets everythi
 test("a client that asks without reading is not read, and is answered completely once it reads", async () => {
   await using server = await startTestServer();
   for (let n = 0; n < 200; n += 1) {
-    await server.domain.store.createUser({ nick: `user ${n} ${"x".repeat(80)}` });
+    await server.store.createUser({ nick: `user ${n} ${"x".repeat(80)}` });
   }
   using door = openDoor(server, { sendBytesMax: 64 * 1024, requestsWaitingMax: 50 });
   const ann = await newUser(server.http, "Ann");
@@ -73,7 +73,7 @@ test("a client that asks without reading is not read, and is answered completely
 
 test("a client that asks and never reads is closed", async () => {
   await using server = await startTestServer();
-  for (let n = 0; n < 200; n += 1) await server.domain.store.createUser({ nick: `user ${n} ${"x".repeat(80)}` });
+  for (let n = 0; n < 200; n += 1) await server.store.createUser({ nick: `user ${n} ${"x".repeat(80)}` });
   using door = openDoor(server, { sendBytesMax: 64 * 1024, requestsWaitingMax: 50, stalledMs: 50 });
   const ann = await newUser(server.http, "Ann");
   using greedy = await RawSocket.connect(door.port);
@@ -166,7 +166,7 @@ test("a client too slow for what cannot wait in the store is closed, and finds i
   await bob.client.bye();
   const crowd: string[] = [bob.id];
   for (let n = 0; n < 300; n += 1) {
-    crowd.push(String((await server.domain.store.createUser({ nick: `user ${n}` })).userId));
+    crowd.push(String((await server.store.createUser({ nick: `user ${n}` })).userId));
   }
   using slow = await RawSocket.connect(door.port);
   slow.say(login(bob.id));

@@ -29,7 +29,7 @@ async function fill(server: TestServer, of: { chat: string; from: string; count:
   const { first = 1, count } = of;
   await Promise.all(
     Array.from({ length: count }, (_, n) =>
-      server.domain.store.appendMessage({
+      server.store.appendMessage({
         chat: { id: Number(of.chat) },
         from: Number(of.from) as UserId,
         type: "text",
@@ -117,7 +117,7 @@ test("O17 what two people said in all their chats, and what one person has in hi
     said.push({ by: by.id, chat: chats[chat ?? 0], content: `${n}` });
   }
   for (const { by, chat, content } of said) {
-    await server.domain.store.appendMessage({
+    await server.store.appendMessage({
       chat: { id: Number(chat) },
       from: Number(by) as UserId,
       type: "text",
@@ -164,7 +164,7 @@ test("a range of time finds what clients with wrong clocks said, wherever it sta
     // Now and then a clock is hours behind, or ahead, or right.
     const clientTimeMs =
       n % 10 === 3 ? now - day + n : n % 10 === 7 ? now + day + n : n % 2 === 0 ? undefined : now + n;
-    const { message } = await server.domain.store.appendMessage({
+    const { message } = await server.store.appendMessage({
       chat: { id: Number(chats[n % 2]) },
       from: Number(ann.id) as UserId,
       type: "text",
@@ -214,7 +214,7 @@ test("an old page costs what a new one does, in a chat and over all chats", asyn
     await fill(server, { chat, from: ann.id, count: 2500, first: n * 2500 + 1 });
     await fill(server, { chat: other, from: bob.id, count: 10 });
   }
-  const counted = countReads(server.domain.store);
+  const counted = countReads(server.store);
   using door = openDoor({ hub: server.hub, domain: { ...server.domain, store: counted.store } }, {});
   using client = await comeBack(door.http, ann.id);
   const costOf = async (fields: Fields) => {

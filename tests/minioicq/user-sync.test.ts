@@ -18,7 +18,7 @@ const names = ({ users }: Sync): string[] => users.map((user) => user.user_name)
 /** A door before the server's store that counts how often users are listed. */
 function countingDoor(server: TestServer, limits: Parameters<typeof openDoor>[1] = {}) {
   const counts = { lists: 0 };
-  const { store } = server.domain;
+  const { store } = server;
   const counting: Store = {
     ...store,
     listUsers(page) {
@@ -82,7 +82,7 @@ test("on a server with more, those are listed who share a chat or a contact", as
   await newUser(server.http, "Eve");
   expect(names(await sync(ann.client))).toEqual(["Ann"]);
   await ann.client.ask({ action: "chat.create", members: [others[2]?.id] });
-  await server.domain.store.requestContacts({
+  await server.store.requestContacts({
     userId: Number(others[0]?.id) as UserId,
     friends: [Number(ann.id) as UserId],
   });

@@ -34,7 +34,7 @@ beforeAll(async () => {
     rates: noRateLimits,
     corsOrigins: [],
     webhooks: createWebhooks({
-      store: server.domain.store,
+      store: server.store,
       clock: { nowMs: () => Date.now() },
       log: silentLog,
       hosts: [],

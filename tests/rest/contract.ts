@@ -188,7 +188,7 @@ async function tokens(server: TestServer, ask: Ask): Promise<void> {
 
 /** A webhook that fails, with a dead letter, and what is said of one that is not there or not as it must be. */
 async function hooks(server: TestServer, ask: Ask): Promise<void> {
-  const { backendKey, domain } = server;
+  const { backendKey } = server;
   for (const request of ["PUT /webhooks/hook", "GET /webhooks/hook"]) {
     const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
     const body = request.startsWith("PUT") ? { url: "http://127.0.0.1:9/", secret, events: ["message"] } : undefined;
@@ -196,7 +196,7 @@ async function hooks(server: TestServer, ask: Ask): Promise<void> {
   }
   const place = { chatId: 1 as ChatId, messageId: 1, eventId: 1, problem: "answered 500" };
   const retry = { attempts: 1, failingSinceMs: 1, nextAtMs: 4e12 };
-  await domain.store.saveWebhook({
+  await server.store.saveWebhook({
     name: "hook",
     offset: { messageId: 1, eventId: 1 },
     places: [{ ...place, ...retry }],
@@ -236,7 +236,7 @@ async function streamed(server: TestServer, token: string): Promise<Answer> {
 async function bounded(keep: Keep): Promise<void> {
   await using small = await startTestServer({ env: { ROOST_LIMITS_REST_BODY_BYTES: "1 KiB" } });
   const [anna = ""] = await enroll(small, "anna");
-  await small.domain.store.putWebhook({ name: "hook", url: "http://127.0.0.1:9/", secret: "", kinds: ["message"] });
+  await small.store.putWebhook({ name: "hook", url: "http://127.0.0.1:9/", secret: "", kinds: ["message"] });
   const long = JSON.stringify("x".repeat(2000));
   for (const [operation, request, as] of operations.filter(([, , , body]) => body !== undefined)) {
     const answer = await call(small, request, { as: as === "backend" ? small.backendKey : anna, body: long });

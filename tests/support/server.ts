@@ -18,6 +18,7 @@ export interface TestServer extends AsyncDisposable {
   readonly backendKey: string;
   readonly dataDir: string;
   readonly domain: RunningServer["domain"];
+  readonly store: RunningServer["store"];
   readonly hub: RunningServer["hub"];
   /** Stops it and starts a new one on the same data (and new ports). */
   restart(): Promise<TestServer>;
@@ -61,7 +62,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     log: options.log ?? silentLog,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const { http, mqtt, mqtts, reloadCertificate, domain, hub } = running;
+  const { http, mqtt, mqtts, reloadCertificate, domain, store, hub } = running;
   if (mqtt === null) throw new Error("the test server has no MQTT listener");
   let kept = false;
   let stopping: Promise<void> | undefined;
@@ -78,6 +79,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     backendKey,
     dataDir,
     domain,
+    store,
     hub,
     stop,
     async restart() {

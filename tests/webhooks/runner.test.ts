@@ -10,7 +10,7 @@ import { eventually } from "./receiver.ts";
 const retry = { firstPauseMs: 1, longestPauseMs: 4, refusalsMax: 3, givenUpAfterMs: 3_600_000 };
 
 async function startRunner(server: TestServer, send: RunnerParts["send"], more: Partial<RunnerParts> = {}) {
-  const { store } = server.domain;
+  const { store } = server;
   const webhook = await store.putWebhook({
     name: "w",
     url: "http://receiver.test/",
@@ -34,7 +34,7 @@ async function startRunner(server: TestServer, send: RunnerParts["send"], more: 
   };
 }
 
-async function lettersOf({ store }: { store: TestServer["domain"]["store"] }) {
+async function lettersOf({ store }: { store: TestServer["store"] }) {
   const letters = await store.deadLetters("w", { after: 0, limit: 10 });
   return letters.length > 0 && letters;
 }

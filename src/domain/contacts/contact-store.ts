@@ -47,7 +47,18 @@ export interface BlockResult {
   readonly updatedAtMs: number;
 }
 
-export interface ContactStore {
+export interface ContactReads {
+  isBlocked(pair: { by: UserId; contactId: UserId }): Promise<boolean>;
+  /** By rising id of the contact; those that changed after `changedAfterMs`, they or the users themselves. */
+  listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
+  findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;
+  /** The other is the user himself, among his contacts but for those he only asked, or shares a chat with him. */
+  isAcquaintance(userId: UserId, otherId: number): Promise<boolean>;
+  /** By rising id; those who are friends on both sides. */
+  listFriendIds(userId: UserId): Promise<UserId[]>;
+}
+
+export interface ContactStore extends ContactReads {
   /** One answer per friend, in order. Throws `not_authorized` where the user is gone or disabled, as the next two do. */
   requestContacts(request: { userId: UserId; friends: readonly FriendRef[] }): Promise<FriendResult<RequestOutcome>[]>;
   confirmContact(confirmation: { userId: UserId; friend: FriendRef }): Promise<FriendResult<ConfirmOutcome>>;
@@ -59,12 +70,4 @@ export interface ContactStore {
    */
   blockContact(request: { userId: UserId; contactId: number }): Promise<BlockResult>;
   unblockContact(request: { userId: UserId; contactId: number }): Promise<BlockResult>;
-  isBlocked(pair: { by: UserId; contactId: UserId }): Promise<boolean>;
-  /** By rising id of the contact; those that changed after `changedAfterMs`, they or the users themselves. */
-  listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
-  findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;
-  /** The other is the user himself, among his contacts but for those he only asked, or shares a chat with him. */
-  isAcquaintance(userId: UserId, otherId: number): Promise<boolean>;
-  /** By rising id; those who are friends on both sides. */
-  listFriendIds(userId: UserId): Promise<UserId[]>;
 }

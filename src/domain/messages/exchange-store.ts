@@ -43,13 +43,16 @@ export interface Addressing {
   readonly oldMessageId: MessageId | undefined;
 }
 
-export interface ExchangeStore {
+export interface ExchangeReads {
+  /** At most `limit` GUIDs; of an ordinary message those of the chat's other members. */
+  addressing(message: Message, limit: number): Promise<Addressing>;
+}
+
+export interface ExchangeStore extends ExchangeReads {
   /**
    * All or nothing. Confirmations of what is unknown, or was confirmed before, change nothing. Throws `chat_not_found`
    * (also where the sender or a recipient is no member, or the message to
    * stand in for is unknown), `user_disabled`. `foreign`: that message is another sender's.
    */
   exchange(exchange: Exchange): Promise<Exchanged | "foreign">;
-  /** At most `limit` GUIDs; of an ordinary message those of the chat's other members. */
-  addressing(message: Message, limit: number): Promise<Addressing>;
 }

@@ -36,7 +36,7 @@ export interface Piece {
   readonly reached: number;
 }
 
-export interface HistoryStore {
+export interface HistoryReads {
   /** The chat, if the user is in it. */
   findChatLog(userId: UserId, chatId: ChatId): Promise<ChatLog | undefined>;
   /** The user's chats that hold anything, those alone that he shares with `other` where that is somebody else. */

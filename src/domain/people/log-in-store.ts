@@ -26,7 +26,14 @@ export interface UserRemoved extends EndedLogIns {
   readonly changes: readonly ContactChange[];
 }
 
-export interface LogInStore {
+export interface LogInReads {
+  /** Access tokens that are good at `nowMs`, the newest first. */
+  listTokens(of: { userId: UserId; nowMs: number; limit: number }): Promise<ListedToken[]>;
+  /** Whether somebody may register with it; a plain read, `createUser` has the last word. */
+  hasInvite(invite: { hash: Uint8Array; nowMs: number }): Promise<boolean>;
+}
+
+export interface LogInStore extends LogInReads {
   /** A token for a client that need not keep its password. The user's oldest of these go beyond `tokensMax`. */
   addToken(token: {
     userId: UserId;
@@ -37,8 +44,6 @@ export interface LogInStore {
   }): Promise<void>;
   /** It was used; written in passing, unless its end moves. */
   touchToken(use: { hash: Uint8Array; expiresAtMs: number | undefined }): Promise<void>;
-  /** Access tokens that are good at `nowMs`, the newest first. */
-  listTokens(of: { userId: UserId; nowMs: number; limit: number }): Promise<ListedToken[]>;
   /** With it goes what was given out with it. Undefined where the user has no such token. */
   endToken(token: { userId: UserId; tokenId: string }): Promise<EndedLogIns | undefined>;
   /** Throws `wrong_password` where `oldHash` is not the password's any more. `end`: all log-ins but by one token. */
@@ -54,6 +59,4 @@ export interface LogInStore {
   /** Removes the user from all chats and lists of contacts, and a profile that has nobody left. Throws `user_not_found`. */
   removeUser(userId: UserId): Promise<UserRemoved>;
   addInvite(invite: { hash: Uint8Array; uses: number; expiresAtMs: number }): Promise<void>;
-  /** Whether somebody may register with it; a plain read, `createUser` has the last word. */
-  hasInvite(invite: { hash: Uint8Array; nowMs: number }): Promise<boolean>;
 }

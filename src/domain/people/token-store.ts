@@ -31,7 +31,11 @@ export interface Provisioned {
 
 export type RotationOutcome = "rotated" | "unknown" | "expired" | "disabled" | "reused";
 
-export interface TokenStore {
+export interface TokenReads {
+  findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
+}
+
+export interface TokenStore extends TokenReads {
   /**
    * Makes users that do not exist, stores keys and tokens; all or nothing. One answer per entry, in order. `onlyNew`
    * throws `not_authorized` where a user exists; `repeatable` tokens may be there already.
@@ -40,7 +44,6 @@ export interface TokenStore {
     participants: readonly Participant[],
     how?: { readonly onlyNew?: boolean; readonly repeatable?: boolean },
   ): Promise<Provisioned[]>;
-  findToken(hash: Uint8Array, kind: TokenKind): Promise<TokenOwner | undefined>;
   /** Puts `next` in the place of a refresh token; one that was used before ends its whole family. */
   rotateToken(hash: Uint8Array, next: readonly NewToken[]): Promise<RotationOutcome>;
   /** Ends a token and its family; false where it is none. */

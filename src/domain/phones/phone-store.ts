@@ -72,7 +72,20 @@ export type PhoneSessionVerified =
 /** Whether a session may be sent another code. */
 export type PhoneCodeState = "open" | "verified" | "roster_not_found" | "session_not_found";
 
-export interface PhoneStore {
+export interface PhoneReads {
+  /** Sessions that wait since before `begunAfterMs` are gone. */
+  findPhoneCodeState(of: {
+    token: Uint8Array;
+    begunAfterMs: number;
+  }): Promise<{ state: PhoneCodeState; phone: string | undefined; language: string | undefined }>;
+  findPhoneSession(token: Uint8Array): Promise<StoredPhoneSession | undefined>;
+  /** Verified sessions, the newest first. */
+  listPhoneSessions(phone: string): Promise<StoredPhoneSession[]>;
+  /** By rising id; the first is the one a bare phone means. */
+  listUserIdsOfPhone(phone: string): Promise<UserId[]>;
+}
+
+export interface PhoneStore extends PhoneReads {
   /** Everything that issuing decides, in one change. Throws `registration_closed`. */
   beginPhoneSession(request: PhoneSessionRequest): Promise<PhoneSessionBegun>;
   /** The code was not sent: it shortens nobody's wait for the next one. */
@@ -84,11 +97,6 @@ export interface PhoneStore {
     mayRegister: boolean;
     limits: PhoneLimits;
   }): Promise<PhoneSessionVerified>;
-  /** Sessions that wait since before `begunAfterMs` are gone. */
-  findPhoneCodeState(of: {
-    token: Uint8Array;
-    begunAfterMs: number;
-  }): Promise<{ state: PhoneCodeState; phone: string | undefined; language: string | undefined }>;
   /** A new code in place of the old one, with all its tries; gives the state it found, and changes nothing unless it is `open`. */
   renewPhoneCode(request: {
     token: Uint8Array;
@@ -96,13 +104,8 @@ export interface PhoneStore {
     code: HashedCode;
     lifetimeMs: number;
   }): Promise<PhoneCodeState>;
-  findPhoneSession(token: Uint8Array): Promise<StoredPhoneSession | undefined>;
-  /** Verified sessions, the newest first. */
-  listPhoneSessions(phone: string): Promise<StoredPhoneSession[]>;
   /** False where this phone has no such session. */
   endPhoneSession(session: { phone: string; sessionId: number }): Promise<boolean>;
   /** Its client was here; written in passing. */
   touchPhoneSession(sessionId: number, lastOnlineAtMs: number): Promise<void>;
-  /** By rising id; the first is the one a bare phone means. */
-  listUserIdsOfPhone(phone: string): Promise<UserId[]>;
 }

@@ -98,10 +98,13 @@ export interface ProfileMigrated {
   readonly users: readonly { readonly userId: UserId; readonly friendIds: readonly UserId[] }[];
 }
 
-export interface ProfileStore {
+export interface ProfileReads {
   findProfile(phone: string): Promise<Profile | undefined>;
   /** By rising id. */
   listUsersOfPhone(phone: string): Promise<User[]>;
+}
+
+export interface ProfileStore extends ProfileReads {
   /** Undefined where there is no such profile. Throws `not_authorized` for a user of another one; then nothing changes. */
   changeProfile(change: ProfileChange): Promise<ProfileChanged | undefined>;
   /** Stores the services with a new code per address; gives the addresses that are to get theirs. Undefined: no such profile. */

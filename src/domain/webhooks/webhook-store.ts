@@ -56,15 +56,8 @@ export interface WebhookProgress {
   readonly givenUp: readonly Omit<DeadLetter, "letterId" | "givenUpAtMs">[];
 }
 
-export interface WebhookStore {
-  /** Made at the end of the log; one that is there keeps its place. */
-  putWebhook(webhook: Pick<Webhook, "name" | "url" | "secret" | "kinds">): Promise<Webhook>;
-  /** False where there was none. */
-  removeWebhook(name: string): Promise<boolean>;
+export interface WebhookReads {
   listWebhooks(): Promise<Webhook[]>;
-  saveWebhook(progress: WebhookProgress): Promise<void>;
-  /** Begins again behind `offset`, in every chat. */
-  rewindWebhook(name: string, offset: WebhookOffset): Promise<void>;
   webhookPlaces(name: string): Promise<WebhookPlace[]>;
   /** The oldest first, from the first one above `after`. */
   deadLetters(name: string, page: { after: number; limit: number }): Promise<DeadLetter[]>;
@@ -74,6 +67,16 @@ export interface WebhookStore {
   messageLogOf(chatId: ChatId, after: number, limit: number): Promise<Message[]>;
   /** Events above `after`, of one chat where it is given. */
   eventLog(after: number, limit: number, chatId?: ChatId): Promise<LoggedEvent[]>;
+}
+
+export interface WebhookStore extends WebhookReads {
+  /** Made at the end of the log; one that is there keeps its place. */
+  putWebhook(webhook: Pick<Webhook, "name" | "url" | "secret" | "kinds">): Promise<Webhook>;
+  /** False where there was none. */
+  removeWebhook(name: string): Promise<boolean>;
+  saveWebhook(progress: WebhookProgress): Promise<void>;
+  /** Begins again behind `offset`, in every chat. */
+  rewindWebhook(name: string, offset: WebhookOffset): Promise<void>;
 }
 
 export const webhooksMax = 100;

@@ -12,7 +12,7 @@ import type {
   Removed,
 } from "../../domain/profiles/profiles.ts";
 import { addressOf, languageIn } from "../../domain/profiles/services.ts";
-import type { Store } from "../../domain/store.ts";
+import type { Reads } from "../../domain/store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -46,7 +46,7 @@ export type MintCredentials = (user: {
 
 export interface ProfileParts {
   readonly profiles: Profiles;
-  readonly store: Pick<Store, "findUser" | "findProfile">;
+  readonly store: Pick<Reads, "findUser" | "findProfile">;
   readonly tell: Tell;
   readonly isOnline: IsOnline;
   readonly hidesStrangers: boolean;

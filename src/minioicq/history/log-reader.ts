@@ -1,6 +1,6 @@
 /** One chat's messages, one after the other, from a few stretches of its log; `bound` orders it among other chats. */
 
-import type { ChatLog, HistoryStore } from "../../domain/messages/history-store.ts";
+import type { ChatLog, HistoryReads } from "../../domain/messages/history-store.ts";
 import type { Message, MessageReader, UserId } from "../../domain/model.ts";
 
 /** Read at first from each of several chats; twice as much each time after that. */
@@ -13,7 +13,7 @@ export interface Segment {
   readonly odd: boolean;
 }
 
-type Store = Pick<HistoryStore, "readStretch" | "readOddTimes" | "messageIdOf">;
+type Store = Pick<HistoryReads, "readStretch" | "readOddTimes" | "messageIdOf">;
 
 export class LogReader {
   readonly #store: Store;

@@ -6,7 +6,7 @@
 import { fileShape } from "../../delivery/shapes.ts";
 import { base64Of, isLeftOut } from "../../domain/messages/content.ts";
 import type { Message, MessageFile } from "../../domain/model.ts";
-import type { MessageStore } from "../../domain/store.ts";
+import type { MessageReads } from "../../domain/store.ts";
 import { base64Text, type Dialect } from "../dialect.ts";
 import type { MiniOicqLimits } from "../limits.ts";
 
@@ -50,7 +50,7 @@ export const needsContent = (messages: readonly Message[], contentBytesMax: numb
 
 /** The same messages, with the content that goes into a frame. */
 export async function withWantedContent(
-  store: Pick<MessageStore, "withContent">,
+  store: Pick<MessageReads, "withContent">,
   messages: readonly Message[],
   contentBytesMax: number,
 ): Promise<Message[]> {

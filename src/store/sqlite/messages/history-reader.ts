@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import {
   type ChatLog,
-  type HistoryStore,
+  type HistoryReads,
   oddTimeMs,
   type Piece,
   type Stretch,
@@ -26,7 +26,7 @@ const isOdd = `AND client_time_ms IS NOT NULL AND abs(client_time_ms - sent_at_m
 export function createHistoryReader(
   db: Database,
   toMessages: (rows: readonly StoredMessageRow[], by: MessageReader) => Message[],
-): HistoryStore {
+): HistoryReads {
   const stretch = (where: string, order: "ASC" | "DESC", limit = "") =>
     db.prepare<StoredMessageRow, number[]>(historyStatements.stretch(where, order, limit));
   const statements = new Map<string, ReturnType<typeof stretch>>();
