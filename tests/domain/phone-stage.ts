@@ -1,12 +1,12 @@
-/** Log-ins by phone on the real store, with a gateway whose messages the test reads. */
+/** Log-ins by phone on a store, with a gateway whose messages the test reads. */
 
 import type { DomainEvent } from "../../src/domain/events.ts";
 import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import type { Fields, Log } from "../../src/lib/log.ts";
-import { type OpenedSqlite, openSqlite } from "../store/open-sqlite.ts";
+import type { OpenFresh } from "../store/contract/stage.ts";
 
-type Options = Partial<Parameters<typeof createPhoneSessions>[0]>;
+export type PhoneStageOptions = Partial<Parameters<typeof createPhoneSessions>[0]>;
 
 export interface SentCode {
   readonly phone: string;
@@ -24,8 +24,8 @@ export function createLogKeeper(): Log & { readonly lines: string[] } {
 
 export const address = "192.0.2.1";
 
-export async function openPhoneStage(options: Options = {}) {
-  const opened: OpenedSqlite = await openSqlite();
+export async function openPhoneStage(openFresh: OpenFresh, options: PhoneStageOptions = {}) {
+  const opened = await openFresh();
   const sent: SentCode[] = [];
   const events: DomainEvent[] = [];
   const log = createLogKeeper();

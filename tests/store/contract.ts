@@ -3,6 +3,9 @@
  * interface is used, so nothing here knows of SQLite.
  */
 import { describe } from "bun:test";
+import { contactRules } from "../domain/contacts.ts";
+import { phoneSessionRules } from "../domain/phone-sessions.ts";
+import { profileRules } from "../domain/profiles.ts";
 import { chatContract } from "./contract/chats.ts";
 import { confirmationContract } from "./contract/confirmations.ts";
 import { deliveryContract } from "./contract/deliveries.ts";
@@ -29,5 +32,14 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("confirmations", () => confirmationContract(openFresh));
     describe("exchanges", () => exchangeContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
+  });
+}
+
+/** The same for rules that a store keeps together with the domain, through the use cases. */
+export function useCaseContract(name: string, openFresh: OpenFresh): void {
+  describe(name, () => {
+    describe("contacts", () => contactRules(openFresh));
+    describe("log-ins by phone", () => phoneSessionRules(openFresh));
+    describe("profiles", () => profileRules(openFresh));
   });
 }

@@ -1,10 +1,11 @@
 /** Opens the SQLite store in a temporary folder of its own, for the contract and for what is SQLite's alone. */
+import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import type { Durability } from "../../src/store/sqlite/engine/open.ts";
+import { type Durability, databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { openStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import type { OpenedForTest } from "./contract.ts";
@@ -38,6 +39,12 @@ export async function openSqlite(durability: Durability = "os"): Promise<OpenedS
   const folder = temporaryFolder();
   const clock = createManualClock();
   let store = await openIn(folder.path, clock, durability);
+  /** By a connection of its own, beside the writer. */
+  const insert = (statement: string, values: (string | number)[]): void => {
+    using db = new Database(databasePath(folder.path));
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run(statement, values);
+  };
   return {
     get store() {
       return store;
@@ -47,6 +54,19 @@ export async function openSqlite(durability: Durability = "os"): Promise<OpenedS
     async openMqttSession(clientId) {
       const session = { principalKey: "user:1", clientId, nowMs: clock.nowMs(), expirySeconds: undefined };
       return (await store.mqtt.openSession(session)).sessionId;
+    },
+    plant: {
+      contact: (userId, contactId, status) =>
+        insert("INSERT OR REPLACE INTO contacts (user_id, contact_id, status, updated_at_ms) VALUES (?, ?, ?, 0)", [
+          userId,
+          contactId,
+          status,
+        ]),
+      emptyProfile: (phone) => insert("INSERT INTO profiles (phone, updated_at_ms) VALUES (?, 0)", [phone]),
+    },
+    async bytesOnDisk() {
+      const names = await Array.fromAsync(new Bun.Glob("*").scan(folder.path));
+      return Buffer.concat(await Promise.all(names.map((name) => Bun.file(join(folder.path, name)).bytes())));
     },
     async reopen() {
       await store.close();

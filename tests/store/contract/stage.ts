@@ -1,5 +1,6 @@
 /** What the parts of the contract share: a store to be opened, people to act in it, and refusals to be expected. */
 import { expect } from "bun:test";
+import type { ContactStatus } from "../../../src/domain/contacts/contact-store.ts";
 import { DomainError, type DomainErrorCode } from "../../../src/domain/errors.ts";
 import type { Chat, ChatRef, Draft, Sent, User, UserId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
@@ -14,6 +15,17 @@ export interface OpenedForTest extends AsyncDisposable {
   reopen(): Promise<Store>;
   /** A persistent MQTT session for drafts to name; its door keeps them, the store tells their DUPs. */
   openMqttSession(clientId: string): Promise<number>;
+  /** All that is kept on the disk, to show what is not. */
+  bytesOnDisk(): Promise<Buffer>;
+  /** Puts what no method of the store makes, behind its back. */
+  readonly plant: Plant;
+}
+
+export interface Plant {
+  /** What one user's row about another says. */
+  contact(userId: UserId, contactId: UserId, status: ContactStatus): void;
+  /** A profile that owns no user. */
+  emptyProfile(phone: string): void;
 }
 
 export type OpenFresh = () => Promise<OpenedForTest>;
