@@ -13,183 +13,22 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compiledBinary } from "../support/binary.ts";
 import { type CertificateOnDisk, makeCertificate } from "../support/certificate.ts";
+import { load, pinned, roostArguments, serverCore } from "./generator.ts";
 import { Unavailable } from "./raw-rate.ts";
 import type { Report } from "./report.ts";
+import { type Measure, peerScenarios, type Scenario, type Target } from "./rows.ts";
 import {
   openFilesMax,
   type RunningBroker,
   type RunningServer,
-  repository,
   startMosquitto,
   startServer,
   warnOfMemoryDisk,
 } from "./server.ts";
 import { checkDiskWasSlow, startServerOnSlowDisk } from "./slow-disk.ts";
 
-const serverCore = "0";
-const generatorCore = "1";
 /** The generator was the bottleneck when it used more than this of its core: the row is then a lower bound. */
 const generatorBusy = 0.9;
-
-interface Scenario {
-  readonly name: string;
-  readonly title: string;
-  /** Arguments of the load generator. */
-  readonly load: readonly string[];
-  readonly measures: readonly Measure[];
-  /**
-   * In the whole form. A runtime that compiles what is called often does so for the first twenty seconds where little is
-   * called, and a server runs for longer than that.
-   */
-  readonly warmupSeconds?: number;
-  /**
-   * Only memory counts: each round has new servers, because what earlier ones left would count too, and scenarios of this
-   * kind that follow each other are run at once, because they wait most of the time.
-   */
-  readonly isMemory?: boolean;
-  readonly tls?: boolean;
-  /** Every sync of Roost takes 8 ms longer. Mosquitto has no such thing to wait for. */
-  readonly slowDisk?: boolean;
-}
-
-/** `reach` is what is promised, `aim` what is wanted. */
-type Target =
-  /** How many times better than Mosquitto. */
-  | { readonly as: "times better"; readonly atLeast: number; readonly aim: number }
-  /** What it is of Mosquitto's. */
-  | { readonly as: "of Mosquitto's"; readonly atMost: number; readonly aim: number }
-  | { readonly as: "of Mosquitto's"; readonly atLeast: number; readonly aim: number }
-  /** Roost's own value. */
-  | { readonly as: "by itself"; readonly atMost: number; readonly aim: number }
-  /** Printed beside another. */
-  | { readonly as: "only shown" };
-
-interface Measure {
-  readonly what: string;
-  readonly unit: string;
-  readonly of: (report: Report) => number | undefined;
-  /** As with processor time. */
-  readonly lowerIsBetter: boolean;
-  readonly target: Target;
-}
-
-const cpu = (target: Target): Measure => ({
-  what: "server CPU",
-  unit: "s/million",
-  of: (report) => report.server?.cpuSecondsPerMillion,
-  lowerIsBetter: true,
-  target,
-});
-
-const p50 = (unit: "µs" | "ms", target: Target): Measure => ({
-  what: "publish → delivery p50",
-  unit,
-  of: ({ deliveryLatency }) => deliveryLatency && deliveryLatency.p50Us / (unit === "ms" ? 1000 : 1),
-  lowerIsBetter: true,
-  target,
-});
-
-const delivered = (target: Target): Measure => ({
-  what: "delivered",
-  unit: "1/s",
-  of: (report) => report.deliveredPerSecond,
-  lowerIsBetter: false,
-  target,
-});
-
-const connects = (target: Target): Measure => ({
-  what: "connects",
-  unit: "1/s",
-  of: (report) => report.extra["connectsPerSecond"],
-  lowerIsBetter: false,
-  target,
-});
-
-const memory = (target: Target): Measure => ({
-  what: "RSS per connection",
-  unit: "KiB",
-  of: (report) => report.extra["kibPerConnection"],
-  lowerIsBetter: true,
-  target,
-});
-
-const timesBetter = (atLeast: number, aim: number): Target => ({ as: "times better", atLeast, aim });
-const onlyShown: Target = { as: "only shown" };
-
-/** Connecting leaves garbage, and it takes a runtime with nothing to do some ten seconds to collect it. */
-const settling = ["--duration", "15"];
-
-const scenarios: readonly Scenario[] = [
-  {
-    name: "pipelined",
-    title: "QoS 0, 1 → 1, pipelined",
-    load: ["mqtt-pairs", "--connections", "1", "--qos", "0", "--in-flight", "1000"],
-    measures: [cpu(timesBetter(20, 40))],
-  },
-  {
-    name: "pairs",
-    title: "QoS 1, 50 pairs, 20 in flight",
-    load: ["mqtt-pairs", "--connections", "50", "--qos", "1", "--in-flight", "20"],
-    measures: [cpu(timesBetter(8, 14))],
-  },
-  {
-    name: "durable",
-    title: "QoS 1 to persistent sessions, same",
-    load: ["mqtt-pairs", "--connections", "50", "--qos", "1", "--in-flight", "20", "--persistent"],
-    measures: [delivered(timesBetter(3, 6)), cpu(onlyShown)],
-  },
-  {
-    name: "fanout",
-    title: "QoS 0, 1 → 500",
-    load: ["mqtt-fanout", "--connections", "500", "--qos", "0", "--in-flight", "20"],
-    measures: [cpu(timesBetter(12, 18))],
-  },
-  {
-    name: "one",
-    title: "QoS 1, 50 pairs, one in flight",
-    load: ["mqtt-pairs", "--connections", "50", "--qos", "1", "--in-flight", "1"],
-    warmupSeconds: 5,
-    measures: [cpu(timesBetter(1.1, 1.4))],
-  },
-  {
-    name: "sparse",
-    title: "QoS 1, 50 pairs, 2,000 a second",
-    load: ["mqtt-pairs", "--connections", "50", "--qos", "1", "--rate", "2000"],
-    warmupSeconds: 20,
-    measures: [
-      cpu({ as: "of Mosquitto's", atMost: 1.3, aim: 1.1 }),
-      p50("µs", { as: "of Mosquitto's", atMost: 1.5, aim: 1.25 }),
-    ],
-  },
-  {
-    name: "connects",
-    title: "connecting 5,000 clients",
-    load: ["mqtt-idle", "--connections", "5000"],
-    measures: [connects({ as: "of Mosquitto's", atLeast: 0.6, aim: 0.9 })],
-  },
-  {
-    name: "idle",
-    title: "idle, subscribed once",
-    load: ["mqtt-idle", "--subscribe", "--connections", "10000", ...settling],
-    measures: [memory({ as: "by itself", atMost: 3, aim: 2 })],
-    isMemory: true,
-  },
-  {
-    name: "idle-tls",
-    title: "idle, subscribed once, TLS",
-    load: ["mqtt-idle", "--subscribe", "--connections", "10000", ...settling, "--tls"],
-    measures: [memory({ as: "by itself", atMost: 9, aim: 8 })],
-    isMemory: true,
-    tls: true,
-  },
-  {
-    name: "apart",
-    title: "QoS 0, 500/s, others' commits 8 ms",
-    load: ["mqtt-apart", "--connections", "1", "--qos", "0", "--rate", "500"],
-    measures: [p50("ms", { as: "by itself", atMost: 0.3, aim: 0.15 })],
-    slowDisk: true,
-  },
-];
 
 interface Row {
   readonly name: string;
@@ -217,17 +56,13 @@ const { values: flags } = parseArgs({
     protocol: { type: "string", default: "4" },
   },
 });
-const names = scenarios.map((scenario) => scenario.name);
+const names = peerScenarios.map((scenario) => scenario.name);
 const only = flags.only?.split(",") ?? names;
 const unknown = only.find((name) => !names.includes(name));
 if (unknown !== undefined) throw new Error(`--only takes some of ${names.join(",")}, not ${unknown}`);
 if (flags.protocol !== "4" && flags.protocol !== "5") throw new Error("--protocol is 4 or 5");
 const rounds = Math.max(1, Math.min(99, Number(flags.rounds) || (flags.ci ? 1 : 3)));
-const isShort = flags.short || flags.ci;
-
-function lengths({ warmupSeconds = 1 }: Scenario): readonly string[] {
-  return isShort ? ["--duration", "1.5", "--warmup", "0.5"] : ["--duration", "4", "--warmup", String(warmupSeconds)];
-}
+const run = { isShort: flags.short || flags.ci, protocol: flags.protocol };
 
 async function measureScenario(scenario: Scenario, certificate: CertificateOnDisk): Promise<Row[]> {
   await using peers = new Peers(scenario, certificate);
@@ -235,10 +70,11 @@ async function measureScenario(scenario: Scenario, certificate: CertificateOnDis
   const theirs: Report[] = [];
   for (let round = 0; round < rounds; round += 1) {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${scenario.title}: round ${round + 1} of ${rounds}`);
-    const report = await load(scenario, roostArguments(await peers.roost(), scenario));
+    const report = await load(scenario, { ...run, target: roostArguments(await peers.roost(), scenario) });
     if (scenario.slowDisk) checkDiskWasSlow(report);
     ours.push(report);
-    if (isMosquittoWanted(scenario)) theirs.push(await load(scenario, brokerArguments(await peers.mosquitto())));
+    if (isMosquittoWanted(scenario))
+      theirs.push(await load(scenario, { ...run, target: brokerArguments(await peers.mosquitto()) }));
     if (scenario.isMemory) await peers.stop();
   }
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
@@ -324,14 +160,6 @@ class Peers implements AsyncDisposable {
   }
 }
 
-function roostArguments(server: RunningServer, { tls }: Scenario): string[] {
-  if (server.backendKey === undefined) throw new Error("the server showed no backend key");
-  const port = tls ? server.mqttsPort : server.mqttPort;
-  if (port === undefined) throw new Error("the server has no TLS listener");
-  const target = ["--host", server.mqttHost, "--port", String(port), "--http", `http://${server.http}`];
-  return [...target, "--backend-key", server.backendKey, "--pid", String(server.pid)];
-}
-
 const brokerArguments = (broker: RunningBroker): string[] => [
   "--host",
   broker.host,
@@ -340,26 +168,6 @@ const brokerArguments = (broker: RunningBroker): string[] => [
   "--pid",
   String(broker.pid),
 ];
-
-async function load(scenario: Scenario, target: readonly string[]): Promise<Report> {
-  const generator = [process.execPath, join(repository, "tests/load/main.ts")];
-  const how = ["--payload", "64", "--protocol", flags.protocol, ...lengths(scenario)];
-  const child = Bun.spawn(pinned(generatorCore, [...generator, ...how, ...scenario.load, ...target, "--json"]), {
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, text, errors] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  if (code !== 0) throw new Error(`${scenario.title}: ${text} ${errors}`);
-  return JSON.parse(text) as Report;
-}
-
-function pinned(core: string, command: readonly string[]): string[] {
-  return Bun.which("taskset") === null ? [...command] : ["taskset", "-c", core, ...command];
-}
 
 /** Undefined where one is missing, too. */
 function median(values: readonly (number | undefined)[]): number | undefined {
@@ -410,7 +218,7 @@ function shown(value: number | undefined): string {
 
 /** What is run at once, in the order of the table. */
 function groups(): Scenario[][] {
-  const chosen = scenarios.filter(({ name }) => only.includes(name));
+  const chosen = peerScenarios.filter(({ name }) => only.includes(name));
   return chosen.reduce<Scenario[][]>((all, scenario) => {
     const last = all.at(-1);
     if (scenario.isMemory && last?.[0]?.isMemory) last.push(scenario);
@@ -432,7 +240,7 @@ async function attempt(scenario: Scenario, certificate: CertificateOnDisk): Prom
 
 async function main(): Promise<number> {
   await warnOfMemoryDisk();
-  const idle = Math.max(...scenarios.map(({ load }) => Number(load[load.indexOf("--connections") + 1])));
+  const idle = Math.max(...peerScenarios.map(({ load }) => Number(load[load.indexOf("--connections") + 1])));
   if ((await openFilesMax()) < idle + 500) throw new Error(`${idle} connections need a higher "ulimit -n"`);
   const folder = await mkdtemp(join(tmpdir(), "roost-peers-"));
   try {

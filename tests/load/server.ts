@@ -115,7 +115,7 @@ function tlsSettings(tls: CertificateOnDisk | undefined): Record<string, string>
 }
 
 /** The caller's own ROOST_… variables are not meant for the server under test, which refuses those it does not know. */
-function withoutSettings(env: Record<string, string | undefined>): Record<string, string | undefined> {
+export function withoutSettings(env: Record<string, string | undefined>): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("ROOST_")));
 }
 
@@ -213,7 +213,7 @@ function stopper(
   };
 }
 
-async function firstLine(output: ReadableStream<Uint8Array>, timeoutMs: number): Promise<string> {
+export async function firstLine(output: ReadableStream<Uint8Array>, timeoutMs: number): Promise<string> {
   const reader = output.getReader();
   const decoder = new TextDecoder();
   let text = "";
