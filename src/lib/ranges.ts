@@ -24,17 +24,27 @@ export function isInRanges(ranges: readonly Range[], number: number): boolean {
   return range !== undefined && range[0] <= number;
 }
 
-/** How far there is no gap from `position` on, and the ranges beyond that. */
-export function settle(position: number, ranges: readonly Range[]): { position: number; ranges: readonly Range[] } {
+/**
+ * How far there is no gap from `position` on, and the ranges beyond that. A number before a range that `isPassedOver` is
+ * no gap.
+ */
+export function settle(
+  position: number,
+  ranges: readonly Range[],
+  isPassedOver: (number: number) => boolean = never,
+): { position: number; ranges: readonly Range[] } {
   let reached = position;
   let count = 0;
   for (const [from, to] of ranges) {
+    while (from > reached + 1 && isPassedOver(reached + 1)) reached += 1;
     if (from > reached + 1) break;
     reached = Math.max(reached, to);
     count += 1;
   }
   return { position: reached, ranges: ranges.slice(count) };
 }
+
+const never = (): boolean => false;
 
 /** `[[1,3],[5,5]]`; none where there is none. */
 export const parseRanges = (text: string | null): readonly Range[] =>

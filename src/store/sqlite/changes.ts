@@ -6,9 +6,9 @@ import { createChatEnds } from "./chats/chat-removal.ts";
 import { createGroupChanges } from "./chats/group-changes.ts";
 import { createBlockChanges } from "./contacts/block-changes.ts";
 import { createContactChanges, createContactParts } from "./contacts/contact-changes.ts";
-import { createConfirmedChanges } from "./deliveries/acknowledged-messages.ts";
 import { createDeviceChatChanges } from "./deliveries/device-chats.ts";
 import { createDeliveryChanges } from "./deliveries/position-changes.ts";
+import { createPositions } from "./deliveries/positions.ts";
 import { createConfirmationParts } from "./deliveries/statuses.ts";
 import type { Tx } from "./engine/tx.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
@@ -44,6 +44,7 @@ export function createChanges(tx: Tx) {
   const counts = createHourlyCounts(tx);
   const directory = createDirectory(tx);
   const files = createMessageFiles(tx);
+  const positions = createPositions(tx);
   const tokens = createTokenParts(tx);
   const messages = createMessageChanges(tx, { chats: chatParts, directory, files });
   return {
@@ -58,10 +59,9 @@ export function createChanges(tx: Tx) {
       chats: chatParts,
       people,
       messages,
-      confirmations: createConfirmationParts(tx),
+      confirmations: createConfirmationParts(tx, positions),
     }),
-    ...createDeliveryChanges(tx),
-    ...createConfirmedChanges(tx),
+    ...createDeliveryChanges(tx, positions),
     ...createDeviceChatChanges(tx),
     ...createMqttChanges(tx),
     ...createContactChanges(tx, { contacts, people, profiles, directory }),

@@ -16,8 +16,16 @@ export interface ChatEntry {
   /** Of a direct chat, who is blocked by the other one; empty nearly everywhere. */
   readonly blocked: readonly number[];
   lastSeq: number;
+  /** How far members have got, by user: of those who moved lately and confirmed nothing out of order. */
+  positions: Map<number, PositionEntry> | undefined;
   /** The generation in which the main thread was sent `members` of this entry; -1 before. */
   announcedIn: number;
+}
+
+export interface PositionEntry {
+  readonly rowId: number;
+  deliveredSeq: number;
+  readSeq: number;
 }
 
 export interface SenderEntry {
@@ -33,6 +41,8 @@ const systemSender: SenderEntry = {
 /** Together they bound what the caches hold: entries, and member ids over all chats. */
 const entriesMax = 20_000;
 const memberIdsMax = 500_000;
+/** A position takes the room of so many member ids. */
+const positionWeight = 3;
 
 const nobody: readonly number[] = [];
 
@@ -148,11 +158,27 @@ export class Tx {
       memberSet: new Set(members),
       blocked: row.kind === "direct" ? this.#blockedAmong(members) : nobody,
       lastSeq: row.lastSeq,
+      positions: undefined,
       announcedIn: -1,
     };
     this.#chats.set(chatId, entry);
     this.#memberIds += members.length;
     return entry;
+  }
+
+  /** The chat where it is in the cache; for what is not worth reading a chat's members. */
+  chatAtHand(chatId: number): ChatEntry | undefined {
+    return this.#chats.get(chatId);
+  }
+
+  keepPosition(chat: ChatEntry, userId: number, position: PositionEntry): void {
+    chat.positions ??= new Map();
+    chat.positions.set(userId, position);
+    this.#memberIds += positionWeight;
+  }
+
+  dropPosition(chatId: number, userId: number): void {
+    if (this.#chats.get(chatId)?.positions?.delete(userId) === true) this.#memberIds -= positionWeight;
   }
 
   /** Whether `by` wants to hear nothing from `userId`. */
@@ -196,7 +222,7 @@ export class Tx {
     const entry = this.#chats.get(chatId);
     if (entry === undefined) return;
     this.#chatIds.delete(entry.chatKey);
-    this.#memberIds -= entry.members.length;
+    this.#memberIds -= entry.members.length + positionWeight * (entry.positions?.size ?? 0);
     this.#chats.delete(chatId);
   }
 }

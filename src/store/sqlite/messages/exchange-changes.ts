@@ -5,7 +5,8 @@ import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
 import { doors, type UserSummary } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-changes.ts";
-import { addressedBit, type ConfirmationParts, type ConfirmingReader } from "../deliveries/statuses.ts";
+import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
+import { addressedBit, type ConfirmationParts } from "../deliveries/statuses.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import { devices } from "../schema.ts";
@@ -28,12 +29,14 @@ export interface WireExchange extends ConfirmingReader {
 export interface WireConfirmation {
   readonly messageId?: number;
   readonly eventId?: number;
-  readonly status: "delivered" | "read";
+  readonly status: Status;
 }
 
 export interface WireExchanged {
   readonly messages: readonly WireAddressed[];
+  /** The senders who were told of a status. */
   readonly told: readonly number[];
+  readonly moved: readonly MovedPosition[];
 }
 
 export interface WireAddressed {
@@ -138,7 +141,7 @@ export function createExchangeChanges(
       }
       return { messageId, chatId, chatKey: chat.chatKey, seq, senderKey, sentAtMs, repeated, recipients };
     });
-    return { messages, told: confirmAll(batch) };
+    return { messages, ...confirmAll(batch) };
   }
 
   /** Statuses alone: they go on when the disk is full. */
@@ -190,8 +193,7 @@ export function createExchangeChanges(
     return recipients;
   }
 
-  /** Gives the users who are told. */
-  function confirmAll(batch: WireExchange): number[] {
+  function confirmAll(batch: WireExchange): Pick<WireExchanged, "told" | "moved"> {
     const told = new Set<number>();
     const noting = confirmations.begin(batch);
     for (const { messageId, eventId, status } of batch.confirmations) {
@@ -204,14 +206,13 @@ export function createExchangeChanges(
         if (sender !== undefined) told.add(sender);
       }
     }
-    noting.finish();
-    return [...told];
+    return { told: [...told], moved: noting.finish() };
   }
 
   function confirmOne(
     messageId: number,
     said: {
-      status: "delivered" | "read";
+      status: Status;
       reader: ConfirmingReader;
       noting: ReturnType<ConfirmationParts["begin"]>;
     },

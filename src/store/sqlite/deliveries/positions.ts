@@ -1,0 +1,291 @@
+/**
+ * How far a member of a chat has got, and each of the member's devices: the one place that moves a position, whichever
+ * way a message was confirmed. A position says "everything up to here". What was confirmed beyond a gap stands beside it
+ * as ranges, and the position moves over them as the gaps close. A position never moves back. Confirmations of what was
+ * never sent, or in a chat since left, count for nothing.
+ */
+import { isInRanges, parseRanges, type Range, rangesText, settle, withRange } from "../../../lib/ranges.ts";
+import type { PositionEntry, Tx } from "../engine/tx.ts";
+import { seqThrough } from "../messages/seq-through.ts";
+
+/** Kept per member or device and chat; past that the oldest is forgotten, and its gap is sent again with it. */
+const rangesMax = 256;
+/** Messages that are none of the reader's, which a position is moved over at one time. */
+const passedOverMax = 1000;
+
+/** `[userId, deviceId or 0, chatId, deliveredSeq, 1 if the device only passed over]` */
+export type WireAdvance = readonly [number, number, number, number, number];
+/** `[userId, deviceId or 0, chatId, ranges]` */
+export type WireConfirmed = readonly [number, number, number, readonly Range[]];
+/** A member's position that moved: `[chatId, userId, deliveredBefore, deliveredAfter, readBefore, readAfter]`. */
+export type MovedPosition = readonly [number, number, number, number, number, number];
+
+export type Status = "delivered" | "read";
+
+export interface ConfirmingReader {
+  readonly userId: number;
+  /** Null for a user without a device. */
+  readonly deviceId: number | null;
+}
+
+interface MemberRow {
+  readonly rowId: number;
+  readonly deliveredSeq: number;
+  readonly deliveredRanges: string | null;
+  readonly readSeq: number;
+  readonly readRanges: string | null;
+  readonly joinedSeq: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+interface DeviceRow {
+  readonly since: number;
+  readonly deliveredSeq: number | null;
+  readonly deliveredRanges: string | null;
+  readonly readRanges: string | null;
+}
+
+interface KnownDeviceRow {
+  readonly rowId: number;
+  readonly userId: number;
+  readonly deliveredSeq: number;
+  readonly deliveredRanges: string | null;
+}
+
+/** How far a member or a device has got, while a change goes on. */
+interface Progress {
+  readonly row: { readonly deliveredRanges: string | null; readonly readRanges: string | null };
+  readonly deliveredBefore: number;
+  delivered: number;
+  ranges: readonly Range[];
+  read: readonly Range[];
+}
+
+/** A reader in a chat. The device is left out where there is none, or it is not the user's. */
+interface Place {
+  readonly row: MemberRow;
+  readonly member: Progress;
+  readonly device: Progress | undefined;
+}
+
+export type Positions = ReturnType<typeof createPositions>;
+
+/** The statements have subqueries where joins would say the same: SQLite takes ten times as long to begin a join. */
+export function createPositions(tx: Tx) {
+  const { db } = tx;
+  const memberRow = db.prepare<MemberRow, [number, number]>(
+    `SELECT rowid rowId, delivered_seq deliveredSeq, delivered_ranges deliveredRanges, read_seq readSeq,
+     read_ranges readRanges, joined_seq joinedSeq, (SELECT first_seq FROM chats c WHERE c.chat_id = m.chat_id) firstSeq,
+     (SELECT last_seq FROM chats c WHERE c.chat_id = m.chat_id) lastSeq FROM members m WHERE chat_id = ? AND user_id = ?`,
+  );
+  const moveMember = db.prepare("UPDATE members SET delivered_seq = ? WHERE rowid = ?");
+  const saveMember = db.prepare(
+    "UPDATE members SET delivered_seq = ?, delivered_ranges = ?, read_seq = ?, read_ranges = ? WHERE rowid = ?",
+  );
+  const knownDevice = db.prepare<KnownDeviceRow, [number, number]>(
+    `SELECT rowid rowId, (SELECT user_id FROM devices d WHERE d.device_id = p.device_id) userId,
+     delivered_seq deliveredSeq, delivered_ranges deliveredRanges
+     FROM device_positions p WHERE device_id = ? AND chat_id = ?`,
+  );
+  const moveDevice = db.prepare("UPDATE device_positions SET delivered_seq = ? WHERE rowid = ?");
+  const deviceRow = db.prepare<DeviceRow, [number, number, number]>(
+    `SELECT since_message_id since,
+     (SELECT delivered_seq FROM device_positions p WHERE p.device_id = d.device_id AND chat_id = ?1) deliveredSeq,
+     (SELECT delivered_ranges FROM device_positions p WHERE p.device_id = d.device_id AND chat_id = ?1) deliveredRanges,
+     (SELECT read_ranges FROM device_positions p WHERE p.device_id = d.device_id AND chat_id = ?1) readRanges
+     FROM devices d WHERE device_id = ?2 AND user_id = ?3`,
+  );
+  const saveDevice = db.prepare(
+    `INSERT INTO device_positions (device_id, chat_id, delivered_seq, delivered_ranges, read_ranges) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET delivered_seq = excluded.delivered_seq, delivered_ranges = excluded.delivered_ranges,
+     read_ranges = excluded.read_ranges`,
+  );
+  const messageAt = db.prepare<{ messageId: number }, [number, number]>(
+    "SELECT message_id messageId FROM messages WHERE chat_id = ? AND seq = ?",
+  );
+
+  /** Everything up to a message reached a device (or, without one, the user). The hot path: most moves are one update. */
+  function advance(move: WireAdvance, moved: MovedPosition[]): void {
+    const [userId, deviceId, chatId, seq, passedOver] = move;
+    const chat = tx.chatAtHand(chatId);
+    let at: PositionEntry | undefined = chat?.positions?.get(userId);
+    let lastSeq = chat?.lastSeq ?? 0;
+    if (at === undefined) {
+      const row = memberRow.get(chatId, userId);
+      if (row === null) return;
+      if (row.deliveredRanges !== null) {
+        advanceSlowly(move, row, moved);
+        return;
+      }
+      at = { rowId: row.rowId, deliveredSeq: row.deliveredSeq, readSeq: row.readSeq };
+      if (chat === undefined) lastSeq = row.lastSeq;
+      else tx.keepPosition(chat, userId, at);
+    }
+    if (seq > lastSeq) return;
+    if (passedOver === 0 && seq > at.deliveredSeq) {
+      tx.writes += 1;
+      moveMember.run(seq, at.rowId);
+      moved.push([chatId, userId, at.deliveredSeq, seq, at.readSeq, at.readSeq]);
+      at.deliveredSeq = seq;
+    }
+    if (deviceId === 0) return;
+    const device = knownDevice.get(deviceId, chatId);
+    if (device === null || device.deliveredRanges !== null) {
+      const row = memberRow.get(chatId, userId);
+      if (row !== null) advanceSlowly(move, row, moved);
+    } else if (device.userId === userId && seq > device.deliveredSeq) {
+      tx.writes += 1;
+      moveDevice.run(seq, device.rowId);
+    }
+  }
+
+  /** The same where there are ranges, or the device has no position in the chat yet. */
+  function advanceSlowly(move: WireAdvance, row: MemberRow, moved: MovedPosition[]): void {
+    const [userId, deviceId, chatId, seq, passedOver] = move;
+    if (seq > row.lastSeq) return;
+    const reader = { userId, deviceId: deviceId === 0 ? null : deviceId };
+    const place = placeIn(chatId, reader, row);
+    if (passedOver === 0) reach(place.member, seq);
+    if (place.device !== undefined) reach(place.device, seq);
+    save(chatId, reader, place, moved);
+  }
+
+  /** Messages that a client confirmed one by one. The user has got as far as the device that got furthest. */
+  function confirm([userId, deviceId, chatId, confirmed]: WireConfirmed, moved: MovedPosition[]): void {
+    const row = memberRow.get(chatId, userId);
+    if (row === null) return;
+    const reader = { userId, deviceId: deviceId === 0 ? null : deviceId };
+    const place = placeIn(chatId, reader, row);
+    const { member, device } = place;
+    const ranges = confirmed.filter(([from, to]) => from >= 1 && from <= to && to <= row.lastSeq);
+    if (reader.deviceId === null) {
+      deliver(member, ranges);
+    } else if (device !== undefined) {
+      deliver(device, ranges);
+      reach(member, device.delivered);
+    }
+    save(chatId, reader, place, moved);
+  }
+
+  /**
+   * Statuses of one reader, each of one message, which count for the user and for the device. Each place is read once and
+   * written once, however many name it. A position moves over messages that the reader will never confirm.
+   */
+  function begin(reader: ConfirmingReader, isPassedOver: (chatId: number, seq: number) => boolean) {
+    const places = new Map<number, Place | undefined>();
+
+    function placeOf(chatId: number): Place | undefined {
+      if (places.has(chatId)) return places.get(chatId);
+      const row = memberRow.get(chatId, reader.userId);
+      const place = row === null ? undefined : placeIn(chatId, reader, row);
+      places.set(chatId, place);
+      return place;
+    }
+
+    /** Whether the status is new to the user, and to the device. */
+    function note(chatId: number, seq: number, status: Status): { ofUser: boolean; ofDevice: boolean } {
+      const place = placeOf(chatId);
+      if (place === undefined) return { ofUser: false, ofDevice: false };
+      const ofUser = noteOne(place.member, chatId, seq, status);
+      return { ofUser, ofDevice: place.device !== undefined && noteOne(place.device, chatId, seq, status) };
+    }
+
+    function noteOne(progress: Progress, chatId: number, seq: number, status: Status): boolean {
+      if (status === "read") {
+        if (isInRanges(progress.read, seq)) return false;
+        progress.read = joined(withRange(progress.read, seq, seq));
+        return true;
+      }
+      if (seq <= progress.delivered || isInRanges(progress.ranges, seq)) return false;
+      let steps = 0;
+      deliver(progress, [[seq, seq]], (before) => {
+        steps += 1;
+        return steps <= passedOverMax && isPassedOver(chatId, before);
+      });
+      return true;
+    }
+
+    function finish(): MovedPosition[] {
+      const moved: MovedPosition[] = [];
+      for (const [chatId, place] of places) if (place !== undefined) save(chatId, reader, place, moved);
+      return moved;
+    }
+
+    return { note, finish };
+  }
+
+  function placeIn(chatId: number, reader: ConfirmingReader, row: MemberRow): Place {
+    const member = progressOf(row, Math.max(row.deliveredSeq, row.firstSeq - 1));
+    return { row, member, device: deviceIn(chatId, reader, row) };
+  }
+
+  /** A device begins at its own first day, or its user's in the chat. */
+  function deviceIn(chatId: number, { userId, deviceId }: ConfirmingReader, row: MemberRow): Progress | undefined {
+    const device = deviceId === null ? null : deviceRow.get(chatId, deviceId, userId);
+    if (device === null) return undefined;
+    const delivered =
+      device.deliveredSeq ?? seqThrough(device.since, row, (seq) => messageAt.get(chatId, seq)?.messageId);
+    return progressOf(device, Math.max(delivered, row.joinedSeq));
+  }
+
+  function save(chatId: number, { userId, deviceId }: ConfirmingReader, place: Place, moved: MovedPosition[]): void {
+    const { row, member, device } = place;
+    if (hasChanged(member)) {
+      const readSeq = Math.max(row.readSeq, member.read.at(-1)?.[1] ?? 0);
+      tx.writes += 1;
+      tx.dropPosition(chatId, userId);
+      saveMember.run(member.delivered, rangesText(member.ranges), readSeq, rangesText(member.read), row.rowId);
+      if (member.delivered > row.deliveredSeq || readSeq > row.readSeq) {
+        moved.push([chatId, userId, row.deliveredSeq, member.delivered, row.readSeq, readSeq]);
+      }
+    }
+    if (device !== undefined && deviceId !== null && hasChanged(device)) {
+      tx.writes += 1;
+      saveDevice.run(deviceId, chatId, device.delivered, rangesText(device.ranges), rangesText(device.read));
+    }
+  }
+
+  return { advance, confirm, begin };
+}
+
+const progressOf = (row: Progress["row"], delivered: number): Progress => ({
+  row,
+  deliveredBefore: delivered,
+  delivered,
+  ranges: parseRanges(row.deliveredRanges),
+  read: parseRanges(row.readRanges),
+});
+
+const hasChanged = ({ row, deliveredBefore, delivered, ranges, read }: Progress): boolean =>
+  delivered !== deliveredBefore || rangesText(ranges) !== row.deliveredRanges || rangesText(read) !== row.readRanges;
+
+/** Everything up to `seq` was delivered. */
+function reach(progress: Progress, seq: number): void {
+  if (seq > progress.delivered) settleAt(progress, seq, progress.ranges);
+}
+
+/** These messages were delivered. */
+function deliver(progress: Progress, confirmed: readonly Range[], isPassedOver?: (seq: number) => boolean): void {
+  let { ranges } = progress;
+  for (const [from, to] of confirmed) ranges = withRange(ranges, from, to);
+  settleAt(progress, progress.delivered, ranges, isPassedOver);
+}
+
+function settleAt(
+  progress: Progress,
+  position: number,
+  ranges: readonly Range[],
+  isPassedOver?: (seq: number) => boolean,
+): void {
+  const after = settle(position, ranges, isPassedOver);
+  progress.delivered = after.position;
+  progress.ranges = after.ranges.slice(-rangesMax);
+}
+
+/** Too many gaps: the oldest counts as read, so that telling has an end. */
+function joined(ranges: readonly Range[]): readonly Range[] {
+  const [first, second, ...rest] = ranges;
+  if (ranges.length <= rangesMax || first === undefined || second === undefined) return ranges;
+  return [[first[0], second[1]], ...rest];
+}

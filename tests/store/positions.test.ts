@@ -1,0 +1,115 @@
+/** The mover of positions: what each way of confirming moves, and that it says so. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { MovedPosition } from "../../src/store/sqlite/deliveries/positions.ts";
+import type { NamedChange } from "../../src/store/sqlite/engine/committer.ts";
+import type { WireExchanged } from "../../src/store/sqlite/messages/exchange-changes.ts";
+import { openStage, type Stage, valuesOf } from "./committer-stage.ts";
+
+/** A chat of two in which the first has sent `count` messages. */
+function conversation(stage: Stage, count: number) {
+  const { chatId, ids } = stage.chatOf("Ann", "Bob");
+  const [ann = 0, bob = 0] = ids;
+  const sent = valuesOf(
+    stage.commit(
+      ...Array.from(
+        { length: count },
+        (): NamedChange => ["appendMessage", { chat: { id: chatId }, from: ann, type: "text", content: "hi" }],
+      ),
+    ),
+  ) as [number][];
+  return { chatId, ann, bob, messageIds: sent.map(([messageId]) => messageId) };
+}
+
+const statuses = (userId: number, status: "delivered" | "read", messageIds: number[], deviceId: number | null = null) =>
+  [
+    "confirmStatuses",
+    { userId, deviceId, messages: [], confirmations: messageIds.map((messageId) => ({ messageId, status })) },
+  ] as const;
+
+function movedBy(stage: Stage, change: NamedChange): readonly MovedPosition[] {
+  const [value] = valuesOf(stage.commit(change));
+  return change[0] === "confirmStatuses" ? (value as WireExchanged).moved : (value as readonly MovedPosition[]);
+}
+
+test("whichever way a message is confirmed, the change says which position moved", () => {
+  for (const way of ["advance", "confirmMessages", "confirmStatuses"] as const) {
+    using stage = openStage();
+    const { chatId, bob, messageIds } = conversation(stage, 2);
+    const change: NamedChange = {
+      advance: ["advance", { moves: [[bob, 0, chatId, 2, 0]] }] as const,
+      confirmMessages: ["confirmMessages", { moves: [[bob, 0, chatId, [[1, 2]]]] }] as const,
+      confirmStatuses: statuses(bob, "delivered", messageIds),
+    }[way];
+    expect([way, movedBy(stage, change)]).toEqual([way, [[chatId, bob, 0, 2, 0, 0]]]);
+    expect([way, movedBy(stage, change)]).toEqual([way, []]);
+  }
+});
+
+test("a message that was read moves what was read, and nothing else", () => {
+  using stage = openStage();
+  const { chatId, bob, messageIds } = conversation(stage, 3);
+  expect(movedBy(stage, statuses(bob, "read", messageIds.slice(1, 2)))).toEqual([[chatId, bob, 0, 0, 0, 2]]);
+  expect(movedBy(stage, statuses(bob, "read", messageIds.slice(0, 1)))).toEqual([]);
+  expect(movedBy(stage, statuses(bob, "delivered", messageIds))).toEqual([[chatId, bob, 0, 3, 2, 2]]);
+});
+
+test("what is confirmed beyond a gap moves nothing until the gap closes, whichever way it closes", () => {
+  for (const way of ["advance", "confirmMessages", "confirmStatuses"] as const) {
+    using stage = openStage();
+    const { chatId, bob, messageIds } = conversation(stage, 6);
+    expect(movedBy(stage, ["confirmMessages", { moves: [[bob, 0, chatId, [[3, 4]]]] }])).toEqual([]);
+    const change: NamedChange = {
+      advance: ["advance", { moves: [[bob, 0, chatId, 2, 0]] }] as const,
+      confirmMessages: ["confirmMessages", { moves: [[bob, 0, chatId, [[1, 2]]]] }] as const,
+      confirmStatuses: statuses(bob, "delivered", messageIds.slice(0, 2)),
+    }[way];
+    expect([way, movedBy(stage, change)]).toEqual([way, [[chatId, bob, 0, 4, 0, 0]]]);
+    expect(stage.rows(`SELECT delivered_ranges FROM members WHERE user_id = ${bob}`)).toEqual([[null]]);
+  }
+});
+
+test("a device that passes over moves nothing of its user's, and one that confirms moves both", () => {
+  using stage = openStage();
+  const { chatId, ann, bob } = conversation(stage, 0);
+  const [deviceId] = valuesOf(stage.commit(["openDevice", { userId: bob, door: "mqtt", name: "phone" }])) as number[];
+  const say: NamedChange = ["appendMessage", { chat: { id: chatId }, from: ann, type: "text", content: "hi" }];
+  stage.commit(say, say, say);
+  expect(movedBy(stage, ["advance", { moves: [[bob, deviceId, chatId, 2, 1]] }])).toEqual([]);
+  expect(movedBy(stage, ["advance", { moves: [[bob, deviceId, chatId, 1, 0]] }])).toEqual([[chatId, bob, 0, 1, 0, 0]]);
+  expect(movedBy(stage, ["confirmMessages", { moves: [[bob, deviceId, chatId, [[3, 3]]]] }])).toEqual([
+    [chatId, bob, 1, 3, 0, 0],
+  ]);
+  expect(stage.rows("SELECT delivered_seq FROM device_positions")).toEqual([[3]]);
+});
+
+test("positions agree with a plain model, whatever is confirmed in whatever way and order", () => {
+  const length = 12;
+  const move = fc.record({
+    way: fc.constantFrom("advance", "confirmMessages", "confirmStatuses"),
+    from: fc.integer({ min: 1, max: length }),
+    more: fc.integer({ min: 0, max: 3 }),
+  });
+  using stage = openStage();
+  fc.assert(
+    fc.property(fc.array(move, { maxLength: 14 }), (moves) => {
+      const { chatId, bob, messageIds } = conversation(stage, length);
+      const confirmed = new Set<number>();
+      let position = 0;
+      for (const { way, from, more } of moves) {
+        const to = Math.min(from + more, length);
+        const before = position;
+        for (let seq = way === "advance" ? 1 : from; seq <= to; seq += 1) confirmed.add(seq);
+        while (confirmed.has(position + 1)) position += 1;
+        const change: NamedChange =
+          way === "advance"
+            ? ["advance", { moves: [[bob, 0, chatId, to, 0]] }]
+            : way === "confirmMessages"
+              ? ["confirmMessages", { moves: [[bob, 0, chatId, [[from, to]]]] }]
+              : statuses(bob, "delivered", messageIds.slice(from - 1, to));
+        expect(movedBy(stage, change)).toEqual(position > before ? [[chatId, bob, before, position, 0, 0]] : []);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
