@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./access/accounts.ts";
-import { createMay } from "./access/permission-check.ts";
+import { createPermissionCheck } from "./access/permission-check.ts";
 import { createTopicHooks } from "./chat-topics/hooks.ts";
 import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
@@ -205,7 +205,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   const operator = createOperator({
     domain,
     hub,
-    may: createMay({ domain, admins, anonymous: config.mqtt.anonymous }),
+    may: createPermissionCheck({ domain, admins, anonymous: config.mqtt.anonymous }),
     backendKeyConfigured: config.backendKey !== undefined,
     onFailure: (error) => log.error("an operator's request failed", { error }),
   });

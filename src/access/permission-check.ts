@@ -8,7 +8,7 @@ import type { Admins, Anonymous } from "./accounts.ts";
 import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
 import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
 
-export interface MayQuestion {
+export interface PermissionQuestion {
   /** A device's name, a username, `user.<userId>` or a bare userId. */
   readonly name: string;
   readonly action: "publish" | "subscribe";
@@ -17,11 +17,15 @@ export interface MayQuestion {
 }
 
 /** Undefined: nobody has the name. */
-export type May = (question: MayQuestion) => Promise<Decision | undefined>;
+export type PermissionCheck = (question: PermissionQuestion) => Promise<Decision | undefined>;
 
-export function createMay(parts: { domain: Domain; admins: Admins; anonymous: Anonymous }): May {
+export function createPermissionCheck(parts: {
+  domain: Domain;
+  admins: Admins;
+  anonymous: Anonymous;
+}): PermissionCheck {
   const { domain, admins, anonymous } = parts;
-  async function may({ name, action, topic, clientId }: MayQuestion): Promise<Decision | undefined> {
+  async function may({ name, action, topic, clientId }: PermissionQuestion): Promise<Decision | undefined> {
     const device = domain.devices.find(name);
     const user = device === undefined ? await findUser(name) : undefined;
     if (device === undefined && user === undefined) return undefined;

@@ -15,7 +15,7 @@ export async function withOperator<Result>(config: Config, work: (ask: Ask) => P
   if ((await askOperator(path, { op: "showKey" })) !== undefined) {
     return work(asker(async (request) => (await askOperator(path, request)) ?? gone));
   }
-  const [{ openOffline }, { createOperator }, { createMay }, { createAdmins }] = await Promise.all([
+  const [{ openOffline }, { createOperator }, { createPermissionCheck }, { createAdmins }] = await Promise.all([
     import("../server.ts"),
     import("../ops/operator.ts"),
     import("../access/permission-check.ts"),
@@ -27,7 +27,7 @@ export async function withOperator<Result>(config: Config, work: (ask: Ask) => P
     const operator = createOperator({
       domain,
       hub,
-      may: createMay({ domain, admins: createAdmins(config.admins), anonymous: config.mqtt.anonymous }),
+      may: createPermissionCheck({ domain, admins: createAdmins(config.admins), anonymous: config.mqtt.anonymous }),
       backendKeyConfigured: config.backendKey !== undefined,
       onFailure: (error) => process.stderr.write(`roost: ${error instanceof Error ? error.stack : String(error)}\n`),
     });

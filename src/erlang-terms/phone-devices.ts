@@ -23,7 +23,7 @@ export interface Tell {
 /** Where answers that no request asked for go. */
 const version = "1";
 
-export interface PhonesParts<P extends RosterPrincipal> {
+export interface PhoneDevicesParts<P extends RosterPrincipal> {
   /** By rising id. */
   usersOf(phone: string): Promise<readonly UserId[]>;
   /** A user's sessions that outlive their connections. */
@@ -34,11 +34,11 @@ export interface PhonesParts<P extends RosterPrincipal> {
 }
 
 /** The devices of phones that are connected now, and all that can be told to a phone. */
-export class Phones<P extends RosterPrincipal> implements Tell {
-  readonly #parts: PhonesParts<P>;
+export class PhoneDevices<P extends RosterPrincipal> implements Tell {
+  readonly #parts: PhoneDevicesParts<P>;
   readonly #connected = new Map<string, Set<ServiceSession<P>>>();
 
-  constructor(parts: PhonesParts<P>) {
+  constructor(parts: PhoneDevicesParts<P>) {
     this.#parts = parts;
   }
 

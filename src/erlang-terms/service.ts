@@ -28,7 +28,7 @@ import { RosterClient, type RosterPrincipal } from "./client.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handlePrivate } from "./handlers/private.ts";
 import { handleProfile, type MintCredentials, tellFriends } from "./handlers/profile.ts";
-import { Phones } from "./phone-devices.ts";
+import { PhoneDevices } from "./phone-devices.ts";
 import { error, initAnswer } from "./records/answers.ts";
 import { profileRecordNames } from "./records/profile-request.ts";
 import {
@@ -87,7 +87,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   const { phoneSessions, store } = domain;
   const clients = new WeakMap<ServiceSession<P>, RosterClient<P>>();
   const sinks = new WeakMap<ServiceSession<P>, Sink>();
-  const phones = new Phones<P>({
+  const phones = new PhoneDevices<P>({
     usersOf: (phone) => store.listUserIdsOfPhone(phone),
     storedSessions: parts.storedSessions,
     clientOf,

@@ -4,13 +4,13 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { FlushQueue } from "../net/flush-queue.ts";
 import type { Connection } from "./connection/connection.ts";
-import { Places } from "./connection/connection-limits.ts";
+import { AddressCounts } from "./connection/connection-limits.ts";
 import { DeadlineWheel } from "./connection/keep-alive.ts";
 import { type Certificate, type ListenAddress, type Listener, listenTcp } from "./connection/listener.ts";
 import { createMqttWebSocket, type MqttWebSocket } from "./connection/websocket.ts";
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import { LogIns } from "./handlers/identity-change.ts";
+import { IdentityChanges } from "./handlers/identity-change.ts";
 import type { BrokerHooks, Principal, Qos, ServiceSession } from "./hooks.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { preparePublish } from "./publish/prepared-publish.ts";
@@ -20,7 +20,7 @@ import { Routes } from "./routing/routes.ts";
 import { type SysOptions, SysTopics } from "./routing/sys-topics.ts";
 import { Wills } from "./routing/wills.ts";
 import { inflightWindowMax } from "./session/inflight.ts";
-import { Queues } from "./session/queue-writer.ts";
+import { QueueWriter } from "./session/queue-writer.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { BrokerStore } from "./store.ts";
 import { isTopicName } from "./wire/topic-names.ts";
@@ -82,7 +82,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
     const deadline = after(core.limits.stopTimeoutMs);
     await Promise.race([core.work.whenIdle(), deadline.passed]);
     for (const connection of [...core.connections]) connection.close("server_stopping");
-    core.queues.flush(); // the sessions' states among it
+    core.queueWriter.flush(); // the sessions' states among it
     await Promise.race([core.work.whenIdle(), deadline.passed]);
     deadline.cancel();
     const lingered = after(core.limits.lingerMs);
@@ -144,15 +144,15 @@ class Core implements BrokerCore {
   readonly work = new Work();
   readonly sockets = new Work();
   readonly connections = new Set<Connection>();
-  readonly places = new Places();
+  readonly addressCounts = new AddressCounts();
   readonly wheel: DeadlineWheel;
   readonly routes: Routes;
   readonly retained: Retained;
-  readonly queues: Queues;
+  readonly queueWriter: QueueWriter;
   readonly sender: PublishSender;
   readonly wills: Wills;
   readonly sessions: Sessions;
-  readonly logIns: LogIns;
+  readonly identityChanges: IdentityChanges;
   readonly sys: SysTopics;
   stopping = false;
 
@@ -165,11 +165,11 @@ class Core implements BrokerCore {
     this.wheel = new DeadlineWheel(clock);
     this.sender = new PublishSender(this);
     this.retained = new Retained(this);
-    this.queues = new Queues(this, (topic) => this.retained.current(topic));
+    this.queueWriter = new QueueWriter(this, (topic) => this.retained.current(topic));
     this.routes = new Routes(this);
     this.wills = new Wills(this);
     this.sessions = new Sessions(this);
-    this.logIns = new LogIns(this);
+    this.identityChanges = new IdentityChanges(this);
     this.sys = new SysTopics(this, sys);
   }
 }

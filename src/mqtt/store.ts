@@ -166,7 +166,7 @@ export interface BrokerStore {
   received(sessionId: number, packetId: number): Promise<void>;
   released(sessionId: number, packetId: number): Promise<void>;
 
-  /** Queues messages for persistent sessions. `rows` and `packets` are the broker's again once it settles. */
+  /** QueueWriter messages for persistent sessions. `rows` and `packets` are the broker's again once it settles. */
   enqueue(change: QueueChange): Promise<void>;
   /** Live messages of a session that is too slow for them wait to be read from now on. */
   wait(queueIds: readonly number[]): Promise<void>;

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import mqtt, { type MqttClient } from "mqtt";
 import { createAdmins } from "../../src/access/accounts.ts";
-import { createMay } from "../../src/access/permission-check.ts";
+import { createPermissionCheck } from "../../src/access/permission-check.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -56,7 +56,7 @@ test.each(["registration", "full", "off"] as const)("in mode %s the broker does 
     publish: ["out/%u/#", "c/%c"],
     subscribe: ["in/%u/+", "c/%c", "$SYS/broker/#"],
   });
-  const may = createMay({ domain, admins: createAdmins(["root"]), anonymous: mode });
+  const may = createPermissionCheck({ domain, admins: createAdmins(["root"]), anonymous: mode });
   const clientId = "phone";
   for (const name of ["root", "anna", "ben", "plain", "lamp"]) {
     const options = { protocolVersion: 5, reconnectPeriod: 0, clientId, username: name, password } as const;

@@ -1,6 +1,6 @@
 /** Connections per address, and connects per address and second. */
 import { expect, test } from "bun:test";
-import { Places } from "../../src/mqtt/connection/connection-limits.ts";
+import { AddressCounts } from "../../src/mqtt/connection/connection-limits.ts";
 import { until } from "../support/deadline.ts";
 import { connectPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";
@@ -53,10 +53,10 @@ test("a WebSocket counts with the others", async () => {
 });
 
 test("addresses of the past are forgotten, and IPv4 is the same address within IPv6", () => {
-  const places = new Places();
-  const held = places.of("192.0.2.1", 0);
+  const addressCounts = new AddressCounts();
+  const held = addressCounts.of("192.0.2.1", 0);
   held.connections++;
-  for (let n = 0; n < 100_000; n++) places.of(`2001:db8::${n.toString(16)}`, n);
-  expect(places.size).toBeLessThan(5000);
-  expect(places.of("::ffff:192.0.2.1", 100_000)).toBe(held);
+  for (let n = 0; n < 100_000; n++) addressCounts.of(`2001:db8::${n.toString(16)}`, n);
+  expect(addressCounts.size).toBeLessThan(5000);
+  expect(addressCounts.of("::ffff:192.0.2.1", 100_000)).toBe(held);
 });

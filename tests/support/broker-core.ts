@@ -4,11 +4,11 @@
  */
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { Connection } from "../../src/mqtt/connection/connection.ts";
-import { Places } from "../../src/mqtt/connection/connection-limits.ts";
+import { AddressCounts } from "../../src/mqtt/connection/connection-limits.ts";
 import { DeadlineWheel } from "../../src/mqtt/connection/keep-alive.ts";
 import type { BrokerCore } from "../../src/mqtt/core.ts";
 import { createCounters } from "../../src/mqtt/counters.ts";
-import { LogIns } from "../../src/mqtt/handlers/identity-change.ts";
+import { IdentityChanges } from "../../src/mqtt/handlers/identity-change.ts";
 import type { BrokerHooks, ProtocolVersion, Qos } from "../../src/mqtt/hooks.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
 import { preparePublish } from "../../src/mqtt/publish/prepared-publish.ts";
@@ -17,7 +17,7 @@ import { Retained } from "../../src/mqtt/routing/retained.ts";
 import { Routes } from "../../src/mqtt/routing/routes.ts";
 import { SysTopics } from "../../src/mqtt/routing/sys-topics.ts";
 import { Wills } from "../../src/mqtt/routing/wills.ts";
-import { Queues } from "../../src/mqtt/session/queue-writer.ts";
+import { QueueWriter } from "../../src/mqtt/session/queue-writer.ts";
 import { Sessions } from "../../src/mqtt/session/sessions.ts";
 import { packetType } from "../../src/mqtt/wire/packet-bytes.ts";
 import { Work } from "../../src/mqtt/work.ts";
@@ -96,15 +96,15 @@ export class TestCore implements BrokerCore {
   readonly work = new Work();
   readonly sockets = new Work();
   readonly connections = new Set<Connection>();
-  readonly places = new Places();
+  readonly addressCounts = new AddressCounts();
   readonly wheel: DeadlineWheel;
   readonly sender: PublishSender;
   readonly retained: Retained;
-  readonly queues: Queues;
+  readonly queueWriter: QueueWriter;
   readonly routes: Routes;
   readonly wills: Wills;
   readonly sessions: Sessions;
-  readonly logIns: LogIns;
+  readonly identityChanges: IdentityChanges;
   readonly sys: SysTopics;
   stopping = false;
 
@@ -117,11 +117,11 @@ export class TestCore implements BrokerCore {
     this.wheel = new DeadlineWheel(this.clock);
     this.sender = new PublishSender(this);
     this.retained = new Retained(this);
-    this.queues = new Queues(this, (topic) => this.retained.current(topic));
+    this.queueWriter = new QueueWriter(this, (topic) => this.retained.current(topic));
     this.routes = new Routes(this);
     this.wills = new Wills(this);
     this.sessions = new Sessions(this);
-    this.logIns = new LogIns(this);
+    this.identityChanges = new IdentityChanges(this);
     this.sys = new SysTopics(this, { version: "test", intervalSeconds: 10 });
   }
 
@@ -228,8 +228,8 @@ export class TestClient {
       pause() {},
       resume() {},
     };
-    const place = core.places.of("127.0.0.1", core.clock.nowMs());
-    const connection: Connection = new Connection(core, transport, place);
+    const addressCount = core.addressCounts.of("127.0.0.1", core.clock.nowMs());
+    const connection: Connection = new Connection(core, transport, addressCount);
     this.connection = connection;
     connection.receive(connectBytes(this.clientId, options));
   }

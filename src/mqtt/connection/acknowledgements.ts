@@ -6,7 +6,7 @@ import type { Outbox } from "../../net/outbox.ts";
 import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
 
 /** A place in the order. */
-export interface Reply {
+export interface Acknowledgement {
   ready: boolean;
   /** The packet type and id of a PUBACK, PUBREC or PUBCOMP; or `bytes` is the answer. */
   type: number;
@@ -24,9 +24,9 @@ export interface Pubacks {
   refusal: { readonly reasonCode: number; readonly reasonString: string | undefined } | undefined;
 }
 
-export class Replies {
+export class Acknowledgements {
   readonly #outbox: Outbox;
-  #waiting: (Reply | Pubacks)[] | undefined;
+  #waiting: (Acknowledgement | Pubacks)[] | undefined;
   #closed = false;
 
   constructor(outbox: Outbox) {
@@ -50,8 +50,8 @@ export class Replies {
   }
 
   /** Takes the next place; one of the `settle` functions must follow. */
-  reserve(): Reply {
-    const reply: Reply = {
+  reserve(): Acknowledgement {
+    const acknowledgement: Acknowledgement = {
       ready: false,
       type: 0,
       packetId: 0,
@@ -60,8 +60,8 @@ export class Replies {
       bytes: undefined,
     };
     this.#waiting ??= [];
-    this.#waiting.push(reply);
-    return reply;
+    this.#waiting.push(acknowledgement);
+    return acknowledgement;
   }
 
   /** Takes the next place for a PUBACK, and for more as long as it `isLast`; `ready` and `flush` must follow. */
@@ -77,17 +77,23 @@ export class Replies {
     return this.#waiting !== undefined && this.#waiting[this.#waiting.length - 1] === pubacks;
   }
 
-  settleAcknowledgement(reply: Reply, type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
-    reply.type = type;
-    reply.packetId = packetId;
-    reply.reasonCode = reasonCode;
-    reply.reasonString = reasonString;
-    this.#settle(reply);
+  settleAcknowledgement(
+    acknowledgement: Acknowledgement,
+    type: number,
+    packetId: number,
+    reasonCode = 0,
+    reasonString?: string,
+  ): void {
+    acknowledgement.type = type;
+    acknowledgement.packetId = packetId;
+    acknowledgement.reasonCode = reasonCode;
+    acknowledgement.reasonString = reasonString;
+    this.#settle(acknowledgement);
   }
 
-  settle(reply: Reply, bytes: Buffer): void {
-    reply.bytes = bytes;
-    this.#settle(reply);
+  settle(acknowledgement: Acknowledgement, bytes: Buffer): void {
+    acknowledgement.bytes = bytes;
+    this.#settle(acknowledgement);
   }
 
   /** Nothing is sent any more. */
@@ -96,9 +102,9 @@ export class Replies {
     this.#waiting = undefined;
   }
 
-  #settle(reply: Reply): void {
-    reply.ready = true;
-    if (this.#waiting?.[0] === reply) this.flush();
+  #settle(acknowledgement: Acknowledgement): void {
+    acknowledgement.ready = true;
+    if (this.#waiting?.[0] === acknowledgement) this.flush();
   }
 
   /** Sends what is ready and has nothing before it that is not. */

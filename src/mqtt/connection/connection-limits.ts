@@ -5,7 +5,7 @@
 import type { BrokerCore } from "../core.ts";
 
 /** What is known of one address; every connection of it holds this object. */
-export interface Place {
+export interface AddressCount {
   connections: number;
   /** Connects since `secondStartedMs`. */
   connects: number;
@@ -16,18 +16,18 @@ const secondMs = 1000;
 /** A table smaller than this is never swept. */
 const sweepFrom = 1024;
 
-export class Places {
-  readonly #places = new Map<string, Place>();
+export class AddressCounts {
+  readonly #counts = new Map<string, AddressCount>();
   #sweepAt = sweepFrom;
 
   /** Addresses remembered. */
   get size(): number {
-    return this.#places.size;
+    return this.#counts.size;
   }
 
-  of(address: string, nowMs: number): Place {
+  of(address: string, nowMs: number): AddressCount {
     const key = address.startsWith("::ffff:") ? address.slice(7) : address;
-    const known = this.#places.get(key);
+    const known = this.#counts.get(key);
     if (known !== undefined) {
       // Also where the clock was set back.
       if (Math.abs(nowMs - known.secondStartedMs) >= secondMs) {
@@ -36,45 +36,46 @@ export class Places {
       }
       return known;
     }
-    if (this.#places.size >= this.#sweepAt) this.#sweep(nowMs);
-    const place: Place = { connections: 0, connects: 0, secondStartedMs: nowMs };
-    this.#places.set(key, place);
-    return place;
+    if (this.#counts.size >= this.#sweepAt) this.#sweep(nowMs);
+    const addressCount: AddressCount = { connections: 0, connects: 0, secondStartedMs: nowMs };
+    this.#counts.set(key, addressCount);
+    return addressCount;
   }
 
   /** Forgets addresses that mean nothing any more, at a cost that spreads over those that made the table grow. */
   #sweep(nowMs: number): void {
-    for (const [key, place] of this.#places) {
-      if (place.connections === 0 && Math.abs(nowMs - place.secondStartedMs) >= secondMs) this.#places.delete(key);
+    for (const [key, addressCount] of this.#counts) {
+      if (addressCount.connections === 0 && Math.abs(nowMs - addressCount.secondStartedMs) >= secondMs)
+        this.#counts.delete(key);
     }
-    this.#sweepAt = Math.max(sweepFrom, 2 * this.#places.size);
+    this.#sweepAt = Math.max(sweepFrom, 2 * this.#counts.size);
   }
 }
 
-/** Takes a place for one more connection, to be left by `leave`; undefined where there is none, which is counted. */
-export function admit(core: BrokerCore, address: string): Place | undefined {
+/** Counts one more connection of an address, until `uncount`; undefined where the limits allow none, which is counted too. */
+export function admit(core: BrokerCore, address: string): AddressCount | undefined {
   const { limits, counters } = core;
   if (core.connections.size >= limits.connectionsMax || core.stopping) {
     return refuse(core, "too_many_connections", address);
   }
-  const place = core.places.of(address, core.clock.nowMs());
-  if (place.connections >= limits.connectionsPerAddressMax) {
+  const addressCount = core.addressCounts.of(address, core.clock.nowMs());
+  if (addressCount.connections >= limits.connectionsPerAddressMax) {
     counters.refusedByAddress++;
     return refuse(core, "too_many_connections_of_an_address", address);
   }
-  if (place.connects >= limits.connectsPerAddressSecondMax) {
+  if (addressCount.connects >= limits.connectsPerAddressSecondMax) {
     counters.refusedByAddress++;
     return refuse(core, "too_many_connects_of_an_address", address);
   }
   counters.connectionsAccepted++;
-  place.connections++;
-  place.connects++;
-  return place;
+  addressCount.connections++;
+  addressCount.connects++;
+  return addressCount;
 }
 
 /** The connection is gone. */
-export function leave(place: Place): void {
-  place.connections--;
+export function uncount(addressCount: AddressCount): void {
+  addressCount.connections--;
 }
 
 function refuse(core: BrokerCore, reason: string, address: string): undefined {

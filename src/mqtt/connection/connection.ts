@@ -35,10 +35,10 @@ import { packetType } from "../wire/packet-bytes.ts";
 import { PacketReader, type PacketSink } from "../wire/packet-reader.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
-import { Replies } from "./acknowledgements.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import type { Authenticating } from "./authenticating.ts";
 import { ClientTerms } from "./client-terms.ts";
-import { leave, type Place } from "./connection-limits.ts";
+import { type AddressCount, uncount } from "./connection-limits.ts";
 import { type Watched, wheelTickMs } from "./keep-alive.ts";
 
 /** What a packet takes besides its reason string, at most: header, packet id, reason code, properties' lengths. */
@@ -76,11 +76,11 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   deadlineMs: number;
   wheelSlot = -1;
   readonly outbox: Outbox;
-  readonly replies: Replies;
+  readonly acknowledgements: Acknowledgements;
   /** MQTT 5 only. */
   terms: ClientTerms | undefined;
   readonly #core: BrokerCore;
-  readonly #place: Place;
+  readonly #addressCount: AddressCount;
   readonly #reader: PacketReader;
   #leaves: Leaves = nothingLeft;
   #keepAliveMs = Number.POSITIVE_INFINITY;
@@ -88,12 +88,12 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   #workCount = 0;
   #workBytes = 0;
 
-  constructor(core: BrokerCore, transport: Transport, place: Place) {
+  constructor(core: BrokerCore, transport: Transport, addressCount: AddressCount) {
     this.#core = core;
-    this.#place = place;
+    this.#addressCount = addressCount;
     this.#reader = new PacketReader(core.limits);
     this.outbox = new Outbox(transport, core.limits, core.flushQueue, this);
-    this.replies = new Replies(this.outbox);
+    this.acknowledgements = new Acknowledgements(this.outbox);
     this.deadlineMs = core.clock.nowMs() + core.limits.connectTimeoutMs;
     core.connections.add(this);
     core.sockets.started();
@@ -159,7 +159,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.close("connection_lost");
     this.#core.wheel.unwatch(this);
     if (!this.#core.connections.delete(this)) return;
-    leave(this.#place);
+    uncount(this.#addressCount);
     this.#core.counters.packetsSent += this.outbox.appends;
     this.#core.counters.bytesSent += this.outbox.sentBytes;
     this.#core.sockets.done();
@@ -174,9 +174,9 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.closed = true;
     this.reading = false;
     this.#reader.clear();
-    this.replies.close();
+    this.acknowledgements.close();
     this.authenticating?.abandon();
-    this.#core.logIns.forget(this);
+    this.#core.identityChanges.forget(this);
     const { session } = this;
     if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
       const bytes = encodeDisconnect5({ reasonCode, reasonString: this.explanation(detail) });
@@ -303,7 +303,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#core.work.done(count);
     this.#workCount -= count;
     this.#workBytes -= bytes;
-    if (this.#core.logIns.waits(this)) return;
+    if (this.#core.identityChanges.waits(this)) return;
     const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
     if (this.reading || this.session === undefined) return;
     if (2 * this.#workCount <= inboundInflightMax && 2 * this.#workBytes <= inboundInflightBytesMax)
@@ -343,7 +343,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     else if (type === packetType.pubrec) session.received(this, packetId, reasonCode);
     else if (type === packetType.pubcomp) session.completed(packetId);
     else handleRelease(this.#core, { connection: this, session }, packetId);
-    this.#core.logIns.acknowledged(this);
+    this.#core.identityChanges.acknowledged(this);
   }
 
   readPingreq(): void {

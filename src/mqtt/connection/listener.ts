@@ -63,15 +63,15 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key, ...askFor(clients) }, reusePort: true }),
     socket: {
       open(socket) {
-        const place = admit(core, socket.remoteAddress);
-        if (place === undefined) {
+        const addressCount = admit(core, socket.remoteAddress);
+        if (addressCount === undefined) {
           socket.data = undefined;
           socket.terminate();
           return;
         }
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
         const transport = clients === undefined ? socket : new CertifiedSocket(socket);
-        socket.data = new Connection(core, transport, place);
+        socket.data = new Connection(core, transport, addressCount);
       },
       data(socket, chunk) {
         socket.data?.receive(chunk);

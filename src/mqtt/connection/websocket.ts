@@ -7,12 +7,12 @@ import type { Transport } from "../../net/transport.ts";
 import type { BrokerCore } from "../core.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { Connection } from "./connection.ts";
-import { admit, leave, type Place } from "./connection-limits.ts";
+import { type AddressCount, admit, uncount } from "./connection-limits.ts";
 
 export interface MqttSocketData {
   readonly door: "mqtt";
   readonly address: string;
-  readonly place: Place;
+  readonly addressCount: AddressCount;
   /** From `open` on. */
   socket: MqttSocket | undefined;
 }
@@ -38,12 +38,12 @@ export function createMqttWebSocket(core: BrokerCore) {
     if (protocol === undefined) {
       return new Response("The sub-protocol mqtt (or mqttv3.1) is needed here\n", { status: 400 });
     }
-    const place = admit(core, address);
-    if (place === undefined) return new Response("Too many connections\n", { status: 503 });
-    const data: MqttSocketData = { door: "mqtt", address, place, socket: undefined };
+    const addressCount = admit(core, address);
+    if (addressCount === undefined) return new Response("Too many connections\n", { status: 503 });
+    const data: MqttSocketData = { door: "mqtt", address, addressCount, socket: undefined };
     // [MQTT-6.0.0-4]
     if (server.upgrade(request, { data, headers: { "Sec-WebSocket-Protocol": protocol } })) return undefined;
-    leave(place);
+    uncount(addressCount);
     return new Response("A WebSocket upgrade is needed here\n", { status: 426, headers: { Upgrade: "websocket" } });
   }
 
@@ -92,7 +92,7 @@ class MqttSocket implements Transport {
     this.#core = core;
     this.#ws = ws;
     this.remoteAddress = ws.data.address;
-    this.#connection = new Connection(core, this, ws.data.place);
+    this.#connection = new Connection(core, this, ws.data.addressCount);
   }
 
   received(frame: string | Buffer): void {

@@ -63,7 +63,7 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
   const packetBytesMax = Math.min(answer.packetBytesMax ?? Number.POSITIVE_INFINITY, core.limits.packetBytesMax);
   if (answer.packetBytesMax !== undefined) connection.limitPackets(packetBytesMax);
   const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
-  if (!answer.persistent) core.logIns.remember(connection, lifetimeOf(core, packet, true));
+  if (!answer.persistent) core.identityChanges.remember(connection, lifetimeOf(core, packet, true));
   const { cleanStart } = packet;
   const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
   const owner = { principalKey: principal.key, clientId };

@@ -22,7 +22,7 @@ interface LogIn {
   awaitsClient: boolean;
 }
 
-export class LogIns {
+export class IdentityChanges {
   readonly #core: BrokerCore;
   /** What CONNECT asked for where nobody may have it until it is known who it is. */
   readonly #wanted = new WeakMap<Connection, Wanted>();

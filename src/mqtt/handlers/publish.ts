@@ -6,7 +6,7 @@
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
 import type { PublishRefusal } from "../hooks.ts";
-import { ForwardedPublish } from "../publish/prepared-publish.ts";
+import { ForwardedPublish } from "../publish/forwarded-publish.ts";
 import type { RetainedDraft } from "../routing/retained.ts";
 import type { Route } from "../routing/routes.ts";
 import { notStored } from "../session/queue-writer.ts";
@@ -67,7 +67,7 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
   const outcome =
     (route.served ? intercept(core, client.session, view) : undefined) ?? forward(core, client.session, view, route);
   if (outcome === queued) {
-    core.queues.acknowledge(client.connection, packetId, view.end - view.start);
+    core.queueWriter.acknowledge(client.connection, packetId, view.end - view.start);
   } else if (outcome instanceof Promise) {
     awaitVerdict(core, client, outcome, { type: packetType.puback, packetId, bytes: view.end - view.start });
   } else if (qos === 1) answer(client.connection, packetType.puback, packetId, outcome);
@@ -75,11 +75,11 @@ export function handlePublish(core: BrokerCore, client: Client, view: PublishVie
 
 /** Only MQTT 5 has words for what went otherwise. */
 function answer(connection: Connection, type: number, packetId: number, verdict: Verdict): void {
-  const { replies } = connection;
+  const { acknowledgements } = connection;
   if (verdict === taken || connection.protocolVersion !== 5) {
-    if (type === packetType.puback) replies.puback(packetId);
-    else replies.acknowledge(type, packetId);
-  } else replies.acknowledge(type, packetId, verdict.reasonCode, connection.explanation(verdict.why));
+    if (type === packetType.puback) acknowledgements.puback(packetId);
+    else acknowledgements.acknowledge(type, packetId);
+  } else acknowledgements.acknowledge(type, packetId, verdict.reasonCode, connection.explanation(verdict.why));
 }
 
 /** A message goes where it belongs when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
@@ -120,8 +120,8 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdic
     });
     return taken;
   }
-  const { queues, counters } = core;
-  const queuedBefore = queues.count;
+  const { queueWriter, counters } = core;
+  const queuedBefore = queueWriter.count;
   const overflowsBefore = counters.droppedQueueFull;
   const forwarding = forward(core, session, view, route);
   // A refused message is not taken over: its packet id is free [MQTT-4.3.3-9].
@@ -133,10 +133,10 @@ function takeOver(core: BrokerCore, session: Session, view: PublishView): Verdic
     incoming.take(packetId, undefined);
     return verdict;
   }
-  if (storedId !== undefined && queues.count !== queuedBefore) {
-    queues.received(storedId, packetId);
-    if (view.retain) queues.retained(topic);
-    const settled = queues.settled.then(
+  if (storedId !== undefined && queueWriter.count !== queuedBefore) {
+    queueWriter.received(storedId, packetId);
+    if (view.retain) queueWriter.retained(topic);
+    const settled = queueWriter.settled.then(
       () => verdict,
       () => {
         incoming.forget(packetId); // the disk has nothing of it, so a repeat is a new message
@@ -169,12 +169,12 @@ export function handleRelease(core: BrokerCore, client: Client, packetId: number
   const { incoming, storedId } = session;
   if (incoming.isSettling(packetId)) throw new ProtocolError("PUBREL before PUBREC", reasonCodes.protocolError);
   if (!incoming.has(packetId)) {
-    connection.replies.acknowledge(packetType.pubcomp, packetId, connection.unknownPacketId);
+    connection.acknowledgements.acknowledge(packetType.pubcomp, packetId, connection.unknownPacketId);
     return;
   }
   if (storedId === undefined) {
     incoming.forget(packetId);
-    connection.replies.acknowledge(packetType.pubcomp, packetId);
+    connection.acknowledgements.acknowledge(packetType.pubcomp, packetId);
     return;
   }
   const released = core.store.released(storedId, packetId).then(() => {
@@ -242,18 +242,18 @@ function awaitVerdict(
   verdict: Promise<Verdict>,
   { type, packetId, bytes }: Answer,
 ): void {
-  const { protocolVersion, replies } = connection;
-  const reply = packetId === 0 ? undefined : replies.reserve();
+  const { protocolVersion, acknowledgements } = connection;
+  const reply = packetId === 0 ? undefined : acknowledgements.reserve();
   connection.workStarted(bytes);
   verdict.then(
     ({ reasonCode, why }) => {
       if (reply === undefined) {
         if (why !== undefined) core.log.debug("a PUBLISH was dropped", { clientId: session.clientId, why });
       } else if (protocolVersion === 5) {
-        replies.settleAcknowledgement(reply, type, packetId, reasonCode, connection.explanation(why));
+        acknowledgements.settleAcknowledgement(reply, type, packetId, reasonCode, connection.explanation(why));
       } else if (reasonCode >= 0x80 && why !== overflowed.why) {
         connection.close("service", why); // 3.1.1 has no other word for no [MQTT-3.3.5-2]
-      } else replies.settleAcknowledgement(reply, type, packetId);
+      } else acknowledgements.settleAcknowledgement(reply, type, packetId);
       connection.workDone(bytes);
     },
     (error: unknown) => {

@@ -38,14 +38,14 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
       codes.push(answer.qos); // [MQTT-3.8.4-5]
     }
   }
-  const reply = connection.replies.reserve();
+  const reply = connection.acknowledgements.reserve();
   const settle = (): void => {
     const suback = encodeSuback(packet.packetId, codes, connection.protocolVersion);
     if (!connection.hasRoomFor(suback.length)) {
       connection.close("packet_too_large", "SUBACK is larger than the client takes");
       return;
     }
-    connection.replies.settle(reply, suback);
+    connection.acknowledgements.settle(reply, suback);
     if (session.connection !== connection) return;
     for (const one of accepted) sendRetained(core, session, one);
   };

@@ -19,17 +19,17 @@ export function handleUnsubscribe(core: BrokerCore, { connection, session }: Cli
     removed.push(filter);
     return reasonCodes.success;
   });
-  const reply = connection.replies.reserve();
+  const reply = connection.acknowledgements.reserve();
   const answer = encodeUnsuback(packet.packetId, codes, connection.protocolVersion);
   if (session.storedId === undefined || removed.length === 0) {
-    connection.replies.settle(reply, answer);
+    connection.acknowledgements.settle(reply, answer);
     return;
   }
   connection.workStarted(0);
   core.store
     .unsubscribe(session.storedId, removed)
     .then(
-      () => connection.replies.settle(reply, answer),
+      () => connection.acknowledgements.settle(reply, answer),
       (error: unknown) => {
         // UNSUBACK before MQTT 5 cannot say no: unanswered, the client tries again.
         core.log.error("removing subscriptions failed", { clientId: session.clientId, error });

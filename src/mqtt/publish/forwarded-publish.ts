@@ -6,7 +6,7 @@ import type { ProtocolVersion, Qos } from "../hooks.ts";
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import { PublishView } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
-import { encodeWith, type Sendable, WireForm } from "./publish-form.ts";
+import { encodeWith, PublishForm, type Sendable } from "./publish-form.ts";
 
 /** Places of what is made of a received packet for those who cannot have it as it stands; for MQTT 5 they follow once more. */
 const made = { withoutPacketId: 0, withPacketId: 1, kept1: 2, kept2: 3 } as const;
@@ -18,9 +18,9 @@ const fits = { before5: 0, in5: 1, nobody: 2 } as const;
 /** A received PUBLISH on its way out again. One object serves all: `of` turns it to the next packet. */
 export class ForwardedPublish implements Sendable {
   #view = new PublishView();
-  readonly #received = new WireForm();
+  readonly #received = new PublishForm();
   #fits: number = fits.before5;
-  readonly #made: (WireForm | undefined)[] = new Array(2 * madeIn5).fill(undefined);
+  readonly #made: (PublishForm | undefined)[] = new Array(2 * madeIn5).fill(undefined);
   #anyMade = false;
 
   /** The view's topic must be known by now, also where an alias stood for it. */
@@ -49,14 +49,14 @@ export class ForwardedPublish implements Sendable {
   }
 
   /** `qos` is not above the received one. */
-  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     if ((protocolVersion === 5 ? fits.in5 : fits.before5) === this.#fits) {
       if (qos > 0 || this.#received.packetIdOffset === 0) return this.#received;
     }
     return this.#convert(protocolVersion, qos);
   }
 
-  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): PublishForm {
     const first = protocolVersion === 5 ? madeIn5 : 0;
     const place = first + (qos === 1 ? made.kept1 : made.kept2);
     const there = this.#made[place];
@@ -68,7 +68,7 @@ export class ForwardedPublish implements Sendable {
     return this.#remember(place, kept);
   }
 
-  storable(): WireForm {
+  storable(): PublishForm {
     return this.#fits === fits.before5 && this.#view.qos > 0 ? this.#received : this.form(5, 1);
   }
 
@@ -88,7 +88,7 @@ export class ForwardedPublish implements Sendable {
     this.#received.expiresAtMs = Number.POSITIVE_INFINITY;
   }
 
-  #convert(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  #convert(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     const place = (protocolVersion === 5 ? madeIn5 : 0) + (qos === 0 ? made.withoutPacketId : made.withPacketId);
     const there = this.#made[place];
     if (there !== undefined) return there;
@@ -97,13 +97,13 @@ export class ForwardedPublish implements Sendable {
     return this.#remember(place, copies ? this.#withoutPacketId() : this.#encode(protocolVersion, qos === 0 ? 0 : 1));
   }
 
-  #remember(place: number, form: WireForm): WireForm {
+  #remember(place: number, form: PublishForm): PublishForm {
     this.#made[place] = form;
     this.#anyMade = true;
     return form;
   }
 
-  #encode(protocolVersion: ProtocolVersion, qos: 0 | 1): WireForm {
+  #encode(protocolVersion: ProtocolVersion, qos: 0 | 1): PublishForm {
     const view = this.#view;
     const payload = view.buffer.subarray(view.payloadStart, view.end);
     const form = encodeWith(Buffer.allocUnsafe, {
@@ -123,10 +123,10 @@ export class ForwardedPublish implements Sendable {
     return form;
   }
 
-  #withoutPacketId(): WireForm {
+  #withoutPacketId(): PublishForm {
     const { buffer, start, bodyStart, topicEnd, end } = this.#view;
     const remaining = end - bodyStart - 2;
-    const form = new WireForm();
+    const form = new PublishForm();
     const out = Buffer.allocUnsafe(1 + varintBytes(remaining) + remaining);
     out[0] = publishByte;
     let at = writeVarint(out, 1, remaining);
@@ -144,8 +144,8 @@ export class ForwardedPublish implements Sendable {
 }
 
 /** The same packet in memory of its own, or in `shared`, a copy made earlier. */
-function copyForm(form: WireForm, shared?: Buffer): WireForm {
-  const copy = new WireForm();
+function copyForm(form: PublishForm, shared?: Buffer): PublishForm {
+  const copy = new PublishForm();
   const { buffer, start, end } = form;
   if (shared === undefined) {
     copy.buffer = Buffer.allocUnsafeSlow(end - start);

@@ -5,20 +5,8 @@
 import type { ProtocolVersion, Qos } from "../hooks.ts";
 import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
-import { encodePublish, type Forms, type Sendable, WireForm } from "./publish-form.ts";
+import { encodePublish, type Forms, PublishForm, type Sendable } from "./publish-form.ts";
 import { storedBefore5 } from "./stored-publish.ts";
-
-export { ForwardedPublish } from "./forwarded-publish.ts";
-export {
-  appendPublish,
-  appendPublish5,
-  encodePublish,
-  type Publish5Terms,
-  type PublishOptions,
-  publish5Bytes,
-  type Sendable,
-  WireForm,
-} from "./publish-form.ts";
 
 export interface MessageOptions {
   /** MQTT 5 properties as on the wire, without their length, without those of one hop and the expiry. */
@@ -49,7 +37,7 @@ export class PreparedPublish implements Sendable {
     this.retain = options.retain ?? false;
   }
 
-  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     let forms: Forms;
     if (protocolVersion === 5) {
       this.#in5 ??= [undefined, undefined, undefined];
@@ -63,15 +51,15 @@ export class PreparedPublish implements Sendable {
     return form;
   }
 
-  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): PublishForm {
     return this.form(protocolVersion, qos);
   }
 
-  storable(): WireForm {
+  storable(): PublishForm {
     return this.form(5, 1);
   }
 
-  #encode(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  #encode(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     const { topic, payload, properties, expiresAtMs, retain } = this;
     const expirySeconds = expiresAtMs === Number.POSITIVE_INFINITY ? undefined : expiryToCome;
     const form = encodePublish(topic, payload, qos, { protocolVersion, properties, expirySeconds, retain });
@@ -116,15 +104,15 @@ export class StoredPublish implements Sendable {
     return this.view.buffer.subarray(this.view.payloadStart, this.view.end);
   }
 
-  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     return this.#forms(protocolVersion)[qos] ?? this.#make(protocolVersion, qos);
   }
 
-  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm {
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): PublishForm {
     return this.form(protocolVersion, qos);
   }
 
-  storable(): WireForm {
+  storable(): PublishForm {
     return this.form(5, 1);
   }
 
@@ -137,7 +125,7 @@ export class StoredPublish implements Sendable {
     return this.#before5;
   }
 
-  #make(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  #make(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     const { view } = this;
     const isAsStored = (protocolVersion === 5) === (view.protocolVersion === 5) && qos > 0 === view.qos > 0;
     const form = isAsStored ? this.#asStored() : this.#encode(protocolVersion, qos);
@@ -148,9 +136,9 @@ export class StoredPublish implements Sendable {
     return form;
   }
 
-  #asStored(): WireForm {
+  #asStored(): PublishForm {
     const { buffer, end, qos, topicEnd, expiryAt, protocolVersion } = this.view;
-    const form = new WireForm();
+    const form = new PublishForm();
     form.buffer = buffer;
     form.end = end;
     form.packetIdOffset = qos === 0 ? 0 : topicEnd;
@@ -159,7 +147,7 @@ export class StoredPublish implements Sendable {
     return form;
   }
 
-  #encode(protocolVersion: ProtocolVersion, qos: Qos): WireForm {
+  #encode(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     const { view } = this;
     const five = protocolVersion === 5;
     return encodePublish(view.topic, this.payload, qos, {

@@ -13,7 +13,7 @@ const packetIdToCome = 1;
 const expirySecondsMax = 0xffffffff;
 
 /** A PUBLISH packet in a buffer, whose first byte and packet id are patched wherever it is copied to. */
-export class WireForm {
+export class PublishForm {
   buffer: Buffer = noBytes;
   start = 0;
   end = 0;
@@ -41,21 +41,21 @@ export interface Sendable {
   /** Infinite: never. */
   readonly expiresAtMs: number;
   /** Valid until the tick ends. */
-  form(protocolVersion: ProtocolVersion, qos: Qos): WireForm;
+  form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm;
   /** A form that knows its QoS, in memory of its own. */
-  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): WireForm;
+  kept(protocolVersion: ProtocolVersion, qos: 1 | 2): PublishForm;
   /** The form that costs least to store, of whatever version; of QoS 1 or 2, no matter which. */
-  storable(): WireForm;
+  storable(): PublishForm;
 }
 
 /** The forms of one message in one version, by their QoS. */
-export type Forms = [WireForm | undefined, WireForm | undefined, WireForm | undefined];
+export type Forms = [PublishForm | undefined, PublishForm | undefined, PublishForm | undefined];
 
 /**
  * Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. A message that expires
  * goes this way to an MQTT 5 client only in the tick it came in; later `appendPublish5` writes what is left of its time.
  */
-export function appendPublish(outbox: Outbox, form: WireForm, flags: number, packetId: number): void {
+export function appendPublish(outbox: Outbox, form: PublishForm, flags: number, packetId: number): void {
   const { start, end, packetIdOffset, retain } = form;
   const at = outbox.reserve(end - start);
   const out = outbox.buffer;
@@ -92,7 +92,7 @@ export interface Publish5Terms {
 /** The packet that is made of a form in its MQTT 5 shape; one object for all, since making it never waits. */
 const plan = { topicStart: 0, topicEnd: 0, propertiesStart: 0, propertiesBytes: 0, remaining: 0 };
 
-function makePlan(form: WireForm, terms: Publish5Terms): void {
+function makePlan(form: PublishForm, terms: Publish5Terms): void {
   const { buffer, start, end } = form;
   let at = start + 1;
   while ((buffer[at] as number) > 127) at++;
@@ -116,13 +116,13 @@ function makePlan(form: WireForm, terms: Publish5Terms): void {
 }
 
 /** The size of what `appendPublish5` writes. */
-export function publish5Bytes(form: WireForm, terms: Publish5Terms): number {
+export function publish5Bytes(form: PublishForm, terms: Publish5Terms): number {
   makePlan(form, terms);
   return 1 + varintBytes(plan.remaining) + plan.remaining;
 }
 
 /** Appends an MQTT 5 `form` with the client's own properties, and with what is left of the message's time. */
-export function appendPublish5(outbox: PacketBuffer, form: WireForm, terms: Publish5Terms): void {
+export function appendPublish5(outbox: PacketBuffer, form: PublishForm, terms: Publish5Terms): void {
   makePlan(form, terms);
   const { buffer } = form;
   let at = outbox.reserve(1 + varintBytes(plan.remaining) + plan.remaining);
@@ -178,7 +178,7 @@ export interface PublishOptions {
 }
 
 /** One PUBLISH packet whose packet id is still to be given, in memory of its own. */
-export function encodePublish(topic: string, payload: Uint8Array, qos: Qos, options: PublishOptions = {}): WireForm {
+export function encodePublish(topic: string, payload: Uint8Array, qos: Qos, options: PublishOptions = {}): PublishForm {
   return encodeWith(Buffer.allocUnsafeSlow, { topic, payload, qos, options });
 }
 
@@ -186,7 +186,7 @@ export function encodePublish(topic: string, payload: Uint8Array, qos: Qos, opti
 export function encodeWith(
   allocate: (bytes: number) => Buffer,
   message: { topic: string; payload: Uint8Array; qos: Qos; options: PublishOptions },
-): WireForm {
+): PublishForm {
   const { topic, payload, qos, options } = message;
   const five = options.protocolVersion === 5;
   const topicBytes = Buffer.byteLength(topic);
@@ -195,7 +195,7 @@ export function encodeWith(
     2 + topicBytes + (qos > 0 ? 2 : 0) + (five ? varintBytes(propertiesBytes) + propertiesBytes : 0);
   const remaining = beforePayload + payload.length;
   const out = allocate(1 + varintBytes(remaining) + remaining);
-  const form = new WireForm();
+  const form = new PublishForm();
   form.buffer = out;
   form.end = out.length;
   form.qos = qos;
@@ -222,7 +222,7 @@ function propertiesLength({ properties, expirySeconds, subscriptionIds }: Publis
   return bytes;
 }
 
-function writeProperties(out: Buffer, start: number, form: WireForm, options: PublishOptions): number {
+function writeProperties(out: Buffer, start: number, form: PublishForm, options: PublishOptions): number {
   let at = start;
   if (options.expirySeconds !== undefined) {
     out[at++] = propertyId.messageExpiry;

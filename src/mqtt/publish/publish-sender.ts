@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { type ClientTerms, noAlias } from "../connection/client-terms.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Counters } from "../counters.ts";
-import { appendPublish, appendPublish5, publish5Bytes, type WireForm } from "./prepared-publish.ts";
+import { appendPublish, appendPublish5, type PublishForm, publish5Bytes } from "./publish-form.ts";
 
 /** One packet's place among those of its connection. */
 export interface Sent {
@@ -23,7 +23,7 @@ export class PublishSender {
   }
 
   /** Whether the message may still be sent: not expired [MQTT-3.3.2-5], not too large for the client [MQTT-3.1.2-24]. */
-  accepts(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
+  accepts(terms: ClientTerms | undefined, form: PublishForm, subscriptionIds: readonly number[] | undefined): boolean {
     if (form.expiresAtMs !== Number.POSITIVE_INFINITY && form.expiresAtMs <= this.#clock.nowMs()) {
       this.#counters.droppedExpired++;
       return false;
@@ -32,7 +32,7 @@ export class PublishSender {
   }
 
   /** Whether it is not too large for the client [MQTT-3.1.2-24]. */
-  fits(terms: ClientTerms | undefined, form: WireForm, subscriptionIds: readonly number[] | undefined): boolean {
+  fits(terms: ClientTerms | undefined, form: PublishForm, subscriptionIds: readonly number[] | undefined): boolean {
     if (terms === undefined || terms.maximumPacketBytes === Number.POSITIVE_INFINITY) return true;
     const bytes =
       subscriptionIds === undefined
@@ -44,7 +44,7 @@ export class PublishSender {
   }
 
   /** `form` is of the client's version, and `accepts` was asked. */
-  send({ outbox, terms }: Connection, topic: string, form: WireForm, sent: Sent): void {
+  send({ outbox, terms }: Connection, topic: string, form: PublishForm, sent: Sent): void {
     this.#counters.publishesSent++;
     const { flags, packetId, subscriptionIds } = sent;
     if (terms === undefined || (!terms.usesAliases && subscriptionIds === undefined && form.expiryOffset === 0)) {

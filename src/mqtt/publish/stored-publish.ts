@@ -4,7 +4,7 @@
  */
 import type { Outbox } from "../../net/outbox.ts";
 import { dupBit, publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
-import type { PacketBuffer, WireForm } from "./publish-form.ts";
+import type { PacketBuffer, PublishForm } from "./publish-form.ts";
 
 const qosAbove0 = 1 << 1;
 
@@ -12,7 +12,7 @@ const qosAbove0 = 1 << 1;
 export const storedBefore5 = dupBit;
 
 /** Keeps a packet of an earlier version; its packet id means nothing any more. */
-export function appendAsStored(pile: PacketBuffer, { buffer, start, end }: WireForm, retain: 0 | 1): void {
+export function appendAsStored(pile: PacketBuffer, { buffer, start, end }: PublishForm, retain: 0 | 1): void {
   const at = pile.reserve(end - start);
   buffer.copy(pile.buffer, at, start, end);
   pile.buffer[at] = publishByte | qosAbove0 | storedBefore5 | retain;

@@ -6,7 +6,7 @@
  */
 import type { BrokerCore } from "../core.ts";
 import type { Qos } from "../hooks.ts";
-import type { Sendable } from "../publish/prepared-publish.ts";
+import type { Sendable } from "../publish/publish-form.ts";
 import type { DeliveryTerms } from "../session/outgoing.ts";
 import type { Session } from "../session/session.ts";
 import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
@@ -146,16 +146,16 @@ export class Routes {
     from?: { session: Session; retain: boolean },
   ): Promise<undefined> | undefined {
     const { sessions, special, groups } = route;
-    const { queues } = this.#core;
-    queues.begin();
-    const before = queues.count;
+    const { queueWriter } = this.#core;
+    queueWriter.begin();
+    const before = queueWriter.count;
     if (special === undefined) {
       for (let at = 0; at < sessions.length; at++) {
         (sessions[at] as Session).forward(message, lowerQos(route.qos[at] as Qos, qos));
       }
     } else this.#forwardSpecial(route, special, message, qos, from);
     if (groups !== undefined) for (const group of groups) group.forward(message, qos, from?.retain === true);
-    return queues.count === before ? undefined : queues.settled;
+    return queueWriter.count === before ? undefined : queueWriter.settled;
   }
 
   #forwardSpecial(

@@ -4,13 +4,9 @@
  */
 import type { BrokerCore } from "../core.ts";
 import type { Qos } from "../hooks.ts";
-import {
-  ForwardedPublish,
-  preparePublish,
-  type Sendable,
-  StoredPublish,
-  type WireForm,
-} from "../publish/prepared-publish.ts";
+import { ForwardedPublish } from "../publish/forwarded-publish.ts";
+import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
+import type { PublishForm, Sendable } from "../publish/publish-form.ts";
 import type { DeliveryTerms } from "../session/outgoing.ts";
 import type { Session } from "../session/session.ts";
 import { PublishView, readPublish } from "../wire/publish-packet.ts";
@@ -27,9 +23,9 @@ interface Member {
 export class SharedCopy {
   readonly group: ShareGroup;
   readonly topic: string;
-  readonly form: WireForm;
+  readonly form: PublishForm;
 
-  constructor(group: ShareGroup, topic: string, form: WireForm) {
+  constructor(group: ShareGroup, topic: string, form: PublishForm) {
     this.group = group;
     this.topic = topic;
     this.form = form;
@@ -84,7 +80,7 @@ export class ShareGroup {
 
   /** A member left without having acknowledged it. */
   forwardCopy({ form }: SharedCopy): void {
-    this.#core.queues.begin();
+    this.#core.queueWriter.begin();
     this.forward(messageOf(this.#core, form), form.qos, form.retain === 1);
   }
 
@@ -120,7 +116,7 @@ export class ShareGroup {
 }
 
 /** A packet that was on its way to one client, as a message for another. */
-export function messageOf(core: BrokerCore, form: WireForm): Sendable {
+export function messageOf(core: BrokerCore, form: PublishForm): Sendable {
   const view = new PublishView();
   const { buffer, start, end } = form;
   let bodyStart = start + 1;

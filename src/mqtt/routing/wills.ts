@@ -6,7 +6,8 @@
 
 import type { Watched } from "../connection/keep-alive.ts";
 import type { BrokerCore } from "../core.ts";
-import { encodePublish, preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
+import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
+import { encodePublish } from "../publish/publish-form.ts";
 import { Session } from "../session/session.ts";
 import type { StoredWill } from "../store.ts";
 import type { WillMessage } from "../wire/codec.ts";

@@ -6,7 +6,8 @@
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
 import type { Qos } from "../hooks.ts";
-import { type PreparedPublish, preparePublish, type Sendable, type WireForm } from "../publish/prepared-publish.ts";
+import { type PreparedPublish, preparePublish } from "../publish/prepared-publish.ts";
+import type { PublishForm, Sendable } from "../publish/publish-form.ts";
 import { lowerQos } from "../routing/qos.ts";
 import type { RetainedMessage } from "../routing/retained.ts";
 import { SharedCopy, type ShareGroup } from "../routing/share-group.ts";
@@ -23,7 +24,7 @@ const qos1Flags = 1 << 1;
 /** A message of a session that ends with its connection, waiting for room. */
 interface Waiting {
   readonly topic: string;
-  readonly form: WireForm;
+  readonly form: PublishForm;
   readonly retain: 0 | 1;
   readonly subscriptionIds: readonly number[] | undefined;
   readonly group: ShareGroup | undefined;
@@ -160,14 +161,14 @@ export class Outgoing implements Window {
 
   #sendRetained(connection: Connection, retained: RetainedMessage, subscription: Subscription): void {
     const { topic, payload, properties, expiresAtMs } = retained;
-    const { hooks, sender, queues } = this.#core;
+    const { hooks, sender, queueWriter } = this.#core;
     if (!hooks.authorize(this.#session.principal, "deliver", topic)) return;
     const qos = lowerQos(retained.qos, subscription.qos);
     const message = preparePublish(topic, payload, { properties, expiresAtMs });
     const { subscriptionId } = subscription;
     const subscriptionIds = subscriptionId === undefined ? undefined : [subscriptionId];
     if (qos > 0) {
-      queues.begin();
+      queueWriter.begin();
       this.forward(message, qos as 1 | 2, { retain: 1, subscriptionIds, group: undefined }); // [MQTT-3.3.1-8]
       return;
     }

@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Pubacks } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
-import { appendPublish5, type Sendable } from "../publish/prepared-publish.ts";
+import { appendPublish5, type Sendable } from "../publish/publish-form.ts";
 import { appendAsStored } from "../publish/stored-publish.ts";
 import { type BrokerStore, type QueueChange, queueColumnCount, queueColumns, type RetainedChange } from "../store.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
@@ -74,7 +74,7 @@ class Turn {
   /** The queues of the other rows, which are to be read back. */
   readonly waiting: { readonly queue: SessionQueue; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
-  readonly acknowledgements: Acknowledgements[] = [];
+  readonly pubacks: WaitingPubacks[] = [];
   readonly settled = Promise.withResolvers<undefined>();
 
   constructor({ rows, packets }: Room) {
@@ -84,13 +84,13 @@ class Turn {
 }
 
 /** Of one connection, with nothing else to be answered between them. */
-interface Acknowledgements {
+interface WaitingPubacks {
   readonly connection: Connection;
   readonly pubacks: Pubacks;
   bytes: number;
 }
 
-export class Queues {
+export class QueueWriter {
   /** Messages added since the start: a caller that looks before and after knows whether it added any. */
   count = 0;
   readonly #store: BrokerStore;
@@ -188,14 +188,14 @@ export class Queues {
   /** PUBACK leaves when everything added so far is on disk. `bytes` are the connection's to account for until then. */
   acknowledge(connection: Connection, packetId: number, bytes: number): void {
     connection.workStarted(bytes);
-    const { acknowledgements } = this.#current();
-    const last = acknowledgements[acknowledgements.length - 1];
-    if (last !== undefined && last.connection === connection && connection.replies.isLast(last.pubacks)) {
+    const { pubacks } = this.#current();
+    const last = pubacks[pubacks.length - 1];
+    if (last !== undefined && last.connection === connection && connection.acknowledgements.isLast(last.pubacks)) {
       last.pubacks.packetIds.push(packetId);
       last.bytes += bytes;
       return;
     }
-    acknowledgements.push({ connection, pubacks: connection.replies.reservePubacks(packetId), bytes });
+    pubacks.push({ connection, pubacks: connection.acknowledgements.reservePubacks(packetId), bytes });
   }
 
   /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
@@ -315,9 +315,9 @@ export class Queues {
     turn.settled.resolve(undefined);
     for (const queue of touched) queue.turnStored();
     // All of them first: most of a connection's leave together then.
-    for (const { pubacks } of turn.acknowledgements) pubacks.ready = true;
-    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
-      connection.replies.flush();
+    for (const { pubacks } of turn.pubacks) pubacks.ready = true;
+    for (const { connection, pubacks, bytes } of turn.pubacks) {
+      connection.acknowledgements.flush();
       connection.workDone(bytes, pubacks.packetIds.length);
     }
   }
@@ -326,11 +326,11 @@ export class Queues {
     this.#log.error("messages could not be queued", { messages: turn.rowCount, error });
     for (const queued of turn.live) queued?.queue?.lost(queued);
     for (const { queue, bytes } of turn.waiting) queue.rowLost(bytes);
-    for (const { connection, pubacks, bytes } of turn.acknowledgements) {
+    for (const { connection, pubacks, bytes } of turn.pubacks) {
       if (connection.protocolVersion === 5) {
         pubacks.refusal = { reasonCode: reasonCodes.quotaExceeded, reasonString: connection.explanation(notStored) };
         pubacks.ready = true;
-        connection.replies.flush();
+        connection.acknowledgements.flush();
       } else connection.close("service", notStored); // 3.1.1 has no word for it: unanswered, the client sends it again
       connection.workDone(bytes, pubacks.packetIds.length);
     }

@@ -5,7 +5,8 @@
  */
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import { type Sendable, StoredPublish } from "../publish/prepared-publish.ts";
+import { StoredPublish } from "../publish/prepared-publish.ts";
+import type { Sendable } from "../publish/publish-form.ts";
 import { appendStored } from "../publish/stored-publish.ts";
 import type { QueuedMessage, Sending } from "../store.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
@@ -91,20 +92,20 @@ export class SessionQueue {
 
   /** Takes a message; false if the session has as many as it may. */
   add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
-    const { queues, limits } = this.#core;
+    const { queueWriter, limits } = this.#core;
     if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
     this.#messages++;
-    const to = { sessionId: this.#sessionId, queueId: queues.nextId(), queue: this };
+    const to = { sessionId: this.#sessionId, queueId: queueWriter.nextId(), queue: this };
     if (this.#connection === undefined || this.#behind) {
       this.#storing++;
-      this.#bytes += queues.add(to, undefined, message, qos, terms);
+      this.#bytes += queueWriter.add(to, undefined, message, qos, terms);
       return true;
     }
     const queued = new Queued(to.queueId, qos, this);
     if (this.#unassigned === 0 && this.#window.open) this.#assign(queued);
     else this.#unassigned++;
     this.#live.push(queued);
-    queued.bytes = queues.add(to, queued, message, qos, terms);
+    queued.bytes = queueWriter.add(to, queued, message, qos, terms);
     this.#bytes += queued.bytes;
     return true;
   }
@@ -197,7 +198,7 @@ export class SessionQueue {
   acknowledged(queued: Queued): void {
     if (queued.releasedBefore) this.#window.unsent--;
     else this.#resent(queued);
-    this.#core.queues.remove(queued.queueId);
+    this.#core.queueWriter.remove(queued.queueId);
     this.#uncount(queued);
   }
 
@@ -235,7 +236,7 @@ export class SessionQueue {
         }
         this.#assign(queued);
         this.#unassigned--;
-        this.#core.queues.sent(queued.queueId, queued.packetId);
+        this.#core.queueWriter.sent(queued.queueId, queued.packetId);
       }
       done++;
       this.#send(connection, queued);
@@ -301,7 +302,7 @@ export class SessionQueue {
     const [first] = this.#live;
     const connection = this.#connection;
     if (first === undefined || connection === undefined || this.#behind) return;
-    this.#core.queues.flush(); // their rows come before the change that sets them aside
+    this.#core.queueWriter.flush(); // their rows come before the change that sets them aside
     this.#behind = true;
     this.#readUpTo = first.queueId - 1;
     for (const queued of this.#live) {
@@ -377,7 +378,7 @@ export class SessionQueue {
     const queued = new Queued(queueId, qos, this);
     read(queued, message);
     this.#assign(queued);
-    this.#core.queues.sent(queueId, queued.packetId);
+    this.#core.queueWriter.sent(queueId, queued.packetId);
     this.#send(connection, queued);
     return true;
   }

@@ -7,7 +7,8 @@ import type { Connection } from "../connection/connection.ts";
 import type { Watched } from "../connection/keep-alive.ts";
 import type { BrokerCore } from "../core.ts";
 import type { Authenticated, Principal, ProtocolVersion, Qos, ServiceSession } from "../hooks.ts";
-import type { PreparedPublish, Sendable } from "../publish/prepared-publish.ts";
+import type { PreparedPublish } from "../publish/prepared-publish.ts";
+import type { Sendable } from "../publish/publish-form.ts";
 import type { Route } from "../routing/routes.ts";
 import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "../routing/subscription.ts";
 import type { Sending, SuspendedSession } from "../store.ts";
@@ -182,11 +183,11 @@ export class Session implements ServiceSession {
   }
 
   send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined {
-    const { queues } = this.#core;
-    queues.begin();
-    const before = queues.count;
+    const { queueWriter } = this.#core;
+    queueWriter.begin();
+    const before = queueWriter.count;
     this.forward(message, qos);
-    return queues.count === before ? undefined : queues.settled;
+    return queueWriter.count === before ? undefined : queueWriter.settled;
   }
 
   async listen(filter: string, qos: Qos): Promise<void> {
@@ -210,7 +211,7 @@ export class Session implements ServiceSession {
   }
 
   become(who: Authenticated<Principal>): void {
-    if (this.connection !== undefined) this.#core.logIns.begin(this.connection, who);
+    if (this.connection !== undefined) this.#core.identityChanges.begin(this.connection, who);
   }
 
   close(why: string): void {

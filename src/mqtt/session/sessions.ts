@@ -157,7 +157,7 @@ export class Sessions {
     this.#core.hooks.closed(session);
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
     const disconnectedAtMs = this.#core.clock.nowMs();
-    this.#core.queues.flush(); // what it was being sent is stored before it is set aside
+    this.#core.queueWriter.flush(); // what it was being sent is stored before it is set aside
     this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
     if (this.#endsAfter(expirySeconds) === 0) this.end(session);
@@ -187,7 +187,7 @@ export class Sessions {
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
       if (session.principal.key !== principalKey) continue;
-      if (session.connection !== undefined && this.#core.logIns.isBecoming(session.connection)) {
+      if (session.connection !== undefined && this.#core.identityChanges.isBecoming(session.connection)) {
         this.#lastOf.add(session);
       } else this.end(session);
     }
@@ -242,7 +242,7 @@ export class Sessions {
   async #openStored(request: OpenRequest): Promise<Found> {
     const { principal, clientId } = request;
     if (this.#storedId(request) === undefined) this.#makeRoom(principal);
-    this.#core.queues.flush(); // what was acknowledged is not to be read back
+    this.#core.queueWriter.flush(); // what was acknowledged is not to be read back
     // Under way, or the store failed to take it: before that the session cannot be resumed.
     const left = this.find(principal.key, clientId)?.expiry?.suspended;
     if (left !== undefined) await this.#core.store.suspendSession(left);
@@ -332,12 +332,12 @@ export class Sessions {
   }
 
   async #endStored(storedId: number): Promise<void> {
-    const { routes, store, queues } = this.#core;
-    queues.flush();
+    const { routes, store, queueWriter } = this.#core;
+    queueWriter.flush();
     if (routes.hasGroups) {
       await store.wait([]); // what its connection left is on disk then
       this.#redistribute(storedId);
-      queues.flush();
+      queueWriter.flush();
     }
     await this.#endRow(storedId);
   }
@@ -353,13 +353,13 @@ export class Sessions {
 
   /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */
   #redistribute(storedId: number): void {
-    const { routes, store, queues } = this.#core;
+    const { routes, store, queueWriter } = this.#core;
     for (let after = 0; ; ) {
       const page = store.queuedPage(storedId, after);
       for (const { queueId, share, released, packetId, qos, packet, expiresAtMs } of page) {
         after = queueId;
         if (share === undefined || released || (packetId !== 0 && qos === 2)) continue;
-        queues.begin();
+        queueWriter.begin();
         routes.group(share)?.forwardStored(packet, expiresAtMs);
       }
       if (page.length === 0) return;

@@ -92,7 +92,7 @@ export const publishMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-4.3.2-3]",
     file: "src/mqtt/session/session-queue.ts",
-    find: "this.#core.queues.remove(queued.queueId);",
+    find: "this.#core.queueWriter.remove(queued.queueId);",
     replace: "",
     test: [queues, "what was sent and not acknowledged comes again after a restart"],
   },

@@ -3,12 +3,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket } from "mqtt-packet";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
-import {
-  appendPublish,
-  ForwardedPublish,
-  preparePublish,
-  type WireForm,
-} from "../../../src/mqtt/publish/prepared-publish.ts";
+import { ForwardedPublish } from "../../../src/mqtt/publish/forwarded-publish.ts";
+import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
+import { appendPublish, type PublishForm } from "../../../src/mqtt/publish/publish-form.ts";
 import { PacketReader, type PacketSink } from "../../../src/mqtt/wire/packet-reader.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
@@ -17,7 +14,7 @@ const topic = fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 }).filte
 const payload = fc.oneof(fc.uint8Array({ maxLength: 130 }), fc.uint8Array({ minLength: 16_300, maxLength: 16_500 }));
 
 /** What would leave a connection. */
-function sent(form: WireForm, flags: number, packetId: number): Buffer {
+function sent(form: PublishForm, flags: number, packetId: number): Buffer {
   const taken: Buffer[] = [];
   const transport = {
     remoteAddress: "",

@@ -2,21 +2,20 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
-import { Replies } from "../../../src/mqtt/connection/acknowledgements.ts";
+import { Acknowledgements } from "../../../src/mqtt/connection/acknowledgements.ts";
 import type { ProtocolVersion, Qos } from "../../../src/mqtt/hooks.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
+import { ForwardedPublish } from "../../../src/mqtt/publish/forwarded-publish.ts";
+import { preparePublish, StoredPublish } from "../../../src/mqtt/publish/prepared-publish.ts";
 import {
   appendPublish,
   appendPublish5,
   encodePublish,
-  ForwardedPublish,
   type Publish5Terms,
-  preparePublish,
+  type PublishForm,
   publish5Bytes,
   type Sendable,
-  StoredPublish,
-  type WireForm,
-} from "../../../src/mqtt/publish/prepared-publish.ts";
+} from "../../../src/mqtt/publish/publish-form.ts";
 import { appendAsStored, appendStored } from "../../../src/mqtt/publish/stored-publish.ts";
 import { appendAnswer, packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
 import { PacketReader } from "../../../src/mqtt/wire/packet-reader.ts";
@@ -55,7 +54,7 @@ const termsOf = (terms: Partial<Publish5Terms>): Publish5Terms => ({
   ...terms,
 });
 
-function sent5(form: WireForm, terms: Partial<Publish5Terms>): Buffer {
+function sent5(form: PublishForm, terms: Partial<Publish5Terms>): Buffer {
   const all = termsOf(terms);
   const bytes = sent((outbox) => appendPublish5(outbox, form, all));
   expect(publish5Bytes(form, all)).toBe(bytes.length);
@@ -164,7 +163,7 @@ test("a message arrives the same, from any version at any, at once, kept and sto
       const laterMs = nowMs + client.waitedMs;
       const aliasKnown = client.aliasKnown && client.alias > 0;
 
-      const check = (form: WireForm): void => {
+      const check = (form: PublishForm): void => {
         const flags = granted << 1;
         const packetId = granted === 0 ? 0 : client.packetId;
         const plain = oracle(
@@ -190,7 +189,7 @@ test("a message arrives the same, from any version at any, at once, kept and sto
         expect<object>(read.properties ?? {}).toEqual(wanted);
       };
 
-      const later: WireForm[] = [];
+      const later: PublishForm[] = [];
       const stored: Buffer[] = [];
       receive(bytes, from, topic, (view) => {
         const sendable: Sendable = forwarded.of(view, nowMs);
@@ -355,14 +354,14 @@ test("an acknowledgement without a reason is what it always was, with one it has
 
 test("replies leave in the order of what they answer, with their reasons", () => {
   const bytes = sent((outbox) => {
-    const replies = new Replies(outbox);
-    const first = replies.reserve();
-    const second = replies.reserve();
-    replies.puback(3);
-    replies.acknowledge(packetType.pubrec, 4, 0x97);
-    replies.settleAcknowledgement(second, packetType.puback, 2, 0x10, "x");
-    replies.settleAcknowledgement(first, packetType.puback, 1);
-    replies.acknowledge(packetType.puback, 5, 0x87, "y");
+    const acknowledgements = new Acknowledgements(outbox);
+    const first = acknowledgements.reserve();
+    const second = acknowledgements.reserve();
+    acknowledgements.puback(3);
+    acknowledgements.acknowledge(packetType.pubrec, 4, 0x97);
+    acknowledgements.settleAcknowledgement(second, packetType.puback, 2, 0x10, "x");
+    acknowledgements.settleAcknowledgement(first, packetType.puback, 1);
+    acknowledgements.acknowledge(packetType.puback, 5, 0x87, "y");
   });
   const wanted = ["40020001", "40080002" + "10041f000178", "40020003", "5003000497", "40080005" + "87041f000179"];
   expect(bytes.toString("hex")).toBe(wanted.join(""));

@@ -46,7 +46,7 @@ const numbered = (from: number, to: number) => Array.from({ length: to - from },
 
 /** Nothing is left of it anywhere. */
 async function expectDone({ core, store }: World): Promise<void> {
-  core.queues.flush();
+  core.queueWriter.flush();
   store.let(store.waiting.length);
   await settle();
   expect(store.queued.size).toBe(0);
