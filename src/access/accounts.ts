@@ -15,9 +15,14 @@ import { phoneOf } from "../domain/phones/phones.ts";
 import type { MqttDevice } from "../domain/store.ts";
 import { canonicalName } from "../lib/distinguished-name.ts";
 import type { Log } from "../lib/log.ts";
-import type { AuthenticationMethod } from "../mqtt/connection/authentication.ts";
 import { createScramSha256, scramSha256 } from "../mqtt/connection/scram.ts";
-import type { Authenticated, Authentication, ConnectRequest, Principal } from "../mqtt/hooks.ts";
+import type {
+  Authenticated,
+  Authentication,
+  AuthenticationMethod,
+  ConnectRequest,
+  Principal,
+} from "../mqtt/identity.ts";
 import { fillIn, type Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {

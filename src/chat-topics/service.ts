@@ -1,12 +1,8 @@
 /** Another service beside the chats, with topics of its own that it sends to sessions itself. */
-import type {
-  InterceptedPublish,
-  Principal,
-  PublishOutcome,
-  Qos,
-  ServiceSession,
-  SubscribeAnswer,
-} from "../mqtt/hooks.ts";
+
+import type { InterceptedPublish, PublishOutcome, ServiceSession, SubscribeAnswer } from "../mqtt/hooks.ts";
+import type { Principal } from "../mqtt/identity.ts";
+import type { Qos } from "../mqtt/wire/protocol.ts";
 
 export interface Service<P extends Principal> {
   /** Whether a topic or filter is the service's. */

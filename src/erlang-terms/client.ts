@@ -5,8 +5,10 @@ import type { PhoneLogin } from "../domain/phones/phone-login.ts";
 import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
 import { type Dialect, encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
-import type { Principal, Qos, ServiceSession } from "../mqtt/hooks.ts";
+import type { ServiceSession } from "../mqtt/hooks.ts";
+import type { Principal } from "../mqtt/identity.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
+import type { Qos } from "../mqtt/wire/protocol.ts";
 import { answersFilter, answerTopic, isOwnFilter } from "./topics.ts";
 
 export interface RosterPrincipal extends Principal {

@@ -17,13 +17,13 @@ import { type Term, TermError } from "../etf/term.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import {
-  type Authenticated,
   acknowledge,
   type InterceptedPublish,
   type PublishOutcome,
   type ServiceSession,
   type SubscribeAnswer,
 } from "../mqtt/hooks.ts";
+import type { Authenticated } from "../mqtt/identity.ts";
 import { RosterClient, type RosterPrincipal } from "./client.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handlePrivate } from "./handlers/private.ts";

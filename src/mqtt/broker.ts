@@ -11,7 +11,8 @@ import { createMqttWebSocket, type MqttWebSocket } from "./connection/websocket.
 import type { BrokerCore } from "./core.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import { IdentityChanges } from "./handlers/identity-change.ts";
-import type { BrokerHooks, Principal, Qos, ServiceSession } from "./hooks.ts";
+import type { BrokerHooks, ServiceSession } from "./hooks.ts";
+import type { Principal } from "./identity.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { preparePublish } from "./publish/prepared-publish.ts";
 import { PublishSender } from "./publish/publish-sender.ts";
@@ -23,6 +24,7 @@ import { inflightWindowMax } from "./session/inflight.ts";
 import { QueueWriter } from "./session/queue-writer.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { BrokerStore } from "./store.ts";
+import type { Qos } from "./wire/protocol.ts";
 import { isTopicName } from "./wire/topic-names.ts";
 import { Work } from "./work.ts";
 

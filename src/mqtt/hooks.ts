@@ -3,45 +3,10 @@
  * The broker itself knows topics and sessions, never people or chats. All but `authenticate` and the outcome of
  * `interceptPublish` are synchronous and on the hot path.
  */
-import type { AuthenticationMethod } from "./connection/authentication.ts";
+import type { Authenticated, Authentication, AuthenticationMethod, ConnectRequest, Principal } from "./identity.ts";
 import type { PreparedPublish } from "./publish/prepared-publish.ts";
 import type { PublishProperties } from "./wire/properties.ts";
-
-/** Who a client proved to be. A session belongs to (key, client id). Services may put more on their own subtype. */
-export interface Principal {
-  /** For example "user:10001"; must not contain U+0000. */
-  readonly key: string;
-}
-
-/** 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0: the protocol level as CONNECT carries it. */
-export type ProtocolVersion = 3 | 4 | 5;
-export type Qos = 0 | 1 | 2;
-
-export interface ConnectRequest {
-  /** Empty if the client left it to the server. */
-  readonly clientId: string;
-  readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
-  /** The peer's IP address. */
-  readonly address: string;
-  readonly protocolVersion: ProtocolVersion;
-  /** The client wants no earlier session resumed; before MQTT 5 also that this one ends with its connection. */
-  readonly cleanStart: boolean;
-  /** The subject of the certificate the client showed and TLS verified, as RFC 4514 writes it. */
-  readonly certificateSubject: string | undefined;
-}
-
-export interface Authenticated<P extends Principal> {
-  readonly principal: P;
-  /** Whether the client may keep a session beyond its connection; without it, clean session 0 is served as 1. */
-  readonly persistent: boolean;
-  /** The largest packet it may send from now on, where that is less than the broker's own limit. */
-  readonly packetBytesMax?: number | undefined;
-}
-
-export type Authentication<P extends Principal> =
-  | Authenticated<P>
-  | { readonly refused: "bad_credentials" | "not_authorized" | "busy" | "unavailable" };
+import type { ProtocolVersion, Qos } from "./wire/protocol.ts";
 
 /** A PUBLISH on its way to a service. */
 export interface InterceptedPublish {

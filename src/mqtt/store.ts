@@ -3,7 +3,7 @@
  * is on disk; changes are applied, and resolve, in the order of the calls. The others are plain reads: they see every
  * change that has resolved. Sessions that end with their connection never come here.
  */
-import type { Qos } from "./hooks.ts";
+import type { Qos } from "./wire/protocol.ts";
 
 export interface StoredSubscription {
   /** As subscribed to, `$share/…` included. */
@@ -34,6 +34,15 @@ export interface Sending {
   readonly qos: 1 | 2;
   /** PUBREC arrived: only PUBREL is sent again. */
   readonly released: boolean;
+}
+
+/** A client connects and is to have a session that outlives its connection. */
+export interface SessionOpening {
+  readonly principalKey: string;
+  readonly clientId: string;
+  readonly nowMs: number;
+  /** Undefined: the broker's setting. */
+  readonly expirySeconds: number | undefined;
 }
 
 export interface OpenedSession {
@@ -148,12 +157,7 @@ export interface BrokerStore {
   /** A stored session's number. */
   findSession(principalKey: string, clientId: string): number | undefined;
   /** Finds or creates the session, connected from now on. */
-  openSession(session: {
-    principalKey: string;
-    clientId: string;
-    nowMs: number;
-    expirySeconds: number | undefined;
-  }): Promise<OpenedSession>;
+  openSession(session: SessionOpening): Promise<OpenedSession>;
   /** Its connection ended: what it was being sent waits from now on, with the packet ids it was sent with. */
   suspendSession(session: SuspendedSession): Promise<void>;
   /** Ends the session with all that belongs to it. Nothing happens if it does not exist. */

@@ -8,13 +8,8 @@ import { createRosterDoor } from "../../src/erlang-terms/service.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { scramSha256 } from "../../src/mqtt/connection/scram.ts";
-import type {
-  BrokerHooks,
-  ConnectRequest,
-  InterceptedPublish,
-  PublishOutcome,
-  ServiceSession,
-} from "../../src/mqtt/hooks.ts";
+import type { BrokerHooks, InterceptedPublish, PublishOutcome, ServiceSession } from "../../src/mqtt/hooks.ts";
+import type { ConnectRequest } from "../../src/mqtt/identity.ts";
 import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 

@@ -1,7 +1,7 @@
 /** How a connection begins and ends: refusals, time-outs, broken packets. Every bad client leaves the server serving. */
 import { expect, test } from "bun:test";
 import { generate } from "mqtt-packet";
-import type { Authentication, Principal } from "../../src/mqtt/hooks.ts";
+import type { Authentication, Principal } from "../../src/mqtt/identity.ts";
 import { until } from "../support/deadline.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";

@@ -1,11 +1,11 @@
 /** MQTT packets put together field by field, so that each of them can be wrong, and a sink that notes what is read. */
 
-import type { ProtocolVersion } from "../../src/mqtt/hooks.ts";
 import { defaultBrokerLimits } from "../../src/mqtt/limits.ts";
 import type { ClientPacket } from "../../src/mqtt/wire/codec.ts";
 import { ProtocolError } from "../../src/mqtt/wire/errors.ts";
 import { PacketReader, type PacketSink } from "../../src/mqtt/wire/packet-reader.ts";
 import type { PublishProperties } from "../../src/mqtt/wire/properties.ts";
+import type { ProtocolVersion } from "../../src/mqtt/wire/protocol.ts";
 import type { PublishView } from "../../src/mqtt/wire/publish-packet.ts";
 import { publishProperties } from "../../src/mqtt/wire/publish-properties.ts";
 

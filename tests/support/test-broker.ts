@@ -2,8 +2,8 @@
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
-import type { AuthenticationMethod } from "../../src/mqtt/connection/authentication.ts";
-import type { BrokerHooks, Principal } from "../../src/mqtt/hooks.ts";
+import type { BrokerHooks } from "../../src/mqtt/hooks.ts";
+import type { AuthenticationMethod, Principal } from "../../src/mqtt/identity.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";
 

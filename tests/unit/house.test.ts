@@ -5,7 +5,10 @@ import { dirname, join, relative } from "node:path";
 
 const root = join(import.meta.dir, "../..");
 
-/** What each folder of `src` may import besides itself. Files that stand in `src` itself, `cli` and `config` put parts together. */
+/**
+ * What each folder of `src` may import besides itself, or which file of another. Files that stand in `src` itself, `cli`
+ * and `config` put parts together.
+ */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   net: ["lib"],
@@ -20,7 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   minioicq: ["net", "domain", "delivery", "lib"],
   rest: ["domain", "delivery", "lib"],
   webhooks: ["domain", "delivery", "lib"],
-  store: ["domain", "lib"],
+  // The broker declares what it needs remembered, as the domain does; nothing else of it is the store's business.
+  store: ["domain", "lib", "mqtt/store.ts", "mqtt/wire/protocol.ts"],
   ops: ["store", "domain", "delivery", "lib"],
 };
 /** Libraries that only these folders or files may use. */
@@ -33,7 +37,7 @@ const ownersOf: Readonly<Record<string, readonly string[]>> = {
 const entryPoints = ["src/main.ts", "src/store/sqlite/engine/writer.worker.ts", "src/store/files/files.worker.ts"];
 
 /** How many files each circle of types has that is still there. */
-const stillCircular: number[] = [2, 3, 4, 6, 11, 23];
+const stillCircular: number[] = [2, 3, 4, 6, 23];
 
 interface Import {
   readonly from: string;
@@ -85,7 +89,8 @@ test("each folder imports only what it may", () => {
   const wrong = imports.filter(({ from, to }) => {
     const folder = folderOf(from);
     if (folder === undefined || !to.startsWith("src/") || folderOf(to) === folder) return false;
-    return mayImport[folder] !== undefined && !mayImport[folder].includes(folderOf(to) ?? "");
+    const may = mayImport[folder];
+    return may !== undefined && !may.includes(folderOf(to) ?? "") && !may.includes(to.slice("src/".length));
   });
   expect(wrong).toEqual([]);
 });

@@ -1,7 +1,6 @@
 /** Where one connection stands in an enhanced authentication, MQTT 5 § 4.12. */
 
-import type { Principal } from "../hooks.ts";
-import type { AuthenticationExchange, AuthenticationStep } from "./authentication.ts";
+import type { AuthenticationExchange, AuthenticationStep, Principal } from "../identity.ts";
 
 export class Authenticating {
   /** As CONNECT named it. */

@@ -10,7 +10,6 @@ import { handleConnect } from "../handlers/connect.ts";
 import { handlePublish, handleRelease } from "../handlers/publish.ts";
 import { handleSubscribe } from "../handlers/subscribe.ts";
 import { handleUnsubscribe } from "../handlers/unsubscribe.ts";
-import type { ProtocolVersion } from "../hooks.ts";
 import { discardsWill, type Will } from "../routing/wills.ts";
 import type { Session } from "../session/session.ts";
 import {
@@ -33,6 +32,7 @@ import {
 } from "../wire/errors.ts";
 import { packetType } from "../wire/packet-bytes.ts";
 import { PacketReader, type PacketSink } from "../wire/packet-reader.ts";
+import type { ProtocolVersion } from "../wire/protocol.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { Acknowledgements } from "./acknowledgements.ts";

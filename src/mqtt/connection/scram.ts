@@ -6,8 +6,13 @@
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { saslprep } from "../../lib/saslprep.ts";
-import type { Authentication, Principal } from "../hooks.ts";
-import type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from "./authentication.ts";
+import type {
+  Authentication,
+  AuthenticationExchange,
+  AuthenticationMethod,
+  AuthenticationStep,
+  Principal,
+} from "../identity.ts";
 
 export const scramSha256 = "SCRAM-SHA-256";
 

@@ -1,9 +1,8 @@
 /** AUTH, MQTT 5 § 3.15: the messages of an enhanced authentication, at CONNECT and again later. */
 import { Authenticating } from "../connection/authenticating.ts";
-import type { AuthenticationStep } from "../connection/authentication.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Authentication, Principal } from "../hooks.ts";
+import type { Authentication, AuthenticationStep, Principal } from "../identity.ts";
 import { type AuthPacket, type ConnectPacket, encodeAuth5 } from "../wire/codec.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Authentication, Principal } from "../hooks.ts";
+import type { Authentication, Principal } from "../identity.ts";
 import type { Will } from "../routing/wills.ts";
 import type { Session } from "../session/session.ts";
 import { SessionRefused } from "../session/sessions.ts";

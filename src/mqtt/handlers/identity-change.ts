@@ -4,7 +4,7 @@
  */
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Authenticated, Principal } from "../hooks.ts";
+import type { Authenticated, Principal } from "../identity.ts";
 import type { Subscription } from "../routing/subscription.ts";
 import type { Session } from "../session/session.ts";
 import { SessionRefused } from "../session/sessions.ts";

@@ -2,8 +2,9 @@
  * A received PUBLISH on its way to its subscribers. Those of the same version get its packet as it stands, without any
  * encoding; for the others it is encoded once per form.
  */
-import type { ProtocolVersion, Qos } from "../hooks.ts";
+
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
+import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
 import { encodeWith, PublishForm, type Sendable } from "./publish-form.ts";

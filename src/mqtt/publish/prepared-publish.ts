@@ -2,7 +2,7 @@
  * Messages to be sent as PUBLISH, in the forms they take on the wire: those the program makes, and those that were stored.
  * A fan-out encodes once per form and copies.
  */
-import type { ProtocolVersion, Qos } from "../hooks.ts";
+import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
 import { encodePublish, type Forms, PublishForm, type Sendable } from "./publish-form.ts";

@@ -3,9 +3,9 @@
  * packet id, or, in MQTT 5, with what belongs to one client alone.
  */
 import type { Outbox } from "../../net/outbox.ts";
-import type { ProtocolVersion, Qos } from "../hooks.ts";
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import { propertyId } from "../wire/properties.ts";
+import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
 /** Where the packet id is written when the packet is sent; until then it is a valid one. */

@@ -1,5 +1,5 @@
 /** Quality of service as this broker grants and delivers it. */
-import type { Qos } from "../hooks.ts";
+import type { Qos } from "../wire/protocol.ts";
 
 /** The highest QoS a service delivers at: what it says is published by it, at QoS 1 [MQTT-3.8.4-6]. */
 export function serviceQos(qos: Qos): 0 | 1 {

@@ -7,8 +7,8 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
-import type { Qos } from "../hooks.ts";
 import type { BrokerStore, RetainedChange } from "../store.ts";
+import type { Qos } from "../wire/protocol.ts";
 import { countLevels } from "../wire/topic-names.ts";
 import type { Work } from "../work.ts";
 

@@ -5,10 +5,10 @@
  * first level only the routes below that level.
  */
 import type { BrokerCore } from "../core.ts";
-import type { Qos } from "../hooks.ts";
 import type { Sendable } from "../publish/publish-form.ts";
 import type { DeliveryTerms } from "../session/outgoing.ts";
 import type { Session } from "../session/session.ts";
+import type { Qos } from "../wire/protocol.ts";
 import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
 import { higherQos, lowerQos } from "./qos.ts";
 import { ShareGroup } from "./share-group.ts";

@@ -3,12 +3,12 @@
  * to one of them, in turn, and rather to one that is there and has room.
  */
 import type { BrokerCore } from "../core.ts";
-import type { Qos } from "../hooks.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
 import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
 import type { PublishForm, Sendable } from "../publish/publish-form.ts";
 import type { DeliveryTerms } from "../session/outgoing.ts";
 import type { Session } from "../session/session.ts";
+import type { Qos } from "../wire/protocol.ts";
 import { PublishView, readPublish } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
 import { lowerQos } from "./qos.ts";

@@ -1,7 +1,8 @@
 /** What a session asked for with one filter, and who serves it. */
 
-import type { Qos, SubscribeAnswer } from "../hooks.ts";
+import type { SubscribeAnswer } from "../hooks.ts";
 import { noLocalBit, retainAsPublishedBit } from "../wire/codec.ts";
+import type { Qos } from "../wire/protocol.ts";
 
 export interface Subscription {
   readonly qos: Qos;

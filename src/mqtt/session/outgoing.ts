@@ -5,7 +5,6 @@
  */
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Qos } from "../hooks.ts";
 import { type PreparedPublish, preparePublish } from "../publish/prepared-publish.ts";
 import type { PublishForm, Sendable } from "../publish/publish-form.ts";
 import { lowerQos } from "../routing/qos.ts";
@@ -14,6 +13,7 @@ import { SharedCopy, type ShareGroup } from "../routing/share-group.ts";
 import type { Subscription } from "../routing/subscription.ts";
 import type { Sending } from "../store.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
+import type { Qos } from "../wire/protocol.ts";
 import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
 import { Queued } from "./queued-message.ts";
 import type { Session } from "./session.ts";

@@ -6,13 +6,15 @@
 import type { Connection } from "../connection/connection.ts";
 import type { Watched } from "../connection/keep-alive.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Authenticated, Principal, ProtocolVersion, Qos, ServiceSession } from "../hooks.ts";
+import type { ServiceSession } from "../hooks.ts";
+import type { Authenticated, Principal } from "../identity.ts";
 import type { PreparedPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
 import type { Route } from "../routing/routes.ts";
 import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "../routing/subscription.ts";
 import type { Sending, SuspendedSession } from "../store.ts";
 import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
+import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { Incoming } from "./incoming.ts";
 import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { Connection } from "../connection/connection.ts";
 import type { BrokerCore } from "../core.ts";
-import type { Principal } from "../hooks.ts";
+import type { Principal } from "../identity.ts";
 import { isRouted, parseShared, type Subscription, subscriptionOf } from "../routing/subscription.ts";
 import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "../store.ts";
 import { Expiry, Session, sessionKey } from "./session.ts";

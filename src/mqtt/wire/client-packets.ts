@@ -1,6 +1,7 @@
 /** What a client may send besides the publish family and PINGREQ, as values; those of MQTT 5 have their defaults before it. */
-import type { ProtocolVersion, Qos } from "../hooks.ts";
+
 import type { UserProperties } from "./properties.ts";
+import type { ProtocolVersion, Qos } from "./protocol.ts";
 
 export interface WillMessage {
   readonly topic: string;

@@ -4,7 +4,6 @@
  * reads on after an error: it never sees a byte that was not bounded and checked, and no parser outlives its packet.
  */
 import { generate, type IConnackPacket, type Packet, parser, writeToStream } from "mqtt-packet";
-import type { ProtocolVersion } from "../hooks.ts";
 import {
   type AuthPacket,
   type ClientPacket,
@@ -28,6 +27,7 @@ import {
 } from "./packet-checks.ts";
 import { propertyId } from "./properties.ts";
 import type { Properties } from "./property-walker.ts";
+import type { ProtocolVersion } from "./protocol.ts";
 import { willOnly, withoutProperties } from "./publish-properties.ts";
 import { reasonCodes } from "./reason-codes.ts";
 

@@ -1,5 +1,5 @@
 /** How the broker says no: why a connection ends, and the wire's codes for a refusal. */
-import type { ProtocolVersion } from "../hooks.ts";
+import type { ProtocolVersion } from "./protocol.ts";
 import { reasonCodes } from "./reason-codes.ts";
 
 /** Why a connection was closed; logged, and told to an MQTT 5 client as far as `disconnectReasonCode` has a word for it. */

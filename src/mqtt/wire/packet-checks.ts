@@ -4,10 +4,10 @@
  * packet's bytes after the fixed header and gives what MQTT 5 added to it, which mqtt-packet reads with losses.
  */
 
-import type { ProtocolVersion } from "../hooks.ts";
 import { ProtocolError, UnsupportedVersion } from "./errors.ts";
 import { propertyId } from "./properties.ts";
 import { checkResponseTopic, type Properties, readProperties, Walker } from "./property-walker.ts";
+import type { ProtocolVersion } from "./protocol.ts";
 import { clientAuthCodes, clientDisconnectCodes, reasonCodes } from "./reason-codes.ts";
 
 const { protocolError } = reasonCodes;

@@ -4,11 +4,11 @@
  * between chunks, in memory of its own, because a piece of a chunk would pin all of it (up to 512 KiB).
  */
 
-import type { ProtocolVersion } from "../hooks.ts";
 import { type ClientPacket, decodePacket } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import { packetType } from "./packet-bytes.ts";
 import { checkReasonProperties, Walker } from "./property-walker.ts";
+import type { ProtocolVersion } from "./protocol.ts";
 import { PublishView, readPublish, type TopicLimits } from "./publish-packet.ts";
 import { reasonCodes, receiptCodes, releaseCodes } from "./reason-codes.ts";
 

@@ -3,8 +3,8 @@
  * and no other object; it and its buffer are valid until the handler returns.
  */
 
-import type { ProtocolVersion, Qos } from "../hooks.ts";
 import { ProtocolError } from "./errors.ts";
+import type { ProtocolVersion, Qos } from "./protocol.ts";
 import { type PublishFields, readPublishProperties } from "./publish-properties.ts";
 import { reasonCodes } from "./reason-codes.ts";
 import { decodeUtf8 } from "./utf8.ts";

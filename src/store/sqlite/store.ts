@@ -18,6 +18,7 @@ import type {
 import type { Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import type { BrokerStore } from "../../mqtt/store.ts";
 import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
 import { isHash } from "../files/folder.ts";
 import { createAnswerStore } from "./answers/answer-store.ts";
@@ -35,7 +36,7 @@ import type { EncodedAppend, WireDraft } from "./messages/message-changes.ts";
 import { createMessageContent } from "./messages/message-content.ts";
 import type { WireDeleted } from "./messages/message-removal.ts";
 import { createMqttReader } from "./mqtt/reader.ts";
-import { createMqttStore, type MqttStore } from "./mqtt/store.ts";
+import { createMqttStore } from "./mqtt/store.ts";
 import type { WireAvatarSet } from "./people/avatar-changes.ts";
 import { toWireScramKeys } from "./people/device-changes.ts";
 import { createMqttDeviceStore } from "./people/device-store.ts";
@@ -53,7 +54,7 @@ const sweepRows = 2000;
 
 export interface SqliteStore extends Store {
   /** What an MQTT broker must remember. */
-  readonly mqtt: MqttStore;
+  readonly mqtt: BrokerStore;
   /** What the limits on spending count. */
   readonly paidMessages: PaidMessageStore;
   /** Whether somebody has this id and may be here; a plain read. */

@@ -1,7 +1,7 @@
 /** CONNECT and CONNACK, with what they decide: session, will, keep alive. MQTT 3.1.1 §§ 3.1, 3.2, 3.14.4 and 4.1. */
 import { expect, test } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
-import type { Authentication, Principal } from "../../../src/mqtt/hooks.ts";
+import type { Authentication, Principal } from "../../../src/mqtt/identity.ts";
 import { until } from "../../support/deadline.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";

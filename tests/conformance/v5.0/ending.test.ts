@@ -1,6 +1,6 @@
 /** DISCONNECT, AUTH and enhanced authentication, errors. MQTT 5.0 §§ 3.14, 3.15, 4.12 and 4.13. */
 import { expect, test } from "bun:test";
-import type { Authentication, Principal } from "../../../src/mqtt/hooks.ts";
+import type { Authentication, Principal } from "../../../src/mqtt/identity.ts";
 import { until } from "../../support/deadline.ts";
 import { echoChallenge, startTestBroker, type TestBroker } from "../../support/test-broker.ts";
 import { packet, pingreq } from "../wire.ts";

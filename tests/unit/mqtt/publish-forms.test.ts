@@ -3,7 +3,6 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
 import { Acknowledgements } from "../../../src/mqtt/connection/acknowledgements.ts";
-import type { ProtocolVersion, Qos } from "../../../src/mqtt/hooks.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
 import { ForwardedPublish } from "../../../src/mqtt/publish/forwarded-publish.ts";
 import { preparePublish, StoredPublish } from "../../../src/mqtt/publish/prepared-publish.ts";
@@ -19,6 +18,7 @@ import {
 import { appendAsStored, appendStored } from "../../../src/mqtt/publish/stored-publish.ts";
 import { appendAnswer, packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
 import { PacketReader } from "../../../src/mqtt/wire/packet-reader.ts";
+import type { ProtocolVersion, Qos } from "../../../src/mqtt/wire/protocol.ts";
 import type { PublishView } from "../../../src/mqtt/wire/publish-packet.ts";
 import { forwardedProperties, publishProperties } from "../../../src/mqtt/wire/publish-properties.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";

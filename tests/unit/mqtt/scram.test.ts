@@ -3,9 +3,8 @@ import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { asyncProperty, constantFrom, assert as holds, string, tuple, uint8Array } from "fast-check";
 import { deriveScramKeys } from "../../../src/domain/people/scram-keys.ts";
-import type { AuthenticationStep } from "../../../src/mqtt/connection/authentication.ts";
 import { createScramSha256, type ScramClient, type ScramKeys } from "../../../src/mqtt/connection/scram.ts";
-import type { Authentication, Principal } from "../../../src/mqtt/hooks.ts";
+import type { Authentication, AuthenticationStep, Principal } from "../../../src/mqtt/identity.ts";
 
 const keysOf = async (password: string): Promise<ScramKeys> => {
   const keys = await deriveScramKeys(password, "generated", Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64"));

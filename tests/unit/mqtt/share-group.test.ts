@@ -1,6 +1,6 @@
 /** Who of a share group gets a message, MQTT 5 § 4.8.2. */
 import { expect, test } from "bun:test";
-import type { Qos } from "../../../src/mqtt/hooks.ts";
+import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { type CoreOptions, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
 

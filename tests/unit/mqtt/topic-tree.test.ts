@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { BrokerCore } from "../../../src/mqtt/core.ts";
-import type { Qos } from "../../../src/mqtt/hooks.ts";
 import { Routes } from "../../../src/mqtt/routing/routes.ts";
 import { subscriptionOf } from "../../../src/mqtt/routing/subscription.ts";
 import { Subscriptions } from "../../../src/mqtt/routing/topic-tree.ts";
 import type { Session } from "../../../src/mqtt/session/session.ts";
+import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
 import { openHooks } from "../../support/test-broker.ts";
 

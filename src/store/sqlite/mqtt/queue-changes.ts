@@ -3,8 +3,9 @@
  * with those of their turn where they can; as rows of their own they are in no index while their clients are connected.
  */
 
+import { queueColumnCount, type Sending } from "../../../mqtt/store.ts";
 import type { Tx } from "../engine/tx.ts";
-import { queueColumnCount, type Sending } from "./model.ts";
+
 import type { RetainedChanges, WireRetained } from "./retained-changes.ts";
 import { liesTogether, StoredTurn, TurnRows, type WireTurns } from "./turns.ts";
 

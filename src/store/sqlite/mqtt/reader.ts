@@ -3,18 +3,16 @@
  * end within the tick; a broker with much to read asks page by page.
  */
 import type { Database } from "bun:sqlite";
+import type {
+  BrokerStore,
+  QueuedMessage,
+  StoredRetained,
+  StoredSession,
+  StoredSubscription,
+  StoredWill,
+} from "../../../mqtt/store.ts";
 import { lazily } from "../engine/lazily.ts";
-import {
-  type QueuedMessage,
-  qosOf,
-  queuedQosOf,
-  type StoredRetained,
-  type StoredSession,
-  type StoredSubscription,
-  type StoredWill,
-  type SubscriptionRow,
-  toSubscription,
-} from "./model.ts";
+import { qosOf, queuedQosOf, type SubscriptionRow, toSubscription } from "./rows.ts";
 
 const retainedPageMax = 1000;
 const retainedPageBytesMax = 1024 * 1024;
@@ -22,9 +20,13 @@ const sessionsPageMax = 500;
 const queuedPageMax = 100;
 const queuedPageBytesMax = 256 * 1024;
 
-export type MqttReader = ReturnType<typeof createMqttReader>;
+/** The plain reads. */
+export type MqttReader = Pick<
+  BrokerStore,
+  "sessionsPage" | "wills" | "lastQueueId" | "retainedPage" | "findSession" | "queuedPage" | "queuedOf"
+>;
 
-export function createMqttReader(db: Database) {
+export function createMqttReader(db: Database): MqttReader {
   const retainedAfter = lazily(() =>
     db.prepare<RetainedRow, [string]>(
       "SELECT topic, qos, payload, properties, expires_at_ms expiresAtMs FROM mqtt_retained WHERE topic > ? ORDER BY topic",

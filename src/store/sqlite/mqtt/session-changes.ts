@@ -2,8 +2,8 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Tx } from "../engine/tx.ts";
 import { mqttReceived, mqttSessions, mqttSubscriptions } from "../schema.ts";
-import type { SubscriptionRow } from "./model.ts";
 import { insertReceived, type QueueChanges, type WireSending } from "./queue-changes.ts";
+import type { SubscriptionRow } from "./rows.ts";
 import { noTurns, type WireTurns } from "./turns.ts";
 
 export interface WireOpened {

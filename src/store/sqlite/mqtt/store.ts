@@ -1,53 +1,21 @@
 /**
- * What an MQTT broker must remember, on SQLite; it fits the broker's own interface, which this folder does not know.
+ * What an MQTT broker must remember, on SQLite: the broker says what it needs, and this folder knows no more of it.
  * Changes go to the writer Worker, reads through this thread's connection.
  */
 
+import type { BrokerStore, OpenedSession, QueueChange, RetainedChange, SuspendedSession } from "../../../mqtt/store.ts";
 import type { Writer } from "../engine/writer.ts";
-import {
-  type OpenedSession,
-  type QueueChange,
-  queuedQosOf,
-  type RetainedChange,
-  type SessionOpening,
-  type StoredSubscription,
-  type StoredWill,
-  type SuspendedSession,
-  toSubscription,
-} from "./model.ts";
 import { toWireSending, type WireQueueChange } from "./queue-changes.ts";
 import type { MqttReader } from "./reader.ts";
 import type { WireRetained } from "./retained-changes.ts";
+import { queuedQosOf, toSubscription } from "./rows.ts";
 import type { WireOpened, WireSuspended } from "./session-changes.ts";
 import { type Taken, Turns, type WireTurns } from "./turns.ts";
-
-export interface MqttStore extends MqttReader {
-  restart(nowMs: number): Promise<void>;
-  retain(changes: readonly RetainedChange[]): Promise<void>;
-  openSession(session: SessionOpening): Promise<OpenedSession>;
-  suspendSession(session: SuspendedSession): Promise<void>;
-  endSession(sessionId: number): Promise<void>;
-  subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
-  unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
-  received(sessionId: number, packetId: number): Promise<void>;
-  released(sessionId: number, packetId: number): Promise<void>;
-  /** `rows` and `packets` must stay as they are until it settles. */
-  enqueue(change: QueueChange): Promise<void>;
-  wait(queueIds: readonly number[]): Promise<void>;
-  send(sent: readonly (readonly [queueId: number, packetId: number])[]): Promise<void>;
-  release(queueId: number): Promise<void>;
-  /** Makes no commit of its own for a while, see `Writer.submitLater`. */
-  dequeue(queueIds: readonly number[]): Promise<void>;
-  beforeCommit(listener: () => void): void;
-  putWill(will: Omit<StoredWill, "willId" | "publishAtMs">): Promise<number>;
-  scheduleWill(willId: number, publishAtMs: number): Promise<void>;
-  removeWill(willId: number): Promise<void>;
-}
 
 /** Messages of a turn stay together for one to two of these. */
 const lookAtTurnsMs = 500;
 
-export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): MqttStore {
+export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): BrokerStore {
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   const nothing = (): void => {};
   const same = <Value>(value: Value): Value => value;

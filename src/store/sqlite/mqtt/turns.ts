@@ -3,7 +3,7 @@
  * brought for connected clients. Most are acknowledged before they would be worth a row each; when none of a turn is
  * left its row goes. A message that must be found by its session, or that stays longer, moves to a row of its own.
  */
-import { queueColumnCount } from "./model.ts";
+import { queueColumnCount } from "../../../mqtt/store.ts";
 
 /** What is to be done with the rows of turns before anything else in a change. */
 export interface WireTurns {
