@@ -6,17 +6,26 @@ import { describe } from "bun:test";
 import { contactRules } from "../domain/contacts.ts";
 import { phoneSessionRules } from "../domain/phone-sessions.ts";
 import { profileRules } from "../domain/profiles.ts";
+import { answerContract } from "./contract/answers.ts";
+import { chatLogContract } from "./contract/chat-logs.ts";
 import { chatContract } from "./contract/chats.ts";
 import { confirmationContract } from "./contract/confirmations.ts";
+import { contactContract } from "./contract/contacts.ts";
+import { deletingContract } from "./contract/deleting.ts";
 import { deliveryContract } from "./contract/deliveries.ts";
 import { eventContract } from "./contract/events.ts";
 import { exchangeContract } from "./contract/exchanges.ts";
 import { fileContract } from "./contract/files.ts";
+import { groupContract } from "./contract/groups.ts";
 import { historyContract } from "./contract/history.ts";
+import { logInContract } from "./contract/log-ins.ts";
 import { messageContract } from "./contract/messages.ts";
 import { deviceContract } from "./contract/mqtt-devices.ts";
 import { peopleContract } from "./contract/people.ts";
+import { phoneContract } from "./contract/phones.ts";
+import { profileContract } from "./contract/profiles.ts";
 import type { OpenFresh } from "./contract/stage.ts";
+import { webhookContract } from "./contract/webhooks.ts";
 
 export type { OpenedForTest } from "./contract/stage.ts";
 
@@ -24,13 +33,22 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
   describe(name, () => {
     describe("people", () => peopleContract(openFresh));
     describe("MQTT devices", () => deviceContract(openFresh));
+    describe("log-ins", () => logInContract(openFresh));
+    describe("contacts", () => contactContract(openFresh));
+    describe("phones", () => phoneContract(openFresh));
+    describe("profiles", () => profileContract(openFresh));
     describe("chats", () => chatContract(openFresh));
+    describe("groups", () => groupContract(openFresh));
     describe("messages", () => messageContract(openFresh));
+    describe("deleting", () => deletingContract(openFresh));
+    describe("chat logs", () => chatLogContract(openFresh));
     describe("large content", () => fileContract(openFresh));
     describe("events", () => eventContract(openFresh));
     describe("deliveries", () => deliveryContract(openFresh));
     describe("confirmations", () => confirmationContract(openFresh));
     describe("exchanges", () => exchangeContract(openFresh));
+    describe("kept answers", () => answerContract(openFresh));
+    describe("webhooks", () => webhookContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
   });
 }

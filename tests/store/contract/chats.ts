@@ -344,4 +344,57 @@ export function chatContract(openFresh: OpenFresh): void {
     expect(await store.findChat({ key: "new" })).toBeUndefined();
     expect(await membersOf(store, { key: "team" })).toEqual(["a", "b", "c"]);
   });
+
+  test("a chat is a member's by any of its names, and nobody else's", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, eve] = await people(store, "Ann", "Bob", "Eve");
+    const chat = await group(store, ann, bob);
+    const { message } = await store.appendMessage(text(ann, withUser(bob), "hello"));
+    await alsoAfterReopening(opened, async (now) => {
+      const found = async (user: User, ref: ChatRef) => (await now.findChatOf(user.userId, ref))?.chatId;
+      for (const user of [ann, bob]) {
+        expect(await found(user, inChat(chat))).toBe(chat.chatId);
+        expect(await found(user, { key: chat.chatKey })).toBe(chat.chatId);
+        expect(await found(user, { key: message.chatKey })).toBe(message.chatId);
+      }
+      expect(await found(ann, withUser(bob))).toBe(message.chatId);
+      expect(await found(bob, { key: `user.${ann.userId}` })).toBe(message.chatId);
+      for (const ref of [inChat(chat), { key: chat.chatKey }, { key: message.chatKey }, withUser(bob), { key: "x" }]) {
+        expect(await found(eve, ref)).toBeUndefined();
+      }
+    });
+  });
+
+  test("a user's chats come page by page by rising id, with how far the user has got in each", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const chats = [await group(store, ann, bob), await group(store, ann), await group(store, bob, ann)];
+    await group(store, bob);
+    const [first] = chats;
+    if (first === undefined) throw new Error("three chats were made");
+    await sendMany(store, bob, inChat(first), 3);
+    await store.advance([{ userId: ann.userId, deviceId: undefined, chatId: first.chatId, deliveredSeq: 2 }]);
+    await alsoAfterReopening(opened, async (now) => {
+      const page = await now.chatPage(ann.userId, { after: 0, limit: 2 });
+      expect(page).toMatchObject([
+        { chat: { chatId: first.chatId, lastSeq: 3 }, deliveredSeq: 2, readSeq: 0 },
+        { chat: { chatId: chats[1]?.chatId }, deliveredSeq: 0, readSeq: 0 },
+      ]);
+      const rest = await now.chatPage(ann.userId, { after: page[1]?.chat.chatId ?? 0, limit: 10 });
+      expect(rest.map(({ chat }) => chat.chatId as number)).toEqual([Number(chats[2]?.chatId)]);
+    });
+  });
+
+  test("the first members are listed by their ids", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl] = await people(store, "Ann", "Bob", "Carl");
+    const chat = await group(store, carl, bob, ann);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.memberIds(chat.chatId, 10)).toEqual([ann.userId, bob.userId, carl.userId]);
+      expect(await now.memberIds(chat.chatId, 2)).toEqual([ann.userId, bob.userId]);
+    });
+  });
 }

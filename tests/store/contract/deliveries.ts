@@ -269,4 +269,20 @@ export function deliveryContract(openFresh: OpenFresh): void {
     const sent = await store.appendMessage(text(ann, inChat(chat), "x"));
     expect(await store.lastMessageId()).toBe(sent.message.messageId);
   });
+
+  test("what is submitted when a commit is about to be made is part of it", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const { ann, bob, chat } = await twoInAChat(store, 3);
+    let told = 0;
+    let moved: Promise<void> | undefined;
+    store.beforeCommit(() => {
+      told += 1;
+      moved ??= store.advance([{ userId: bob.userId, deviceId: undefined, chatId: chat.chatId, deliveredSeq: 3 }]);
+    });
+    await store.appendMessage(text(ann, inChat(chat), "four"));
+    expect(told).toBeGreaterThan(0);
+    expect(await positionOf(store, bob, chat)).toBe(3);
+    await moved;
+  });
 }

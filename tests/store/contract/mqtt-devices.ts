@@ -122,10 +122,13 @@ export function deviceContract(openFresh: OpenFresh): void {
   test("a secret of the server's own stays what it was", async () => {
     await using opened = await openFresh();
     const secret = new Uint8Array(32).fill(7);
+    expect(await opened.store.findSecret("x")).toBeUndefined();
     expect([...(await opened.store.keepSecret("x", secret))]).toEqual([...secret]);
     await alsoAfterReopening(opened, async (now) => {
       expect([...(await now.keepSecret("x", new Uint8Array(32)))]).toEqual([...secret]);
       expect([...(await now.keepSecret("y", new Uint8Array(32)))]).toEqual([...new Uint8Array(32)]);
+      expect([...((await now.findSecret("x")) ?? [])]).toEqual([...secret]);
+      expect(await now.findSecret("z")).toBeUndefined();
       expect(await now.findBackendKey()).toBeUndefined();
     });
   });

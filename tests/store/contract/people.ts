@@ -179,6 +179,61 @@ export function peopleContract(openFresh: OpenFresh): void {
     ]);
   });
 
+  test("a picture replaces the one before, and is taken back", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    clock.advance(1000);
+    const version = await store.userListVersion();
+    expect(await store.setAvatar(ann.userId, new Uint8Array([1, 2]))).toEqual({ updatedAtMs: clock.nowMs() });
+    await store.setAvatar(ann.userId, new Uint8Array([0, 255]));
+    await alsoAfterReopening(opened, async (now) => {
+      const found = await now.findUser(ann.userId);
+      expect([...(found?.avatar ?? [])]).toEqual([0, 255]);
+      expect(found?.updatedAtMs).toBe(clock.nowMs());
+      expect(await now.findUser(bob.userId)).toEqual(bob);
+      expect(await now.userListVersion()).not.toBe(version);
+    });
+    await opened.store.setAvatar(ann.userId, undefined);
+    expect(await opened.store.findUser(ann.userId)).toMatchObject({ avatar: undefined });
+    await opened.store.setUserDisabled({ userId: bob.userId, disabled: true });
+    await expectRefusal(opened.store.setAvatar(bob.userId, new Uint8Array([1])), "user_disabled");
+    await expectRefusal(opened.store.setAvatar(1 as User["userId"], undefined), "user_disabled");
+  });
+
+  test("a participant is found by the GUID of the user or of a device, with the devices that have a key", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [key, otherKey] = [new Uint8Array([48, 130]), new Uint8Array([48, 131])];
+    const participant = { username: "ann", tokens: [] };
+    await store.provision([{ ...participant, publicKey: key }]);
+    await store.provision([{ ...participant, clientId: "phone", publicKey: otherKey }]);
+    await store.provision([{ ...participant, clientId: "laptop" }]);
+    const ann = await store.findUserByKey("ann");
+    if (ann === undefined) throw new Error("ann was made");
+    await alsoAfterReopening(opened, async (now) => {
+      const found = await now.findParticipant(ann.guid);
+      expect(found?.user).toEqual(ann);
+      expect(found?.devices.map((device) => [...device.publicKey])).toEqual([[...otherKey]]);
+      expect(await now.findParticipant(found?.devices[0]?.guid ?? "")).toEqual(found as never);
+      expect(await now.findParticipant("00000000-0000-4000-8000-000000000000")).toBeUndefined();
+    });
+  });
+
+  test("two users share a chat while both are in one", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl, dora] = await people(store, "Ann", "Bob", "Carl", "Dora");
+    const chat = await group(store, ann, bob, dora);
+    await store.appendMessage(text(ann, withUser(carl), "hello"));
+    await store.leaveChat({ userId: dora.userId, chat: inChat(chat) });
+    await alsoAfterReopening(opened, async (now) => {
+      const shared = (a: User, b: User) => now.shareChat(a.userId, b.userId);
+      expect([await shared(ann, bob), await shared(bob, ann), await shared(ann, carl)]).toEqual([true, true, true]);
+      expect([await shared(bob, carl), await shared(ann, dora)]).toEqual([false, false]);
+    });
+  });
+
   test("a participant is made once, renamed later, and answered entry by entry", async () => {
     await using opened = await openFresh();
     const { store } = opened;
