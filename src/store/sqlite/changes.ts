@@ -2,6 +2,7 @@
 
 import { createAnswerChanges } from "./answers/answer-changes.ts";
 import { createChatChanges, createChatParts } from "./chats/chat-changes.ts";
+import { createChatReferences } from "./chats/chat-references.ts";
 import { createChatEnds } from "./chats/chat-removal.ts";
 import { createGroupChanges } from "./chats/group-changes.ts";
 import { createBlockChanges } from "./contacts/block-changes.ts";
@@ -36,27 +37,29 @@ import { createWebhookChanges } from "./webhooks/webhook-changes.ts";
 export function createChanges(tx: Tx) {
   const credentials = createCredentialParts(tx);
   const people = createUserParts(tx, credentials);
+  const directory = createDirectory(tx);
+  const references = createChatReferences(tx, directory);
   const chatParts = createChatParts(tx, people);
   const chatEnds = createChatEnds(tx, chatParts);
-  const contacts = createContactParts(tx, chatParts);
+  const contacts = createContactParts(tx, chatParts, references);
   const profiles = createProfileParts(tx, people);
   const logIns = createLogInParts(tx);
   const counts = createHourlyCounts(tx);
-  const directory = createDirectory(tx);
   const files = createMessageFiles(tx);
   const positions = createPositions(tx);
   const tokens = createTokenParts(tx);
-  const messages = createMessageChanges(tx, { chats: chatParts, directory, files });
+  const messages = createMessageChanges(tx, { chats: chatParts, references, files });
   return {
     ...createUserChanges(tx, { people, credentials, tokens, invites: createInviteParts(tx) }),
     ...createTokenChanges(tx, tokens),
     ...createMqttDeviceChanges(tx, credentials),
-    ...createChatChanges(tx, { chats: chatParts, ends: chatEnds, people, directory, files }),
-    ...createGroupChanges(tx, { chats: chatParts, ends: chatEnds, directory }),
+    ...createChatChanges(tx, { chats: chatParts, references, ends: chatEnds, people, directory, files }),
+    ...createGroupChanges(tx, { chats: chatParts, references, ends: chatEnds, directory }),
     ...messages,
     ...createMessageEnds(tx, chatParts, files),
     ...createExchangeChanges(tx, {
       chats: chatParts,
+      references,
       people,
       messages,
       confirmations: createConfirmationParts(tx, positions),

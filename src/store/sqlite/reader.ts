@@ -5,7 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import { chatKeyOf, parseChatKey, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
+import { chatKeyOf, userIdOfKey, userKeyOf } from "../../domain/keys.ts";
 import { hidden, withText } from "../../domain/messages/addressed.ts";
 import {
   type Chat,
@@ -31,6 +31,7 @@ import {
 import type { TokenKind } from "../../domain/people/token-store.ts";
 import type { DeliveryStore, Head, ParticipantView } from "../../domain/store.ts";
 import { parseRanges } from "../../lib/ranges.ts";
+import { type ChatLookup, findNamed } from "./chats/chat-references.ts";
 import { addressedBit } from "./deliveries/statuses.ts";
 import { lazily } from "./engine/lazily.ts";
 import type { StatusBody } from "./messages/exchange-changes.ts";
@@ -310,28 +311,13 @@ export function createReader(db: Database) {
     return row === undefined ? undefined : { hash: row.hash, createdAtMs: row.createdAtMs };
   }
 
-  function findChat(ref: ChatRef, asSeenBy: UserId | undefined): Chat | undefined {
-    return "id" in ref ? findChatById(ref.id, asSeenBy) : findChatByKey(ref.key, asSeenBy);
-  }
+  const look: ChatLookup<Chat> = {
+    byId: (chatId) => toChat(chatById().get({ chatId })),
+    byGivenKey: (chatKey) => toChat(chatByKey().get({ chatKey })),
+    byPair: (low, high) => toChat(chatByPair().get({ low, high })),
+  };
 
-  function findChatById(id: number, asSeenBy: UserId | undefined): Chat | undefined {
-    return toChat(chatById().get({ chatId: id })) ?? findDirect(id, asSeenBy);
-  }
-
-  function findChatByKey(key: string, asSeenBy: UserId | undefined): Chat | undefined {
-    const given = toChat(chatByKey().get({ chatKey: key }));
-    if (given !== undefined) return given;
-    const own = parseChatKey(key);
-    if (own === undefined) return undefined;
-    if ("chatId" in own) return toChat(chatById().get({ chatId: own.chatId }));
-    if ("userId" in own) return findDirect(own.userId, asSeenBy);
-    return toChat(chatByPair().get(own));
-  }
-
-  function findDirect(userId: number, other: UserId | undefined): Chat | undefined {
-    if (other === undefined) return undefined;
-    return toChat(chatByPair().get({ low: Math.min(userId, other), high: Math.max(userId, other) }));
-  }
+  const findChat = (ref: ChatRef, asSeenBy: UserId | undefined): Chat | undefined => findNamed(look, ref, asSeenBy);
 
   /** One statement for the usual case, since each takes and releases a lock on the WAL's index. */
   function findChatOf(userId: UserId, ref: ChatRef): Chat | undefined {

@@ -1,5 +1,5 @@
 /** Changes to chats and who is in them, with the durable events that tell each member. */
-import { and, eq, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
@@ -9,6 +9,7 @@ import type { Directory } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import { chats, events, members, sweeps } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
+import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
 
 /** Where a change says nothing else. */
@@ -54,11 +55,6 @@ export function createChatParts(tx: Tx, people: UserParts) {
       updatedAtMs: p("nowMs"),
     })
     .prepare();
-  const selectDirect = orm
-    .select({ chatId: chats.chatId })
-    .from(chats)
-    .where(and(eq(chats.directLow, p("low")), eq(chats.directHigh, p("high"))))
-    .prepare();
   const insertMember = orm
     .insert(members)
     .values({
@@ -92,9 +88,6 @@ export function createChatParts(tx: Tx, people: UserParts) {
   );
 
   const log = createEventLog(tx);
-
-  const findDirect = (a: number, b: number): ChatId | undefined =>
-    selectDirect.get({ low: Math.min(a, b), high: Math.max(a, b) })?.chatId as ChatId | undefined;
 
   function get(chatId: number): ChatEntry {
     const chat = tx.chat(chatId);
@@ -207,7 +200,7 @@ export function createChatParts(tx: Tx, people: UserParts) {
     return enter(chatId, low === high ? [low] : [a, b]);
   }
 
-  return { findDirect, get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
+  return { get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
 }
 
 export interface WirePut {
@@ -223,19 +216,22 @@ export function createChatChanges(
   tx: Tx,
   {
     chats: parts,
+    references,
     ends,
     people,
     directory,
     files,
-  }: { chats: ChatParts; ends: ChatEnds; people: UserParts; directory: Directory; files: MessageFiles },
+  }: {
+    chats: ChatParts;
+    references: ChatReferences;
+    ends: ChatEnds;
+    people: UserParts;
+    directory: Directory;
+    files: MessageFiles;
+  },
 ) {
   const { orm } = tx;
   const p = sql.placeholder;
-  const selectByKey = orm
-    .select({ chatId: chats.chatId })
-    .from(chats)
-    .where(eq(chats.chatKey, p("chatKey")))
-    .prepare();
   const rename = orm
     .update(chats)
     .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
@@ -281,11 +277,10 @@ export function createChatChanges(
         throw new DomainError("user_not_found", `${person.username} does not exist and the form is reserved`);
       }
     });
-    const existing = resolveGiven(put.chatKey);
-    if (existing === undefined && isReservedChatKey(put.chatKey)) {
+    const before = references.ofBackend(put.chatKey);
+    if (before === undefined && isReservedChatKey(put.chatKey)) {
       throw new DomainError("reserved_key", `${put.chatKey} is a reserved form`);
     }
-    const before = existing === undefined ? undefined : parts.get(existing);
     if (before?.kind === "direct") throw new DomainError("invalid_chat_key", "a direct chat has two fixed members");
     const strangers = new Set(put.people.filter((_, index) => known[index] === undefined).map((one) => one.username));
     const newcomers = new Set(known.filter((id) => id !== undefined && !before?.memberSet.has(id)));
@@ -304,26 +299,26 @@ export function createChatChanges(
       return userId;
     });
     const chatId =
-      existing ??
+      before?.chatId ??
       parts.makeChat({
         kind: "group",
         chatKey: put.chatKey,
         name: put.chatName?.slice(0, nameCharactersMax) ?? "",
         ownerId: userIds[0] ?? 0,
       });
-    if (existing !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
+    if (before !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
     const named = { userIds, renamed: [...renamed] };
     if (entering.length === 0) return { chat: parts.chatOf(chatId), ...named, entered: undefined };
-    if (existing !== undefined) ends.touchChat(chatId);
+    if (before !== undefined) ends.touchChat(chatId);
     const entered = parts.enter(chatId, entering);
     return { chat: entered.chat, ...named, entered };
   }
 
   function removeMembers(removal: { chatKey: string; people: readonly string[] }): LeftParts | undefined {
-    const chatId = resolveGiven(removal.chatKey);
-    if (chatId === undefined) throw new DomainError("chat_not_found");
-    const before = parts.get(chatId);
+    const before = references.ofBackend(removal.chatKey);
+    if (before === undefined) throw new DomainError("chat_not_found");
+    const { chatId } = before;
     const leaving = [...new Set(removal.people.map(findByKeyOrGuid))].filter(
       (userId): userId is number => userId !== undefined && before.memberSet.has(userId),
     );
@@ -334,9 +329,9 @@ export function createChatChanges(
   }
 
   function deleteChat(args: { chatKey: string }): LeftParts {
-    const chatId = resolveGiven(args.chatKey);
-    if (chatId === undefined) throw new DomainError("chat_not_found");
-    return ends.drop(chatId);
+    const chat = references.ofBackend(args.chatKey);
+    if (chat === undefined) throw new DomainError("chat_not_found");
+    return ends.drop(chat.chatId);
   }
 
   /** Deletes up to `rows` messages of a chat that is gone; true when none is left. */
@@ -347,15 +342,6 @@ export function createChatChanges(
     if (changes === args.rows) return false;
     endSweep.run({ chatId: args.chatId });
     return true;
-  }
-
-  /** A chat by the id a backend gave, or by one of our reserved forms where it exists. */
-  function resolveGiven(chatKey: string): number | undefined {
-    const given = selectByKey.get({ chatKey })?.chatId;
-    if (given !== undefined) return given;
-    const own = /^chat\.(\d{1,16})$/.exec(chatKey);
-    const chat = own === null ? undefined : tx.chat(Number(own[1]));
-    return chat?.chatKey === chatKey ? chat.chatId : undefined;
   }
 
   function findByKey(key: string): number | undefined {

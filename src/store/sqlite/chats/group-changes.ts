@@ -1,12 +1,12 @@
 /** What people change of the groups they are in: each names the acting user, whose right it is checked to be. */
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { parseChatKey } from "../../../domain/keys.ts";
 import type { ChatRef } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { Directory } from "../people/directory.ts";
 import { chats } from "../schema.ts";
 import { type ChatParts, chatMembersMax, type EnteredParts, type LeftParts } from "./chat-changes.ts";
+import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
 
 interface Acting {
@@ -21,7 +21,12 @@ export interface WireRenamed {
 
 export function createGroupChanges(
   tx: Tx,
-  { chats: parts, ends, directory }: { chats: ChatParts; ends: ChatEnds; directory: Directory },
+  {
+    chats: parts,
+    references,
+    ends,
+    directory,
+  }: { chats: ChatParts; references: ChatReferences; ends: ChatEnds; directory: Directory },
 ) {
   const p = sql.placeholder;
   const updateName = tx.orm
@@ -81,32 +86,12 @@ export function createGroupChanges(
     return group;
   }
 
-  /** A stranger learns nothing of a chat, not even that there is one. */
   function groupOf(userId: number, ref: ChatRef): ChatEntry {
     const sender = tx.sender(userId);
     if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");
-    const chat = "id" in ref ? chatOfId(userId, ref.id) : chatOfKey(userId, ref.key);
-    if (chat === undefined || !chat.memberSet.has(userId)) throw new DomainError("chat_not_found");
+    const chat = references.ofMember(ref, userId);
     if (chat.kind === "direct") throw new DomainError("chat_is_direct");
     return chat;
-  }
-
-  function chatOfId(userId: number, id: number): ChatEntry | undefined {
-    return tx.chat(id) ?? direct(userId, id);
-  }
-
-  function chatOfKey(userId: number, key: string): ChatEntry | undefined {
-    const given = tx.chatIdOfKey(key);
-    if (given !== undefined) return tx.chat(given);
-    const own = parseChatKey(key);
-    if (own === undefined) return undefined;
-    if ("chatId" in own) return tx.chat(own.chatId);
-    return "userId" in own ? direct(userId, own.userId) : direct(own.low, own.high);
-  }
-
-  function direct(a: number, b: number): ChatEntry | undefined {
-    const chatId = parts.findDirect(a, b);
-    return chatId === undefined ? undefined : tx.chat(chatId);
   }
 
   return { leaveChat, addToChat, removeFromChat, renameChat };

@@ -13,6 +13,7 @@ import type {
 } from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
+import type { ChatReferences } from "../chats/chat-references.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { Directory } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
@@ -35,7 +36,7 @@ type WireContactChange = readonly [userId: number, contactId: number, status: Co
 export type ContactParts = ReturnType<typeof createContactParts>;
 
 /** The rows of a pair, and what befriending takes. */
-export function createContactParts(tx: Tx, chatParts: ChatParts) {
+export function createContactParts(tx: Tx, chats: ChatParts, references: ChatReferences) {
   const { orm, db } = tx;
   const p = sql.placeholder;
   const select = orm
@@ -65,7 +66,7 @@ export function createContactParts(tx: Tx, chatParts: ChatParts) {
 
   /** Who may speak in their direct chat is remembered with it. */
   function directChanged(userId: number, contactId: number): void {
-    const chatId = chatParts.findDirect(userId, contactId);
+    const chatId = references.directIdOf(userId, contactId);
     if (chatId !== undefined) tx.chatChanged(chatId);
   }
 
@@ -82,13 +83,13 @@ export function createContactParts(tx: Tx, chatParts: ChatParts) {
     befriend(userId: number, friendId: number): { changes: WireContactChange[]; entered: EnteredParts | undefined } {
       put(userId, friendId, "friend");
       put(friendId, userId, "friend");
-      const known = chatParts.findDirect(userId, friendId) !== undefined;
+      const known = references.directIdOf(userId, friendId) !== undefined;
       return {
         changes: [
           [friendId, userId, "friend"],
           [userId, friendId, "friend"],
         ],
-        entered: known ? undefined : chatParts.openDirect(userId, friendId),
+        entered: known ? undefined : chats.openDirect(userId, friendId),
       };
     },
     hasRoom: (userId: number): boolean => (count.get(userId)?.count ?? 0) < contactsMax,

@@ -2,9 +2,9 @@
 
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { parseChatKey } from "../../../domain/keys.ts";
 import { doors, type UserSummary } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-changes.ts";
+import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
 import { addressedBit, type ConfirmationParts } from "../deliveries/statuses.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
@@ -63,6 +63,7 @@ export function createExchangeChanges(
   tx: Tx,
   parts: {
     chats: ChatParts;
+    references: ChatReferences;
     people: UserParts;
     messages: ReturnType<typeof createMessageChanges>;
     confirmations: ConfirmationParts;
@@ -105,7 +106,7 @@ export function createExchangeChanges(
     if (sender === undefined) throw new DomainError("user_not_found");
     if (sender.disabled) throw new DomainError("user_disabled");
     const resolved = batch.messages.map((draft) => {
-      const chat = chatOf(draft.chatKey, batch.userId);
+      const chat = parts.references.memberToWriteIn({ key: draft.chatKey }, batch.userId);
       return { chat, recipients: recipientsOf(draft, chat, batch) };
     });
     for (const [index, { oldMessageId }] of batch.messages.entries()) {
@@ -156,22 +157,6 @@ export function createExchangeChanges(
       throw new DomainError("chat_not_found", "oldMessageID is unknown");
     }
     return row.senderId !== userId;
-  }
-
-  function chatOf(key: string, userId: number): ChatEntry {
-    const chat = existingChat(key, userId);
-    if (chat === undefined || !chat.memberSet.has(userId)) throw new DomainError("chat_not_found");
-    return chat;
-  }
-
-  function existingChat(key: string, userId: number): ChatEntry | undefined {
-    const given = tx.chatIdOfKey(key);
-    if (given !== undefined) return tx.chat(given);
-    const own = parseChatKey(key);
-    if (own === undefined) return undefined;
-    if ("chatId" in own) return tx.chat(own.chatId);
-    const chatId = "userId" in own ? chats.findDirect(own.userId, userId) : chats.findDirect(own.low, own.high);
-    return chatId === undefined ? undefined : tx.chat(chatId);
   }
 
   /** Whoever is not in the chat is refused; the sender's own GUID is left out, since he has said it. */

@@ -1,12 +1,11 @@
 /** Changes to the log: the hot path. Hand-written SQL through bun:sqlite, prepared once; Drizzle would cost a third more per row. */
 import { DomainError } from "../../../domain/errors.ts";
-import { parseChatKey } from "../../../domain/keys.ts";
 import { kindOf } from "../../../domain/messages/messages.ts";
-import { type ChatRef, type Draft, type MessageFile, messageKinds, systemUserId } from "../../../domain/model.ts";
+import { type Draft, type MessageFile, messageKinds } from "../../../domain/model.ts";
 import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
+import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import { insertReceived } from "../mqtt/queue-changes.ts";
-import type { Directory } from "../people/directory.ts";
 import type { MessageFiles } from "./message-files.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
@@ -85,12 +84,9 @@ export type EncodedAppend = [
 type Content = StoredMessageRow["content"];
 type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "type" | "content" | "clientId">;
 
-/** Where a reference leads for this sender: a chat, or a user with whom there is no direct chat yet. */
-type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
-
 export function createMessageChanges(
   tx: Tx,
-  { chats: chatParts, directory, files }: { chats: ChatParts; directory: Directory; files: MessageFiles },
+  { chats: chatParts, references, files }: { chats: ChatParts; references: ChatReferences; files: MessageFiles },
 ) {
   const { db } = tx;
   const insertMessage = db.prepare(
@@ -114,7 +110,7 @@ export function createMessageChanges(
 
   function appendMessage(draft: WireDraft, blobs: readonly Uint8Array[]): Appended {
     const sender = checkSender(draft);
-    const target = resolve(draft.chat, draft.from);
+    const target = references.toWriteIn(draft.chat, draft.from);
     const file = fileOf(draft);
     const content = contentOf(draft, blobs);
     if ("chat" in target) {
@@ -167,7 +163,7 @@ export function createMessageChanges(
   function appendMessages(batch: { readonly drafts: readonly WireDraft[] }, blobs: readonly Uint8Array[]): Appended[] {
     for (const draft of batch.drafts) {
       checkSender(draft);
-      resolve(draft.chat, draft.from);
+      references.toWriteIn(draft.chat, draft.from);
     }
     return batch.drafts.map((draft) => appendMessage(draft, blobs));
   }
@@ -177,45 +173,6 @@ export function createMessageChanges(
     if (sender === undefined) throw new DomainError("user_not_found");
     if (sender.disabled) throw new DomainError("user_disabled");
     return sender;
-  }
-
-  function resolve(ref: ChatRef, from: number): Target {
-    const target = "id" in ref ? resolveId(ref.id, from) : resolveKey(ref.key, from);
-    if (target === undefined) throw new DomainError("chat_not_found");
-    if ("chat" in target) {
-      if (!target.chat.memberSet.has(from) && from !== systemUserId) throw new DomainError("not_a_member");
-    } else if (from === systemUserId) {
-      throw new DomainError("chat_not_found"); // The system has no direct chats.
-    }
-    // Who is blocked is told what somebody is told who left.
-    if ("chat" in target ? target.chat.blocked.includes(from) : tx.isBlocked(from, target.stranger)) {
-      throw new DomainError("not_a_member");
-    }
-    return target;
-  }
-
-  function resolveId(id: number, from: number): Target | undefined {
-    const chat = tx.chat(id);
-    return chat !== undefined ? { chat } : resolveUser(id, from);
-  }
-
-  function resolveUser(userId: number, from: number): Target | undefined {
-    if (tx.sender(userId) === undefined) return undefined;
-    const chatId = chatParts.findDirect(userId, from);
-    const chat = chatId === undefined ? undefined : tx.chat(chatId);
-    if (chat !== undefined) return { chat };
-    return directory.mayFind(from, userId) ? { stranger: userId } : undefined;
-  }
-
-  function resolveKey(key: string, from: number): Target | undefined {
-    const given = tx.chatIdOfKey(key);
-    if (given !== undefined) return resolveId(given, from);
-    const own = parseChatKey(key);
-    if (own === undefined) return undefined;
-    if ("userId" in own) return resolveUser(own.userId, from);
-    const chatId = "chatId" in own ? own.chatId : chatParts.findDirect(own.low, own.high);
-    const chat = chatId === undefined ? undefined : tx.chat(chatId);
-    return chat === undefined ? undefined : { chat };
   }
 
   /**
