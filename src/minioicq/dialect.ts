@@ -1,12 +1,11 @@
 /**
- * How a connection wants to be spoken to, seen from how it speaks (PROTOCOLS § 2.5 O1, O2, O14): the encoding of its
- * last frame, ids as numbers once it wrote one so, and text in base64 where it writes MIME types and the operator lets it.
+ * How frames for one client are written, which follows from how the client writes (PROTOCOLS § 2.5 O1, O2, O14): in the
+ * encoding of its last frame, with ids as numbers once it wrote one so, and with text in base64 where it writes MIME
+ * types and the operator allows that.
  */
 import { isUtf8 } from "node:buffer";
 import { kindOfType } from "../domain/messages/messages.ts";
-import { Refusal } from "./errors.ts";
 import type { MiniOicqOptions } from "./options.ts";
-import type { Request } from "./requests/actions.ts";
 import type { Encoding } from "./requests/codec.ts";
 
 export interface Dialect {
@@ -19,19 +18,28 @@ export interface Dialect {
   readonly contentBytesMax: number;
 }
 
-export class Speech {
-  /** MessagePack before any frame came. */
+/** What of a message its client wrote. */
+interface WrittenMessage {
+  readonly type: string;
+  readonly content: string | Uint8Array;
+}
+
+/** Learns from what the client writes. */
+export class DialectBuilder {
+  /** Of the client's last frame; MessagePack before it sent one. */
   encoding: Encoding = "msgpack";
   #numericIds: boolean;
   readonly #watchesTypes: boolean;
   #mimeTypes: boolean;
   readonly #frameContentBytesMax: number;
-  /** Large content is to come as an address alone. */
+  /** The client wants large content as an address alone. */
   filesByUrl = false;
+  /** The client knows pushes beyond the document. */
+  extended = false;
 
   constructor({ integerIds, textBase64 }: MiniOicqOptions, frameContentBytesMax: number) {
     this.#frameContentBytesMax = frameContentBytesMax;
-    // The client that needs `always` is the one with MIME types, and it may be told something before it says anything.
+    // The client that needs `always` writes MIME types, and it may be pushed a message before it sends one.
     this.#numericIds = integerIds === "always";
     this.#mimeTypes = integerIds === "always";
     this.#watchesTypes = textBase64 === "auto";
@@ -54,21 +62,21 @@ export class Speech {
     };
   }
 
-  /** The requests as the domain is to see them: text in plain. */
-  understand(requests: readonly (Request | Refusal)[]): readonly (Request | Refusal)[] {
-    return this.#watchesTypes ? requests.map((request) => this.#understandOne(request)) : requests;
+  /** Whether `inPlain` may change something. */
+  get watchesTypes(): boolean {
+    return this.#watchesTypes;
   }
 
-  #understandOne(request: Request | Refusal): Request | Refusal {
-    if (request instanceof Refusal || request.action !== "message.send") return request;
-    this.#mimeTypes = request.type.includes("/");
-    if (!this.#mimeTypes || kindOfType(request.type) !== "text") return request;
-    const plain = plainText(request.content);
-    return plain === undefined ? request : { ...request, content: plain };
+  /** A message as the domain is to see it: text in plain. */
+  inPlain<Written extends WrittenMessage>(message: Written): Written {
+    this.#mimeTypes = message.type.includes("/");
+    if (!this.#mimeTypes || kindOfType(message.type) !== "text") return message;
+    const plain = plainText(message.content);
+    return plain === undefined ? message : { ...message, content: plain };
   }
 }
 
-/** Undefined where `content` is anything but the one base64 form of some UTF-8 text; bytes stand for theirs. */
+/** Undefined where `content` is not the one base64 form of some UTF-8 text. Bytes are their own base64, decoded. */
 function plainText(content: string | Uint8Array): string | undefined {
   if (typeof content !== "string") {
     return isUtf8(content) ? Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString() : undefined;

@@ -57,13 +57,13 @@ export class Refusal {
   readonly action: string;
   readonly reason: string;
   readonly clientId: string | undefined;
-  /** Said only to who is logged in; others hear that they are not (O19). */
-  readonly needsLogin: boolean;
+  /** The reason is for clients that are logged in; others are told that they are not (O19). */
+  readonly needsLogIn: boolean;
 
-  constructor(action: string, reason: string, clientId?: string, needsLogin = false) {
+  constructor(action: string, reason: string, clientId?: string, needsLogIn = false) {
     this.action = action;
     this.reason = reason;
     this.clientId = clientId;
-    this.needsLogin = needsLogin;
+    this.needsLogIn = needsLogIn;
   }
 }

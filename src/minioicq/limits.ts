@@ -61,7 +61,7 @@ export interface MiniOicqLimits {
   readonly deviceNameCharactersMax: number;
   /** `message.send` with a list of messages. */
   readonly messagesPerRequestMax: number;
-  readonly sessionsMax: number;
+  readonly connectionsMax: number;
   /** A connection nobody logged in on, and silent for so long, is closed (1008). */
   readonly loginIdleMs: number;
   /** A peer that sends, but takes nothing we send, for so long is closed (1013). */
@@ -110,7 +110,7 @@ export const defaultMiniOicqLimits: MiniOicqLimits = {
   chatNameCharactersMax: 256,
   deviceNameCharactersMax: 128,
   messagesPerRequestMax: 256,
-  sessionsMax: 100_000,
+  connectionsMax: 100_000,
   loginIdleMs: 120_000,
   stalledMs: 60_000,
   idleSeconds: 120,

@@ -1,4 +1,4 @@
-/** What every session of this door shares. */
+/** What all connections of this door share. */
 import type { Hub } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { ChatView, DeviceId, Entered, User, UserId } from "../domain/model.ts";
@@ -8,56 +8,54 @@ import { closeCode } from "./errors.ts";
 import { createUserSync } from "./history/user-sync.ts";
 import type { MiniOicqLimits } from "./limits.ts";
 import type { MiniOicqOptions } from "./options.ts";
-import { type Confirmations, createConfirmations } from "./outgoing/told-chats.ts";
+import { createToldChats, type ToldChats } from "./outgoing/told-chats.ts";
 import type { Frame } from "./requests/codec.ts";
-import type { Rates } from "./requests/rates.ts";
 
-export interface Front {
+export interface Shared {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly log: Log;
   readonly limits: MiniOicqLimits;
   readonly options: MiniOicqOptions;
-  readonly rates: Rates;
-  readonly confirmations: Confirmations;
+  readonly toldChats: ToldChats;
   /** The answer to `user.sync`. */
   userSync(user: User, deviceId: DeviceId | undefined, dialect: Dialect): Promise<Frame>;
-  /** The chat somebody entered, read once for all who are told of it. */
+  /** The chat that users entered, read once for all who are told of it. */
   viewOf(entered: Entered, reader: UserId): Promise<ChatView | undefined>;
-  /** The device is here now: an earlier connection of its own, dead as a rule without our knowing it yet, is closed. */
-  claimDevice(deviceId: DeviceId, session: Flushed): void;
-  releaseDevice(deviceId: DeviceId, session: Flushed): void;
-  /** Flushes the session once, after everything else this tick brings. */
-  schedule(session: Flushed): void;
+  /** The device is here now. Its earlier connection, as a rule dead before the server notices, is closed. */
+  claimDevice(deviceId: DeviceId, connection: Flushable): void;
+  releaseDevice(deviceId: DeviceId, connection: Flushable): void;
+  /** Flushes the connection once, after everything else this tick brings. */
+  schedule(connection: Flushable): void;
 }
 
-interface Flushed {
+interface Flushable {
   flush(): void;
   close(code: number, reason: string): void;
 }
 
-export function createFront(parts: Pick<Front, "domain" | "hub" | "log" | "limits" | "options" | "rates">): Front {
+export function createShared(parts: Pick<Shared, "domain" | "hub" | "log" | "limits" | "options">): Shared {
   const { domain, log } = parts;
   const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
-  const sessionOf = new Map<DeviceId, Flushed>();
-  let dirty: Flushed[] = [];
+  const connectionOf = new Map<DeviceId, Flushable>();
+  let dirty: Flushable[] = [];
 
   function flushAll(): void {
-    const sessions = dirty;
+    const connections = dirty;
     dirty = [];
-    for (const session of sessions) {
+    for (const connection of connections) {
       try {
-        session.flush();
+        connection.flush();
       } catch (error) {
-        log.error("a session failed", { error });
-        session.close(closeCode.internal, "Internal error");
+        log.error("a connection failed", { error });
+        connection.close(closeCode.internal, "Internal error");
       }
     }
   }
 
   return {
     ...parts,
-    confirmations: createConfirmations({ store: domain.store, log }),
+    toldChats: createToldChats({ store: domain.store, log }),
     userSync: createUserSync(parts),
     viewOf(entered, reader) {
       const known = views.get(entered);
@@ -66,16 +64,16 @@ export function createFront(parts: Pick<Front, "domain" | "hub" | "log" | "limit
       views.set(entered, reading);
       return reading;
     },
-    claimDevice(deviceId, session) {
-      const before = sessionOf.get(deviceId);
-      sessionOf.set(deviceId, session);
-      if (before !== session) before?.close(closeCode.normal, "Logged in again");
+    claimDevice(deviceId, connection) {
+      const before = connectionOf.get(deviceId);
+      connectionOf.set(deviceId, connection);
+      if (before !== connection) before?.close(closeCode.normal, "Logged in again");
     },
-    releaseDevice(deviceId, session) {
-      if (sessionOf.get(deviceId) === session) sessionOf.delete(deviceId);
+    releaseDevice(deviceId, connection) {
+      if (connectionOf.get(deviceId) === connection) connectionOf.delete(deviceId);
     },
-    schedule(session) {
-      dirty.push(session);
+    schedule(connection) {
+      dirty.push(connection);
       if (dirty.length === 1) setImmediate(flushAll);
     },
   };

@@ -81,7 +81,7 @@ test("a client that asks and never reads is closed", async () => {
   await greedy.next();
   greedy.pause();
   for (let n = 0; n < 400; n += 1) greedy.say({ action: "user.sync" });
-  await until("the session to end", () => door.door.sessions() === 0);
+  await until("the connection to end", () => door.door.connections() === 0);
   greedy.resume();
   expect(await greedy.end()).toEqual({ code: 1013, reason: "Too slow" });
 }, 30_000);
@@ -123,11 +123,11 @@ test("a connection nobody logs in on is closed, one that says something or is lo
 
 test("beyond so many connections there is no more upgrade", async () => {
   await using server = await startTestServer();
-  using door = openDoor(server, { sessionsMax: 1 });
+  using door = openDoor(server, { connectionsMax: 1 });
   const first = await MiniClient.connect(door.http);
   expect((await fetch(`http://${door.http}/ws`)).status).toBe(503);
   await first.bye();
-  await until("the session to end", () => door.door.sessions() === 0);
+  await until("the connection to end", () => door.door.connections() === 0);
   using second = await MiniClient.connect(door.http);
   expect(await second.fence()).toEqual([]);
 });
@@ -173,7 +173,7 @@ test("a client too slow for what cannot wait in the store is closed, and finds i
   await slow.next();
   slow.pause();
   const made: unknown[] = [];
-  while (door.door.sessions() > 0) {
+  while (door.door.connections() > 0) {
     made.push((await ann.client.ask({ action: "chat.create", members: crowd }))["chat_id"]);
     if (made.length > 500) throw new Error("never closed");
   }

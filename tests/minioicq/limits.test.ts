@@ -78,7 +78,7 @@ test("what is no WebSocket frame closes the connection with a code", async () =>
     expect<unknown>({ what, code: end.code }).toEqual({ what, code });
     expect(client.received).toEqual([]);
   }
-  await until("all to be gone", () => door.door.sessions() === 0);
+  await until("all to be gone", () => door.door.connections() === 0);
   using client = await MiniClient.connect(door.http);
   expect(await client.fence()).toEqual([]);
 });
@@ -137,7 +137,7 @@ test("a peer that answers no pings is closed, one that does may be silent", asyn
   using gone = await RawSocket.connect(door.port);
   gone.say({ action: "auth.login", user_id: id, password: "secret" });
   await gone.next();
-  await until("the server to forget it", () => door.door.sessions() === 1, 30_000);
+  await until("the server to forget it", () => door.door.connections() === 1, 30_000);
   expect(gone.heads).toContain(opcode.ping | fin);
   expect((await gone.end()).code).toBe(1006);
   expect(await silent.fence()).toEqual([]);

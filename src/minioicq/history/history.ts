@@ -7,11 +7,23 @@
 import { isHidden } from "../../domain/messages/addressed.ts";
 import { type ChatLog, oddTimeMs } from "../../domain/messages/history-store.ts";
 import type { Message, MessageReader, UserId } from "../../domain/model.ts";
-import { messageBytes, withWantedContent } from "../outgoing/large-content.ts";
+import type { Reads } from "../../domain/store.ts";
+import type { MiniOicqLimits } from "../limits.ts";
+import { messageBytes, withFrameContent } from "../outgoing/large-content.ts";
 import { messageTimeMs } from "../outgoing/push.ts";
-import type { HistoryPage, HistoryRange } from "../requests/actions.ts";
-import type { Front } from "../shared.ts";
 import { LogReader, type Segment } from "./log-reader.ts";
+
+/** Which part of the history, and how much of it at the most. */
+export interface HistoryPage {
+  readonly limit: number | undefined;
+  /** Where the page before this one ended: a `seq` of the chat, or a message id where several chats are read. */
+  readonly from: { readonly go: "up" | "down"; readonly place: number; readonly index: number } | undefined;
+}
+
+/** Both ends inclusive. Indexes count from 0 in the ascending list; an end left open is undefined. */
+export type HistoryRange =
+  | { readonly by: "index"; readonly first: number; readonly last: number }
+  | { readonly by: "time"; readonly fromMs: number | undefined; readonly toMs: number | undefined };
 
 export interface HistoryQuery {
   readonly logs: readonly ChatLog[];
@@ -34,7 +46,13 @@ export interface HistoryAnswer {
   readonly next: string | undefined;
 }
 
-type Parts = Pick<Front, "domain" | "limits">;
+interface Parts {
+  readonly domain: { readonly store: Reads };
+  readonly limits: Pick<
+    MiniOicqLimits,
+    "historyMessagesMax" | "historyBytesMax" | "historyScanMax" | "historyRowsAtOnceMax"
+  >;
+}
 
 /** Chats looked up before others get their turn. */
 const chatsAtOnce = 32;
@@ -84,7 +102,7 @@ export async function readHistory(parts: Parts, query: HistoryQuery): Promise<Hi
     moveOn(readers, descending);
   }
   if (descending) messages.reverse();
-  return { messages: await withWantedContent(parts.domain.store, messages, query.contentBytesMax), next };
+  return { messages: await withFrameContent(parts.domain.store, messages, query.contentBytesMax), next };
 }
 
 /** The page that follows begins with `place` itself. */

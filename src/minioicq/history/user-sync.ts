@@ -6,8 +6,9 @@
  */
 import type { Domain } from "../../domain/domain.ts";
 import type { DeviceId, User } from "../../domain/model.ts";
+import type { Dialect } from "../dialect.ts";
 import type { MiniOicqLimits } from "../limits.ts";
-import { chatBody, type Dialect, messageBody, userBodies } from "../outgoing/push.ts";
+import { chatBody, messageBody, userBodies } from "../outgoing/push.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";
 import { readHistory } from "./history.ts";
 

@@ -1,48 +1,54 @@
 /**
- * What a connection that acknowledges (PROTOCOLS § 2.5 O26) was told and has not confirmed. A plain
- * `message.push.ack` confirms the oldest push; one with `message_ids` those messages, in any order. Chats have no
- * acknowledgement in the document: TCP keeps the order, so who confirms a push has read every spawn before it.
+ * What a client that acknowledges (PROTOCOLS § 2.5 O26) was told and has not confirmed. A plain `message.push.ack`
+ * confirms the oldest push; one with `message_ids` confirms those messages, in any order. The document has no
+ * acknowledgement for chats: TCP keeps the order, so a client that confirms a push has read every announcement before it.
  */
 import type { ChatId, Message, MessageId } from "../../domain/model.ts";
+import type { MiniOicqLimits } from "../limits.ts";
 
 /** Integer clients see the low 31 bits of a message id, so these are what they confirm by. */
 const keyOf = (messageId: number): number => messageId % 2 ** 31;
-/** Past this the oldest spawn is no longer waited for; it is told again at the next login. */
-const spawnsMax = 10_000;
+/** Past this the oldest announcement is no longer waited for; the chat is announced again at the next log-in. */
+const announcementsMax = 10_000;
 
 interface Push {
   /** Grows from push to push. */
   readonly place: number;
-  readonly entries: Set<Entry>;
+  readonly messages: Set<PushedMessage>;
 }
 
-interface Entry {
+interface PushedMessage {
   readonly messageId: MessageId;
   readonly chatId: ChatId;
   readonly seq: number;
   readonly push: Push;
 }
 
-export interface UnconfirmedParts<Spawn> {
-  readonly limits: { readonly unconfirmedPushesMax: number; readonly unconfirmedMessagesMax: number };
-  confirmed(chatId: ChatId, seq: number): void;
-  spawnConfirmed(chatId: ChatId, spawn: Spawn): void;
+/** Hears what the client confirms. */
+export interface AckListener<Announced> {
+  messageConfirmed(chatId: ChatId, seq: number): void;
+  chatConfirmed(chatId: ChatId, announced: Announced): void;
 }
 
-export class Unconfirmed<Spawn> {
-  readonly #parts: UnconfirmedParts<Spawn>;
+type Limits = Pick<MiniOicqLimits, "unconfirmedPushesMax" | "unconfirmedMessagesMax">;
+
+/** @typeParam Announced what an announcement stood for, given back with its confirmation. */
+export class AckWindow<Announced> {
+  readonly #limits: Limits;
+  readonly #listener: AckListener<Announced>;
   readonly #pushes = new Set<Push>();
-  /** More than one of a message where a repeated send was answered. */
-  readonly #entries = new Map<number, Entry[]>();
-  readonly #spawns = new Map<ChatId, { readonly spawn: Spawn; readonly place: number }>();
+  /** By key. More than one of a message where a repeated send was answered. */
+  readonly #messages = new Map<number, PushedMessage[]>();
+  readonly #announcements = new Map<ChatId, { readonly announced: Announced; readonly place: number }>();
   #count = 0;
   #place = 0;
-  /** Plain acknowledgements still to come for pushes that are none of these. */
+  /** Plain acknowledgements still to come for pushes of before. */
   #owed: number;
 
-  constructor(parts: UnconfirmedParts<Spawn>, owed: number) {
-    this.#parts = parts;
-    this.#owed = owed;
+  constructor(parts: { limits: Limits; listener: AckListener<Announced>; owed: number }) {
+    this.#limits = parts.limits;
+    this.#listener = parts.listener;
+    this.#owed = parts.owed;
   }
 
   /** Plain acknowledgements that may be on their way. */
@@ -50,9 +56,9 @@ export class Unconfirmed<Spawn> {
     return this.#owed + this.#pushes.size;
   }
 
-  /** No more is to be pushed before something is confirmed, with so many more about to be written. */
+  /** No more is to be pushed before something is confirmed, where so many pushes and messages wait to be written. */
   isFull(pushes: number, messages: number): boolean {
-    const { unconfirmedPushesMax, unconfirmedMessagesMax } = this.#parts.limits;
+    const { unconfirmedPushesMax, unconfirmedMessagesMax } = this.#limits;
     return this.#pushes.size + pushes >= unconfirmedPushesMax || this.#count + messages >= unconfirmedMessagesMax;
   }
 
@@ -64,26 +70,26 @@ export class Unconfirmed<Spawn> {
   /** A push was written. */
   pushed(messages: readonly Pick<Message, "messageId" | "chatId" | "seq">[]): void {
     this.#place += 1;
-    const push: Push = { place: this.#place, entries: new Set() };
+    const push: Push = { place: this.#place, messages: new Set() };
     for (const { messageId, chatId, seq } of messages) {
       const key = keyOf(messageId);
-      const entry: Entry = { messageId, chatId, seq, push };
-      push.entries.add(entry);
-      const known = this.#entries.get(key);
-      if (known === undefined) this.#entries.set(key, [entry]);
-      else known.push(entry);
+      const message: PushedMessage = { messageId, chatId, seq, push };
+      push.messages.add(message);
+      const known = this.#messages.get(key);
+      if (known === undefined) this.#messages.set(key, [message]);
+      else known.push(message);
     }
     this.#count += messages.length;
     this.#pushes.add(push);
   }
 
   /** A chat's announcement was written. */
-  spawned(chatId: ChatId, spawn: Spawn): void {
-    this.#spawns.delete(chatId);
-    this.#spawns.set(chatId, { spawn, place: this.#place });
-    if (this.#spawns.size <= spawnsMax) return;
-    for (const oldest of this.#spawns.keys()) {
-      this.#spawns.delete(oldest);
+  announced(chatId: ChatId, announced: Announced): void {
+    this.#announcements.delete(chatId);
+    this.#announcements.set(chatId, { announced, place: this.#place });
+    if (this.#announcements.size <= announcementsMax) return;
+    for (const oldest of this.#announcements.keys()) {
+      this.#announcements.delete(oldest);
       return;
     }
   }
@@ -95,7 +101,7 @@ export class Unconfirmed<Spawn> {
       return;
     }
     for (const push of this.#pushes) {
-      for (const entry of push.entries) this.#confirm(entry);
+      for (const message of push.messages) this.#confirm(message);
       return;
     }
   }
@@ -103,39 +109,39 @@ export class Unconfirmed<Spawn> {
   /** Unknown ids are passed over: they were confirmed before. */
   confirmMessages(messageIds: readonly number[]): void {
     for (const messageId of messageIds) {
-      for (const entry of [...(this.#entries.get(keyOf(messageId)) ?? [])]) this.#confirm(entry);
+      for (const message of [...(this.#messages.get(keyOf(messageId)) ?? [])]) this.#confirm(message);
     }
   }
 
   confirmChats(chatIds: readonly number[]): void {
     for (const chatId of chatIds) {
-      const known = this.#spawns.get(chatId as ChatId);
-      if (known !== undefined) this.#confirmSpawn(chatId as ChatId, known.spawn);
+      const known = this.#announcements.get(chatId as ChatId);
+      if (known !== undefined) this.#confirmAnnouncement(chatId as ChatId, known.announced);
     }
   }
 
-  #confirm(entry: Entry): void {
-    const { push, messageId, chatId, seq } = entry;
-    if (!push.entries.delete(entry)) return;
+  #confirm(message: PushedMessage): void {
+    const { push, messageId, chatId, seq } = message;
+    if (!push.messages.delete(message)) return;
     const key = keyOf(messageId);
-    const others = this.#entries.get(key)?.filter((one) => one !== entry) ?? [];
-    if (others.length === 0) this.#entries.delete(key);
-    else this.#entries.set(key, others);
+    const others = this.#messages.get(key)?.filter((one) => one !== message) ?? [];
+    if (others.length === 0) this.#messages.delete(key);
+    else this.#messages.set(key, others);
     this.#count -= 1;
-    if (push.entries.size === 0) this.#pushes.delete(push);
-    this.#parts.confirmed(chatId, seq);
-    this.#confirmSpawnsBefore(push.place);
+    if (push.messages.size === 0) this.#pushes.delete(push);
+    this.#listener.messageConfirmed(chatId, seq);
+    this.#confirmAnnouncementsBefore(push.place);
   }
 
-  #confirmSpawnsBefore(place: number): void {
-    for (const [chatId, known] of this.#spawns) {
+  #confirmAnnouncementsBefore(place: number): void {
+    for (const [chatId, known] of this.#announcements) {
       if (known.place >= place) return;
-      this.#confirmSpawn(chatId, known.spawn);
+      this.#confirmAnnouncement(chatId, known.announced);
     }
   }
 
-  #confirmSpawn(chatId: ChatId, spawn: Spawn): void {
-    this.#spawns.delete(chatId);
-    this.#parts.spawnConfirmed(chatId, spawn);
+  #confirmAnnouncement(chatId: ChatId, announced: Announced): void {
+    this.#announcements.delete(chatId);
+    this.#listener.chatConfirmed(chatId, announced);
   }
 }

@@ -1,15 +1,16 @@
-/** What connections that use extensions are told unasked (docs/minioicq.md): each event is encoded once per dialect. */
+/** Pushes beyond the document, for clients that use extensions (docs/minioicq.md). Each event is encoded once per dialect. */
 import type { DomainEvent } from "../../domain/events.ts";
+import type { Dialect } from "../dialect.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";
-import { type Body, type Dialect, shared, variant, wireId, wireMessageId } from "./push.ts";
+import { type Body, sharedFrame, variant, wireId, wireMessageId } from "./push.ts";
 
 const frames = new WeakMap<DomainEvent, (Frame | undefined)[]>();
 
-/** Undefined for what this door has no word for. */
+/** Undefined where this door has no push for the event. */
 export function extensionPush(event: DomainEvent, dialect: Dialect): Frame | undefined {
   const body = bodyOf(event, dialect);
   if (body === undefined) return undefined;
-  return shared(frames, event, variant(dialect, false), () => encodeFrame(dialect.encoding, body));
+  return sharedFrame(frames, event, variant(dialect, false), () => encodeFrame(dialect.encoding, body));
 }
 
 function bodyOf(event: DomainEvent, dialect: Dialect): Body | undefined {

@@ -1,7 +1,8 @@
 /**
- * Large content in this door (docs/files.md): it stands in pushes and histories as any other, unless the client asked for
- * addresses alone (`auth.login` with `files: "url"`) or it would not fit a frame. What was missed is read from the store
- * without it, and it is put in just before a frame is made, so that what waits for a slow reader is not in memory.
+ * Large content in this door (docs/files.md). It stands in pushes and histories as any other content, unless the client
+ * asked for addresses alone (`auth.login` with `files: "url"`) or the content would not fit a frame. Missed messages are
+ * read from the store without it; it is added just before a frame is made, so that what waits for a slow client is not
+ * in memory.
  */
 import { fileShape } from "../../delivery/shapes.ts";
 import { base64Of, isLeftOut } from "../../domain/messages/content.ts";
@@ -10,7 +11,7 @@ import type { MessageReads } from "../../domain/store.ts";
 import { base64Text, type Dialect } from "../dialect.ts";
 import type { MiniOicqLimits } from "../limits.ts";
 
-/** Of a frame with one message, what is not its content. */
+/** The part of a frame with one message that is not its content. */
 const aroundContentBytes = 64 * 1024;
 
 type Limits = Pick<MiniOicqLimits, "frameBytesMax" | "socketBufferBytesMax" | "sendBytesHardMax">;
@@ -19,25 +20,25 @@ type Limits = Pick<MiniOicqLimits, "frameBytesMax" | "socketBufferBytesMax" | "s
 export const contentBytesMaxOf = ({ frameBytesMax, socketBufferBytesMax, sendBytesHardMax }: Limits): number =>
   Math.max(0, Math.min(frameBytesMax, socketBufferBytesMax - sendBytesHardMax) - aroundContentBytes);
 
-/** As it would be in a frame: bytes as base64, text at the worst with each character escaped as JSON does it. */
+/** The bytes of content in a frame: binary as base64, text at the worst with each character escaped by JSON. */
 const framedBytes = ({ bytes, form }: MessageFile): number => (form === "text" ? 6 * bytes : Math.ceil(bytes / 3) * 4);
 
-/** @param contentBytesMax 0: the client wants no large content in its frames. */
-export const isWanted = ({ file }: Message, contentBytesMax: number): boolean =>
+/** @param contentBytesMax 0: the client asked for no large content in its frames. */
+export const isIncluded = ({ file }: Message, contentBytesMax: number): boolean =>
   file === undefined || framedBytes(file) <= contentBytesMax;
 
-/** The fields of a message that tell its content. */
+/** The fields of a message that hold its content. */
 export function contentFields(message: Message, dialect: Dialect) {
   const { file } = message;
   if (file === undefined) return { content: contentText(message, dialect) };
-  const shown = isWanted(message, dialect.contentBytesMax) && !isLeftOut(message);
+  const shown = isIncluded(message, dialect.contentBytesMax) && !isLeftOut(message);
   return { content: shown ? contentText(message, dialect) : undefined, file: fileShape(file) };
 }
 
-/** What a message weighs in a push, near enough for bounds. */
+/** The bytes of a message in a push, near enough for bounds. */
 export function messageBytes(message: Message, contentBytesMax: number): number {
   const { content, file } = message;
-  if (file !== undefined) return isWanted(message, contentBytesMax) ? framedBytesLikely(file) + 512 : 512;
+  if (file !== undefined) return isIncluded(message, contentBytesMax) ? framedBytesLikely(file) + 512 : 512;
   return (typeof content === "string" ? Buffer.byteLength(content) : Math.ceil(content.byteLength / 3) * 4) + 256;
 }
 
@@ -46,10 +47,10 @@ const framedBytesLikely = (file: MessageFile): number => (file.form === "text" ?
 
 /** Whether content has to be read before these can be shown. */
 export const needsContent = (messages: readonly Message[], contentBytesMax: number): boolean =>
-  messages.some((message) => isLeftOut(message) && isWanted(message, contentBytesMax));
+  messages.some((message) => isLeftOut(message) && isIncluded(message, contentBytesMax));
 
 /** The same messages, with the content that goes into a frame. */
-export async function withWantedContent(
+export async function withFrameContent(
   store: Pick<MessageReads, "withContent">,
   messages: readonly Message[],
   contentBytesMax: number,
@@ -62,7 +63,7 @@ export async function withWantedContent(
   return whole;
 }
 
-/** Text as it was sent, to a client that carries it in base64 so (O14); bytes in base64. */
+/** Text as it was sent, in base64 for a client that writes it so (O14); bytes in base64. */
 function contentText({ content, kind }: Message, { textBase64 }: Dialect): string {
   if (typeof content !== "string") return base64Of(content);
   return textBase64 && kind === "text" ? base64Text(content) : content;

@@ -1,9 +1,9 @@
 /**
- * A client's own messages, each of which is pushed to it once: as the answer to its send, or by the feed, whichever has
+ * A client's own messages. Each is pushed to the client once: as the answer to its send, or by the feed, whichever has
  * it first (PROTOCOLS § 2.5 O8).
  */
 import type { Message, MessageId, Sent, UserId } from "../../domain/model.ts";
-import type { StreamEntry } from "./entries.ts";
+import type { QueuedFrame } from "./push-queue.ts";
 
 /** Own messages answered ahead of the feed; past this the oldest is forgotten, and would be pushed once more. */
 const aheadMax = 10_000;
@@ -12,9 +12,9 @@ export class OwnMessages {
   readonly #userId: UserId;
   /** Sends of this very connection whose outcome is not known yet. */
   #inFlight = 0;
-  /** Own messages the feed handed over meanwhile; one of them may be the answer to such a send. */
-  readonly #handed = new Map<MessageId, StreamEntry>();
-  /** Own messages pushed as answers before the feed, still catching up, came to them; it skips them. */
+  /** Own messages that the feed handed over meanwhile; one of them may be the answer to such a send. */
+  readonly #handed = new Map<MessageId, QueuedFrame>();
+  /** Own messages pushed as answers before the feed, still catching up, came to them. The feed skips them. */
   readonly #ahead = new Set<MessageId>();
 
   constructor(userId: UserId) {
@@ -26,25 +26,25 @@ export class OwnMessages {
   }
 
   /**
-   * A send came back, with what was stored or without. Gives the entry that pushes the message, if the feed handed it
-   * over; otherwise the answer is to be written for itself.
+   * A send settled; `sent` is what was stored, if anything. Gives the push that holds the message, if the feed handed
+   * the message over; otherwise the answer has to be written for itself.
    */
-  sendSettled(sent: Sent | undefined, feedIsLive: boolean): StreamEntry | undefined {
+  sendSettled(sent: Sent | undefined, feedIsLive: boolean): QueuedFrame | undefined {
     this.#inFlight -= 1;
-    const entry = sent === undefined ? undefined : this.#take(sent, feedIsLive);
+    const push = sent === undefined ? undefined : this.#take(sent, feedIsLive);
     if (this.#inFlight === 0) this.#handed.clear();
-    return entry;
+    return push;
   }
 
-  /** The feed's messages stand in `entry`. */
-  handedOver(messages: readonly Message[], entry: StreamEntry): void {
+  /** The feed's messages stand in `push`. */
+  handedOver(messages: readonly Message[], push: QueuedFrame): void {
     if (this.#inFlight === 0) return;
     for (const { senderId, messageId } of messages) {
-      if (senderId === this.#userId) this.#handed.set(messageId, entry);
+      if (senderId === this.#userId) this.#handed.set(messageId, push);
     }
   }
 
-  /** The feed came to this message: whether it was pushed as an answer before. */
+  /** The feed came to this message. Gives whether it was pushed as an answer before. */
   wasAhead(messageId: MessageId): boolean {
     return this.#ahead.delete(messageId);
   }
@@ -59,13 +59,13 @@ export class OwnMessages {
     this.#ahead.clear();
   }
 
-  #take(sent: Sent, feedIsLive: boolean): StreamEntry | undefined {
+  #take(sent: Sent, feedIsLive: boolean): QueuedFrame | undefined {
     const { messageId } = sent.message;
-    const entry = sent.repeated ? undefined : this.#handed.get(messageId);
-    // What this connection sends next has larger ids, so nothing up to here can be asked for again.
+    const push = sent.repeated ? undefined : this.#handed.get(messageId);
+    // What this connection sends next has larger ids, so no send can ask for a message up to here again.
     if (!sent.repeated) this.#forget(messageId);
-    if (entry === undefined && !feedIsLive) this.#rememberAhead(messageId);
-    return entry;
+    if (push === undefined && !feedIsLive) this.#rememberAhead(messageId);
+    return push;
   }
 
   #forget(through: MessageId): void {

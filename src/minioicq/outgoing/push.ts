@@ -1,6 +1,6 @@
 /**
- * What the server tells clients by itself, `message.push` and `chat.spawn` (`MINIOICQ.md`), and the pieces answers share
- * with them. A live frame is encoded once for each encoding and id dialect and given to every socket that wants it.
+ * What the server tells clients by itself, `message.push` and `chat.spawn` (`MINIOICQ.md`), and the parts that answers
+ * share with them. A live frame is encoded once for each dialect and given to every socket of that dialect.
  */
 import { isoTime } from "../../delivery/shapes.ts";
 import type { Chat, ChatView, Message, User, UserId } from "../../domain/model.ts";
@@ -9,14 +9,12 @@ import { encodeFrame, type Frame } from "../requests/codec.ts";
 import { avatarText } from "./avatar.ts";
 import { contentFields } from "./large-content.ts";
 
-export type { Dialect } from "../dialect.ts";
-
-/** An object to be sent; what is undefined is left out. */
+/** What a frame holds; fields that are undefined are left out. */
 export type Body = Readonly<Record<string, unknown>> & { readonly action: string };
 
 export const wireId = (id: number, { numericIds }: Dialect): number | string => (numericIds ? id : String(id));
 
-/** Integer clients keep message ids in 32 bits; past them they see the low 31. */
+/** Integer clients keep message ids in 32 bits; of larger ids they see the low 31 bits. */
 export const wireMessageId = (id: number, { numericIds }: Dialect): number | string =>
   numericIds ? id % 2 ** 31 : String(id);
 
@@ -44,9 +42,9 @@ const messageTime = (message: Message): string => isoTime(messageTimeMs(message)
 
 const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
 
-/** A push of one message, shared by all sockets that want it the same way. */
+/** A push of one message, shared by all sockets of one dialect. */
 export function livePush(message: Message, dialect: Dialect, reader: UserId): Frame {
-  return shared(livePushes, message, variant(dialect, message.senderId === reader), () =>
+  return sharedFrame(livePushes, message, variant(dialect, message.senderId === reader), () =>
     pushFrame([message], dialect, reader),
   );
 }
@@ -58,15 +56,15 @@ export function pushFrame(messages: readonly Message[], dialect: Dialect, reader
   } satisfies Body);
 }
 
-const groupSpawns = new WeakMap<ChatView, (Frame | undefined)[]>();
+const groupAnnouncements = new WeakMap<ChatView, (Frame | undefined)[]>();
 
-/** A direct chat looks different from either side; a group's frame is shared. */
-export function spawnFrame(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Frame {
-  const make = () => encodeFrame(dialect.encoding, spawnBody(view, dialect, reader, avatarBytesMax));
-  return view.chat.kind === "direct" ? make() : shared(groupSpawns, view, variant(dialect, false), make);
+/** `chat.spawn`. A direct chat looks different from either side; a group's frame is shared. */
+export function announcementFrame(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Frame {
+  const make = () => encodeFrame(dialect.encoding, announcementBody(view, dialect, reader, avatarBytesMax));
+  return view.chat.kind === "direct" ? make() : sharedFrame(groupAnnouncements, view, variant(dialect, false), make);
 }
 
-const spawnBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body => ({
+const announcementBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body => ({
   action: "chat.spawn",
   ...chatBody(view, dialect, reader, avatarBytesMax),
 });
@@ -77,7 +75,7 @@ export function chatBody({ chat, members }: ChatView, dialect: Dialect, reader: 
   return { ...chatFields(chat, dialect, other), members: userBodies(members, dialect, avatarBytesMax) };
 }
 
-/** A direct chat bears the name and picture of `other` (O10), my own where I talk to myself. */
+/** A direct chat bears the name and picture of `other` (O10): the reader's own where the reader talks to themselves. */
 export function chatFields(chat: Chat, dialect: Dialect, other: User | undefined) {
   const name = other?.nick ?? chat.name;
   return {
@@ -92,7 +90,7 @@ export function chatFields(chat: Chat, dialect: Dialect, other: User | undefined
 
 const userAvatar = (user: User): string => avatarText({ id: user.userId, avatar: user.avatar });
 
-/** The `users` and `members` of the document. Uploaded avatars are shown while they fit, generated ones after that. */
+/** The `users` and `members` of the document. Uploaded avatars are shown while they fit, then generated ones. */
 export function userBodies(users: readonly User[], dialect: Dialect, avatarBytesMax: number) {
   let left = avatarBytesMax;
   return users.map((user) => {
@@ -112,7 +110,7 @@ export const userFields = (user: User, dialect: Dialect) => ({
   avatar: userAvatar(user),
 });
 
-/** Of a shared frame, its place among the forms it has. All connections of a door have the same bound for content, or none. */
+/** A shared frame's place among its forms. All connections of a door have the same bound for content, or 0. */
 export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
   (encoding === "json" ? 1 : 0) |
   (numericIds ? 2 : 0) |
@@ -120,7 +118,7 @@ export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: D
   (textBase64 ? 8 : 0) |
   (contentBytesMax === 0 ? 16 : 0);
 
-export function shared<Key extends object>(
+export function sharedFrame<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,
   key: Key,
   index: number,

@@ -1,26 +1,23 @@
 /**
- * Chats this door has told a user, or one of his devices, of. Confirming that is a change like any other, and a client
- * may be gone and back before it settles; the next login waits for it, so that nothing is handed over twice.
+ * Chats that this door has told a user, or one of the user's devices, of. Confirming that is a change like any other,
+ * and a client may be gone and back before it settles. The next log-in waits for it, so that no chat is told twice.
  */
 import type { ChatId, DeviceId, EventId, UserId } from "../../domain/model.ts";
 import type { DeliveryStore } from "../../domain/store.ts";
 import type { Log } from "../../lib/log.ts";
 
-export type Confirmations = ReturnType<typeof createConfirmations>;
+export type ToldChats = ReturnType<typeof createToldChats>;
 
 export interface Told {
   readonly userId: UserId;
-  /** The user's own copies. */
+  /** The user's own copies of what happened. */
   readonly eventIds: readonly EventId[];
-  /** Where the device has a name: it now knows `chatIds`. */
+  /** Where the client named its device, which now knows `chatIds`. */
   readonly deviceId?: DeviceId | undefined;
   readonly chatIds?: readonly ChatId[];
 }
 
-export function createConfirmations(parts: {
-  store: Pick<DeliveryStore, "confirmEvents" | "announceChats">;
-  log: Log;
-}) {
+export function createToldChats(parts: { store: Pick<DeliveryStore, "confirmEvents" | "announceChats">; log: Log }) {
   const { store, log } = parts;
   const settling = new Map<UserId, Promise<void>>();
 

@@ -1,0 +1,56 @@
+/** What an action is: how its fields are read, who answers it, and when. */
+import type { User } from "../../domain/model.ts";
+import type { Refusal } from "../errors.ts";
+import type { Shared } from "../shared.ts";
+import { type Answer, failed } from "./answer.ts";
+import type { Encoding } from "./codec.ts";
+import type { Fields, Reader } from "./fields.ts";
+import type { Caller } from "./handlers/caller.ts";
+
+/** With whom a request came. */
+export interface Call {
+  readonly shared: Shared;
+  readonly caller: Caller;
+  /** As whom the client is logged in. */
+  readonly user: User | undefined;
+  /** Of the request, and so of its answer (O1). */
+  readonly encoding: Encoding;
+}
+
+export interface UserCall extends Call {
+  readonly user: User;
+}
+
+/** An action's handler file gives this. `parse` may throw `Refused`; `handle`, always an async function, may reject with `DomainError`. */
+export interface Handler<One, From extends Call = UserCall> {
+  readonly parse: (fields: Fields, reader: Reader) => One | readonly (One | Refusal)[];
+  readonly handle: (call: From, request: One) => Promise<Answer>;
+}
+
+/** For clients that are not logged in too. */
+export type OpenHandler<One> = Handler<One, Call>;
+
+interface Rules<One> {
+  parse(fields: Fields, reader: Reader): One | readonly (One | Refusal)[];
+  /** It may start while earlier requests have no answer yet, and later ones beside it. */
+  readonly besideOthers: boolean;
+  /** The document (`MINIOICQ.md`) does not know it. */
+  readonly beyondDocument: boolean;
+}
+
+/** A row of the table of actions. */
+export type Action<One> =
+  | (Rules<One> & { readonly needsLogIn: false; handle(call: Call, request: One): Promise<Answer> })
+  | (Rules<One> & { readonly needsLogIn: true; handle(call: UserCall, request: One): Promise<Answer> });
+
+/** Rejects with `DomainError` where the product refuses. Sends reach the store before this returns, so in order. */
+export function handle<One extends { readonly action: string; readonly clientId?: string | undefined }>(
+  action: Action<One>,
+  call: Call,
+  request: One,
+): Promise<Answer> {
+  if (!action.needsLogIn) return action.handle(call, request);
+  return isOfUser(call) ? action.handle(call, request) : Promise.resolve(failed(request, "Not logged in")); // O19
+}
+
+const isOfUser = (call: Call): call is UserCall => call.user !== undefined;

@@ -1,0 +1,79 @@
+/** The user's password, and where the user is logged in at every door (docs/minioicq.md). */
+import { isoTime } from "../../../delivery/shapes.ts";
+import type { User } from "../../../domain/model.ts";
+import type { LogIn } from "../../../domain/people/log-ins.ts";
+import { passwordBytesMax } from "../../../domain/people/passwords.ts";
+import { closeCode } from "../../errors.ts";
+import type { Handler, UserCall } from "../action.ts";
+import { answerWith } from "../answer.ts";
+import { flag, Refused, text } from "../fields.ts";
+
+/** Longer texts are no ids of log-ins. */
+const sessionIdCharactersMax = 64;
+
+/** Throws `wrong_password`, `try_later`, `busy`. */
+export const setPassword: Handler<{
+  readonly action: "password.set";
+  readonly password: string;
+  readonly oldPassword: string;
+  /** The user's other log-ins end. */
+  readonly endSessions: boolean;
+}> = {
+  parse: (fields) => {
+    const password = text(fields["password"], { empty: "Empty password", wrong: "Invalid password" });
+    if (Buffer.byteLength(password) > passwordBytesMax) throw new Refused("Password too long");
+    const oldPassword = text(fields["old_password"], { empty: "Incorrect password", wrong: "Invalid password" });
+    const endSessions = flag(fields["end_sessions"], "Invalid end_sessions");
+    return { action: "password.set", password, oldPassword, endSessions };
+  },
+  handle: async (call, { oldPassword, password, endSessions: endOthers }) => {
+    const { own, address } = call.caller;
+    const change = { oldPassword, password, address, endOthers, own };
+    await call.shared.domain.logIns.changePassword(await currentUser(call), change);
+    return answerWith({ action: "password.set.success" });
+  },
+};
+
+export const listLogIns: Handler<{ readonly action: "session.list" }> = {
+  parse: () => ({ action: "session.list" }),
+  handle: async (call) => {
+    const logIns = await call.shared.domain.logIns.list(await currentUser(call), call.caller.own);
+    return answerWith({ action: "session.list.success", sessions: logIns.map(sessionFields) });
+  },
+};
+
+/** Throws `session_not_found`. */
+export const endLogIn: Handler<{ readonly action: "session.end"; readonly sessionId: string }> = {
+  parse: (fields) => {
+    const wrong = "Session not found";
+    const sessionId = text(fields["session_id"], { empty: wrong, wrong });
+    if (sessionId.length > sessionIdCharactersMax) throw new Refused(wrong);
+    return { action: "session.end", sessionId };
+  },
+  handle: async (call, { sessionId }) => {
+    const { logIns } = call.shared.domain;
+    const ended = await logIns.end(await currentUser(call), sessionId, call.caller.own.connectionId);
+    if (ended.own) return { is: "close", code: closeCode.normal, reason: "Session ended" };
+    return answerWith({ action: "session.end.success", session_id: sessionId });
+  },
+};
+
+/** Read anew: whether the user has a phone may have changed since the log-in. */
+const currentUser = async ({ shared, user }: UserCall): Promise<User> =>
+  (await shared.domain.store.findUser(user.userId)) ?? user;
+
+const sessionFields = (logIn: LogIn) => ({
+  session_id: logIn.id,
+  kind: logIn.kind,
+  door: logIn.door,
+  name: logIn.name,
+  address: logIn.address,
+  created: time(logIn.createdAtMs),
+  last_seen: time(logIn.lastSeenAtMs),
+  expires: time(logIn.expiresAtMs),
+  online: logIn.online,
+  own: logIn.own,
+  by: logIn.by,
+});
+
+const time = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : isoTime(ms));
