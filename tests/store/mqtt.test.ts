@@ -1,12 +1,12 @@
 /** What an MQTT broker must remember, on SQLite and in memory; and what is SQLite's alone: plans, commits, pages, migration. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { createChanges } from "../../src/store/sqlite/changes.ts";
 import { createCommitter } from "../../src/store/sqlite/engine/committer.ts";
 import { migrate, migrations } from "../../src/store/sqlite/engine/migrations.ts";
 import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/engine/open.ts";
 import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
 import { Tx } from "../../src/store/sqlite/engine/tx.ts";
-import { createMqttChanges } from "../../src/store/sqlite/mqtt/changes.ts";
 import { createMqttReader } from "../../src/store/sqlite/mqtt/reader.ts";
 import { noTurns } from "../../src/store/sqlite/mqtt/turns.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
@@ -95,7 +95,9 @@ test("no read or change but a restart's goes through the whole queue", () => {
   migrate(db, 0);
   const tx = new Tx(db);
   const statements = noting(db);
-  createMqttChanges(tx);
+  const changeOf = createChanges(tx);
+  // One of each file that has changes for the broker.
+  for (const name of ["retain", "enqueue", "openSession", "restart", "putWill"]) expect(changeOf(name)).toBeFunction();
   const reader = createMqttReader(db);
   reader.queuedPage(1, 0);
   reader.queuedOf(1);

@@ -26,15 +26,13 @@ export interface BatchOutcome {
   readonly releasedFiles?: readonly string[];
 }
 
-type AnyChange = (args: unknown, blobs: readonly Uint8Array[]) => unknown;
-
 export interface Committer {
   commit(batch: { nowMs: number; changes: readonly NamedChange[] }): BatchOutcome;
 }
 
 export function createCommitter(db: Database, reserve: Reserve, options?: { hidesStrangers?: boolean }): Committer {
   const tx = new Tx(db, options);
-  const changes = createChanges(tx) as unknown as Readonly<Record<string, AnyChange | undefined>>;
+  const changeOf = createChanges(tx);
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commitNow = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
@@ -110,7 +108,7 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
   }
 
   function run([name, args, blobs]: NamedChange): Outcome {
-    const change = changes[name];
+    const change = changeOf(name);
     if (change === undefined) throw new Error(`no change is named ${name}`);
     return [0, change(args, blobs ?? [])];
   }

@@ -97,23 +97,6 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
     .where(and(eq(mqttReceived.sessionId, p("sessionId")), eq(mqttReceived.packetId, p("packetId"))))
     .prepare();
 
-  const disconnectAll = db.prepare("UPDATE mqtt_sessions SET disconnected_at_ms = ? WHERE disconnected_at_ms IS NULL");
-  // The one statement that reads the queue from end to end, and of large packets only where they begin.
-  const waitAll = db.prepare("UPDATE mqtt_queue SET live = 0 WHERE live <> 0");
-  const deleteOrphans = db.prepare(
-    "DELETE FROM mqtt_queue INDEXED BY mqtt_queue_waiting WHERE live = 0 AND session_id NOT IN (SELECT session_id FROM mqtt_sessions)",
-  );
-
-  /** Writes nothing where there is nothing to do. */
-  function restart(args: { nowMs: number }): null {
-    tx.writes += 1;
-    disconnectAll.run(args.nowMs);
-    queue.leaveAllTurns();
-    waitAll.run();
-    deleteOrphans.run();
-    return null;
-  }
-
   function openSession(session: {
     principalKey: string;
     clientId: string;
@@ -184,5 +167,5 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
     return null;
   }
 
-  return { restart, openSession, suspendSession, endSession, subscribe, unsubscribe, received, released };
+  return { openSession, suspendSession, endSession, subscribe, unsubscribe, received, released };
 }
