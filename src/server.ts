@@ -10,6 +10,7 @@ import type { Config } from "./config.ts";
 import { createHub, type Hub } from "./delivery/hub.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
 import { defaultMessageLimits } from "./domain/messages/messages.ts";
+import type { PasswordCost } from "./domain/people/passwords.ts";
 import type { Store } from "./domain/store.ts";
 import { createRosterDoor } from "./erlang-terms/service.ts";
 import { createPatience, listenHttp } from "./http.ts";
@@ -59,12 +60,14 @@ export interface RunningServer {
 export interface ServerParts {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Of passwords that are set from now on; what they should cost where it is not given. */
+  readonly passwordCost?: PasswordCost;
 }
 
 /** Throws where an address is taken, the data folder is in use, or the data cannot be opened. */
 export async function startServer(config: Config, parts: ServerParts): Promise<RunningServer> {
   const { log } = parts;
-  const core = await openCore(config, { log, clock: parts.clock ?? systemClock });
+  const core = await openCore(config, { clock: systemClock, ...parts });
   /** In the order of stopping. */
   const doors: (() => unknown)[] = [];
   async function stop(): Promise<void> {
@@ -245,7 +248,8 @@ interface Core {
 }
 
 /** What is there with or without listeners: lock, store, hub, domain. */
-async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock }): Promise<Core> {
+async function openCore(config: Config, parts: ServerParts & { readonly clock: Clock }): Promise<Core> {
+  const { log, clock } = parts;
   prepareDataFolder(config.data);
   const lock = lockDataFolder(config.data);
   try {
@@ -285,6 +289,7 @@ async function openCore(config: Config, { log, clock }: { log: Log; clock: Clock
       directory: config.directory,
       registration: config.registration,
       loginLimits: config.login,
+      passwordCost: parts.passwordCost,
       tokenLifetimes: { accessMs: config.participants.accessTokenMs, refreshMs: config.participants.refreshTokenMs },
       messageLimits: {
         ...defaultMessageLimits,

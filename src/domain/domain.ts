@@ -15,7 +15,7 @@ import { type Avatars, createAvatars } from "./people/avatars.ts";
 import { createDevices, type Devices } from "./people/devices.ts";
 import { type ConnectedClient, createLogIns, type LogIns } from "./people/log-ins.ts";
 import { createLoginGuard, type LoginLimits } from "./people/login-guard.ts";
-import { createPasswords } from "./people/passwords.ts";
+import { createPasswords, type PasswordCost } from "./people/passwords.ts";
 import { createPresence, type PresenceKeeper } from "./people/presence.ts";
 import { createLooks, type Looks } from "./people/profile-changes.ts";
 import { createTokens, type TokenLifetimes, type Tokens } from "./people/tokens.ts";
@@ -56,6 +56,7 @@ export function createDomain(parts: {
   directory: "all" | "contacts";
   registration: Registration;
   loginLimits: LoginLimits;
+  passwordCost: PasswordCost | undefined;
   tokenLifetimes: TokenLifetimes;
   messageLimits: MessageLimits;
   sendCode: SendCode;
@@ -72,7 +73,7 @@ export function createDomain(parts: {
   const accountEnds = createAccountEnds({ store, publish });
   const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
-  const passwords = createPasswords();
+  const passwords = createPasswords(undefined, parts.passwordCost);
   const tokens = createTokens({ store, clock, guard, looks, lifetimes: parts.tokenLifetimes });
   const accounts = createAccounts({ store, clock, guard, passwords, log, registration, tokens, accountEnds });
   const phoneSessions = createPhoneSessions({ store, publish, clock, log, guard, ...forPhones });

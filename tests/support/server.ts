@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config.ts";
+import type { PasswordCost } from "../../src/domain/people/passwords.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
@@ -30,7 +31,11 @@ export interface TestServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Next to nothing where it is not given: most tests make users, and few are about their passwords. */
+  readonly passwordCost?: PasswordCost;
 }
+
+const cheap: PasswordCost = { memoryKib: 8, passes: 1, scram: "generated" };
 
 /** Every client of a test comes from the same address. */
 const oneAddress = {
@@ -60,6 +65,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
   });
   const running = await startServer(config, {
     log: options.log ?? silentLog,
+    passwordCost: options.passwordCost ?? cheap,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   const { http, mqtt, mqtts, reloadCertificate, domain, store, hub } = running;

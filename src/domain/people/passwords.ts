@@ -4,10 +4,16 @@
  */
 import { cpus } from "node:os";
 import { DomainError } from "../errors.ts";
-import type { ScramKeys } from "./scram-keys.ts";
-import { deriveScramKeys } from "./scram-keys.ts";
+import { deriveScramKeys, type ScramKeys, type scramIterations } from "./scram-keys.ts";
 
-const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
+/** What hashing a password costs, and so what guessing it costs. */
+export interface PasswordCost {
+  readonly memoryKib: number;
+  readonly passes: number;
+  readonly scram: keyof typeof scramIterations;
+}
+
+const properCost: PasswordCost = { memoryKib: 19_456, passes: 2, scram: "chosen" };
 const queueMax = 256;
 /** Longer input is refused before it reaches the hash. */
 export const passwordBytesMax = 1024;
@@ -20,7 +26,9 @@ export interface Passwords {
   scramKeys(password: string): Promise<ScramKeys | undefined>;
 }
 
-export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Passwords {
+/** @param cost less is for tests, which make many users and whose passwords are no secrets. */
+export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1), cost = properCost): Passwords {
+  const parameters = { algorithm: "argon2id", memoryCost: cost.memoryKib, timeCost: cost.passes } as const;
   let running = 0;
   const waiting: (() => void)[] = [];
 
@@ -56,6 +64,6 @@ export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1)): Pas
   return {
     hash: (password) => bounded(() => Bun.password.hash(password, parameters)),
     verify,
-    scramKeys: (password) => bounded(() => deriveScramKeys(password, "chosen")),
+    scramKeys: (password) => bounded(() => deriveScramKeys(password, cost.scram)),
   };
 }
