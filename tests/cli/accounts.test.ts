@@ -1,10 +1,24 @@
 /** `roost user disable|enable|rm|invite`, beside a running server and on their own. */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { MiniClient } from "../minioicq/client.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { roost, serving, temporaryFolder } from "./roost.ts";
 
 const anywhere = ["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--json"];
+
+test("a password is hashed with argon2id, 19 MiB and two passes, and for SCRAM with 200,000 rounds", async () => {
+  using folder = temporaryFolder();
+  const cwd = folder.path;
+  expect((await roost(["init"], { cwd })).exitCode).toBe(0);
+  expect((await roost(["user", "add", "ann"], { cwd, stdin: "secret\n" })).exitCode).toBe(0);
+  using db = new Database(databasePath(join(cwd, "roost-data")), { readonly: true });
+  const { hash } = db.query("SELECT password_hash hash FROM users").get() as { hash: string };
+  expect(hash).toStartWith("$argon2id$v=19$m=19456,t=2,p=1$");
+  expect(db.query("SELECT iterations FROM scram_keys").get()).toEqual({ iterations: 200_000 });
+});
 
 test("a user is locked out, let in again and removed while the server runs", async () => {
   using folder = temporaryFolder();
