@@ -1,9 +1,10 @@
 /**
  * How often one caller may ask (SPEC § 6.2): a bucket that holds a minute's requests and fills evenly. A caller is an
- * access token, the backend key, or the address of who shows neither. Wrong secrets are counted elsewhere, and end long
- * before a bucket does.
+ * access token, the backend key, or the address of a client that shows neither. Wrong secrets are counted elsewhere;
+ * that limit ends long before a bucket is empty.
  */
 import type { Clock } from "../lib/clock.ts";
+import { type TokenBucket, TokenRate } from "../lib/token-bucket.ts";
 
 /** Requests in a minute; 0: no limit. */
 export interface RateLimits {
@@ -29,56 +30,52 @@ export interface Standing {
   readonly resetSeconds: number;
 }
 
-interface Bucket {
+interface CallerBucket extends TokenBucket {
   kind: CallerKind;
-  room: number;
-  filledAtMs: number;
 }
 
-/** The bucket made longest ago goes first; whoever comes again begins with a full one. */
+/** Beyond this the bucket made longest ago goes; its caller begins with a full one again. */
 const bucketsMax = 50_000;
 const minuteMs = 60_000;
 
 export type RateLimiter = ReturnType<typeof createRateLimiter>;
 
 export function createRateLimiter({ clock, limits }: { clock: Clock; limits: RateLimits }) {
-  const buckets = new Map<string, Bucket>();
-  const perMinute: Readonly<Record<CallerKind, number>> = {
-    token: limits.requestsPerMinute,
-    backend: limits.backendRequestsPerMinute,
-    address: limits.anonymousRequestsPerMinute,
+  const buckets = new Map<string, CallerBucket>();
+  const rateOf = (perMinute: number) => new TokenRate({ clock, capacity: perMinute, fillMs: minuteMs });
+  const rates: Readonly<Record<CallerKind, TokenRate>> = {
+    token: rateOf(limits.requestsPerMinute),
+    backend: rateOf(limits.backendRequestsPerMinute),
+    address: rateOf(limits.anonymousRequestsPerMinute),
   };
 
-  /** Counts one request; undefined where nothing is limited. */
+  /** Counts one request; undefined where the caller has no limit. */
   function take(kind: "token" | "address", name: string): Standing | undefined {
     const key = kind === "token" ? name : `address ${name}`;
     const bucket = find(key, kind);
-    const limit = perMinute[bucket.kind];
+    const rate = rates[bucket.kind];
+    const limit = rate.capacity;
     if (limit === 0) return undefined;
-    const nowMs = clock.nowMs();
-    // A clock that was set back takes nothing away.
-    const passedMs = Math.max(0, nowMs - bucket.filledAtMs);
-    bucket.room = Math.min(limit, bucket.room + (passedMs * limit) / minuteMs);
-    bucket.filledAtMs = nowMs;
-    const admitted = bucket.room >= 1;
-    if (admitted) bucket.room -= 1;
-    const missing = admitted ? limit - bucket.room : 1 - bucket.room;
+    rate.fill(bucket);
+    const admitted = bucket.tokens >= 1;
+    if (admitted) bucket.tokens -= 1;
+    const missing = admitted ? limit - bucket.tokens : 1 - bucket.tokens;
     return {
       admitted,
       limit,
-      remaining: Math.floor(bucket.room),
+      remaining: Math.floor(bucket.tokens),
       resetSeconds: Math.ceil((missing * minuteMs) / limit / 1000),
     };
   }
 
-  function find(key: string, kind: "token" | "address"): Bucket {
+  function find(key: string, kind: "token" | "address"): CallerBucket {
     const known = buckets.get(key);
     if (known !== undefined) return known;
     if (buckets.size >= bucketsMax) {
       const oldest = buckets.keys().next();
       if (!oldest.done) buckets.delete(oldest.value);
     }
-    const bucket: Bucket = { kind, room: perMinute[kind], filledAtMs: clock.nowMs() };
+    const bucket: CallerBucket = { kind, ...rates[kind].full() };
     buckets.set(key, bucket);
     return bucket;
   }
@@ -88,7 +85,7 @@ export function createRateLimiter({ clock, limits }: { clock: Clock; limits: Rat
     const bucket = buckets.get(secret);
     if (bucket === undefined || bucket.kind === "backend") return;
     bucket.kind = "backend";
-    bucket.room = perMinute.backend;
+    bucket.tokens = rates.backend.capacity;
   }
 
   return { take, isBackend, size: () => buckets.size };

@@ -2,6 +2,7 @@
  * Who is let in before a byte was read, whichever transport it comes over: so many connections in all, so many of one
  * address, and so many new ones of it in a second. Loopback counts like any other address.
  */
+import { SweptMap } from "../../lib/swept-map.ts";
 import type { BrokerCore } from "../core.ts";
 
 /** What is known of one address; every connection of it holds this object. */
@@ -13,12 +14,11 @@ export interface AddressCount {
 }
 
 const secondMs = 1000;
-/** A table smaller than this is never swept. */
-const sweepFrom = 1024;
-
 export class AddressCounts {
-  readonly #counts = new Map<string, AddressCount>();
-  #sweepAt = sweepFrom;
+  /** An address without connections is forgotten once its second has passed. */
+  readonly #counts = new SweptMap<string, AddressCount>(
+    ({ connections, secondStartedMs }, nowMs) => connections === 0 && isOver(secondStartedMs, nowMs),
+  );
 
   /** Addresses remembered. */
   get size(): number {
@@ -29,28 +29,20 @@ export class AddressCounts {
     const key = address.startsWith("::ffff:") ? address.slice(7) : address;
     const known = this.#counts.get(key);
     if (known !== undefined) {
-      // Also where the clock was set back.
-      if (Math.abs(nowMs - known.secondStartedMs) >= secondMs) {
+      if (isOver(known.secondStartedMs, nowMs)) {
         known.secondStartedMs = nowMs;
         known.connects = 0;
       }
       return known;
     }
-    if (this.#counts.size >= this.#sweepAt) this.#sweep(nowMs);
     const addressCount: AddressCount = { connections: 0, connects: 0, secondStartedMs: nowMs };
-    this.#counts.set(key, addressCount);
+    this.#counts.add(key, addressCount, nowMs);
     return addressCount;
   }
-
-  /** Forgets addresses that mean nothing any more, at a cost that spreads over those that made the table grow. */
-  #sweep(nowMs: number): void {
-    for (const [key, addressCount] of this.#counts) {
-      if (addressCount.connections === 0 && Math.abs(nowMs - addressCount.secondStartedMs) >= secondMs)
-        this.#counts.delete(key);
-    }
-    this.#sweepAt = Math.max(sweepFrom, 2 * this.#counts.size);
-  }
 }
+
+/** Also where the clock was set back. */
+const isOver = (secondStartedMs: number, nowMs: number): boolean => Math.abs(nowMs - secondStartedMs) >= secondMs;
 
 /** Counts one more connection of an address, until `uncount`; undefined where the limits allow none, which is counted too. */
 export function admit(core: BrokerCore, address: string): AddressCount | undefined {
