@@ -1,6 +1,6 @@
 /**
  * Frames to values and back: a binary frame is MessagePack, a text frame JSON (`MINIOICQ.md`; PROTOCOLS § 2.5 O1).
- * The bytes come from anyone, so their structure is bounded before anything is built from it.
+ * Anyone may send a frame, so its structure is bounded before anything is built from it.
  */
 import { isUtf8 } from "node:buffer";
 import { Decoder, Encoder } from "@msgpack/msgpack";
@@ -17,7 +17,7 @@ export interface StructureBounds {
 const decoder = new Decoder();
 /** Below this many characters a JSON text cannot hold enough structure to matter. */
 const jsonScanFrom = 64 * 1024;
-/** An encoder keeps its largest buffer; one that grew past this is let go. */
+/** An encoder keeps its largest buffer; an encoder whose buffer grew past this is replaced. */
 const encoderBytesKept = 1024 * 1024;
 
 /** Throws `FrameError` for anything that is not one whole value within the bounds. Objects are plain, maps have string keys. */
@@ -34,7 +34,7 @@ function decodeJson(text: string, bounds: StructureBounds): unknown {
   }
 }
 
-/** Counts brackets and commas outside strings; whether they match is JSON.parse's business. */
+/** Counts brackets and commas outside strings; JSON.parse checks whether they match. */
 function checkJsonStructure(text: string, bounds: StructureBounds): void {
   let items = 0;
   let depth = 0;
@@ -72,15 +72,19 @@ function decodeMessagePack(bytes: Uint8Array, bounds: StructureBounds): unknown 
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    // What the structure check leaves: a map key that is no string or number, or `__proto__`.
+    // The structure check does not refuse a map key that is no string or number, or `__proto__`.
     throw new FrameError("not MessagePack", { cause });
   }
 }
 
 /**
- * Walks the value without building it: lengths within the frame, strings UTF-8, no extension types (timestamps among
- * them: the document's times are strings), nothing after the value. A frame of a few bytes may claim arrays of
- * billions; the decoder would allocate them.
+ * Walks the value without building it. Lengths must be within the frame and strings UTF-8; extension types are refused
+ * (timestamps among them: the document's times are strings), and so are bytes after the value. A frame of a few bytes
+ * may claim arrays of billions; the decoder would allocate them.
+ *
+ * `etf/message-pack.ts` reads the same heads. They share no code: that reader builds a term from each value, recursively
+ * and with another budget, while this walk keeps counts alone and skips values. Only the list of heads would be common,
+ * and a table of them would make both harder to read beside the specification.
  */
 function checkMessagePackStructure(bytes: Uint8Array, bounds: StructureBounds): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -200,6 +204,6 @@ export function encodeFrame(encoding: Encoding, body: Readonly<Record<string, un
   return bytes;
 }
 
-/** What a frame takes; for text at least so much. */
+/** The bytes of a frame; for text, at least so many. */
 export const frameBytes = (frame: string | Uint8Array): number =>
   typeof frame === "string" ? frame.length : frame.byteLength;
