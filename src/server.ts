@@ -7,7 +7,9 @@ import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } fro
 import { createPermissionCheck } from "./access/permission-check.ts";
 import { createTopicHooks } from "./chat-topics/hooks.ts";
 import type { Config } from "./config.ts";
-import { createHub, type Hub } from "./delivery/hub.ts";
+import { createEvents, type Events } from "./delivery/events.ts";
+import { createHub, type Hub, sinkEvents } from "./delivery/hub.ts";
+import { createTyping } from "./delivery/typing.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
 import { defaultMessageLimits } from "./domain/messages/messages.ts";
 import type { PasswordCost } from "./domain/people/passwords.ts";
@@ -98,7 +100,7 @@ interface OpenDoors {
 
 /** Starts every listener; adds to `doors` how each is closed. */
 async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): Promise<OpenDoors> {
-  const { domain, hub, store, health, log, clock } = core;
+  const { domain, hub, events, store, health, log, clock } = core;
   const { limits } = config;
   const httpAddress = probeAddress(config.http.listen);
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
@@ -120,6 +122,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       roster: createRosterDoor({
         domain,
         hub,
+        events,
         log,
         clock,
         mint: createAwsCredentials(config.aws)?.mint,
@@ -141,7 +144,9 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
   });
   core.publishing.publish = (topic, payload) => broker.publish(topic, payload, 1);
-  domain.accountEnds.onRevoked((userId) => broker.endSessions(principalKeyOf(userId)));
+  events.on("user.revoked", ({ to }) => {
+    for (const userId of to) broker.endSessions(principalKeyOf(userId));
+  });
   domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
   await broker.start();
   const patience = createPatience();
@@ -156,12 +161,13 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     send: ({ url, ...request }) =>
       post({ ...request, url: new URL(url), mayCall, ca, timeoutMs: config.webhooks.timeoutSeconds * 1000 }),
   });
-  core.publishing.committed = webhooks.wake;
+  events.on(["message.sent", "chat.entered", "chat.left"], webhooks.wake);
   doors.push(() => webhooks.stop());
   await webhooks.start();
   const rest = createRest({
     domain,
     hub,
+    typing: createTyping({ store, hub, clock }),
     log,
     clock,
     health,
@@ -174,7 +180,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     webhooks,
     keepOpen: (request, seconds) => patience.keepOpen(request, seconds),
   });
-  domain.messages.onRemoved((chatId) => rest.invalidate(chatId));
+  events.on("message.deleted", ({ message }) => rest.invalidate(message.chatId));
   const minioicq = createMiniOicq({
     domain,
     hub,
@@ -235,15 +241,12 @@ interface Core {
   readonly store: SqliteStore;
   readonly domain: Domain;
   readonly hub: Hub;
+  readonly events: Events;
   readonly health: Health;
   readonly log: Log;
   readonly clock: Clock;
   /** To the devices; nobody is there before the broker is. */
-  readonly publishing: {
-    publish(topic: string, payload: Uint8Array): boolean;
-    /** To webhooks, that there is something new. */
-    committed(): void;
-  };
+  readonly publishing: { publish(topic: string, payload: Uint8Array): boolean };
   close(): Promise<void>;
 }
 
@@ -273,15 +276,10 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
       },
     });
     const hub = createHub({ log });
-    const publishing: Core["publishing"] = { publish: () => false, committed() {} };
+    const events = createEvents({ log });
+    const publishing: Core["publishing"] = { publish: () => false };
     const domain = createDomain({
       store,
-      publish(event) {
-        hub.publish(event);
-        if (event.type === "message.sent" || event.type === "chat.entered" || event.type === "chat.left") {
-          publishing.committed();
-        }
-      },
       isOnline: hub.isOnline,
       clientsOf: hub.clientsOf,
       clock,
@@ -307,6 +305,9 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
       sendMail: createSendMail(config.mail, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });
+    // The domain listens too, and before any client hears of anything.
+    store.onCommitted(events);
+    events.on(sinkEvents, hub.publish);
     await domain.devices.load();
     hub.onPresence(({ userId, online }) => {
       if (!online) domain.presence.wentOffline(userId);
@@ -318,7 +319,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
         .finally(() => lock.release());
       return closing;
     };
-    return { store, domain, hub, health, log, clock, publishing, close };
+    return { store, domain, hub, events, health, log, clock, publishing, close };
   } catch (error) {
     lock.release();
     throw error;

@@ -2,7 +2,7 @@
  * The only way to a connected client: user → attached sinks. It remembers nothing; what a client missed is in the
  * message log, and `Feed` reads it from there.
  */
-import type { DomainEvent } from "../domain/events.ts";
+import type { DomainEvent, EventType } from "../domain/events.ts";
 import type { UserId } from "../domain/model.ts";
 import type { Client, ConnectedClient } from "../domain/people/log-ins.ts";
 import type { Log } from "../lib/log.ts";
@@ -35,6 +35,22 @@ export interface Hub {
   onPresence(listener: (presence: Presence) => void): void;
   size(): { users: number; sinks: number };
 }
+
+/** What sinks are told of. */
+export const sinkEvents = [
+  "message.sent",
+  "status.stored",
+  "chat.entered",
+  "chat.left",
+  "message.deleted",
+  "chat.renamed",
+  "user.revoked",
+  "contact.changed",
+  "contact.blocked",
+  "profile.changed",
+  "phone.changed",
+  "session.ended",
+] as const satisfies readonly EventType[];
 
 export function createHub({ log }: { log: Log }): Hub {
   const sinksOf = new Map<UserId, Set<Sink>>();

@@ -1,11 +1,9 @@
-/** The use cases every front calls, made once from the store, the hub's publish and the clock. */
+/** The use cases every door calls, made once from the store and the clock. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { type Chats, createChats } from "./chats/chats.ts";
-import { createTyping, type TypingKeeper } from "./chats/typing.ts";
 import { type Contacts, createContacts } from "./contacts/contacts.ts";
 import { createDeliveries, type Deliveries } from "./deliveries/deliveries.ts";
-import type { Publish } from "./events.ts";
 import { createExchanges, type Exchanges } from "./messages/exchanges.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages/messages.ts";
 import type { UserId } from "./model.ts";
@@ -17,7 +15,6 @@ import { type ConnectedClient, createLogIns, type LogIns } from "./people/log-in
 import { createLoginGuard, type LoginLimits } from "./people/login-guard.ts";
 import { createPasswords, type PasswordCost } from "./people/passwords.ts";
 import { createPresence, type PresenceKeeper } from "./people/presence.ts";
-import { createLooks, type Looks } from "./people/profile-changes.ts";
 import { createTokens, type TokenLifetimes, type Tokens } from "./people/tokens.ts";
 import { createPhoneSessions, type PhoneSessions, type SendCode } from "./phones/phone-sessions.ts";
 import { createProfiles, type Profiles, type SendMail } from "./profiles/profiles.ts";
@@ -32,7 +29,6 @@ export interface Domain {
   readonly devices: Devices;
   readonly chats: Chats;
   readonly contacts: Contacts;
-  readonly looks: Looks;
   readonly phoneSessions: PhoneSessions;
   readonly profiles: Profiles;
   readonly messages: Messages;
@@ -41,13 +37,11 @@ export interface Domain {
   readonly presence: PresenceKeeper;
   /** `contacts`: users find only those whom they know. */
   readonly directory: "all" | "contacts";
-  readonly typing: TypingKeeper;
   readonly store: DoorStore;
 }
 
 export function createDomain(parts: {
   store: Store;
-  publish: Publish;
   isOnline(userId: UserId): boolean;
   /** Whoever is connected as this user. */
   clientsOf(userId: UserId): readonly ConnectedClient[];
@@ -68,31 +62,26 @@ export function createDomain(parts: {
   /** Whether a client may bring a token of its own. */
   clientTokens: boolean;
 }): Domain {
-  const { store, publish, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
-  const looks = createLooks({ store, publish, log });
-  const accountEnds = createAccountEnds({ store, publish });
+  const { store, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
+  const accountEnds = createAccountEnds({ store });
   const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords(undefined, parts.passwordCost);
-  const tokens = createTokens({ store, clock, guard, looks, lifetimes: parts.tokenLifetimes });
+  const tokens = createTokens({ store, clock, guard, lifetimes: parts.tokenLifetimes });
   const accounts = createAccounts({ store, clock, guard, passwords, log, registration, tokens, accountEnds });
-  const phoneSessions = createPhoneSessions({ store, publish, clock, log, guard, ...forPhones });
+  const phoneSessions = createPhoneSessions({ store, clock, log, guard, ...forPhones });
   return {
     accounts,
     tokens,
     accountEnds,
-    logIns: createLogIns({ store, publish, clock, log, accounts, phoneSessions, clientsOf: parts.clientsOf }),
+    logIns: createLogIns({ store, clock, log, accounts, phoneSessions, clientsOf: parts.clientsOf }),
     devices: createDevices({ store, guard, passwords }),
-    avatars: createAvatars({ store, looks }),
-    chats: createChats({ store, publish, looks }),
-    contacts: createContacts({ store, publish }),
-    looks,
+    avatars: createAvatars({ store }),
+    chats: createChats({ store }),
+    contacts: createContacts({ store }),
     phoneSessions,
     profiles: createProfiles({
       store,
-      publish,
-      looks,
-      accountEnds,
       clock,
       log,
       sendMail,
@@ -100,12 +89,11 @@ export function createDomain(parts: {
       fixedCodeOf,
       migrationCode,
     }),
-    messages: createMessages({ store, publish, limits: parts.messageLimits }),
-    exchanges: createExchanges({ store, publish, limits: parts.messageLimits }),
+    messages: createMessages({ store, limits: parts.messageLimits }),
+    exchanges: createExchanges({ store, limits: parts.messageLimits }),
     deliveries: createDeliveries({ store, clock, log }),
     presence: createPresence({ store, clock, log, isOnline: parts.isOnline }),
     directory: parts.directory,
-    typing: createTyping({ store, publish, clock }),
     store,
   };
 }

@@ -1,9 +1,10 @@
 import type { ContactChange } from "./contacts/contact-store.ts";
-import type { Chat, DeletedMessage, Entered, Left, Message, Typing, UserId } from "./model.ts";
+import type { Chat, ChatId, DeletedMessage, Entered, Left, Message, Typing, UserId } from "./model.ts";
+import type { ProfileRemoved } from "./profiles/profile-store.ts";
 
 /**
- * What the domain tells the hub after a commit; `to` are the users it is for.
- * `message.sent` is published in the order of the commits, so message ids only ever grow.
+ * What follows from a committed change, or from what clients do without one (`chat.typing`); `to` are the users it is for.
+ * Events come in the order of the commits, so the ids of `message.sent` only ever grow.
  */
 export type DomainEvent =
   | { readonly type: "message.sent"; readonly message: Message; readonly to: readonly UserId[] }
@@ -11,6 +12,20 @@ export type DomainEvent =
   | { readonly type: "status.stored"; readonly to: readonly UserId[] }
   | { readonly type: "chat.entered"; readonly entered: Entered; readonly to: readonly UserId[] }
   | { readonly type: "chat.left"; readonly left: Left; readonly to: readonly UserId[] }
+  /**
+   * A member of a chat has got further: everything up to `deliveredSeq` reached them, everything up to `readSeq` was read.
+   * One event per member and chat, however often the commit moved the position; `to` is the member.
+   */
+  | {
+      readonly type: "position.moved";
+      readonly chatId: ChatId;
+      readonly userId: UserId;
+      readonly deliveredBefore: number;
+      readonly deliveredSeq: number;
+      readonly readBefore: number;
+      readonly readSeq: number;
+      readonly to: readonly UserId[];
+    }
   /** Told to the other members who are connected just now. */
   | { readonly type: "chat.typing"; readonly typing: Typing; readonly to: readonly UserId[] }
   /** Nothing but its place is left of a message; who has it is to forget it. */
@@ -19,6 +34,10 @@ export type DomainEvent =
   | { readonly type: "chat.renamed"; readonly chat: Chat; readonly to: readonly UserId[] }
   /** The account may no longer be used here: its connections are closed. */
   | { readonly type: "user.revoked"; readonly to: readonly UserId[] }
+  /** The account may be used again. */
+  | { readonly type: "user.enabled"; readonly to: readonly UserId[] }
+  /** A user is seen differently from now on: what the list of each friend says. Every one is a `contact.changed` too. */
+  | { readonly type: "user.changed"; readonly changes: readonly ContactChange[]; readonly to: readonly UserId[] }
   /** What one user's own list of contacts now says about another. */
   | { readonly type: "contact.changed"; readonly change: ContactChange; readonly to: readonly UserId[] }
   /** A user hears nothing of another one any more, or does again; told to nobody else. */
@@ -37,6 +56,8 @@ export type DomainEvent =
       readonly phone: string;
       readonly to: readonly UserId[];
     }
+  /** A profile is gone, and all its log-ins are about to end; `to` were its users. */
+  | { readonly type: "profile.removed"; readonly removed: ProfileRemoved; readonly to: readonly UserId[] }
   /** A user has another phone, and so another PhoneId; told to him and to his friends. */
   | {
       readonly type: "phone.changed";
@@ -48,4 +69,5 @@ export type DomainEvent =
   /** These log-ins by phone are over: whoever is connected by one of them is nobody from now on. */
   | { readonly type: "session.ended"; readonly sessionIds: readonly number[]; readonly to: readonly UserId[] };
 
-export type Publish = (event: DomainEvent) => void;
+export type EventType = DomainEvent["type"];
+export type EventOf<Type extends EventType> = Extract<DomainEvent, { type: Type }>;

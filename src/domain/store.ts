@@ -8,6 +8,7 @@ import type { Range } from "../lib/ranges.ts";
 import type { AnswerReads, AnswerStore } from "./answer-store.ts";
 import type { GroupStore } from "./chats/group-store.ts";
 import type { ContactReads, ContactStore } from "./contacts/contact-store.ts";
+import type { DomainEvent, EventType } from "./events.ts";
 import type { ExchangeReads, ExchangeStore } from "./messages/exchange-store.ts";
 import type { HistoryReads } from "./messages/history-store.ts";
 import type {
@@ -326,8 +327,25 @@ export interface Reads
     AnswerReads,
     WebhookReads {}
 
+/** What hears of commits. Neither of the two may throw. */
+export interface CommitListener {
+  /** Events of one change, in the order in which they are to be told. The change's caller is answered after it. */
+  committed(events: readonly DomainEvent[]): Promise<void> | undefined;
+  /** Whether it wants events of this type: of those that come by the thousand, none is made that no listener wants. */
+  hears(type: EventType): boolean;
+}
+
+export interface CommitStore {
+  /**
+   * The listener hears of every change that concerns more than its caller, in the order of the commits, and before the
+   * caller's promise resolves. Gives what ends it.
+   */
+  onCommitted(listener: CommitListener): () => void;
+}
+
 export interface Store
   extends Reads,
+    CommitStore,
     UserStore,
     MqttDeviceStore,
     TokenStore,

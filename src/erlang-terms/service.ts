@@ -3,6 +3,7 @@
  * client's own `actions/…`. PUBACK or PUBREC leaves when the answer is on its way, and on disk if the client may be away
  * when it comes.
  */
+import type { Events } from "../delivery/events.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
@@ -27,7 +28,13 @@ import type { Authenticated } from "../mqtt/identity.ts";
 import { RosterClient, type RosterPrincipal } from "./client.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handlePrivate } from "./handlers/private.ts";
-import { handleProfile, type MintCredentials, tellFriends } from "./handlers/profile.ts";
+import {
+  handleProfile,
+  type MintCredentials,
+  type ProfileParts,
+  profileRemoved,
+  tellFriends,
+} from "./handlers/profile.ts";
 import { PhoneDevices } from "./phone-devices.ts";
 import { error, initAnswer } from "./records/answers.ts";
 import { profileRecordNames } from "./records/profile-request.ts";
@@ -52,8 +59,9 @@ const refusals: ReadonlySet<DomainErrorCode> = new Set([
 const recordNames = new Set<string>(["Auth", "Friend", "Confirm", "Revoke", "Token", "init", ...profileRecordNames]);
 
 export interface RosterDoorParts<P extends RosterPrincipal> {
-  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "looks" | "store" | "directory">;
+  readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store" | "directory">;
   readonly hub: Pick<Hub, "attach" | "detach" | "isOnline">;
+  readonly events: Pick<Events, "on">;
   readonly log: Log;
   readonly clock: Clock;
   /** Undefined where the operator configured none. */
@@ -94,7 +102,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     phoneOf,
   });
 
-  const profileParts = {
+  const profileParts: ProfileParts = {
     profiles: domain.profiles,
     store,
     tell: phones,
@@ -105,10 +113,12 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
     log,
     mint: parts.mint,
     moved,
+    farewells: new Map(),
   };
 
-  // Whoever of them has a phone hears of it there.
-  domain.looks.onChanged((changes) => tellFriends(profileParts, changes));
+  // Friends who have a phone hear of it there, those who are away too.
+  parts.events.on("user.changed", ({ changes }) => tellFriends(profileParts, changes));
+  parts.events.on("profile.removed", ({ removed }) => profileRemoved(profileParts, removed));
 
   function clientOf(session: ServiceSession<P>): RosterClient<P> {
     const known = clients.get(session);

@@ -1,6 +1,7 @@
 /** What every REST route is given, and the frame it runs in. */
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
+import type { Typing } from "../delivery/typing.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { WebhookKeeper } from "../domain/webhooks/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -17,6 +18,7 @@ export interface Health {
 
 export interface RestParts {
   readonly domain: Domain;
+  readonly typing: Typing;
   readonly hub: Hub;
   readonly log: Log;
   readonly clock: Clock;

@@ -1,8 +1,10 @@
 /** What the broker is answered, without a broker between: logging in by SCRAM, refusals, and what properties say. */
+
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { type Account, createAdmins, userAccount } from "../../src/access/accounts.ts";
 import { createTopicHooks } from "../../src/chat-topics/hooks.ts";
+import { createEvents } from "../../src/delivery/events.ts";
 import type { User } from "../../src/domain/model.ts";
 import { createRosterDoor } from "../../src/erlang-terms/service.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -39,6 +41,7 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
       roster: createRosterDoor<Account>({
         domain,
         hub,
+        events: createEvents({ log: silentLog }),
         log: silentLog,
         clock: systemClock,
         mint: undefined,

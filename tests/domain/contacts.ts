@@ -8,13 +8,17 @@ import type { User, UserId } from "../../src/domain/model.ts";
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { expectRefusal, type OpenFresh, people, text, withUser } from "../store/contract/stage.ts";
+import { recordEvents } from "../support/recorded-events.ts";
 
 type Outcome = "request" | "confirm" | "revoke";
 
 async function openContactStage(openFresh: OpenFresh) {
   const opened = await openFresh();
   const events: DomainEvent[] = [];
-  const open = () => createContacts({ store: opened.store, publish: (event) => void events.push(event) });
+  const open = () => {
+    recordEvents(opened.store, events);
+    return createContacts({ store: opened.store });
+  };
   let contacts = open();
   const sessions = createPhoneSessions({
     store: opened.store,
@@ -60,7 +64,12 @@ async function openContactStage(openFresh: OpenFresh) {
       return user;
     },
     setStatus: (a: User, b: User, status: ContactStatus): void => opened.plant.contact(a.userId, b.userId, status),
-    disable: (user: User) => opened.store.setUserDisabled({ userId: user.userId, disabled: true }),
+    /** What it tells by itself is not what contacts tell. */
+    async disable(user: User) {
+      await opened.store.setUserDisabled({ userId: user.userId, disabled: true });
+      const own = events.findIndex((event) => event.type === "user.revoked");
+      if (own !== -1) events.splice(own, 1);
+    },
     async reopen() {
       await opened.reopen();
       contacts = open();

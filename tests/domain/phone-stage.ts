@@ -5,6 +5,7 @@ import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/lo
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import type { Fields, Log } from "../../src/lib/log.ts";
 import type { OpenFresh } from "../store/contract/stage.ts";
+import { recordEvents } from "../support/recorded-events.ts";
 
 export type PhoneStageOptions = Partial<Parameters<typeof createPhoneSessions>[0]>;
 
@@ -34,13 +35,13 @@ export async function openPhoneStage(openFresh: OpenFresh, options: PhoneStageOp
     clock: opened.clock,
     limits: { ...defaultLoginLimits, failuresPerAddressMinute: 1000 },
   });
-  const open = () =>
-    createPhoneSessions({
+  const open = () => {
+    recordEvents(opened.store, events);
+    return createPhoneSessions({
       store: opened.store,
       clock: opened.clock,
       guard,
       log,
-      publish: (event) => void events.push(event),
       fixedCodeOf: () => undefined,
       async sendCode(message) {
         if (gateway.outcome === "throws") throw new Error(`gateway said no to ${message.code}`);
@@ -49,6 +50,7 @@ export async function openPhoneStage(openFresh: OpenFresh, options: PhoneStageOp
       },
       ...options,
     });
+  };
   let sessions = open();
 
   const issue = (request: Partial<Parameters<typeof sessions.issue>[0]> = {}) =>

@@ -3,8 +3,6 @@ import { expect, test } from "bun:test";
 
 import { createContacts } from "../../src/domain/contacts/contacts.ts";
 import type { UserId } from "../../src/domain/model.ts";
-import { createAccountEnds } from "../../src/domain/people/account-removal.ts";
-import { createLooks } from "../../src/domain/people/profile-changes.ts";
 import type { Feature } from "../../src/domain/profiles/profile-store.ts";
 import { createProfiles } from "../../src/domain/profiles/profiles.ts";
 import { group, type OpenFresh, people, text, withUser } from "../store/contract/stage.ts";
@@ -25,13 +23,6 @@ async function openProfileStage(openFresh: OpenFresh, options: Parts = {}) {
       store: phones.store,
       clock: phones.clock,
       log: phones.log,
-      publish: (event) => void phones.events.push(event),
-      looks: createLooks({
-        store: phones.store,
-        publish: (event) => void phones.events.push(event),
-        log: phones.log,
-      }),
-      accountEnds: createAccountEnds({ store: phones.store, publish: (event) => void phones.events.push(event) }),
       async sendMail(mail) {
         if (mailing.outcome === "throws") throw new Error(`no mail with ${mail.code}`);
         if (mailing.outcome === "sent") mails.push(mail);
@@ -44,7 +35,7 @@ async function openProfileStage(openFresh: OpenFresh, options: Parts = {}) {
       fixedCodeOf: () => undefined,
       ...options,
     }),
-    contacts: createContacts({ store: phones.store, publish: (event) => void phones.events.push(event) }),
+    contacts: createContacts({ store: phones.store }),
   });
   let made = make();
 

@@ -1,5 +1,7 @@
 /** The server does what its OpenAPI document says, and the document says all of it. */
+
 import { beforeAll, expect, test } from "bun:test";
+import { createTyping } from "../../src/delivery/typing.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { createRest } from "../../src/rest/app.ts";
 import { defaultRestLimits } from "../../src/rest/limits.ts";
@@ -24,6 +26,7 @@ beforeAll(async () => {
   const sick = createRest({
     domain: server.domain,
     hub: server.hub,
+    typing: createTyping({ store: server.store, hub: server.hub, clock: { nowMs: () => Date.now() } }),
     log: silentLog,
     clock: { nowMs: () => Date.now() },
     health: { live: () => false, readiness: () => ({ ready: false, reasons: ["storage_full: the disk is full"] }) },

@@ -9,6 +9,7 @@ import { profileRules } from "../domain/profiles.ts";
 import { answerContract } from "./contract/answers.ts";
 import { chatLogContract } from "./contract/chat-logs.ts";
 import { chatContract } from "./contract/chats.ts";
+import { commitContract } from "./contract/commits.ts";
 import { confirmationContract } from "./contract/confirmations.ts";
 import { contactContract } from "./contract/contacts.ts";
 import { deletingContract } from "./contract/deleting.ts";
@@ -49,6 +50,7 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("exchanges", () => exchangeContract(openFresh));
     describe("kept answers", () => answerContract(openFresh));
     describe("webhooks", () => webhookContract(openFresh));
+    describe("commits", () => commitContract(openFresh));
     describe("whole histories", () => historyContract(openFresh));
   });
 }

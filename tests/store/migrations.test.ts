@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Migration, migrate, migrations, SchemaError } from "../../src/store/sqlite/engine/migrations.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
-import { DatabaseError } from "../../src/store/sqlite/engine/writer.ts";
+import { DatabaseError } from "../../src/store/sqlite/engine/worker-log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { openIn, temporaryFolder } from "./open-sqlite.ts";
 

@@ -1,29 +1,17 @@
 /** Chats and who is in them. Backends speak in string ids and may do anything; people act as themselves. */
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import { isKey } from "../keys.ts";
-import type { Chat, ChatRef, ChatView, Entered, Left, User, UserId } from "../model.ts";
-import type { Looks } from "../people/profile-changes.ts";
+import type { Chat, ChatRef, ChatView, Left, User, UserId } from "../model.ts";
 import type { Store } from "../store.ts";
 
 export const chatNameCharactersMax = 256;
 
 export type Chats = ReturnType<typeof createChats>;
 
-export function createChats({
-  store,
-  publish,
-  looks,
-}: {
-  store: Store;
-  publish: Publish;
-  looks: Pick<Looks, "changed">;
-}) {
+export function createChats({ store }: { store: Store }) {
   /** A new group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
   async function create(ownerId: UserId, request: { members: readonly number[]; name: string | undefined }) {
-    const entered = await store.createChat({ ownerId, ...request });
-    announceEntered(entered);
-    return entered;
+    return store.createChat({ ownerId, ...request });
   }
 
   /** REST's PUT of members: see `ChatStore.putMembers`. Throws `invalid_chat_key`, `reserved_key`, `invalid_name`, `too_many_members`. */
@@ -37,40 +25,31 @@ export function createChats({
       if (!isKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.-]{1,256}");
       // `user.<id>` names somebody born at another door; the store refuses it where nobody has that id.
     }
-    const { view, users, renamed, entered } = await store.putMembers(put);
-    if (entered !== undefined) announceEntered(entered);
-    if (renamed.length > 0) await looks.changed(renamed);
+    const { view, users } = await store.putMembers(put);
     return { view, users };
   }
 
   async function removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<void> {
-    const left = await store.removeMembers(removal);
-    if (left !== undefined) announceLeft(left);
+    await store.removeMembers(removal);
   }
 
   async function remove(chatKey: string): Promise<void> {
-    announceLeft(await store.deleteChat(chatKey));
+    await store.deleteChat(chatKey);
   }
 
   /** `userId` leaves a group; what he owned is the longest member's. Throws `chat_not_found`, `chat_is_direct`, as all below do. */
   async function leave(userId: UserId, chat: ChatRef): Promise<Left> {
-    const left = await store.leaveChat({ userId, chat });
-    announceLeft(left);
-    return left;
+    return store.leaveChat({ userId, chat });
   }
 
   /** Any member may add others. Throws `user_not_found`, `too_many_members`. */
   async function addPeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Chat> {
-    const { chat, entered } = await store.addToChat({ userId, ...request });
-    if (entered !== undefined) announceEntered(entered);
-    return chat;
+    return (await store.addToChat({ userId, ...request })).chat;
   }
 
   /** Only the owner may, and only others. Throws `not_authorized`, `user_not_found` for somebody who is not in the chat. */
   async function removePeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Left> {
-    const left = await store.removeFromChat({ userId, ...request });
-    announceLeft(left);
-    return left;
+    return store.removeFromChat({ userId, ...request });
   }
 
   /** Only the owner may. Throws `not_authorized`, `invalid_name`. */
@@ -79,17 +58,7 @@ export function createChats({
     if (name === "" || name.length > chatNameCharactersMax || !name.isWellFormed()) {
       throw new DomainError("invalid_name", `a chat's name has 1 to ${chatNameCharactersMax} characters`);
     }
-    const { chat, told } = await store.renameChat({ userId, chat: request.chat, name });
-    if (told.length > 0) publish({ type: "chat.renamed", chat, to: told });
-    return chat;
-  }
-
-  function announceEntered(entered: Entered): void {
-    publish({ type: "chat.entered", entered, to: entered.rows.map((row) => row.userId) });
-  }
-
-  function announceLeft(left: Left): void {
-    publish({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
+    return (await store.renameChat({ userId, chat: request.chat, name })).chat;
   }
 
   /** The chat, if `userId` is in it. Throws `chat_not_found` for a stranger too: existence is not theirs to learn. */

@@ -1,15 +1,13 @@
 /**
- * Who knows whom: asking, confirming, taking back (PRIVATE.md). Every answer says whom the door has to tell what; the same
- * is published, a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
+ * Who knows whom: asking, confirming, taking back (PRIVATE.md). Every answer says whom the door has to tell what; events say
+ * the same, a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
  */
 
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import type { UserId } from "../model.ts";
 import { phoneOf } from "../phones/phones.ts";
 import type { Store } from "../store.ts";
 import type {
-  BlockResult,
   ConfirmOutcome,
   Contact,
   FriendRef,
@@ -23,7 +21,7 @@ export const friendsPerRequestMax = 1000;
 
 export type Contacts = ReturnType<typeof createContacts>;
 
-export function createContacts({ store, publish }: { store: Store; publish: Publish }) {
+export function createContacts({ store }: { store: Store }) {
   /** Idempotent; crossed requests make friends. Throws `not_authorized` where `userId` may not be here, as all below do. */
   async function requestFriend(userId: UserId, friend: FriendRef): Promise<FriendResult<RequestOutcome>> {
     const [result] = await requestFriends(userId, [friend]);
@@ -39,23 +37,17 @@ export function createContacts({ store, publish }: { store: Store; publish: Publ
     if (friends.length > friendsPerRequestMax) {
       throw new DomainError("too_many_members", `at most ${friendsPerRequestMax} friends at once`);
     }
-    const results = await store.requestContacts({ userId, friends: friends.map(checked) });
-    for (const result of results) announce(result);
-    return results;
+    return store.requestContacts({ userId, friends: friends.map(checked) });
   }
 
   /** Only the side that was asked may confirm. */
   async function confirm(userId: UserId, friend: FriendRef): Promise<FriendResult<ConfirmOutcome>> {
-    const result = await store.confirmContact({ userId, friend: checked(friend) });
-    announce(result);
-    return result;
+    return store.confirmContact({ userId, friend: checked(friend) });
   }
 
   /** Friendship or request, whichever side asked. */
   async function revoke(userId: UserId, friend: FriendRef): Promise<FriendResult<RevokeOutcome>> {
-    const result = await store.revokeContact({ userId, friend: checked(friend) });
-    announce(result);
-    return result;
+    return store.revokeContact({ userId, friend: checked(friend) });
   }
 
   /**
@@ -63,23 +55,11 @@ export function createContacts({ store, publish }: { store: Store; publish: Publ
    * of the other stays, and is back with `unblock`. Throws `user_not_found`, `too_many_contacts`.
    */
   async function block(userId: UserId, contactId: number): Promise<void> {
-    announceBlock(userId, true, await store.blockContact({ userId, contactId }));
+    await store.blockContact({ userId, contactId });
   }
 
   async function unblock(userId: UserId, contactId: number): Promise<void> {
-    announceBlock(userId, false, await store.unblockContact({ userId, contactId }));
-  }
-
-  /** Told to his own clients alone: the other one is to notice as little as may be. */
-  function announceBlock(userId: UserId, blocked: boolean, result: BlockResult): void {
-    const { changed, contactId, updatedAtMs } = result;
-    if (changed) publish({ type: "contact.blocked", userId, contactId, blocked, updatedAtMs, to: [userId] });
-  }
-
-  function announce({ changes, entered }: FriendResult<string>): void {
-    for (const change of changes) publish({ type: "contact.changed", change, to: [change.userId] });
-    if (entered === undefined) return;
-    publish({ type: "chat.entered", entered, to: entered.rows.map((row) => row.userId) });
+    await store.unblockContact({ userId, contactId });
   }
 
   return {

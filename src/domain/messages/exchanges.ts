@@ -1,27 +1,18 @@
 /** Batches of one sender: messages with a text per recipient, and statuses. Checked whole, applied in one commit. */
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import type { Store } from "../store.ts";
 import type { Exchange, Exchanged } from "./exchange-store.ts";
 import type { MessageLimits } from "./messages.ts";
 
 export type Exchanges = ReturnType<typeof createExchanges>;
 
-export function createExchanges({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
+export function createExchanges({ store, limits }: { store: Store; limits: MessageLimits }) {
   /** Once it resolves everything is on disk, and queued for those of its recipients who are connected. Throws what the store throws. */
   async function exchange(batch: Exchange): Promise<Exchanged | "foreign"> {
     for (const draft of batch.messages) {
       for (const { text } of draft.texts) checkText(text);
     }
-    const exchanged = await store.exchange(batch);
-    if (exchanged === "foreign") return exchanged;
-    for (const { message, repeated } of exchanged.messages) {
-      if (repeated) continue;
-      // To those who have a text, if to nobody at all: the others see nothing of it, and pass over it when they read on.
-      publish({ type: "message.sent", message, to: [...new Set(message.texts.map(({ userId }) => userId))] });
-    }
-    if (exchanged.told.length > 0) publish({ type: "status.stored", to: exchanged.told });
-    return exchanged;
+    return store.exchange(batch);
   }
 
   function checkText(text: string): void {

@@ -1,9 +1,7 @@
-/** Saying something in a chat: stored, then published, and only then does the caller acknowledge it. */
+/** Saying something in a chat. What was said is stored, then told, and only then does the caller acknowledge it. */
 
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import {
-  type ChatId,
   type ChatRef,
   type DeletedMessage,
   type Draft,
@@ -40,26 +38,20 @@ const timeMsMax = 8.64e15;
 
 export type Messages = ReturnType<typeof createMessages>;
 
-export function createMessages({ store, publish, limits }: { store: Store; publish: Publish; limits: MessageLimits }) {
-  const listeners: ((chatId: ChatId) => void)[] = [];
-
+export function createMessages({ store, limits }: { store: Store; limits: MessageLimits }) {
   /**
    * Once it resolves the message is on disk and queued for every member connected, the sender's own clients too.
    * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
    */
   async function send(draft: Draft): Promise<Sent> {
     check(draft);
-    const sent = await store.appendMessage(draft);
-    announce(sent);
-    return sent;
+    return store.appendMessage(draft);
   }
 
   /** Like `send`, all or nothing. */
   async function sendAll(drafts: readonly Draft[]): Promise<Sent[]> {
     for (const draft of drafts) check(draft);
-    const sent = await store.appendMessages(drafts);
-    for (const one of sent) announce(one);
-    return sent;
+    return store.appendMessages(drafts);
   }
 
   function check(draft: Draft): void {
@@ -95,23 +87,12 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   }
 
-  function announce(sent: Sent): void {
-    if (sent.repeated) return;
-    if (sent.entered !== undefined) {
-      publish({ type: "chat.entered", entered: sent.entered, to: sent.entered.rows.map((row) => row.userId) });
-    }
-    publish({ type: "message.sent", message: sent.message, to: sent.members });
-  }
-
   /**
    * Takes back what was said; its sender may, and the owner of the group. Throws `message_not_found`, to strangers of the
    * chat too, and `not_authorized`.
    */
   async function remove(userId: UserId, messageId: MessageId): Promise<DeletedMessage> {
-    const { message, members } = await store.deleteMessage({ userId, messageId });
-    for (const listener of listeners) listener(message.chatId);
-    publish({ type: "message.deleted", message, to: members });
-    return message;
+    return (await store.deleteMessage({ userId, messageId })).message;
   }
 
   /** A page of a chat `reader` is in, ascending. Throws `chat_not_found`. */
@@ -127,14 +108,7 @@ export function createMessages({ store, publish, limits }: { store: Store; publi
     return messages.filter((message) => !isHidden(message));
   }
 
-  return {
-    send,
-    sendAll,
-    remove,
-    history,
-    /** Told after the commit which chat lost a message; must not throw. */
-    onRemoved: (listener: (chatId: ChatId) => void): void => void listeners.push(listener),
-  };
+  return { send, sendAll, remove, history };
 }
 
 /** Of bytes, or of the base64 text they stand for. */

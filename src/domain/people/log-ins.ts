@@ -5,13 +5,11 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import { safeInteger } from "../keys.ts";
 import type { User, UserId } from "../model.ts";
 import type { PhoneSessions } from "../phones/phone-sessions.ts";
 import type { Store } from "../store.ts";
 import type { Accounts, LoggedIn } from "./accounts.ts";
-import type { EndedLogIns } from "./log-in-store.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 
 /** A client that is connected; the hub knows them. */
@@ -64,14 +62,13 @@ export type LogIns = ReturnType<typeof createLogIns>;
 
 export function createLogIns(parts: {
   store: Store;
-  publish: Publish;
   clock: Clock;
   log: Log;
   accounts: Pick<Accounts, "changePassword">;
   phoneSessions: Pick<PhoneSessions, "list" | "end">;
   clientsOf(userId: UserId): readonly ConnectedClient[];
 }) {
-  const { store, publish, clock, clientsOf, phoneSessions } = parts;
+  const { store, clock, clientsOf, phoneSessions } = parts;
 
   /** A token that is good at every door, for 90 days after it was used last. Throws `user_disabled`. */
   async function remember(userId: UserId, name: string | undefined): Promise<{ token: string; expiresAtMs: number }> {
@@ -160,7 +157,7 @@ export function createLogIns(parts: {
     if (id.startsWith("p") && number !== undefined && user.phone !== undefined) {
       const phone = user.phone;
       const known = (await phoneSessions.list(phone)).some((one) => one.sessionId === number && one.userId === userId);
-      if (known && (await phoneSessions.end({ phone, sessionId: number, userId }))) {
+      if (known && (await phoneSessions.end({ phone, sessionId: number }))) {
         return endClients(userId, except, ({ phoneSessionId }) => phoneSessionId === number);
       }
     }
@@ -177,15 +174,8 @@ export function createLogIns(parts: {
   ): Promise<void> {
     const { oldPassword, password, address, own } = request;
     const end = request.endOthers ? { exceptTokenId: own.tokenId } : undefined;
-    const ended = await parts.accounts.changePassword(user, { oldPassword, password, address, end });
-    if (end === undefined) return;
-    announce(user.userId, ended);
-    endClients(user.userId, own.connectionId, () => true);
-  }
-
-  /** Log-ins by phone may be of connections that are somebody else's, or nobody's. */
-  function announce(userId: UserId, { phoneSessionIds }: EndedLogIns): void {
-    if (phoneSessionIds.length > 0) publish({ type: "session.ended", sessionIds: phoneSessionIds, to: [userId] });
+    await parts.accounts.changePassword(user, { oldPassword, password, address, end });
+    if (end !== undefined) endClients(user.userId, own.connectionId, () => true);
   }
 
   function endClients(userId: UserId, except: number, isMeant: (client: ConnectedClient) => boolean): { own: boolean } {

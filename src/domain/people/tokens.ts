@@ -8,7 +8,6 @@ import { DomainError } from "../errors.ts";
 import { isKey, isReservedUserKey } from "../keys.ts";
 import type { User } from "../model.ts";
 import type { LoginGuard } from "./login-guard.ts";
-import type { Looks } from "./profile-changes.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 import type { NewToken, TokenKind, TokenStore } from "./token-store.ts";
 
@@ -46,14 +45,8 @@ const runLifetimeMs = 86_400_000;
 
 export type Tokens = ReturnType<typeof createTokens>;
 
-export function createTokens(parts: {
-  store: TokenStore;
-  clock: Clock;
-  guard: LoginGuard;
-  looks: Pick<Looks, "changed">;
-  lifetimes: TokenLifetimes;
-}) {
-  const { store, clock, guard, looks, lifetimes } = parts;
+export function createTokens(parts: { store: TokenStore; clock: Clock; guard: LoginGuard; lifetimes: TokenLifetimes }) {
+  const { store, clock, guard, lifetimes } = parts;
 
   /**
    * Tokens for participants of a backend, made when new; all or nothing. `onlyNew` touches nobody who exists. Throws
@@ -70,8 +63,6 @@ export function createTokens(parts: {
       requests.map((request, index) => ({ ...request, tokens: tokensOf(pairs[index] ?? newPair()) })),
       { onlyNew, repeatable: run !== undefined },
     );
-    const renamed = made.filter((one) => one.renamed).map(({ user }) => user);
-    if (renamed.length > 0) await looks.changed(renamed);
     return made.map(({ user, spent }, index) => ({ user, spent, ...(pairs[index] ?? newPair()) }));
   }
 

@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import type { UserId } from "../model.ts";
 import type { Registration } from "../people/accounts.ts";
 import type { LoginGuard } from "../people/login-guard.ts";
@@ -116,8 +115,6 @@ export function createPhoneSessions(parts: {
   /** The code of a test number, which is sent to nobody. */
   fixedCodeOf: (phone: string) => string | undefined;
   log: Log;
-  /** Told when sessions end. */
-  publish?: Publish;
   limits?: Partial<PhoneLimits>;
   /** Other than `open`: only phones that have a profile log in, since AUTH has no field for an invitation. */
   registration?: Registration;
@@ -176,7 +173,6 @@ export function createPhoneSessions(parts: {
     const verified = await store.verifyPhoneSession({ token: hashSecret(token), code, mayRegister, limits });
     switch (verified.result) {
       case "login":
-        if (verified.ended.sessionIds.length > 0) announceEnd(verified.ended.sessionIds, verified.ended.userIds);
         return { result: "login", token, session: toPhoneSession(verified.session) };
       case "session_not_found":
         guard?.failed(request.address);
@@ -255,14 +251,8 @@ export function createPhoneSessions(parts: {
   }
 
   /** Ends one of the phone's own log-ins; false where it has no such. */
-  async function end(session: { phone: string; sessionId: number; userId: UserId }): Promise<boolean> {
-    const ended = await store.endPhoneSession({ phone: session.phone, sessionId: session.sessionId });
-    if (ended) announceEnd([session.sessionId], [session.userId]);
-    return ended;
-  }
-
-  function announceEnd(sessionIds: readonly number[], to: readonly UserId[]): void {
-    parts.publish?.({ type: "session.ended", sessionIds, to });
+  async function end({ phone, sessionId }: { phone: string; sessionId: number }): Promise<boolean> {
+    return store.endPhoneSession({ phone, sessionId });
   }
 
   /** Sends nothing to a test number. A gateway that fails is logged, without what was to be sent. */

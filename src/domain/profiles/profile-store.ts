@@ -58,6 +58,8 @@ export interface ProfileChanged {
   /** Users others see differently now. */
   readonly userIds: readonly UserId[];
   readonly changed: boolean;
+  /** What the lists of their friends say now; empty where friends are not told. */
+  readonly told: readonly ContactChange[];
 }
 
 /** A code for one address of a profile. */

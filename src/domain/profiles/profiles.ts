@@ -1,15 +1,12 @@
 /**
  * Profiles: a phone, the users it owns, what it is linked to (PROFILE.md). The acting phone is the one of the session that
- * asks; whether it may is the door's to check. Every answer says whom the door has to tell what; the same is published.
+ * asks; whether it may is the door's to check. Every answer says whom the door has to tell what; events say the same.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Contact, ContactChange } from "../contacts/contact-store.ts";
 import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
 import type { User, UserId } from "../model.ts";
-import type { AccountEnds } from "../people/account-removal.ts";
-import type { Looks } from "../people/profile-changes.ts";
 import { hashNewCode, newCode, typedCode } from "../phones/codes.ts";
 import { type PhoneSession, type SendCode, toPhoneSession } from "../phones/phone-sessions.ts";
 import { phoneIdOf, phoneOf } from "../phones/phones.ts";
@@ -88,9 +85,6 @@ export function createProfiles(parts: {
   store: Store;
   clock: Clock;
   log: Log;
-  publish: Publish;
-  looks: Pick<Looks, "changed">;
-  accountEnds: Pick<AccountEnds, "announce">;
   sendMail: SendMail;
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
@@ -98,7 +92,7 @@ export function createProfiles(parts: {
   /** Whether a migration needs the code that was sent to the new phone; one that is shown must be right either way. */
   migrationCode?: "required" | "optional";
 }) {
-  const { store, clock, log, publish } = parts;
+  const { store, clock, log } = parts;
   const limits: ProfileLimits = { ...defaultProfileLimits, ...parts.limits };
 
   /** PROFILE § Profile/get. Undefined where there is no such profile. */
@@ -127,7 +121,6 @@ export function createProfiles(parts: {
   async function set(request: ProfileRequest): Promise<{ result: "done"; view: ProfileView } | ProfileRefusal> {
     const changed = await change(request, { touch: true });
     if ("result" in changed) return changed;
-    announceProfile("set", changed.profile.phone, await store.listUserIdsOfPhone(changed.profile.phone));
     return { result: "done", view: await viewOf(changed.profile) };
   }
 
@@ -141,10 +134,7 @@ export function createProfiles(parts: {
     const { sinceMs, ...given } = request;
     const changed = await change(given, { touch: false });
     if ("result" in changed) return changed;
-    const { profile, userIds } = changed;
-    const { updatedAtMs } = profile;
-    const told = await parts.looks.changed(userIds.map((userId) => ({ userId, updatedAtMs })));
-    if (changed.changed) announceProfile("update", profile.phone, await store.listUserIdsOfPhone(profile.phone));
+    const { profile, told } = changed;
     const afterMs = sinceMs === undefined || !(sinceMs > 0) ? undefined : Math.min(sinceMs, clock.nowMs());
     return { result: "done", view: await viewOf(profile, afterMs), told };
   }
@@ -214,31 +204,16 @@ export function createProfiles(parts: {
     if (address !== undefined && !isAddress(address)) return "wrong_code";
     const code = typedCode(request.code);
     const profile = await store.verifyEmailCode({ phone: request.phone, address, code, limits });
-    if (profile === undefined) return "wrong_code";
-    announceProfile("email", profile.phone, await store.listUserIdsOfPhone(profile.phone));
-    return "verified";
+    return profile === undefined ? "wrong_code" : "verified";
   }
 
   /**
    * PROFILE § Profile/remove: the users go with their contacts, chats and log-ins, but for those who have a username or a
-   * password, who only lose the phone and their contacts. Undefined where there is no such profile. `farewell` may still
-   * tell everybody concerned, before the log-ins end.
+   * password, who only lose the phone and their contacts. Undefined where there is no such profile.
    */
-  async function remove(phone: string, farewell?: (removed: Removed) => Promise<void>): Promise<Removed | undefined> {
-    const stored = await store.removeProfile(phone);
-    if (stored === undefined) return undefined;
-    const removed: Removed = { ...stored, sessions: stored.sessions.map(toPhoneSession) };
-    await farewell?.(removed).catch((error: unknown) =>
-      log.error("who knew a removed profile was not told", { error }),
-    );
-    const userIds = removed.users.map((user) => user.userId);
-    const sessionIds = removed.sessions.map((session) => session.sessionId);
-    // First, so that whoever is connected by one of them is nobody when his account goes.
-    if (sessionIds.length > 0) publish({ type: "session.ended", sessionIds, to: userIds });
-    announceContacts(removed.changes);
-    for (const left of removed.left) publish({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
-    parts.accountEnds.announce(userIds.filter((userId) => !removed.kept.includes(userId)));
-    return removed;
+  async function remove(phone: string): Promise<Removed | undefined> {
+    const removed = await store.removeProfile(phone);
+    return removed === undefined ? undefined : { ...removed, sessions: removed.sessions.map(toPhoneSession) };
   }
 
   /** PROFILE § Profile/migrate: a code goes to the new phone; nothing changes yet. */
@@ -278,9 +253,6 @@ export function createProfiles(parts: {
     const migrated = await store.finishMigration({ phone: request.phone, newPhone, code, codeRequired, limits });
     if (migrated === undefined) return { result: "not_authorized" };
     const { fromPhone } = migrated;
-    for (const { userId, friendIds } of migrated.users) {
-      publish({ type: "phone.changed", userId, fromPhone, toPhone: newPhone, to: [userId, ...friendIds] });
-    }
     return {
       result: "migrated",
       fromPhone,
@@ -293,14 +265,6 @@ export function createProfiles(parts: {
         friendIds,
       })),
     };
-  }
-
-  function announceContacts(changes: readonly ContactChange[]): void {
-    for (const change of changes) publish({ type: "contact.changed", change, to: [change.userId] });
-  }
-
-  function announceProfile(operation: "set" | "update" | "email", phone: string, to: readonly UserId[]): void {
-    publish({ type: "profile.changed", operation, phone, to });
   }
 
   return { get, set, update, linkEmail, verifyEmail, remove, startMigration, finishMigration };

@@ -4,13 +4,8 @@
  */
 import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { UserId } from "../../domain/model.ts";
-import type { RosterChange } from "../../domain/profiles/profile-store.ts";
-import type {
-  ProfileRequest as ProfileChangeRequest,
-  Profiles,
-  ProfileView,
-  Removed,
-} from "../../domain/profiles/profiles.ts";
+import type { ProfileRemoved, RosterChange } from "../../domain/profiles/profile-store.ts";
+import type { ProfileRequest as ProfileChangeRequest, Profiles, ProfileView } from "../../domain/profiles/profiles.ts";
 import { addressOf, languageIn } from "../../domain/profiles/services.ts";
 import type { Reads } from "../../domain/store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
@@ -56,6 +51,8 @@ export interface ProfileParts {
   readonly mint: MintCredentials | undefined;
   /** A phone became another one: its devices are that one's from here on. */
   moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void>;
+  /** By phone: the devices that ask for the removal of its profile just now, in the order in which they asked. */
+  readonly farewells: Map<string, readonly Farewell[]>;
 }
 
 /** Who asks: a phone, its first user, and the language its log-in named. */
@@ -213,33 +210,67 @@ async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker):
   }
 }
 
-/**
- * Every device of the phone is told on its own topic, the one that asked where it asked, and whoever knew its users, before the
- * log-ins end.
- */
+/** The last words to the device that asked for the removal of its profile, and what it waits for. */
+interface Farewell {
+  readonly session: unknown;
+  answer(): Promise<void>;
+  /** Everybody concerned was told. */
+  told(): Promise<void>;
+}
+
+/** The answer is among the last words to the phone's devices, which come before its log-ins end: see `profileRemoved`. */
 async function remove<P extends RosterPrincipal>(
-  parts: ProfileParts,
+  { profiles, farewells, log }: ProfileParts,
   { phone }: Asker,
   { client, session, topic }: RosterRequest<P>,
 ): Promise<WireTerm | undefined> {
-  const { profiles, tell, log } = parts;
-  const answer = removedProfileRecord(phone);
   // A connection that came with its token ends with it: only when this request is acknowledged.
   const closes = session.principal.roster?.session !== undefined;
   const told = Promise.withResolvers<"told">();
-  const removing = profiles.remove(phone, async (removed) => {
-    await Promise.all([client.answer(topic.version, answer), tell.clients(phone, answer, { except: session })]);
-    await tellCounterparties(parts, removed);
-    if (!closes) return;
-    told.resolve("told");
-    await new Promise((resolve) => setImmediate(resolve));
+  const farewell: Farewell = {
+    session,
+    answer: () => client.answer(topic.version, removedProfileRecord(phone)),
+    async told() {
+      if (!closes) return;
+      told.resolve("told");
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+  const asked = farewells.get(phone) ?? [];
+  farewells.set(phone, [...asked, farewell]);
+  const removing = profiles.remove(phone).finally(() => {
+    const others = farewells.get(phone)?.filter((other) => other !== farewell) ?? [];
+    if (others.length === 0) farewells.delete(phone);
+    else farewells.set(phone, others);
   });
   const outcome = await (closes ? Promise.race([removing, told.promise]) : removing);
   removing.catch((failure: unknown) => log.error("a removed profile's log-ins did not end", { error: failure }));
   return outcome === undefined ? error("not_found") : undefined;
 }
 
-async function tellCounterparties({ store, tell, hidesStrangers }: ProfileParts, removed: Removed): Promise<void> {
+/**
+ * A profile was removed and its log-ins are about to end. Every device of the phone is told on its own topic, the one that
+ * asked where it asked, and then the users who knew the profile's users.
+ */
+export async function profileRemoved(parts: ProfileParts, removed: ProfileRemoved): Promise<void> {
+  const { tell, farewells, log } = parts;
+  const { phone } = removed;
+  // Changes are committed in the order in which they were asked for: the first who asked is the one who removed it.
+  const farewell = farewells.get(phone)?.[0];
+  try {
+    const answer = removedProfileRecord(phone);
+    await Promise.all([farewell?.answer(), tell.clients(phone, answer, { except: farewell?.session })]);
+    await tellCounterparties(parts, removed);
+    await farewell?.told();
+  } catch (failure) {
+    log.error("users who knew a removed profile were not told", { error: failure });
+  }
+}
+
+async function tellCounterparties(
+  { store, tell, hidesStrangers }: ProfileParts,
+  removed: ProfileRemoved,
+): Promise<void> {
   // Among those who are told may be some who asked and were never answered.
   const users = new Map(removed.users.map((user) => [user.userId, hidesStrangers ? asStranger(user) : user]));
   await Promise.all(

@@ -12,8 +12,8 @@ import { noChatId } from "./chats.ts";
 
 const chatsQueryNames = ["after", "limit"] as const;
 
-export function createPeopleRoutes({ domain, log, limits, schemas }: RouteParts) {
-  const { accounts, store, typing } = domain;
+export function createPeopleRoutes({ domain, typing, log, limits, schemas }: RouteParts) {
+  const { accounts, store } = domain;
 
   const participantOf = (c: RestContext) =>
     requireParticipant(accounts, accessToken(c.req.raw, queryOf(c.req.raw)), c.env.address);

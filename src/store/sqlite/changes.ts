@@ -14,7 +14,7 @@ import { createConfirmationParts } from "./deliveries/statuses.ts";
 import { lazily } from "./engine/lazily.ts";
 import type { Tx } from "./engine/tx.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
-import { createMessageChanges } from "./messages/message-changes.ts";
+import { type Appended, createMessageChanges, type EncodedAppend } from "./messages/message-changes.ts";
 import { createMessageFiles } from "./messages/message-files.ts";
 import { createMessageEnds } from "./messages/message-removal.ts";
 import { createQueueChanges } from "./mqtt/queue-changes.ts";
@@ -120,7 +120,7 @@ function createGroups(tx: Tx) {
     blocks: lazily(() =>
       createBlockChanges(tx, { contacts: contactParts(), people: people(), directory: directory() }),
     ),
-    profiles: lazily(() => createProfileChanges(tx, profileParts(), counts())),
+    profiles: lazily(() => createProfileChanges(tx, { profiles: profileParts(), people: people(), counts: counts() })),
     profileEnds: lazily(() =>
       createProfileEndChanges(tx, {
         profiles: profileParts(),
@@ -130,7 +130,7 @@ function createGroups(tx: Tx) {
       }),
     ),
     invites: lazily(() => createInviteChanges(tx)),
-    avatars: lazily(() => createAvatarChanges(tx)),
+    avatars: lazily(() => createAvatarChanges(tx, people())),
     logIns: lazily(() => createLogInChanges(tx, logInParts(), credentials())),
     userEnds: lazily(() =>
       createUserEnds(tx, {
@@ -155,6 +155,17 @@ type GroupOf<Name extends ChangeName> = {
   [Group in keyof Groups]: Name extends NamesOf<Group> ? Group : never;
 }[keyof Groups];
 export type Changes = { [Name in ChangeName]: ChangesOf<GroupOf<Name>>[Name & NamesOf<GroupOf<Name>>] };
+
+export type ArgumentsOf<Name extends ChangeName> = Parameters<Changes[Name]>[0];
+/** What a change gives, as JSON carries it. */
+export type OutcomeOf<Name extends ChangeName> = Carried<ReturnType<Changes[Name]>>;
+type Carried<Value> = Value extends undefined
+  ? null
+  : Value extends Appended
+    ? EncodedAppend
+    : Value extends readonly Appended[]
+      ? EncodedAppend[]
+      : Value;
 
 /** A change that stands with the wrong group, or with none, does not compile. */
 const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {

@@ -1,5 +1,6 @@
 /** The store on one SQLite file: changes through the writer Worker, reads through this thread's own connection. */
 
+import type { DomainEvent, EventType } from "../../domain/events.ts";
 import { base64Of, isLeftOut, withBase64Content } from "../../domain/messages/content.ts";
 import { kindOf } from "../../domain/messages/messages.ts";
 import type {
@@ -15,29 +16,31 @@ import type {
   User,
   UserId,
 } from "../../domain/model.ts";
-import type { Store } from "../../domain/store.ts";
+import type { CommitListener, Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { BrokerStore } from "../../mqtt/store.ts";
 import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
 import { isHash } from "../files/folder.ts";
 import { createAnswerStore } from "./answers/answer-store.ts";
-import type { EnteredParts, LeftParts, WirePut } from "./chats/chat-changes.ts";
+import type { ChangeName } from "./changes.ts";
 import { toEntered, toLeft } from "./chats/entered.ts";
 import { createGroupStore } from "./chats/group-store.ts";
 import { createContactStore } from "./contacts/contact-store.ts";
 import { createDeliveryStore } from "./deliveries/delivery-store.ts";
+import type { WireAdvance } from "./deliveries/positions.ts";
 import { type Durability, openForReading } from "./engine/open.ts";
-import { openWriter } from "./engine/writer.ts";
-import { createExchangeStore } from "./messages/exchange-store.ts";
+import { openWorkerLog } from "./engine/worker-log.ts";
+import { type Asked, createWriter } from "./engine/writer.ts";
+import { eventsOf, MovedPositions } from "./events.ts";
+import type { WireExchange, WireExchanged } from "./messages/exchange-changes.ts";
+import { createExchangeStore, toExchanged } from "./messages/exchange-store.ts";
 import { createHistoryReader } from "./messages/history-reader.ts";
 import { createLargeAppends, type PutFile } from "./messages/large-appends.ts";
 import type { EncodedAppend, WireDraft } from "./messages/message-changes.ts";
 import { createMessageContent } from "./messages/message-content.ts";
-import type { WireDeleted } from "./messages/message-removal.ts";
 import { createMqttReader } from "./mqtt/reader.ts";
 import { createMqttStore } from "./mqtt/store.ts";
-import type { WireAvatarSet } from "./people/avatar-changes.ts";
 import { toWireScramKeys } from "./people/device-changes.ts";
 import { createMqttDeviceStore } from "./people/device-store.ts";
 import { createLogInStore } from "./people/log-in-store.ts";
@@ -47,6 +50,7 @@ import { createPaidMessageStore, type PaidMessageStore } from "./phones/paid-mes
 import { createPhoneStore } from "./phones/phone-store.ts";
 import { createProfileStore } from "./profiles/profile-store.ts";
 import { createReader } from "./reader.ts";
+import type { Submit, SubmitLater } from "./submit.ts";
 import { createWebhookStore } from "./webhooks/webhook-store.ts";
 
 /** Messages of a chat that is gone, removed by one change. */
@@ -83,13 +87,35 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const { dataDir, log, files: fileLimits = defaultFileLimits } = options;
   /** Told before the files are there, and by the writer alone. */
   const storage: { refuse(reason: string | undefined): void } = { refuse() {} };
-  const writer = await openWriter({
-    ...options,
-    onStorage(reason) {
-      storage.refuse(reason);
-      options.onStorage(reason);
+  const onStorage = (reason: string | undefined): void => {
+    storage.refuse(reason);
+    options.onStorage(reason);
+  };
+  const { sweeps, ...batches } = await openWorkerLog({
+    dataDir,
+    durability: options.durability,
+    hidesStrangers: options.hidesStrangers ?? false,
+    nowMs: options.clock.nowMs(),
+    onStorage,
+  });
+  const writer = createWriter({
+    batches,
+    clock: options.clock,
+    log,
+    onStorage,
+    onDeath: options.onDeath,
+    committed: {
+      forget: () => membersOf.clear(),
+      settle,
+      batchSettled() {
+        const events = moved.take();
+        if (events.length > 0) void tell(events);
+      },
+      released: (hashes) => files.remove(hashes),
     },
   });
+  const submit = writer.submit as Submit;
+  const submitLater = writer.submitLater as SubmitLater;
   const db = openForReading(dataDir);
   const reader = createReader(db);
   const { chatMembersMax: membersMax } = options;
@@ -103,63 +129,89 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     onDeath: options.onDeath,
   });
   storage.refuse = files.refuse;
-  writer.onReleasedFiles(files.remove);
   const large = createLargeAppends({ files, bytesMin: fileLimits.bytesMin });
   const { withContent, withContentOf } = createMessageContent(files);
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
-  writer.onGeneration(() => membersOf.clear());
-
-  const { submit } = writer;
-  const { tokens, submitPeople } = createTokenStore({ submit, findToken: reader.findToken, getUser });
+  const { tokens, committed: forgetOwners } = createTokenStore({ submit, findToken: reader.findToken, getUser });
+  const listeners = new Set<CommitListener>();
+  const moved = new MovedPositions();
   let closing = false;
-  for (const chatId of writer.sweeps) sweep(chatId as ChatId);
+  for (const chatId of sweeps) sweep(chatId as ChatId);
+
+  /** What was committed is told to all who listen, and then to the caller. */
+  function settle({ name, args, local, resolve }: Asked, outcome: unknown): void {
+    forgetOwners(name, args);
+    const value = built(name, { args, local, outcome });
+    const events = eventsOf(name, value, args);
+    if (hears("position.moved")) moved.note(name, outcome);
+    const told = events.length === 0 ? undefined : tell(events);
+    if (told === undefined) resolve(value);
+    else void told.then(() => resolve(value));
+  }
+
+  function hears(type: EventType): boolean {
+    for (const listener of listeners) if (listener.hears(type)) return true;
+    return false;
+  }
+
+  function tell(events: readonly DomainEvent[]): Promise<unknown> | undefined {
+    const pending: Promise<void>[] = [];
+    for (const listener of listeners) {
+      const told = listener.committed(events);
+      if (told !== undefined) pending.push(told);
+    }
+    return pending.length === 0 ? undefined : Promise.all(pending);
+  }
+
+  /** See `ValueOf`. */
+  function built(name: ChangeName, given: { args: unknown; local: unknown; outcome: unknown }): unknown {
+    const { args, local, outcome } = given;
+    switch (name) {
+      case "appendMessage":
+        return toSent(local as Draft, args as WireDraft, outcome as EncodedAppend);
+      case "appendMessages": {
+        const { drafts: wires } = args as { drafts: readonly WireDraft[] };
+        const drafts = local as readonly Draft[];
+        return (outcome as readonly EncodedAppend[]).flatMap((one, index) => {
+          const [draft, wire] = [drafts[index], wires[index]];
+          return draft === undefined || wire === undefined ? [] : toSent(draft, wire, one);
+        });
+      }
+      case "exchange":
+      case "confirmStatuses":
+        return outcome === "foreign" ? outcome : toExchanged(args as WireExchange, outcome as WireExchanged);
+      default:
+        return outcome;
+    }
+  }
 
   function appendMessage(draft: Draft): Promise<Sent> {
-    if (large.concernsOne(draft)) return appendLarge(draft);
-    const [wire, blobs] = toWire(draft, []);
-    return submit<EncodedAppend>("appendMessage", wire, blobs).then((encoded) =>
-      told(toSent(draft, encoded, undefined)),
-    );
+    if (!large.concernsOne(draft)) return append(draft, undefined).then(withItsContent);
+    return large.append([draft], ([file]) => append(draft, file), withItsContent);
   }
 
-  function appendLarge(draft: Draft): Promise<Sent> {
-    return large.append(
-      [draft],
-      ([file]) => {
-        const [wire, blobs] = toWire(draft, [], file);
-        return submit<EncodedAppend>("appendMessage", wire, blobs);
-      },
-      (encoded, [file]) => told(toSent(draft, encoded, file)),
-    );
+  function append(draft: Draft, file: PutFile): Promise<Sent> {
+    const [wire, blobs] = toWire(draft, [], file);
+    return submit("appendMessage", wire, { blobs, local: draft });
   }
 
-  /** What is repeated comes from the store, and its content perhaps from a file. Anything else settles in this very turn. */
-  function told(sent: Sent): Sent | Promise<Sent> {
+  /** What is repeated comes from the store, and its content perhaps from a file. */
+  function withItsContent(sent: Sent): Sent | Promise<Sent> {
     return sent.repeated && isLeftOut(sent.message) ? withContentOf(sent) : sent;
   }
 
-  // Both ways in settle after the same number of turns, so that messages are published in the order of their commits.
   function appendMessages(drafts: readonly Draft[]): Promise<Sent[]> {
-    const none: readonly PutFile[] = [];
-    if (large.concerns(drafts)) return large.append(drafts, submitAll, toAllSent);
-    return submitAll(none).then((encoded) => toAllSent(encoded, none));
+    return large.concerns(drafts) ? large.append(drafts, submitAll, same) : submitAll([]).then(same);
 
-    function submitAll(put: readonly PutFile[]): Promise<EncodedAppend[]> {
+    function submitAll(put: readonly PutFile[]): Promise<Sent[]> {
       const blobs: Uint8Array[] = [];
       const wires = drafts.map((draft, index) => toWire(draft, blobs, put[index])[0]);
-      return submit<EncodedAppend[]>("appendMessages", { drafts: wires }, blobs);
-    }
-
-    function toAllSent(encoded: EncodedAppend[], put: readonly PutFile[]): Sent[] {
-      return drafts.flatMap((draft, index) => {
-        const one = encoded[index];
-        return one === undefined ? [] : [toSent(draft, one, put[index])];
-      });
+      return submit("appendMessages", { drafts: wires }, { blobs, local: drafts });
     }
   }
 
-  function toSent(draft: Draft, encoded: EncodedAppend, file: PutFile): Sent {
+  function toSent(draft: Draft, { content }: WireDraft, encoded: EncodedAppend): Sent {
     const [messageId, seq, sentAtMs, chatId, chatKey, senderKey, repeatOf, members, entered] = encoded;
     if (members !== null) membersOf.set(chatId, members as UserId[]);
     if (repeatOf !== 0) {
@@ -168,6 +220,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         return { message, members: membersOf.get(chatId) ?? [], repeated: true, entered: undefined };
       }
     }
+    const file = typeof content !== "string" && "file" in content ? content.file : undefined;
     const message: Message = {
       messageId: messageId as MessageId,
       chatId: chatId as ChatId,
@@ -193,7 +246,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   async function createUser(user: Parameters<Store["createUser"]>[0]): Promise<User> {
     const { scramKeys, invite, ...rest } = user;
     return getUser(
-      await submit<number>("createUser", {
+      await submit("createUser", {
         ...rest,
         scramKeys: toWireScramKeys(scramKeys),
         invite: invite === undefined ? undefined : hex(invite),
@@ -208,7 +261,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
-    const { chat, userIds, renamed, entered } = await submitPeople<WirePut>("putMembers", { ...put, membersMax });
+    const { chat, userIds, renamed, entered } = await submit("putMembers", { ...put, membersMax });
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
     const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
@@ -223,21 +276,21 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   async function removeMembers(removal: Parameters<Store["removeMembers"]>[0]): Promise<Left | undefined> {
-    const parts = await submit<LeftParts | undefined>("removeMembers", removal);
+    const parts = await submit("removeMembers", removal);
     if (parts === undefined || parts === null) return undefined;
     if (parts.deleted) sweep(parts.chat.chatId);
     return toLeft(parts);
   }
 
   async function deleteChat(chatKey: string): Promise<Left> {
-    const parts = await submit<LeftParts>("deleteChat", { chatKey });
+    const parts = await submit("deleteChat", { chatKey });
     sweep(parts.chat.chatId);
     return toLeft(parts);
   }
 
   /** One slice after the other; whatever a stop leaves behind goes on at the next start. */
   function sweep(chatId: ChatId): void {
-    submit<boolean>("sweepChat", { chatId, rows: sweepRows }).then(
+    submit("sweepChat", { chatId, rows: sweepRows }).then(
       (finished) => {
         if (!finished && !closing) sweep(chatId);
       },
@@ -258,22 +311,22 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   return {
     createUser,
     setPassword: (userId, passwordHash, scramKeys) =>
-      submitPeople("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
+      submit("setPassword", { userId, passwordHash, scramKeys: toWireScramKeys(scramKeys) }).then(nothing),
     ...createMqttDeviceStore(db, submit),
     ...createExchangeStore(db, submit),
-    ...createPhoneStore(db, writer),
+    ...createPhoneStore(db, { submit, submitLater }),
     ...createWebhookStore(db, { submit, reader }),
     ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit),
     ...createGroupStore(submit, { sweep, membersMax }),
-    ...createLogInStore(db, { submit, submitLater: writer.submitLater, submitPeople, sweep }),
-    ...createProfileStore(db, { submit, submitPeople, sweep }),
+    ...createLogInStore(db, { submit, submitLater, sweep }),
+    ...createProfileStore(db, { submit, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
     setAvatar: (userId, picture) =>
-      submitPeople<WireAvatarSet>("setAvatar", {
+      submit("setAvatar", {
         userId,
         avatar: picture === undefined ? undefined : Buffer.from(picture).toString("base64"),
-      }),
+      }).then(({ updatedAtMs }) => ({ updatedAtMs })),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
     findUser: async (userId) => reader.findUser(userId),
     findUserByKey: async (key) => reader.findUserByKey(key),
@@ -286,11 +339,11 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...tokens,
     findParticipant: async (guid) => reader.findParticipant(guid),
     shareChat: async (userId, other) => reader.shareChat(userId, other),
-    openDevice: (device) => submit<DeviceId>("openDevice", device).then(same),
-    endDevice: (device) => submitPeople("endDevice", device).then(nothing),
+    openDevice: (device) => submit("openDevice", device).then((deviceId) => deviceId as DeviceId),
+    endDevice: (device) => submit("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
-    createChat: (chat) => submit<EnteredParts>("createChat", { ...chat, membersMax }).then(toEntered),
+    createChat: (chat) => submit("createChat", { ...chat, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,
@@ -304,7 +357,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     appendMessage,
     appendMessages,
     deleteMessage: (request) =>
-      submit<WireDeleted>("deleteMessage", request).then(({ members, ...of }) => ({
+      submit("deleteMessage", request).then(({ members, ...of }) => ({
         message: { ...of, messageId: request.messageId } as DeletedMessage,
         members: members as UserId[],
       })),
@@ -321,15 +374,21 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax, bytesMax }) =>
       withContent(reader.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }), inlineBytesMax),
     beforeCommit: writer.beforeCommit,
+    onCommitted(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     advance: (moves) =>
       submit("advance", {
-        moves: moves.map((move) => [
-          move.userId,
-          move.deviceId ?? 0,
-          move.chatId,
-          move.deliveredSeq,
-          move.passedOver === true ? 1 : 0,
-        ]),
+        moves: moves.map(
+          (move): WireAdvance => [
+            move.userId,
+            move.deviceId ?? 0,
+            move.chatId,
+            move.deliveredSeq,
+            move.passedOver === true ? 1 : 0,
+          ],
+        ),
       }).then(nothing),
     positions: async (userId) => reader.positions(userId),
     ...createDeliveryStore(db, submit),
@@ -345,8 +404,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     events: async (userId, door, page) => reader.events(userId, door, page),
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
-    mqtt: createMqttStore(writer, createMqttReader(db)),
-    paidMessages: createPaidMessageStore(db, writer),
+    mqtt: createMqttStore({ submit, submitLater, beforeCommit: writer.beforeCommit }, createMqttReader(db)),
+    paidMessages: createPaidMessageStore(db, submit),
     waiting: writer.waiting,
     close,
   };

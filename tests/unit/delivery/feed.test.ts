@@ -61,9 +61,15 @@ async function openWorld(random: Random, chatCount: number): Promise<World> {
   runs += 1;
   const run = runs;
   const hub = createHub({ log: silentLog });
-  const parts = { store, publish: hub.publish };
-  const chats = createChats({ ...parts, looks: { changed: async () => [] } });
-  const messages = createMessages({ ...parts, limits: defaultMessageLimits });
+  store.onCommitted({
+    hears: () => true,
+    committed(events) {
+      for (const event of events) hub.publish(event);
+      return undefined;
+    },
+  });
+  const chats = createChats({ store });
+  const messages = createMessages({ store, limits: defaultMessageLimits });
   const names = Array.from({ length: 3 }, (_, n) => `sender-${run}-${n}`);
   const readerName = `reader-${run}`;
   const [reader, ...senders] = (

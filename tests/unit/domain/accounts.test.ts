@@ -49,7 +49,6 @@ function stage() {
       store: store as Store,
       clock,
       guard,
-      looks: { changed: async () => [] },
       lifetimes: { accessMs: 1000, refreshMs: 1000 },
     }),
     accountEnds: { disable: async () => {} },

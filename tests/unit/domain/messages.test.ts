@@ -5,6 +5,7 @@ import type { DomainEvent } from "../../../src/domain/events.ts";
 import { createMessages, kindOfType, type MessageLimits } from "../../../src/domain/messages/messages.ts";
 import type { ChatId, Draft, EventId, Message, Sent, UserId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
+import { eventsOf } from "../../../src/store/sqlite/events.ts";
 
 const ann = 10_001 as UserId;
 const limits: MessageLimits = {
@@ -29,10 +30,18 @@ function stage(more: Partial<Sent> = {}) {
     };
   };
   const store: Pick<Store, "appendMessage" | "appendMessages"> = {
-    appendMessage: async (given) => answer(given),
-    appendMessages: async (given) => given.map(answer),
+    async appendMessage(given) {
+      const sent = answer(given);
+      published.push(...eventsOf("appendMessage", sent, given));
+      return sent;
+    },
+    async appendMessages(given) {
+      const sent = given.map(answer);
+      published.push(...eventsOf("appendMessages", sent, { drafts: given }));
+      return sent;
+    },
   };
-  const messages = createMessages({ store: store as Store, publish: (event) => void published.push(event), limits });
+  const messages = createMessages({ store: store as Store, limits });
   return { messages, published, stored };
 }
 

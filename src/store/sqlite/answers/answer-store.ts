@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import { type AnswerStore, answerKeptMs } from "../../../domain/answer-store.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { lazily } from "../engine/lazily.ts";
-import type { Writer } from "../engine/writer.ts";
+import type { Submit } from "../submit.ts";
 
 interface AnswerRow {
   readonly status: number;
@@ -12,10 +12,7 @@ interface AnswerRow {
   readonly fingerprint: Uint8Array;
 }
 
-export function createAnswerStore(
-  db: Database,
-  { submit, clock }: Pick<Writer, "submit"> & { clock: Clock },
-): AnswerStore {
+export function createAnswerStore(db: Database, { submit, clock }: { submit: Submit; clock: Clock }): AnswerStore {
   const byHash = lazily(() =>
     db.prepare<AnswerRow, [Buffer, number]>(
       "SELECT status, content_type contentType, body, fingerprint FROM kept_answers WHERE hash = ? AND created_at_ms > ?",
@@ -23,7 +20,9 @@ export function createAnswerStore(
   );
   return {
     keepAnswer: ({ hash, fingerprint, body, ...answer }) =>
-      submit("keepAnswer", { ...answer, hash: hex(hash), fingerprint: hex(fingerprint) }, [body]).then(() => {}),
+      submit("keepAnswer", { ...answer, hash: hex(hash), fingerprint: hex(fingerprint) }, { blobs: [body] }).then(
+        () => {},
+      ),
     findAnswer: async (hash) => byHash().get(Buffer.from(hash), clock.nowMs() - answerKeptMs) ?? undefined,
   };
 }

@@ -6,7 +6,7 @@ import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "../messages/message-files.ts";
 import type { Directory } from "../people/directory.ts";
-import type { UserParts } from "../people/user-parts.ts";
+import type { UserParts, WireLook } from "../people/user-parts.ts";
 import { chats, events, members, sweeps } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
 import type { ChatReferences } from "./chat-references.ts";
@@ -209,6 +209,7 @@ export interface WirePut {
   readonly userIds: readonly number[];
   /** Of these, who were known by another name before. */
   readonly renamed: readonly number[];
+  readonly looks: readonly WireLook[];
   readonly entered: EnteredParts | undefined;
 }
 
@@ -249,7 +250,7 @@ export function createChatChanges(
     ownerId: number;
     members: readonly number[];
     name?: string | undefined;
-    membersMax?: number;
+    membersMax?: number | undefined;
   }): EnteredParts {
     const { membersMax = chatMembersMax } = args;
     const ids = [...new Set([args.ownerId, ...args.members])];
@@ -268,7 +269,7 @@ export function createChatChanges(
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName?: string | undefined;
-    membersMax?: number;
+    membersMax?: number | undefined;
   }): WirePut {
     const { membersMax = chatMembersMax } = put;
     const known = put.people.map((person) => findByKey(person.username));
@@ -308,7 +309,7 @@ export function createChatChanges(
       });
     if (before !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
-    const named = { userIds, renamed: [...renamed] };
+    const named = { userIds, renamed: [...renamed], looks: [...renamed].map((userId) => people.look(userId)) };
     if (entering.length === 0) return { chat: parts.chatOf(chatId), ...named, entered: undefined };
     if (before !== undefined) ends.touchChat(chatId);
     const entered = parts.enter(chatId, entering);

@@ -39,7 +39,9 @@ export function createGroupChanges(
     return ends.leaveOne(groupOf(userId, chat).chatId, userId);
   }
 
-  function addToChat(request: Acting & { readonly members: readonly number[]; readonly membersMax?: number }): {
+  function addToChat(
+    request: Acting & { readonly members: readonly number[]; readonly membersMax?: number | undefined },
+  ): {
     chat: EnteredParts["chat"];
     entered: EnteredParts | undefined;
   } {

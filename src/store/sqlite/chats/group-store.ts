@@ -1,12 +1,9 @@
 /** Groups in the store: what people change of them, sent to the writer. */
 import type { GroupStore } from "../../../domain/chats/group-store.ts";
-import type { Chat, ChatId, UserId } from "../../../domain/model.ts";
-import type { ChangeName } from "../changes.ts";
-import type { EnteredParts, LeftParts } from "./chat-changes.ts";
+import type { ChatId, UserId } from "../../../domain/model.ts";
+import type { Submit } from "../submit.ts";
+import type { LeftParts } from "./chat-changes.ts";
 import { toEntered, toLeft } from "./entered.ts";
-import type { WireRenamed } from "./group-changes.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 export function createGroupStore(
   submit: Submit,
@@ -24,16 +21,13 @@ export function createGroupStore(
     return toLeft(parts);
   };
   return {
-    leaveChat: (request) => submit<LeftParts>("leaveChat", request).then(left),
+    leaveChat: (request) => submit("leaveChat", request).then(left),
     addToChat: (request) =>
-      submit<{ chat: Chat; entered?: EnteredParts | null }>("addToChat", { ...request, membersMax }).then(
-        ({ chat, entered }) => ({
-          chat,
-          entered: entered ? toEntered(entered) : undefined,
-        }),
-      ),
-    removeFromChat: (request) => submit<LeftParts>("removeFromChat", request).then(left),
-    renameChat: (request) =>
-      submit<WireRenamed>("renameChat", request).then(({ chat, told }) => ({ chat, told: told as UserId[] })),
+      submit("addToChat", { ...request, membersMax }).then(({ chat, entered }) => ({
+        chat,
+        entered: entered ? toEntered(entered) : undefined,
+      })),
+    removeFromChat: (request) => submit("removeFromChat", request).then(left),
+    renameChat: (request) => submit("renameChat", request).then(({ chat, told }) => ({ chat, told: told as UserId[] })),
   };
 }

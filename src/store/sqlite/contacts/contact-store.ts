@@ -4,24 +4,20 @@ import { and, asc, eq, gt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type {
   BlockResult,
-  ConfirmOutcome,
   Contact,
+  ContactChange,
   ContactStore,
   FriendResult,
-  RequestOutcome,
-  RevokeOutcome,
 } from "../../../domain/contacts/contact-store.ts";
 import type { User, UserId } from "../../../domain/model.ts";
-import type { ChangeName } from "../changes.ts";
 import { toEntered } from "../chats/entered.ts";
 import { lazily } from "../engine/lazily.ts";
 import { toUser } from "../reader.ts";
 import { contacts, users } from "../schema.ts";
+import type { Submit } from "../submit.ts";
 import type { WireBlocked } from "./block-changes.ts";
 import type { WireFriendResult } from "./contact-changes.ts";
 import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 export function createContactStore(db: Database, submit: Submit): ContactStore {
   const orm = drizzle({ client: db });
@@ -73,24 +69,17 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
   const toResult = <Outcome extends string>(wire: WireFriendResult<Outcome>): FriendResult<Outcome> => ({
     outcome: wire.outcome,
     friend: findUser(wire.friendId),
-    changes: wire.changes.map(([userId, contactId, status]) => ({
-      userId: userId as UserId,
-      contactId: contactId as UserId,
-      status,
-      updatedAtMs: wire.updatedAtMs,
-    })),
+    changes: toContactChanges(wire),
     entered: wire.entered === undefined ? undefined : toEntered(wire.entered),
   });
 
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
-    requestContacts: (request) =>
-      submit<WireFriendResult<RequestOutcome>[]>("requestContacts", request).then((wires) => wires.map(toResult)),
-    confirmContact: (confirmation) =>
-      submit<WireFriendResult<ConfirmOutcome>>("confirmContact", confirmation).then(toResult),
-    revokeContact: (revocation) => submit<WireFriendResult<RevokeOutcome>>("revokeContact", revocation).then(toResult),
-    blockContact: (request) => submit<WireBlocked>("blockContact", request).then(toBlockResult),
-    unblockContact: (request) => submit<WireBlocked>("unblockContact", request).then(toBlockResult),
+    requestContacts: (request) => submit("requestContacts", request).then((wires) => wires.map(toResult)),
+    confirmContact: (confirmation) => submit("confirmContact", confirmation).then(toResult),
+    revokeContact: (revocation) => submit("revokeContact", revocation).then(toResult),
+    blockContact: (request) => submit("blockContact", request).then(toBlockResult),
+    unblockContact: (request) => submit("unblockContact", request).then(toBlockResult),
     isBlocked: async ({ by, contactId }) => block().get(by, contactId) !== null,
     listContacts: async ({ userId, changedAfterMs }) =>
       changed()
@@ -104,6 +93,14 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
         .map((row) => row.friendId),
   };
 }
+
+export const toContactChanges = (wire: Pick<WireFriendResult<string>, "changes" | "updatedAtMs">): ContactChange[] =>
+  wire.changes.map(([userId, contactId, status]) => ({
+    userId: userId as UserId,
+    contactId: contactId as UserId,
+    status,
+    updatedAtMs: wire.updatedAtMs,
+  }));
 
 function toContact(
   row: { contact: typeof contacts.$inferSelect; user: typeof users.$inferSelect } | undefined,

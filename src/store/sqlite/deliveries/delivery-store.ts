@@ -3,11 +3,12 @@ import type { Database } from "bun:sqlite";
 import type { ChatId } from "../../../domain/model.ts";
 import type { DeliveryStore } from "../../../domain/store.ts";
 import { lazily } from "../engine/lazily.ts";
-import type { Writer } from "../engine/writer.ts";
+import type { Submit } from "../submit.ts";
+import type { WireConfirmed } from "./positions.ts";
 
 type Parts = Pick<DeliveryStore, "confirmMessages" | "announceChats" | "unannouncedChats">;
 
-export function createDeliveryStore(db: Database, submit: Writer["submit"]): Parts {
+export function createDeliveryStore(db: Database, submit: Submit): Parts {
   // Rows of `members` are numbered in the order of joining.
   const unannounced = lazily(() =>
     db.prepare<{ chatId: ChatId; place: number }, [number, number, number, number]>(
@@ -21,7 +22,7 @@ export function createDeliveryStore(db: Database, submit: Writer["submit"]): Par
   return {
     confirmMessages: (moves) =>
       submit("confirmMessages", {
-        moves: moves.map((move) => [move.userId, move.deviceId ?? 0, move.chatId, move.ranges]),
+        moves: moves.map((move): WireConfirmed => [move.userId, move.deviceId ?? 0, move.chatId, move.ranges]),
       }).then(nothing),
     announceChats: (announced) => submit("announceChats", announced).then(nothing),
     async unannouncedChats({ userId, deviceId, after, limit }) {

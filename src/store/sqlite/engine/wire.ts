@@ -1,4 +1,5 @@
 /** What the main thread and the writer Worker say to each other. Batches and answers are JSON text: the cheapest clone there is. */
+import type { Batch, CommittedBatch } from "./batch-log.ts";
 import type { Outcome } from "./committer.ts";
 import type { Durability } from "./open.ts";
 
@@ -10,25 +11,13 @@ export type ToWorker =
       readonly hidesStrangers: boolean;
       readonly nowMs: number;
     }
-  /** `changes` is the JSON text of `NamedChange[]`; `blobs` the bytes of those that have any, by their place. */
-  | {
-      readonly type: "batch";
-      readonly nowMs: number;
-      readonly changes: string;
-      readonly blobs: readonly (readonly [place: number, bytes: readonly Uint8Array[]])[];
-    }
+  | ({ readonly type: "batch" } & Batch)
   | { readonly type: "close" };
 
 export type FromWorker =
   | { readonly type: "opened"; readonly migrated: readonly string[]; readonly sweeps: readonly number[] }
   | { readonly type: "failed"; readonly name: string; readonly message: string }
-  | {
-      readonly type: "settled";
-      readonly outcomes: string;
-      readonly generation: number;
-      readonly storage: string | null;
-      readonly releasedFiles?: readonly string[];
-    }
+  | ({ readonly type: "settled" } & CommittedBatch)
   /** Writing is possible again, or not, without a batch having asked. */
   | { readonly type: "storage"; readonly storage: string | null }
   | { readonly type: "closed" };

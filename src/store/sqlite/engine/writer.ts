@@ -1,116 +1,109 @@
 /**
- * The main thread's end of the writer: gathers what a tick asks for, ships it as one message, and while the Worker
- * commits, gathers the next. Nothing waits for a timer: a batch is as large as the last commit was slow.
+ * Gathers what a tick asks for, has it committed as one batch, and while that goes on gathers the next. Nothing waits for a
+ * timer: a batch is as large as the last commit was slow. What was committed is told in the order of the commits, before
+ * the promise of the caller who asked for it resolves.
  */
 
 import { DomainError } from "../../../domain/errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
-import type { ChangeName } from "../changes.ts";
+import type { ArgumentsOf, ChangeName } from "../changes.ts";
+import type { BatchLog, CommittedBatch } from "./batch-log.ts";
 import type { Outcome } from "./committer.ts";
-import { SchemaError } from "./migrations.ts";
-import type { Durability } from "./open.ts";
-import type { FromWorker, Outcomes, ToWorker } from "./wire.ts";
+import type { Outcomes } from "./wire.ts";
 
 /** One transaction takes no more than this. */
 const batchChangesMax = 4096;
 const batchBytesMax = 8 * 1024 * 1024;
 /** What may wait for the disk in all; beyond it the answer is `busy`. */
 const waitingBytesMax = 64 * 1024 * 1024;
-/** How long a change that is not worth a commit waits for somebody else's. */
+/** How long a change that is not worth a commit waits for another one. */
 const laterMs = 100;
 
-interface Waiting {
-  readonly json: string;
+/** A change as it was asked for. */
+export interface Asked {
+  readonly name: ChangeName;
+  readonly args: unknown;
   readonly blobs: readonly Uint8Array[];
+  /** What the caller gave for `Committed.settle` alone; it does not leave this thread. */
+  readonly local: unknown;
+  /** Answers the caller. */
+  readonly resolve: (value: unknown) => void;
+}
+
+interface Waiting extends Asked {
+  readonly json: string;
   readonly bytes: number;
   readonly urgent: boolean;
-  readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** What hears of commits; all of it is called in their order. */
+export interface Committed {
+  /** The member lists known so far are void. */
+  forget(): void;
+  /** A change was committed with this outcome: tells whom it concerns, then answers the caller. */
+  settle(change: Asked, outcome: unknown): void;
+  /** Every change of the batch was settled. */
+  batchSettled(): void;
+  /** Files that no message refers to any more. */
+  released(hashes: readonly string[]): void;
+}
+
+/** Bytes travel beside the arguments, which are JSON. */
+export interface Beside {
+  readonly blobs?: readonly Uint8Array[];
+  readonly local?: unknown;
+}
+
 export interface Writer {
-  /** Resolves, in the order of submission, once the change is on disk. */
-  submit<Value>(name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]): Promise<Value>;
+  /** Resolves, in the order of submission, once the change is on disk and was told. */
+  submit<Name extends ChangeName>(name: Name, args: ArgumentsOf<Name>, beside?: Beside): Promise<unknown>;
   /** The same, for what is not worth a commit of its own: it joins the next one, or is made within a tenth of a second. */
-  submitLater<Value>(name: ChangeName, args: unknown): Promise<Value>;
-  /** Moves when the member lists known so far are void; looked at before a batch's values are handed out. */
-  onGeneration(listener: () => void): void;
-  /** Told after a commit that left files without a message. */
-  onReleasedFiles(listener: (hashes: readonly string[]) => void): void;
-  /** Adds a listener, called when a batch is about to be shipped; what it submits joins it. */
+  submitLater<Name extends ChangeName>(name: Name, args: ArgumentsOf<Name>): Promise<unknown>;
+  /** Adds a listener, called when a batch is about to be committed; what it submits joins it. */
   beforeCommit(listener: () => void): void;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
 }
 
-export class DatabaseError extends Error {
-  override readonly name = "DatabaseError";
-}
-
-export interface WriterOptions {
-  readonly dataDir: string;
-  readonly durability: Durability;
-  /** Users find only those by number whom they know. */
-  readonly hidesStrangers?: boolean;
+export interface WriterParts {
+  readonly batches: BatchLog;
+  readonly committed: Committed;
   readonly clock: Clock;
   readonly log: Log;
-  /** Writing is refused for this reason, or (undefined) works again. */
-  onStorage(reason: string | undefined): void;
-  /** The Worker is gone: what was in flight has been refused, and the process must end. */
+  /** Writing is refused for this reason. */
+  onStorage(reason: string): void;
+  /** The log ended: what was in flight has been refused, and the process must end. */
   onDeath(error: Error): void;
 }
 
-export async function openWriter(options: WriterOptions): Promise<Writer & { sweeps: readonly number[] }> {
-  const { clock, log } = options;
-  const worker = new Worker(new URL("./writer.worker.ts", import.meta.url).href);
-  const opened = Promise.withResolvers<readonly number[]>();
-  const closed = Promise.withResolvers<void>();
+export function createWriter({ batches, committed, clock, log, onStorage, onDeath }: WriterParts): Writer {
   let queue: Waiting[] = [];
   let inFlight: Waiting[] = [];
   let waitingBytes = 0;
   let scheduled = false;
   let state: "open" | "closing" | "dead" = "open";
   let generation = 0;
-  let forget: () => void = () => {};
-  let releasedFiles: (hashes: readonly string[]) => void = () => {};
   const beforeCommit: (() => void)[] = [];
   /** How many changes of `queue` ask for a commit. */
   let urgent = 0;
-  /** What waits for somebody else's commit has waited long enough. */
+  /** What waits for another change's commit has waited long enough. */
   let overdue = false;
   let later: ReturnType<typeof setTimeout> | undefined;
 
-  const tell = (message: ToWorker): void => worker.postMessage(message);
-
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    if (data.type === "settled") settled(data);
-    else if (data.type === "opened") opened.resolve(data.sweeps);
-    else if (data.type === "failed") opened.reject(failure(data.name, data.message));
-    else if (data.type === "storage") options.onStorage(data.storage ?? undefined);
-    else closed.resolve();
-  };
-  worker.onerror = (event) => died(new Error(event.message));
-  worker.addEventListener("close", () => {
-    if (state !== "closing") died(new Error("the writer ended by itself"));
-  });
-
-  function died(error: Error): void {
-    if (state === "dead") return;
-    const wasClosing = state === "closing";
+  batches.onEnd((error) => {
     state = "dead";
     clearTimeout(later);
-    opened.reject(error);
-    closed.resolve();
     const refused = new DomainError("storage_full", "the writer ended");
     for (const waiting of [...inFlight, ...queue]) waiting.reject(refused);
     inFlight = [];
     queue = [];
-    if (!wasClosing) options.onDeath(error);
-  }
+    onDeath(error);
+  });
 
-  function submit<Value>(name: ChangeName, args: unknown, blobs: readonly Uint8Array[] = []): Promise<Value> {
-    const promise = push<Value>({ name, args, blobs, urgent: true });
+  function submit(name: ChangeName, args: unknown, beside?: Beside): Promise<unknown> {
+    const promise = push(name, args, beside, true);
     if (urgent > 0 && inFlight.length === 0 && !scheduled) {
       scheduled = true;
       setImmediate(ship);
@@ -118,30 +111,25 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     return promise;
   }
 
-  function submitLater<Value>(name: ChangeName, args: unknown): Promise<Value> {
-    const promise = push<Value>({ name, args, blobs: [], urgent: false });
+  function submitLater(name: ChangeName, args: unknown): Promise<unknown> {
+    const promise = push(name, args, undefined, false);
     if (queue.length > 0) later ??= setTimeout(shipLate, laterMs);
     return promise;
   }
 
-  function push<Value>(change: {
-    name: ChangeName;
-    args: unknown;
-    blobs: readonly Uint8Array[];
-    urgent: boolean;
-  }): Promise<Value> {
+  function push(name: ChangeName, args: unknown, beside: Beside | undefined, isUrgent: boolean): Promise<unknown> {
     if (state !== "open") return Promise.reject(new DomainError("stopping"));
-    const { blobs } = change;
-    const json = `["${change.name}",${JSON.stringify(change.args)}]`;
+    const blobs = beside?.blobs ?? none;
+    const json = `["${name}",${JSON.stringify(args)}]`;
     let bytes = json.length;
     for (const blob of blobs) bytes += blob.byteLength;
     if (waitingBytes + bytes > waitingBytesMax) {
       return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
     }
     waitingBytes += bytes;
-    if (change.urgent) urgent += 1;
-    const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    queue.push({ json, blobs, bytes, urgent: change.urgent, resolve: resolve as (value: unknown) => void, reject });
+    if (isUrgent) urgent += 1;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    queue.push({ name, args, blobs, local: beside?.local, json, bytes, urgent: isUrgent, resolve, reject });
     return promise;
   }
 
@@ -176,35 +164,46 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
       if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
     });
     const changes = `[${inFlight.map((waiting) => waiting.json).join(",")}]`;
-    tell({ type: "batch", nowMs: clock.nowMs(), changes, blobs });
+    void batches.append({ nowMs: clock.nowMs(), changes, blobs }).then(settled);
   }
 
-  function settled(batch: Extract<FromWorker, { type: "settled" }>): void {
+  function settled(batch: CommittedBatch): void {
     const done = inFlight;
     inFlight = [];
     for (const waiting of done) waitingBytes -= waiting.bytes;
-    // The Worker goes on at once, with what gathered meanwhile; the answers are handed out while it works.
+    // The log goes on at once, with what gathered meanwhile; the answers are handed out while it works.
     ship();
     if (batch.generation !== generation) {
       generation = batch.generation;
-      forget();
+      committed.forget();
     }
-    if (batch.storage !== null) options.onStorage(batch.storage);
+    if (batch.storage !== null) onStorage(batch.storage);
     const outcomes = JSON.parse(batch.outcomes) as Outcomes;
     for (let index = 0; index < done.length; index += 1) {
       const waiting = done[index];
       if (waiting !== undefined) answer(waiting, outcomes[index]);
     }
-    if (batch.releasedFiles !== undefined) releasedFiles(batch.releasedFiles);
+    committed.batchSettled();
+    if (batch.releasedFiles !== undefined) committed.released(batch.releasedFiles);
   }
 
   function answer(waiting: Waiting, outcome: Outcome | undefined): void {
     if (outcome === undefined) waiting.reject(new Error("the writer gave no answer"));
-    else if (outcome[0] === 0) waiting.resolve(outcome[1]);
+    else if (outcome[0] === 0) done(waiting, outcome[1]);
     else if (outcome[0] === 1) waiting.reject(refusalOf(outcome[1], outcome[2]));
     else {
       log.error("a change failed", { error: outcome[1] });
       waiting.reject(new Error("a change failed"));
+    }
+  }
+
+  /** Whatever goes wrong in telling, the other changes of the batch are told and answered. */
+  function done(waiting: Waiting, outcome: unknown): void {
+    try {
+      committed.settle(waiting, outcome);
+    } catch (error) {
+      log.error("a change was committed and could not be told", { change: waiting.name, error });
+      waiting.reject(new Error("a change could not be told"));
     }
   }
 
@@ -216,45 +215,23 @@ export async function openWriter(options: WriterOptions): Promise<Writer & { swe
     }
     if (state !== "open") return;
     state = "closing";
-    tell({ type: "close" });
-    await closed.promise;
-    worker.terminate();
+    await batches.close();
   }
 
-  const { dataDir, durability, hidesStrangers = false } = options;
-  tell({ type: "open", dataDir, durability, hidesStrangers, nowMs: clock.nowMs() });
-  try {
-    const sweeps = await opened.promise;
-    return {
-      sweeps,
-      submit,
-      submitLater,
-      close,
-      onGeneration: (listener) => {
-        forget = listener;
-      },
-      onReleasedFiles: (listener) => {
-        releasedFiles = listener;
-      },
-      beforeCommit: (listener) => {
-        beforeCommit.push(listener);
-      },
-      waiting: () => ({ changes: inFlight.length + queue.length, bytes: waitingBytes }),
-    };
-  } catch (error) {
-    state = "closing";
-    worker.terminate();
-    throw error;
-  }
+  return {
+    submit,
+    submitLater,
+    close,
+    beforeCommit: (listener) => {
+      beforeCommit.push(listener);
+    },
+    waiting: () => ({ changes: inFlight.length + queue.length, bytes: waitingBytes }),
+  };
 }
 
-function failure(name: string, message: string): Error {
-  return name === "SchemaError"
-    ? new SchemaError(message)
-    : new DatabaseError(`the database cannot be opened: ${message}`);
-}
+const none: readonly Uint8Array[] = [];
 
-/** The Worker's text is `code: detail`; the code is not said twice. */
+/** The committer's text is `code: detail`; the code is not said twice. */
 function refusalOf(code: ConstructorParameters<typeof DomainError>[0], text: string | undefined): DomainError {
   return new DomainError(code, text?.startsWith(`${code}: `) === true ? text.slice(code.length + 2) : undefined);
 }

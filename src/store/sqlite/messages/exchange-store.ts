@@ -1,12 +1,10 @@
 /** Batches of messages and statuses in the store, and whom a message was addressed to. */
 import type { Database } from "bun:sqlite";
-import type { Exchange, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
+import type { Exchange, Exchanged, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
 import type { ChatId, DeviceId, MessageId, UserId } from "../../../domain/model.ts";
-import type { ChangeName } from "../changes.ts";
 import { lazily } from "../engine/lazily.ts";
+import type { Submit } from "../submit.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 export function createExchangeStore(db: Database, submit: Submit): ExchangeStore {
   const addressees = lazily(() =>
@@ -30,17 +28,7 @@ export function createExchangeStore(db: Database, submit: Submit): ExchangeStore
   return {
     exchange: (exchange) =>
       // One turn, as every change: messages are published in the order of their commits.
-      submit<WireExchanged | "foreign">(
-        exchange.messages.length === 0 ? "confirmStatuses" : "exchange",
-        toWire(exchange),
-      ).then((exchanged) =>
-        exchanged === "foreign"
-          ? exchanged
-          : {
-              messages: exchanged.messages.map((wire, index) => toMessage(wire, exchange, index)),
-              told: exchanged.told as UserId[],
-            },
-      ),
+      submit(exchange.messages.length === 0 ? "confirmStatuses" : "exchange", toWire(exchange)).then(same),
     addressing: async ({ messageId, chatId, senderId, addressed }, limit) => {
       const rows =
         addressed === undefined ? otherMembers().all(chatId, senderId, limit) : addressees().all(messageId, limit);
@@ -57,7 +45,15 @@ const toWire = ({ from, messages, confirmations }: Exchange): WireExchange => ({
   confirmations: confirmations.map(({ of, status }) => ({ ...of, status })),
 });
 
-function toMessage(wire: WireAddressed, { from, messages }: Exchange, index: number) {
+/** What came of a batch, in the domain's words. */
+export const toExchanged = (batch: WireExchange, outcome: WireExchanged): Exchanged => ({
+  messages: outcome.messages.map((wire, index) => toMessage(wire, batch, index)),
+  told: outcome.told as UserId[],
+});
+
+const same = <Value>(value: Value): Value => value;
+
+function toMessage(wire: WireAddressed, { userId, messages }: WireExchange, index: number) {
   const draft = messages[index];
   return {
     repeated: wire.repeated,
@@ -66,7 +62,7 @@ function toMessage(wire: WireAddressed, { from, messages }: Exchange, index: num
       chatId: wire.chatId as ChatId,
       chatKey: wire.chatKey,
       seq: wire.seq,
-      senderId: from.userId,
+      senderId: userId as UserId,
       senderKey: wire.senderKey,
       kind: "text",
       type: "text",

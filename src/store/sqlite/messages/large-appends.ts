@@ -14,13 +14,13 @@ export interface LargeAppends {
   concerns(drafts: readonly Draft[]): boolean;
   concernsOne(draft: Draft): boolean;
   /**
-   * Calls `submit` in its turn with the file of each draft that has one. What it resolves to is turned into the outcome
-   * in the turn in which it is known, as for messages that did not wait: they are published in the order of the commits.
+   * Calls `submit` in its turn, with the file of each draft that has one. `finish` is called in the turn in which the outcome
+   * is known, so that outcomes settle in the order of the commits, as they do for messages that did not wait.
    */
-  append<Encoded, Outcome>(
+  append<Outcome>(
     drafts: readonly Draft[],
-    submit: (files: readonly PutFile[]) => Promise<Encoded>,
-    finish: (encoded: Encoded, files: readonly PutFile[]) => Outcome | Promise<Outcome>,
+    submit: (files: readonly PutFile[]) => Promise<Outcome>,
+    finish: (outcome: Outcome) => Outcome | Promise<Outcome>,
   ): Promise<Outcome>;
 }
 
@@ -35,10 +35,10 @@ export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin
       ? content.length * 3 >= bytesMin && isLarge(content, bytesMin)
       : content.byteLength >= bytesMin);
 
-  function append<Encoded, Outcome>(
+  function append<Outcome>(
     drafts: readonly Draft[],
-    submit: (files: readonly PutFile[]) => Promise<Encoded>,
-    finish: (encoded: Encoded, files: readonly PutFile[]) => Outcome | Promise<Outcome>,
+    submit: (files: readonly PutFile[]) => Promise<Outcome>,
+    finish: (outcome: Outcome) => Outcome | Promise<Outcome>,
   ): Promise<Outcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const senders = [...new Set(drafts.map((draft) => draft.from))];
@@ -56,8 +56,8 @@ export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin
       const found = put.map((one) => (one.status === "fulfilled" ? one.value : undefined));
       try {
         submit(found)
-          .then((encoded) => {
-            resolve(finish(encoded, found));
+          .then((outcome) => {
+            resolve(finish(outcome));
             settled();
           }, refuse)
           .catch(refuse);

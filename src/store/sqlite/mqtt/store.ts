@@ -5,6 +5,7 @@
 
 import type { BrokerStore, OpenedSession, QueueChange, RetainedChange, SuspendedSession } from "../../../mqtt/store.ts";
 import type { Writer } from "../engine/writer.ts";
+import type { Submit, SubmitLater } from "../submit.ts";
 import { toWireSending, type WireQueueChange } from "./queue-changes.ts";
 import type { MqttReader } from "./reader.ts";
 import type { WireRetained } from "./retained-changes.ts";
@@ -15,7 +16,11 @@ import { type Taken, Turns, type WireTurns } from "./turns.ts";
 /** Messages of a turn stay together for one to two of these. */
 const lookAtTurnsMs = 500;
 
-export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, reader: MqttReader): BrokerStore {
+export function createMqttStore(
+  parts: { submit: Submit; submitLater: SubmitLater; beforeCommit: Writer["beforeCommit"] },
+  reader: MqttReader,
+): BrokerStore {
+  const { submit, submitLater, beforeCommit } = parts;
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   const nothing = (): void => {};
   const same = <Value>(value: Value): Value => value;
@@ -25,7 +30,7 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
   function retain(changes: readonly RetainedChange[]): Promise<void> {
     const blobs: Uint8Array[] = [];
     const topics = toWireRetained(changes, blobs);
-    return submit("retain", { topics }, blobs).then(nothing);
+    return submit("retain", { topics }, { blobs }).then(nothing);
   }
 
   function enqueue({ rows, packets, shares, received, retained }: QueueChange): Promise<void> {
@@ -34,7 +39,7 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
     if (turn !== undefined) lookAtTurnsSoon();
     const together = turn !== undefined;
     const wire: WireQueueChange = { together, shares, received, retained: toWireRetained(retained, blobs) };
-    return submit("enqueue", wire, blobs).then(nothing, (error: unknown) => {
+    return submit("enqueue", wire, { blobs }).then(nothing, (error: unknown) => {
       if (turn !== undefined) turns.forget(turn);
       throw error;
     });
@@ -94,7 +99,7 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
     suspendSession,
     restart: (nowMs) => submit("restart", { nowMs }).then(nothing),
     openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) =>
-      submit<WireOpened>("openSession", { principalKey, clientId, nowMs, expirySeconds }).then(toOpened),
+      submit("openSession", { principalKey, clientId, nowMs, expirySeconds }).then(toOpened),
     endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
     subscribe: (sessionId, subscriptions) => {
       const rows = subscriptions.map((each) => ({ ...each, subscriptionId: each.subscriptionId ?? null }));
@@ -106,7 +111,7 @@ export function createMqttStore({ submit, submitLater, beforeCommit }: Writer, r
     send: (sent) => submit("send", { sent }).then(nothing),
     release: (queueId) => submit("release", { queueId }).then(nothing),
     putWill: ({ principalKey, clientId, packet, delaySeconds }) =>
-      submit<number>("putWill", { principalKey, clientId, delaySeconds }, [own(packet)]).then(same),
+      submit("putWill", { principalKey, clientId, delaySeconds }, { blobs: [own(packet)] }).then(same),
     scheduleWill: (willId, publishAtMs) => submit("scheduleWill", { willId, publishAtMs }).then(nothing),
     removeWill: (willId) => submit("removeWill", { willId }).then(nothing),
   };

@@ -1,21 +1,18 @@
 /** The picture a user shows of himself. */
 import { DomainError } from "../../../domain/errors.ts";
 import type { Tx } from "../engine/tx.ts";
+import type { UserParts, WireLook } from "./user-parts.ts";
 
-export interface WireAvatarSet {
-  readonly updatedAtMs: number;
-}
-
-export function createAvatarChanges(tx: Tx) {
+export function createAvatarChanges(tx: Tx, people: UserParts) {
   const update = tx.db.prepare("UPDATE users SET avatar = ?, updated_at_ms = ? WHERE user_id = ?");
 
   /** `avatar`: base64. */
-  function setAvatar({ userId, avatar }: { userId: number; avatar?: string | undefined }): WireAvatarSet {
+  function setAvatar({ userId, avatar }: { userId: number; avatar?: string | undefined }): WireLook {
     const user = tx.sender(userId);
     if (user === undefined || user.disabled) throw new DomainError("user_disabled");
     tx.writes += 1;
     update.run(avatar === undefined ? null : Buffer.from(avatar, "base64"), tx.nowMs, userId);
-    return { updatedAtMs: tx.nowMs };
+    return people.look(userId);
   }
 
   return { setAvatar };

@@ -24,6 +24,8 @@ export interface WireMqttDevice {
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
+export function toWireScramKeys(keys: ScramKeys): WireScramKeys;
+export function toWireScramKeys(keys: ScramKeys | undefined): WireScramKeys | undefined;
 export function toWireScramKeys(keys: ScramKeys | undefined): WireScramKeys | undefined {
   if (keys === undefined) return undefined;
   const { salt, iterations, storedKey, serverKey } = keys;

@@ -3,12 +3,10 @@ import type { Database } from "bun:sqlite";
 import { asc, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { MqttDevice, MqttDeviceStore } from "../../../domain/store.ts";
-import type { ChangeName } from "../changes.ts";
 import { lazily } from "../engine/lazily.ts";
 import { mqttDevices, scramKeys, serverKeys } from "../schema.ts";
+import type { Submit } from "../submit.ts";
 import { toWireScramKeys } from "./device-changes.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceStore {
   const orm = drizzle({ client: db });
@@ -44,7 +42,7 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
     addMqttDevice: (device) => {
       const { name, certificateSubject, publish, subscribe } = device;
       const wire = { ...device, scramKeys: toWireScramKeys(device.scramKeys) };
-      return submit<number>("addMqttDevice", wire).then((createdAtMs) => ({
+      return submit("addMqttDevice", wire).then((createdAtMs) => ({
         name,
         certificateSubject,
         publish,
@@ -52,7 +50,7 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
         createdAtMs,
       }));
     },
-    removeMqttDevice: (name) => submit<boolean>("removeMqttDevice", { name }).then((removed) => removed),
+    removeMqttDevice: (name) => submit("removeMqttDevice", { name }).then((removed) => removed),
     listMqttDevices: async (of) => page.all(of).map(toDevice),
     findMqttDevicePassword: async (name) => password.get({ name })?.hash ?? undefined,
     findScramKeys: async (ownerKey) => keys.get({ ownerKey }),
@@ -60,7 +58,7 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
       submit("addScramKeys", { ...args, scramKeys: toWireScramKeys(args.scramKeys) }).then(() => {}),
     findSecret: async (name) => secret().get({ name })?.secret,
     keepSecret: (name, fresh) =>
-      submit<string>("keepSecret", { name, fresh: Buffer.from(fresh).toString("base64") }).then((kept) =>
+      submit("keepSecret", { name, fresh: Buffer.from(fresh).toString("base64") }).then((kept) =>
         Buffer.from(kept, "base64"),
       ),
   };

@@ -133,8 +133,8 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
     userId: number;
     oldHash: string;
     passwordHash: string;
-    scramKeys?: WireScramKeys;
-    end?: { readonly exceptTokenId?: string };
+    scramKeys?: WireScramKeys | undefined;
+    end?: { readonly exceptTokenId?: string | undefined } | undefined;
   }): WireEnded {
     const { userId, oldHash, passwordHash } = change;
     if (updatePassword.all({ userId, oldHash, passwordHash }).length === 0) throw new DomainError("wrong_password");

@@ -1,16 +1,13 @@
 /** Log-ins and the ends of accounts in the store: reads of this thread's connection, and changes sent to the writer. */
 import type { Database } from "bun:sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
-import type { EndedLogIns, ListedToken, LogInStore } from "../../../domain/people/log-in-store.ts";
+import type { ListedToken, LogInStore, UserRemoved } from "../../../domain/people/log-in-store.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
-import type { ChangeName } from "../changes.ts";
 import { toLeft } from "../chats/entered.ts";
 import { lazily } from "../engine/lazily.ts";
+import type { Submit, SubmitLater } from "../submit.ts";
 import { toWireScramKeys } from "./device-changes.ts";
-import type { WireEnded } from "./log-in-changes.ts";
 import type { WireUserRemoved } from "./user-removal.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 interface TokenRow extends Omit<ListedToken, "name" | "lastUsedAtMs" | "expiresAtMs"> {
   readonly name: string | null;
@@ -20,9 +17,9 @@ interface TokenRow extends Omit<ListedToken, "name" | "lastUsedAtMs" | "expiresA
 
 export function createLogInStore(
   db: Database,
-  parts: { submit: Submit; submitLater: Submit; submitPeople: Submit; sweep(chatId: ChatId): void },
+  parts: { submit: Submit; submitLater: SubmitLater; sweep(chatId: ChatId): void },
 ): LogInStore {
-  const { submit, submitLater, submitPeople } = parts;
+  const { submit, submitLater } = parts;
   const tokensOf = lazily(() =>
     db.prepare<TokenRow, [number, number, number]>(
       `SELECT lower(substr(hex(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
@@ -43,9 +40,7 @@ export function createLogInStore(
     addToken: ({ hash, ...token }) => submit("addToken", { ...token, hash: hex(hash) }).then(nothing),
     // Only where its end moves is what is remembered of the token wrong.
     touchToken: ({ hash, expiresAtMs }) =>
-      (expiresAtMs === undefined ? submitLater : submitPeople)("touchToken", { hash: hex(hash), expiresAtMs }).then(
-        nothing,
-      ),
+      (expiresAtMs === undefined ? submitLater : submit)("touchToken", { hash: hex(hash), expiresAtMs }).then(nothing),
     listTokens: async ({ userId, nowMs, limit }) =>
       tokensOf()
         .all(userId, nowMs, limit)
@@ -55,29 +50,33 @@ export function createLogInStore(
           lastUsedAtMs: row.lastUsedAtMs ?? undefined,
           expiresAtMs: row.expiresAtMs ?? undefined,
         })),
-    endToken: (token) => submitPeople<WireEnded | null>("endToken", token).then((ended) => ended ?? undefined),
+    endToken: (token) => submit("endToken", token).then((ended) => ended ?? undefined),
     changePassword: ({ scramKeys, ...change }) =>
-      submitPeople<EndedLogIns>("changePassword", { ...change, scramKeys: toWireScramKeys(scramKeys) }).then(same),
-    setUserDisabled: (change) => submitPeople<EndedLogIns>("setUserDisabled", change).then(same),
+      submit("changePassword", { ...change, scramKeys: toWireScramKeys(scramKeys) }).then(same),
+    setUserDisabled: (change) => submit("setUserDisabled", change).then(same),
     removeUser: (userId) =>
-      submitPeople<WireUserRemoved>("removeUser", { userId }).then((wire) => {
+      submit("removeUser", { userId }).then((wire) => {
         for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
-        const { tokenIds, phoneSessionIds, formerPhoneId, updatedAtMs } = wire;
-        return {
-          tokenIds,
-          phoneSessionIds,
-          left: wire.left.map(toLeft),
-          changes: wire.told.map((told) => ({
-            userId: told as UserId,
-            contactId: userId,
-            status: "deleted" as const,
-            updatedAtMs,
-            formerPhoneId,
-          })),
-        };
+        return toUserRemoved(userId, wire);
       }),
     addInvite: ({ hash, ...of }) => submit("addInvite", { ...of, hash: hex(hash) }).then(nothing),
     hasInvite: async ({ hash, nowMs }) => invite().get(Buffer.from(hash), nowMs) !== null,
+  };
+}
+
+export function toUserRemoved(userId: UserId, wire: WireUserRemoved): UserRemoved {
+  const { tokenIds, phoneSessionIds, formerPhoneId, updatedAtMs } = wire;
+  return {
+    tokenIds,
+    phoneSessionIds,
+    left: wire.left.map(toLeft),
+    changes: wire.told.map((told) => ({
+      userId: told as UserId,
+      contactId: userId,
+      status: "deleted",
+      updatedAtMs,
+      formerPhoneId,
+    })),
   };
 }
 

@@ -2,30 +2,49 @@
 import type { DeviceId, TokenOwner, User } from "../../../domain/model.ts";
 import type { NewToken, TokenKind, TokenStore } from "../../../domain/people/token-store.ts";
 import type { ChangeName } from "../changes.ts";
+import type { Submit } from "../submit.ts";
 import type { WireToken } from "./token-changes.ts";
-import type { WireProvisioned } from "./user-changes.ts";
-
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
 
 const tokenOwnersMax = 10_000;
+
+/** Changes to tokens, or to users as their tokens show them. */
+const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
+  "changePassword",
+  "changeProfile",
+  "endDevice",
+  "endToken",
+  "endTokens",
+  "finishMigration",
+  "provision",
+  "putMembers",
+  "removeProfile",
+  "removeUser",
+  "rotateToken",
+  "setAvatar",
+  "setPassword",
+  "setUserDisabled",
+  "touchToken",
+]);
 
 export function createTokenStore(parts: {
   submit: Submit;
   findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined;
   getUser(userId: number): User;
-}): { readonly tokens: TokenStore; readonly submitPeople: Submit } {
+}): {
+  readonly tokens: TokenStore;
+  /** A change was committed: what is remembered of tokens and their owners may be void. */
+  committed(name: ChangeName, args: unknown): void;
+} {
   const { submit, getUser } = parts;
-  /** By the hex of their hash. Void with any change to people or tokens. */
+  /** By the hex of their hash. */
   const owners = new Map<string, TokenOwner>();
 
-  /** A change to people or tokens: what is remembered of them is void once it settled. */
-  const submitPeople: Submit = <Value>(name: ChangeName, args: unknown) => {
-    const clear = (): void => owners.clear();
-    const settled = submit<Value>(name, args);
-    // Beside the caller's own turn, not before it: it must not settle later than what was submitted after it.
-    settled.then(clear, clear);
-    return settled;
-  };
+  function committed(name: ChangeName, args: unknown): void {
+    if (owners.size === 0 || !changesOwners.has(name)) return;
+    // That a token was used changes nothing but where its end moves.
+    if (name === "touchToken" && (args as { expiresAtMs?: number }).expiresAtMs === undefined) return;
+    owners.clear();
+  }
 
   const provision: TokenStore["provision"] = async (participants, how = {}) => {
     const wire = participants.map((participant) => ({
@@ -34,7 +53,7 @@ export function createTokenStore(parts: {
         participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey).toString("base64"),
       tokens: toWireTokens(participant.tokens),
     }));
-    const made = await submitPeople<WireProvisioned[]>("provision", { participants: wire, ...how });
+    const made = await submit("provision", { participants: wire, ...how });
     return made.map(({ userId, deviceId, renamed, spent }) => ({
       user: getUser(userId),
       deviceId: (deviceId ?? undefined) as DeviceId | undefined,
@@ -59,17 +78,17 @@ export function createTokenStore(parts: {
     provision,
     findToken: async (hash, kind) => findToken(hash, kind),
     rotateToken: (hash, next) =>
-      submitPeople<Awaited<ReturnType<TokenStore["rotateToken"]>>>("rotateToken", {
+      submit("rotateToken", {
         hash: hex(hash),
         next: toWireTokens(next),
       }).then((outcome) => outcome),
-    endTokens: (hash, kind) => submitPeople<boolean>("endTokens", { hash: hex(hash), kind }).then((ended) => ended),
+    endTokens: (hash, kind) => submit("endTokens", { hash: hex(hash), kind }).then((ended) => ended),
     openTokenRun: ({ hash, fresh, lifetimeMs }) =>
-      submit<string>("openTokenRun", { hash: hex(hash), fresh: hex(fresh), lifetimeMs }).then((salt) =>
+      submit("openTokenRun", { hash: hex(hash), fresh: hex(fresh), lifetimeMs }).then((salt) =>
         Buffer.from(salt, "hex"),
       ),
   };
-  return { tokens, submitPeople };
+  return { tokens, committed };
 }
 
 const toWireTokens = (tokens: readonly NewToken[]): WireToken[] =>

@@ -8,7 +8,7 @@ import { devices, serverKeys, users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
 import type { InviteParts } from "./invite-changes.ts";
 import type { TokenParts, WireToken } from "./token-changes.ts";
-import type { UserParts, WireUser } from "./user-parts.ts";
+import type { UserParts, WireLook, WireUser } from "./user-parts.ts";
 
 /** Bytes cross to the Worker as hex (hashes) or base64 (keys). */
 export interface WireParticipant {
@@ -30,6 +30,8 @@ export interface WireProvisioned {
   readonly deviceId: number | null;
   /** The user was known by another name before. */
   readonly renamed: boolean;
+  /** Set where the user was renamed. */
+  readonly look?: WireLook | undefined;
   readonly spent: boolean;
 }
 
@@ -104,7 +106,7 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
     return userId;
   }
 
-  function setPassword(args: { userId: number; passwordHash: string; scramKeys?: WireScramKeys }): null {
+  function setPassword(args: { userId: number; passwordHash: string; scramKeys?: WireScramKeys | undefined }): null {
     const { userId, passwordHash } = args;
     if (people.find(userId) === undefined) throw new DomainError("user_not_found");
     tx.writes += 1;
@@ -143,7 +145,7 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
     }
     const spent = repeatable && !tokens.mayRepeat(userId, participant.tokens);
     if (!spent) tokens.add({ userId, deviceId }, participant.tokens, { repeatable });
-    return { userId, deviceId, renamed, spent };
+    return { userId, deviceId, renamed, look: renamed ? people.look(userId) : undefined, spent };
   }
 
   function openDevice(device: { userId: number; door: "mqtt" | "minioicq" | "rest"; name: string }): number {

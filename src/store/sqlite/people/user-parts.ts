@@ -4,6 +4,7 @@ import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
 import type { NewUser } from "../../../domain/store.ts";
+import { friendIdsQuery } from "../contacts/friends.ts";
 import type { Tx } from "../engine/tx.ts";
 import { users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
@@ -17,6 +18,13 @@ export interface WireUser extends Omit<NewUser, "scramKeys" | "nick" | "invite">
   readonly scramKeys?: WireScramKeys | undefined;
   /** The hash of the invitation that is used up by it, hex. */
   readonly invite?: string | undefined;
+}
+
+/** A user is seen differently from now on, and whom that concerns: their friends. */
+export interface WireLook {
+  readonly userId: number;
+  readonly updatedAtMs: number;
+  readonly friendIds: readonly number[];
 }
 
 export type UserParts = ReturnType<typeof createUserParts>;
@@ -58,6 +66,8 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     .where(eq(users.userId, p("userId")))
     .prepare();
 
+  const selectFriends = tx.db.prepare<{ friendId: number }, [number]>(friendIdsQuery);
+
   /** A new user; no other one has the username. Throws `username_taken` where an MQTT device has it. */
   function make(user: WireUser): number {
     if (user.username !== undefined && credentials.isDevice(user.username)) {
@@ -92,5 +102,11 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     findByGuid: (guid: string): number | undefined => byGuid.get({ guid })?.userId,
     make,
     rename,
+    /** Asked where the user was changed in this batch. */
+    look: (userId: number): WireLook => ({
+      userId,
+      updatedAtMs: tx.nowMs,
+      friendIds: selectFriends.all(userId).map(({ friendId }) => friendId),
+    }),
   };
 }

@@ -1,6 +1,6 @@
 /** What was spent on messages in the last day: written as it is spent, read once at start. */
 import type { Database } from "bun:sqlite";
-import type { Writer } from "../engine/writer.ts";
+import type { Submit } from "../submit.ts";
 import type { PaidMessage } from "./paid-message-changes.ts";
 
 export interface PaidMessageStore {
@@ -9,7 +9,7 @@ export interface PaidMessageStore {
   list(): PaidMessage[];
 }
 
-export const createPaidMessageStore = (db: Database, { submit }: Writer): PaidMessageStore => ({
+export const createPaidMessageStore = (db: Database, submit: Submit): PaidMessageStore => ({
   keep: (message) => submit("keepPaidMessage", message).then(() => {}),
   list: () =>
     db

@@ -151,8 +151,8 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     .delete(phoneSessions)
     .where(eq(phoneSessions.sessionId, p("sessionId")))
     .prepare();
-  const selectOwn = db.prepare<{ one: 1 }, [number, string]>(
-    "SELECT 1 one FROM phone_sessions WHERE session_id = ? AND phone = ? AND user_id IS NOT NULL",
+  const selectOwn = db.prepare<{ userId: number }, [number, string]>(
+    "SELECT user_id userId FROM phone_sessions WHERE session_id = ? AND phone = ? AND user_id IS NOT NULL",
   );
   const touch = orm
     .update(phoneSessions)
@@ -286,11 +286,13 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     return null;
   }
 
-  function endPhoneSession({ phone, sessionId }: { phone: string; sessionId: number }): boolean {
-    if (selectOwn.get(sessionId, phone) === null) return false;
+  /** Gives the user it was of; null where the phone has no such log-in. */
+  function endPhoneSession({ phone, sessionId }: { phone: string; sessionId: number }): number | null {
+    const own = selectOwn.get(sessionId, phone);
+    if (own === null) return null;
     tx.writes += 1;
     deleteSession.run({ sessionId });
-    return true;
+    return own.userId;
   }
 
   function touchPhoneSession({ sessionId, atMs }: { sessionId: number; atMs: number }): null {

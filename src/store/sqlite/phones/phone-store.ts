@@ -5,18 +5,20 @@ import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { UserId } from "../../../domain/model.ts";
 import type { HashedCode } from "../../../domain/phones/codes.ts";
 import type {
-  PhoneCodeState,
   PhoneSessionBegun,
   PhoneSessionVerified,
   PhoneStore,
   StoredPhoneSession,
 } from "../../../domain/phones/phone-store.ts";
 import { lazily } from "../engine/lazily.ts";
-import type { Writer } from "../engine/writer.ts";
 import { phoneSessions, users } from "../schema.ts";
-import type { Begun, Verified, WirePhoneSession } from "./phone-session-changes.ts";
+import type { Submit, SubmitLater } from "../submit.ts";
+import type { WirePhoneSession } from "./phone-session-changes.ts";
 
-export function createPhoneStore(db: Database, { submit, submitLater }: Writer): PhoneStore {
+export function createPhoneStore(
+  db: Database,
+  { submit, submitLater }: { submit: Submit; submitLater: SubmitLater },
+): PhoneStore {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
   const byHash = lazily(() =>
@@ -51,7 +53,7 @@ export function createPhoneStore(db: Database, { submit, submitLater }: Writer):
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
     beginPhoneSession: (request) =>
-      submit<Begun>("beginPhoneSession", {
+      submit("beginPhoneSession", {
         ...request,
         shown: request.shown === undefined ? undefined : hex(request.shown),
         fresh: hex(request.fresh),
@@ -62,7 +64,7 @@ export function createPhoneStore(db: Database, { submit, submitLater }: Writer):
       ),
     phoneCodeFailed: (codeId) => submit("phoneCodeFailed", { codeId }).then(() => {}),
     verifyPhoneSession: (request) =>
-      submit<Verified>("verifyPhoneSession", { ...request, token: hex(request.token) }).then(
+      submit("verifyPhoneSession", { ...request, token: hex(request.token) }).then(
         (verified): PhoneSessionVerified =>
           verified.result === "login"
             ? {
@@ -83,15 +85,13 @@ export function createPhoneStore(db: Database, { submit, submitLater }: Writer):
       return { state: without ? "roster_not_found" : "open", ...of };
     },
     renewPhoneCode: ({ token, code, ...rest }) =>
-      submit<PhoneCodeState>("renewPhoneCode", { token: hex(token), code: toWireCode(code), ...rest }).then(
-        (state) => state,
-      ),
+      submit("renewPhoneCode", { token: hex(token), code: toWireCode(code), ...rest }).then((state) => state),
     async findPhoneSession(token) {
       const row = byHash().get({ hash: Buffer.from(token) });
       return row === undefined ? undefined : toSession(row);
     },
     listPhoneSessions: async (phone) => verifiedOf().all({ phone }).map(toSession),
-    endPhoneSession: (session) => submit<boolean>("endPhoneSession", session).then((ended) => ended),
+    endPhoneSession: (session) => submit("endPhoneSession", session).then((userId) => userId !== null),
     touchPhoneSession: (sessionId, atMs) => submitLater("touchPhoneSession", { sessionId, atMs }).then(() => {}),
     listUserIdsOfPhone: async (phone) =>
       userIdsOf()

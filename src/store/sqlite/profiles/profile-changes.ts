@@ -6,6 +6,7 @@ import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
 import type { Tx } from "../engine/tx.ts";
+import type { UserParts, WireLook } from "../people/user-parts.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
 import type { WireCode } from "../phones/phone-session-changes.ts";
 import { profileCodes, profiles, users } from "../schema.ts";
@@ -15,9 +16,25 @@ const nickCharactersMax = 128;
 
 export type ProfileRow = typeof profiles.$inferSelect;
 
+export interface WireEmailVerified {
+  readonly profile: ProfileRow;
+  /** All users of the profile, by rising id. */
+  readonly ownedIds: readonly number[];
+}
+
+export interface WireProfileChanged extends WireEmailVerified {
+  /** Users of the profile that are not what they were. */
+  readonly userIds: readonly number[];
+  readonly changed: boolean;
+  readonly looks: readonly WireLook[];
+}
+
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
-export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: HourlyCounts) {
+export function createProfileChanges(
+  tx: Tx,
+  { profiles: parts, people, counts }: { profiles: ProfileParts; people: UserParts; counts: HourlyCounts },
+) {
   const { orm, db } = tx;
   const p = sql.placeholder;
   const save = orm
@@ -85,11 +102,11 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
 
   function changeProfile(args: {
     phone: string;
-    services?: readonly Service[];
-    settings?: readonly Feature[];
-    rosters?: readonly RosterChange[];
+    services?: readonly Service[] | undefined;
+    settings?: readonly Feature[] | undefined;
+    rosters?: readonly RosterChange[] | undefined;
     touch: boolean;
-  }): { profile: ProfileRow; userIds: number[]; changed: boolean } | undefined {
+  }): WireProfileChanged | undefined {
     const { phone } = args;
     const before = parts.find(phone);
     if (before === undefined) return undefined;
@@ -104,13 +121,16 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
     const services = args.services === undefined ? stored : replaceServices(stored, args.services);
     const settings = args.settings ?? (before.settings as Feature[]);
     const changed = changedUsers.length > 0 || !isSame(services, before.services) || !isSame(settings, before.settings);
-    if (!changed && !args.touch) return { profile: before, userIds: [], changed };
+    if (!changed && !args.touch) return { profile: before, userIds: [], changed, looks: [], ownedIds: [] };
     for (const user of changedUsers) {
       tx.writes += 1;
       saveUser.run({ ...user, nowMs: tx.nowMs });
     }
     const profile = saved(before, { services, settings });
-    return { profile, userIds: changedUsers.map((user) => user.userId), changed };
+    const userIds = changedUsers.map((user) => user.userId);
+    // Whoever sets a profile as a whole (`touch`) does not tell friends.
+    const looks = args.touch ? [] : userIds.map((userId) => people.look(userId));
+    return { profile, userIds, changed, looks, ownedIds: ownedBy(phone) };
   }
 
   function saved(
@@ -161,10 +181,10 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
 
   function verifyEmailCode(args: {
     phone: string;
-    address?: string;
+    address?: string | undefined;
     code: string;
     limits: ProfileLimits;
-  }): ProfileRow | undefined {
+  }): WireEmailVerified | undefined {
     const { phone, limits } = args;
     const before = parts.find(phone);
     const subject = `email:${phone}`;
@@ -182,8 +202,10 @@ export function createProfileChanges(tx: Tx, parts: ProfileParts, counts: Hourly
     }
     deleteCode.run(phone, right.target);
     const services = verifyAddress(before.services as Service[], right.target);
-    return saved(before, { services, settings: before.settings as Feature[] });
+    return { profile: saved(before, { services, settings: before.settings as Feature[] }), ownedIds: ownedBy(phone) };
   }
+
+  const ownedBy = (phone: string): number[] => parts.usersOf(phone).map(({ userId }) => userId);
 
   return { changeProfile, addEmailCodes, verifyEmailCode };
 }

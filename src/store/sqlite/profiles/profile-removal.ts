@@ -129,7 +129,7 @@ export function createProfileEndChanges(
   function finishMigration(args: {
     phone: string;
     newPhone: string;
-    code?: string;
+    code?: string | undefined;
     codeRequired: boolean;
     limits: ProfileLimits;
   }): WireMigrated | undefined {

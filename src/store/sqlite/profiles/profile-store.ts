@@ -11,23 +11,18 @@ import type {
   ProfileStore,
   Service,
 } from "../../../domain/profiles/profile-store.ts";
-import type { ChangeName } from "../changes.ts";
 import { toLeft } from "../chats/entered.ts";
 import { lazily } from "../engine/lazily.ts";
+import { friendsTold } from "../people/looks.ts";
 import { toSession, toWireCode } from "../phones/phone-store.ts";
 import { toUser } from "../reader.ts";
 import { profiles, users } from "../schema.ts";
+import type { Submit } from "../submit.ts";
 import type { ProfileRow } from "./profile-changes.ts";
-import type { WireMigrated, WireRemoved } from "./profile-removal.ts";
+import type { WireRemoved } from "./profile-removal.ts";
 
-type Submit = <Value>(name: ChangeName, args: unknown) => Promise<Value>;
-
-export function createProfileStore(
-  db: Database,
-  /** `submitPeople`: for changes to users. */
-  parts: { submit: Submit; submitPeople: Submit; sweep(chatId: ChatId): void },
-): ProfileStore {
-  const { submit, submitPeople } = parts;
+export function createProfileStore(db: Database, parts: { submit: Submit; sweep(chatId: ChatId): void }): ProfileStore {
+  const { submit } = parts;
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
   const byPhone = lazily(() =>
@@ -54,20 +49,26 @@ export function createProfileStore(
         .all({ phone })
         .flatMap((row) => toUser(row) ?? []),
     changeProfile: (change) =>
-      submitPeople<Answer<{ profile: ProfileRow; userIds: UserId[]; changed: boolean }>>("changeProfile", change).then(
-        (wire) => (wire ? { ...wire, profile: getProfile(wire.profile) } : undefined),
+      submit("changeProfile", change).then((wire) =>
+        wire
+          ? {
+              profile: getProfile(wire.profile),
+              userIds: wire.userIds as UserId[],
+              changed: wire.changed,
+              told: wire.looks.flatMap(friendsTold),
+            }
+          : undefined,
       ),
     addEmailCodes: (request) =>
-      submit<Answer<{ addresses: string[] }>>("addEmailCodes", {
+      submit("addEmailCodes", {
         ...request,
         codes: request.codes.map(({ address, code }) => ({ address, code: toWireCode(code) })),
       }).then((wire) => wire ?? undefined),
-    verifyEmailCode: (request) =>
-      submit<Answer<ProfileRow>>("verifyEmailCode", request).then((row) => toProfile(row ?? undefined)),
+    verifyEmailCode: (request) => submit("verifyEmailCode", request).then((wire) => toProfile(wire?.profile)),
     beginMigration: (request) =>
-      submit<boolean>("beginMigration", { ...request, code: toWireCode(request.code) }).then((begun) => begun),
+      submit("beginMigration", { ...request, code: toWireCode(request.code) }).then((begun) => begun),
     finishMigration: (request) =>
-      submitPeople<Answer<WireMigrated>>("finishMigration", request).then((wire) =>
+      submit("finishMigration", request).then((wire) =>
         wire
           ? {
               fromPhone: request.phone,
@@ -78,7 +79,7 @@ export function createProfileStore(
           : undefined,
       ),
     removeProfile: (phone) =>
-      submitPeople<Answer<WireRemoved>>("removeProfile", { phone }).then((wire) => {
+      submit("removeProfile", { phone }).then((wire) => {
         if (!wire) return undefined;
         for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
         return toRemoved(phone, wire);
@@ -86,10 +87,7 @@ export function createProfileStore(
   };
 }
 
-/** JSON has no undefined. */
-type Answer<Value> = Value | null | undefined;
-
-function toRemoved(phone: string, wire: WireRemoved): ProfileRemoved {
+export function toRemoved(phone: string, wire: WireRemoved): ProfileRemoved {
   return {
     phone,
     sessions: wire.sessions.map(toSession),

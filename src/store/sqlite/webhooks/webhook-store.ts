@@ -10,9 +10,9 @@ import type {
   WebhookStore,
 } from "../../../domain/webhooks/webhook-store.ts";
 import { lazily } from "../engine/lazily.ts";
-import type { Writer } from "../engine/writer.ts";
 import { type StoredMessageRow, storedMessageColumns } from "../messages/message-changes.ts";
 import type { Reader } from "../reader.ts";
+import type { Submit } from "../submit.ts";
 
 const logBytesMax = 1024 * 1024;
 
@@ -29,7 +29,7 @@ interface EventRow {
 
 export function createWebhookStore(
   db: Database,
-  { submit, reader }: Pick<Writer, "submit"> & { reader: Pick<Reader, "toMessages"> },
+  { submit, reader }: { submit: Submit; reader: Pick<Reader, "toMessages"> },
 ): WebhookStore {
   const all = lazily(() =>
     db.prepare<WebhookRow, []>(
@@ -86,7 +86,7 @@ export function createWebhookStore(
       if (stored === undefined) throw new Error("a webhook cannot be read back");
       return stored;
     },
-    removeWebhook: (name) => submit<boolean>("removeWebhook", { name }).then((removed) => removed),
+    removeWebhook: (name) => submit("removeWebhook", { name }).then((removed) => removed),
     listWebhooks: async () => list(),
     saveWebhook: (progress) => submit("saveWebhook", progress).then(() => {}),
     rewindWebhook: (name, offset) => submit("rewindWebhook", { name, ...offset }).then(() => {}),

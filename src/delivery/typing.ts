@@ -1,16 +1,23 @@
-/** Who is writing just now: told to the other members who are connected, and kept nowhere. */
-import type { Clock } from "../../lib/clock.ts";
-import { DomainError } from "../errors.ts";
-import type { Publish } from "../events.ts";
-import type { ChatRef, User } from "../model.ts";
-import type { Store } from "../store.ts";
+/** Which users are writing just now: told to the other members who are connected, and kept nowhere. */
 
-/** In larger chats nobody is told: a message reaches everybody, that one is being written need not. */
+import { DomainError } from "../domain/errors.ts";
+import type { ChatRef, User } from "../domain/model.ts";
+import type { Reads } from "../domain/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Hub } from "./hub.ts";
+
+/** In larger chats no member is told: a message reaches all, that one is being written need not. */
 const membersMax = 256;
 
-export type TypingKeeper = ReturnType<typeof createTyping>;
+export type Typing = ReturnType<typeof createTyping>;
 
-export function createTyping({ store, publish, clock }: { store: Store; publish: Publish; clock: Clock }) {
+export function createTyping(parts: {
+  store: Pick<Reads, "findChatOf" | "memberIds">;
+  hub: Pick<Hub, "publish">;
+  clock: Clock;
+}) {
+  const { store, hub, clock } = parts;
+
   /** Throws `chat_not_found` for a stranger too. */
   async function set(user: User, ref: ChatRef, typing: boolean): Promise<void> {
     const chat = await store.findChatOf(user.userId, ref);
@@ -18,7 +25,7 @@ export function createTyping({ store, publish, clock }: { store: Store; publish:
     const members = await store.memberIds(chat.chatId, membersMax + 1);
     if (members.length > membersMax) return;
     const { userId, guid, userKey, nick } = user;
-    publish({
+    hub.publish({
       type: "chat.typing",
       typing: {
         chatId: chat.chatId,

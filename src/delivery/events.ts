@@ -1,0 +1,66 @@
+/**
+ * Who hears what follows from commits: listeners by the type of event. All of a change's events are told before its caller
+ * is answered. Where a listener must still do something before the change's next event may be told, such as a farewell
+ * before log-ins end, it gives a promise; other changes do not wait for it.
+ */
+import type { DomainEvent, EventOf, EventType } from "../domain/events.ts";
+import type { CommitListener } from "../domain/store.ts";
+import type { Log } from "../lib/log.ts";
+
+export type EventListener<Type extends EventType> = (event: EventOf<Type>) => Promise<void> | undefined | void;
+
+export interface Events extends CommitListener {
+  /** The listener is called in the order in which listeners of one type were added. */
+  on<Type extends EventType>(types: Type | readonly Type[], listener: EventListener<Type>): void;
+}
+
+type AnyListener = (event: DomainEvent) => Promise<void> | undefined | void;
+
+export function createEvents({ log }: { log: Log }): Events {
+  const listenersOf = new Map<EventType, AnyListener[]>();
+
+  function on<Type extends EventType>(types: Type | readonly Type[], listener: EventListener<Type>): void {
+    for (const type of typeof types === "string" ? [types] : types) {
+      const listeners = listenersOf.get(type) ?? [];
+      listeners.push(listener as AnyListener);
+      listenersOf.set(type, listeners);
+    }
+  }
+
+  function committed(events: readonly DomainEvent[]): Promise<void> | undefined {
+    return tellFrom(events, 0);
+  }
+
+  function tellFrom(events: readonly DomainEvent[], first: number): Promise<void> | undefined {
+    for (let index = first; index < events.length; index += 1) {
+      const event = events[index];
+      const pending = event === undefined ? undefined : tell(event);
+      if (pending !== undefined) return pending.then(() => tellFrom(events, index + 1));
+    }
+    return undefined;
+  }
+
+  /** Undefined where no listener has anything left to do. */
+  function tell(event: DomainEvent): Promise<void> | undefined {
+    let pending: Promise<void>[] | undefined;
+    for (const listener of listenersOf.get(event.type) ?? none) {
+      try {
+        const told = listener(event);
+        if (!(told instanceof Promise)) continue;
+        pending ??= [];
+        pending.push(told.catch((error: unknown) => failed(event, error)));
+      } catch (error) {
+        failed(event, error);
+      }
+    }
+    return pending === undefined ? undefined : Promise.all(pending).then(() => {});
+  }
+
+  function failed({ type }: DomainEvent, error: unknown): void {
+    log.error("a listener failed at an event", { event: type, error });
+  }
+
+  return { on, committed, hears: (type) => listenersOf.has(type) };
+}
+
+const none: readonly AnyListener[] = [];

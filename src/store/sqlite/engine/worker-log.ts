@@ -1,0 +1,94 @@
+/** The log of a server on its own: a Worker owns the only writing connection and commits each batch to the file. */
+import type { BatchLog, CommittedBatch } from "./batch-log.ts";
+import { SchemaError } from "./migrations.ts";
+import type { Durability } from "./open.ts";
+import type { FromWorker, ToWorker } from "./wire.ts";
+
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}
+
+export interface WorkerLogOptions {
+  readonly dataDir: string;
+  readonly durability: Durability;
+  /** Users find only those by number whom they know. */
+  readonly hidesStrangers: boolean;
+  readonly nowMs: number;
+  /** Writing is refused for this reason, or (undefined) works again. */
+  onStorage(reason: string | undefined): void;
+}
+
+export interface WorkerLog extends BatchLog {
+  /** Chats that are gone and still have messages. */
+  readonly sweeps: readonly number[];
+}
+
+/** Resolves when the database is open. Throws `SchemaError`, `DatabaseError`. */
+export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLog> {
+  const worker = new Worker(new URL("./writer.worker.ts", import.meta.url).href);
+  const opened = Promise.withResolvers<readonly number[]>();
+  const closed = Promise.withResolvers<void>();
+  let underWay: ((batch: CommittedBatch) => void) | undefined;
+  let ended: (error: Error) => void = () => {};
+  let state: "open" | "closing" | "ended" = "open";
+
+  const tell = (message: ToWorker): void => worker.postMessage(message);
+
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    if (data.type === "settled") {
+      underWay?.(data);
+      underWay = undefined;
+    } else if (data.type === "opened") opened.resolve(data.sweeps);
+    else if (data.type === "failed") opened.reject(failure(data.name, data.message));
+    else if (data.type === "storage") options.onStorage(data.storage ?? undefined);
+    else closed.resolve();
+  };
+  worker.onerror = (event) => end(new Error(event.message));
+  worker.addEventListener("close", () => {
+    if (state !== "closing") end(new Error("the writer ended by itself"));
+  });
+
+  function end(error: Error): void {
+    if (state === "ended") return;
+    const wasClosing = state === "closing";
+    state = "ended";
+    opened.reject(error);
+    closed.resolve();
+    if (!wasClosing) ended(error);
+  }
+
+  const { dataDir, durability, hidesStrangers, nowMs } = options;
+  tell({ type: "open", dataDir, durability, hidesStrangers, nowMs });
+  try {
+    const sweeps = await opened.promise;
+    return {
+      sweeps,
+      append(batch) {
+        const { promise, resolve } = Promise.withResolvers<CommittedBatch>();
+        underWay = resolve;
+        tell({ type: "batch", ...batch });
+        return promise;
+      },
+      onEnd(listener) {
+        ended = listener;
+      },
+      async close() {
+        if (state !== "open") return;
+        state = "closing";
+        tell({ type: "close" });
+        await closed.promise;
+        worker.terminate();
+      },
+    };
+  } catch (error) {
+    state = "closing";
+    worker.terminate();
+    throw error;
+  }
+}
+
+function failure(name: string, message: string): Error {
+  return name === "SchemaError"
+    ? new SchemaError(message)
+    : new DatabaseError(`the database cannot be opened: ${message}`);
+}

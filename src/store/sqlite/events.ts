@@ -1,0 +1,217 @@
+/**
+ * What a committed change means, and to whom: the one place where events come from. It looks at the change's arguments and
+ * its outcome alone, so that whoever executes a change makes the same events of it, whoever asked for the change.
+ */
+import type { DomainEvent } from "../../domain/events.ts";
+import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
+import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
+import type { EnteredParts, LeftParts } from "./chats/chat-changes.ts";
+import { toEntered, toLeft } from "./chats/entered.ts";
+import type { WireFriendResult } from "./contacts/contact-changes.ts";
+import { toContactChanges } from "./contacts/contact-store.ts";
+import type { MovedPosition } from "./deliveries/positions.ts";
+import type { WireExchanged } from "./messages/exchange-changes.ts";
+import { toUserRemoved } from "./people/log-in-store.ts";
+import { friendsTold } from "./people/looks.ts";
+import type { WireLook } from "./people/user-parts.ts";
+import { toRemoved } from "./profiles/profile-store.ts";
+import type { ValueOf } from "./submit.ts";
+
+type Events = readonly DomainEvent[];
+/** A change that is not named here concerns its caller alone. */
+type EventTable = {
+  readonly [Name in ChangeName]?: (outcome: ValueOf<Name>, args: ArgumentsOf<Name>) => Events;
+};
+
+const none: Events = [];
+
+const table: EventTable = {
+  appendMessage: (sent) => (sent.repeated ? none : sentEvents(sent)),
+  appendMessages: (all) => all.flatMap((sent) => (sent.repeated ? none : sentEvents(sent))),
+  exchange: exchangeEvents,
+  confirmStatuses: exchangeEvents,
+  deleteMessage: ({ members, ...of }, { messageId }) => [
+    { type: "message.deleted", message: { ...of, messageId } as never, to: members as UserId[] },
+  ],
+
+  createChat: (entered) => [enteredEvent(entered)],
+  putMembers: ({ entered, looks }) => [...(entered ? [enteredEvent(entered)] : none), ...looks.flatMap(lookEvents)],
+  addToChat: ({ entered }) => (entered ? [enteredEvent(entered)] : none),
+  removeMembers: (left) => (left ? [leftEvent(left)] : none),
+  removeFromChat: (left) => [leftEvent(left)],
+  leaveChat: (left) => [leftEvent(left)],
+  deleteChat: (left) => [leftEvent(left)],
+  renameChat: ({ chat, told }) => (told.length === 0 ? none : [{ type: "chat.renamed", chat, to: told as UserId[] }]),
+
+  requestContacts: (results) => results.flatMap(contactEvents),
+  confirmContact: contactEvents,
+  revokeContact: contactEvents,
+  blockContact: (outcome, { userId }) => blockEvents(outcome, userId, true),
+  unblockContact: (outcome, { userId }) => blockEvents(outcome, userId, false),
+
+  provision: (made) => made.flatMap(({ look }) => (look ? lookEvents(look) : none)),
+  setAvatar: (look) => lookEvents(look),
+  changePassword: ({ phoneSessionIds }, { userId }) => endedEvents(phoneSessionIds, [userId as UserId]),
+  setUserDisabled: ({ phoneSessionIds }, { userId, disabled }) => {
+    const to = [userId as UserId];
+    if (!disabled) return [{ type: "user.enabled", to }];
+    // The log-ins end first, so that a client connected by one of them is nobody when the account goes.
+    return [...endedEvents(phoneSessionIds, to), { type: "user.revoked", to }];
+  },
+  removeUser: (wire, { userId }) => {
+    const { changes, left, phoneSessionIds } = toUserRemoved(userId as UserId, wire);
+    const to = [userId as UserId];
+    return [
+      ...changes.map(changedEvent),
+      ...left.map(toldOfLeft),
+      ...endedEvents(phoneSessionIds, to),
+      { type: "user.revoked", to },
+    ];
+  },
+  endPhoneSession: (userId, { sessionId }) => (userId === null ? none : endedEvents([sessionId], [userId as UserId])),
+  verifyPhoneSession: (outcome) =>
+    outcome.result === "login" ? endedEvents(outcome.ended.sessionIds, outcome.ended.userIds as UserId[]) : none,
+
+  changeProfile: (outcome, { phone, touch }) => {
+    if (!outcome) return none;
+    const { looks, changed, ownedIds } = outcome;
+    if (touch) return profileEvents("set", phone, ownedIds);
+    return [...looks.flatMap(lookEvents), ...(changed ? profileEvents("update", phone, ownedIds) : none)];
+  },
+  verifyEmailCode: (outcome, { phone }) => (outcome ? profileEvents("email", phone, outcome.ownedIds) : none),
+  finishMigration: (outcome, { phone, newPhone }) =>
+    (outcome?.users ?? []).map(({ userId, friendIds }) => ({
+      type: "phone.changed",
+      userId: userId as UserId,
+      fromPhone: phone,
+      toPhone: newPhone,
+      to: [userId, ...friendIds] as UserId[],
+    })),
+  removeProfile: (outcome, { phone }) => {
+    if (!outcome) return none;
+    const removed = toRemoved(phone, outcome);
+    const userIds = removed.users.map(({ userId }) => userId);
+    const revoked = userIds.filter((userId) => !removed.kept.includes(userId));
+    return [
+      // While the phone's clients are still its own.
+      { type: "profile.removed", removed, to: userIds },
+      ...endedEvents(
+        removed.sessions.map(({ sessionId }) => sessionId),
+        userIds,
+      ),
+      ...removed.changes.map(changedEvent),
+      ...removed.left.map(toldOfLeft),
+      ...(revoked.length === 0 ? none : [{ type: "user.revoked" as const, to: revoked }]),
+    ];
+  },
+};
+
+/** The positions of members that a commit moved, each once, from where it was before the commit to where it is after it. */
+export class MovedPositions {
+  readonly #moves = new Map<string, MovedPosition>();
+
+  /** Takes note of what a change moved, if it is one that moves positions. */
+  note(name: ChangeName, outcome: unknown): void {
+    if (name === "advance" || name === "confirmMessages") this.#add(outcome as OutcomeOf<"advance">);
+    else if ((name === "confirmStatuses" || name === "exchange") && outcome !== "foreign") {
+      this.#add((outcome as WireExchanged).moved);
+    }
+  }
+
+  #add(moves: readonly MovedPosition[]): void {
+    for (const move of moves) {
+      const [chatId, userId, , deliveredAfter, , readAfter] = move;
+      const key = `${chatId}:${userId}`;
+      const known = this.#moves.get(key);
+      const first = known ?? move;
+      this.#moves.set(key, [chatId, userId, first[2], deliveredAfter, first[4], readAfter]);
+    }
+  }
+
+  take(): Events {
+    if (this.#moves.size === 0) return none;
+    const events = [...this.#moves.values()].map(
+      ([chatId, userId, deliveredBefore, deliveredSeq, readBefore, readSeq]): DomainEvent => ({
+        type: "position.moved",
+        chatId: chatId as ChatId,
+        userId: userId as UserId,
+        deliveredBefore,
+        deliveredSeq,
+        readBefore,
+        readSeq,
+        to: [userId as UserId],
+      }),
+    );
+    this.#moves.clear();
+    return events;
+  }
+}
+
+/** In the order in which they are told. */
+export function eventsOf(name: ChangeName, outcome: unknown, args: unknown): Events {
+  const make = table[name] as ((outcome: unknown, args: unknown) => Events) | undefined;
+  return make === undefined ? none : make(outcome, args);
+}
+
+/** A new chat is told of before the message that made it. */
+function sentEvents({ message, members, entered }: Sent): Events {
+  const sent: DomainEvent = { type: "message.sent", message, to: members };
+  return entered === undefined ? [sent] : [toldOfEntered(entered), sent];
+}
+
+function exchangeEvents(outcome: ValueOf<"exchange">): Events {
+  if (outcome === "foreign") return none;
+  const events: DomainEvent[] = [];
+  for (const { message, repeated } of outcome.messages) {
+    // To those who have a text: the others see nothing of it, and pass over it when they read on.
+    if (!repeated) {
+      events.push({ type: "message.sent", message, to: [...new Set(message.texts.map(({ userId }) => userId))] });
+    }
+  }
+  if (outcome.told.length > 0) events.push({ type: "status.stored", to: outcome.told });
+  return events;
+}
+
+const enteredEvent = (parts: EnteredParts): DomainEvent => toldOfEntered(toEntered(parts));
+const leftEvent = (parts: LeftParts): DomainEvent => toldOfLeft(toLeft(parts));
+
+const toldOfEntered = (entered: Entered): DomainEvent => ({
+  type: "chat.entered",
+  entered,
+  to: entered.rows.map((row) => row.userId),
+});
+const toldOfLeft = (left: Left): DomainEvent => ({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
+
+const changedEvent = (change: ReturnType<typeof friendsTold>[number]): DomainEvent => ({
+  type: "contact.changed",
+  change,
+  to: [change.userId],
+});
+
+/** The lists of friends say something new; who reaches them where they are away is told once for all of them. */
+function lookEvents(look: WireLook): Events {
+  const changes = friendsTold(look);
+  if (changes.length === 0) return none;
+  const to = changes.map(({ userId }) => userId);
+  return [...changes.map(changedEvent), { type: "user.changed", changes, to }];
+}
+
+function contactEvents(wire: WireFriendResult<string>): Events {
+  const changes = toContactChanges(wire).map(changedEvent);
+  return wire.entered ? [...changes, enteredEvent(wire.entered)] : changes;
+}
+
+/** Told to the user's own clients alone: the other one is to notice as little as may be. */
+function blockEvents(outcome: ValueOf<"blockContact">, user: number, blocked: boolean): Events {
+  const { changed, contactId, updatedAtMs } = outcome;
+  if (!changed) return none;
+  const userId = user as UserId;
+  return [{ type: "contact.blocked", userId, contactId: contactId as UserId, blocked, updatedAtMs, to: [userId] }];
+}
+
+const endedEvents = (sessionIds: readonly number[], to: readonly UserId[]): Events =>
+  sessionIds.length === 0 ? none : [{ type: "session.ended", sessionIds, to }];
+
+const profileEvents = (operation: "set" | "update" | "email", phone: string, to: readonly number[]): Events => [
+  { type: "profile.changed", operation, phone, to: to as UserId[] },
+];

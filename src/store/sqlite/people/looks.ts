@@ -1,0 +1,12 @@
+/** Whom it concerns that a user is seen differently: their friends, each of whom has a list with the user in it. */
+import type { ContactChange } from "../../../domain/contacts/contact-store.ts";
+import type { UserId } from "../../../domain/model.ts";
+import type { WireLook } from "./user-parts.ts";
+
+export const friendsTold = ({ userId, updatedAtMs, friendIds }: WireLook): ContactChange[] =>
+  friendIds.map((friendId) => ({
+    userId: friendId as UserId,
+    contactId: userId as UserId,
+    status: "friend",
+    updatedAtMs,
+  }));
