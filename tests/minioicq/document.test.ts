@@ -1,4 +1,4 @@
-/** docs/minioicq.md tells everything the door may say, and the clients it prints work as they stand. */
+/** docs/protocols/minioicq.md tells everything the door may say, and the clients it prints work as they stand. */
 import { expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { startTestServer } from "../support/server.ts";
 import { catalog } from "./catalog.ts";
 
 const root = join(import.meta.dir, "../..");
-const document = readFileSync(join(root, "docs/minioicq.md"), "utf8");
+const document = readFileSync(join(root, "docs/protocols/minioicq.md"), "utf8");
 
 /** What stands below a heading, up to the next of the same level or above. */
 function sectionOf(heading: string): string {

@@ -1,11 +1,11 @@
-/** What docs/rest.md says of routes and settings is what they are. */
+/** What docs/protocols/rest.md says of routes and settings is what they are. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type SettingKey, settingKeys, settingsTable } from "../../src/config/settings.ts";
 import { startTestServer } from "../support/server.ts";
 import { call } from "./client.ts";
 
-const page = readFileSync(new URL("../../docs/rest.md", import.meta.url), "utf8");
+const page = readFileSync(new URL("../../docs/protocols/rest.md", import.meta.url), "utf8");
 
 test("every setting it names exists, and every one of REST and webhooks is named with its default", () => {
   const named = [...page.matchAll(/`((?:rest|webhooks|limits|login)\.[a-z_]+)`/g)].map(([, key]) => key ?? "");

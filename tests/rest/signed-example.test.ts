@@ -1,4 +1,4 @@
-/** The worked example of docs/rest.md, run as it is written there: a shell, curl and openssl. */
+/** The worked example of docs/protocols/rest.md, run as it is written there: a shell, curl and openssl. */
 import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { requireProgram } from "../support/programs.ts";
 import { startTestServer } from "../support/server.ts";
 
-const page = readFileSync(new URL("../../docs/rest.md", import.meta.url), "utf8");
+const page = readFileSync(new URL("../../docs/protocols/rest.md", import.meta.url), "utf8");
 
 test("the worked example does what the page says", async () => {
   if (!["bash", "curl", "openssl"].map(requireProgram).every(Boolean)) return;
