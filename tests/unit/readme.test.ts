@@ -1,19 +1,90 @@
-/** What README.md says of settings is what they are. */
+/** README.md: its commands exist, and its conversation runs as it is printed. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { limitSettings } from "../../src/config/limit-settings.ts";
-import { settingKeys } from "../../src/config/settings.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { serving, temporaryFolder } from "../cli/roost.ts";
+import { withDeadline } from "../support/deadline.ts";
+import { requireProgram } from "../support/programs.ts";
 
-const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+const root = new URL("../../", import.meta.url).pathname;
+const readme = readFileSync(`${root}README.md`, "utf8");
+const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> };
 
-test("the table of limits has every limit with its default", () => {
-  const rows = [...readme.matchAll(/^\| `(limits\.[a-z_]+)` \| ([^|]+) \|/gm)].map(([, key, shown]) => [key, shown]);
-  const limits = Object.entries(limitSettings).map(([key, { fallback }]) => [key, String(fallback)]);
-  expect(rows.toSorted()).toEqual(limits.toSorted());
+/** What stands below a heading of the second level. */
+const section = (heading: string): string => readme.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
+const shellBlocks = (text: string): string[] => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+
+test("a newcomer finds one command that runs the server and one that tests it, each on a line of its own", () => {
+  expect(shellBlocks(section("Run it"))).toEqual(["npx --yes bun@1.4.5 run start\n"]);
+  expect(shellBlocks(section("Test it"))[0]).toBe("npx --yes bun@1.4.5 run test:all\n");
 });
 
-test("every setting it names exists", () => {
-  const named = [...readme.matchAll(/`((?:http|log|login|mqtts?|tls|limits)\.[a-z_]+)\b(?!\.)/g)].map(([, key]) => key);
-  expect(named.length).toBeGreaterThan(20);
-  expect(named.filter((key) => !settingKeys.some((known) => known === key))).toEqual([]);
+test("every script it names exists", () => {
+  const named = [...readme.matchAll(/bun@1\.4\.5 run ([a-z][a-z:]*)/g)].map(([, name = ""]) => name);
+  expect(named.length).toBeGreaterThan(4);
+  // The quick run is made by another change; this exception goes with it.
+  expect(named.filter((name) => scripts[name] === undefined && name !== "test:quick")).toEqual([]);
 });
+
+test("the version of Bun is the one the project is tested with", () => {
+  const versions = new Set([...readme.matchAll(/bun@(\d+\.\d+\.\d+)/g)].map(([, version]) => version));
+  expect([...versions]).toEqual(["1.4.5"]);
+});
+
+const programs = ["sh", "npx", "curl", "mosquitto_pub", "mosquitto_sub"];
+const available = programs.map(requireProgram).every(Boolean);
+
+test.skipIf(!available)(
+  "the conversation across three doors runs as it is printed",
+  async () => {
+    const blocks = shellBlocks(section("A conversation across three doors"));
+    expect(blocks).toHaveLength(6);
+    using folder = temporaryFolder();
+    const data = folder.in("data");
+    await using server = await serving(
+      ["--data", data, "--http", "[::]:0", "--mqtt", "[::]:0", "--json"],
+      { cwd: folder.path, env: { ROOST_DURABILITY: "os" } },
+    );
+    const { http, mqtt } = JSON.parse(server.firstLine) as { http: string; mqtt: string };
+    const portOf = (address: string): string => address.slice(address.lastIndexOf(":") + 1);
+    // Mosquitto's clients read their port from a file, so their lines run without a change.
+    mkdirSync(folder.in("settings"));
+    for (const program of ["mosquitto_pub", "mosquitto_sub"]) {
+      writeFileSync(folder.in("settings", program), `-p ${portOf(mqtt)}\n`);
+    }
+    const script = blocks.join("\n").replaceAll("localhost:8080", `localhost:${portOf(http)}`);
+    await using child = Bun.spawn(["sh", "-eu", "-c", script], {
+      cwd: root,
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        XDG_CONFIG_HOME: folder.in("settings"),
+        ROOST_DATA: data,
+      },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [said, complaint, code] = await withDeadline(
+      "the conversation ends",
+      Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]),
+      50_000,
+    );
+    expect([code, complaint]).toEqual([0, expect.stringMatching(/^This is shown once\. .*\n$/)]);
+
+    expect(said).toMatch(/^\{"GUIDList":\["[0-9a-f-]{36}","[0-9a-f-]{36}","[0-9a-f-]{36}"\]\}/);
+    // Anna is told that her message is stored, and Ben's phone is given it once it is back.
+    expect(said).toMatch(/\{"message_id":"1","seq":1,[^}]*"client_id":"1"\}/);
+    expect(said).toMatch(/\{"message_id":"1",[^}]*"sender":"anna",[^}]*"content":"hello over REST"[^}]*\}/);
+    const heardByMia = [...said.matchAll(/^Mia reads from \d+: (.*)$/gm)].map(([, words]) => words);
+    expect(heardByMia.toSorted()).toEqual(["hello over MQTT", "hello over REST", "hello over WebSocket"]);
+    const history = JSON.parse(said.slice(said.lastIndexOf('{"messages":'))) as {
+      messages: { seq: number; sender: string; content: string }[];
+    };
+    expect(history.messages.map(({ seq, sender, content }) => [seq, sender, content])).toEqual([
+      [1, "anna", "hello over REST"],
+      [2, "ben", "hello over MQTT"],
+      [3, "mia", "hello over WebSocket"],
+    ]);
+    await server.end();
+  },
+  60_000,
+);
