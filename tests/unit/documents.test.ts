@@ -1,0 +1,131 @@
+/** The documents: links lead somewhere, tags lead to a line, settings are today's, and some words do not stand there. */
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { limitSettings } from "../../src/config/limit-settings.ts";
+import { type SettingKey, settingKeys, settingsTable } from "../../src/config/settings.ts";
+
+const root = join(import.meta.dir, "../..");
+const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
+const filesOf = (pattern: string): string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })].toSorted();
+
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  ...filesOf("docs/**/*.md"),
+];
+/** Without blocks and pieces of code, which may hold anything. */
+const proseOf = (markdown: string): string => markdown.replaceAll(/```[\s\S]*?```/g, "").replaceAll(/`[^`\n]*`/g, "");
+
+test.each([
+  ["README.md", 9 * 1024],
+  ["ARCHITECTURE.md", 12 * 1024],
+])("%s has at most %i bytes", (file, bytesMax) => {
+  expect(Buffer.byteLength(textOf(file))).toBeLessThanOrEqual(bytesMax);
+});
+
+/** As GitHub makes them of headings. */
+function anchorsOf(markdown: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ""] of markdown.replaceAll(/```[\s\S]*?```/g, "").matchAll(/^#{1,6} +(.+?) *$/gm)) {
+    const shown = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const slug = shown.replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(/\s/g, "-");
+    let anchor = slug;
+    for (let n = 1; anchors.has(anchor); n++) anchor = `${slug}-${n}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+test.each(documents)("every relative link of %s leads to a file and to a heading in it", (file) => {
+  const dead: string[] = [];
+  for (const [, target = ""] of proseOf(textOf(file)).matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(target)) continue;
+    const [path = "", anchor] = target.split("#");
+    const linked = path === "" ? file : relative(root, join(root, dirname(file), path));
+    if (!existsSync(join(root, linked))) dead.push(target);
+    else if (anchor !== undefined && !anchorsOf(textOf(linked)).has(anchor)) dead.push(target);
+  }
+  expect(dead).toEqual([]);
+});
+
+/** O8, R38, A3 …, not a time such as T00:00. */
+const tag = /(?<![\w.-])[APVTOR][1-9]\d?(?![\w-]|:\d)/g;
+
+test("every tag that the sources and tests cite is a line of docs/protocols", () => {
+  const told = new Set(
+    filesOf("docs/protocols/*.md").flatMap((file) =>
+      [...textOf(file).matchAll(/^(?:\| |#+ )([APVTOR]\d{1,2})\b/gm)].map(([, number]) => number),
+    ),
+  );
+  expect(told.size).toBeGreaterThan(130);
+  const cited = new Map<string, string>();
+  for (const file of filesOf("{src,tests}/**/*.ts")) {
+    for (const [number] of textOf(file).matchAll(tag)) cited.set(number, file);
+  }
+  expect(cited.size).toBeGreaterThan(100);
+  expect([...cited].filter(([number]) => !told.has(number))).toEqual([]);
+});
+
+test("the tags of each family are numbered without a gap", () => {
+  const numbers = [...textOf("docs/protocols/resolutions.md").matchAll(/^\| ([APVTOR])(\d+) \|/gm)];
+  const last: Record<string, number> = {};
+  for (const [, letter = "", number] of numbers) {
+    expect(Number(number)).toBe((last[letter] ?? 0) + 1);
+    last[letter] = Number(number);
+  }
+  expect(last).toEqual({ O: 28, R: 38, A: 19, P: 23, V: 17, T: 12 });
+});
+
+/** Settings as a table shows them: key → default. */
+const rowsOf = (file: string, cell: RegExp): Map<string, string> =>
+  new Map([...textOf(file).matchAll(cell)].map(([, key = "", shown = ""]) => [key, shown.trim()]));
+const fallbackOf = (key: SettingKey): string => {
+  const { fallback } = settingsTable[key];
+  return fallback === undefined ? "not set" : `\`${fallback}\``;
+};
+
+test("docs/configuration.md has every setting with its default, and no other", () => {
+  const rows = rowsOf("docs/configuration.md", /^\| `([a-z_]+(?:\.[a-z_]+)?)` \| ([^|]+) \|/gm);
+  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(settingKeys.map((key) => [key, fallbackOf(key)])));
+});
+
+test("docs/configuration.md says of each setting whether it is secret, a list, or reloaded", () => {
+  const lines = textOf("docs/configuration.md").split("\n");
+  for (const key of settingKeys) {
+    const line = lines.find((one) => one.startsWith(`| \`${key}\` |`)) ?? "";
+    const { secret, list, live } = settingsTable[key];
+    expect({ key, secret: line.includes("*secret.*"), list: line.includes(" A list |"), live: line.includes("*reload*") })
+      .toEqual({ key, secret: secret === true, list: list === true, live: live === true });
+  }
+});
+
+test("docs/limits.md has every limit with its default", () => {
+  const rows = rowsOf("docs/limits.md", /^\| `(limits\.[a-z_]+)` \| ([^|]+) \|/gm);
+  const limits = Object.entries(limitSettings).map(([key, { fallback }]) => [key, String(fallback)] as const);
+  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(limits));
+});
+
+test.each(documents)("every setting that %s names exists", (file) => {
+  const families = [...new Set(settingKeys.filter((key) => key.includes(".")).map((key) => key.split(".")[0]))];
+  const named = [...textOf(file).matchAll(new RegExp(`\`((?:${families.join("|")})\\.[a-z_]+)(?=[\` ])`, "g"))];
+  const unknown = named.map(([, key = ""]) => key).filter((key) => !settingKeys.some((known) => known === key));
+  // Files of the tables and of MiniOICQ's repository are no settings.
+  expect(unknown.filter((name) => !/\.(?:ts|md|txt|db|toml)$/.test(name))).toEqual([]);
+});
+
+/** A door is a door; a user is they; and what is not in the repository is not named. */
+const unwanted = [
+  /(?<!\bin )\bfronts?\b/gi,
+  /\b(?:he|him|his|himself)\b/gi,
+  /\b(?:PROTOCOLS|SPEC|HOUSE|GROUNDWORK)\b/g,
+];
+
+test.each(documents)("%s keeps to the words of the house", (file) => {
+  const prose = proseOf(textOf(file));
+  const found = unwanted.flatMap((words) => [...prose.matchAll(words)].map(({ index }) => prose.slice(index - 20, index + 20)));
+  expect(found).toEqual([]);
+});
