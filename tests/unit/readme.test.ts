@@ -11,7 +11,8 @@ const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
 
 /** What stands below a heading of the second level. */
 const section = (heading: string): string => readme.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-const shellBlocks = (text: string): string[] => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+const shellBlocks = (text: string): string[] =>
+  [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
 
 test("a newcomer finds one command that runs the server and one that tests it, each on a line of its own", () => {
   expect(shellBlocks(section("Run it"))).toEqual(["npx --yes bun@1.4.5 run start\n"]);
@@ -40,10 +41,10 @@ test.skipIf(!available)(
     expect(blocks).toHaveLength(6);
     using folder = temporaryFolder();
     const data = folder.in("data");
-    await using server = await serving(
-      ["--data", data, "--http", "[::]:0", "--mqtt", "[::]:0", "--json"],
-      { cwd: folder.path, env: { ROOST_DURABILITY: "os" } },
-    );
+    await using server = await serving(["--data", data, "--http", "[::]:0", "--mqtt", "[::]:0", "--json"], {
+      cwd: folder.path,
+      env: { ROOST_DURABILITY: "os" },
+    });
     const { http, mqtt } = JSON.parse(server.firstLine) as { http: string; mqtt: string };
     const portOf = (address: string): string => address.slice(address.lastIndexOf(":") + 1);
     // Mosquitto's clients read their port from a file, so their lines run without a change.
