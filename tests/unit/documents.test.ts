@@ -170,7 +170,7 @@ test.each(documents)("every setting that %s names exists", (file) => {
   expect(unknown.filter((name) => !/^auth\.log|^auth\.register$|\.(?:ts|md)$/.test(name))).toEqual([]);
 });
 
-/** A door is a door, and a user is they. */
+/** A door is a door, a user is they, and who is meant has a name. */
 const unwanted = [/(?<!\bin )\bfronts?\b/gi, /\b(?:he|him|his|himself)\b/gi];
 
 test.each(documents)("%s keeps to the words of the house", (file) => {
