@@ -16,6 +16,7 @@ const documents = [
   "CONTRIBUTING.md",
   "SECURITY.md",
   ...filesOf("docs/**/*.md"),
+  "tests/load/README.md",
 ];
 /** Without blocks and pieces of code, which may hold anything. */
 const proseOf = (markdown: string): string => markdown.replaceAll(/```[\s\S]*?```/g, "").replaceAll(/`[^`\n]*`/g, "");
