@@ -5,7 +5,7 @@ import type { Address } from "./lib/address.ts";
 import type { MiniOicq, MiniOicqData } from "./minioicq/listener.ts";
 import type { MqttSocketData, MqttWebSocket } from "./mqtt/connection/websocket.ts";
 import type { Certificate } from "./ops/certificate.ts";
-import type { Rest } from "./rest/app.ts";
+import type { Rest } from "./rest/door.ts";
 
 export interface HttpListener {
   readonly address: Address;

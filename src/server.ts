@@ -18,6 +18,7 @@ import { createRosterDoor } from "./erlang-terms/service.ts";
 import { createPatience, listenHttp } from "./http.ts";
 import { type Address, formatAddress } from "./lib/address.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
+import { lazily } from "./lib/lazily.ts";
 import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
 import { createMiniOicq } from "./minioicq/listener.ts";
@@ -26,7 +27,6 @@ import { type BrokerLimits, defaultBrokerLimits } from "./mqtt/limits.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
-import { createOperator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress } from "./ops/probe.ts";
 import { createAddressRule } from "./providers/address-rules.ts";
@@ -34,9 +34,10 @@ import { createAwsCredentials } from "./providers/aws.ts";
 import { post } from "./providers/post.ts";
 import { createTestNumbers } from "./providers/test-numbers.ts";
 import { createSendCode, createSendMail } from "./providers/verification-codes/send.ts";
-import { createRest } from "./rest/app.ts";
+import { createRest } from "./rest/door.ts";
 import { restLimits } from "./rest/limits.ts";
 import { lockDataFolder } from "./store/sqlite/engine/lock.ts";
+import type { WriterThread } from "./store/sqlite/engine/writer-thread.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
 import { defaultRetryPolicy } from "./webhooks/runner.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
@@ -64,6 +65,8 @@ export interface ServerParts {
   readonly clock?: Clock;
   /** Of passwords that are set from now on; what they should cost where it is not given. */
   readonly passwordCost?: PasswordCost;
+  /** Of the store's writer, where it was started already. */
+  readonly writerThread?: WriterThread;
 }
 
 /** Throws where an address is taken, the data folder is in use, or the data cannot be opened. */
@@ -211,14 +214,20 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     bodyBytesMax: limits.restBodyBytesMax,
   });
   doors.push(() => http.stop());
-  const operator = createOperator({
-    domain,
-    hub,
-    may: createPermissionCheck({ domain, admins, anonymous: config.mqtt.anonymous }),
-    backendKeyConfigured: config.backendKey !== undefined,
-    onFailure: (error) => log.error("an operator's request failed", { error }),
+  // The shapes of an operator's requests are loaded by the first of them.
+  const operator = lazily(async () => {
+    const { createOperator } = await import("./ops/operator.ts");
+    return createOperator({
+      domain,
+      hub,
+      may: createPermissionCheck({ domain, admins, anonymous: config.mqtt.anonymous }),
+      backendKeyConfigured: config.backendKey !== undefined,
+      onFailure: (error) => log.error("an operator's request failed", { error }),
+    });
   });
-  const socket = serveOperator(operatorSocketPath(config.data), operator);
+  const socket = serveOperator(operatorSocketPath(config.data), {
+    handle: async (request) => (await operator()).handle(request),
+  });
   doors.unshift(() => socket.stop());
   return {
     http: formatAddress(http.address),
@@ -265,6 +274,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
       clock,
       log,
       files: config.files,
+      thread: parts.writerThread,
       onStorage(reason) {
         if (reason === undefined) log.info("writing works again");
         else log.error("writing is refused until the disk has room", { reason });

@@ -4,7 +4,8 @@ import { formatAddress, isWildcard, parseAddress } from "../lib/address.ts";
 import type { Log } from "../lib/log.ts";
 import { type LogSink, openLog } from "../lib/log-sink.ts";
 import { version } from "../lib/version.ts";
-import { type RunningServer, startServer } from "../server.ts";
+import type { RunningServer } from "../server.ts";
+import { startWriterThread } from "../store/sqlite/engine/writer-thread.ts";
 import { exitCodes } from "./exit.ts";
 import { createLogOutput } from "./log-output.ts";
 import { configOf, type ServeOptions } from "./options.ts";
@@ -15,6 +16,8 @@ const stopDeadlineMs = 9500;
 
 /** Ends the process itself once the server has stopped. Standard output carries the start-up lines only. */
 export async function serve(options: ServeOptions): Promise<void> {
+  // Two threads load their code at once. Where the configuration is wrong, the process and with it the thread end.
+  const writerThread = startWriterThread();
   const config = configOf(options);
   // Whatever is made from here on, the database first of all, is this user's alone.
   process.umask(0o077);
@@ -22,7 +25,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const stopping = onStopSignal(sink.log);
   dieOnDefects(sink.log);
 
-  const server = await startServer(config, { log: sink.log });
+  const { startServer } = await import("../server.ts");
+  const server = await startServer(config, { log: sink.log, writerThread });
   process.on("SIGHUP", () => reload({ options, running: config, sink, server }));
   if (options.json) printJson(startLine(server));
   else printStart(config, server);

@@ -1,20 +1,19 @@
 /**
- * The REST front (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1); the prefix is taken off before
+ * The routes of REST (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1); the prefix is taken off before
  * Hono routes, and the path is handed on as it came, still encoded, so that an id is judged by its own route (R38).
  */
 import { Hono } from "hono";
 import type { ChatId } from "../domain/model.ts";
 import type { Handler, RestParts, RouteParts } from "./context.ts";
-import { createCors } from "./cors.ts";
-import { createEdge } from "./edge.ts";
+import type { Cors } from "./cors.ts";
 import { createEncodedMessages } from "./encoded-messages.ts";
 import { answerOptions, answerProblem, answerUnknownPath, answerWrongMethod, words } from "./errors.ts";
 import { createOnce } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
-import { createRateLimiter } from "./rate-limit.ts";
+import { pathOf } from "./paths.ts";
 import type { Operations } from "./reference/operations.ts";
 import { createReplyKey } from "./reply-key.ts";
-import { createChatRoutes, noChatId } from "./routes/chats.ts";
+import { createChatRoutes } from "./routes/chats.ts";
 import { createFileRoutes } from "./routes/files.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createPeopleRoutes } from "./routes/people.ts";
@@ -25,20 +24,15 @@ import { createUserRoutes } from "./routes/users.ts";
 import { createWebhookRoutes } from "./routes/webhooks.ts";
 import { createSchemas } from "./schemas.ts";
 
-/** The longer ones first, as one may begin another; the empty one is what is left. */
-const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
-
-export interface Rest {
-  /** `address` is the peer's, for counting wrong secrets. */
-  fetch(request: Request, info: { address: string }): Response | Promise<Response>;
-  /** Answers requests that wait with what there is; from now on none waits. */
+/** What answers requests once they are let in; see `door.ts`. */
+export interface App {
+  fetch(request: Request, address: string): Response | Promise<Response>;
   stop(): void;
-  /** Messages of this chat were deleted: what is kept of them is forgotten. */
   invalidate(chatId: ChatId): void;
 }
 
-export function createRest(parts: RestParts): Rest {
-  const { domain, hub, limits, log } = parts;
+export function createApp(parts: RestParts & { readonly cors: Cors }): App {
+  const { domain, hub, limits, log, cors } = parts;
   const routeParts: RouteParts = { ...parts, schemas: createSchemas(limits) };
   const inbox = createInbox({
     store: domain.store,
@@ -58,9 +52,6 @@ export function createRest(parts: RestParts): Rest {
   const reference = createReferenceRoutes(routeParts);
   const webhooks = createWebhookRoutes(routeParts);
   const once = createOnce(routeParts);
-  const cors = createCors(parts.corsOrigins);
-  const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
-  const edge = createEdge({ cors, rates, isDocumented: (request) => documentedPath.test(pathOf(request)) });
 
   /** What the reference documents is served, and nothing else is but what stands below: the compiler sees to both. */
   const documented: { readonly [Path in keyof Operations]: { readonly [Verb in keyof Operations[Path]]: Handler } } = {
@@ -116,37 +107,8 @@ export function createRest(parts: RestParts): Rest {
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 
-  const fetch: Rest["fetch"] = (request, { address }) =>
-    edge.pass(request, address, () => app.fetch(request, { address }));
+  const fetch: App["fetch"] = (request, address) => app.fetch(request, { address });
   return { fetch, stop: inbox.stop, invalidate: encoded.invalidate };
 }
 
-/** The routes of REST.md, whose refusals are worded as it prints them. */
-const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?|users\/(?!me$)[^/]+)$/;
-
 type Method = "GET" | "POST" | "PUT" | "DELETE";
-
-/** The path without its prefix, query and closing slash; percent escapes stay. */
-function pathOf(request: Request): string {
-  const { url } = request;
-  // Bun gives the bare target where the Host header is missing or makes no URL.
-  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf(":") + 3);
-  if (start === -1) return "/";
-  let end = url.length;
-  for (const mark of ["?", "#"]) {
-    const at = url.indexOf(mark, start);
-    if (at !== -1 && at < end) end = at;
-  }
-  let path = url.slice(start, end);
-  for (const prefix of prefixes) {
-    if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
-      // The server's own paths have no prefix: behind one they are nobody's.
-      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
-      break;
-    }
-  }
-  // A missing chatID reaches its route, which words the answer (R25); Hono has no parameter that may be empty.
-  if (path.startsWith("/chats/") && (path.length === 7 || path[7] === "/")) path = `/chats/${noChatId}${path.slice(7)}`;
-  if (path.endsWith("/")) path = path.slice(0, -1);
-  return path === "" ? "/" : path;
-}

@@ -3,7 +3,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { createTyping } from "../../src/delivery/typing.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import { createRest } from "../../src/rest/app.ts";
+import { createRest } from "../../src/rest/door.ts";
 import { defaultRestLimits } from "../../src/rest/limits.ts";
 import { noRateLimits } from "../../src/rest/rate-limit.ts";
 import { defaultRetryPolicy } from "../../src/webhooks/runner.ts";

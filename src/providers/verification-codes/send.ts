@@ -2,12 +2,13 @@
 import type { SendCode } from "../../domain/phones/phone-sessions.ts";
 import type { SendMail } from "../../domain/profiles/profiles.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { lazily } from "../../lib/lazily.ts";
 import type { Log } from "../../lib/log.ts";
 import { createMailSender } from "../mail.ts";
 import type { MailOptions } from "../mail-message.ts";
 import { createRefusals } from "../refusals.ts";
 import { createSmsSender, type SmsOptions, type SmsParts } from "../sms.ts";
-import { createSpendGuard, type SpendLimits } from "../spend-guard.ts";
+import type { SpendLimits } from "../spend-guard.ts";
 import type { CountedMessage } from "../spend-windows.ts";
 import { codeMail, codeText } from "./texts.ts";
 
@@ -29,11 +30,15 @@ export function createSendCode(
 ): SendCode {
   const { log, clock, paid } = parts;
   const sender = createSmsSender(sms, parts);
-  const guard = createSpendGuard({ limits: sms.limits, countries: sms.countries, clock, earlier: paid.list() });
+  // With what is known of the world's phone numbers, which a server that sends no codes need not load.
+  const guard = lazily(async () => {
+    const { createSpendGuard } = await import("../spend-guard.ts");
+    return createSpendGuard({ limits: sms.limits, countries: sms.countries, clock, earlier: paid.list() });
+  });
   const refusals = createRefusals({ log, clock });
   return async ({ phone, code, language, address }) => {
     let kept: Promise<void> | undefined;
-    const admission = guard.admit(`+${phone}`, address, (message) => {
+    const admission = (await guard()).admit(`+${phone}`, address, (message) => {
       kept = paid.keep(message);
     });
     if (admission !== "ok") {

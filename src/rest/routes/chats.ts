@@ -12,10 +12,8 @@ import { type EncodedMessages, historyJson } from "../encoded-messages.ts";
 import { invalidChatId, Refusal, words } from "../errors.ts";
 import { json } from "../json.ts";
 import { fitting, withInlineContent } from "../large-pages.ts";
+import { noChatId } from "../paths.ts";
 import { parse, pick } from "../schemas.ts";
-
-/** Stands in the path where there is no chatID; no id can be spelled so. */
-export const noChatId = "%";
 
 const historyQueryNames = ["after_seq", "before_seq", "limit"] as const;
 

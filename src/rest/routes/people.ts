@@ -7,8 +7,8 @@ import { readJson } from "../body.ts";
 import { type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
 import { badRequest, invalidChatId, Refusal } from "../errors.ts";
 import { json } from "../json.ts";
+import { noChatId } from "../paths.ts";
 import { parse, pick } from "../schemas.ts";
-import { noChatId } from "./chats.ts";
 
 const chatsQueryNames = ["after", "limit"] as const;
 

@@ -1,5 +1,6 @@
 /** Every change the writer knows, by name: a closure cannot cross to a Worker, a name can. */
 
+import { lazily } from "../../lib/lazily.ts";
 import { createAnswerChanges } from "./answers/answer-changes.ts";
 import { createChatChanges, createChatParts } from "./chats/chat-changes.ts";
 import { createChatReferences } from "./chats/chat-references.ts";
@@ -11,7 +12,6 @@ import { createDeviceChatChanges } from "./deliveries/device-chats.ts";
 import { createDeliveryChanges } from "./deliveries/position-changes.ts";
 import { createPositions } from "./deliveries/positions.ts";
 import { createConfirmationParts } from "./deliveries/statuses.ts";
-import { lazily } from "./engine/lazily.ts";
 import type { Tx } from "./engine/tx.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
 import { type Appended, createMessageChanges, type EncodedAppend } from "./messages/message-changes.ts";

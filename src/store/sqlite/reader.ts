@@ -30,10 +30,10 @@ import {
 } from "../../domain/model.ts";
 import type { TokenKind } from "../../domain/people/token-store.ts";
 import type { DeliveryStore, Head, ParticipantView } from "../../domain/store.ts";
+import { lazily } from "../../lib/lazily.ts";
 import { parseRanges } from "../../lib/ranges.ts";
 import { type ChatLookup, findNamed } from "./chats/chat-references.ts";
 import { addressedBit } from "./deliveries/statuses.ts";
-import { lazily } from "./engine/lazily.ts";
 import type { StatusBody } from "./messages/exchange-changes.ts";
 import { createFileReader } from "./messages/file-reader.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./messages/message-changes.ts";

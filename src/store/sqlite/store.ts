@@ -32,6 +32,7 @@ import type { WireAdvance } from "./deliveries/positions.ts";
 import { type Durability, openForReading } from "./engine/open.ts";
 import { openWorkerLog } from "./engine/worker-log.ts";
 import { type Asked, createWriter } from "./engine/writer.ts";
+import type { WriterThread } from "./engine/writer-thread.ts";
 import { eventsOf, MovedPositions } from "./events.ts";
 import type { WireExchange, WireExchanged } from "./messages/exchange-changes.ts";
 import { createExchangeStore, toExchanged } from "./messages/exchange-store.ts";
@@ -77,6 +78,8 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly files?: FileLimits;
+  /** The writer's, where it was started already. */
+  readonly thread?: WriterThread | undefined;
   /** Writing is refused for this reason, or (undefined) works again. */
   onStorage(reason: string | undefined): void;
   /** The store is gone; the process must end with a failure. */
@@ -96,6 +99,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     durability: options.durability,
     hidesStrangers: options.hidesStrangers ?? false,
     nowMs: options.clock.nowMs(),
+    thread: options.thread,
     onStorage,
   });
   const writer = createWriter({

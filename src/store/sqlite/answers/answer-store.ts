@@ -1,8 +1,9 @@
 /** Answers kept for repeated requests, on SQLite. */
+
 import type { Database } from "bun:sqlite";
 import { type AnswerStore, answerKeptMs } from "../../../domain/answer-store.ts";
 import type { Clock } from "../../../lib/clock.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 
 interface AnswerRow {

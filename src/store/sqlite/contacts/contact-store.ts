@@ -1,4 +1,5 @@
 /** Contacts in the store: reads of this thread's connection, and changes sent to the writer. */
+
 import type { Database } from "bun:sqlite";
 import { and, asc, eq, gt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
@@ -10,8 +11,8 @@ import type {
   FriendResult,
 } from "../../../domain/contacts/contact-store.ts";
 import type { User, UserId } from "../../../domain/model.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { toEntered } from "../chats/entered.ts";
-import { lazily } from "../engine/lazily.ts";
 import { toUser } from "../reader.ts";
 import { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";

@@ -1,8 +1,9 @@
 /** What MiniOICQ's devices need of the store: messages confirmed one by one, and the chats each device was told of. */
+
 import type { Database } from "bun:sqlite";
 import type { ChatId } from "../../../domain/model.ts";
 import type { DeliveryStore } from "../../../domain/store.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 import type { WireConfirmed } from "./positions.ts";
 

@@ -3,6 +3,7 @@ import type { BatchLog, CommittedBatch } from "./batch-log.ts";
 import { SchemaError } from "./migrations.ts";
 import type { Durability } from "./open.ts";
 import type { FromWorker, ToWorker } from "./wire.ts";
+import { startWriterThread, type WriterThread } from "./writer-thread.ts";
 
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
@@ -14,6 +15,8 @@ export interface WorkerLogOptions {
   /** Users find only those by number whom they know. */
   readonly hidesStrangers: boolean;
   readonly nowMs: number;
+  /** Started already, or it is now. */
+  readonly thread?: WriterThread | undefined;
   /** Writing is refused for this reason, or (undefined) works again. */
   onStorage(reason: string | undefined): void;
 }
@@ -25,7 +28,7 @@ export interface WorkerLog extends BatchLog {
 
 /** Resolves when the database is open. Throws `SchemaError`, `DatabaseError`. */
 export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLog> {
-  const worker = new Worker(new URL("./writer.worker.ts", import.meta.url).href);
+  const { worker, ended: workerEnded } = options.thread ?? startWriterThread();
   const opened = Promise.withResolvers<readonly number[]>();
   const closed = Promise.withResolvers<void>();
   let underWay: ((batch: CommittedBatch) => void) | undefined;
@@ -43,9 +46,9 @@ export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLo
     else if (data.type === "storage") options.onStorage(data.storage ?? undefined);
     else closed.resolve();
   };
-  worker.onerror = (event) => end(new Error(event.message));
-  worker.addEventListener("close", () => {
-    if (state !== "closing") end(new Error("the writer ended by itself"));
+  void workerEnded.then(({ error }) => {
+    if (error !== undefined) end(error);
+    else if (state !== "closing") end(new Error("the writer ended by itself"));
   });
 
   function end(error: Error): void {

@@ -1,8 +1,9 @@
 /** Batches of messages and statuses in the store, and whom a message was addressed to. */
+
 import type { Database } from "bun:sqlite";
 import type { Exchange, Exchanged, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
 import type { ChatId, DeviceId, MessageId, UserId } from "../../../domain/model.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
 

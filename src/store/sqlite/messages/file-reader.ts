@@ -1,7 +1,7 @@
 /** Which file holds a message's content, and who may see it. Asked only about rows without content of their own. */
 import type { Database } from "bun:sqlite";
 import { contentForms, type MessageFile, type UserId } from "../../../domain/model.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 
 interface FileRow {
   readonly hash: Uint8Array;

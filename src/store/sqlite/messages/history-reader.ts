@@ -8,7 +8,7 @@ import {
   type Stretch,
 } from "../../../domain/messages/history-store.ts";
 import type { ChatId, Message, MessageId, MessageReader } from "../../../domain/model.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./message-changes.ts";
 
 /** Content of one piece; a larger message comes alone. */

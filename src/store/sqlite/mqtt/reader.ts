@@ -3,6 +3,7 @@
  * end within the tick; a broker with much to read asks page by page.
  */
 import type { Database } from "bun:sqlite";
+import { lazily } from "../../../lib/lazily.ts";
 import type {
   BrokerStore,
   QueuedMessage,
@@ -11,7 +12,6 @@ import type {
   StoredSubscription,
   StoredWill,
 } from "../../../mqtt/store.ts";
-import { lazily } from "../engine/lazily.ts";
 import { qosOf, queuedQosOf, type SubscriptionRow, toSubscription } from "./rows.ts";
 
 const retainedPageMax = 1000;

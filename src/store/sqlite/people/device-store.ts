@@ -1,9 +1,10 @@
 /** MQTT devices and SCRAM keys in the store: reads of this thread's connection, and changes sent to the writer. */
+
 import type { Database } from "bun:sqlite";
 import { asc, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { MqttDevice, MqttDeviceStore } from "../../../domain/store.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { mqttDevices, scramKeys, serverKeys } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import { toWireScramKeys } from "./device-changes.ts";

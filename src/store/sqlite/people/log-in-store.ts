@@ -1,10 +1,11 @@
 /** Log-ins and the ends of accounts in the store: reads of this thread's connection, and changes sent to the writer. */
+
 import type { Database } from "bun:sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { ListedToken, LogInStore, UserRemoved } from "../../../domain/people/log-in-store.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
-import { lazily } from "../engine/lazily.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
 import { toWireScramKeys } from "./device-changes.ts";
 import type { WireUserRemoved } from "./user-removal.ts";

@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { UserStore } from "../../../domain/store.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 
 type Parts = Pick<UserStore, "countUsers" | "userListVersion" | "recentChats"> & {
   acquaintanceIds(userId: UserId, limit: number): UserId[];

@@ -1,4 +1,5 @@
 /** Log-ins by phone in the store: reads of this thread's connection, and changes sent to the writer. */
+
 import type { Database } from "bun:sqlite";
 import { and, asc, desc, eq, isNotNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
@@ -10,7 +11,7 @@ import type {
   PhoneStore,
   StoredPhoneSession,
 } from "../../../domain/phones/phone-store.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { phoneSessions, users } from "../schema.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
 import type { WirePhoneSession } from "./phone-session-changes.ts";

@@ -1,4 +1,5 @@
 /** Profiles in the store: reads of this thread's connection, and changes sent to the writer. */
+
 import type { Database } from "bun:sqlite";
 import { asc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
@@ -11,8 +12,8 @@ import type {
   ProfileStore,
   Service,
 } from "../../../domain/profiles/profile-store.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
-import { lazily } from "../engine/lazily.ts";
 import { friendsTold } from "../people/looks.ts";
 import { toSession, toWireCode } from "../phones/phone-store.ts";
 import { toUser } from "../reader.ts";

@@ -1,4 +1,5 @@
 /** Webhooks and the logs they read, on SQLite. */
+
 import type { Database } from "bun:sqlite";
 import type { ChatId, EventId, Message, StoredEvent, UserId, UserSummary } from "../../../domain/model.ts";
 import type {
@@ -9,7 +10,7 @@ import type {
   WebhookPlace,
   WebhookStore,
 } from "../../../domain/webhooks/webhook-store.ts";
-import { lazily } from "../engine/lazily.ts";
+import { lazily } from "../../../lib/lazily.ts";
 import { type StoredMessageRow, storedMessageColumns } from "../messages/message-changes.ts";
 import type { Reader } from "../reader.ts";
 import type { Submit } from "../submit.ts";

@@ -1,0 +1,25 @@
+/** What a monitor asks (SPEC § 11): alive, ready and why not, which version. No log-in is needed, nor anything of the routes. */
+import type { RestParts } from "./context.ts";
+import { printable } from "./errors.ts";
+import { json } from "./json.ts";
+
+export function createMonitorAnswers({ health, version }: Pick<RestParts, "health" | "version">) {
+  const healthz = (): Response => {
+    const live = health.live();
+    return answer({ live }, live ? undefined : "the server is not live");
+  };
+
+  const readyz = (): Response => {
+    const { ready, reasons } = health.readiness();
+    return answer({ ready, reasons }, ready ? undefined : reasons.join("; "));
+  };
+
+  return { healthz, readyz, version: (): Response => answer({ version }, undefined) };
+}
+
+/** With `trouble` it is 503. */
+function answer(body: object, trouble: string | undefined): Response {
+  const response = json(JSON.stringify(body), trouble === undefined ? 200 : 503);
+  if (trouble !== undefined) response.headers.set("X-Error-Detail", printable(trouble) || "not ready");
+  return response;
+}

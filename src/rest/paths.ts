@@ -1,0 +1,35 @@
+/** Where a request goes: its path without what is the same for every route. */
+
+/** The longer ones first, as one may begin another; the empty one is what is left. */
+const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
+
+/** Stands in the path where there is no chatID; no id can be spelled so. */
+export const noChatId = "%";
+
+/** The routes of REST.md, whose refusals are worded as it prints them. */
+export const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?|users\/(?!me$)[^/]+)$/;
+
+/** The path without its prefix, query and closing slash; percent escapes stay. */
+export function pathOf(request: Request): string {
+  const { url } = request;
+  // Bun gives the bare target where the Host header is missing or makes no URL.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf(":") + 3);
+  if (start === -1) return "/";
+  let end = url.length;
+  for (const mark of ["?", "#"]) {
+    const at = url.indexOf(mark, start);
+    if (at !== -1 && at < end) end = at;
+  }
+  let path = url.slice(start, end);
+  for (const prefix of prefixes) {
+    if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
+      // The server's own paths have no prefix: behind one they are nobody's.
+      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
+      break;
+    }
+  }
+  // A missing chatID reaches its route, which words the answer (R25); Hono has no parameter that may be empty.
+  if (path.startsWith("/chats/") && (path.length === 7 || path[7] === "/")) path = `/chats/${noChatId}${path.slice(7)}`;
+  if (path.endsWith("/")) path = path.slice(0, -1);
+  return path === "" ? "/" : path;
+}
