@@ -12,6 +12,7 @@ import { createDeviceChatChanges } from "./deliveries/device-chats.ts";
 import { createDeliveryChanges } from "./deliveries/position-changes.ts";
 import { createPositions } from "./deliveries/positions.ts";
 import { createConfirmationParts } from "./deliveries/statuses.ts";
+import type { Change } from "./engine/change.ts";
 import type { Tx } from "./engine/tx.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
 import { type Appended, createMessageChanges, type EncodedAppend } from "./messages/message-changes.ts";
@@ -252,54 +253,14 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   rewindWebhook: "webhooks",
 };
 
-type AnyChange = (args: unknown, blobs: readonly Uint8Array[]) => unknown;
-
 /** Gives a change by its name; undefined where there is none. */
-export function createChanges(tx: Tx): (name: string) => AnyChange | undefined {
-  const made = createGroups(tx);
-  const found: Record<string, AnyChange | undefined> = Object.create(null);
-  const find = (name: string): AnyChange | undefined => {
+export function createChanges(tx: Tx): (name: string) => Change | undefined {
+  const made: Readonly<Record<string, () => Readonly<Record<string, Change>>>> = createGroups(tx);
+  const found: Record<string, Change | undefined> = Object.create(null);
+  const find = (name: string): Change | undefined => {
     if (!Object.hasOwn(groups, name)) return undefined;
-    // Arguments came as JSON; each change says in its own signature what they are.
-    Object.assign(found, made[groups[name as ChangeName]]());
+    Object.assign(found, made[groups[name as ChangeName]]?.());
     return found[name];
   };
   return (name) => found[name] ?? find(name);
 }
-
-/** Changes that give space back or must go on when the disk is full; all others are refused then. */
-export const freeingChanges: ReadonlySet<ChangeName> = new Set<ChangeName>([
-  "advance",
-  "announceChats",
-  "confirmEvents",
-  "confirmMessages",
-  "confirmStatuses",
-  "deleteChat",
-  "deleteMessage",
-  "dequeue",
-  "endDevice",
-  "endPhoneSession",
-  "endSession",
-  "endTokens",
-  "endToken",
-  "leaveChat",
-  "release",
-  "released",
-  "removeFromChat",
-  "removeMembers",
-  "removeProfile",
-  "removeUser",
-  "removeWill",
-  "revokeContact",
-  "restart",
-  "scheduleWill",
-  "send",
-  "setUserDisabled",
-  "suspendSession",
-  "removeMqttDevice",
-  "sweepChat",
-  "touchPhoneSession",
-  "touchUsers",
-  "unsubscribe",
-  "wait",
-]);

@@ -1,5 +1,6 @@
 /** Changes to the answers kept for repeated requests. */
 import { answerKeptMs } from "../../../domain/answer-store.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 /** All callers' together; the oldest go first. */
@@ -59,5 +60,5 @@ export function createAnswerChanges(tx: Tx) {
     if ((total.get()?.bytes ?? 0) > bytesMax) removeHalf.run();
   }
 
-  return { keepAnswer };
+  return { keepAnswer: growing(keepAnswer) };
 }

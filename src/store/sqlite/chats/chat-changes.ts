@@ -3,6 +3,7 @@ import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "../messages/message-files.ts";
 import type { Directory } from "../people/directory.ts";
@@ -362,5 +363,11 @@ export function createChatChanges(
     tx.chatChanged(chatId);
   }
 
-  return { createChat, putMembers, removeMembers, deleteChat, sweepChat };
+  return {
+    createChat: growing(createChat),
+    putMembers: growing(putMembers),
+    removeMembers: freeing(removeMembers),
+    deleteChat: freeing(deleteChat),
+    sweepChat: freeing(sweepChat),
+  };
 }

@@ -2,6 +2,7 @@
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatRef } from "../../../domain/model.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { Directory } from "../people/directory.ts";
 import { chats } from "../schema.ts";
@@ -96,5 +97,10 @@ export function createGroupChanges(
     return chat;
   }
 
-  return { leaveChat, addToChat, removeFromChat, renameChat };
+  return {
+    leaveChat: freeing(leaveChat),
+    addToChat: growing(addToChat),
+    removeFromChat: freeing(removeFromChat),
+    renameChat: growing(renameChat),
+  };
 }

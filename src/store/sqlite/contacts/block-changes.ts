@@ -4,6 +4,7 @@
  */
 import type { ContactStatus } from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { Directory } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
@@ -62,5 +63,5 @@ export function createBlockChanges(
 
   const result = (contactId: number, changed: boolean): WireBlocked => ({ changed, contactId, updatedAtMs: tx.nowMs });
 
-  return { blockContact, unblockContact };
+  return { blockContact: growing(blockContact), unblockContact: growing(unblockContact) };
 }

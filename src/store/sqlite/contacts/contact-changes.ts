@@ -14,6 +14,7 @@ import type {
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { Directory } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
@@ -207,5 +208,9 @@ export function createContactChanges(
     return (people.find(ref.userId)?.phone ?? "") === ref.phone ? ref.userId : undefined;
   }
 
-  return { requestContacts, confirmContact, revokeContact };
+  return {
+    requestContacts: growing(requestContacts),
+    confirmContact: growing(confirmContact),
+    revokeContact: freeing(revokeContact),
+  };
 }

@@ -1,5 +1,6 @@
 /** Which chats a device was told of. Membership says which it must know; what is missing here it is told. */
 import { doors } from "../../../domain/model.ts";
+import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { eventKeptMs } from "./position-changes.ts";
 
@@ -32,5 +33,5 @@ export function createDeviceChatChanges(tx: Tx) {
     return null;
   }
 
-  return { announceChats };
+  return { announceChats: freeing(announceChats) };
 }

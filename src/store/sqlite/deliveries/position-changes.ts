@@ -1,5 +1,6 @@
 /** Changes to how far members have got, and to the durable events they confirmed. */
 import { doors } from "../../../domain/model.ts";
+import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { MovedPosition, Positions, WireAdvance, WireConfirmed } from "./positions.ts";
 
@@ -36,5 +37,9 @@ export function createDeliveryChanges(tx: Tx, positions: Positions) {
     return null;
   }
 
-  return { advance, confirmMessages, confirmEvents };
+  return {
+    advance: freeing(advance),
+    confirmMessages: freeing(confirmMessages),
+    confirmEvents: freeing(confirmEvents),
+  };
 }

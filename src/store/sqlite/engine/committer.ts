@@ -5,7 +5,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { DomainError, type DomainErrorCode } from "../../../domain/errors.ts";
-import { type ChangeName, createChanges, freeingChanges } from "../changes.ts";
+import { type ChangeName, createChanges } from "../changes.ts";
 import { Appended } from "../messages/message-changes.ts";
 import type { Reserve } from "./reserve.ts";
 import { Tx } from "./tx.ts";
@@ -41,17 +41,19 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
   const rollbackTo = db.prepare("ROLLBACK TO change");
 
   const commit: Committer["commit"] = ({ nowMs, changes: batch }) => {
-    const allowed = reserve.intact ? batch : batch.filter(([name]) => freeingChanges.has(name));
+    const allowed = reserve.intact ? batch : batch.filter(([name]) => frees(name));
     const results = allowed.length === 0 ? [] : attempt(nowMs, allowed);
     const released = allowed.length === 0 ? [] : tx.releasedFiles;
     let next = 0;
     const outcomes =
       reserve.intact === false && allowed.length < batch.length
-        ? batch.map(([name]) => (freeingChanges.has(name) ? (results[next++] ?? storageFull()) : storageFull()))
+        ? batch.map(([name]) => (frees(name) ? (results[next++] ?? storageFull()) : storageFull()))
         : results;
     const outcome = { outcomes, generation: tx.generation, storage: reserve.reason };
     return released.length === 0 ? outcome : { ...outcome, releasedFiles: released };
   };
+
+  const frees = (name: string): boolean => changeOf(name)?.frees === true;
 
   function attempt(nowMs: number, batch: readonly NamedChange[]): Outcome[] {
     try {
@@ -110,7 +112,7 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
   function run([name, args, blobs]: NamedChange): Outcome {
     const change = changeOf(name);
     if (change === undefined) throw new Error(`no change is named ${name}`);
-    return [0, change(args, blobs ?? [])];
+    return [0, change(args as never, blobs ?? [])];
   }
 
   function finish(): void {

@@ -7,6 +7,7 @@ import type { ChatParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
 import { addressedBit, type ConfirmationParts } from "../deliveries/statuses.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import { devices } from "../schema.ts";
@@ -218,5 +219,5 @@ export function createExchangeChanges(
     return senderId;
   }
 
-  return { exchange, confirmStatuses };
+  return { exchange: growing(exchange), confirmStatuses: freeing(confirmStatuses) };
 }

@@ -4,6 +4,7 @@ import { kindOf } from "../../../domain/messages/messages.ts";
 import { type Draft, type MessageFile, messageKinds } from "../../../domain/model.ts";
 import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
+import { growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import { insertReceived } from "../mqtt/queue-changes.ts";
 import type { MessageFiles } from "./message-files.ts";
@@ -205,7 +206,7 @@ export function createMessageChanges(
     });
   }
 
-  return { appendMessage, appendMessages };
+  return { appendMessage: growing(appendMessage), appendMessages: growing(appendMessages) };
 }
 
 const fileOf = ({ content }: WireDraft): MessageFile | undefined =>

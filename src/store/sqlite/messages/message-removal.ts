@@ -2,6 +2,7 @@
 import { DomainError } from "../../../domain/errors.ts";
 import { messageKinds } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-changes.ts";
+import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "./message-files.ts";
 
@@ -53,5 +54,5 @@ export function createMessageEnds(tx: Tx, chatParts: ChatParts, files: MessageFi
     return { chatId, chatKey, seq: row.seq, senderId: row.senderId, members };
   }
 
-  return { deleteMessage };
+  return { deleteMessage: freeing(deleteMessage) };
 }

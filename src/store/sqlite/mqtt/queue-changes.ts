@@ -4,8 +4,8 @@
  */
 
 import { queueColumnCount, type Sending } from "../../../mqtt/store.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-
 import type { RetainedChanges, WireRetained } from "./retained-changes.ts";
 import { liesTogether, StoredTurn, TurnRows, type WireTurns } from "./turns.ts";
 
@@ -63,8 +63,11 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
 
   /** Turns are read again for each session that leaves them: the last ones are kept. */
   const recent = new Map<number, StoredTurn>();
+  let recentGeneration = 0;
 
   function turnOf(firstId: number): StoredTurn | undefined {
+    if (recentGeneration !== tx.generation) recent.clear(); // A turn may have been rolled back.
+    recentGeneration = tx.generation;
     const known = recent.get(firstId);
     if (known !== undefined) return known;
     const found = selectTurn.get(firstId);
@@ -174,7 +177,15 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
     }
   }
 
-  return { changes: { enqueue, wait, send, release, dequeue, leaveTurns }, suspendSending, leaveAllTurns };
+  const changes = {
+    enqueue: growing(enqueue),
+    wait: freeing(wait),
+    send: freeing(send),
+    release: freeing(release),
+    dequeue: freeing(dequeue),
+    leaveTurns: growing(leaveTurns),
+  };
+  return { changes, suspendSending, leaveAllTurns };
 }
 
 const recentMax = 8;

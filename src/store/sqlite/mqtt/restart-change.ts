@@ -1,4 +1,5 @@
 /** What the end of an earlier process left: sessions that look connected, messages that look as if their client kept up. */
+import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { QueueChanges } from "./queue-changes.ts";
 
@@ -22,5 +23,5 @@ export function createRestartChange(tx: Tx, queue: QueueChanges) {
     return null;
   }
 
-  return { restart };
+  return { restart: freeing(restart) };
 }

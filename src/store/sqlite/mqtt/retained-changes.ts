@@ -1,4 +1,5 @@
 /** Changes to the retained messages of MQTT. */
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 /** `payload` and `properties` are places in the blobs beside the batch; without a payload the topic retains nothing. */
@@ -30,7 +31,7 @@ export function createRetainedChanges(tx: Tx) {
     return null;
   }
 
-  return { retain };
+  return { retain: growing(retain) };
 }
 
 const bytesAt = (blobs: readonly Uint8Array[], place: number | null): Uint8Array | null =>

@@ -1,5 +1,6 @@
 /** Changes to MQTT sessions that outlive their connection. */
 import { and, eq, sql } from "drizzle-orm";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { mqttReceived, mqttSessions, mqttSubscriptions } from "../schema.ts";
 import { insertReceived, type QueueChanges, type WireSending } from "./queue-changes.ts";
@@ -167,5 +168,13 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
     return null;
   }
 
-  return { openSession, suspendSession, endSession, subscribe, unsubscribe, received, released };
+  return {
+    openSession: growing(openSession),
+    suspendSession: freeing(suspendSession),
+    endSession: freeing(endSession),
+    subscribe: growing(subscribe),
+    unsubscribe: freeing(unsubscribe),
+    received: growing(received),
+    released: freeing(released),
+  };
 }

@@ -1,4 +1,5 @@
 /** Changes to the wills of MQTT clients that are connected, or gone while the will's delay runs. */
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 export function createWillChanges(tx: Tx) {
@@ -32,5 +33,5 @@ export function createWillChanges(tx: Tx) {
     return null;
   }
 
-  return { putWill, scheduleWill, removeWill };
+  return { putWill: growing(putWill), scheduleWill: freeing(scheduleWill), removeWill: freeing(removeWill) };
 }

@@ -1,5 +1,6 @@
 /** The picture a user shows of himself. */
 import { DomainError } from "../../../domain/errors.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { UserParts, WireLook } from "./user-parts.ts";
 
@@ -15,5 +16,5 @@ export function createAvatarChanges(tx: Tx, people: UserParts) {
     return people.look(userId);
   }
 
-  return { setAvatar };
+  return { setAvatar: growing(setAvatar) };
 }

@@ -2,6 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ScramKeys } from "../../../domain/people/scram-keys.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { mqttDevices, scramKeys, serverKeys, users } from "../schema.ts";
 
@@ -183,7 +184,12 @@ export function createMqttDeviceChanges(tx: Tx, credentials: CredentialParts) {
     return fresh;
   }
 
-  return { addMqttDevice, removeMqttDevice, addScramKeys, keepSecret };
+  return {
+    addMqttDevice: growing(addMqttDevice),
+    removeMqttDevice: freeing(removeMqttDevice),
+    addScramKeys: growing(addScramKeys),
+    keepSecret: growing(keepSecret),
+  };
 }
 
 const toText = (patterns: readonly string[] | undefined): string | null =>

@@ -1,6 +1,7 @@
 /** Invitations: made by the operator, used up in the same change that makes the user. */
 import { lte, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { invites } from "../schema.ts";
 
@@ -44,5 +45,5 @@ export function createInviteChanges(tx: Tx) {
     return null;
   }
 
-  return { addInvite };
+  return { addInvite: growing(addInvite) };
 }

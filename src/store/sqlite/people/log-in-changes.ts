@@ -2,6 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { phoneSessions, tokens, users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
@@ -143,5 +144,10 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
     return change.end === undefined ? { tokenIds: [], phoneSessionIds: [] } : parts.endAll(userId, change.end);
   }
 
-  return { addToken, touchToken, endToken, changePassword };
+  return {
+    addToken: growing(addToken),
+    touchToken: growing(touchToken),
+    endToken: freeing(endToken),
+    changePassword: growing(changePassword),
+  };
 }

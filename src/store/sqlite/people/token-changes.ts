@@ -1,6 +1,7 @@
 /** Changes to bearer tokens: made in pairs, rotated, revoked with everything that goes back to the same first pair. */
 import { and, eq, lte, sql } from "drizzle-orm";
 import type { RotationOutcome, TokenKind } from "../../../domain/people/token-store.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { tokenRuns, tokens } from "../schema.ts";
 
@@ -139,7 +140,7 @@ export function createTokenChanges(tx: Tx, parts: TokenParts) {
     return args.fresh;
   }
 
-  return { rotateToken, endTokens, openTokenRun };
+  return { rotateToken: growing(rotateToken), endTokens: freeing(endTokens), openTokenRun: growing(openTokenRun) };
 }
 
 const hexBytes = (text: string): Buffer => Buffer.from(text, "hex");

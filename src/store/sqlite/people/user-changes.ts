@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName } from "../../../domain/store.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { devices, serverKeys, users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
@@ -174,5 +175,13 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
     return null;
   }
 
-  return { createUser, setPassword, touchUsers, provision, openDevice, endDevice, setBackendKey };
+  return {
+    createUser: growing(createUser),
+    setPassword: growing(setPassword),
+    touchUsers: freeing(touchUsers),
+    provision: growing(provision),
+    openDevice: growing(openDevice),
+    endDevice: freeing(endDevice),
+    setBackendKey: growing(setBackendKey),
+  };
 }

@@ -4,6 +4,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
 import type { LeftParts } from "../chats/chat-changes.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
+import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { contacts, phoneSessions, profiles, users } from "../schema.ts";
 import type { CredentialParts } from "./device-changes.ts";
@@ -82,5 +83,5 @@ export function createUserEnds(
     return { ...ended, left, told, formerPhoneId, updatedAtMs: tx.nowMs };
   }
 
-  return { setUserDisabled, removeUser };
+  return { setUserDisabled: freeing(setUserDisabled), removeUser: freeing(removeUser) };
 }

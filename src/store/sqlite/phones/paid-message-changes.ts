@@ -1,4 +1,5 @@
 /** Messages that cost money, of the last day: what was spent must survive a restart. */
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 const keptMs = 86_400_000;
@@ -25,5 +26,5 @@ export function createPaidMessageChanges(tx: Tx) {
     return null;
   }
 
-  return { keepPaidMessage };
+  return { keepPaidMessage: growing(keepPaidMessage) };
 }

@@ -6,6 +6,7 @@ import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { PhoneCodeState, PhoneLimits } from "../../../domain/phones/phone-store.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
 import { phoneCodes, phoneSessions } from "../schema.ts";
@@ -330,12 +331,12 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
   }
 
   return {
-    beginPhoneSession,
-    phoneCodeFailed,
-    verifyPhoneSession,
-    renewPhoneCode,
-    endPhoneSession,
-    touchPhoneSession,
+    beginPhoneSession: growing(beginPhoneSession),
+    phoneCodeFailed: growing(phoneCodeFailed),
+    verifyPhoneSession: growing(verifyPhoneSession),
+    renewPhoneCode: growing(renewPhoneCode),
+    endPhoneSession: freeing(endPhoneSession),
+    touchPhoneSession: freeing(touchPhoneSession),
   };
 }
 

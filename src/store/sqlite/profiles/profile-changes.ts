@@ -5,6 +5,7 @@ import { userKeyOf } from "../../../domain/keys.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
@@ -207,7 +208,11 @@ export function createProfileChanges(
 
   const ownedBy = (phone: string): number[] => parts.usersOf(phone).map(({ userId }) => userId);
 
-  return { changeProfile, addEmailCodes, verifyEmailCode };
+  return {
+    changeProfile: growing(changeProfile),
+    addEmailCodes: growing(addEmailCodes),
+    verifyEmailCode: growing(verifyEmailCode),
+  };
 }
 
 interface NamedUser {

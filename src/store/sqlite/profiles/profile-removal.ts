@@ -5,6 +5,7 @@ import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
 import type { LeftParts } from "../chats/chat-changes.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
 import { friendIdsQuery } from "../contacts/friends.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { CredentialParts } from "../people/device-changes.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
@@ -204,7 +205,11 @@ export function createProfileEndChanges(
     return { sessions, users: owned.map(withoutBytes), told, left, kept, updatedAtMs: tx.nowMs };
   }
 
-  return { beginMigration, finishMigration, removeProfile };
+  return {
+    beginMigration: growing(beginMigration),
+    finishMigration: growing(finishMigration),
+    removeProfile: freeing(removeProfile),
+  };
 }
 
 function withoutBytes(user: typeof users.$inferSelect): WireFormerUser {

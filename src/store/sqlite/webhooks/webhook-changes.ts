@@ -1,6 +1,7 @@
 /** Changes to webhooks, and the log of chats' events that they read beside the messages. */
 import { DomainError } from "../../../domain/errors.ts";
 import { type WebhookProgress, webhooksMax } from "../../../domain/webhooks/webhook-store.ts";
+import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 /** Events nobody fetched for so long are forgotten. */
@@ -70,7 +71,12 @@ export function createWebhookChanges(tx: Tx) {
     return null;
   }
 
-  return { putWebhook, removeWebhook, saveWebhook, rewindWebhook };
+  return {
+    putWebhook: growing(putWebhook),
+    removeWebhook: growing(removeWebhook),
+    saveWebhook: growing(saveWebhook),
+    rewindWebhook: growing(rewindWebhook),
+  };
 }
 
 export type EventLog = ReturnType<typeof createEventLog>;
