@@ -30,7 +30,9 @@ export function openStage(): Stage {
   migrate(db, nowMs);
   const reserve = createReserve(folder.path);
   const committer = createCommitter(db, reserve);
-  const commit = (...changes: NamedChange[]): BatchOutcome => committer.commit({ nowMs, changes });
+  let batches = 0;
+  const commit = (...changes: NamedChange[]): BatchOutcome =>
+    committer.commit({ nowMs, seed: `batch ${batches++}`, changes });
   return {
     db,
     dataDir: folder.path,

@@ -20,7 +20,7 @@ test("a file is released by the last of its messages, once, and a message withou
   try {
     migrate(db, 0);
     const tx = new Tx(db);
-    tx.begin(0);
+    tx.begin(0, "first");
     const files = createMessageFiles(tx);
     files.refer(1, 10, fileOf("a"));
     files.refer(2, 11, fileOf("a"));
@@ -36,7 +36,7 @@ test("a file is released by the last of its messages, once, and a message withou
     expect(tx.releasedFiles).toEqual(["a".repeat(64)]);
     files.releaseContent(3);
     expect(tx.releasedFiles).toEqual(["a".repeat(64), "b".repeat(64)]);
-    tx.begin(1);
+    tx.begin(1, "second");
     expect(tx.releasedFiles).toEqual([]);
   } finally {
     db.close();

@@ -169,6 +169,7 @@ test("a restart with nothing to do writes nothing", () => {
   const frames = () => db.prepare("PRAGMA wal_checkpoint(NOOP)").values()[0]?.[1];
   commit({
     nowMs: 0,
+    seed: "0",
     changes: [
       ["openSession", { ...phone, expirySeconds: null }],
       [
@@ -178,7 +179,7 @@ test("a restart with nothing to do writes nothing", () => {
     ],
   });
   const before = frames();
-  expect(commit({ nowMs: 1, changes: [["restart", { nowMs: 9 }]] }).outcomes).toEqual([[0, null]]);
+  expect(commit({ nowMs: 1, seed: "1", changes: [["restart", { nowMs: 9 }]] }).outcomes).toEqual([[0, null]]);
   expect(frames()).toBe(before);
   expect(db.prepare("SELECT disconnected_at_ms FROM mqtt_sessions").values()).toEqual([[5]]);
 });
@@ -226,10 +227,11 @@ test("what frees space or ends what was begun goes on when the disk is full, wha
   const { commit } = createCommitter(db, reserve);
   const { rows, packets, ...rest } = queueChange([{ queueId: 1, sessionId: 1 }]);
   const enqueue = ["enqueue", rest, [new Uint8Array(rows.buffer), packets]] as const;
-  commit({ nowMs: 0, changes: [["openSession", { ...phone, expirySeconds: null }], enqueue] });
+  commit({ nowMs: 0, seed: "0", changes: [["openSession", { ...phone, expirySeconds: null }], enqueue] });
   reserve.spend("the disk is full");
   const { outcomes } = commit({
     nowMs: 0,
+    seed: "0",
     changes: [
       ["openSession", { ...phone, expirySeconds: null }],
       ["putWill", { ...phone, delaySeconds: 0 }, [packets]],

@@ -126,7 +126,7 @@ test("a sweep that a stop interrupted goes on at the next start", async () => {
     using db = openForWriting(dataDir, "os");
     const slice: NamedChange = ["sweepChat", { chatId: chat.chatId, rows: 1000 }];
     const changes: NamedChange[] = [["deleteChat", { chatKey: chat.chatKey }], slice];
-    createCommitter(db, createReserve(dataDir)).commit({ nowMs: 0, changes });
+    createCommitter(db, createReserve(dataDir)).commit({ nowMs: 0, seed: "swept", changes });
   }
   expect(countMessages(dataDir, chat.chatId)).toBe(5000);
   await opened.reopen();

@@ -12,6 +12,7 @@ import { createDeviceChatChanges } from "./deliveries/device-chats.ts";
 import { createDeliveryChanges } from "./deliveries/position-changes.ts";
 import { createPositions } from "./deliveries/positions.ts";
 import { createConfirmationParts } from "./deliveries/statuses.ts";
+import { createUserEvents } from "./deliveries/user-events.ts";
 import type { Change } from "./engine/change.ts";
 import type { Tx } from "./engine/tx.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
@@ -48,8 +49,9 @@ function createGroups(tx: Tx) {
   const credentials = lazily(() => createCredentialParts(tx));
   const people = lazily(() => createUserParts(tx, credentials()));
   const directory = lazily(() => createDirectory(tx));
+  const events = lazily(() => createUserEvents(tx));
   const references = lazily(() => createChatReferences(tx, directory()));
-  const chatParts = lazily(() => createChatParts(tx, people()));
+  const chatParts = lazily(() => createChatParts(tx, people(), events()));
   const chatEnds = lazily(() => createChatEnds(tx, chatParts()));
   const contactParts = lazily(() => createContactParts(tx, chatParts(), references()));
   const profileParts = lazily(() => createProfileParts(tx, people()));
@@ -101,10 +103,11 @@ function createGroups(tx: Tx) {
         people: people(),
         messages: messages(),
         confirmations: createConfirmationParts(tx, positions()),
+        events: events(),
       }),
     ),
-    deliveries: lazily(() => createDeliveryChanges(tx, positions())),
-    deviceChats: lazily(() => createDeviceChatChanges(tx)),
+    deliveries: lazily(() => createDeliveryChanges(positions(), events())),
+    deviceChats: lazily(() => createDeviceChatChanges(tx, events())),
     retained,
     queue: lazily(() => queue().changes),
     mqttSessions: lazily(() => createSessionChanges(tx, queue())),

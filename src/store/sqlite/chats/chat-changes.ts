@@ -3,20 +3,19 @@ import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
+import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "../messages/message-files.ts";
 import type { Directory } from "../people/directory.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
-import { chats, events, members, sweeps } from "../schema.ts";
+import { chats, members, sweeps } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
 
 /** Where a change says nothing else. */
 export const chatMembersMax = 10_000;
-/** A user who never confirms does not grow without end: beyond this the oldest events go. */
-const eventsPerUserMax = 10_000;
 const nameCharactersMax = 256;
 
 export interface EnteredParts {
@@ -34,7 +33,7 @@ export type LeftParts = EnteredParts & { readonly deleted: boolean };
 export type ChatParts = ReturnType<typeof createChatParts>;
 
 /** The pieces other changes share. */
-export function createChatParts(tx: Tx, people: UserParts) {
+export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvents) {
   const { orm } = tx;
   const p = sql.placeholder;
   const selectChat = orm
@@ -72,22 +71,6 @@ export function createChatParts(tx: Tx, people: UserParts) {
     .from(members)
     .where(eq(members.chatId, p("chatId")))
     .prepare();
-  const insertEvent = orm
-    .insert(events)
-    .values({
-      userId: p("userId"),
-      type: p("type"),
-      chatId: p("chatId"),
-      body: p("body"),
-      doors: p("doors"),
-      createdAtMs: p("nowMs"),
-    })
-    .returning({ eventId: events.eventId })
-    .prepare();
-  const trimEvents = tx.db.prepare(
-    "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
-  );
-
   const log = createEventLog(tx);
 
   function get(chatId: number): ChatEntry {
@@ -167,19 +150,9 @@ export function createChatParts(tx: Tx, people: UserParts) {
     const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
     log.append(event.type, event.chat.chatId, body);
     return event.told.map((userId) => {
-      tx.writes += 1;
       const mask = event.everyDoor.has(userId) ? doors.minioicq | doors.rest : doors.rest;
-      const [row] = insertEvent.all({
-        userId,
-        type: event.type,
-        chatId: event.chat.chatId,
-        body,
-        doors: mask,
-        nowMs: tx.nowMs,
-      });
-      const eventId = row?.eventId ?? 0;
-      // Now and then, at random: the numbers run in step with a chat's size, and might never be one member's turn.
-      if (Math.random() < 1 / 64) trimEvents.run(userId, eventsPerUserMax);
+      const { type, chat } = event;
+      const eventId = userEvents.add({ userId, type, chatId: chat.chatId, body, doors: mask });
       return [eventId, userId];
     });
   }

@@ -1,10 +1,9 @@
 /** Which chats a device was told of. Membership says which it must know; what is missing here it is told. */
-import { doors } from "../../../domain/model.ts";
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { eventKeptMs } from "./position-changes.ts";
+import type { UserEvents } from "./user-events.ts";
 
-export function createDeviceChatChanges(tx: Tx) {
+export function createDeviceChatChanges(tx: Tx, events: UserEvents) {
   const { db } = tx;
   // Who left meanwhile is not in the chat: the device must hear of it again should its user come back.
   const tell = db.prepare(
@@ -12,9 +11,6 @@ export function createDeviceChatChanges(tx: Tx) {
      SELECT d.device_id, m.chat_id FROM devices d JOIN members m ON m.user_id = d.user_id
      WHERE d.device_id = ?1 AND d.user_id = ?2 AND m.chat_id = ?3`,
   );
-  const confirm = db.prepare("UPDATE events SET doors = doors & ~?1 WHERE event_id = ?2 AND user_id = ?3");
-  const dropConfirmed = db.prepare("DELETE FROM events WHERE event_id = ? AND doors = 0");
-  const dropOld = db.prepare("DELETE FROM events WHERE created_at_ms < ?");
 
   /** The device was told of the chats; the user's own copies of that, `eventIds`, are confirmed with it. */
   function announceChats(args: {
@@ -25,11 +21,8 @@ export function createDeviceChatChanges(tx: Tx) {
   }): null {
     tx.writes += 1;
     for (const chatId of args.chatIds) tell.run(args.deviceId, args.userId, chatId);
-    for (const eventId of args.eventIds) {
-      confirm.run(doors.minioicq, eventId, args.userId);
-      dropConfirmed.run(eventId);
-    }
-    dropOld.run(tx.nowMs - eventKeptMs);
+    for (const eventId of args.eventIds) events.confirm(args.userId, "minioicq", eventId);
+    events.dropOld();
     return null;
   }
 

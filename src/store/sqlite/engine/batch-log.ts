@@ -5,8 +5,10 @@
 
 /** What one turn gathered, as it is committed: all of it is one transaction. */
 export interface Batch {
-  /** The time of every change in it, UTC epoch milliseconds. */
+  /** What the clock says, UTC epoch milliseconds; the time of every change in it is made of that. */
   readonly nowMs: number;
+  /** What is random in the batch is derived from this. */
+  readonly seed: string;
   /** The JSON text of `NamedChange[]`. */
   readonly changes: string;
   /** The bytes of those changes that have any, by their place. */

@@ -27,7 +27,16 @@ export interface BatchOutcome {
 }
 
 export interface Committer {
-  commit(batch: { nowMs: number; changes: readonly NamedChange[] }): BatchOutcome;
+  commit(batch: Batch): BatchOutcome;
+}
+
+/** All that a commit depends on besides the database. */
+export interface Batch {
+  /** What the clock says; the batch's time is made of it, see `Tx.begin`. */
+  readonly nowMs: number;
+  /** Drawn for this batch alone: what is random in it is derived from that. */
+  readonly seed: string;
+  readonly changes: readonly NamedChange[];
 }
 
 export function createCommitter(db: Database, reserve: Reserve, options?: { hidesStrangers?: boolean }): Committer {
@@ -40,9 +49,10 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
   const release = db.prepare("RELEASE change");
   const rollbackTo = db.prepare("ROLLBACK TO change");
 
-  const commit: Committer["commit"] = ({ nowMs, changes: batch }) => {
+  const commit: Committer["commit"] = (whole) => {
+    const { changes: batch } = whole;
     const allowed = reserve.intact ? batch : batch.filter(([name]) => frees(name));
-    const results = allowed.length === 0 ? [] : attempt(nowMs, allowed);
+    const results = allowed.length === 0 ? [] : attempt({ ...whole, changes: allowed });
     const released = allowed.length === 0 ? [] : tx.releasedFiles;
     let next = 0;
     const outcomes =
@@ -55,24 +65,24 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
 
   const frees = (name: string): boolean => changeOf(name)?.frees === true;
 
-  function attempt(nowMs: number, batch: readonly NamedChange[]): Outcome[] {
+  function attempt(batch: Batch): Outcome[] {
     try {
-      return straight(nowMs, batch) ?? withSavepoints(nowMs, batch);
+      return straight(batch) ?? withSavepoints(batch);
     } catch (error) {
       // The transaction is gone or cannot be finished: nothing of the batch happened.
       abandon();
       const full = isStorageError(error);
       if (full) reserve.spend(String(error));
-      return batch.map(() => (full ? storageFull() : fault(error)));
+      return batch.changes.map(() => (full ? storageFull() : fault(error)));
     }
   }
 
   /** Undefined where a change failed half-way and the batch must run again, each change on its own. */
-  function straight(nowMs: number, batch: readonly NamedChange[]): Outcome[] | undefined {
+  function straight(batch: Batch): Outcome[] | undefined {
     begin.run();
-    tx.begin(nowMs);
+    tx.begin(batch.nowMs, batch.seed);
     const results: Outcome[] = [];
-    for (const change of batch) {
+    for (const change of batch.changes) {
       const writesBefore = tx.writes;
       try {
         results.push(run(change));
@@ -89,11 +99,11 @@ export function createCommitter(db: Database, reserve: Reserve, options?: { hide
     return results.map((outcome) => encode(outcome, tx.generation));
   }
 
-  function withSavepoints(nowMs: number, batch: readonly NamedChange[]): Outcome[] {
+  function withSavepoints(batch: Batch): Outcome[] {
     begin.run();
-    tx.begin(nowMs);
+    tx.begin(batch.nowMs, batch.seed);
     const results: Outcome[] = [];
-    for (const change of batch) {
+    for (const change of batch.changes) {
       savepoint.run();
       try {
         results.push(run(change));

@@ -3,6 +3,7 @@
  * of rows only this connection ever changes. A rollback empties the caches.
  */
 import type { Database } from "bun:sqlite";
+import { createHash } from "node:crypto";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, userKeyOf } from "../../../domain/keys.ts";
 import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../../domain/model.ts";
@@ -44,7 +45,19 @@ const memberIdsMax = 500_000;
 /** A position takes the room of so many member ids. */
 const positionWeight = 3;
 
+/** A clock that is further behind the last batch's time was not merely set right. */
+const clockBehindMaxMs = 24 * 3_600_000;
+
 const nobody: readonly number[] = [];
+
+/** What the table `sequence` holds for the writer: the next ids, and the time of the last batch that changed a row. */
+interface Sequences {
+  readonly message: number;
+  readonly id: number;
+  readonly time: number;
+  /** By this connection so far. */
+  readonly rowsChanged: number;
+}
 
 export class Tx {
   readonly db: Database;
@@ -64,16 +77,18 @@ export class Tx {
   #memberIds = 0;
   #nextMessageId = 0;
   #nextId = 0;
-  #savedMessageId = 0;
-  #savedId = 0;
+  #saved: Sequences = { message: 0, id: 0, time: 0, rowsChanged: 0 };
+  #seed = "";
+  #draws = 0;
 
   readonly #chatRow;
   readonly #chatIdRow;
   readonly #memberRows;
   readonly #userRow;
   readonly #blockRow;
-  readonly #sequenceRow;
+  readonly #sequences;
   readonly #saveSequence;
+  readonly #saveTime;
 
   /** See `changes/directory.ts`. */
   readonly hidesStrangers: boolean;
@@ -82,7 +97,9 @@ export class Tx {
     this.db = db;
     this.hidesStrangers = hidesStrangers;
     this.orm = drizzle({ client: db });
-    db.run("INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1)");
+    db.run(
+      "INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1), ('time', 0)",
+    );
     this.#chatRow = db.prepare<ChatRow, [number]>(
       "SELECT chat_id chatId, kind, chat_key chatKey, direct_low directLow, direct_high directHigh, last_seq lastSeq FROM chats WHERE chat_id = ?",
     );
@@ -96,12 +113,22 @@ export class Tx {
     this.#blockRow = db.prepare<{ one: 1 }, [number, number]>(
       "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
     );
-    this.#sequenceRow = db.prepare<{ next: number }, [string]>("SELECT next FROM sequence WHERE name = ?");
+    this.#sequences = db.prepare<Sequences, []>(
+      `SELECT (SELECT next FROM sequence WHERE name = 'message') message, (SELECT next FROM sequence WHERE name = 'id') id,
+       (SELECT next FROM sequence WHERE name = 'time') time, total_changes() rowsChanged`,
+    );
     this.#saveSequence = db.prepare("UPDATE sequence SET next = ? WHERE name = ?");
+    // A batch that changes nothing stays without a write.
+    this.#saveTime = db.prepare("UPDATE sequence SET next = ? WHERE name = 'time' AND total_changes() <> ?");
   }
 
-  begin(nowMs: number): void {
-    this.nowMs = nowMs;
+  /**
+   * `nowMs` is what the clock says. The batch's time is no less than the last one's, which is stored, while the clock is
+   * up to a day behind it; further behind, the last one was wrong and the clock is believed again.
+   */
+  begin(nowMs: number, seed: string): void {
+    this.#seed = seed;
+    this.#draws = 0;
     this.writes = 0;
     if (this.releasedFiles.length > 0) this.releasedFiles = [];
     if (
@@ -111,14 +138,19 @@ export class Tx {
       this.#memberIds > memberIdsMax
     )
       this.forget();
-    this.#savedMessageId = this.#nextMessageId = this.#sequenceRow.get("message")?.next ?? 1;
-    this.#savedId = this.#nextId = this.#sequenceRow.get("id")?.next ?? 10_001;
+    this.#saved = this.#sequences.get() ?? this.#saved;
+    this.#nextMessageId = this.#saved.message;
+    this.#nextId = this.#saved.id;
+    const { time } = this.#saved;
+    this.nowMs = time - nowMs > clockBehindMaxMs ? nowMs : Math.max(nowMs, time);
   }
 
   /** Writes what the batch keeps in memory; the last thing before COMMIT. */
   finish(): void {
-    if (this.#nextMessageId !== this.#savedMessageId) this.#saveSequence.run(this.#nextMessageId, "message");
-    if (this.#nextId !== this.#savedId) this.#saveSequence.run(this.#nextId, "id");
+    const { message, id, time, rowsChanged } = this.#saved;
+    if (this.#nextMessageId !== message) this.#saveSequence.run(this.#nextMessageId, "message");
+    if (this.#nextId !== id) this.#saveSequence.run(this.#nextId, "id");
+    if (this.nowMs !== time) this.#saveTime.run(this.nowMs, rowsChanged);
   }
 
   /** After a rollback nothing remembered can be trusted. */
@@ -128,6 +160,14 @@ export class Tx {
     this.#chatIds.clear();
     this.#memberIds = 0;
     this.generation += 1;
+  }
+
+  /** A new GUID: random (version 4) to all who do not know the batch's seed, and the same whoever executes the batch. */
+  guid(): string {
+    const hex = createHash("sha256").update(`${this.#seed}:${this.#draws}`).digest("hex");
+    this.#draws += 1;
+    const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
   }
 
   takeMessageId(): number {

@@ -4,6 +4,7 @@
  * the promise of the caller who asked for it resolves.
  */
 
+import { randomBytes } from "node:crypto";
 import { DomainError } from "../../../domain/errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
@@ -164,7 +165,7 @@ export function createWriter({ batches, committed, clock, log, onStorage, onDeat
       if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
     });
     const changes = `[${inFlight.map((waiting) => waiting.json).join(",")}]`;
-    void batches.append({ nowMs: clock.nowMs(), changes, blobs }).then(settled);
+    void batches.append({ nowMs: clock.nowMs(), seed: randomBytes(16).toString("hex"), changes, blobs }).then(settled);
   }
 
   function settled(batch: CommittedBatch): void {

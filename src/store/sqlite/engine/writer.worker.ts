@@ -55,14 +55,14 @@ async function prepareReserve(reserve: Reserve): Promise<void> {
   if (restoring === undefined && !(await reserve.prepare())) degraded(reserve);
 }
 
-function settle({ nowMs, changes, blobs }: Extract<ToWorker, { type: "batch" }>): void {
+function settle({ nowMs, seed, changes, blobs }: Extract<ToWorker, { type: "batch" }>): void {
   if (open === undefined) throw new Error("a batch came before the database was opened");
   const named = JSON.parse(changes) as NamedChange[];
   for (const [place, bytes] of blobs) {
     const change = named[place];
     if (change !== undefined) named[place] = [change[0], change[1], bytes];
   }
-  const { outcomes, generation, storage, releasedFiles } = open.committer.commit({ nowMs, changes: named });
+  const { outcomes, generation, storage, releasedFiles } = open.committer.commit({ nowMs, seed, changes: named });
   const settled = { type: "settled", outcomes: JSON.stringify(outcomes), generation, storage } as const;
   post(releasedFiles === undefined ? settled : { ...settled, releasedFiles });
   if (storage !== null) degraded(open.reserve);

@@ -7,14 +7,12 @@ import type { ChatParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
 import { addressedBit, type ConfirmationParts } from "../deliveries/statuses.ts";
+import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import { devices } from "../schema.ts";
 import type { createMessageChanges } from "./message-changes.ts";
-
-/** A user who never confirms does not grow without end: beyond this the oldest events go. */
-const eventsPerUserMax = 10_000;
 
 export interface WireExchange extends ConfirmingReader {
   readonly messages: readonly {
@@ -68,6 +66,7 @@ export function createExchangeChanges(
     people: UserParts;
     messages: ReturnType<typeof createMessageChanges>;
     confirmations: ConfirmationParts;
+    events: UserEvents;
   },
 ) {
   const { db, orm } = tx;
@@ -87,15 +86,6 @@ export function createExchangeChanges(
   const insertText = db.prepare(
     "INSERT INTO message_texts (message_id, user_id, device_id, content) VALUES (?, ?, ?, ?)",
   );
-  const insertStatus = db.prepare(
-    "INSERT INTO events (user_id, type, chat_id, body, doors, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
-  );
-  const trimEvents = db.prepare(
-    "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
-  );
-  const confirmEvent = db.prepare("UPDATE events SET doors = doors & ~?1 WHERE event_id = ?2 AND user_id = ?3");
-  const dropConfirmed = db.prepare("DELETE FROM events WHERE event_id = ? AND doors = 0");
-
   const message = db.prepare<{ chatId: number; senderId: number; kind: number }, [number]>(
     "SELECT chat_id chatId, sender_id senderId, kind FROM messages WHERE message_id = ?",
   );
@@ -184,9 +174,7 @@ export function createExchangeChanges(
     const noting = confirmations.begin(batch);
     for (const { messageId, eventId, status } of batch.confirmations) {
       if (eventId !== undefined) {
-        tx.writes += 1;
-        confirmEvent.run(doors.rest, eventId, batch.userId);
-        dropConfirmed.run(eventId);
+        parts.events.confirm(batch.userId, "rest", eventId);
       } else if (messageId !== undefined) {
         const sender = confirmOne(messageId, { status, reader: batch, noting });
         if (sender !== undefined) told.add(sender);
@@ -212,10 +200,7 @@ export function createExchangeChanges(
     const by = chats.summary(reader.userId);
     const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get({ deviceId: row.textFor })?.guid ?? by.guid);
     const body: StatusBody = { chatKey: chats.get(chatId).chatKey, messageId, by, guid };
-    tx.writes += 1;
-    insertStatus.run(senderId, status, chatId, JSON.stringify(body), doors.rest, tx.nowMs);
-    // Now and then, as for those who enter a chat.
-    if (Math.random() < 1 / 64) trimEvents.run(senderId, eventsPerUserMax);
+    parts.events.add({ userId: senderId, type: status, chatId, body: JSON.stringify(body), doors: doors.rest });
     return senderId;
   }
 

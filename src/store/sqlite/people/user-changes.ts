@@ -1,5 +1,4 @@
 /** Changes to people and to what they log in with. */
-import { randomUUID } from "node:crypto";
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName } from "../../../domain/store.ts";
@@ -155,7 +154,7 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
     tx.writes += 1;
     const [made] = insertDevice.all({
       ...device,
-      guid: randomUUID(),
+      guid: tx.guid(),
       sinceMessageId: tx.lastMessageId(),
       nowMs: tx.nowMs,
     });

@@ -1,5 +1,4 @@
 /** The pieces of changing people that several changes share. */
-import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
@@ -77,7 +76,7 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     tx.writes += 1;
     insertUser.run({
       userId,
-      guid: randomUUID(),
+      guid: tx.guid(),
       username: user.username ?? null,
       phone: user.phone ?? null,
       nick: user.nick ?? userKeyOf({ userId, username: user.username }),

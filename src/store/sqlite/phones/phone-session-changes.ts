@@ -85,6 +85,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
       createdAtMs: p("nowMs"),
       lastOnlineAtMs: p("nowMs"),
     })
+    .returning({ sessionId: phoneSessions.sessionId })
     .prepare();
   const insertCode = orm
     .insert(phoneCodes)
@@ -179,7 +180,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
       args.shown === undefined ? selectShared.get(devKey, phone, tx.nowMs, tx.nowMs - limits.codeCooldownMs) : null;
     const token = args.shown !== undefined && args.shownIsUsable ? "shown" : "fresh";
     const codeId = shared?.codeId ?? addCode(args.code, limits.codeLifetimeMs);
-    insertSession.run({
+    const [made] = insertSession.all({
       hash: hex(token === "shown" && args.shown !== undefined ? args.shown : args.fresh),
       phone,
       devKey,
@@ -191,7 +192,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     trimDevice.run(devKey, phone, limits.pendingPerDeviceMax);
     trimPhone.run(phone, limits.pendingPerPhoneMax);
     // Counting them all is not worth it each time.
-    if (Math.random() < 1 / 64) trimAll.run(limits.pendingMax);
+    if (made !== undefined && made.sessionId % 64 === 0) trimAll.run(limits.pendingMax);
     return shared === null ? { result: "send", token, codeId } : { result: "not_verified", token };
   }
 

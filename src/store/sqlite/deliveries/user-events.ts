@@ -1,0 +1,64 @@
+/**
+ * Durable events of users: each waits until the doors that keep it have confirmed it. A user who never confirms does not
+ * grow without end.
+ */
+import { type Door, doors } from "../../../domain/model.ts";
+import type { Tx } from "../engine/tx.ts";
+
+/** So long, and not longer, an event waits for its doors. */
+const eventKeptMs = 30 * 86_400_000;
+/** Of one user; beyond this the oldest go. */
+const eventsPerUserMax = 10_000;
+
+export interface UserEvent {
+  readonly userId: number;
+  readonly type: "entered" | "left" | "delivered" | "read";
+  readonly chatId: number;
+  readonly body: string;
+  /** The doors that keep it, a bit each. */
+  readonly doors: number;
+}
+
+export type UserEvents = ReturnType<typeof createUserEvents>;
+
+export function createUserEvents(tx: Tx) {
+  const { db } = tx;
+  const insert = db.prepare(
+    "INSERT INTO events (user_id, type, chat_id, body, doors, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const trim = db.prepare(
+    "DELETE FROM events WHERE user_id = ?1 AND event_id <= (SELECT event_id FROM events WHERE user_id = ?1 ORDER BY event_id DESC LIMIT 1 OFFSET ?2)",
+  );
+  const confirm = db.prepare("UPDATE events SET doors = doors & ~?1 WHERE event_id = ?2 AND user_id = ?3");
+  const dropConfirmed = db.prepare("DELETE FROM events WHERE event_id = ? AND doors = 0");
+  const dropOld = db.prepare("DELETE FROM events WHERE created_at_ms < ?");
+
+  return {
+    /** Gives the event's id. */
+    add({ userId, type, chatId, body, doors }: UserEvent): number {
+      tx.writes += 1;
+      const eventId = Number(insert.run(userId, type, chatId, body, doors, tx.nowMs).lastInsertRowid);
+      if (isOneOf64(eventId)) trim.run(userId, eventsPerUserMax);
+      return eventId;
+    },
+    confirm(userId: number, door: Door, eventId: number): void {
+      tx.writes += 1;
+      confirm.run(doors[door], eventId, userId);
+      dropConfirmed.run(eventId);
+    },
+    dropOld(): void {
+      tx.writes += 1;
+      dropOld.run(tx.nowMs - eventKeptMs);
+    },
+  };
+}
+
+/**
+ * The row's own id says whether it is time to trim. Plain multiples of 64 would run in step with a chat's size and never be
+ * one member's turn (of two who are told each time, one has all the odd ids), so the id's bits are mixed first.
+ */
+function isOneOf64(id: number): boolean {
+  let mixed = Math.imul(id ^ (id >>> 16), 0x45d9f3b);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
+  return ((mixed ^ (mixed >>> 16)) & 63) === 0;
+}
