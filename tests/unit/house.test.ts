@@ -41,6 +41,7 @@ const stillCircular: number[] = [2, 4, 23];
 
 interface Import {
   readonly from: string;
+  readonly typeOnly: boolean;
   /** A file of ours, or a package. */
   readonly to: string;
 }
@@ -51,7 +52,11 @@ const imports: readonly Import[] = files.flatMap((from) =>
     ...readFileSync(join(root, from), "utf8").matchAll(
       /(?:^(?:import|export)\b[^"';]*?(?:from )?|\bimport\(|new URL\()"([^"]+)"/gm,
     ),
-  ].map(([, to = ""]) => ({ from, to: to.startsWith(".") ? relative(root, join(root, dirname(from), to)) : to })),
+  ].map(([text, to = ""]) => ({
+    from,
+    typeOnly: /^(?:import|export) type\b/.test(text),
+    to: to.startsWith(".") ? relative(root, join(root, dirname(from), to)) : to,
+  })),
 );
 const folderOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1];
 
@@ -116,6 +121,20 @@ test("every file is reached from where the program begins", () => {
   const reached = new Set(entryPoints);
   for (const file of reached) for (const { to } of next.get(file) ?? []) reached.add(to);
   expect(files.filter((file) => !reached.has(file))).toEqual([]);
+});
+
+test("changes have no clock and no chance of their own: they are functions of database, batch and arguments", () => {
+  const next = Map.groupBy(
+    imports.filter(({ typeOnly }) => !typeOnly),
+    ({ from }) => from,
+  );
+  const executed = new Set(["src/store/sqlite/engine/committer.ts"]);
+  for (const file of executed) for (const { to } of next.get(file) ?? []) if (files.includes(to)) executed.add(to);
+  expect(executed.size).toBeGreaterThan(40);
+  const ownWill =
+    /\brandomUUID\b|\brandomBytes\b|\bgetRandomValues\b|\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bprocess\.(?:env|hrtime)\b|\bBun\.(?:env|nanoseconds)\b/;
+  const wrong = [...executed].filter((file) => ownWill.test(readFileSync(join(root, file), "utf8")));
+  expect(wrong).toEqual([]);
 });
 
 test("files are kebab-case nouns", () => {

@@ -7,8 +7,9 @@ import type { Store } from "../store.ts";
 import type { AccountEnds } from "./account-removal.ts";
 import type { EndedLogIns } from "./log-in-store.ts";
 import type { LoginGuard } from "./login-guard.ts";
+import { newSecret } from "./new-secrets.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
-import { equalHashes, hashSecret, newSecret } from "./secrets.ts";
+import { equalHashes, hashSecret } from "./secrets.ts";
 import { checkUsername, type Tokens } from "./tokens.ts";
 
 export const nickCharactersMax = 128;

@@ -8,9 +8,10 @@ import { DomainError } from "../errors.ts";
 import { isReservedUserKey } from "../keys.ts";
 import type { MqttDevice, Store } from "../store.ts";
 import type { LoginGuard } from "./login-guard.ts";
+import { newSecret } from "./new-secrets.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
 import { deriveScramKeys } from "./scram-keys.ts";
-import { equalHashes, hashSecret, newSecret } from "./secrets.ts";
+import { equalHashes, hashSecret } from "./secrets.ts";
 
 /** They are all in memory and read at the start. */
 const devicesMax = 100_000;

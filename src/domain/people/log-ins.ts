@@ -10,8 +10,8 @@ import type { User, UserId } from "../model.ts";
 import type { PhoneSessions } from "../phones/phone-sessions.ts";
 import type { Store } from "../store.ts";
 import type { Accounts, LoggedIn } from "./accounts.ts";
-import { hashSecret, newSecret } from "./secrets.ts";
-
+import { newSecret } from "./new-secrets.ts";
+import { hashSecret } from "./secrets.ts";
 /** A client that is connected; the hub knows them. */
 export interface Client {
   readonly door: "mqtt" | "minioicq" | "rest";

@@ -1,12 +1,6 @@
 /** Generated secrets: opaque, at least 128 random bits, stored as SHA-256 and looked up by it. */
 import { timingSafeEqual } from "node:crypto";
 
-/** `prefix` tells a person what the string is for; the rest is 192 random bits in base64url. */
-export function newSecret(prefix: string): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(24));
-  return `${prefix}_${Buffer.from(bytes).toString("base64url")}`;
-}
-
 export const hashSecret = (secret: string): Uint8Array => new Bun.CryptoHasher("sha256").update(secret).digest();
 
 /** Hex digits of a token's hash by which its owner tells it from his others; the token cannot be found from them. */

@@ -8,7 +8,8 @@ import { DomainError } from "../errors.ts";
 import { isKey, isReservedUserKey } from "../keys.ts";
 import type { User } from "../model.ts";
 import type { LoginGuard } from "./login-guard.ts";
-import { hashSecret, newSecret } from "./secrets.ts";
+import { newSecret } from "./new-secrets.ts";
+import { hashSecret } from "./secrets.ts";
 import type { NewToken, TokenKind, TokenStore } from "./token-store.ts";
 
 export interface TokenLifetimes {

@@ -2,10 +2,9 @@
  * Codes that are sent to a phone or an address to prove that somebody reads what arrives there: six digits, stored as the
  * SHA-256 of a salt and the code, short-lived, and good for few tries.
  */
-import { randomBytes, randomInt } from "node:crypto";
 import { equalHashes } from "../people/secrets.ts";
 
-const codeDigits = 6;
+export const codeDigits = 6;
 const codeCharactersMax = 32;
 
 /** What the store keeps of a code. */
@@ -14,14 +13,7 @@ export interface HashedCode {
   readonly hash: Uint8Array;
 }
 
-export const newCode = (): string => String(randomInt(10 ** codeDigits)).padStart(codeDigits, "0");
-
-export function hashNewCode(code: string): HashedCode {
-  const salt = randomBytes(16);
-  return { salt, hash: hashCode(salt, code) };
-}
-
-const hashCode = (salt: Uint8Array, code: string): Uint8Array =>
+export const hashCode = (salt: Uint8Array, code: string): Uint8Array =>
   new Bun.CryptoHasher("sha256").update(salt).update(code).digest();
 
 /** Whether it is this code, as typed or as a number, which has lost the zeros that the code begins with. Empty is none. */

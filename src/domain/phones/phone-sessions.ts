@@ -11,7 +11,8 @@ import type { Registration } from "../people/accounts.ts";
 import type { LoginGuard } from "../people/login-guard.ts";
 import { hashSecret } from "../people/secrets.ts";
 import type { Store } from "../store.ts";
-import { hashNewCode, newCode, typedCode } from "./codes.ts";
+import { typedCode } from "./codes.ts";
+import { hashNewCode, newCode } from "./new-codes.ts";
 import type { PhoneLimits, StoredPhoneSession } from "./phone-store.ts";
 import { phoneIdOf, phoneOf } from "./phones.ts";
 

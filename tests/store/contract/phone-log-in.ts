@@ -1,7 +1,7 @@
 /** Log-ins by phone as the domain makes them, for the parts of the contract that need one. */
 
 import type { User } from "../../../src/domain/model.ts";
-import { hashNewCode } from "../../../src/domain/phones/codes.ts";
+import { hashNewCode } from "../../../src/domain/phones/new-codes.ts";
 import type { PhoneLimits, PhoneSessionRequest, StoredPhoneSession } from "../../../src/domain/phones/phone-store.ts";
 import type { Store } from "../../../src/domain/store.ts";
 

@@ -1,6 +1,6 @@
 /** Log-ins by phone: what beginning and verifying decide, codes, and the sessions that come of them. */
 import { expect, test } from "bun:test";
-import { hashNewCode } from "../../../src/domain/phones/codes.ts";
+import { hashNewCode } from "../../../src/domain/phones/new-codes.ts";
 import type { Store } from "../../../src/domain/store.ts";
 import { beginning, logInByPhone, phoneLimits, rightCode, tokenOf, wrongCode } from "./phone-log-in.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh } from "./stage.ts";

@@ -1,6 +1,6 @@
 /** Profiles: what a phone is linked to, codes for its addresses, moving to another phone, and the end of it all. */
 import { expect, test } from "bun:test";
-import { hashNewCode } from "../../../src/domain/phones/codes.ts";
+import { hashNewCode } from "../../../src/domain/phones/new-codes.ts";
 import type { ProfileLimits, Service } from "../../../src/domain/profiles/profile-store.ts";
 import { logInByPhone, rightCode, wrongCode } from "./phone-log-in.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh, people } from "./stage.ts";

@@ -1,7 +1,8 @@
 /** Phone numbers and PhoneIds as clients write them. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { newCode, typedCode } from "../../../src/domain/phones/codes.ts";
+import { typedCode } from "../../../src/domain/phones/codes.ts";
+import { newCode } from "../../../src/domain/phones/new-codes.ts";
 import { parsePhoneId, phoneIdOf, phoneOf } from "../../../src/domain/phones/phones.ts";
 
 test.each([
