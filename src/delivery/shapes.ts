@@ -1,5 +1,6 @@
 /** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
 import { isLeftOut } from "../domain/messages/content.ts";
+import { shownTimeMs } from "../domain/messages/messages.ts";
 import type { Message, MessageFile, Sent, StoredEvent, Typing } from "../domain/model.ts";
 
 /**
@@ -61,7 +62,7 @@ export function messageShape(message: Message): MessageShape {
     type: message.type,
     ...(isInline(message) ? contentShape(message.content) : {}),
     ...(file === undefined ? {} : { file: fileShape(file) }),
-    time: isoTime(message.clientTimeMs ?? message.sentAtMs),
+    time: isoTime(shownTimeMs(message)),
     ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
   };
 }
@@ -79,7 +80,7 @@ export function sentShape(sent: Sent) {
     seq: message.seq,
     chat_id: String(message.chatId),
     chatID: message.chatKey,
-    time: isoTime(message.clientTimeMs ?? message.sentAtMs),
+    time: isoTime(shownTimeMs(message)),
     ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
   };
 }

@@ -121,17 +121,21 @@ export type DeletedMessage = Pick<Message, "messageId" | "chatId" | "chatKey" | 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
 export type ChatRef = { readonly id: number } | { readonly key: string };
 
+/** What a client says of a message beside what is said in it. */
+export interface ClientStamp {
+  /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
+  readonly clientId?: string | undefined;
+  readonly clientTimeMs?: number | undefined;
+}
+
 /** A message on its way in. */
-export interface Draft {
+export interface Draft extends ClientStamp {
   readonly chat: ChatRef;
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
   /** `content` is bytes that stand for their base64 text, which need not be made where a file keeps them. */
   readonly asBase64?: boolean | undefined;
-  /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
-  readonly clientId?: string | undefined;
-  readonly clientTimeMs?: number | undefined;
   /** A PUBLISH of a persistent MQTT session, so that its repeat is recognised after a reconnect. */
   readonly publish?: DraftPublish | undefined;
 }

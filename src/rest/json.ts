@@ -3,6 +3,7 @@
  * hand; `messageShape` in delivery stays the definition, and a test holds this to it.
  */
 import { fileShape, isInline, isoTime } from "../delivery/shapes.ts";
+import { shownTimeMs } from "../domain/messages/messages.ts";
 import type { Message, MessageFile } from "../domain/model.ts";
 
 const jsonHeaders = {
@@ -22,7 +23,7 @@ export function messageJson(message: Message): string {
   return (
     `{"message_id":"${message.messageId}","seq":${message.seq},"chat_id":"${message.chatId}",` +
     `"chatID":"${message.chatKey}","sender_id":"${message.senderId}","sender":"${message.senderKey}",` +
-    `"type":${type === "text" ? '"text"' : JSON.stringify(type)}${file === undefined ? contentJson(message) : fileJson(message, file)},"time":"${timeText(message.clientTimeMs ?? message.sentAtMs)}"${
+    `"type":${type === "text" ? '"text"' : JSON.stringify(type)}${file === undefined ? contentJson(message) : fileJson(message, file)},"time":"${timeText(shownTimeMs(message))}"${
       clientId === undefined ? "" : `,"client_id":${JSON.stringify(clientId)}`
     }}`
   );

@@ -1,13 +1,11 @@
 /** What the store must do for batches of messages and statuses of one sender; see `store.ts` for what every method promises. */
 
-import type { AddressedText, DeviceId, EventId, Message, MessageId, UserId } from "../model.ts";
+import type { AddressedText, ClientStamp, DeviceId, EventId, Message, MessageId, UserId } from "../model.ts";
 
 /** A message that addresses each recipient by himself. */
-export interface AddressedDraft {
+export interface AddressedDraft extends ClientStamp {
   readonly chatKey: string;
-  /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
   readonly clientId: string;
-  readonly clientTimeMs: number | undefined;
   /** By the GUID of a user or of one of his devices. */
   readonly texts: readonly { readonly guid: string; readonly text: string }[];
   /** An earlier message of the sender's in the same chat that this one stands in for: nobody is given that one any more. */

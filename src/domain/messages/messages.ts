@@ -111,6 +111,10 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
   return { send, sendAll, remove, history };
 }
 
+/** The time a message shows: the client's own, where the client gave one. */
+export const shownTimeMs = ({ clientTimeMs, sentAtMs }: Pick<Message, "clientTimeMs" | "sentAtMs">): number =>
+  clientTimeMs ?? sentAtMs;
+
 /** Of bytes, or of the base64 text they stand for. */
 const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
   asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;

@@ -6,11 +6,11 @@
 
 import { isHidden } from "../../domain/messages/addressed.ts";
 import { type ChatLog, oddTimeMs } from "../../domain/messages/history-store.ts";
+import { shownTimeMs } from "../../domain/messages/messages.ts";
 import type { Message, MessageReader, UserId } from "../../domain/model.ts";
 import type { Reads } from "../../domain/store.ts";
 import type { MiniOicqLimits } from "../limits.ts";
 import { messageBytes, withFrameContent } from "../outgoing/large-content.ts";
-import { messageTimeMs } from "../outgoing/push.ts";
 import { LogReader, type Segment } from "./log-reader.ts";
 
 /** Which part of the history, and how much of it at the most. */
@@ -125,7 +125,7 @@ function createFilter({ range, places, page }: HistoryQuery) {
         if (!counts) return "yes";
         return index < range.first ? "no" : index > range.last ? "past" : "yes";
       }
-      const timeMs = messageTimeMs(message);
+      const timeMs = shownTimeMs(message);
       return timeMs >= (range.fromMs ?? 0) && timeMs <= (range.toMs ?? Number.POSITIVE_INFINITY) ? "yes" : "no";
     },
     took(message: Message): void {

@@ -2,7 +2,9 @@
  * What the server tells clients by itself, `message.push` and `chat.spawn` (`MINIOICQ.md`), and the parts that answers
  * share with them. A live frame is encoded once for each dialect and given to every socket of that dialect.
  */
+
 import { isoTime } from "../../delivery/shapes.ts";
+import { shownTimeMs } from "../../domain/messages/messages.ts";
 import type { Chat, ChatView, Message, User, UserId } from "../../domain/model.ts";
 import type { Dialect } from "../dialect.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";
@@ -37,8 +39,7 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
   };
 }
 
-export const messageTimeMs = (message: Message): number => message.clientTimeMs ?? message.sentAtMs;
-const messageTime = (message: Message): string => isoTime(messageTimeMs(message));
+const messageTime = (message: Message): string => isoTime(shownTimeMs(message));
 
 const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
 

@@ -2,7 +2,6 @@
 
 import type { DomainEvent, EventType } from "../../domain/events.ts";
 import { base64Of, isLeftOut, withBase64Content } from "../../domain/messages/content.ts";
-import { kindOf } from "../../domain/messages/messages.ts";
 import type {
   ChatId,
   DeletedMessage,
@@ -40,6 +39,7 @@ import { createHistoryReader } from "./messages/history-reader.ts";
 import { createLargeAppends, type PutFile } from "./messages/large-appends.ts";
 import type { EncodedAppend, WireDraft } from "./messages/message-changes.ts";
 import { createMessageContent } from "./messages/message-content.ts";
+import { sentMessage } from "./messages/sent-message.ts";
 import { createMqttReader } from "./mqtt/reader.ts";
 import { createMqttStore } from "./mqtt/store.ts";
 import { toWireScramKeys } from "./people/device-changes.ts";
@@ -216,7 +216,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   function toSent(draft: Draft, { content }: WireDraft, encoded: EncodedAppend): Sent {
-    const [messageId, seq, sentAtMs, chatId, chatKey, senderKey, repeatOf, members, entered] = encoded;
+    const [, , , chatId, , , repeatOf, members, entered] = encoded;
     if (members !== null) membersOf.set(chatId, members as UserId[]);
     if (repeatOf !== 0) {
       const message = reader.messageById(repeatOf as MessageId);
@@ -225,20 +225,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       }
     }
     const file = typeof content !== "string" && "file" in content ? content.file : undefined;
-    const message: Message = {
-      messageId: messageId as MessageId,
-      chatId: chatId as ChatId,
-      chatKey,
-      seq,
-      senderId: draft.from,
-      senderKey,
-      kind: kindOf(draft),
-      type: draft.type,
-      content: file === undefined ? contentOf(draft) : "",
-      clientId: draft.clientId,
-      clientTimeMs: draft.clientTimeMs,
-      sentAtMs,
-    };
+    const message = sentMessage(draft, encoded, file === undefined ? contentOf(draft) : "");
     return {
       message: file === undefined ? message : withFile(message, draft, file),
       members: membersOf.get(chatId) ?? [],

@@ -2,7 +2,7 @@
 
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { doors, type UserSummary } from "../../../domain/model.ts";
+import { type ClientStamp, doors, type UserSummary } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
@@ -15,13 +15,12 @@ import { devices } from "../schema.ts";
 import type { createMessageChanges } from "./message-changes.ts";
 
 export interface WireExchange extends ConfirmingReader {
-  readonly messages: readonly {
+  readonly messages: readonly (ClientStamp & {
     readonly chatKey: string;
     readonly clientId: string;
-    readonly clientTimeMs?: number | undefined;
     readonly texts: readonly { readonly guid: string; readonly text: string }[];
     readonly oldMessageId?: number | undefined;
-  }[];
+  })[];
   readonly confirmations: readonly WireConfirmation[];
 }
 
@@ -108,14 +107,7 @@ export function createExchangeChanges(
       if (chat === undefined) throw new Error("a draft was not resolved");
       const { chatId } = chat;
       const appended = parts.messages.appendMessage(
-        {
-          chat: { id: chatId },
-          from: batch.userId as never,
-          type: "text",
-          content: "",
-          clientId: draft.clientId,
-          clientTimeMs: draft.clientTimeMs,
-        },
+        { ...draft, chat: { id: chatId }, from: batch.userId as never, type: "text", content: "" },
         [],
       );
       const { messageId, seq, sentAtMs, senderKey } = appended;

@@ -2,10 +2,11 @@
 
 import type { Database } from "bun:sqlite";
 import type { Exchange, Exchanged, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
-import type { ChatId, DeviceId, MessageId, UserId } from "../../../domain/model.ts";
+import type { DeviceId, MessageId, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
+import { sentMessage } from "./sent-message.ts";
 
 export function createExchangeStore(db: Database, submit: Submit): ExchangeStore {
   const addressees = lazily(() =>
@@ -56,27 +57,16 @@ const same = <Value>(value: Value): Value => value;
 
 function toMessage(wire: WireAddressed, { userId, messages }: WireExchange, index: number) {
   const draft = messages[index];
-  return {
-    repeated: wire.repeated,
-    message: {
-      messageId: wire.messageId as MessageId,
-      chatId: wire.chatId as ChatId,
-      chatKey: wire.chatKey,
-      seq: wire.seq,
-      senderId: userId as UserId,
-      senderKey: wire.senderKey,
-      kind: "text",
-      type: "text",
-      content: "",
-      clientId: draft?.clientId,
-      clientTimeMs: draft?.clientTimeMs,
-      sentAtMs: wire.sentAtMs,
-      addressed: "to_others",
-      texts: wire.recipients.map(([userId, deviceId, text]) => ({
-        userId: userId as UserId,
-        deviceId: deviceId === 0 ? undefined : (deviceId as DeviceId),
-        text: draft?.texts[text]?.text ?? "",
-      })),
-    },
-  } as const;
+  const { messageId, seq, sentAtMs, chatId, chatKey, senderKey, recipients, repeated } = wire;
+  const stored = sentMessage(
+    { ...draft, from: userId as UserId, type: "text" },
+    [messageId, seq, sentAtMs, chatId, chatKey, senderKey],
+    "",
+  );
+  const texts = recipients.map(([recipient, deviceId, text]) => ({
+    userId: recipient as UserId,
+    deviceId: deviceId === 0 ? undefined : (deviceId as DeviceId),
+    text: draft?.texts[text]?.text ?? "",
+  }));
+  return { repeated, message: { ...stored, addressed: "to_others" as const, texts } };
 }
