@@ -44,6 +44,7 @@ import { createMqttReader } from "./mqtt/reader.ts";
 import { createMqttStore } from "./mqtt/store.ts";
 import { toWireScramKeys } from "./people/device-changes.ts";
 import { createMqttDeviceStore } from "./people/device-store.ts";
+import type { DirectoryRule } from "./people/directory.ts";
 import { createLogInStore } from "./people/log-in-store.ts";
 import { createPeopleReader } from "./people/people-reader.ts";
 import { createTokenStore } from "./people/token-store.ts";
@@ -97,7 +98,6 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const { sweeps, ...batches } = await openWorkerLog({
     dataDir,
     durability: options.durability,
-    hidesStrangers: options.hidesStrangers ?? false,
     nowMs: options.clock.nowMs(),
     thread: options.thread,
     onStorage,
@@ -123,6 +123,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const db = openForReading(dataDir);
   const reader = createReader(db);
   const { chatMembersMax: membersMax } = options;
+  /** What the server's settings say to the rules of a change goes along with its arguments. */
+  const rule: DirectoryRule = options.hidesStrangers === true ? { hidesStrangers: true } : {};
   const people = createPeopleReader(db);
   const files = createFiles({
     dataDir,
@@ -196,9 +198,12 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   function append(draft: Draft, file: PutFile): Promise<Sent> {
-    const [wire, blobs] = toWire(draft, [], file);
+    const [wire, blobs] = toWire(withRule(draft), [], file);
     return submit("appendMessage", wire, { blobs, local: draft });
   }
+
+  const withRule = (draft: Draft): Draft & DirectoryRule =>
+    rule.hidesStrangers === undefined ? draft : { ...draft, ...rule };
 
   /** What is repeated comes from the store, and its content perhaps from a file. */
   function withItsContent(sent: Sent): Sent | Promise<Sent> {
@@ -210,7 +215,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
 
     function submitAll(put: readonly PutFile[]): Promise<Sent[]> {
       const blobs: Uint8Array[] = [];
-      const wires = drafts.map((draft, index) => toWire(draft, blobs, put[index])[0]);
+      const wires = drafts.map((draft, index) => toWire(withRule(draft), blobs, put[index])[0]);
       return submit("appendMessages", { drafts: wires }, { blobs, local: drafts });
     }
   }
@@ -308,8 +313,8 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createPhoneStore(db, { submit, submitLater }),
     ...createWebhookStore(db, { submit, reader }),
     ...createAnswerStore(db, { submit, clock: options.clock }),
-    ...createContactStore(db, submit),
-    ...createGroupStore(submit, { sweep, membersMax }),
+    ...createContactStore(db, submit, rule),
+    ...createGroupStore(submit, { sweep, membersMax, rule }),
     ...createLogInStore(db, { submit, submitLater, sweep }),
     ...createProfileStore(db, { submit, sweep }),
     findUserNow: (userId) => reader.findUser(userId),
@@ -334,7 +339,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     endDevice: (device) => submit("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
-    createChat: (chat) => submit("createChat", { ...chat, membersMax }).then(toEntered),
+    createChat: (chat) => submit("createChat", { ...chat, ...rule, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,
@@ -403,7 +408,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
 }
 
 /** Bytes do not fit JSON: they travel beside it, by their place in `blobs`. What stands in a file does not travel. */
-function toWire(draft: Draft, blobs: Uint8Array[], file?: PutFile): [WireDraft, Uint8Array[]] {
+function toWire(draft: Draft & DirectoryRule, blobs: Uint8Array[], file?: PutFile): [WireDraft, Uint8Array[]] {
   if (file !== undefined) return [{ ...draft, content: { file } }, blobs];
   if (typeof draft.content === "string") return [draft as WireDraft, blobs];
   if (draft.asBase64 === true) return [{ ...draft, content: base64Of(draft.content) }, blobs];

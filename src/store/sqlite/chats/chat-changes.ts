@@ -7,7 +7,7 @@ import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "../messages/message-files.ts";
-import type { Directory } from "../people/directory.ts";
+import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
 import { chats, members, sweeps } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
@@ -220,18 +220,20 @@ export function createChatChanges(
     .where(eq(sweeps.chatId, p("chatId")))
     .prepare();
 
-  function createChat(args: {
-    ownerId: number;
-    members: readonly number[];
-    name?: string | undefined;
-    membersMax?: number | undefined;
-  }): EnteredParts {
+  function createChat(
+    args: DirectoryRule & {
+      ownerId: number;
+      members: readonly number[];
+      name?: string | undefined;
+      membersMax?: number | undefined;
+    },
+  ): EnteredParts {
     const { membersMax = chatMembersMax } = args;
     const ids = [...new Set([args.ownerId, ...args.members])];
     if (ids.length > membersMax) throw new DomainError("too_many_members", `at most ${membersMax}`);
     const rows = ids.map((userId) => parts.findUser(userId));
     if (rows.some((row) => row === undefined || row.disabled)) throw new DomainError("user_not_found");
-    if (!ids.every((userId) => directory.mayFind(args.ownerId, userId))) throw new DomainError("user_not_found");
+    if (!ids.every((userId) => directory.mayFind(args.ownerId, userId, args))) throw new DomainError("user_not_found");
     // A group of two would be a direct chat by another name.
     if (ids.some((userId) => tx.isBlocked(args.ownerId, userId))) throw new DomainError("user_not_found");
     const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);

@@ -6,7 +6,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
 import { type ChatId, type ChatRef, systemUserId } from "../../../domain/model.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
-import type { Directory } from "../people/directory.ts";
+import type { Directory, DirectoryRule } from "../people/directory.ts";
 
 /** How chats are found: by our number, by the id that a backend gave, and by the two users of a direct chat. */
 export interface ChatLookup<Chat> {
@@ -82,9 +82,9 @@ export function createChatReferences(tx: Tx, directory: Directory) {
   }
 
   /** Where a message of `from` goes. Throws `chat_not_found` or `not_a_member` where it may go nowhere. */
-  function toWriteIn(ref: ChatRef, from: number): Target {
+  function toWriteIn(ref: ChatRef, from: number, rule: DirectoryRule): Target {
     const chat = findNamed(look, ref, from);
-    if (chat === undefined) return { stranger: strangerNamed(ref, from) };
+    if (chat === undefined) return { stranger: strangerNamed(ref, from, rule) };
     if (chat.kind === "direct" && chat.members.length === 1 && isOfRemovedUser(chat, ref)) {
       throw new DomainError("chat_not_found");
     }
@@ -105,11 +105,11 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     if (chat.blocked.includes(from)) throw new DomainError("not_a_member");
   }
 
-  function strangerNamed(ref: ChatRef, from: number): number {
+  function strangerNamed(ref: ChatRef, from: number, rule: DirectoryRule): number {
     const userId = userNamed(ref);
     // The system has no direct chats.
     const mayBe = userId !== undefined && userId !== systemUserId && from !== systemUserId;
-    if (!mayBe || tx.sender(userId) === undefined || !directory.mayFind(from, userId)) {
+    if (!mayBe || tx.sender(userId) === undefined || !directory.mayFind(from, userId, rule)) {
       throw new DomainError("chat_not_found");
     }
     if (tx.isBlocked(from, userId)) throw new DomainError("not_a_member");

@@ -4,7 +4,7 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { ChatRef } from "../../../domain/model.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
-import type { Directory } from "../people/directory.ts";
+import type { Directory, DirectoryRule } from "../people/directory.ts";
 import { chats } from "../schema.ts";
 import { type ChatParts, chatMembersMax, type EnteredParts, type LeftParts } from "./chat-changes.ts";
 import type { ChatReferences } from "./chat-references.ts";
@@ -41,7 +41,7 @@ export function createGroupChanges(
   }
 
   function addToChat(
-    request: Acting & { readonly members: readonly number[]; readonly membersMax?: number | undefined },
+    request: Acting & DirectoryRule & { readonly members: readonly number[]; readonly membersMax?: number | undefined },
   ): {
     chat: EnteredParts["chat"];
     entered: EnteredParts | undefined;
@@ -54,7 +54,7 @@ export function createGroupChanges(
     }
     for (const member of entering) {
       const row = parts.findUser(member);
-      const found = row !== undefined && !row.disabled && directory.mayFind(request.userId, member);
+      const found = row !== undefined && !row.disabled && directory.mayFind(request.userId, member, request);
       if (!found || tx.isBlocked(request.userId, member)) throw new DomainError("user_not_found");
     }
     if (entering.length === 0) return { chat: parts.chatOf(group.chatId), entered: undefined };

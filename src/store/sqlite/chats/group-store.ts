@@ -1,6 +1,7 @@
 /** Groups in the store: what people change of them, sent to the writer. */
 import type { GroupStore } from "../../../domain/chats/group-store.ts";
 import type { ChatId, UserId } from "../../../domain/model.ts";
+import type { DirectoryRule } from "../people/directory.ts";
 import type { Submit } from "../submit.ts";
 import type { LeftParts } from "./chat-changes.ts";
 import { toEntered, toLeft } from "./entered.ts";
@@ -12,9 +13,10 @@ export function createGroupStore(
     sweep(chatId: ChatId): void;
     /** Of one chat. */
     membersMax: number | undefined;
+    rule: DirectoryRule;
   },
 ): GroupStore {
-  const { sweep, membersMax } = parts;
+  const { sweep, membersMax, rule } = parts;
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   const left = (parts: LeftParts) => {
     if (parts.deleted) sweep(parts.chat.chatId);
@@ -23,7 +25,7 @@ export function createGroupStore(
   return {
     leaveChat: (request) => submit("leaveChat", request).then(left),
     addToChat: (request) =>
-      submit("addToChat", { ...request, membersMax }).then(({ chat, entered }) => ({
+      submit("addToChat", { ...request, ...rule, membersMax }).then(({ chat, entered }) => ({
         chat,
         entered: entered ? toEntered(entered) : undefined,
       })),

@@ -6,7 +6,7 @@ import type { ContactStatus } from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import type { Directory } from "../people/directory.ts";
+import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import type { ContactParts } from "./contact-changes.ts";
 
@@ -16,7 +16,7 @@ export interface WireBlocked {
   readonly updatedAtMs: number;
 }
 
-interface Pair {
+interface Pair extends DirectoryRule {
   readonly userId: number;
   readonly contactId: number;
 }
@@ -34,8 +34,9 @@ export function createBlockChanges(
   tx: Tx,
   { contacts, people, directory }: { contacts: ContactParts; people: UserParts; directory: Directory },
 ) {
-  function blockContact({ userId, contactId }: Pair): WireBlocked {
-    check(userId, contactId);
+  function blockContact(pair: Pair): WireBlocked {
+    const { userId, contactId } = pair;
+    check(pair);
     const mine = contacts.statusOf(userId, contactId);
     if (mine === "banned") return result(contactId, false);
     if (mine === undefined && !contacts.hasRoom(userId)) throw new DomainError("too_many_contacts");
@@ -43,8 +44,9 @@ export function createBlockChanges(
     return result(contactId, true);
   }
 
-  function unblockContact({ userId, contactId }: Pair): WireBlocked {
-    check(userId, contactId);
+  function unblockContact(pair: Pair): WireBlocked {
+    const { userId, contactId } = pair;
+    check(pair);
     if (contacts.statusOf(userId, contactId) !== "banned") return result(contactId, false);
     const theirs = contacts.statusOf(contactId, userId);
     const before = theirs === undefined ? undefined : mirrored[theirs];
@@ -53,11 +55,12 @@ export function createBlockChanges(
     return result(contactId, true);
   }
 
-  function check(userId: number, contactId: number): void {
+  function check(pair: Pair): void {
+    const { userId, contactId } = pair;
     const acting = people.find(userId);
     if (acting === undefined || acting.disabled) throw new DomainError("user_disabled");
     // Who is blocked is a contact, and so no stranger any more.
-    const found = people.find(contactId) !== undefined && directory.mayFind(userId, contactId);
+    const found = people.find(contactId) !== undefined && directory.mayFind(userId, contactId, pair);
     if (contactId === userId || !found) throw new DomainError("user_not_found");
   }
 

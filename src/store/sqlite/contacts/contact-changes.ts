@@ -16,7 +16,7 @@ import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import type { Directory } from "../people/directory.ts";
+import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
 import { contacts } from "../schema.ts";
@@ -107,23 +107,23 @@ export function createContactChanges(
   }: { contacts: ContactParts; people: UserParts; profiles: ProfileParts; directory: Directory },
 ) {
   /** Friend/simple and Friend/list. */
-  function requestContacts(args: {
-    userId: number;
-    friends: readonly FriendRef[];
-  }): WireFriendResult<RequestOutcome>[] {
+  function requestContacts(
+    args: DirectoryRule & { userId: number; friends: readonly FriendRef[] },
+  ): WireFriendResult<RequestOutcome>[] {
     checkActor(args.userId);
     return args.friends.map((ref) => {
       const friendId = resolve(ref, args.userId);
-      return friendId === undefined || !mayAsk(args.userId, friendId, ref)
+      return friendId === undefined || !mayAsk(args, friendId, ref)
         ? { outcome: "not_found", changes: [], updatedAtMs: tx.nowMs }
         : { friendId, updatedAtMs: tx.nowMs, ...request(args.userId, friendId) };
     });
   }
 
   /** Whoever knows a phone may ask for its users; a number alone finds those whom one knows. */
-  function mayAsk(userId: number, friendId: number, ref: FriendRef): boolean {
+  function mayAsk(args: DirectoryRule & { userId: number }, friendId: number, ref: FriendRef): boolean {
+    const { userId } = args;
     const hasPhone = typeof ref !== "number" && ref.phone !== "";
-    return hasPhone || parts.statusOf(userId, friendId) !== undefined || directory.mayFind(userId, friendId);
+    return hasPhone || parts.statusOf(userId, friendId) !== undefined || directory.mayFind(userId, friendId, args);
   }
 
   function request(

@@ -13,6 +13,7 @@ import type {
 import type { User, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { toEntered } from "../chats/entered.ts";
+import type { DirectoryRule } from "../people/directory.ts";
 import { toUser } from "../reader.ts";
 import { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
@@ -20,7 +21,7 @@ import type { WireBlocked } from "./block-changes.ts";
 import type { WireFriendResult } from "./contact-changes.ts";
 import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
 
-export function createContactStore(db: Database, submit: Submit): ContactStore {
+export function createContactStore(db: Database, submit: Submit, rule: DirectoryRule): ContactStore {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
   const columns = { contact: contacts, user: users };
@@ -76,11 +77,12 @@ export function createContactStore(db: Database, submit: Submit): ContactStore {
 
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
-    requestContacts: (request) => submit("requestContacts", request).then((wires) => wires.map(toResult)),
+    requestContacts: (request) =>
+      submit("requestContacts", { ...request, ...rule }).then((wires) => wires.map(toResult)),
     confirmContact: (confirmation) => submit("confirmContact", confirmation).then(toResult),
     revokeContact: (revocation) => submit("revokeContact", revocation).then(toResult),
-    blockContact: (request) => submit("blockContact", request).then(toBlockResult),
-    unblockContact: (request) => submit("unblockContact", request).then(toBlockResult),
+    blockContact: (request) => submit("blockContact", { ...request, ...rule }).then(toBlockResult),
+    unblockContact: (request) => submit("unblockContact", { ...request, ...rule }).then(toBlockResult),
     isBlocked: async ({ by, contactId }) => block().get(by, contactId) !== null,
     listContacts: async ({ userId, changedAfterMs }) =>
       changed()

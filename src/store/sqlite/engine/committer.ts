@@ -39,8 +39,8 @@ export interface Batch {
   readonly changes: readonly NamedChange[];
 }
 
-export function createCommitter(db: Database, reserve: Reserve, options?: { hidesStrangers?: boolean }): Committer {
-  const tx = new Tx(db, options);
+export function createCommitter(db: Database, reserve: Reserve): Committer {
+  const tx = new Tx(db);
   const changeOf = createChanges(tx);
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commitNow = db.prepare("COMMIT");

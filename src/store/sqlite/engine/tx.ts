@@ -90,12 +90,8 @@ export class Tx {
   readonly #saveSequence;
   readonly #saveTime;
 
-  /** See `changes/directory.ts`. */
-  readonly hidesStrangers: boolean;
-
-  constructor(db: Database, { hidesStrangers = false }: { hidesStrangers?: boolean } = {}) {
+  constructor(db: Database) {
     this.db = db;
-    this.hidesStrangers = hidesStrangers;
     this.orm = drizzle({ client: db });
     db.run(
       "INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1), ('time', 0)",

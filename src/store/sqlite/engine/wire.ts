@@ -8,7 +8,6 @@ export type ToWorker =
       readonly type: "open";
       readonly dataDir: string;
       readonly durability: Durability;
-      readonly hidesStrangers: boolean;
       readonly nowMs: number;
     }
   | ({ readonly type: "batch" } & Batch)

@@ -12,8 +12,6 @@ export class DatabaseError extends Error {
 export interface WorkerLogOptions {
   readonly dataDir: string;
   readonly durability: Durability;
-  /** Users find only those by number whom they know. */
-  readonly hidesStrangers: boolean;
   readonly nowMs: number;
   /** Started already, or it is now. */
   readonly thread?: WriterThread | undefined;
@@ -60,8 +58,8 @@ export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLo
     if (!wasClosing) ended(error);
   }
 
-  const { dataDir, durability, hidesStrangers, nowMs } = options;
-  tell({ type: "open", dataDir, durability, hidesStrangers, nowMs });
+  const { dataDir, durability, nowMs } = options;
+  tell({ type: "open", dataDir, durability, nowMs });
   try {
     const sweeps = await opened.promise;
     return {

@@ -34,7 +34,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   else close();
 };
 
-function start({ dataDir, durability, hidesStrangers, nowMs }: Extract<ToWorker, { type: "open" }>): void {
+function start({ dataDir, durability, nowMs }: Extract<ToWorker, { type: "open" }>): void {
   try {
     const db = openForWriting(dataDir, durability);
     const migrated = migrate(db, nowMs);
@@ -42,7 +42,7 @@ function start({ dataDir, durability, hidesStrangers, nowMs }: Extract<ToWorker,
     const sweeps = db.prepare("SELECT chat_id FROM sweeps").values() as [number][];
     post({ type: "opened", migrated, sweeps: sweeps.map(([chatId]) => chatId) });
     // The statements are prepared while the other thread goes on.
-    open = { db, reserve, committer: createCommitter(db, reserve, { hidesStrangers }) };
+    open = { db, reserve, committer: createCommitter(db, reserve) };
     // Sixteen megabytes are not written while somebody waits for the server to start.
     setTimeout(() => void prepareReserve(reserve), prepareAfterMs);
   } catch (error) {

@@ -7,12 +7,14 @@ import type { ChatReferences } from "../chats/chat-references.ts";
 import { growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import { insertReceived } from "../mqtt/queue-changes.ts";
+import type { DirectoryRule } from "../people/directory.ts";
 import type { MessageFiles } from "./message-files.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
-export type WireDraft = Omit<Draft, "content"> & {
-  readonly content: string | { readonly blob: number } | { readonly file: MessageFile };
-};
+export type WireDraft = Omit<Draft, "content"> &
+  DirectoryRule & {
+    readonly content: string | { readonly blob: number } | { readonly file: MessageFile };
+  };
 
 /** An earlier message given as the answer to a repeat. */
 export interface StoredMessageRow {
@@ -111,7 +113,7 @@ export function createMessageChanges(
 
   function appendMessage(draft: WireDraft, blobs: readonly Uint8Array[]): Appended {
     const sender = checkSender(draft);
-    const target = references.toWriteIn(draft.chat, draft.from);
+    const target = references.toWriteIn(draft.chat, draft.from, draft);
     const file = fileOf(draft);
     const content = contentOf(draft, blobs);
     if ("chat" in target) {
@@ -164,7 +166,7 @@ export function createMessageChanges(
   function appendMessages(batch: { readonly drafts: readonly WireDraft[] }, blobs: readonly Uint8Array[]): Appended[] {
     for (const draft of batch.drafts) {
       checkSender(draft);
-      references.toWriteIn(draft.chat, draft.from);
+      references.toWriteIn(draft.chat, draft.from, draft);
     }
     return batch.drafts.map((draft) => appendMessage(draft, blobs));
   }
