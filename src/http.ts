@@ -21,22 +21,6 @@ type SocketData = MiniOicqData | MqttSocketData;
 /** A peer that never finishes its request does not keep the server from ending. */
 const stopGraceMs = 3000;
 
-/** `keepOpen` must be known to REST before the server exists, so the server is handed to it afterwards. */
-export interface Patience {
-  /** Without `seconds` for good, else until nothing more was taken for so long. */
-  keepOpen(request: Request, seconds?: number): void;
-  server: Bun.Server<SocketData> | undefined;
-}
-
-export function createPatience(): Patience {
-  return {
-    server: undefined,
-    keepOpen(request, seconds = 0) {
-      this.server?.timeout(request, seconds);
-    },
-  };
-}
-
 export function listenHttp(parts: {
   address: Address;
   /** HTTPS and WSS instead of HTTP and WS. */
@@ -44,10 +28,9 @@ export function listenHttp(parts: {
   rest: Rest;
   minioicq: MiniOicq;
   mqtt: MqttWebSocket;
-  patience: Patience;
   bodyBytesMax: number;
 }): HttpListener {
-  const { rest, minioicq, mqtt, patience } = parts;
+  const { rest, minioicq, mqtt } = parts;
   const serve = (port: number, tls: Certificate | undefined) =>
     Bun.serve<SocketData>({
       hostname: parts.address.hostname,
@@ -83,7 +66,7 @@ export function listenHttp(parts: {
           // `/` because the original desktop client connects there.
           if (path === "/ws" || path === "/") return minioicq.upgrade(request, self);
         }
-        return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown" });
+        return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown", timeouts: self });
       },
       error: () =>
         Response.json(
@@ -92,7 +75,6 @@ export function listenHttp(parts: {
         ),
     });
   let server = serve(parts.address.port, parts.tls);
-  patience.server = server;
   const { hostname = parts.address.hostname, port = parts.address.port } = server;
   /** Servers whose certificate was replaced and whose connections are not all gone. */
   const earlier = new Map<Bun.Server<SocketData>, Promise<void>>();
@@ -103,7 +85,6 @@ export function listenHttp(parts: {
       // As for MQTT, see `mqtt/connection/listener.ts`.
       const old = server;
       server = serve(port, certificate);
-      patience.server = server;
       earlier.set(
         old,
         old.stop().then(() => void earlier.delete(old)),

@@ -3,9 +3,13 @@
  * its dependencies from here.
  */
 import { readFileSync } from "node:fs";
-import { type Account, createAdmins, nobodyIn, principalKeyOf, userAccount } from "./access/accounts.ts";
+import { createAccounts, createAdmins } from "./access/accounts.ts";
+import { CodeDevices } from "./access/code-devices.ts";
+import { createIdentity } from "./access/identity.ts";
 import { createPermissionCheck } from "./access/permission-check.ts";
-import { createTopicHooks } from "./chat-topics/hooks.ts";
+import { createRevocation } from "./access/revocation.ts";
+import { createChatPermissions } from "./chat-topics/permissions.ts";
+import { createChatTopics } from "./chat-topics/service.ts";
 import type { Config } from "./config.ts";
 import { createEvents, type Events } from "./delivery/events.ts";
 import { createHub, type Hub, sinkEvents } from "./delivery/hub.ts";
@@ -14,19 +18,20 @@ import { createDomain, type Domain } from "./domain/domain.ts";
 import { defaultMessageLimits } from "./domain/messages/messages.ts";
 import type { PasswordCost } from "./domain/people/passwords.ts";
 import type { Store } from "./domain/store.ts";
-import { createRosterDoor } from "./erlang-terms/service.ts";
-import { createPatience, listenHttp } from "./http.ts";
+import { createErlangTerms } from "./erlang-terms/service.ts";
+import { listenHttp } from "./http.ts";
 import { type Address, formatAddress } from "./lib/address.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { lazily } from "./lib/lazily.ts";
 import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
-import { createMiniOicq } from "./minioicq/listener.ts";
+import { createMiniOicq, type MiniOicq } from "./minioicq/listener.ts";
 import { type Broker, createBroker } from "./mqtt/broker.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "./mqtt/limits.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
+import type { Operator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress } from "./ops/probe.ts";
 import { createAddressRule } from "./providers/address-rules.ts";
@@ -34,13 +39,13 @@ import { createAwsCredentials } from "./providers/aws.ts";
 import { post } from "./providers/post.ts";
 import { createTestNumbers } from "./providers/test-numbers.ts";
 import { createSendCode, createSendMail } from "./providers/verification-codes/send.ts";
-import { createRest } from "./rest/door.ts";
+import { createRest, type Rest } from "./rest/door.ts";
 import { restLimits } from "./rest/limits.ts";
 import { lockDataFolder } from "./store/sqlite/engine/lock.ts";
 import type { WriterThread } from "./store/sqlite/engine/writer-thread.ts";
 import { openStore, type SqliteStore } from "./store/sqlite/store.ts";
 import { defaultRetryPolicy } from "./webhooks/runner.ts";
-import { createWebhooks } from "./webhooks/webhooks.ts";
+import { createWebhooks, type Webhooks } from "./webhooks/webhooks.ts";
 
 export interface RunningServer {
   /** `host:port` as bound. */
@@ -101,103 +106,20 @@ interface OpenDoors {
   useCertificate(certificate: Certificate): void;
 }
 
-/** Starts every listener; adds to `doors` how each is closed. */
+/** Makes every door and starts its listeners; adds to `doors` how each is closed. */
 async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): Promise<OpenDoors> {
-  const { domain, hub, events, store, health, log, clock } = core;
-  const { limits } = config;
   const httpAddress = probeAddress(config.http.listen);
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
   const mqttsAddress = config.mqtts.listen === null ? undefined : probeAddress(config.mqtts.listen);
-  const admins = createAdmins(config.admins);
-  const { anonymous } = config.mqtt;
-  const anonymousPacketBytesMax = limits.mqttAnonymousPacketBytesMax;
   const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);
-  const broker: Broker<Account> = createBroker({
-    store: store.mqtt,
-    hooks: createTopicHooks({
-      domain,
-      hub,
-      log,
-      admins,
-      anonymous,
-      anonymousPacketBytesMax,
-      findUserNow: store.findUserNow,
-      roster: createRosterDoor({
-        domain,
-        hub,
-        events,
-        log,
-        clock,
-        mint: createAwsCredentials(config.aws)?.mint,
-        phoneOf: (userId) => store.findUserNow(userId)?.phone,
-        storedSessions: (userId) => broker.storedSessions(principalKeyOf(userId)),
-        authenticated: (login) => {
-          const user = login.session && store.findUserNow(login.session.userId);
-          return (
-            user && { principal: userAccount(user.userId, { admin: admins(user), roster: login }), persistent: true }
-          );
-        },
-        nobody: anonymous === "off" ? undefined : nobodyIn({ anonymousPacketBytesMax }),
-      }),
-      codesTopic: config.sms.adapter === "device" ? config.sms.device.topic : undefined,
-    }),
-    limits: brokerLimits(limits),
-    clock,
-    log,
-    sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
-  });
-  core.publishing.publish = (topic, payload) => broker.publish(topic, payload, 1);
-  events.on("user.revoked", ({ to }) => {
-    for (const userId of to) broker.endSessions(principalKeyOf(userId));
-  });
-  domain.devices.onRevoked(({ name }) => broker.endSessions(`device:${name}`));
+  const broker = makeBroker(config, core);
   await broker.start();
-  const patience = createPatience();
-  const mayCall = createAddressRule(config.webhooks.networks);
-  const ca = config.webhooks.ca === undefined ? undefined : readFileSync(config.webhooks.ca, "utf8");
-  const webhooks = createWebhooks({
-    store,
-    clock,
-    log,
-    hosts: config.webhooks.hosts,
-    retry: defaultRetryPolicy,
-    send: ({ url, ...request }) =>
-      post({ ...request, url: new URL(url), mayCall, ca, timeoutMs: config.webhooks.timeoutSeconds * 1000 }),
-  });
-  events.on(["message.sent", "chat.entered", "chat.left"], webhooks.wake);
+  const webhooks = makeWebhooks(config, core);
+  core.events.on(["message.sent", "chat.entered", "chat.left"], webhooks.wake);
   doors.push(() => webhooks.stop());
   await webhooks.start();
-  const rest = createRest({
-    domain,
-    hub,
-    typing: createTyping({ store, hub, clock }),
-    log,
-    clock,
-    health,
-    version,
-    limits: restLimits(limits.restBodyBytesMax),
-    openTokens: config.participants.openTokens,
-    requireSignature: config.participants.requireSignature,
-    rates: config.rest,
-    corsOrigins: config.rest.corsOrigins,
-    webhooks,
-    keepOpen: (request, seconds) => patience.keepOpen(request, seconds),
-  });
-  events.on("message.deleted", ({ message }) => rest.invalidate(message.chatId));
-  const minioicq = createMiniOicq({
-    domain,
-    hub,
-    log,
-    clock,
-    limits: {
-      frameBytesMax: limits.websocketFrameBytesMax,
-      loginFrameBytesMax: limits.websocketLoginFrameBytesMax,
-      requestsPerSecondMax: limits.websocketRequestsPerSecondMax,
-      accountRequestsPerSecondMax: limits.websocketAccountRequestsPerSecondMax,
-      syncUsersMax: config.ws.syncUsersMax,
-    },
-    options: config.ws,
-  });
+  const rest = makeRest(config, core, webhooks);
+  const minioicq = makeMiniOicq(config, core);
   doors.push(() => rest.stop());
   const mqtt = mqttAddress === undefined ? undefined : broker.listen(mqttAddress);
   const mqtts =
@@ -210,24 +132,10 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     rest,
     minioicq,
     mqtt: broker.websocket,
-    patience,
-    bodyBytesMax: limits.restBodyBytesMax,
+    bodyBytesMax: config.limits.restBodyBytesMax,
   });
   doors.push(() => http.stop());
-  // The shapes of an operator's requests are loaded by the first of them.
-  const operator = lazily(async () => {
-    const { createOperator } = await import("./ops/operator.ts");
-    return createOperator({
-      domain,
-      hub,
-      may: createPermissionCheck({ domain, admins, anonymous: config.mqtt.anonymous }),
-      backendKeyConfigured: config.backendKey !== undefined,
-      onFailure: (error) => log.error("an operator's request failed", { error }),
-    });
-  });
-  const socket = serveOperator(operatorSocketPath(config.data), {
-    handle: async (request) => (await operator()).handle(request),
-  });
+  const socket = serveOperator(operatorSocketPath(config.data), makeOperator(config, core));
   doors.unshift(() => socket.stop());
   return {
     http: formatAddress(http.address),
@@ -238,6 +146,105 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
       http.useCertificate(replacement);
     },
   };
+}
+
+/** The MQTT door: who its clients are, and what is served there beside ordinary topics. */
+function makeBroker(config: Config, { domain, hub, events, store, codeDevices, log, clock }: Core): Broker {
+  const { anonymous } = config.mqtt;
+  const accounts = createAccounts({
+    domain,
+    admins: createAdmins(config.admins),
+    anonymous,
+    anonymousPacketBytesMax: config.limits.mqttAnonymousPacketBytesMax,
+    findUserNow: store.findUserNow,
+  });
+  const mint = createAwsCredentials(config.aws)?.mint;
+  return createBroker({
+    identity: createIdentity({ domain, accounts, anonymous, log }),
+    services: [
+      createRevocation({ devices: domain.devices, events }),
+      codeDevices.service,
+      (broker) => createErlangTerms({ domain, hub, events, log, clock, accounts, mint }, broker),
+      () => createChatTopics({ domain, hub, log, accounts }),
+    ],
+    store: store.mqtt,
+    limits: brokerLimits(config.limits),
+    clock,
+    log,
+    sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
+  });
+}
+
+function makeWebhooks({ webhooks }: Config, { store, clock, log }: Core): Webhooks {
+  const mayCall = createAddressRule(webhooks.networks);
+  const ca = webhooks.ca === undefined ? undefined : readFileSync(webhooks.ca, "utf8");
+  const timeoutMs = webhooks.timeoutSeconds * 1000;
+  return createWebhooks({
+    store,
+    clock,
+    log,
+    hosts: webhooks.hosts,
+    retry: defaultRetryPolicy,
+    send: ({ url, ...request }) => post({ ...request, url: new URL(url), mayCall, ca, timeoutMs }),
+  });
+}
+
+function makeRest(config: Config, core: Core, webhooks: Webhooks): Rest {
+  const { domain, hub, events, store, health, log, clock } = core;
+  const rest = createRest({
+    domain,
+    hub,
+    typing: createTyping({ store, hub, clock }),
+    log,
+    clock,
+    health,
+    version,
+    limits: restLimits(config.limits.restBodyBytesMax),
+    openTokens: config.participants.openTokens,
+    requireSignature: config.participants.requireSignature,
+    rates: config.rest,
+    corsOrigins: config.rest.corsOrigins,
+    webhooks,
+  });
+  events.on("message.deleted", ({ message }) => rest.invalidate(message.chatId));
+  return rest;
+}
+
+function makeMiniOicq({ limits, ws }: Config, { domain, hub, log, clock }: Core): MiniOicq {
+  return createMiniOicq({
+    domain,
+    hub,
+    log,
+    clock,
+    limits: {
+      frameBytesMax: limits.websocketFrameBytesMax,
+      loginFrameBytesMax: limits.websocketLoginFrameBytesMax,
+      requestsPerSecondMax: limits.websocketRequestsPerSecondMax,
+      accountRequestsPerSecondMax: limits.websocketAccountRequestsPerSecondMax,
+      syncUsersMax: ws.syncUsersMax,
+    },
+    options: ws,
+  });
+}
+
+/** What the operator's commands ask. The shapes of their requests are loaded by the first of them. */
+function makeOperator(config: Config, { domain, hub, log }: Core): Operator {
+  const operator = lazily(async () => {
+    const { createOperator } = await import("./ops/operator.ts");
+    return createOperator({
+      domain,
+      hub,
+      checkPermission: createPermissionCheck({
+        domain,
+        admins: createAdmins(config.admins),
+        anonymous: config.mqtt.anonymous,
+        services: [createChatPermissions(domain)],
+      }),
+      backendKeyConfigured: config.backendKey !== undefined,
+      onFailure: (error) => log.error("an operator's request failed", { error }),
+    });
+  });
+  return { handle: async (request) => (await operator()).handle(request) };
 }
 
 /** For commands that work on the data while no server runs; holds the same lock a server would. */
@@ -254,8 +261,8 @@ interface Core {
   readonly health: Health;
   readonly log: Log;
   readonly clock: Clock;
-  /** To the devices; nobody is there before the broker is. */
-  readonly publishing: { publish(topic: string, payload: Uint8Array): boolean };
+  /** Where codes go that devices send by SMS. */
+  readonly codeDevices: CodeDevices;
   close(): Promise<void>;
 }
 
@@ -287,7 +294,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
     });
     const hub = createHub({ log });
     const events = createEvents({ log });
-    const publishing: Core["publishing"] = { publish: () => false };
+    const codeDevices = new CodeDevices(config.sms.adapter === "device" ? config.sms.device.topic : undefined);
     const domain = createDomain({
       store,
       isOnline: hub.isOnline,
@@ -307,7 +314,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
       sendCode: createSendCode(config.sms, {
         log,
         clock,
-        publish: (topic, payload) => publishing.publish(topic, payload),
+        publish: (topic, payload) => codeDevices.publish(topic, payload),
         paid: store.paidMessages,
       }),
       migrationCode: config.migrationCode,
@@ -329,7 +336,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
         .finally(() => lock.release());
       return closing;
     };
-    return { store, domain, hub, events, health, log, clock, publishing, close };
+    return { store, domain, hub, events, health, log, clock, codeDevices, close };
   } catch (error) {
     lock.release();
     throw error;

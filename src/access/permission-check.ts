@@ -1,12 +1,12 @@
-/** "May X publish Y?", answered in words for the operator by the rules the broker asks (`hooks.ts`). */
+/** "May X publish Y?", answered in words for the operator by the rules the broker asks (`identity.ts`, and those of the services). */
 
 import type { Domain } from "../domain/domain.ts";
-import { isReservedUserKey, safeInteger, userIdOfKey } from "../domain/keys.ts";
+import { isReservedUserKey, safeInteger } from "../domain/keys.ts";
 import type { User } from "../domain/model.ts";
 import { isTopicFilter, isTopicName } from "../mqtt/wire/topic-names.ts";
 import type { Admins, Anonymous } from "./accounts.ts";
 import { type Decision, decideForDevice, fillIn, no, yes } from "./permissions.ts";
-import { chatKeyOfSend, isReserved, isSys, parseChatFilter } from "./topic-names.ts";
+import { isReserved, isSys } from "./reserved-topics.ts";
 
 export interface PermissionQuestion {
   /** A device's name, a username, `user.<userId>` or a bare userId. */
@@ -16,6 +16,14 @@ export interface PermissionQuestion {
   readonly clientId: string | undefined;
 }
 
+/** What a service says of its topics, of which the operator asks. */
+export interface TopicPermissions {
+  /** Whether a user hears from the service what a filter covers. */
+  serves(filter: string): boolean;
+  /** Undefined: it is none of its topics. */
+  decide(user: User, action: "publish" | "subscribe", topic: string): Decision | Promise<Decision> | undefined;
+}
+
 /** Undefined: nobody has the name. */
 export type PermissionCheck = (question: PermissionQuestion) => Promise<Decision | undefined>;
 
@@ -23,9 +31,14 @@ export function createPermissionCheck(parts: {
   domain: Domain;
   admins: Admins;
   anonymous: Anonymous;
+  services: readonly TopicPermissions[];
 }): PermissionCheck {
-  const { domain, admins, anonymous } = parts;
-  async function may({ name, action, topic, clientId }: PermissionQuestion): Promise<Decision | undefined> {
+  const { domain, admins, anonymous, services } = parts;
+
+  /** A `#` of a user hears chats besides. */
+  const servedToo = (filter: string): boolean => services.some((service) => service.serves(filter));
+
+  async function check({ name, action, topic, clientId }: PermissionQuestion): Promise<Decision | undefined> {
     const device = domain.devices.find(name);
     const user = device === undefined ? await findUser(name) : undefined;
     if (device === undefined && user === undefined) return undefined;
@@ -53,20 +66,11 @@ export function createPermissionCheck(parts: {
       if (admins(user)) return yes("the user is an admin (admins)");
       return anonymous === "full" ? yes("the broker is open (mqtt.anonymous = full)") : no("only admins read $SYS");
     }
-    if (action === "subscribe") {
-      return parseChatFilter(topic).wants === "nothing"
-        ? no("the topic is reserved for the server's services")
-        : yes("of the chats it names, those are delivered that the user is a member of");
+    for (const service of services) {
+      const decision = service.decide(user, action, topic);
+      if (decision !== undefined) return decision;
     }
-    const chatKey = chatKeyOfSend(topic);
-    if (chatKey === undefined) return no("the topic is reserved for the server's services");
-    if ((await domain.store.findChatOf(user.userId, { key: chatKey })) !== undefined) {
-      return yes("the user is a member of the chat");
-    }
-    // A direct chat begins with its first message.
-    const other = userIdOfKey(chatKey);
-    const met = other === undefined || other === user.userId ? undefined : await domain.store.findUser(other);
-    return met === undefined ? no("the user is not a member of such a chat") : yes("a direct chat with that user");
+    return no("the topic is reserved for the server's services");
   }
 
   async function findUser(name: string): Promise<User | undefined> {
@@ -76,8 +80,5 @@ export function createPermissionCheck(parts: {
     return userId === undefined ? undefined : domain.store.findUser(userId);
   }
 
-  return may;
+  return check;
 }
-
-/** A `#` of a user hears chats besides. */
-const servedToo = (filter: string): boolean => parseChatFilter(filter).wants !== "nothing";

@@ -3,9 +3,8 @@
  * id); without patterns it may do what a user may: everything outside the reserved prefixes. What is reserved follows
  * identity and never patterns, but for `$SYS`, which a pattern may name.
  */
-import { isReserved, isSys } from "./topic-names.ts";
-
-export type Action = "publish" | "subscribe" | "deliver";
+import type { Action } from "../mqtt/identity.ts";
+import { isReserved, isSys } from "./reserved-topics.ts";
 
 /** Who a device's patterns are filled in for. An unknown client id is undefined: `%c` matches nothing then. */
 export interface PatternValues {

@@ -1,9 +1,9 @@
 /** A message of the domain as a PUBLISH: encoded once per topic it goes out on, shared by everyone it goes to. */
 
-import { messagesTopic } from "../access/topic-names.ts";
 import { messageShape } from "../delivery/shapes.ts";
 import type { Message } from "../domain/model.ts";
 import { type PreparedPublish, preparePublish } from "../mqtt/publish/prepared-publish.ts";
+import { messagesTopic } from "./topic-names.ts";
 
 const prepared = new WeakMap<Message, Map<string, PreparedPublish>>();
 

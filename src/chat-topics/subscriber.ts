@@ -5,7 +5,6 @@
  */
 
 import type { Account } from "../access/accounts.ts";
-import type { ChatFilter } from "../access/topic-names.ts";
 import { Feed } from "../delivery/feed.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import { inlineFileBytesMax } from "../delivery/shapes.ts";
@@ -16,8 +15,9 @@ import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, DeviceId, Message, UserId } from "../domain/model.ts";
 import type { Client } from "../domain/people/log-ins.ts";
 import type { Log } from "../lib/log.ts";
-import type { ServiceSession } from "../mqtt/hooks.ts";
+import type { Deliverer, ServiceSession } from "../mqtt/service.ts";
 import { publishOf } from "./push.ts";
+import type { ChatFilter } from "./topic-names.ts";
 
 interface Delivery {
   readonly chatId: ChatId;
@@ -49,7 +49,7 @@ class Listening {
   starting = false;
 }
 
-export class Subscriber implements Sink {
+export class Subscriber implements Sink, Deliverer {
   readonly userId: UserId;
   readonly #session: ServiceSession<Account>;
   readonly #parts: SubscriberParts;
@@ -102,7 +102,7 @@ export class Subscriber implements Sink {
       name: clientId,
       address,
       tokenId: principal.tokenId,
-      phoneSessionId: principal.roster?.session?.sessionId,
+      phoneSessionId: principal.phoneLogin?.session?.sessionId,
       end: () => this.#parts.ended(this.#session, "the log-in was ended"),
     };
   }

@@ -1,6 +1,6 @@
 /** `roost device add|list|revoke|may` */
 
-import { isReserved, isSys } from "../access/topic-names.ts";
+import { isReserved, isSys } from "../access/reserved-topics.ts";
 import type { OperatorDevice } from "../ops/operator.ts";
 import { Answered, CommandError, exitCodes } from "./exit.ts";
 import { withOperator } from "./operator.ts";

@@ -1,26 +1,18 @@
 /** One MQTT session as the Erlang-term services see it: who has logged in on it, and which of its own topics it hears. */
 
-import type { UserId } from "../domain/model.ts";
-import type { PhoneLogin } from "../domain/phones/phone-login.ts";
+import type { Account } from "../access/accounts.ts";
 import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
 import { type Dialect, encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
-import type { ServiceSession } from "../mqtt/hooks.ts";
-import type { Principal } from "../mqtt/identity.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
+import type { ServiceSession } from "../mqtt/service.ts";
 import type { Qos } from "../mqtt/wire/protocol.ts";
 import { answersFilter, answerTopic, isOwnFilter } from "./topics.ts";
-
-export interface RosterPrincipal extends Principal {
-  readonly userId: UserId | undefined;
-  /** Of a client that came with an empty user name or `api`. Undefined for the others, who hear only what they subscribe to. */
-  readonly roster: PhoneLogin | undefined;
-}
 
 /** What a client of these services hears unasked, it hears exactly once. */
 export const unaskedQos = 2;
 
-export class RosterClient<P extends RosterPrincipal> {
+export class TermClient {
   /** Of the log-in on this connection; a client that repeats a request need not repeat it. */
   token: string | undefined;
   phoneSession: PhoneSession | undefined;
@@ -28,15 +20,15 @@ export class RosterClient<P extends RosterPrincipal> {
   loggedOut = false;
   /** What its last request was written in. */
   dialect: Dialect = "etf";
-  readonly #session: ServiceSession<P>;
+  readonly #session: ServiceSession<Account>;
   /** Topics of its own that it wants to hear no more on this connection. */
   readonly #unwanted = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   /** `before` is what it was until its own session took the connection over. */
-  constructor(session: ServiceSession<P>, before?: RosterClient<P>) {
+  constructor(session: ServiceSession<Account>, before?: TermClient) {
     this.#session = session;
-    this.token = session.principal.roster?.token;
+    this.token = session.principal.phoneLogin?.token;
     if (before === undefined) return;
     this.dialect = before.dialect;
     for (const filter of before.#unwanted) this.#unwanted.add(filter);
@@ -45,7 +37,7 @@ export class RosterClient<P extends RosterPrincipal> {
   /** Answers are heard without a subscription: it may give them up all the same. False where it did not hear the topic. */
   unsubscribe(filter: string): boolean {
     const { principal, clientId } = this.#session;
-    if (principal.roster === undefined || this.#unwanted.has(filter)) return false;
+    if (principal.phoneLogin === undefined || this.#unwanted.has(filter)) return false;
     if (!isOwnFilter(filter, { clientId, phone: this.phoneSession?.phone })) return false;
     this.#unwanted.add(filter);
     return true;
@@ -53,7 +45,7 @@ export class RosterClient<P extends RosterPrincipal> {
 
   /** Hears a topic of its phone from here on, unless it gave that up on this connection or asks for all it hears. */
   async listen(topic: string): Promise<void> {
-    if (this.#session.principal.roster === undefined || this.#unwanted.has(topic)) return;
+    if (this.#session.principal.phoneLogin === undefined || this.#unwanted.has(topic)) return;
     await this.#session.listen(topic, unaskedQos);
   }
 
@@ -77,7 +69,7 @@ export class RosterClient<P extends RosterPrincipal> {
     const exact = session.qosOf(topic);
     const wild = version === undefined ? undefined : session.qosOf(answersFilter(session.clientId));
     if (exact !== undefined || wild !== undefined) return (exact ?? 0) > (wild ?? 0) ? exact : (wild ?? exact);
-    if (session.principal.roster === undefined || this.#unwanted.has(topic)) return undefined;
+    if (session.principal.phoneLogin === undefined || this.#unwanted.has(topic)) return undefined;
     return version !== undefined && this.#unwanted.has(answersFilter(session.clientId)) ? undefined : unaskedQos;
   }
 }

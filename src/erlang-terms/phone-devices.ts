@@ -2,12 +2,13 @@
  * What the services say unasked: to all devices of a phone, on the two topics that are theirs. A device is a session that
  * listens there, connected or away; what it is sent waits for it as any message of its own.
  */
+import type { Account } from "../access/accounts.ts";
 import type { UserId } from "../domain/model.ts";
 import { encodePayload } from "../etf/dialects.ts";
 import type { WireTerm } from "../etf/encode.ts";
-import type { ServiceSession } from "../mqtt/hooks.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
-import type { RosterClient, RosterPrincipal } from "./client.ts";
+import type { ServiceSession } from "../mqtt/service.ts";
+import type { TermClient } from "./client.ts";
 import { phoneTopic, sessionsTopic } from "./topics.ts";
 
 /** Each of these reaches every device once, and resolves when it is stored for those that are away. */
@@ -23,37 +24,37 @@ export interface Tell {
 /** Where answers that no request asked for go. */
 const version = "1";
 
-export interface PhoneDevicesParts<P extends RosterPrincipal> {
+export interface PhoneDevicesParts {
   /** By rising id. */
   usersOf(phone: string): Promise<readonly UserId[]>;
   /** A user's sessions that outlive their connections. */
-  storedSessions(userId: UserId): Iterable<ServiceSession<P>>;
-  clientOf(session: ServiceSession<P>): RosterClient<P>;
+  storedSessions(userId: UserId): Iterable<ServiceSession<Account>>;
+  clientOf(session: ServiceSession<Account>): TermClient;
   /** Of whoever has logged in on the session now. */
-  phoneOf(session: ServiceSession<P>): string | undefined;
+  phoneOf(session: ServiceSession<Account>): string | undefined;
 }
 
 /** The devices of phones that are connected now, and all that can be told to a phone. */
-export class PhoneDevices<P extends RosterPrincipal> implements Tell {
-  readonly #parts: PhoneDevicesParts<P>;
-  readonly #connected = new Map<string, Set<ServiceSession<P>>>();
+export class PhoneDevices implements Tell {
+  readonly #parts: PhoneDevicesParts;
+  readonly #connected = new Map<string, Set<ServiceSession<Account>>>();
 
-  constructor(parts: PhoneDevicesParts<P>) {
+  constructor(parts: PhoneDevicesParts) {
     this.#parts = parts;
   }
 
-  connected(phone: string, session: ServiceSession<P>): void {
+  connected(phone: string, session: ServiceSession<Account>): void {
     const sessions = this.#connected.get(phone) ?? new Set();
     this.#connected.set(phone, sessions.add(session));
   }
 
-  gone(phone: string, session: ServiceSession<P>): void {
+  gone(phone: string, session: ServiceSession<Account>): void {
     const sessions = this.#connected.get(phone);
     if (sessions?.delete(session) && sessions.size === 0) this.#connected.delete(phone);
   }
 
   /** Those that were connected; none is known by the phone from here on. */
-  take(phone: string): ReadonlySet<ServiceSession<P>> {
+  take(phone: string): ReadonlySet<ServiceSession<Account>> {
     const sessions = this.#connected.get(phone) ?? new Set();
     this.#connected.delete(phone);
     return sessions;
@@ -68,7 +69,7 @@ export class PhoneDevices<P extends RosterPrincipal> implements Tell {
   }
 
   /** An account's phone may have become another's since. */
-  connectedTo(phone: string): ServiceSession<P>[] {
+  connectedTo(phone: string): ServiceSession<Account>[] {
     return [...(this.#connected.get(phone) ?? [])].filter((session) => this.#parts.phoneOf(session) === phone);
   }
 

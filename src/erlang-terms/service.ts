@@ -3,12 +3,12 @@
  * client's own `actions/…`. PUBACK or PUBREC leaves when the answer is on its way, and on disk if the client may be away
  * when it comes.
  */
+import { type Account, type Accounts, userPrincipalKey } from "../access/accounts.ts";
 import type { Events } from "../delivery/events.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { User, UserId } from "../domain/model.ts";
-import type { PhoneLogin } from "../domain/phones/phone-login.ts";
 import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
 import { phoneIdOf } from "../domain/phones/phones.ts";
 import { decodePayload } from "../etf/dialects.ts";
@@ -17,15 +17,16 @@ import { recordOf, textOf } from "../etf/read.ts";
 import { type Term, TermError } from "../etf/term.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Authenticated } from "../mqtt/identity.ts";
 import {
   acknowledge,
   type InterceptedPublish,
   type PublishOutcome,
+  type Service,
+  type ServiceBroker,
   type ServiceSession,
-  type SubscribeAnswer,
-} from "../mqtt/hooks.ts";
-import type { Authenticated } from "../mqtt/identity.ts";
-import { RosterClient, type RosterPrincipal } from "./client.ts";
+} from "../mqtt/service.ts";
+import { TermClient } from "./client.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handlePrivate } from "./handlers/private.ts";
 import {
@@ -38,14 +39,8 @@ import {
 import { PhoneDevices } from "./phone-devices.ts";
 import { error, initAnswer } from "./records/answers.ts";
 import { profileRecordNames } from "./records/profile-request.ts";
-import {
-  isOwnFilter,
-  isRosterTopic,
-  parseRequestTopic,
-  phoneTopic,
-  type RequestTopic,
-  sessionsTopic,
-} from "./topics.ts";
+import type { TermRequest } from "./request.ts";
+import { isOwnFilter, isTermTopic, parseRequestTopic, phoneTopic, type RequestTopic, sessionsTopic } from "./topics.ts";
 
 /** What has no word of its own in these documents; all else that is refused is refused by the broker. */
 const refusals: ReadonlySet<DomainErrorCode> = new Set([
@@ -58,46 +53,31 @@ const refusals: ReadonlySet<DomainErrorCode> = new Set([
 /** Arrays in MessagePack and JSON that begin with one of these are tuples. */
 const recordNames = new Set<string>(["Auth", "Friend", "Confirm", "Revoke", "Token", "init", ...profileRecordNames]);
 
-export interface RosterDoorParts<P extends RosterPrincipal> {
+export interface ErlangTermsParts {
   readonly domain: Pick<Domain, "phoneSessions" | "profiles" | "contacts" | "store" | "directory">;
   readonly hub: Pick<Hub, "attach" | "detach" | "isOnline">;
   readonly events: Pick<Events, "on">;
   readonly log: Log;
   readonly clock: Clock;
+  readonly accounts: Pick<Accounts, "ofPhoneLogin" | "endLogIn" | "findUserNow">;
   /** Undefined where the operator configured none. */
   readonly mint: MintCredentials | undefined;
-  /** A plain read. */
-  phoneOf(userId: UserId): string | undefined;
-  /** A user's sessions that outlive their connections. */
-  storedSessions(userId: UserId): Iterable<ServiceSession<P>>;
-  /** Who has logged in; undefined: nobody any more. */
-  authenticated(login: PhoneLogin): Authenticated<P> | undefined;
-  /** What a client is whose log-in ended; undefined where there are no such. */
-  readonly nobody: Authenticated<P> | undefined;
 }
 
-/** A request as the handlers get it. */
-export interface RosterRequest<P extends RosterPrincipal> {
-  readonly client: RosterClient<P>;
-  readonly session: ServiceSession<P>;
-  readonly topic: RequestTopic;
-  readonly fields: readonly Term[];
-  /** Of the connection, without its port. */
-  readonly address: string;
-  /** The client has logged in by phone, on this connection or before. */
-  loggedIn(phoneSession: PhoneSession, token: string | undefined): Promise<void>;
-}
-
-export type RosterDoor<P extends RosterPrincipal> = ReturnType<typeof createRosterDoor<P>>;
-
-export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorParts<P>) {
-  const { domain, hub, log } = parts;
+export function createErlangTerms(
+  parts: ErlangTermsParts,
+  broker: Pick<ServiceBroker<Account>, "storedSessions">,
+): Service<Account> {
+  const { domain, hub, log, accounts } = parts;
   const { phoneSessions, store } = domain;
-  const clients = new WeakMap<ServiceSession<P>, RosterClient<P>>();
-  const sinks = new WeakMap<ServiceSession<P>, Sink>();
-  const phones = new PhoneDevices<P>({
+  /** A user's sessions that outlive their connections. */
+  const storedSessions = (userId: UserId): Iterable<ServiceSession<Account>> =>
+    broker.storedSessions(userPrincipalKey(userId));
+  const clients = new WeakMap<ServiceSession<Account>, TermClient>();
+  const sinks = new WeakMap<ServiceSession<Account>, Sink>();
+  const phones = new PhoneDevices({
     usersOf: (phone) => store.listUserIdsOfPhone(phone),
-    storedSessions: parts.storedSessions,
+    storedSessions,
     clientOf,
     phoneOf,
   });
@@ -120,24 +100,24 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   parts.events.on("user.changed", ({ changes }) => tellFriends(profileParts, changes));
   parts.events.on("profile.removed", ({ removed }) => profileRemoved(profileParts, removed));
 
-  function clientOf(session: ServiceSession<P>): RosterClient<P> {
+  function clientOf(session: ServiceSession<Account>): TermClient {
     const known = clients.get(session);
     if (known !== undefined) return known;
-    const client = new RosterClient(session);
+    const client = new TermClient(session);
     clients.set(session, client);
     return client;
   }
 
   /** Of whoever has logged in on the session, by phone or as an account that has one. */
-  function phoneOf(session: ServiceSession<P>): string | undefined {
+  function phoneOf(session: ServiceSession<Account>): string | undefined {
     const { userId } = session.principal;
     const { phoneSession, loggedOut } = clientOf(session);
     if (phoneSession !== undefined) return phoneSession.phone;
-    return userId === undefined || loggedOut ? undefined : parts.phoneOf(userId);
+    return userId === undefined || loggedOut ? undefined : accounts.findUserNow(userId)?.phone;
   }
 
   /** From here on the session is one of the phone's devices. */
-  async function logIn(session: ServiceSession<P>, phoneSession: PhoneSession): Promise<void> {
+  async function logIn(session: ServiceSession<Account>, phoneSession: PhoneSession): Promise<void> {
     logOut(session);
     const { phone, userId, sessionId } = phoneSession;
     const client = clientOf(session);
@@ -169,13 +149,13 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   /** What is for the phone waits in a stored session of the same client, until that takes this one's place. */
-  function hasOther(session: ServiceSession<P>, userId: UserId): boolean {
+  function hasOther(session: ServiceSession<Account>, userId: UserId): boolean {
     if (session.principal.userId === userId) return false;
-    for (const { clientId } of parts.storedSessions(userId)) if (clientId === session.clientId) return true;
+    for (const { clientId } of storedSessions(userId)) if (clientId === session.clientId) return true;
     return false;
   }
 
-  function logOut(session: ServiceSession<P>): void {
+  function logOut(session: ServiceSession<Account>): void {
     const phone = phoneOf(session);
     if (phone !== undefined) phones.gone(phone, session);
     const sink = sinks.get(session);
@@ -188,7 +168,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   async function moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void> {
     const { fromPhone, toPhone, userIds } = move;
     const connected = phones.take(fromPhone);
-    const stored = userIds.flatMap((userId) => [...parts.storedSessions(userId)]);
+    const stored = userIds.flatMap((userId) => [...storedSessions(userId)]);
     const listening: Promise<void>[] = [];
     for (const session of new Set([...connected, ...stored])) {
       const client = clientOf(session);
@@ -207,20 +187,21 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   /** The log-in is over: the connection is nobody's from here on. */
-  function ended(session: ServiceSession<P>): void {
+  function ended(session: ServiceSession<Account>): void {
     logOut(session);
     const client = clientOf(session);
     client.token = undefined;
     client.loggedOut = true;
-    if (session.principal.roster?.session === undefined) return;
-    if (parts.nobody === undefined) session.close("the log-in was ended");
-    else session.become(parts.nobody);
+    if (session.principal.phoneLogin?.session !== undefined) accounts.endLogIn(session, "the log-in was ended");
   }
 
   /** Undefined where it is no request: nobody may publish there. */
-  function intercept(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined {
+  function intercept(
+    session: ServiceSession<Account>,
+    publish: InterceptedPublish,
+  ): Promise<PublishOutcome> | undefined {
     const topic = parseRequestTopic(publish.topic);
-    if (topic === undefined || !session.connected) return undefined;
+    if (topic === undefined || !session.connected || session.principal.device !== undefined) return undefined;
     const client = clientOf(session);
     const payload = Buffer.from(publish.payload); // what is waited for outlives the packet
     return client
@@ -235,14 +216,14 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   async function answerTo(request: {
-    session: ServiceSession<P>;
-    client: RosterClient<P>;
+    session: ServiceSession<Account>;
+    client: TermClient;
     topic: RequestTopic;
     payload: Buffer;
   }): Promise<void> {
     const { session, client, topic, payload } = request;
     let answer: WireTerm | undefined;
-    let became: Authenticated<P> | undefined;
+    let became: Authenticated<Account> | undefined;
     try {
       client.dialect = "etf";
       const decoded = decodePayload(payload, (name) => recordNames.has(name));
@@ -250,7 +231,8 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
       const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
         client.token = token;
         // An account stays who it is, whoever it speaks for here.
-        if (session.principal.roster !== undefined) became = parts.authenticated({ token, session: phoneSession });
+        if (session.principal.phoneLogin !== undefined)
+          became = accounts.ofPhoneLogin({ token, session: phoneSession });
         return logIn(session, phoneSession);
       };
       answer = await handle({ session, client, topic, address: session.address, loggedIn }, decoded.term);
@@ -265,7 +247,7 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   /** The answer on the client's own topic; undefined where all was said elsewhere. */
-  async function handle(request: Omit<RosterRequest<P>, "fields">, term: Term): Promise<WireTerm | undefined> {
+  async function handle(request: Omit<TermRequest, "fields">, term: Term): Promise<WireTerm | undefined> {
     const record = recordOf(term);
     if (record === undefined) return error("invalid_data");
     const { name, fields } = record;
@@ -283,38 +265,49 @@ export function createRosterDoor<P extends RosterPrincipal>(parts: RosterDoorPar
   }
 
   /** Where nobody has logged in on the connection, a token in the topic does so as it would in AUTH. */
-  async function logInByTopic({ client, topic, address, loggedIn }: Omit<RosterRequest<P>, "fields">): Promise<void> {
+  async function logInByTopic({ client, topic, address, loggedIn }: Omit<TermRequest, "fields">): Promise<void> {
     if (client.phoneSession !== undefined || topic.token === undefined) return;
     const phoneSession = await phoneSessions.logInWithToken(topic.token, address);
     if (phoneSession !== undefined) await loggedIn(phoneSession, topic.token);
   }
 
   return {
-    serves: isRosterTopic,
+    serves: isTermTopic,
     intercept,
-    /** A session is one of its phone's devices from here on, if it logged in by that. */
-    opened(session: ServiceSession<P>, before: ServiceSession<P> | undefined): void {
-      if (before !== undefined) clients.set(session, new RosterClient(session, clients.get(before)));
-      const phoneSession = session.principal.roster?.session;
-      if (phoneSession === undefined) return;
-      logIn(session, phoneSession).catch((failure: unknown) => {
-        log.error("a phone's topics could not be subscribed to", { clientId: session.clientId, error: failure });
-      });
+    serving(session, filter) {
+      if (!isTermTopic(filter)) return "none";
+      const isOwn =
+        session.principal.device === undefined &&
+        isOwnFilter(filter, { clientId: session.clientId, phone: phoneOf(session) });
+      return isOwn ? "addressed" : "refused";
     },
-    serving: (session: ServiceSession<P>, filter: string): SubscribeAnswer =>
-      isOwnFilter(filter, { clientId: session.clientId, phone: phoneOf(session) }) ? "addressed" : "refused",
-    subscribed(session: ServiceSession<P>, filter: string): void {
+    subscribed(session, filter) {
       const phone = phoneOf(session);
       if (phone !== undefined && (filter === phoneTopic(phone) || filter === sessionsTopic(phone))) {
         phones.connected(phone, session);
       }
     },
-    unsubscribed: (session: ServiceSession<P>, filter: string): boolean => clientOf(session).unsubscribe(filter),
+    unsubscribed: (session, filter) => isTermTopic(filter) && clientOf(session).unsubscribe(filter),
+    // What is a topic of theirs with a slash before it too, is so for their clients only.
+    forbids: ({ phoneLogin }, action, topic) =>
+      action === "publish" && phoneLogin?.session !== undefined && (isVersionHint(topic) || isTermTopic(topic)),
+    /** A session is one of its phone's devices from here on, if it logged in by that. */
+    opened(session, { before }) {
+      if (before !== undefined) clients.set(session, new TermClient(session, clients.get(before)));
+      const phoneSession = session.principal.phoneLogin?.session;
+      if (phoneSession === undefined) return;
+      logIn(session, phoneSession).catch((failure: unknown) => {
+        log.error("a phone's topics could not be subscribed to", { clientId: session.clientId, error: failure });
+      });
+    },
     /** What a connection knew of itself is not the next one's. */
-    closed(session: ServiceSession<P>): void {
+    closed(session) {
       if (!clients.has(session)) return;
       logOut(session);
       clients.delete(session);
     },
   };
 }
+
+/** Clients of the Erlang-term services announce their version by a will: nobody is to hear of it. */
+const isVersionHint = (topic: string): boolean => topic.startsWith("version/");

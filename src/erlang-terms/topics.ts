@@ -21,7 +21,7 @@ const versionForm = /^[\w.-]{1,16}$/;
 const withoutSlash = (topic: string): string => (topic.startsWith("/") ? topic.slice(1) : topic);
 
 /** Whether a topic or filter is of these services. */
-export function isRosterTopic(topicOrFilter: string): boolean {
+export function isTermTopic(topicOrFilter: string): boolean {
   const topic = withoutSlash(topicOrFilter);
   const slash = topic.indexOf("/");
   return firstLevels.has(slash === -1 ? topic : topic.slice(0, slash));

@@ -36,6 +36,29 @@ export type Authentication<P extends Principal> =
   | Authenticated<P>
   | { readonly refused: "bad_credentials" | "not_authorized" | "busy" | "unavailable" };
 
+/** What a principal wants to do with a topic or, to subscribe, with a filter. */
+export type Action = "publish" | "subscribe" | "deliver";
+
+/** May a principal do this with a topic or a filter? */
+export type Authorize = (principal: Principal, action: Action, topic: string) => boolean;
+
+/** What the broker asks of the program it lives in: who a client is, and what it may do. */
+export interface Identity<P extends Principal = Principal> {
+  /** Methods of enhanced authentication (MQTT 5 § 4.12), by their names. */
+  readonly methods: ReadonlyMap<string, AuthenticationMethod<P>>;
+  /** Who a key names, for a session of this client id stored earlier; undefined: nobody any more, and the session ends. */
+  principalOf(key: string, clientId: string): P | undefined;
+  /** CONNECT arrived. A rejection is our fault: logged, and the client told "server unavailable". */
+  authenticate(connect: ConnectRequest): Promise<Authentication<P>>;
+  /**
+   * May `principal` publish to a topic, subscribe with a filter, be delivered a topic? Asked for ordinary topics; cached
+   * with the topic's route until `permissionsVersion` changes.
+   */
+  authorize(principal: P, action: Action, topic: string): boolean;
+  /** Any change of this number makes the broker ask `authorize` again. */
+  permissionsVersion(): number;
+}
+
 /**
  * Enhanced authentication, MQTT 5 § 4.12: a method says who a client is after any number of messages to and fro. The
  * broker carries the messages and holds the rules of the packets; a method knows nothing of them.

@@ -90,7 +90,7 @@ export interface OperatorDevice {
 }
 
 /** What `may` needs to know of a question; the rules are those of the MQTT door. */
-export type Permits = (question: {
+export type PermissionCheck = (question: {
   name: string;
   action: "publish" | "subscribe";
   topic: string;
@@ -136,7 +136,7 @@ export type Operator = ReturnType<typeof createOperator>;
 export function createOperator(parts: {
   domain: Domain;
   hub: Hub;
-  may: Permits;
+  checkPermission: PermissionCheck;
   /** The key is fixed by configuration, so a rotated one would not survive the next start: rotation is refused. */
   backendKeyConfigured?: boolean;
   /** Told of a failure that is ours; the answer says only "internal". */
@@ -214,7 +214,7 @@ export function createOperator(parts: {
       }
       case "may": {
         const { name, action, topic, client_id: clientId } = request;
-        const decision = await parts.may({ name, action, topic, clientId });
+        const decision = await parts.checkPermission({ name, action, topic, clientId });
         if (decision === undefined) {
           return { ok: false, code: "device_not_found", message: `no device and no user ${name}` };
         }

@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import type { ChatId } from "../domain/model.ts";
-import type { Handler, RestParts, RouteParts } from "./context.ts";
+import type { Handler, RequestInfo, RestEnvironment, RestParts, RouteParts } from "./context.ts";
 import type { Cors } from "./cors.ts";
 import { createEncodedMessages } from "./encoded-messages.ts";
 import { answerOptions, answerProblem, answerUnknownPath, answerWrongMethod, words } from "./errors.ts";
@@ -26,7 +26,7 @@ import { createSchemas } from "./schemas.ts";
 
 /** What answers requests once they are let in; see `door.ts`. */
 export interface App {
-  fetch(request: Request, address: string): Response | Promise<Response>;
+  fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
   stop(): void;
   invalidate(chatId: ChatId): void;
 }
@@ -91,7 +91,7 @@ export function createApp(parts: RestParts & { readonly cors: Cors }): App {
     "/docs/page.js": { GET: reference.script },
   };
 
-  const app = new Hono<{ Bindings: { address: string } }>({ getPath: pathOf });
+  const app = new Hono<RestEnvironment>({ getPath: pathOf });
   const allowed = new Hono({ getPath: pathOf });
   for (const [path, handlers] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
@@ -107,7 +107,7 @@ export function createApp(parts: RestParts & { readonly cors: Cors }): App {
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 
-  const fetch: App["fetch"] = (request, address) => app.fetch(request, { address });
+  const fetch: App["fetch"] = (request, info) => app.fetch(request, info);
   return { fetch, stop: inbox.stop, invalidate: encoded.invalidate };
 }
 

@@ -33,17 +33,33 @@ export interface RestParts {
   readonly webhooks: WebhookKeeper;
   /** Pages of these origins may call from a browser; `*`: all. */
   readonly corsOrigins: readonly string[];
-  /** Tells the HTTP server not to cut this request off while it waits; with `seconds`, not before so many. */
-  keepOpen(request: Request, seconds?: number): void;
 }
 
 export interface RouteParts extends RestParts {
   readonly schemas: Schemas;
 }
 
-/** `address` is the peer's, for counting wrong secrets. */
-export type RestContext = Context<{ Bindings: { address: string } }>;
+/** How long the HTTP server waits for a request that does nothing before it cuts it off; Bun's servers are this. */
+export interface RequestTimeouts {
+  /** 0: for ever. */
+  timeout(request: Request, seconds: number): void;
+}
+
+/** What the HTTP server says of a request. */
+export interface RequestInfo {
+  /** The peer's, for counting wrong secrets. */
+  readonly address: string;
+  readonly timeouts: RequestTimeouts;
+}
+
+export type RestEnvironment = { Bindings: RequestInfo };
+export type RestContext = Context<RestEnvironment>;
 export type Handler = (c: RestContext) => Promise<Response>;
+
+/** The request is not cut off while it waits: without `seconds` never, else not before nothing was taken for so long. */
+export function keepOpen(c: RestContext, seconds = 0): void {
+  c.env.timeouts.timeout(c.req.raw, seconds);
+}
 
 /** A route of the documents: its errors are worded as they print them. */
 export function documented(words: Words, log: Log, handle: Handler): Handler {

@@ -4,7 +4,7 @@
  */
 import type { ChatId } from "../domain/model.ts";
 import type { App } from "./app.ts";
-import type { RestParts } from "./context.ts";
+import type { RequestInfo, RestParts } from "./context.ts";
 import { createCors } from "./cors.ts";
 import { createEdge } from "./edge.ts";
 import { createMonitorAnswers } from "./monitor.ts";
@@ -12,8 +12,7 @@ import { documentedPath, pathOf } from "./paths.ts";
 import { createRateLimiter } from "./rate-limit.ts";
 
 export interface Rest {
-  /** `address` is the peer's, for counting wrong secrets. */
-  fetch(request: Request, info: { address: string }): Response | Promise<Response>;
+  fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
   /** Answers requests that wait with what there is; from now on none waits. */
   stop(): void;
   /** Messages of this chat were deleted: what is kept of them is forgotten. */
@@ -41,16 +40,16 @@ export function createRest(parts: RestParts): Rest {
     return app;
   }
 
-  function route(request: Request, address: string): Response | Promise<Response> {
-    if (app !== undefined) return app.fetch(request, address);
+  function route(request: Request, info: RequestInfo): Response | Promise<Response> {
+    if (app !== undefined) return app.fetch(request, info);
     const answer = request.method === "GET" ? answers[pathOf(request)]?.() : undefined;
     if (answer !== undefined) return answer;
     loading ??= load();
-    return loading.then((loaded) => loaded.fetch(request, address));
+    return loading.then((loaded) => loaded.fetch(request, info));
   }
 
   return {
-    fetch: (request, { address }) => edge.pass(request, address, () => route(request, address)),
+    fetch: (request, info) => edge.pass(request, info.address, () => route(request, info)),
     stop() {
       stopped = true;
       app?.stop();

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import mqtt, { type MqttClient } from "mqtt";
 import { createAdmins } from "../../src/access/accounts.ts";
 import { createPermissionCheck } from "../../src/access/permission-check.ts";
+import { createChatPermissions } from "../../src/chat-topics/permissions.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -56,7 +57,12 @@ test.each(["registration", "full", "off"] as const)("in mode %s the broker does 
     publish: ["out/%u/#", "c/%c"],
     subscribe: ["in/%u/+", "c/%c", "$SYS/broker/#"],
   });
-  const may = createPermissionCheck({ domain, admins: createAdmins(["root"]), anonymous: mode });
+  const may = createPermissionCheck({
+    domain,
+    admins: createAdmins(["root"]),
+    anonymous: mode,
+    services: [createChatPermissions(domain)],
+  });
   const clientId = "phone";
   for (const name of ["root", "anna", "ben", "plain", "lamp"]) {
     const options = { protocolVersion: 5, reconnectPeriod: 0, clientId, username: name, password } as const;

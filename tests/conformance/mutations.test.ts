@@ -56,7 +56,7 @@ const needless: Mutation = {
 const broken: Mutation = {
   ...needless,
   name: "broken",
-  find: 'import type { BrokerCore } from "../core.ts";',
+  find: 'import type { Service } from "../service.ts";',
   replace: 'throw new Error("broken");',
 };
 

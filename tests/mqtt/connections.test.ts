@@ -12,7 +12,7 @@ test.each([
   ["busy", 3],
   ["unavailable", 3],
 ] as const)("a client refused as %s is told %d and closed", async (refused, returnCode) => {
-  await using server = await startTestBroker({ hooks: { authenticate: async () => ({ refused }) } });
+  await using server = await startTestBroker({ identity: { authenticate: async () => ({ refused }) } });
   await using client = await RawMqtt.open(server.port);
   client.send(connectPacket(), publishPacket("t", "sent too early"));
   expect(await client.expect("connack")).toMatchObject({ returnCode, sessionPresent: false });
@@ -20,7 +20,7 @@ test.each([
 });
 
 test("a failing authenticate hook is told as server unavailable", async () => {
-  await using server = await startTestBroker({ hooks: { authenticate: () => Promise.reject(new Error("boom")) } });
+  await using server = await startTestBroker({ identity: { authenticate: () => Promise.reject(new Error("boom")) } });
   await using client = await RawMqtt.open(server.port);
   client.send(connectPacket());
   expect(await client.expect("connack")).toMatchObject({ returnCode: 3 });
@@ -29,7 +29,7 @@ test("a failing authenticate hook is told as server unavailable", async () => {
 
 test("packets sent before CONNACK are served after it, in order", async () => {
   const gate = Promise.withResolvers<Authentication<Principal>>();
-  await using server = await startTestBroker({ hooks: { authenticate: () => gate.promise } });
+  await using server = await startTestBroker({ identity: { authenticate: () => gate.promise } });
   await using client = await RawMqtt.open(server.port);
   client.send(
     connectPacket(),
@@ -44,7 +44,7 @@ test("packets sent before CONNACK are served after it, in order", async () => {
 test("username, password, client id and address reach the program", async () => {
   const seen: unknown[] = [];
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       async authenticate({ password, ...rest }) {
         seen.push({ ...rest, password: password === undefined ? undefined : Buffer.from(password).toString() });
         return { principal: { key: "x" }, persistent: false };
@@ -224,9 +224,9 @@ test("a client the broker does not read is not blamed for its silence", async ()
   const gate = Promise.withResolvers<{ ack: true }>();
   let started = 0;
   await using server = await startTestBroker({
-    hooks: {
+    service: {
       serves: () => true,
-      interceptPublish() {
+      intercept() {
         started++;
         return gate.promise;
       },

@@ -275,7 +275,7 @@ test(
     await using server = await startWebSocketBroker({
       limits,
       // Whoever they say they are, all but the good one are the same.
-      hooks: {
+      identity: {
         async authenticate({ username }) {
           return { principal: { key: username === "good" ? "user:good" : "user:fuzz" }, persistent: true };
         },

@@ -138,7 +138,7 @@ test("messages of one publisher arrive in order, mixed QoS in their own order ea
 test("what a principal may not publish, subscribe or hear does not happen", async () => {
   let permissions = 0;
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       permissionsVersion: () => permissions,
       authorize: (principal, action, topic) =>
         permissions === 1 || !(principal.key === "user:eve" && topic.startsWith("secret") && action !== "subscribe"),
@@ -160,7 +160,7 @@ test("what a principal may not publish, subscribe or hear does not happen", asyn
 
 test("a refused filter gets 0x80 in its slot, the others their QoS", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => topic !== "forbidden" },
+    identity: { authorize: (_principal, _action, topic) => topic !== "forbidden" },
     limits: { subscriptionsPerSessionMax: 3, topicLevelsMax: 4, topicBytesMax: 20 },
   });
   await using bob = await RawMqtt.connect(server.port);

@@ -1,7 +1,7 @@
 /** QoS 2 over real sockets, MQTT 3.1.1 §§ 3.5–3.7, 4.3.3, 4.4 and 4.6: exactly once, both ways, byte for byte. */
 import { expect, test } from "bun:test";
 import type { Packet } from "mqtt-packet";
-import type { PublishOutcome } from "../../src/mqtt/hooks.ts";
+import type { PublishOutcome } from "../../src/mqtt/service.ts";
 import { call, enroll, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
@@ -242,9 +242,9 @@ test("a service is given a QoS 2 message once; what it refuses was never taken o
   const given: string[] = [];
   const outcomes: PromiseWithResolvers<PublishOutcome>[] = [];
   await using server = await startTestBroker({
-    hooks: {
+    service: {
       serves: (topic) => topic.startsWith("svc/"),
-      interceptPublish(_session, { payload, qos, packetId }) {
+      intercept(_session, { payload, qos, packetId }) {
         given.push(`${Buffer.from(payload)} ${qos} ${packetId}`);
         const outcome = Promise.withResolvers<PublishOutcome>();
         outcomes.push(outcome);

@@ -90,7 +90,7 @@ test.each([
 
 test("what the principal may not be delivered is left out, what it may not publish is not retained", async () => {
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       authorize: (_principal, action, topic) =>
         !(action === "deliver" && topic === "a/secret") && !(action === "publish" && topic === "a/denied"),
     },

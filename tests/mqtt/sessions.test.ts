@@ -49,7 +49,7 @@ test("stored subscriptions come back after the broker was restarted on the same 
   const told: string[] = [];
   await using server = await startTestBroker({
     store,
-    hooks: {
+    service: {
       serving: () => "both",
       subscribed: (_session, filter, qos) => void told.push(`${filter} ${qos}`),
     },
@@ -214,7 +214,7 @@ test("of many simultaneous connections with one client id exactly one remains", 
 
 test("a client that is not granted a lasting session gets one that ends with its connection", async () => {
   await using server = await startTestBroker({
-    hooks: { authenticate: async () => ({ principal: { key: "anonymous" }, persistent: false }) },
+    identity: { authenticate: async () => ({ principal: { key: "anonymous" }, persistent: false }) },
   });
   const { client } = await connectAgain(server.port);
   await client.subscribe("t", 1);

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import type { IPublishPacket, Packet } from "mqtt-packet";
 import { createAdmins } from "../../src/access/accounts.ts";
 import { createPermissionCheck } from "../../src/access/permission-check.ts";
+import { createChatPermissions } from "../../src/chat-topics/permissions.ts";
 import { until } from "../support/deadline.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";
@@ -198,7 +199,12 @@ test.each(["registration", "full", "off"] as const)(
     await devices.add({ name: "dashboard", password, subscribe: ["$SYS/#", "end"] });
     await devices.add({ name: "greedy", password, publish: ["end"], subscribe: ["#", "+/#"] });
     await devices.add({ name: "plain", password });
-    const may = createPermissionCheck({ domain: server.domain, admins: createAdmins(["root"]), anonymous: mode });
+    const may = createPermissionCheck({
+      domain: server.domain,
+      admins: createAdmins(["root"]),
+      anonymous: mode,
+      services: [createChatPermissions(server.domain)],
+    });
     const connect = (username: string) =>
       RawMqtt.connect(server.mqttPort, { username, password: Buffer.from(password) });
     for (const [who, granted] of readers) {

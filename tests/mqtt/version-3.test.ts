@@ -39,7 +39,7 @@ test("the reserved byte of CONNACK stays 0 where a session is resumed", async ()
 
 test("a refused filter is answered with the QoS it asked for, and hears nothing", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_, action, topic) => action !== "subscribe" || topic !== "secret" },
+    identity: { authorize: (_, action, topic) => action !== "subscribe" || topic !== "secret" },
   });
   await using client = await RawMqtt.connect(server.port, v3);
   const subscriptions = [

@@ -6,7 +6,7 @@ import { generate } from "mqtt-packet";
 import { until, withDeadline } from "../support/deadline.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";
-import { openHooks } from "../support/test-broker.ts";
+import { openIdentity } from "../support/test-broker.ts";
 import { RawWebSocket, startWebSocketBroker } from "../support/websocket-broker.ts";
 
 test("MQTT.js talks over /mqtt of the HTTP port, to a client on TCP and back", async () => {
@@ -115,10 +115,10 @@ test("packets may span frames and share them, in any chunking", async () => {
 test("what arrives while the client is being authenticated waits, in order", async () => {
   const admitted = Promise.withResolvers<void>();
   await using server = await startWebSocketBroker({
-    hooks: {
+    identity: {
       authenticate: async (connect) => {
         await admitted.promise;
-        return openHooks.authenticate(connect);
+        return openIdentity.authenticate(connect);
       },
     },
     limits: { inboundInflightMax: 1 },

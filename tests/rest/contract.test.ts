@@ -44,10 +44,12 @@ beforeAll(async () => {
       retry: defaultRetryPolicy,
       send: () => Promise.resolve(204),
     }),
-    keepOpen() {},
   });
   for (const path of ["/healthz", "/readyz"]) {
-    const response = await sick.fetch(new Request(`http://x${path}`), { address: "127.0.0.1" });
+    const response = await sick.fetch(new Request(`http://x${path}`), {
+      address: "127.0.0.1",
+      timeouts: { timeout() {} },
+    });
     const { status, headers } = response;
     expect(status).toBe(503);
     answers.set(`GET ${path} 5XX`, [

@@ -1,10 +1,11 @@
-/** A broker on a free port, with hooks that let everyone do everything unless a test says otherwise. */
+/** A broker on a free port, with an identity that lets everyone do everything unless a test says otherwise. */
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
-import type { BrokerHooks } from "../../src/mqtt/hooks.ts";
-import type { AuthenticationMethod, Principal } from "../../src/mqtt/identity.ts";
+
+import type { AuthenticationMethod, Identity, Principal } from "../../src/mqtt/identity.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
+import { noTopics, type Service } from "../../src/mqtt/service.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";
 
 export class ManualClock implements Clock {
@@ -46,7 +47,7 @@ const testEcho: AuthenticationMethod<Principal> = {
 };
 
 /** A client is the principal its username says; wrong passwords are "wrong". */
-export const openHooks: BrokerHooks = {
+export const openIdentity: Identity = {
   methods: new Map([["TEST-ECHO", testEcho]]),
   principalOf: (key) => ({ key }),
   async authenticate({ username, password }) {
@@ -55,16 +56,6 @@ export const openHooks: BrokerHooks = {
   },
   authorize: () => true,
   permissionsVersion: () => 0,
-  serves: () => false,
-  interceptPublish: () => undefined,
-  serving: () => "none",
-  subscribed() {},
-  unsubscribed: () => false,
-  opened() {},
-  closed() {},
-  acknowledged() {},
-  writable() {},
-  ended() {},
 };
 
 /** Every client of a test comes from the same address, and many within a second that a manual clock never ends. */
@@ -84,7 +75,9 @@ export interface TestBroker extends AsyncDisposable {
 }
 
 export interface TestBrokerOptions {
-  hooks?: Partial<BrokerHooks<Principal>>;
+  identity?: Partial<Identity>;
+  /** The broker's one service, without topics unless it says so. */
+  service?: Partial<Service>;
   limits?: Partial<BrokerLimits>;
   store?: MemoryBrokerStore;
   /** Of an earlier broker, for one that is started again. */
@@ -93,7 +86,8 @@ export interface TestBrokerOptions {
 }
 
 export async function startTestBroker({
-  hooks,
+  identity,
+  service,
   limits,
   store = new MemoryBrokerStore(),
   clock = new ManualClock(),
@@ -107,7 +101,8 @@ export async function startTestBroker({
   const log: Log = { ...silentLog, info: note, debug: note, error };
   const broker = createBroker({
     store,
-    hooks: { ...openHooks, ...hooks },
+    identity: { ...openIdentity, ...identity },
+    services: service === undefined ? [] : [() => ({ ...noTopics, ...service })],
     limits: { ...defaultBrokerLimits, ...oneAddress, ...limits },
     clock,
     log,

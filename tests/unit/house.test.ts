@@ -17,9 +17,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["lib"],
   delivery: ["domain", "lib"],
   mqtt: ["net", "lib"],
-  access: ["mqtt", "domain", "lib"],
+  access: ["mqtt", "domain", "delivery", "lib"],
   "chat-topics": ["mqtt", "access", "domain", "delivery", "lib"],
-  "erlang-terms": ["mqtt", "etf", "domain", "delivery", "lib"],
+  "erlang-terms": ["mqtt", "access", "etf", "domain", "delivery", "lib"],
   minioicq: ["net", "domain", "delivery", "lib"],
   rest: ["domain", "delivery", "lib"],
   webhooks: ["domain", "delivery", "lib"],
@@ -36,8 +36,10 @@ const ownersOf: Readonly<Record<string, readonly string[]>> = {
 };
 const entryPoints = ["src/main.ts", "src/store/sqlite/engine/writer.worker.ts", "src/store/files/files.worker.ts"];
 
-/** How many files each circle of types has that is still there. */
-const stillCircular: number[] = [2, 4, 23];
+/** The circles that may be, each with its files: two that are one idea. */
+const circular: readonly (readonly string[])[] = [
+  ["src/store/sqlite/chats/chat-changes.ts", "src/store/sqlite/chats/chat-removal.ts"],
+];
 
 interface Import {
   readonly from: string;
@@ -109,11 +111,7 @@ test("libraries stay in the folders that wrap them", () => {
 });
 
 test("imports go in no circle, those of types included", () => {
-  expect(
-    circles()
-      .map((circle) => circle.length)
-      .toSorted((a, b) => a - b),
-  ).toEqual(stillCircular);
+  expect(circles()).toEqual(circular.map((files) => [...files]));
 });
 
 test("every file is reached from where the program begins", () => {

@@ -1,18 +1,17 @@
 /** AUTH: a phone gets a code by SMS and a session by confirming it. */
 import type { PhoneSessions } from "../../domain/phones/phone-sessions.ts";
 import type { WireTerm } from "../../etf/encode.ts";
-import type { RosterPrincipal } from "../client.ts";
 import { authAnswer } from "../records/answers.ts";
 import { readAuth } from "../records/auth-record.ts";
-import type { RosterRequest } from "../service.ts";
+import type { TermRequest } from "../request.ts";
 
 /** Of all that may happen, what is no error. */
 const good = new Set(["login", "sms_send"]);
 
 /** Undefined where the tuple is no `Auth` of any generation. */
-export async function handleAuth<P extends RosterPrincipal>(
+export async function handleAuth(
   phoneSessions: PhoneSessions,
-  { client, session, topic, fields, address, loggedIn }: RosterRequest<P>,
+  { client, session, topic, fields, address, loggedIn }: TermRequest,
 ): Promise<WireTerm | undefined> {
   const { clientId } = session;
   const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);

@@ -8,12 +8,11 @@ import { DomainError } from "../../domain/errors.ts";
 import type { User, UserId } from "../../domain/model.ts";
 import { echoed, type WireTerm } from "../../etf/encode.ts";
 import { atom, Tuple } from "../../etf/term.ts";
-import type { RosterPrincipal } from "../client.ts";
 import type { Tell } from "../phone-devices.ts";
 import { alreadyPresent, error, nothing } from "../records/answers.ts";
 import { asStranger, contact8, contact15, phoneIdField } from "../records/contact-records.ts";
 import { ownRoster, type PrivateName, type PrivateRecord, readPrivate } from "../records/private-record.ts";
-import type { RosterRequest } from "../service.ts";
+import type { TermRequest } from "../request.ts";
 
 export interface PrivateParts {
   readonly domain: Pick<Domain, "contacts" | "store" | "directory">;
@@ -32,9 +31,9 @@ type RecordOf<Action extends PrivateRecord["action"]> = Extract<PrivateRecord, {
 const rosterNotFound: Outcome = { reply: error("roster_not_found"), results: [] };
 
 /** The answer for the client's own topic, or undefined: it went to the phone's, and everybody was told. */
-export async function handlePrivate<P extends RosterPrincipal>(
+export async function handlePrivate(
   { domain, tell }: PrivateParts,
-  { client, name, fields }: Pick<RosterRequest<P>, "client" | "fields"> & { readonly name: PrivateName },
+  { client, name, fields }: Pick<TermRequest, "client" | "fields"> & { readonly name: PrivateName },
 ): Promise<WireTerm | undefined> {
   const record = readPrivate(name, fields);
   if (record === undefined) return error("invalid_data");

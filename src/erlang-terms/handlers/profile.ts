@@ -11,7 +11,6 @@ import type { Reads } from "../../domain/store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { RosterPrincipal } from "../client.ts";
 import type { Tell } from "../phone-devices.ts";
 import { error, ok, okWith } from "../records/answers.ts";
 import { asStranger, contact15 } from "../records/contact-records.ts";
@@ -31,7 +30,7 @@ import {
   readServices,
   readSettings,
 } from "../records/profile-request.ts";
-import type { RosterRequest } from "../service.ts";
+import type { TermRequest } from "../request.ts";
 
 /** Temporary credentials for a user; rejects with a text that may be logged. */
 export type MintCredentials = (user: {
@@ -63,10 +62,7 @@ interface Asker {
 }
 
 /** The answer on the client's own topic; undefined where it was given already. */
-export async function handleProfile<P extends RosterPrincipal>(
-  parts: ProfileParts,
-  request: RosterRequest<P>,
-): Promise<WireTerm | undefined> {
+export async function handleProfile(parts: ProfileParts, request: TermRequest): Promise<WireTerm | undefined> {
   const record = readProfile(request.fields);
   if (record === undefined) return error("invalid_data");
   const asker = request.client.phoneSession;
@@ -219,13 +215,13 @@ interface Farewell {
 }
 
 /** The answer is among the last words to the phone's devices, which come before its log-ins end: see `profileRemoved`. */
-async function remove<P extends RosterPrincipal>(
+async function remove(
   { profiles, farewells, log }: ProfileParts,
   { phone }: Asker,
-  { client, session, topic }: RosterRequest<P>,
+  { client, session, topic }: TermRequest,
 ): Promise<WireTerm | undefined> {
   // A connection that came with its token ends with it: only when this request is acknowledged.
-  const closes = session.principal.roster?.session !== undefined;
+  const closes = session.principal.phoneLogin?.session !== undefined;
   const told = Promise.withResolvers<"told">();
   const farewell: Farewell = {
     session,

@@ -2,8 +2,11 @@
  * Who is let in before a byte was read, whichever transport it comes over: so many connections in all, so many of one
  * address, and so many new ones of it in a second. Loopback counts like any other address.
  */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
 import { SweptMap } from "../../lib/swept-map.ts";
-import type { BrokerCore } from "../core.ts";
+import type { Counters } from "../counters.ts";
+import type { BrokerLimits } from "../limits.ts";
 
 /** What is known of one address; every connection of it holds this object. */
 export interface AddressCount {
@@ -43,21 +46,30 @@ export class AddressCounts {
 
 /** Also where the clock was set back. */
 const isOver = (secondStartedMs: number, nowMs: number): boolean => Math.abs(nowMs - secondStartedMs) >= secondMs;
+export interface AdmissionParts {
+  readonly limits: Pick<BrokerLimits, "connectionsMax" | "connectionsPerAddressMax" | "connectsPerAddressSecondMax">;
+  readonly counters: Pick<Counters, "connectionsAccepted" | "connectionsRefused" | "refusedByAddress">;
+  readonly connections: { readonly size: number };
+  readonly addressCounts: AddressCounts;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stopping: boolean;
+}
 
 /** Counts one more connection of an address, until `uncount`; undefined where the limits allow none, which is counted too. */
-export function admit(core: BrokerCore, address: string): AddressCount | undefined {
-  const { limits, counters } = core;
-  if (core.connections.size >= limits.connectionsMax || core.stopping) {
-    return refuse(core, "too_many_connections", address);
+export function admit(parts: AdmissionParts, address: string): AddressCount | undefined {
+  const { limits, counters } = parts;
+  if (parts.connections.size >= limits.connectionsMax || parts.stopping) {
+    return refuse(parts, "too_many_connections", address);
   }
-  const addressCount = core.addressCounts.of(address, core.clock.nowMs());
+  const addressCount = parts.addressCounts.of(address, parts.clock.nowMs());
   if (addressCount.connections >= limits.connectionsPerAddressMax) {
     counters.refusedByAddress++;
-    return refuse(core, "too_many_connections_of_an_address", address);
+    return refuse(parts, "too_many_connections_of_an_address", address);
   }
   if (addressCount.connects >= limits.connectsPerAddressSecondMax) {
     counters.refusedByAddress++;
-    return refuse(core, "too_many_connects_of_an_address", address);
+    return refuse(parts, "too_many_connects_of_an_address", address);
   }
   counters.connectionsAccepted++;
   addressCount.connections++;
@@ -70,7 +82,7 @@ export function uncount(addressCount: AddressCount): void {
   addressCount.connections--;
 }
 
-function refuse(core: BrokerCore, reason: string, address: string): undefined {
-  core.counters.connectionsRefused++;
-  core.log.debug("connection refused", { reason, address });
+function refuse(parts: AdmissionParts, reason: string, address: string): undefined {
+  parts.counters.connectionsRefused++;
+  parts.log.debug("connection refused", { reason, address });
 }

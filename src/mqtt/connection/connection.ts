@@ -2,15 +2,16 @@
  * One network connection of a client: bytes in, packets to the handlers, answers and deliveries out. It begins before
  * anyone knows who is there and has one way out, `close`.
  */
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { FlushQueue } from "../../net/flush-queue.ts";
 import { Outbox, type OutboxOwner } from "../../net/outbox.ts";
 import type { Transport } from "../../net/transport.ts";
-import type { BrokerCore } from "../core.ts";
-import { handleAuth } from "../handlers/auth.ts";
-import { handleConnect } from "../handlers/connect.ts";
-import { handlePublish, handleRelease } from "../handlers/publish.ts";
-import { handleSubscribe } from "../handlers/subscribe.ts";
-import { handleUnsubscribe } from "../handlers/unsubscribe.ts";
-import { discardsWill, type Will } from "../routing/wills.ts";
+import type { Counters } from "../counters.ts";
+import type { Authenticated, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
+import { discardsWill, type Will, type Wills } from "../routing/wills.ts";
+import type { ClientConnection } from "../session/client-connection.ts";
 import type { Session } from "../session/session.ts";
 import {
   type AuthPacket,
@@ -21,6 +22,8 @@ import {
   encodeConnack,
   encodeConnack5,
   encodeDisconnect5,
+  type SubscribePacket,
+  type UnsubscribePacket,
 } from "../wire/codec.ts";
 import {
   type CloseReason,
@@ -35,11 +38,12 @@ import { PacketReader, type PacketSink } from "../wire/packet-reader.ts";
 import type { ProtocolVersion } from "../wire/protocol.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
+import type { Work } from "../work.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Authenticating } from "./authenticating.ts";
 import { ClientTerms } from "./client-terms.ts";
 import { type AddressCount, uncount } from "./connection-limits.ts";
-import { type Watched, wheelTickMs } from "./keep-alive.ts";
+import { type DeadlineWheel, type Watched, wheelTickMs } from "./keep-alive.ts";
 
 /** What a packet takes besides its reason string, at most: header, packet id, reason code, properties' lengths. */
 const packetBytesAroundReason = 16;
@@ -64,7 +68,55 @@ interface Leaves {
 /** As most clients leave: one object for all of them. */
 const nothingLeft: Leaves = { will: undefined, sessionExpirySeconds: 0 };
 
-export class Connection implements PacketSink, OutboxOwner, Watched {
+/** What is done with packets that are whole. */
+export interface PacketHandlers {
+  connect(connection: Connection, packet: ConnectPacket): void;
+  auth(connection: Connection, packet: AuthPacket): void;
+  publish(connection: Connection, session: Session, view: PublishView): void;
+  /** A PUBREL. */
+  release(connection: Connection, session: Session, packetId: number): void;
+  subscribe(connection: Connection, session: Session, packet: SubscribePacket): void;
+  unsubscribe(connection: Connection, session: Session, packet: UnsubscribePacket): void;
+}
+
+/** Clients that become other principals within their connections. */
+export interface IdentityChanging {
+  begin(connection: Connection, who: Authenticated<Principal>): void;
+  /** Something that was asked is done. Whether the connection is not to be read yet. */
+  waits(connection: Connection): boolean;
+  isBecoming(connection: Connection): boolean;
+  /** The client acknowledged something. */
+  acknowledged(connection: Connection): void;
+  /** The connection is gone. */
+  forget(connection: Connection): void;
+}
+
+export interface ConnectionParts {
+  readonly handlers: PacketHandlers;
+  readonly identityChanges: IdentityChanging;
+  readonly sessions: {
+    /** The session's connection is gone; for how long it stays (undefined: the setting). */
+    closed(session: Session, staysSeconds: number | undefined): void;
+    /** In how many seconds the session ends if its connection ends now. */
+    endsInSeconds(session: Session, expirySeconds: number | undefined): number;
+  };
+  readonly wills: Pick<Wills, "leave" | "discard">;
+  readonly limits: BrokerLimits;
+  readonly counters: Counters;
+  /** Those there are, which the connection enters and leaves by itself. */
+  readonly connections: Set<Connection>;
+  /** Counts open sockets, the closing ones too. */
+  readonly sockets: Work;
+  readonly work: Work;
+  readonly wheel: DeadlineWheel;
+  readonly flushQueue: FlushQueue;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Nothing more is read. */
+  readonly stopping: boolean;
+}
+
+export class Connection implements ClientConnection, PacketSink, OutboxOwner, Watched {
   /** The client's, once CONNECT named it. */
   protocolVersion: ProtocolVersion = 4;
   awaitsConnect = true;
@@ -79,7 +131,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   readonly acknowledgements: Acknowledgements;
   /** MQTT 5 only. */
   terms: ClientTerms | undefined;
-  readonly #core: BrokerCore;
+  readonly #parts: ConnectionParts;
   readonly #addressCount: AddressCount;
   readonly #reader: PacketReader;
   #leaves: Leaves = nothingLeft;
@@ -88,16 +140,16 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   #workCount = 0;
   #workBytes = 0;
 
-  constructor(core: BrokerCore, transport: Transport, addressCount: AddressCount) {
-    this.#core = core;
+  constructor(parts: ConnectionParts, transport: Transport, addressCount: AddressCount) {
+    this.#parts = parts;
     this.#addressCount = addressCount;
-    this.#reader = new PacketReader(core.limits);
-    this.outbox = new Outbox(transport, core.limits, core.flushQueue, this);
+    this.#reader = new PacketReader(parts.limits);
+    this.outbox = new Outbox(transport, parts.limits, parts.flushQueue, this);
     this.acknowledgements = new Acknowledgements(this.outbox);
-    this.deadlineMs = core.clock.nowMs() + core.limits.connectTimeoutMs;
-    core.connections.add(this);
-    core.sockets.started();
-    core.wheel.watch(this);
+    this.deadlineMs = parts.clock.nowMs() + parts.limits.connectTimeoutMs;
+    parts.connections.add(this);
+    parts.sockets.started();
+    parts.wheel.watch(this);
   }
 
   get address(): string {
@@ -136,7 +188,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   receive(chunk: Buffer): void {
     if (this.closed) return;
-    this.#core.counters.bytesReceived += chunk.length;
+    this.#parts.counters.bytesReceived += chunk.length;
     try {
       this.#reader.read(chunk, this);
     } catch (error) {
@@ -157,12 +209,12 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   /** The socket is closed. */
   gone(): void {
     this.close("connection_lost");
-    this.#core.wheel.unwatch(this);
-    if (!this.#core.connections.delete(this)) return;
+    this.#parts.wheel.unwatch(this);
+    if (!this.#parts.connections.delete(this)) return;
     uncount(this.#addressCount);
-    this.#core.counters.packetsSent += this.outbox.appends;
-    this.#core.counters.bytesSent += this.outbox.sentBytes;
-    this.#core.sockets.done();
+    this.#parts.counters.packetsSent += this.outbox.appends;
+    this.#parts.counters.bytesSent += this.outbox.sentBytes;
+    this.#parts.sockets.done();
   }
 
   /**
@@ -176,7 +228,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.#reader.clear();
     this.acknowledgements.close();
     this.authenticating?.abandon();
-    this.#core.identityChanges.forget(this);
+    this.#parts.identityChanges.forget(this);
     const { session } = this;
     if (session !== undefined && this.protocolVersion === 5 && reasonCode !== undefined) {
       const bytes = encodeDisconnect5({ reasonCode, reasonString: this.explanation(detail) });
@@ -190,18 +242,18 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
       clientId: session?.clientId,
       principal: session?.principal.key,
     };
-    if (quietReasons.has(reason)) this.#core.log.debug("connection closed", fields);
-    else this.#core.log.info("connection closed", fields);
+    if (quietReasons.has(reason)) this.#parts.log.debug("connection closed", fields);
+    else this.#parts.log.info("connection closed", fields);
     this.#hangUp(reason);
     this.session = undefined;
     if (session === undefined) return;
-    this.#core.counters.clientsConnected--;
+    this.#parts.counters.clientsConnected--;
     const { will, sessionExpirySeconds } = this.#leaves;
-    const endsInSeconds = this.#core.sessions.endsInSeconds(session, sessionExpirySeconds);
-    this.#guard(() => this.#core.sessions.closed(session, sessionExpirySeconds));
+    const endsInSeconds = this.#parts.sessions.endsInSeconds(session, sessionExpirySeconds);
+    this.#guard(() => this.#parts.sessions.closed(session, sessionExpirySeconds));
     if (will === undefined || reason === "server_stopping") return;
-    if (discardsWill(reason)) this.#core.wills.discard(will);
-    else this.#guard(() => this.#core.wills.leave(session, will, endsInSeconds));
+    if (discardsWill(reason)) this.#parts.wills.discard(will);
+    else this.#guard(() => this.#parts.wills.leave(session, will, endsInSeconds));
   }
 
   /** CONNECT was read; nothing more is until the client is in, or asked something. */
@@ -210,11 +262,11 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.protocolVersion = packet.protocolVersion;
     if (packet.protocolVersion === 5) {
       const { maximumPacketBytes, receiveMaximum } = packet;
-      const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#core.limits.topicAliasesMax);
+      const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#parts.limits.topicAliasesMax);
       const explain = packet.requestProblemInformation;
       this.terms = new ClientTerms({ maximumPacketBytes, receiveMaximum, topicAliasMaximum, explain });
     }
-    this.#watchUntil(this.#core.limits.authenticateTimeoutMs);
+    this.#watchUntil(this.#parts.limits.authenticateTimeoutMs);
     this.#stopReading();
   }
 
@@ -237,7 +289,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     this.session = session;
     const { will, sessionExpirySeconds } = terms;
     if (will !== undefined || sessionExpirySeconds !== 0) this.#leaves = { will, sessionExpirySeconds };
-    const { counters } = this.#core;
+    const { counters } = this.#parts;
     counters.clientsConnected++;
     counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
     // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
@@ -249,6 +301,15 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   /** Whether nothing of it waits for a service or the store. */
   get idle(): boolean {
     return this.#workCount === 0;
+  }
+
+  /** Whether the client will be another principal within this connection. */
+  get isBecoming(): boolean {
+    return this.#parts.identityChanges.isBecoming(this);
+  }
+
+  become(who: Authenticated<Principal>): void {
+    this.#parts.identityChanges.begin(this, who);
   }
 
   /** For how long its session stays; undefined: as long as the broker's setting says. */
@@ -281,7 +342,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   refuseWith(code: number, why: string): void {
     if (this.closed) return;
-    this.#core.counters.connectionsRefused++;
+    this.#parts.counters.connectionsRefused++;
     if (this.protocolVersion === 5) {
       const reasonString = this.explanation(why);
       const bytes = encodeConnack5({ sessionPresent: false, reasonCode: code, properties: { reasonString } });
@@ -292,19 +353,19 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   /** Something is waiting for a service or the store; with too much of it the client is not read. */
   workStarted(bytes: number): void {
-    this.#core.work.started();
+    this.#parts.work.started();
     this.#workCount++;
     this.#workBytes += bytes;
-    const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
+    const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
     if (this.#workCount >= inboundInflightMax || this.#workBytes >= inboundInflightBytesMax) this.#stopReading();
   }
 
   workDone(bytes: number, count = 1): void {
-    this.#core.work.done(count);
+    this.#parts.work.done(count);
     this.#workCount -= count;
     this.#workBytes -= bytes;
-    if (this.#core.identityChanges.waits(this)) return;
-    const { inboundInflightMax, inboundInflightBytesMax } = this.#core.limits;
+    if (this.#parts.identityChanges.waits(this)) return;
+    const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
     if (this.reading || this.session === undefined) return;
     if (2 * this.#workCount <= inboundInflightMax && 2 * this.#workBytes <= inboundInflightBytesMax)
       this.startReading();
@@ -315,7 +376,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   }
 
   #resumeReading(): void {
-    if (this.reading || this.closed || this.#core.stopping) return;
+    if (this.reading || this.closed || this.#parts.stopping) return;
     this.reading = true;
     this.#alive();
     this.outbox.transport.resume();
@@ -332,7 +393,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     const { session } = this;
     if (session === undefined) return;
     if (view.topicAlias > 0) this.#resolveAlias(view);
-    handlePublish(this.#core, { connection: this, session }, view);
+    this.#parts.handlers.publish(this, session, view);
   }
 
   readAcknowledgement(type: number, packetId: number, reasonCode: number): void {
@@ -342,8 +403,8 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     if (type === packetType.puback) session.acknowledged(packetId);
     else if (type === packetType.pubrec) session.received(this, packetId, reasonCode);
     else if (type === packetType.pubcomp) session.completed(packetId);
-    else handleRelease(this.#core, { connection: this, session }, packetId);
-    this.#core.identityChanges.acknowledged(this);
+    else this.#parts.handlers.release(this, session, packetId);
+    this.#parts.identityChanges.acknowledged(this);
   }
 
   readPingreq(): void {
@@ -356,11 +417,11 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   readPacket(packet: ClientPacket): void {
     this.#touch();
     if (packet.type === "connect") {
-      handleConnect(this.#core, this, packet);
+      this.#parts.handlers.connect(this, packet);
       return;
     }
     if (packet.type === "auth") {
-      this.#readAuth(packet);
+      this.#parts.handlers.auth(this, packet);
       return;
     }
     const { session } = this;
@@ -370,18 +431,14 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     }
     switch (packet.type) {
       case "subscribe":
-        handleSubscribe(this.#core, { connection: this, session }, packet);
+        this.#parts.handlers.subscribe(this, session, packet);
         return;
       case "unsubscribe":
-        handleUnsubscribe(this.#core, { connection: this, session }, packet);
+        this.#parts.handlers.unsubscribe(this, session, packet);
         return;
       case "disconnect":
         this.#readDisconnect(packet);
     }
-  }
-
-  #readAuth(packet: AuthPacket): void {
-    handleAuth(this.#core, this, packet);
   }
 
   #readDisconnect({ reasonCode, sessionExpirySeconds }: DisconnectPacket): void {
@@ -400,7 +457,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
   /** MQTT 5 § 3.3.2.3.4: an alias stands for the topic it was last sent with. */
   #resolveAlias(view: PublishView): void {
     const { topicAlias } = view;
-    if (topicAlias > this.#core.limits.topicAliasesMax) {
+    if (topicAlias > this.#parts.limits.topicAliasesMax) {
       throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
     }
     if (view.topic !== "") {
@@ -438,17 +495,17 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
 
   /** A packet arrived. */
   #touch(): void {
-    this.#core.counters.packetsReceived++;
+    this.#parts.counters.packetsReceived++;
     this.#alive();
   }
 
   #alive(): void {
-    if (this.session !== undefined) this.deadlineMs = this.#core.wheel.nowMs + this.#keepAliveMs;
+    if (this.session !== undefined) this.deadlineMs = this.#parts.wheel.nowMs + this.#keepAliveMs;
   }
 
   #watchUntil(ms: number): void {
-    this.deadlineMs = this.#core.clock.nowMs() + ms;
-    this.#core.wheel.watch(this);
+    this.deadlineMs = this.#parts.clock.nowMs() + ms;
+    this.#parts.wheel.watch(this);
   }
 
   #stopReading(): void {
@@ -466,7 +523,7 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     // could take our last packet with it.
     this.outbox.transport.shutdown();
     this.outbox.transport.resume();
-    this.#watchUntil(this.#core.limits.lingerMs);
+    this.#watchUntil(this.#parts.limits.lingerMs);
   }
 
   #guard(work: () => void): void {
@@ -481,10 +538,10 @@ export class Connection implements PacketSink, OutboxOwner, Watched {
     if (error instanceof UnsupportedVersion) {
       this.#refuseVersion(error);
     } else if (error instanceof ProtocolError) {
-      this.#core.counters.protocolErrors++;
+      this.#parts.counters.protocolErrors++;
       this.#refuseOrClose(error);
     } else {
-      this.#core.log.error("a connection failed", { clientId: this.session?.clientId, address: this.address, error });
+      this.#parts.log.error("a connection failed", { clientId: this.session?.clientId, address: this.address, error });
       this.close("internal_error");
     }
   }

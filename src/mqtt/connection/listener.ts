@@ -2,9 +2,8 @@
 import type { Socket, SocketHandler } from "bun";
 import { nameOfLines } from "../../lib/distinguished-name.ts";
 import type { Transport } from "../../net/transport.ts";
-import type { BrokerCore } from "../core.ts";
-import { Connection } from "./connection.ts";
-import { admit } from "./connection-limits.ts";
+import { Connection, type ConnectionParts } from "./connection.ts";
+import { type AdmissionParts, admit } from "./connection-limits.ts";
 
 export interface ListenAddress {
   readonly hostname: string;
@@ -30,11 +29,14 @@ export interface Listener {
   close(): void;
 }
 
+/** What accepting connections takes, over whichever transport. */
+export type AcceptingParts = AdmissionParts & ConnectionParts;
+
 /** Undefined: not admitted. */
 type SocketData = Connection | undefined;
 
-export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certificate): Listener {
-  let server = accept(core, address, tls);
+export function listenTcp(parts: AcceptingParts, address: ListenAddress, tls?: Certificate): Listener {
+  let server = accept(parts, address, tls);
   const { port } = server;
   /** Listeners whose certificate was replaced: they accept nothing, but connections they accepted may live on. */
   const replaced: (typeof server)[] = [];
@@ -43,7 +45,7 @@ export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certif
     useCertificate(certificate) {
       if (tls === undefined) throw new Error("this listener has no TLS");
       // `reload` ignores a certificate without saying so. Two listeners share the port for a moment instead.
-      const next = accept(core, { hostname: address.hostname, port }, certificate);
+      const next = accept(parts, { hostname: address.hostname, port }, certificate);
       server.stop(false);
       replaced.push(server);
       server = next;
@@ -55,7 +57,7 @@ export function listenTcp(core: BrokerCore, address: ListenAddress, tls?: Certif
   };
 }
 
-function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certificate | undefined) {
+function accept(parts: AcceptingParts, { hostname, port }: ListenAddress, tls: Certificate | undefined) {
   const clients = tls?.clients;
   return Bun.listen<SocketData>({
     hostname,
@@ -63,7 +65,7 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key, ...askFor(clients) }, reusePort: true }),
     socket: {
       open(socket) {
-        const addressCount = admit(core, socket.remoteAddress);
+        const addressCount = admit(parts, socket.remoteAddress);
         if (addressCount === undefined) {
           socket.data = undefined;
           socket.terminate();
@@ -71,7 +73,7 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
         }
         socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
         const transport = clients === undefined ? socket : new CertifiedSocket(socket);
-        socket.data = new Connection(core, transport, addressCount);
+        socket.data = new Connection(parts, transport, addressCount);
       },
       data(socket, chunk) {
         socket.data?.receive(chunk);
@@ -83,9 +85,9 @@ function accept(core: BrokerCore, { hostname, port }: ListenAddress, tls: Certif
         socket.data?.gone();
       },
       error(socket, error) {
-        core.log.warn("socket error", { address: socket.remoteAddress, error });
+        parts.log.warn("socket error", { address: socket.remoteAddress, error });
       },
-      ...(clients === undefined ? {} : { handshake: verifying(core) }),
+      ...(clients === undefined ? {} : { handshake: verifying(parts) }),
     },
   });
 }
@@ -94,11 +96,11 @@ const askFor = (clients: Certificate["clients"]) =>
   clients === undefined ? {} : { ca: clients.ca, requestCert: true, rejectUnauthorized: clients.required };
 
 /** Where no certificate is required, one that does not verify is let through by Bun: it is refused here. */
-function verifying(core: BrokerCore): NonNullable<SocketHandler<SocketData>["handshake"]> {
+function verifying(parts: AcceptingParts): NonNullable<SocketHandler<SocketData>["handshake"]> {
   return (socket, _, error) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
     const reason = error === null || !("code" in error) ? undefined : error.code;
-    core.log.info("a client's certificate was refused", { address: socket.remoteAddress, reason });
+    parts.log.info("a client's certificate was refused", { address: socket.remoteAddress, reason });
     socket.terminate();
   };
 }

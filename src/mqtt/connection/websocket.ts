@@ -4,10 +4,10 @@
  */
 import type { Server, ServerWebSocket } from "bun";
 import type { Transport } from "../../net/transport.ts";
-import type { BrokerCore } from "../core.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { Connection } from "./connection.ts";
 import { type AddressCount, admit, uncount } from "./connection-limits.ts";
+import type { AcceptingParts } from "./listener.ts";
 
 export interface MqttSocketData {
   readonly door: "mqtt";
@@ -27,7 +27,7 @@ const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as co
 
 export type MqttWebSocket = ReturnType<typeof createMqttWebSocket>;
 
-export function createMqttWebSocket(core: BrokerCore) {
+export function createMqttWebSocket(parts: AcceptingParts) {
   /** Undefined once the connection belongs to us, else what to answer. */
   function upgrade(
     request: Request,
@@ -38,7 +38,7 @@ export function createMqttWebSocket(core: BrokerCore) {
     if (protocol === undefined) {
       return new Response("The sub-protocol mqtt (or mqttv3.1) is needed here\n", { status: 400 });
     }
-    const addressCount = admit(core, address);
+    const addressCount = admit(parts, address);
     if (addressCount === undefined) return new Response("Too many connections\n", { status: 503 });
     const data: MqttSocketData = { door: "mqtt", address, addressCount, socket: undefined };
     // [MQTT-6.0.0-4]
@@ -50,7 +50,7 @@ export function createMqttWebSocket(core: BrokerCore) {
   return {
     upgrade,
     open(ws: ServerWebSocket<MqttSocketData>): void {
-      ws.data.socket = new MqttSocket(core, ws);
+      ws.data.socket = new MqttSocket(parts, ws);
     },
     message(ws: ServerWebSocket<MqttSocketData>, frame: string | Buffer): void {
       ws.data.socket?.received(frame);
@@ -77,7 +77,7 @@ class MqttSocket implements Transport {
   readonly remoteAddress: string;
   /** The HTTP port asks for none. */
   readonly certificateSubject: undefined;
-  readonly #core: BrokerCore;
+  readonly #parts: AcceptingParts;
   readonly #ws: ServerWebSocket<MqttSocketData>;
   readonly #connection: Connection;
   /** Bun keeps bytes the kernel did not take; `drain` follows. */
@@ -88,11 +88,11 @@ class MqttSocket implements Transport {
   #closed = false;
   #closeCode: number = closeCode.normal;
 
-  constructor(core: BrokerCore, ws: ServerWebSocket<MqttSocketData>) {
-    this.#core = core;
+  constructor(parts: AcceptingParts, ws: ServerWebSocket<MqttSocketData>) {
+    this.#parts = parts;
     this.#ws = ws;
     this.remoteAddress = ws.data.address;
-    this.#connection = new Connection(core, this, ws.data.addressCount);
+    this.#connection = new Connection(parts, this, ws.data.addressCount);
   }
 
   received(frame: string | Buffer): void {
@@ -133,7 +133,7 @@ class MqttSocket implements Transport {
 
   shutdown(): void {
     if (this.#closed) return;
-    if (this.#core.stopping) this.#closeCode = closeCode.goingAway;
+    if (this.#parts.stopping) this.#closeCode = closeCode.goingAway;
     this.#ws.close(this.#closeCode);
   }
 

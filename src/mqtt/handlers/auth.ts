@@ -1,25 +1,34 @@
 /** AUTH, MQTT 5 § 3.15: the messages of an enhanced authentication, at CONNECT and again later. */
+import type { Log } from "../../lib/log.ts";
 import { Authenticating } from "../connection/authenticating.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
-import type { Authentication, AuthenticationStep, Principal } from "../identity.ts";
+import type { Authentication, AuthenticationStep, Identity, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
 import { type AuthPacket, type ConnectPacket, encodeAuth5 } from "../wire/codec.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
+import type { Work } from "../work.ts";
+
+export interface AuthParts {
+  readonly identity: Pick<Identity, "methods">;
+  readonly limits: Pick<BrokerLimits, "authenticationRoundsMax">;
+  readonly work: Work;
+  readonly log: Log;
+}
 
 /**
  * Authenticates a CONNECT that names a method. Resolves with the outcome once the client has answered everything asked
  * of it; undefined if it was refused already. The connection may be closed by then.
  */
 export async function authenticateByMethod(
-  core: BrokerCore,
+  parts: AuthParts,
   connection: Connection,
   packet: ConnectPacket,
   clientId: string,
 ): Promise<{ authentication: Authentication<Principal>; data: Uint8Array | undefined } | undefined> {
   const { username } = packet;
   const name = packet.authenticationMethod ?? "";
-  const method = core.hooks.methods.get(name);
+  const method = parts.identity.methods.get(name);
   if (method === undefined) {
     connection.refuse("bad_authentication_method", "this authentication method is not known"); // [MQTT-4.12.0-1]
     return undefined;
@@ -28,7 +37,7 @@ export async function authenticateByMethod(
   const authenticating = new Authenticating(name, () => method.begin(client));
   connection.authenticating = authenticating;
   let data: Uint8Array | undefined = packet.authenticationData;
-  for (let round = 0; round < core.limits.authenticationRoundsMax; round++) {
+  for (let round = 0; round < parts.limits.authenticationRoundsMax; round++) {
     const step: AuthenticationStep<Principal> = await authenticating.next(data);
     if (connection.closed) return undefined;
     if ("done" in step) {
@@ -47,7 +56,7 @@ export async function authenticateByMethod(
   return undefined;
 }
 
-export function handleAuth(core: BrokerCore, connection: Connection, packet: AuthPacket): void {
+export function handleAuth(parts: AuthParts, connection: Connection, packet: AuthPacket): void {
   const { authenticating } = connection;
   // Without a method in CONNECT there is none to go on with [MQTT-4.12.0-6]; and it stays the same [MQTT-4.12.0-5].
   if (authenticating === undefined) throw new ProtocolError("AUTH without a method", reasonCodes.protocolError);
@@ -63,18 +72,18 @@ export function handleAuth(core: BrokerCore, connection: Connection, packet: Aut
   if (connection.session === undefined || authenticating.underWay) {
     throw new ProtocolError("authentication is under way", reasonCodes.protocolError);
   }
-  core.work.started();
-  authenticateAgain(core, connection, authenticating, packet.data)
+  parts.work.started();
+  authenticateAgain(parts, connection, authenticating, packet.data)
     .catch((error: unknown) => {
-      core.log.error("re-authentication failed", { address: connection.address, error });
+      parts.log.error("re-authentication failed", { address: connection.address, error });
       connection.close("internal_error");
     })
-    .finally(() => core.work.done());
+    .finally(() => parts.work.done());
 }
 
 /** The connection goes on meanwhile; a failure ends it [MQTT-4.12.1-2]. */
 async function authenticateAgain(
-  core: BrokerCore,
+  parts: AuthParts,
   connection: Connection,
   authenticating: Authenticating,
   first: Uint8Array | undefined,
@@ -82,7 +91,7 @@ async function authenticateAgain(
   const { method } = authenticating;
   authenticating.begin();
   let data = first;
-  for (let round = 0; round < core.limits.authenticationRoundsMax; round++) {
+  for (let round = 0; round < parts.limits.authenticationRoundsMax; round++) {
     const step = await authenticating.next(data);
     if (connection.closed) return;
     if ("done" in step) {

@@ -1,24 +1,55 @@
 /** CONNECT, § 3.1: who is it, which session is theirs, and the CONNACK. */
 import { randomUUID } from "node:crypto";
+import type { Log } from "../../lib/log.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
-import type { Authentication, Principal } from "../identity.ts";
-import type { Will } from "../routing/wills.ts";
+import type { Counters } from "../counters.ts";
+import type { Authentication, Identity, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
+import type { Will, Wills } from "../routing/wills.ts";
+import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
-import { SessionRefused } from "../session/sessions.ts";
+import { SessionRefused, type Sessions } from "../session/sessions.ts";
+import type { BrokerStore } from "../store.ts";
 import { type ConnackProperties, type ConnectPacket, sessionNeverExpires } from "../wire/codec.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { countLevels, isTopicName } from "../wire/topic-names.ts";
-import { authenticateByMethod } from "./auth.ts";
-import { installSubscription } from "./subscribe.ts";
+import { type AuthParts, authenticateByMethod } from "./auth.ts";
+import { type InstallParts, installSubscription } from "./subscribe.ts";
+
+export interface ConnectParts extends AuthParts, RestoreParts {
+  readonly identity: Pick<Identity, "methods" | "authenticate">;
+  readonly services: InstallParts["services"] & Pick<Services, "opened">;
+  readonly identityChanges: {
+    /** What a client asked for that may not have a session beyond its connection as long as it is who it is. */
+    remember(connection: Connection, lifetime: Lifetime): void;
+  };
+  readonly sessions: Pick<Sessions, "open">;
+  readonly wills: Pick<Wills, "put" | "discard">;
+  readonly counters: Pick<Counters, "connectsReceived">;
+  readonly limits: AuthParts["limits"] &
+    Pick<
+      BrokerLimits,
+      | "packetBytesMax"
+      | "topicBytesMax"
+      | "topicLevelsMax"
+      | "topicAliasesMax"
+      | "inboundInflightMax"
+      | "sessionExpirySecondsMax"
+    >;
+}
+
+export interface RestoreParts extends InstallParts {
+  readonly store: Pick<BrokerStore, "unsubscribe">;
+  readonly log: Log;
+}
 
 /** Answers when the session is open; until then nothing more of the connection is read. */
-export function handleConnect(core: BrokerCore, connection: Connection, packet: ConnectPacket): void {
-  core.counters.connectsReceived++;
+export function handleConnect(parts: ConnectParts, connection: Connection, packet: ConnectPacket): void {
+  parts.counters.connectsReceived++;
   connection.admitting(packet);
   const { will } = packet;
-  if (will !== undefined && !isWillTopic(core, will.topic)) {
+  if (will !== undefined && !isWillTopic(parts, will.topic)) {
     throw new ProtocolError("the will's topic is not a topic name", reasonCodes.topicNameInvalid);
   }
   // [MQTT-3.1.3-8]; MQTT 3.1 wants an id in any case. Its upper bound of 23 characters is nobody's any more.
@@ -29,27 +60,27 @@ export function handleConnect(core: BrokerCore, connection: Connection, packet: 
     connection.refuse("identifier_rejected", "no client id");
     return;
   }
-  core.work.started();
-  admit(core, connection, packet)
+  parts.work.started();
+  admit(parts, connection, packet)
     .catch((error: unknown) => {
       if (error instanceof SessionRefused) {
         connection.refuse("quota_exceeded", error.message);
         return;
       }
-      core.log.error("connecting a client failed", { clientId: packet.clientId, address: connection.address, error });
+      parts.log.error("connecting a client failed", { clientId: packet.clientId, address: connection.address, error });
       if (connection.session === undefined) connection.refuse("unavailable", "internal error");
       else connection.close("internal_error");
     })
-    .finally(() => core.work.done());
+    .finally(() => parts.work.done());
 }
 
-async function admit(core: BrokerCore, connection: Connection, packet: ConnectPacket): Promise<void> {
+async function admit(parts: ConnectParts, connection: Connection, packet: ConnectPacket): Promise<void> {
   const clientId = packet.clientId === "" ? `auto-${randomUUID()}` : packet.clientId; // [MQTT-3.1.3-6]
   let answer: Authentication<Principal>;
   let authenticationData: Uint8Array | undefined;
-  if (packet.authenticationMethod === undefined) answer = await authenticate(core, connection, packet, clientId);
+  if (packet.authenticationMethod === undefined) answer = await authenticate(parts, connection, packet, clientId);
   else {
-    const outcome = await authenticateByMethod(core, connection, packet, clientId);
+    const outcome = await authenticateByMethod(parts, connection, packet, clientId);
     if (outcome === undefined) return;
     answer = outcome.authentication;
     authenticationData = outcome.data;
@@ -60,25 +91,25 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
     return;
   }
   const { principal } = answer;
-  const packetBytesMax = Math.min(answer.packetBytesMax ?? Number.POSITIVE_INFINITY, core.limits.packetBytesMax);
+  const packetBytesMax = Math.min(answer.packetBytesMax ?? Number.POSITIVE_INFINITY, parts.limits.packetBytesMax);
   if (answer.packetBytesMax !== undefined) connection.limitPackets(packetBytesMax);
-  const { persistent, expirySeconds, granted } = lifetimeOf(core, packet, answer.persistent);
-  if (!answer.persistent) core.identityChanges.remember(connection, lifetimeOf(core, packet, true));
+  const { persistent, expirySeconds, granted } = lifetimeOf(parts, packet, answer.persistent);
+  if (!answer.persistent) parts.identityChanges.remember(connection, lifetimeOf(parts, packet, true));
   const { cleanStart } = packet;
   const request = { connection, principal, clientId, cleanStart, persistent, expirySeconds };
   const owner = { principalKey: principal.key, clientId };
-  const will = packet.will && (await core.wills.put(owner, packet.will));
+  const will = packet.will && (await parts.wills.put(owner, packet.will));
   let taken = false;
   try {
-    await core.sessions.open(request, (session, resumed) => {
+    await parts.sessions.open(request, (session, resumed) => {
       taken = true;
       welcome(
-        core,
+        parts,
         connection,
         packet,
         { session, resumed, will, expirySeconds: persistent ? expirySeconds : 0 },
         {
-          ...connackProperties(core, packet, clientId),
+          ...connackProperties(parts, packet, clientId),
           maximumPacketBytes: packetBytesMax,
           sessionExpirySeconds: granted,
           authenticationMethod: packet.authenticationMethod,
@@ -88,19 +119,19 @@ async function admit(core: BrokerCore, connection: Connection, packet: ConnectPa
     });
   } finally {
     // It belongs to a connection that never came to be.
-    if (will !== undefined && !taken) core.wills.discard(will);
+    if (will !== undefined && !taken) parts.wills.discard(will);
   }
 }
 
 function authenticate(
-  core: BrokerCore,
+  parts: ConnectParts,
   connection: Connection,
   packet: ConnectPacket,
   clientId: string,
 ): Promise<Authentication<Principal>> {
   const { username, password, protocolVersion, cleanStart } = packet;
   const { address, certificateSubject } = connection;
-  return core.hooks.authenticate({
+  return parts.identity.authenticate({
     clientId,
     username,
     password,
@@ -120,7 +151,7 @@ export interface Lifetime {
 }
 
 /** How long the session is to live on without a connection. */
-function lifetimeOf({ limits }: BrokerCore, packet: ConnectPacket, mayPersist: boolean): Lifetime {
+function lifetimeOf({ limits }: ConnectParts, packet: ConnectPacket, mayPersist: boolean): Lifetime {
   const { protocolVersion, cleanStart } = packet;
   if (protocolVersion !== 5) {
     return { persistent: !cleanStart && mayPersist, expirySeconds: undefined, granted: undefined };
@@ -131,7 +162,7 @@ function lifetimeOf({ limits }: BrokerCore, packet: ConnectPacket, mayPersist: b
   return { persistent: seconds > 0, expirySeconds: seconds, granted: seconds === asked ? undefined : seconds };
 }
 
-function connackProperties({ limits }: BrokerCore, packet: ConnectPacket, clientId: string): ConnackProperties {
+function connackProperties({ limits }: ConnectParts, packet: ConnectPacket, clientId: string): ConnackProperties {
   return {
     receiveMaximum: limits.inboundInflightMax,
     topicAliasMaximum: limits.topicAliasesMax,
@@ -150,7 +181,7 @@ interface Opened {
 }
 
 function welcome(
-  core: BrokerCore,
+  parts: ConnectParts,
   connection: Connection,
   packet: ConnectPacket,
   { session, resumed, will, expirySeconds }: Opened,
@@ -160,26 +191,26 @@ function welcome(
   connection.open(session, { keepaliveSeconds, will, sessionExpirySeconds: expirySeconds });
   connection.accept(resumed, properties);
   const { principal, clientId } = session;
-  core.log.debug("client connected", { clientId, principal: principal.key, address: connection.address, resumed });
+  parts.log.debug("client connected", { clientId, principal: principal.key, address: connection.address, resumed });
   session.resume(); // before a service delivers anything, so that it keeps its packet ids
-  core.hooks.opened(session, { resumed });
-  restoreSubscriptions(core, session);
+  parts.services.opened(session, { resumed });
+  restoreSubscriptions(parts, session);
   connection.startReading();
 }
 
 /** The service hears of every stored subscription; those that are not allowed any more end. */
-export function restoreSubscriptions(core: BrokerCore, session: Session): void {
+export function restoreSubscriptions(parts: RestoreParts, session: Session): void {
   const refused: string[] = [];
   for (const [filter, subscription] of [...session.subscriptions]) {
-    if (installSubscription(core, session, filter, subscription) === undefined) refused.push(filter);
+    if (installSubscription(parts, session, filter, subscription) === undefined) refused.push(filter);
   }
   if (refused.length === 0 || session.storedId === undefined) return;
-  core.store.unsubscribe(session.storedId, refused).catch((error: unknown) => {
-    core.log.error("ending refused subscriptions failed", { clientId: session.clientId, error });
+  parts.store.unsubscribe(session.storedId, refused).catch((error: unknown) => {
+    parts.log.error("ending refused subscriptions failed", { clientId: session.clientId, error });
   });
 }
 
-function isWillTopic({ limits }: BrokerCore, topic: string): boolean {
+function isWillTopic({ limits }: ConnectParts, topic: string): boolean {
   return (
     isTopicName(topic) &&
     Buffer.byteLength(topic) <= limits.topicBytesMax &&

@@ -2,19 +2,32 @@
  * A client that becomes somebody else within its connection, by a service's word: the session that is his takes the place
  * of the one the connection had. What was asked on that one is answered first; nothing more is read meanwhile.
  */
-import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
-import type { Authenticated, Principal } from "../identity.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Connection, IdentityChanging } from "../connection/connection.ts";
+import type { Authenticated, Identity, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
 import type { Subscription } from "../routing/subscription.ts";
+import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
-import { SessionRefused } from "../session/sessions.ts";
-import type { StoredSubscription } from "../store.ts";
-import { type Lifetime, restoreSubscriptions } from "./connect.ts";
-import { installSubscription } from "./subscribe.ts";
+import { SessionRefused, type Sessions } from "../session/sessions.ts";
+import type { BrokerStore, StoredSubscription } from "../store.ts";
+import type { Work } from "../work.ts";
+import { type Lifetime, type RestoreParts, restoreSubscriptions } from "./connect.ts";
+import { type InstallParts, installSubscription } from "./subscribe.ts";
+
+export interface IdentityChangeParts extends RestoreParts {
+  readonly identity: Pick<Identity, "principalOf">;
+  readonly services: InstallParts["services"] & Pick<Services, "opened">;
+  readonly sessions: Pick<Sessions, "find" | "handOver" | "closed">;
+  readonly store: RestoreParts["store"] & Pick<BrokerStore, "subscribe">;
+  readonly limits: Pick<BrokerLimits, "packetBytesMax">;
+  readonly work: Work;
+  readonly log: Log;
+}
 
 type Wanted = Pick<Lifetime, "persistent" | "expirySeconds">;
 
-interface LogIn {
+interface Change {
   who: Authenticated<Principal>;
   /** Its session is being opened. */
   opening: boolean;
@@ -22,14 +35,14 @@ interface LogIn {
   awaitsClient: boolean;
 }
 
-export class IdentityChanges {
-  readonly #core: BrokerCore;
+export class IdentityChanges implements IdentityChanging {
+  readonly #parts: IdentityChangeParts;
   /** What CONNECT asked for where nobody may have it until it is known who it is. */
   readonly #wanted = new WeakMap<Connection, Wanted>();
-  readonly #waiting = new Map<Connection, LogIn>();
+  readonly #waiting = new Map<Connection, Change>();
 
-  constructor(core: BrokerCore) {
-    this.#core = core;
+  constructor(parts: IdentityChangeParts) {
+    this.#parts = parts;
   }
 
   remember(connection: Connection, { persistent, expirySeconds }: Lifetime): void {
@@ -54,10 +67,10 @@ export class IdentityChanges {
   /** Something of the connection is done, perhaps the last. Whether it is not to be read yet. */
   waits(connection: Connection): boolean {
     if (this.#waiting.size === 0) return false;
-    const logIn = this.#waiting.get(connection);
-    if (logIn === undefined) return false;
-    if (!logIn.opening && connection.idle) void this.#open(connection, logIn);
-    return !logIn.awaitsClient;
+    const change = this.#waiting.get(connection);
+    if (change === undefined) return false;
+    if (!change.opening && connection.idle) void this.#open(connection, change);
+    return !change.awaitsClient;
   }
 
   /** The connection will be somebody else's. */
@@ -75,17 +88,17 @@ export class IdentityChanges {
     this.#waiting.delete(connection);
   }
 
-  async #open(connection: Connection, logIn: LogIn): Promise<void> {
-    const { work, log } = this.#core;
+  async #open(connection: Connection, change: Change): Promise<void> {
+    const { work, log } = this.#parts;
     const { address } = connection;
-    logIn.opening = true;
+    change.opening = true;
     work.started();
     try {
-      const { who } = logIn;
+      const { who } = change;
       const done = await this.#handOver(connection, who);
-      logIn.opening = false;
-      logIn.awaitsClient = !done;
-      if (done && logIn.who === who) this.#waiting.delete(connection);
+      change.opening = false;
+      change.awaitsClient = !done;
+      if (done && change.who === who) this.#waiting.delete(connection);
       else if (done) this.waits(connection); // it became somebody else meanwhile
     } catch (error) {
       this.#waiting.delete(connection);
@@ -104,7 +117,7 @@ export class IdentityChanges {
     if (before === undefined || before.principal.key === principal.key) return true;
     const { clientId } = before;
     const { persistent, expirySeconds } = this.#lifetimeOf(connection, who, clientId);
-    return this.#core.sessions.handOver(
+    return this.#parts.sessions.handOver(
       { connection, principal, clientId, cleanStart: false, persistent, expirySeconds },
       (session, resumed) => this.#welcome(connection, who, { session, resumed, before, expirySeconds }),
     );
@@ -122,7 +135,7 @@ export class IdentityChanges {
       return { persistent: false, expirySeconds: 0 };
     }
     if (wanted.persistent) return wanted;
-    const { expiry } = this.#core.sessions.find(principal.key, clientId) ?? {};
+    const { expiry } = this.#parts.sessions.find(principal.key, clientId) ?? {};
     return expiry === undefined ? wanted : { persistent: true, expirySeconds: expiry.seconds };
   }
 
@@ -136,10 +149,10 @@ export class IdentityChanges {
       readonly expirySeconds: number | undefined;
     },
   ): void {
-    const core = this.#core;
+    const parts = this.#parts;
     const { session, resumed, before, expirySeconds } = opened;
     const { clientId, principal } = session;
-    core.log.debug("client became another", {
+    parts.log.debug("client became another", {
       clientId,
       principal: principal.key,
       address: connection.address,
@@ -147,36 +160,36 @@ export class IdentityChanges {
     });
     const asked = [...before.subscriptions];
     // Of somebody who is no more nothing is kept.
-    const gone = core.hooks.principalOf(before.principal.key, clientId) === undefined;
+    const gone = parts.identity.principalOf(before.principal.key, clientId) === undefined;
     const beforeExpirySeconds = gone ? 0 : connection.sessionExpirySeconds;
     connection.handOver(session, expirySeconds);
-    connection.limitPackets(Math.min(packetBytesMax ?? Number.POSITIVE_INFINITY, core.limits.packetBytesMax));
+    connection.limitPackets(Math.min(packetBytesMax ?? Number.POSITIVE_INFINITY, parts.limits.packetBytesMax));
     session.resume(); // before a service delivers anything, so that it keeps its packet ids
-    core.hooks.opened(session, { resumed, before });
-    restoreSubscriptions(core, session);
+    parts.services.opened(session, { resumed, before });
+    restoreSubscriptions(parts, session);
     this.#subscribe(session, asked);
-    core.sessions.closed(before, beforeExpirySeconds);
+    parts.sessions.closed(before, beforeExpirySeconds);
   }
 
   /** What was subscribed to on this connection still is, as far as it may be. */
   #subscribe(session: Session, asked: readonly (readonly [string, Subscription])[]): void {
-    const core = this.#core;
+    const parts = this.#parts;
     const { storedId, clientId } = session;
     const stored: StoredSubscription[] = [];
     for (const [filter, wanted] of asked) {
-      const subscription = installSubscription(core, session, filter, wanted);
+      const subscription = installSubscription(parts, session, filter, wanted);
       if (subscription === undefined) continue;
       const { qos, options, subscriptionId } = subscription;
       stored.push({ filter, qos, options, subscriptionId });
     }
     if (storedId === undefined || stored.length === 0) return;
-    core.work.started();
-    core.store
+    parts.work.started();
+    parts.store
       .subscribe(storedId, stored)
       .catch((error: unknown) => {
-        core.log.error("storing subscriptions failed", { clientId, error });
+        parts.log.error("storing subscriptions failed", { clientId, error });
         session.close("its subscriptions could not be stored");
       })
-      .finally(() => core.work.done());
+      .finally(() => parts.work.done());
   }
 }

@@ -1,15 +1,41 @@
 /** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must remember. */
 
-import type { BrokerCore } from "../core.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Authorize } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
 import { serviceQos } from "../routing/qos.ts";
-import { isRouted, parseShared, type Subscription, subscriptionOf } from "../routing/subscription.ts";
+import type { Routes } from "../routing/routes.ts";
+import { isRouted, parseShared, type Subscription, servingOf, subscriptionOf } from "../routing/subscription.ts";
+import type { SysTopics } from "../routing/sys-topics.ts";
+import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
-import type { StoredSubscription } from "../store.ts";
+import type { BrokerStore, StoredSubscription } from "../store.ts";
 import { encodeSuback, type RequestedSubscription, retainHandlingOf, type SubscribePacket } from "../wire/codec.ts";
 import { ProtocolError, subscribeFailure } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { countLevels, isTopicFilter } from "../wire/topic-names.ts";
-import type { Client } from "./publish.ts";
+
+/** What it takes to set a subscription up. */
+export interface InstallParts {
+  readonly authorize: Authorize;
+  readonly services: Pick<Services, "serving" | "subscribed">;
+  readonly routes: Pick<Routes, "add" | "remove">;
+}
+
+export interface RemoveParts {
+  readonly services: Pick<Services, "unsubscribed">;
+  readonly routes: Pick<Routes, "remove">;
+}
+
+export interface SubscribeParts extends InstallParts, RemoveParts {
+  readonly services: InstallParts["services"] & RemoveParts["services"];
+  readonly routes: InstallParts["routes"];
+  readonly store: Pick<BrokerStore, "subscribe">;
+  readonly sys: Pick<SysTopics, "sendTo">;
+  readonly limits: Pick<BrokerLimits, "topicBytesMax" | "topicLevelsMax" | "subscriptionsPerSessionMax">;
+  readonly log: Log;
+}
 
 interface Accepted {
   readonly filter: string;
@@ -18,8 +44,12 @@ interface Accepted {
   readonly isNew: boolean;
 }
 
-export function handleSubscribe(core: BrokerCore, client: Client, packet: SubscribePacket): void {
-  const { connection, session } = client;
+export function handleSubscribe(
+  parts: SubscribeParts,
+  connection: Connection,
+  session: Session,
+  packet: SubscribePacket,
+): void {
   // Looked at as a whole first: a packet is obeyed or it is an error, never half of each.
   for (const { filter } of packet.subscriptions) {
     if (!isTopicFilter(filter) || parseShared(filter) === "malformed") {
@@ -31,7 +61,7 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
   for (const requested of packet.subscriptions) {
     const { filter } = requested;
     const isNew = !session.subscriptions.has(filter);
-    const answer = subscribe(core, session, requested, packet.subscriptionId);
+    const answer = subscribe(parts, session, requested, packet.subscriptionId);
     if (typeof answer === "number") codes.push(failureSlot(session, requested.qos, answer));
     else {
       accepted.push({ filter, subscription: answer, isNew });
@@ -47,14 +77,14 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
     }
     connection.acknowledgements.settle(reply, suback);
     if (session.connection !== connection) return;
-    for (const one of accepted) sendRetained(core, session, one);
+    for (const one of accepted) sendRetained(parts, session, one);
   };
   if (session.storedId === undefined || accepted.length === 0) {
     settle();
     return;
   }
   connection.workStarted(0);
-  core.store
+  parts.store
     .subscribe(
       session.storedId,
       accepted.map(({ filter, subscription: { qos, options, subscriptionId } }): StoredSubscription => {
@@ -62,8 +92,8 @@ export function handleSubscribe(core: BrokerCore, client: Client, packet: Subscr
       }),
     )
     .then(settle, (error: unknown) => {
-      core.log.error("storing subscriptions failed", { clientId: session.clientId, error });
-      for (const { filter } of accepted) removeSubscription(core, session, filter);
+      parts.log.error("storing subscriptions failed", { clientId: session.clientId, error });
+      for (const { filter } of accepted) removeSubscription(parts, session, filter);
       connection.close("internal_error"); // [MQTT-4.8.0-2]
     })
     .finally(() => connection.workDone(0));
@@ -78,28 +108,28 @@ function failureSlot({ protocolVersion }: Session, qos: number, reasonCode: numb
 }
 
 /** Retained messages are the trie's; a service delivers its own, and shared subscriptions get none (MQTT 5 § 4.8.2). */
-function sendRetained(core: BrokerCore, session: Session, { filter, subscription, isNew }: Accepted): void {
+function sendRetained(parts: SubscribeParts, session: Session, { filter, subscription, isNew }: Accepted): void {
   if (!session.subscriptions.has(filter) || !subscription.routed || parseShared(filter) !== undefined) return;
   const handling = retainHandlingOf(subscription.options);
   if (handling === 2 || (handling === 1 && !isNew)) return; // [MQTT-3.3.1-10] [MQTT-3.3.1-11]
   session.sendRetained(filter, subscription);
-  core.sys.sendTo(session, filter);
+  parts.sys.sendTo(session, filter);
 }
 
 /** Gives the subscription, or the reason code why there is none. */
 function subscribe(
-  core: BrokerCore,
+  parts: SubscribeParts,
   session: Session,
   { filter, qos, options }: RequestedSubscription,
   subscriptionId: number | undefined,
 ): Subscription | number {
-  const { limits } = core;
+  const { limits } = parts;
   if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) {
     return reasonCodes.topicFilterInvalid;
   }
   const isNew = !session.subscriptions.has(filter);
   if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return reasonCodes.quotaExceeded;
-  const subscription = installSubscription(core, session, filter, { qos, options, subscriptionId });
+  const subscription = installSubscription(parts, session, filter, { qos, options, subscriptionId });
   return subscription ?? reasonCodes.notAuthorized;
 }
 
@@ -108,20 +138,16 @@ function subscribe(
  * longer there afterwards.
  */
 export function installSubscription(
-  core: BrokerCore,
+  parts: InstallParts,
   session: Session,
   filter: string,
   wanted: Pick<Subscription, "qos" | "options" | "subscriptionId">,
 ): Subscription | undefined {
-  const { hooks, routes } = core;
+  const { services, routes } = parts;
   const before = session.subscriptions.get(filter);
-  const shared = parseShared(filter);
-  if (shared === "malformed") return undefined;
-  const named = shared?.filter ?? filter;
-  const { principal } = session;
-  const answer = hooks.authorize(principal, "subscribe", named) ? hooks.serving(session, named) : "refused";
-  // What a service says to one person cannot be shared out.
-  if (answer === "refused" || (shared !== undefined && answer !== "none")) {
+  const serving = servingOf(parts, session, filter);
+  const { answer } = serving;
+  if (answer === "refused") {
     if (before?.routed === true) routes.remove(filter, session);
     session.subscriptions.delete(filter);
     return undefined;
@@ -132,17 +158,17 @@ export function installSubscription(
   if (before?.routed === true && !routed) routes.remove(filter, session);
   if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
   session.subscriptions.set(filter, subscription);
-  if (answer !== "none") hooks.subscribed(session, filter, answer === "addressed" ? qos : serviceQos(qos));
+  services.subscribed(serving, session, filter, answer === "addressed" ? qos : serviceQos(qos));
   return subscription;
 }
 
 /** Ends a subscription for the trie and the service; false if there was none. */
-export function removeSubscription(core: BrokerCore, session: Session, filter: string): boolean {
+export function removeSubscription(parts: RemoveParts, session: Session, filter: string): boolean {
   const subscription = session.subscriptions.get(filter);
-  if (subscription === undefined) return core.hooks.unsubscribed(session, filter);
+  if (subscription === undefined) return parts.services.unsubscribed(session, filter);
   session.subscriptions.delete(filter);
   session.forgetRetained(filter);
-  if (subscription.routed) core.routes.remove(filter, session);
-  core.hooks.unsubscribed(session, filter);
+  if (subscription.routed) parts.routes.remove(filter, session);
+  parts.services.unsubscribed(session, filter);
   return true;
 }

@@ -1,21 +1,33 @@
 /** UNSUBSCRIBE, § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
 
-import type { BrokerCore } from "../core.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Connection } from "../connection/connection.ts";
 import { parseShared } from "../routing/subscription.ts";
+import type { Session } from "../session/session.ts";
+import type { BrokerStore } from "../store.ts";
 import { encodeUnsuback, type UnsubscribePacket } from "../wire/codec.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { isTopicFilter } from "../wire/topic-names.ts";
-import type { Client } from "./publish.ts";
-import { removeSubscription } from "./subscribe.ts";
+import { type RemoveParts, removeSubscription } from "./subscribe.ts";
 
-export function handleUnsubscribe(core: BrokerCore, { connection, session }: Client, packet: UnsubscribePacket): void {
+export interface UnsubscribeParts extends RemoveParts {
+  readonly store: Pick<BrokerStore, "unsubscribe">;
+  readonly log: Log;
+}
+
+export function handleUnsubscribe(
+  parts: UnsubscribeParts,
+  connection: Connection,
+  session: Session,
+  packet: UnsubscribePacket,
+): void {
   if (!packet.filters.every((filter) => isTopicFilter(filter) && parseShared(filter) !== "malformed")) {
     throw new ProtocolError("a malformed topic filter", reasonCodes.topicFilterInvalid);
   }
   const removed: string[] = [];
   const codes = packet.filters.map((filter) => {
-    if (!removeSubscription(core, session, filter)) return reasonCodes.noSubscriptionExisted;
+    if (!removeSubscription(parts, session, filter)) return reasonCodes.noSubscriptionExisted;
     removed.push(filter);
     return reasonCodes.success;
   });
@@ -26,13 +38,13 @@ export function handleUnsubscribe(core: BrokerCore, { connection, session }: Cli
     return;
   }
   connection.workStarted(0);
-  core.store
+  parts.store
     .unsubscribe(session.storedId, removed)
     .then(
       () => connection.acknowledgements.settle(reply, answer),
       (error: unknown) => {
         // UNSUBACK before MQTT 5 cannot say no: unanswered, the client tries again.
-        core.log.error("removing subscriptions failed", { clientId: session.clientId, error });
+        parts.log.error("removing subscriptions failed", { clientId: session.clientId, error });
         connection.close("internal_error");
       },
     )

@@ -2,7 +2,6 @@
  * One PUBLISH packet in a buffer, and how it gets from there into an outbox: as it stands but for its first byte and its
  * packet id, or, in MQTT 5, with what belongs to one client alone.
  */
-import type { Outbox } from "../../net/outbox.ts";
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import { propertyId } from "../wire/properties.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
@@ -55,7 +54,7 @@ export type Forms = [PublishForm | undefined, PublishForm | undefined, PublishFo
  * Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. A message that expires
  * goes this way to an MQTT 5 client only in the tick it came in; later `appendPublish5` writes what is left of its time.
  */
-export function appendPublish(outbox: Outbox, form: PublishForm, flags: number, packetId: number): void {
+export function appendPublish(outbox: PacketBuffer, form: PublishForm, flags: number, packetId: number): void {
   const { start, end, packetIdOffset, retain } = form;
   const at = outbox.reserve(end - start);
   const out = outbox.buffer;

@@ -1,9 +1,8 @@
 /** Puts PUBLISH packets into a connection's outbox, as its client wants them: the last thing that happens to a message. */
 import type { Clock } from "../../lib/clock.ts";
 import { type ClientTerms, noAlias } from "../connection/client-terms.ts";
-import type { Connection } from "../connection/connection.ts";
 import type { Counters } from "../counters.ts";
-import { appendPublish, appendPublish5, type PublishForm, publish5Bytes } from "./publish-form.ts";
+import { appendPublish, appendPublish5, type PacketBuffer, type PublishForm, publish5Bytes } from "./publish-form.ts";
 
 /** One packet's place among those of its connection. */
 export interface Sent {
@@ -13,13 +12,19 @@ export interface Sent {
   readonly subscriptionIds: readonly number[] | undefined;
 }
 
+/** Where packets go, and what its client takes (MQTT 5). */
+export interface Recipient {
+  readonly outbox: PacketBuffer;
+  readonly terms: ClientTerms | undefined;
+}
+
 export class PublishSender {
   readonly #counters: Counters;
   readonly #clock: Clock;
 
-  constructor(core: { counters: Counters; clock: Clock }) {
-    this.#counters = core.counters;
-    this.#clock = core.clock;
+  constructor(parts: { counters: Counters; clock: Clock }) {
+    this.#counters = parts.counters;
+    this.#clock = parts.clock;
   }
 
   /** Whether the message may still be sent: not expired [MQTT-3.3.2-5], not too large for the client [MQTT-3.1.2-24]. */
@@ -44,7 +49,7 @@ export class PublishSender {
   }
 
   /** `form` is of the client's version, and `accepts` was asked. */
-  send({ outbox, terms }: Connection, topic: string, form: PublishForm, sent: Sent): void {
+  send({ outbox, terms }: Recipient, topic: string, form: PublishForm, sent: Sent): void {
     this.#counters.publishesSent++;
     const { flags, packetId, subscriptionIds } = sent;
     if (terms === undefined || (!terms.usesAliases && subscriptionIds === undefined && form.expiryOffset === 0)) {

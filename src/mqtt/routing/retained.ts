@@ -70,15 +70,25 @@ const expireEveryMs = 60_000;
 
 const done = Promise.resolve(undefined);
 
+export interface RetainedParts {
+  readonly store: Pick<BrokerStore, "retain" | "retainedPage">;
+  readonly limits: RetainedLimits;
+  readonly counters: Pick<Counters, "retainedRefused">;
+  readonly work: Work;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly wheel: DeadlineWheel;
+}
+
 export class Retained implements Watched {
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot = -1;
   /** Messages kept, and the bytes of their topics and payloads, with what the tree takes for them. */
   count = 0;
   bytes = 0;
-  readonly #store: BrokerStore;
+  readonly #store: RetainedParts["store"];
   readonly #limits: RetainedLimits;
-  readonly #counters: Counters;
+  readonly #counters: RetainedParts["counters"];
   readonly #work: Work;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -91,22 +101,14 @@ export class Retained implements Watched {
   #writing = false;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(core: {
-    store: BrokerStore;
-    limits: RetainedLimits;
-    counters: Counters;
-    work: Work;
-    clock: Clock;
-    log: Log;
-    wheel: DeadlineWheel;
-  }) {
-    this.#store = core.store;
-    this.#limits = core.limits;
-    this.#counters = core.counters;
-    this.#work = core.work;
-    this.#clock = core.clock;
-    this.#log = core.log;
-    this.#wheel = core.wheel;
+  constructor(parts: RetainedParts) {
+    this.#store = parts.store;
+    this.#limits = parts.limits;
+    this.#counters = parts.counters;
+    this.#work = parts.work;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#wheel = parts.wheel;
     this.#load();
   }
 

@@ -1,17 +1,20 @@
 /**
  * Topic → the sessions that hear it, with every decision already taken: overlapping subscriptions merged, `deliver`
- * authorized, whether a service takes the topic. Routes are built from the trie once and kept until a subscription they
+ * authorized, which service takes the topic. Routes are built from the trie once and kept until a subscription they
  * depend on or the permissions change. A filter without wildcards touches its own topic's route only; one with a literal
  * first level only the routes below that level.
  */
-import type { BrokerCore } from "../core.ts";
+import type { Authorize, Identity } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
 import type { Sendable } from "../publish/publish-form.ts";
-import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { Service } from "../service.ts";
+import type { Services } from "../services.ts";
+import type { DeliveryTerms } from "../session/delivery-terms.ts";
 import type { Session } from "../session/session.ts";
 import type { Qos } from "../wire/protocol.ts";
 import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
 import { higherQos, lowerQos } from "./qos.ts";
-import { ShareGroup } from "./share-group.ts";
+import { ShareGroup, type ShareGroupParts } from "./share-group.ts";
 import { parseShared, type Subscription } from "./subscription.ts";
 import { matchedFirstLevel, Subscriptions } from "./topic-tree.ts";
 
@@ -36,8 +39,8 @@ export interface Route {
   readonly topic: string;
   /** Distinguishes this route from every earlier one of the topic. */
   readonly serial: number;
-  /** Whether a service is to be asked first. */
-  readonly served: boolean;
+  /** Whose the topic is; it is asked first. */
+  readonly service: Service | undefined;
   readonly sessions: readonly Session[];
   /** The granted QoS of the session at the same index. */
   readonly qos: readonly Qos[];
@@ -50,8 +53,22 @@ export interface Route {
   readonly permissionsVersion: number;
 }
 
+export interface RoutesParts extends ShareGroupParts {
+  readonly authorize: Authorize;
+  readonly identity: Pick<Identity, "permissionsVersion">;
+  readonly services: Pick<Services, "of">;
+  readonly limits: ShareGroupParts["limits"] & Pick<BrokerLimits, "routeCacheMax">;
+  readonly queueWriter: {
+    begin(): void;
+    /** Messages added since the start. */
+    readonly count: number;
+    /** Resolves when everything added so far is on disk. */
+    readonly settled: Promise<undefined>;
+  };
+}
+
 export class Routes {
-  readonly #core: BrokerCore;
+  readonly #parts: RoutesParts;
   readonly #cacheMax: number;
   readonly #subscriptions = new Subscriptions<Session, Subscription>();
   readonly #groups = new Subscriptions<ShareGroup, undefined>();
@@ -66,9 +83,9 @@ export class Routes {
   #cached = 0;
   #serial = 0;
 
-  constructor(core: BrokerCore) {
-    this.#core = core;
-    this.#cacheMax = core.limits.routeCacheMax;
+  constructor(parts: RoutesParts) {
+    this.#parts = parts;
+    this.#cacheMax = parts.limits.routeCacheMax;
   }
 
   get subscriptionCount(): number {
@@ -94,7 +111,7 @@ export class Routes {
     }
     let group = this.#groupOf.get(filter);
     if (group === undefined) {
-      group = new ShareGroup(this.#core, filter, shared.filter);
+      group = new ShareGroup(this.#parts, filter, shared.filter);
       this.#groupOf.set(filter, group);
       this.#groups.add(shared.filter, group, undefined);
       this.#changed(shared.filter);
@@ -128,7 +145,7 @@ export class Routes {
       route !== undefined &&
       route.levelVersion === route.level.number &&
       route.wildVersion === this.#wildVersion &&
-      route.permissionsVersion === this.#core.hooks.permissionsVersion()
+      route.permissionsVersion === this.#parts.identity.permissionsVersion()
     ) {
       return route;
     }
@@ -146,7 +163,7 @@ export class Routes {
     from?: { session: Session; retain: boolean },
   ): Promise<undefined> | undefined {
     const { sessions, special, groups } = route;
-    const { queueWriter } = this.#core;
+    const { queueWriter } = this.#parts;
     queueWriter.begin();
     const before = queueWriter.count;
     if (special === undefined) {
@@ -197,13 +214,13 @@ export class Routes {
   }
 
   #build(topic: string): Route {
-    const { hooks } = this.#core;
+    const { identity, services } = this.#parts;
     const found = new Map<Session, Qos>();
     let asked: Map<Session, Subscription[]> | undefined;
     this.#subscriptions.match(topic, (session, subscription) => {
       const before = found.get(session);
       if (before === undefined) {
-        if (!hooks.authorize(session.principal, "deliver", topic)) return;
+        if (!this.#parts.authorize(session.principal, "deliver", topic)) return;
         found.set(session, subscription.qos);
       } else found.set(session, higherQos(before, subscription.qos)); // once, at the highest [MQTT-3.3.5-1]
       if (subscription.options !== 0 || subscription.subscriptionId !== undefined) asked ??= new Map();
@@ -220,7 +237,7 @@ export class Routes {
     const route: Route = {
       topic,
       serial: ++this.#serial,
-      served: hooks.serves(topic),
+      service: services.of(topic),
       sessions,
       qos: [...found.values()],
       special: asked && sessions.map((session) => specialOf(asked?.get(session) ?? [])),
@@ -228,7 +245,7 @@ export class Routes {
       level,
       levelVersion: level.number,
       wildVersion: this.#wildVersion,
-      permissionsVersion: hooks.permissionsVersion(),
+      permissionsVersion: identity.permissionsVersion(),
     };
     this.#routes.set(topic, route);
     this.#cached += cost;

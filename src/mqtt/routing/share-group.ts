@@ -2,14 +2,14 @@
  * A shared subscription, MQTT 5 § 4.8.2: everyone who subscribed to the same `$share/{ShareName}/{filter}`. A message goes
  * to one of them, in turn, and rather to one that is there and has room.
  */
-import type { BrokerCore } from "../core.ts";
+import type { Authorize } from "../identity.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
 import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
 import type { PublishForm, Sendable } from "../publish/publish-form.ts";
-import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { DeliveryTerms, SharedCopy, Sharing } from "../session/delivery-terms.ts";
 import type { Session } from "../session/session.ts";
 import type { Qos } from "../wire/protocol.ts";
-import { PublishView, readPublish } from "../wire/publish-packet.ts";
+import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
 import { lowerQos } from "./qos.ts";
 import type { Subscription } from "./subscription.ts";
@@ -19,29 +19,22 @@ interface Member {
   subscription: Subscription;
 }
 
-/** A message as it was sent to a member whose session may end before it is acknowledged. */
-export class SharedCopy {
-  readonly group: ShareGroup;
-  readonly topic: string;
-  readonly form: PublishForm;
-
-  constructor(group: ShareGroup, topic: string, form: PublishForm) {
-    this.group = group;
-    this.topic = topic;
-    this.form = form;
-  }
+export interface ShareGroupParts {
+  readonly authorize: Authorize;
+  readonly limits: TopicLimits;
+  readonly queueWriter: { begin(): void };
 }
 
-export class ShareGroup {
+export class ShareGroup implements Sharing {
   /** As its members subscribed. */
   readonly sharedFilter: string;
   readonly filter: string;
-  readonly #core: BrokerCore;
+  readonly #parts: ShareGroupParts;
   readonly #members: Member[] = [];
   #turn = 0;
 
-  constructor(core: BrokerCore, sharedFilter: string, filter: string) {
-    this.#core = core;
+  constructor(parts: ShareGroupParts, sharedFilter: string, filter: string) {
+    this.#parts = parts;
     this.sharedFilter = sharedFilter;
     this.filter = filter;
   }
@@ -80,8 +73,8 @@ export class ShareGroup {
 
   /** A member left without having acknowledged it. */
   forwardCopy({ form }: SharedCopy): void {
-    this.#core.queueWriter.begin();
-    this.forward(messageOf(this.#core, form), form.qos, form.retain === 1);
+    this.#parts.queueWriter.begin();
+    this.forward(messageOf(form, this.#parts.limits), form.qos, form.retain === 1);
   }
 
   /** The same with a message that is in the store; `expiresAtMs` 0: never. */
@@ -105,7 +98,7 @@ export class ShareGroup {
       if (best !== undefined && member.session.readiness <= best.session.readiness) continue;
       const keeps = lowerQos(member.subscription.qos, qos) > 0 && member.session.storedId !== undefined;
       if (member.session.readiness === 0 && !keeps) continue;
-      if (!this.#core.hooks.authorize(member.session.principal, "deliver", topic)) continue;
+      if (!this.#parts.authorize(member.session.principal, "deliver", topic)) continue;
       best = member;
       bestAt = at;
       if (member.session.readiness === 2) break;
@@ -116,13 +109,13 @@ export class ShareGroup {
 }
 
 /** A packet that was on its way to one client, as a message for another. */
-export function messageOf(core: BrokerCore, form: PublishForm): Sendable {
+function messageOf(form: PublishForm, limits: TopicLimits): Sendable {
   const view = new PublishView();
   const { buffer, start, end } = form;
   let bodyStart = start + 1;
   while ((buffer[bodyStart++] as number) > 127);
   const version = form.propertiesOffset > 0 ? 5 : 4;
-  readPublish(view, { buffer, start, bodyStart, end }, version, core.limits);
+  readPublish(view, { buffer, start, bodyStart, end }, version, limits);
   const sentMs = view.expirySeconds < 0 ? 0 : form.expiresAtMs - view.expirySeconds * 1000;
   return new ForwardedPublish().of(view, sentMs);
 }

@@ -1,6 +1,8 @@
 /** What a session asked for with one filter, and who serves it. */
 
-import type { SubscribeAnswer } from "../hooks.ts";
+import type { Authorize } from "../identity.ts";
+import type { ServiceSession, SubscribeAnswer } from "../service.ts";
+import { refused, type Services, type Serving } from "../services.ts";
 import { noLocalBit, retainAsPublishedBit } from "../wire/codec.ts";
 import type { Qos } from "../wire/protocol.ts";
 
@@ -17,6 +19,23 @@ export interface Subscription {
 
 /** Whether a filter stands in the broker's trie. */
 export const isRouted = (answer: SubscribeAnswer): boolean => answer === "none" || answer === "both";
+
+/** Who serves a filter as it was subscribed to, or that the session may not have it. */
+export function servingOf(
+  { services, authorize }: { readonly services: Pick<Services, "serving">; readonly authorize: Authorize },
+  session: ServiceSession,
+  filter: string,
+): Serving {
+  const shared = parseShared(filter);
+  if (shared === "malformed") return refused;
+  const named = shared?.filter ?? filter;
+  const serving = services.serving(session, named);
+  // What a service says to one person cannot be shared out.
+  if (shared !== undefined && serving.answer !== "none") return refused;
+  // A service has decided about what it serves alone.
+  if (!isRouted(serving.answer)) return serving;
+  return authorize(session.principal, "subscribe", named) ? serving : refused;
+}
 
 type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;
 

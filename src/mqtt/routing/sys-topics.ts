@@ -4,19 +4,34 @@
  * way of a message (its bytes without the header, what is stored in bytes) has no name here.
  */
 
-import type { Watched } from "../connection/keep-alive.ts";
-import type { BrokerCore } from "../core.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Outbox } from "../../net/outbox.ts";
+import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
+import type { Authorize } from "../identity.ts";
 import { preparePublish } from "../publish/prepared-publish.ts";
-import type { DeliveryTerms } from "../session/outgoing.ts";
+import type { DeliveryTerms } from "../session/delivery-terms.ts";
 import type { Session } from "../session/session.ts";
 import { firstLevel } from "../wire/topic-names.ts";
+import type { Retained } from "./retained.ts";
+import type { Routes } from "./routes.ts";
 import { Subscriptions } from "./topic-tree.ts";
 
 export interface SysOptions {
   readonly version: string;
   /** 0: there are no such topics. */
   readonly intervalSeconds: number;
+}
+
+export interface SysTopicsParts {
+  readonly authorize: Authorize;
+  readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
+  readonly routes: Pick<Routes, "find" | "forward" | "sharedCount">;
+  readonly retained: Pick<Retained, "count">;
+  readonly sessions: Iterable<Session> & { readonly count: number };
+  readonly counters: Counters;
+  readonly connections: Iterable<{ readonly outbox: Outbox }>;
 }
 
 /** Totals of which averages per minute are made, and their names. */
@@ -38,7 +53,7 @@ const asRetained: DeliveryTerms = { retain: 1, subscriptionIds: undefined, group
 export class SysTopics implements Watched {
   deadlineMs: number;
   wheelSlot = -1;
-  readonly #core: BrokerCore;
+  readonly #parts: SysTopicsParts;
   readonly #options: SysOptions;
   readonly #startedMs: number;
   #averagedMs: number;
@@ -48,14 +63,14 @@ export class SysTopics implements Watched {
   /** What was looked up in this turn of the event loop: it takes a walk through all sessions. */
   #found: readonly (readonly [topic: string, value: string])[] | undefined;
 
-  constructor(core: BrokerCore, options: SysOptions) {
-    this.#core = core;
+  constructor(parts: SysTopicsParts, options: SysOptions) {
+    this.#parts = parts;
     this.#options = options;
-    this.#startedMs = core.clock.nowMs();
+    this.#startedMs = parts.clock.nowMs();
     this.#averagedMs = this.#startedMs;
-    this.#totals = totals(core);
+    this.#totals = totals(parts);
     this.deadlineMs = options.intervalSeconds > 0 ? this.#nextMs() : Number.POSITIVE_INFINITY;
-    core.wheel.watch(this);
+    parts.wheel.watch(this);
   }
 
   /** An interval is over. */
@@ -63,10 +78,10 @@ export class SysTopics implements Watched {
     this.#average();
     this.#found = undefined;
     for (const [topic, value] of this.#values()) {
-      void this.#core.routes.forward(this.#core.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
+      void this.#parts.routes.forward(this.#parts.routes.find(topic), preparePublish(topic, Buffer.from(value)), 0);
     }
     this.deadlineMs = this.#nextMs();
-    this.#core.wheel.watch(this);
+    this.#parts.wheel.watch(this);
   }
 
   /** What a new subscription finds, as if every value were a retained message at QoS 0. */
@@ -78,14 +93,14 @@ export class SysTopics implements Watched {
     for (const [topic, value] of this.#values()) {
       if (connection.outbox.full) return;
       one.match(topic, () => {
-        if (!this.#core.hooks.authorize(principal, "deliver", topic)) return;
+        if (!this.#parts.authorize(principal, "deliver", topic)) return;
         session.forwardWith(preparePublish(topic, Buffer.from(value)), 0, asRetained);
       });
     }
   }
 
   #nextMs(): number {
-    return this.#core.clock.nowMs() + this.#options.intervalSeconds * 1000;
+    return this.#parts.clock.nowMs() + this.#options.intervalSeconds * 1000;
   }
 
   /** However many filters a turn brings. */
@@ -100,8 +115,8 @@ export class SysTopics implements Watched {
   }
 
   *#lookUp(): Generator<[topic: string, value: string]> {
-    const { clock, sessions, routes, retained } = this.#core;
-    const now = totals(this.#core);
+    const { clock, sessions, routes, retained } = this.#parts;
+    const now = totals(this.#parts);
     const upSeconds = Math.floor((clock.nowMs() - this.#startedMs) / 1000);
     const connected = now.clientsConnected;
     const away = Math.max(0, sessions.count - connected);
@@ -144,10 +159,10 @@ export class SysTopics implements Watched {
 
   /** Exponential moving averages per minute, so that nothing older than one number per window is kept. */
   #average(): void {
-    const nowMs = this.#core.clock.nowMs();
+    const nowMs = this.#parts.clock.nowMs();
     const minutes = (nowMs - this.#averagedMs) / 60_000;
     if (minutes <= 0) return;
-    const now = totals(this.#core);
+    const now = totals(this.#parts);
     for (const [name, total] of averaged) {
       const rate = (total(now) - total(this.#totals)) / minutes;
       const before = this.#averages.get(name) ?? [];
@@ -168,7 +183,7 @@ function dropped({ droppedSlow, droppedAbsent, droppedQueueFull }: Counters): nu
 }
 
 /** The counters with what the open connections have not yet added to them. */
-function totals({ counters, connections }: BrokerCore): Counters {
+function totals({ counters, connections }: SysTopicsParts): Counters {
   const sum = { ...counters };
   for (const { outbox } of connections) {
     sum.packetsSent += outbox.appends;

@@ -4,15 +4,21 @@
  * delayed one waits here and is given up when its client comes back [MQTT-3.1.3-9].
  */
 
-import type { Watched } from "../connection/keep-alive.ts";
-import type { BrokerCore } from "../core.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
+import type { Counters } from "../counters.ts";
+import type { Identity, Principal } from "../identity.ts";
 import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
 import { encodePublish } from "../publish/publish-form.ts";
-import { Session } from "../session/session.ts";
-import type { StoredWill } from "../store.ts";
+import type { Session } from "../session/session.ts";
+import type { BrokerStore, StoredWill } from "../store.ts";
 import type { WillMessage } from "../wire/codec.ts";
 import type { CloseReason } from "../wire/errors.ts";
 import { forwardedProperties, publishProperties } from "../wire/publish-properties.ts";
+import type { Work } from "../work.ts";
+import type { Retained } from "./retained.ts";
+import type { Routes } from "./routes.ts";
 
 /** A will on disk. */
 export interface Will {
@@ -25,6 +31,23 @@ export interface Will {
 /** DISCONNECT discards the will [MQTT-3.14.4-3]. When the server stops it stays in the store, for the next start. */
 export function discardsWill(reason: CloseReason): boolean {
   return reason === "disconnected";
+}
+
+export interface WillsParts {
+  readonly identity: Pick<Identity, "principalOf">;
+  readonly store: Pick<BrokerStore, "wills" | "putWill" | "scheduleWill" | "removeWill">;
+  readonly sessions: {
+    find(principalKey: string, clientId: string): Session | undefined;
+    /** One for the will of a client whose session ended with an earlier run of the server. */
+    makeUnknown(principal: Principal, clientId: string): Session;
+  };
+  readonly routes: Pick<Routes, "find" | "forward">;
+  readonly retained: Pick<Retained, "set">;
+  readonly counters: Pick<Counters, "publishesDenied">;
+  readonly wheel: DeadlineWheel;
+  readonly work: Work;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
 class DelayedWill implements Watched {
@@ -47,18 +70,18 @@ class DelayedWill implements Watched {
 }
 
 export class Wills {
-  readonly #core: BrokerCore;
+  readonly #parts: WillsParts;
   /** By the key of the session. */
   readonly #delayed = new Map<string, DelayedWill>();
 
-  constructor(core: BrokerCore) {
-    this.#core = core;
+  constructor(parts: WillsParts) {
+    this.#parts = parts;
   }
 
   /** What an earlier run left: its clients are gone. */
   load(): void {
-    const nowMs = this.#core.clock.nowMs();
-    for (const stored of this.#core.store.wills()) {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const stored of this.#parts.store.wills()) {
       const session = this.#sessionOf(stored);
       if (session === undefined) {
         this.#remove(stored.willId);
@@ -77,7 +100,7 @@ export class Wills {
     const packet = form.buffer.subarray(form.start, form.end);
     if (form.packetIdOffset > 0) packet[form.packetIdOffset + 1] = 1; // any but the invalid 0
     const { principalKey, clientId } = session;
-    const willId = await this.#core.store.putWill({ principalKey, clientId, packet, delaySeconds });
+    const willId = await this.#parts.store.putWill({ principalKey, clientId, packet, delaySeconds });
     return { willId, packet, delaySeconds };
   }
 
@@ -88,8 +111,8 @@ export class Wills {
       this.#publish(session, will);
       return;
     }
-    const publishAtMs = this.#core.clock.nowMs() + delaySeconds * 1000;
-    this.#attempt("schedule", this.#core.store.scheduleWill(will.willId, publishAtMs));
+    const publishAtMs = this.#parts.clock.nowMs() + delaySeconds * 1000;
+    this.#attempt("schedule", this.#parts.store.scheduleWill(will.willId, publishAtMs));
     this.#schedule(session, will, publishAtMs);
   }
 
@@ -101,7 +124,7 @@ export class Wills {
   cancel(key: string): void {
     const delayed = this.#take(key);
     if (delayed === undefined) return;
-    if (delayed.deadlineMs <= this.#core.clock.nowMs()) this.#publish(delayed.session, delayed.will);
+    if (delayed.deadlineMs <= this.#parts.clock.nowMs()) this.#publish(delayed.session, delayed.will);
     else this.#remove(delayed.will.willId);
   }
 
@@ -115,7 +138,7 @@ export class Wills {
     const delayed = this.#delayed.get(key);
     if (delayed === undefined) return undefined;
     this.#delayed.delete(key);
-    this.#core.wheel.unwatch(delayed);
+    this.#parts.wheel.unwatch(delayed);
     return delayed;
   }
 
@@ -124,35 +147,35 @@ export class Wills {
     this.sessionEnded(key);
     const delayed = new DelayedWill(will, session, publishAtMs, () => this.sessionEnded(key));
     this.#delayed.set(key, delayed);
-    this.#core.wheel.watch(delayed);
+    this.#parts.wheel.watch(delayed);
   }
 
   #sessionOf({ principalKey, clientId }: StoredWill): Session | undefined {
-    const known = this.#core.sessions.find(principalKey, clientId);
+    const known = this.#parts.sessions.find(principalKey, clientId);
     if (known !== undefined) return known;
-    const principal = this.#core.hooks.principalOf(principalKey, clientId);
-    return principal && new Session(this.#core, { principal, clientId, storedId: undefined });
+    const principal = this.#parts.identity.principalOf(principalKey, clientId);
+    return principal && this.#parts.sessions.makeUnknown(principal, clientId);
   }
 
   /** Publishes as the client would have: a service may take it, and it must be allowed. Removed once that is done. */
   #publish(session: Session, will: Will): void {
-    const { work, log } = this.#core;
+    const { work, log } = this.#parts;
     work.started();
     this.#deliver(session, will.packet)
-      .then(() => this.#core.store.removeWill(will.willId))
+      .then(() => this.#parts.store.removeWill(will.willId))
       .catch((error: unknown) => log.error("a will could not be published", { clientId: session.clientId, error }))
       .finally(() => work.done());
   }
 
   async #deliver(session: Session, packet: Uint8Array): Promise<void> {
-    const { hooks, routes, retained, counters, log, clock } = this.#core;
+    const { routes, retained, counters, log, clock } = this.#parts;
     const { view, topic, payload } = new StoredPublish(packet);
     const { qos, retain, expirySeconds } = view;
     const route = routes.find(topic);
-    if (route.served) {
+    if (route.service !== undefined) {
       const properties = publishProperties(view);
       const publish = { topic, payload, qos, dup: false, retain, packetId: undefined, properties };
-      const outcome = hooks.interceptPublish(session, publish);
+      const outcome = route.service.intercept(session, publish);
       if (outcome !== undefined) {
         const result = await outcome;
         if ("refused" in result) log.debug("a will was refused", { clientId: session.clientId, why: result.why });
@@ -171,11 +194,11 @@ export class Wills {
   }
 
   #remove(willId: number): void {
-    this.#attempt("remove", this.#core.store.removeWill(willId));
+    this.#attempt("remove", this.#parts.store.removeWill(willId));
   }
 
   #attempt(what: string, change: Promise<void>): void {
-    const { work, log } = this.#core;
+    const { work, log } = this.#parts;
     work.started();
     change
       .catch((error: unknown) => log.error("the store of wills failed", { what, error }))

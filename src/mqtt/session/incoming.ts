@@ -2,7 +2,7 @@
  * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B: only their
  * packet ids are remembered, and until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
  */
-import type { Verdict } from "../handlers/publish.ts";
+import type { Verdict } from "../publish/verdict.ts";
 
 /** What must be on disk before PUBREC; called again by a repeat if it failed. Gives what PUBREC says. */
 export type Settle = () => Promise<Verdict>;

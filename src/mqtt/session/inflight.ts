@@ -3,7 +3,7 @@
  * a Map costs several times as much on the busiest path of the broker; it starts small and grows with the window in use.
  */
 
-import type { SharedCopy } from "../routing/share-group.ts";
+import type { SharedCopy } from "./delivery-terms.ts";
 import type { Queued } from "./queued-message.ts";
 
 /**

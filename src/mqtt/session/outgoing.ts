@@ -3,21 +3,23 @@
  * resumed session sends again. Messages of a persistent session are in the store (`SessionQueue`); those of a session that
  * ends with its connection wait here as bytes, bounded; a service's are only numbers, since it can deliver them again.
  */
-import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
+import type { Counters } from "../counters.ts";
+import type { Authorize, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
 import { type PreparedPublish, preparePublish } from "../publish/prepared-publish.ts";
 import type { PublishForm, Sendable } from "../publish/publish-form.ts";
 import { lowerQos } from "../routing/qos.ts";
-import type { RetainedMessage } from "../routing/retained.ts";
-import { SharedCopy, type ShareGroup } from "../routing/share-group.ts";
+import type { Retained, RetainedMessage } from "../routing/retained.ts";
 import type { Subscription } from "../routing/subscription.ts";
+import type { Deliverer } from "../service.ts";
 import type { Sending } from "../store.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
 import type { Qos } from "../wire/protocol.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { type DeliveryTerms, SharedCopy, type Sharing } from "./delivery-terms.ts";
 import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
 import { Queued } from "./queued-message.ts";
-import type { Session } from "./session.ts";
-import { SessionQueue, type Window } from "./session-queue.ts";
+import { type QueueWriting, SessionQueue, type SessionQueueParts, type Window } from "./session-queue.ts";
 
 const qos1Flags = 1 << 1;
 
@@ -27,7 +29,7 @@ interface Waiting {
   readonly form: PublishForm;
   readonly retain: 0 | 1;
   readonly subscriptionIds: readonly number[] | undefined;
-  readonly group: ShareGroup | undefined;
+  readonly group: Sharing | undefined;
 }
 
 /** A service's QoS 0 message and where it ends in the connection's stream. */
@@ -38,21 +40,27 @@ interface SentMark {
 
 const answerAt = (qos: Qos) => (qos === 2 ? awaited.pubrec : awaited.puback);
 
-/** How a message goes to one session. */
-export interface DeliveryTerms {
-  readonly retain: 0 | 1;
-  readonly subscriptionIds: readonly number[] | undefined;
-  /** The share group it was chosen from. */
-  readonly group: ShareGroup | undefined;
+export interface OutgoingParts extends SessionQueueParts {
+  readonly authorize: Authorize;
+  readonly limits: Pick<BrokerLimits, "inflightMax" | "queuedMessagesMax" | "queuedBytesMax">;
+  readonly counters: Pick<Counters, "publishesSent" | "droppedQueueFull">;
+  readonly queueWriter: QueueWriting & { begin(): void };
+  readonly retained: Pick<Retained, "match">;
 }
 
-export const plainDelivery: DeliveryTerms = { retain: 0, subscriptionIds: undefined, group: undefined };
+/** The session whose client it is for. */
+export interface Receiver {
+  readonly connection: ClientConnection | undefined;
+  readonly principal: Principal;
+  readonly storedId: number | undefined;
+  readonly deliverer: Deliverer | undefined;
+}
 
 export class Outgoing implements Window {
   readonly inflight = new Inflight();
   unsent = 0;
-  readonly #core: BrokerCore;
-  readonly #session: Session;
+  readonly #parts: OutgoingParts;
+  readonly #session: Receiver;
   readonly #queue: SessionQueue | undefined;
   #max: number;
   #waiting: Waiting[] = [];
@@ -74,12 +82,12 @@ export class Outgoing implements Window {
       }
     | undefined;
 
-  constructor(core: BrokerCore, session: Session, sending: readonly Sending[]) {
-    this.#core = core;
+  constructor(parts: OutgoingParts, session: Receiver, sending: readonly Sending[]) {
+    this.#parts = parts;
     this.#session = session;
-    this.#max = core.limits.inflightMax;
+    this.#max = parts.limits.inflightMax;
     const { storedId, connection } = session;
-    this.#queue = storedId === undefined ? undefined : new SessionQueue(core, storedId, this);
+    this.#queue = storedId === undefined ? undefined : new SessionQueue(parts, storedId, this);
     if (connection !== undefined) this.attach(connection, sending);
   }
 
@@ -100,13 +108,13 @@ export class Outgoing implements Window {
   forward(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const { connection } = this.#session;
     if (this.#queue !== undefined) {
-      if (!this.#queue.add(message, qos, terms)) this.#core.counters.droppedQueueFull++;
+      if (!this.#queue.add(message, qos, terms)) this.#parts.counters.droppedQueueFull++;
       return;
     }
     if (connection === undefined) return;
     const { protocolVersion } = connection;
     const { retain, subscriptionIds, group } = terms;
-    const { sender } = this.#core;
+    const { sender } = this.#parts;
     if (this.#waiting.length > 0 || !this.#hasRoom(connection)) {
       const form = message.kept(protocolVersion, qos);
       this.#wait(connection, { topic: message.topic, form, retain, subscriptionIds, group });
@@ -150,7 +158,7 @@ export class Outgoing implements Window {
         }
         const [filter, subscription] = next;
         this.#retainedFilters.delete(filter);
-        this.#retained = { filter, subscription, messages: this.#core.retained.match(filter) };
+        this.#retained = { filter, subscription, messages: this.#parts.retained.match(filter) };
       }
       const next = this.#retained.messages.next();
       if (next.done === true) this.#retained = undefined;
@@ -159,10 +167,10 @@ export class Outgoing implements Window {
     if (connection.outbox.full) connection.outbox.notifyWhenWritable();
   }
 
-  #sendRetained(connection: Connection, retained: RetainedMessage, subscription: Subscription): void {
+  #sendRetained(connection: ClientConnection, retained: RetainedMessage, subscription: Subscription): void {
     const { topic, payload, properties, expiresAtMs } = retained;
-    const { hooks, sender, queueWriter } = this.#core;
-    if (!hooks.authorize(this.#session.principal, "deliver", topic)) return;
+    const { sender, queueWriter } = this.#parts;
+    if (!this.#parts.authorize(this.#session.principal, "deliver", topic)) return;
     const qos = lowerQos(retained.qos, subscription.qos);
     const message = preparePublish(topic, payload, { properties, expiresAtMs });
     const { subscriptionId } = subscription;
@@ -178,9 +186,9 @@ export class Outgoing implements Window {
   }
 
   /** A service's message; see `ServiceSession.deliver`. */
-  deliver(connection: Connection, message: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
+  deliver(connection: ClientConnection, message: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {
     const { outbox, terms } = connection;
-    const { sender } = this.#core;
+    const { sender } = this.#parts;
     if (outbox.full) return this.#waitForRoom(connection);
     const form = message.form(connection.protocolVersion, qos);
     // What the client cannot take counts as taken, or it would be offered for ever.
@@ -201,7 +209,7 @@ export class Outgoing implements Window {
     }
     if (!accepted) {
       if (packetId !== undefined) this.inflight.remove(packetId);
-      queueMicrotask(() => this.#core.hooks.acknowledged(this.#session, ref, 1));
+      queueMicrotask(() => this.#session.deliverer?.acknowledged(ref, 1));
       return "queued";
     }
     packetId ??= this.inflight.add(ref, awaited.puback);
@@ -228,7 +236,7 @@ export class Outgoing implements Window {
    * A PUBREC: the client has the message, so it is never sent again [MQTT-4.3.3-1]. PUBREL answers each in turn
    * [MQTT-4.6.0-4], also for an unknown packet id, or a client that remembers more than we do would ask for ever.
    */
-  received(connection: Connection, packetId: number, reasonCode: number): void {
+  received(connection: ClientConnection, packetId: number, reasonCode: number): void {
     const known = this.inflight.has(packetId);
     if (known && this.inflight.awaits(packetId) === awaited.pubrec) {
       // A refusal ends it [MQTT-4.3.3-4].
@@ -260,7 +268,7 @@ export class Outgoing implements Window {
   #done(content: unknown): void {
     if (typeof content === "number") {
       if (this.#unacknowledgedRefs.delete(content)) this.unsent--;
-      this.#core.hooks.acknowledged(this.#session, content, 1);
+      this.#session.deliverer?.acknowledged(content, 1);
     } else if (content instanceof Queued) this.#queue?.acknowledged(content);
     if (this.#waiting.length > 0 || this.#serviceWaits || this.#retainedWaits || this.#queue?.waits === true) {
       this.pump();
@@ -268,7 +276,7 @@ export class Outgoing implements Window {
   }
 
   /** The kernel took the connection's stream up to `sentBytes`. */
-  sent(connection: Connection, sentBytes: number): void {
+  sent(connection: ClientConnection, sentBytes: number): void {
     let done = 0;
     for (const mark of this.#sentMarks) {
       if (mark.position > sentBytes) break;
@@ -277,7 +285,7 @@ export class Outgoing implements Window {
     const marks = this.#sentMarks.splice(0, done);
     const next = this.#sentMarks[0];
     if (next !== undefined) connection.outbox.notifyWhenSent(next.position);
-    for (const mark of marks) this.#core.hooks.acknowledged(this.#session, mark.ref, 0);
+    for (const mark of marks) this.#session.deliverer?.acknowledged(mark.ref, 0);
   }
 
   /** Sends what has waited, as far as there is room, and then tells a waiting service. */
@@ -291,17 +299,17 @@ export class Outgoing implements Window {
     // Half a window at once, not a call for every PUBACK.
     if (2 * (this.inflight.count - this.unsent) > this.#max) return;
     this.#serviceWaits = false;
-    this.#core.hooks.writable(this.#session);
+    this.#session.deliverer?.writable();
   }
 
-  #pumpWaiting(connection: Connection): void {
+  #pumpWaiting(connection: ClientConnection): void {
     let sent = 0;
     while (sent < this.#waiting.length && this.#hasRoom(connection)) {
       const { topic, form, retain, subscriptionIds, group } = this.#waiting[sent++] as Waiting;
       this.#waitingBytes -= form.byteLength;
-      if (!this.#core.sender.accepts(connection.terms, form, subscriptionIds)) continue;
+      if (!this.#parts.sender.accepts(connection.terms, form, subscriptionIds)) continue;
       const packetId = this.inflight.add(group && new SharedCopy(group, topic, form), answerAt(form.qos));
-      this.#core.sender.send(connection, topic, form, { flags: (form.qos << 1) | retain, packetId, subscriptionIds });
+      this.#parts.sender.send(connection, topic, form, { flags: (form.qos << 1) | retain, packetId, subscriptionIds });
     }
     if (sent > 0) this.#waiting.splice(0, sent);
     if (connection.outbox.full && this.#waiting.length > 0) connection.outbox.notifyWhenWritable();
@@ -311,8 +319,8 @@ export class Outgoing implements Window {
    * A client is there: what it has not acknowledged is sent again, with DUP and its old packet id; of what it has
    * received at QoS 2, the PUBREL [MQTT-4.4.0-1]. `resume` follows once CONNACK is on its way.
    */
-  attach(connection: Connection, sending: readonly Sending[]): void {
-    this.#max = Math.min(this.#core.limits.inflightMax, connection.receiveMaximum);
+  attach(connection: ClientConnection, sending: readonly Sending[]): void {
+    this.#max = Math.min(this.#parts.limits.inflightMax, connection.receiveMaximum);
     this.unsent = 0;
     for (const packetId of this.inflight.inOrder()) {
       const content = this.inflight.get(packetId);
@@ -345,19 +353,19 @@ export class Outgoing implements Window {
     for (const copy of copies) copy.group.forwardCopy(copy);
   }
 
-  #hasRoom(connection: Connection): boolean {
+  #hasRoom(connection: ClientConnection): boolean {
     return this.open && !connection.outbox.full;
   }
 
-  #waitForRoom(connection: Connection): "full" {
+  #waitForRoom(connection: ClientConnection): "full" {
     this.#serviceWaits = true;
     if (connection.outbox.full) connection.outbox.notifyWhenWritable();
     return "full";
   }
 
   /** A client that lets too much gather is closed. */
-  #wait(connection: Connection, waiting: Waiting): void {
-    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+  #wait(connection: ClientConnection, waiting: Waiting): void {
+    const { queuedMessagesMax, queuedBytesMax } = this.#parts.limits;
     const bytes = this.#waitingBytes + waiting.form.byteLength;
     if (this.#waiting.length >= queuedMessagesMax) connection.close("slow_reader", "queued messages");
     else if (bytes > queuedBytesMax) connection.close("slow_reader", "queued bytes");

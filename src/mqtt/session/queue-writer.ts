@@ -9,15 +9,12 @@ import type { Pubacks } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { appendPublish5, type Sendable } from "../publish/publish-form.ts";
 import { appendAsStored } from "../publish/stored-publish.ts";
+import { notStored } from "../publish/verdict.ts";
 import { type BrokerStore, type QueueChange, queueColumnCount, queueColumns, type RetainedChange } from "../store.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import type { Work } from "../work.ts";
-import type { DeliveryTerms } from "./outgoing.ts";
-import type { Queued } from "./queued-message.ts";
-import type { SessionQueue } from "./session-queue.ts";
-
-/** Why a message is refused when its change fails. */
-export const notStored = "the message could not be stored";
+import type { DeliveryTerms } from "./delivery-terms.ts";
+import type { Keeper, Queued } from "./queued-message.ts";
 
 /** A turn that brings more is more than one change, so that no commit is long. */
 const turnBytesMax = 4 * 1024 * 1024;
@@ -72,7 +69,7 @@ class Turn {
   /** Of each row: the message, if its client is connected. */
   readonly live: (Queued | undefined)[] = [];
   /** The queues of the other rows, which are to be read back. */
-  readonly waiting: { readonly queue: SessionQueue; readonly bytes: number }[] = [];
+  readonly waiting: { readonly queue: Keeper; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
   readonly pubacks: WaitingPubacks[] = [];
   readonly settled = Promise.withResolvers<undefined>();
@@ -150,7 +147,7 @@ export class QueueWriter {
    * bytes of its packet.
    */
   add(
-    to: { sessionId: number; queueId: number; queue: SessionQueue },
+    to: { sessionId: number; queueId: number; queue: Keeper },
     queued: Queued | undefined,
     message: Sendable,
     qos: 1 | 2,
@@ -296,7 +293,7 @@ export class QueueWriter {
   #committed(turn: Turn): void {
     const { live, rows } = turn;
     const { buffer } = turn.pile;
-    const touched = new Set<SessionQueue>();
+    const touched = new Set<Keeper>();
     for (let row = 0; row < live.length; row++) {
       const queued = live[row];
       if (queued === undefined) continue;

@@ -1,5 +1,16 @@
 /** A message for a persistent session, as long as its client is connected and it is not wholly acknowledged. */
-import type { SessionQueue } from "./session-queue.ts";
+
+/** The queue that keeps messages of one session, as their writer knows it. */
+export interface Keeper {
+  /** What was added in a turn is on disk. */
+  turnStored(): void;
+  /** A row that is to be read back is on disk. */
+  rowStored(): void;
+  /** Such a row could not be stored. */
+  rowLost(bytes: number): void;
+  /** A message could not be stored. */
+  lost(queued: Queued): void;
+}
 
 export class Queued {
   readonly queueId: number;
@@ -28,9 +39,9 @@ export class Queued {
   end = 0;
   expiresAtMs = Number.POSITIVE_INFINITY;
   /** Undefined when its connection is gone. */
-  queue: SessionQueue | undefined;
+  queue: Keeper | undefined;
 
-  constructor(queueId: number, qos: 1 | 2, queue: SessionQueue) {
+  constructor(queueId: number, qos: 1 | 2, queue: Keeper) {
     this.queueId = queueId;
     this.qos = qos;
     this.queue = queue;

@@ -3,16 +3,20 @@
  * up they are known here too, and leave as soon as they are stored; a client that is away or too slow is given them from
  * the store, in order, as far as it has room. What is in memory is bounded by a short stall.
  */
-import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Counters } from "../counters.ts";
+import type { BrokerLimits } from "../limits.ts";
 import { StoredPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
+import type { PublishSender } from "../publish/publish-sender.ts";
 import { appendStored } from "../publish/stored-publish.ts";
-import type { QueuedMessage, Sending } from "../store.ts";
+import type { BrokerStore, QueuedMessage, Sending } from "../store.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
+import type { Work } from "../work.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { DeliveryTerms } from "./delivery-terms.ts";
 import { awaited, type Inflight } from "./inflight.ts";
-import type { DeliveryTerms } from "./outgoing.ts";
-import { Queued } from "./queued-message.ts";
+import { type Keeper, Queued } from "./queued-message.ts";
 
 /** Reading a message back costs more than holding it: this much of a stall is held. */
 const heldMessagesMax = 1024;
@@ -33,11 +37,38 @@ export interface Window {
   pump(): void;
 }
 
+/** What stores the queue's messages and removes them. */
+export interface QueueWriting {
+  nextId(): number;
+  /** Gives the bytes of the packet; `queued` undefined: it is to be read back. */
+  add(
+    to: { sessionId: number; queueId: number; queue: Keeper },
+    queued: Queued | undefined,
+    message: Sendable,
+    qos: 1 | 2,
+    terms: DeliveryTerms,
+  ): number;
+  sent(queueId: number, packetId: number): void;
+  remove(queueId: number): void;
+  /** Asks the store for everything gathered, so that a change asked for now comes after it. */
+  flush(): void;
+}
+
+export interface SessionQueueParts {
+  readonly store: Pick<BrokerStore, "queuedOf" | "queuedPage" | "release" | "send" | "wait">;
+  readonly queueWriter: QueueWriting;
+  readonly sender: Pick<PublishSender, "accepts" | "fits" | "send">;
+  readonly counters: Pick<Counters, "publishesSent">;
+  readonly limits: Pick<BrokerLimits, "queuedMessagesMax" | "queuedBytesMax">;
+  readonly work: Work;
+  readonly log: Log;
+}
+
 const noMessages: readonly QueuedMessage[] = [];
 const answerAt = (qos: 1 | 2) => (qos === 2 ? awaited.pubrec : awaited.puback);
 
-export class SessionQueue {
-  readonly #core: BrokerCore;
+export class SessionQueue implements Keeper {
+  readonly #parts: SessionQueueParts;
   readonly #sessionId: number;
   readonly #window: Window;
   /** What is on disk for the session; asked once, then counted. */
@@ -58,13 +89,13 @@ export class SessionQueue {
   #leaving = 0;
   /** Left to the store, which failed to hear of it. */
   #strays: number[] = [];
-  #connection: Connection | undefined;
+  #connection: ClientConnection | undefined;
 
-  constructor(core: BrokerCore, sessionId: number, window: Window) {
-    this.#core = core;
+  constructor(parts: SessionQueueParts, sessionId: number, window: Window) {
+    this.#parts = parts;
     this.#sessionId = sessionId;
     this.#window = window;
-    const { messages, bytes } = core.store.queuedOf(sessionId);
+    const { messages, bytes } = parts.store.queuedOf(sessionId);
     this.#messages = messages;
     this.#bytes = bytes;
   }
@@ -86,13 +117,13 @@ export class SessionQueue {
 
   /** Whether the session has as many messages as it may. */
   get full(): boolean {
-    const { queuedMessagesMax, queuedBytesMax } = this.#core.limits;
+    const { queuedMessagesMax, queuedBytesMax } = this.#parts.limits;
     return this.#messages >= queuedMessagesMax || this.#bytes >= queuedBytesMax;
   }
 
   /** Takes a message; false if the session has as many as it may. */
   add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
-    const { queueWriter, limits } = this.#core;
+    const { queueWriter, limits } = this.#parts;
     if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
     this.#messages++;
     const to = { sessionId: this.#sessionId, queueId: queueWriter.nextId(), queue: this };
@@ -150,7 +181,7 @@ export class SessionQueue {
   }
 
   /** The client is connected: what an earlier connection sent is taken up again, and the store is read. */
-  attach(connection: Connection, sending: readonly Sending[]): void {
+  attach(connection: ClientConnection, sending: readonly Sending[]): void {
     this.#connection = connection;
     this.#behind = this.#messages > 0 || sending.length > 0;
     this.#readUpTo = 0;
@@ -198,12 +229,12 @@ export class SessionQueue {
   acknowledged(queued: Queued): void {
     if (queued.releasedBefore) this.#window.unsent--;
     else this.#resent(queued);
-    this.#core.queueWriter.remove(queued.queueId);
+    this.#parts.queueWriter.remove(queued.queueId);
     this.#uncount(queued);
   }
 
   /** PUBREC came: the message itself is of no more use, and PUBREL waits until the store knows. */
-  released(connection: Connection, queued: Queued): void {
+  released(connection: ClientConnection, queued: Queued): void {
     this.#resent(queued);
     this.#bytes -= queued.bytes;
     queued.bytes = 0;
@@ -212,7 +243,7 @@ export class SessionQueue {
       // Unless the client has said PUBCOMP unasked.
       if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
     };
-    this.#ask(connection, "a PUBREC", this.#core.store.release(queued.queueId), { done });
+    this.#ask(connection, "a PUBREC", this.#parts.store.release(queued.queueId), { done });
   }
 
   /** Sends what there is room for. */
@@ -223,7 +254,7 @@ export class SessionQueue {
     if (this.#behind && this.#live.length === 0) this.#pumpStored(connection);
   }
 
-  #pumpLive(connection: Connection): void {
+  #pumpLive(connection: ClientConnection): void {
     let done = 0;
     while (done < this.#live.length) {
       const queued = this.#live[done] as Queued;
@@ -236,7 +267,7 @@ export class SessionQueue {
         }
         this.#assign(queued);
         this.#unassigned--;
-        this.#core.queueWriter.sent(queued.queueId, queued.packetId);
+        this.#parts.queueWriter.sent(queued.queueId, queued.packetId);
       }
       done++;
       this.#send(connection, queued);
@@ -253,7 +284,7 @@ export class SessionQueue {
    * QoS 2 messages that were stored without packet ids are given them. Nothing is sent before the store knows: after a
    * crash a message must not come again under another one.
    */
-  #announce(connection: Connection, from: number): void {
+  #announce(connection: ClientConnection, from: number): void {
     const told: Queued[] = [];
     for (let at = from; at < this.#live.length && this.#window.open; at++) {
       const queued = this.#live[at] as Queued;
@@ -268,16 +299,16 @@ export class SessionQueue {
       for (const queued of told) queued.stored = true;
       this.#window.pump();
     };
-    this.#ask(connection, "packet ids", this.#core.store.send(packetIds), { done });
+    this.#ask(connection, "packet ids", this.#parts.store.send(packetIds), { done });
   }
 
-  #send(connection: Connection, queued: Queued): void {
+  #send(connection: ClientConnection, queued: Queued): void {
     const { packet, packetId, qos, dup, expiresAtMs } = queued;
     queued.packet = undefined;
     queued.sent = true;
     if (queued.held) this.#heldBytes -= queued.bytes;
     if (packet === undefined) return;
-    const { sender, counters } = this.#core;
+    const { sender, counters } = this.#parts;
     const { terms } = connection;
     if (expiresAtMs === Number.POSITIVE_INFINITY && (terms === undefined || terms.plain)) {
       const flags = (qos << 1) | (dup ? dupBit : 0);
@@ -302,7 +333,7 @@ export class SessionQueue {
     const [first] = this.#live;
     const connection = this.#connection;
     if (first === undefined || connection === undefined || this.#behind) return;
-    this.#core.queueWriter.flush(); // their rows come before the change that sets them aside
+    this.#parts.queueWriter.flush(); // their rows come before the change that sets them aside
     this.#behind = true;
     this.#readUpTo = first.queueId - 1;
     for (const queued of this.#live) {
@@ -315,7 +346,7 @@ export class SessionQueue {
     this.#unassigned = 0;
     this.#heldBytes = 0;
     this.#leaving++;
-    this.#ask(connection, "a slow client's messages", this.#core.store.wait(queueIds), {
+    this.#ask(connection, "a slow client's messages", this.#parts.store.wait(queueIds), {
       done: () => this.#window.pump(),
       always: (failed) => {
         this.#leaving--;
@@ -324,7 +355,7 @@ export class SessionQueue {
     });
   }
 
-  #pumpStored(connection: Connection): void {
+  #pumpStored(connection: ClientConnection): void {
     while (!connection.outbox.full) {
       const message = this.#next();
       if (message === undefined) {
@@ -348,14 +379,14 @@ export class SessionQueue {
 
   #next(): QueuedMessage | undefined {
     if (this.#pageAt >= this.#page.length) {
-      this.#page = this.#leaving > 0 ? noMessages : this.#core.store.queuedPage(this.#sessionId, this.#readUpTo);
+      this.#page = this.#leaving > 0 ? noMessages : this.#parts.store.queuedPage(this.#sessionId, this.#readUpTo);
       this.#pageAt = 0;
     }
     return this.#page[this.#pageAt];
   }
 
   /** False if there is no room for it now. */
-  #sendStored(connection: Connection, message: QueuedMessage): boolean {
+  #sendStored(connection: ClientConnection, message: QueuedMessage): boolean {
     const { inflight } = this.#window;
     const { queueId, packetId, qos } = message;
     if (packetId !== 0) {
@@ -378,19 +409,19 @@ export class SessionQueue {
     const queued = new Queued(queueId, qos, this);
     read(queued, message);
     this.#assign(queued);
-    this.#core.queueWriter.sent(queueId, queued.packetId);
+    this.#parts.queueWriter.sent(queueId, queued.packetId);
     this.#send(connection, queued);
     return true;
   }
 
   /** The rest waits for the store; if that fails the connection ends, and what it leaves is stored again. */
   #ask(
-    connection: Connection,
+    connection: ClientConnection,
     what: string,
     change: Promise<void>,
     { done, always = () => {} }: { done: () => void; always?: (failed: boolean) => void },
   ): void {
-    const { work, log } = this.#core;
+    const { work, log } = this.#parts;
     work.started();
     change
       .then(

@@ -3,24 +3,47 @@
  * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). The connection comes and
  * goes.
  */
-import type { Connection } from "../connection/connection.ts";
 import type { Watched } from "../connection/keep-alive.ts";
-import type { BrokerCore } from "../core.ts";
-import type { ServiceSession } from "../hooks.ts";
-import type { Authenticated, Principal } from "../identity.ts";
+import type { Counters } from "../counters.ts";
+import type { Authenticated, Authorize, Principal } from "../identity.ts";
 import type { PreparedPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
-import type { Route } from "../routing/routes.ts";
+import type { Retained } from "../routing/retained.ts";
 import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "../routing/subscription.ts";
-import type { Sending, SuspendedSession } from "../store.ts";
+import type { Deliverer, ServiceSession } from "../service.ts";
+import type { BrokerStore, Sending, SuspendedSession } from "../store.ts";
 import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { type DeliveryTerms, plainDelivery } from "./delivery-terms.ts";
 import { Incoming } from "./incoming.ts";
-import { type DeliveryTerms, Outgoing, plainDelivery } from "./outgoing.ts";
+import { Outgoing, type OutgoingParts } from "./outgoing.ts";
+import type { QueueWriting } from "./session-queue.ts";
 
 /** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
 export function sessionKey(principalKey: string, clientId: string): string {
   return `${principalKey}\0${clientId}`;
+}
+
+export interface SessionParts extends OutgoingParts {
+  readonly authorize: Authorize;
+  readonly store: Pick<BrokerStore, "subscribe"> & OutgoingParts["store"];
+  readonly counters: Pick<Counters, "publishesSent" | "droppedQueueFull" | "droppedAbsent" | "droppedSlow">;
+  readonly queueWriter: QueueWriting & {
+    begin(): void;
+    /** Messages added since the start. */
+    readonly count: number;
+    /** Resolves when everything added so far is on disk. */
+    readonly settled: Promise<undefined>;
+  };
+  readonly retained: Pick<Retained, "match" | "count">;
+}
+
+/** What a session asks of a route: whether its principal may publish there. */
+interface PublishTarget {
+  readonly topic: string;
+  /** Differs where the question is to be asked again. */
+  readonly serial: number;
 }
 
 export class Session implements ServiceSession {
@@ -28,20 +51,20 @@ export class Session implements ServiceSession {
   principal: Principal;
   readonly clientId: string;
   readonly storedId: number | undefined;
-  connection: Connection | undefined;
+  connection: ClientConnection | undefined;
   readonly subscriptions = new SubscriptionsByFilter();
   /** Of a persistent session: what ends it. */
   expiry: Expiry | undefined;
-  attachment: unknown;
-  readonly #core: BrokerCore;
+  deliverer: Deliverer | undefined;
+  readonly #parts: SessionParts;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
   /** The route last asked about, and the answer. */
   #publishSerial = 0;
   #publishAllowed = false;
 
-  constructor(core: BrokerCore, who: { principal: Principal; clientId: string; storedId: number | undefined }) {
-    this.#core = core;
+  constructor(parts: SessionParts, who: { principal: Principal; clientId: string; storedId: number | undefined }) {
+    this.#parts = parts;
     this.principal = who.principal;
     this.clientId = who.clientId;
     this.storedId = who.storedId;
@@ -99,12 +122,12 @@ export class Session implements ServiceSession {
   }
 
   /** `sending` is what the store says was on its way; undefined in a session that did not exist before. */
-  attach(connection: Connection, principal: Principal, sending: readonly Sending[] | undefined): void {
+  attach(connection: ClientConnection, principal: Principal, sending: readonly Sending[] | undefined): void {
     this.principal = principal;
     this.connection = connection;
     this.#publishSerial = 0;
     if (this.#outgoing !== undefined) this.#outgoing.attach(connection, sending ?? []);
-    else if (sending !== undefined) this.#outgoing = new Outgoing(this.#core, this, sending);
+    else if (sending !== undefined) this.#outgoing = new Outgoing(this.#parts, this, sending);
   }
 
   /** The connection is gone. Gives what the store is to know. */
@@ -125,17 +148,17 @@ export class Session implements ServiceSession {
   }
 
   /** Whether the principal may publish to the route's topic; publishers mostly repeat a topic, so one answer is kept. */
-  mayPublish(route: Route): boolean {
+  mayPublish(route: PublishTarget): boolean {
     if (this.#publishSerial !== route.serial) {
       this.#publishSerial = route.serial;
-      this.#publishAllowed = this.#core.hooks.authorize(this.principal, "publish", route.topic);
+      this.#publishAllowed = this.#parts.authorize(this.principal, "publish", route.topic);
     }
     return this.#publishAllowed;
   }
 
   /** What is retained on the topics of a filter just subscribed to. */
   sendRetained(filter: string, subscription: Subscription): void {
-    if (this.connection !== undefined && this.#core.retained.count > 0) {
+    if (this.connection !== undefined && this.#parts.retained.count > 0) {
       this.#getOutgoing().sendRetained(filter, subscription);
     }
   }
@@ -152,12 +175,12 @@ export class Session implements ServiceSession {
     }
     const { connection } = this;
     if (connection === undefined) {
-      this.#core.counters.droppedAbsent++;
+      this.#parts.counters.droppedAbsent++;
     } else if (connection.outbox.full) {
-      this.#core.counters.droppedSlow++;
+      this.#parts.counters.droppedSlow++;
     } else {
       const form = message.form(connection.protocolVersion, 0);
-      const { sender } = this.#core;
+      const { sender } = this.#parts;
       if (sender.accepts(connection.terms, form, undefined)) sender.send(connection, message.topic, form, qos0);
     }
   }
@@ -170,22 +193,22 @@ export class Session implements ServiceSession {
     }
     const { connection } = this;
     if (connection === undefined) {
-      this.#core.counters.droppedAbsent++;
+      this.#parts.counters.droppedAbsent++;
       return;
     }
     if (connection.outbox.full) {
-      this.#core.counters.droppedSlow++;
+      this.#parts.counters.droppedSlow++;
       return;
     }
     const form = message.form(connection.protocolVersion, 0);
     const { retain, subscriptionIds } = terms;
-    const { sender } = this.#core;
+    const { sender } = this.#parts;
     if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
     sender.send(connection, message.topic, form, { flags: retain, packetId: 0, subscriptionIds });
   }
 
   send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined {
-    const { queueWriter } = this.#core;
+    const { queueWriter } = this.#parts;
     queueWriter.begin();
     const before = queueWriter.count;
     this.forward(message, qos);
@@ -196,7 +219,7 @@ export class Session implements ServiceSession {
     if (this.subscriptions.has(filter)) return;
     this.subscriptions.set(filter, subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: false }));
     if (this.storedId === undefined) return;
-    await this.#core.store.subscribe(this.storedId, [{ filter, qos, options: 0, subscriptionId: undefined }]);
+    await this.#parts.store.subscribe(this.storedId, [{ filter, qos, options: 0, subscriptionId: undefined }]);
   }
 
   qosOf(filter: string): Qos | undefined {
@@ -213,7 +236,7 @@ export class Session implements ServiceSession {
   }
 
   become(who: Authenticated<Principal>): void {
-    if (this.connection !== undefined) this.#core.identityChanges.begin(this.connection, who);
+    this.connection?.become(who);
   }
 
   close(why: string): void {
@@ -225,7 +248,7 @@ export class Session implements ServiceSession {
   }
 
   /** A PUBREC. */
-  received(connection: Connection, packetId: number, reasonCode: number): void {
+  received(connection: ClientConnection, packetId: number, reasonCode: number): void {
     if (this.#outgoing !== undefined) this.#outgoing.received(connection, packetId, reasonCode);
     else if (reasonCode < 0x80) {
       appendAnswer(connection.outbox, packetType.pubrel, packetId, connection.unknownPacketId);
@@ -237,7 +260,7 @@ export class Session implements ServiceSession {
     this.#outgoing?.completed(packetId);
   }
 
-  sent(connection: Connection, sentBytes: number): void {
+  sent(connection: ClientConnection, sentBytes: number): void {
     this.#outgoing?.sent(connection, sentBytes);
   }
 
@@ -246,7 +269,7 @@ export class Session implements ServiceSession {
   }
 
   #getOutgoing(): Outgoing {
-    this.#outgoing ??= new Outgoing(this.#core, this, []);
+    this.#outgoing ??= new Outgoing(this.#parts, this, []);
     return this.#outgoing;
   }
 }

@@ -2,12 +2,18 @@
  * The sessions there are, by (principal, client id): read back at the start, resumed, taken over, expired, ended.
  * Connections that name the same session have their turn one after the other, since opening one may wait for the store.
  */
+
+import type { Clock } from "../../lib/clock.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { BrokerCore } from "../core.ts";
-import type { Principal } from "../identity.ts";
-import { isRouted, parseShared, type Subscription, subscriptionOf } from "../routing/subscription.ts";
-import type { Sending, StoredSession, StoredSubscription, SuspendedSession } from "../store.ts";
-import { Expiry, Session, sessionKey } from "./session.ts";
+import type { DeadlineWheel } from "../connection/keep-alive.ts";
+import type { Counters } from "../counters.ts";
+import type { Authorize, Identity, Principal } from "../identity.ts";
+import type { BrokerLimits } from "../limits.ts";
+import type { Routes } from "../routing/routes.ts";
+import { isRouted, type Subscription, servingOf, subscriptionOf } from "../routing/subscription.ts";
+import type { Services } from "../services.ts";
+import type { BrokerStore, Sending, StoredSession, StoredSubscription, SuspendedSession } from "../store.ts";
+import { Expiry, Session, type SessionParts, sessionKey } from "./session.ts";
 import { SessionIndex } from "./session-index.ts";
 
 export interface OpenRequest {
@@ -27,6 +33,25 @@ export class SessionRefused extends Error {
   override readonly name = "SessionRefused";
 }
 
+export interface SessionsParts extends SessionParts {
+  readonly authorize: Authorize;
+  readonly identity: Pick<Identity, "principalOf">;
+  readonly services: Pick<Services, "serving" | "closed" | "ended">;
+  readonly store: SessionParts["store"] &
+    Pick<BrokerStore, "sessionsPage" | "findSession" | "openSession" | "suspendSession" | "endSession" | "released">;
+  readonly wills: {
+    /** The client is there again: a delayed will is given up. */
+    cancel(key: string): void;
+    /** The session is over: a delayed will is due. */
+    sessionEnded(key: string): void;
+  };
+  readonly routes: Pick<Routes, "add" | "remove" | "group" | "hasGroups">;
+  readonly counters: SessionParts["counters"] & Pick<Counters, "sessionsExpired">;
+  readonly limits: SessionParts["limits"] & Pick<BrokerLimits, "sessionExpirySecondsMax" | "sessionsPerPrincipalMax">;
+  readonly wheel: DeadlineWheel;
+  readonly clock: Clock;
+}
+
 interface Found {
   readonly session: Session;
   readonly resumed: boolean;
@@ -36,7 +61,7 @@ interface Found {
 const noSessions: ReadonlySet<Session> = new Set();
 
 export class Sessions {
-  readonly #core: BrokerCore;
+  readonly #parts: SessionsParts;
   readonly #sessions = new SessionIndex();
   /** The persistent sessions of a principal, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
@@ -46,8 +71,8 @@ export class Sessions {
   /** The last connection in line for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
 
-  constructor(core: BrokerCore) {
-    this.#core = core;
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
   }
 
   get count(): number {
@@ -63,17 +88,22 @@ export class Sessions {
     return this.#sessions.find(principalKey, clientId);
   }
 
+  /** One that is not among them: what is left of it is a will, since it ended with an earlier run of the server. */
+  makeUnknown(principal: Principal, clientId: string): Session {
+    return new Session(this.#parts, { principal, clientId, storedId: undefined });
+  }
+
   [Symbol.iterator](): Iterator<Session> {
     return this.#sessions[Symbol.iterator]();
   }
 
   /** What an earlier run left: its clients are away, and their subscriptions heard. */
   load(): void {
-    const { store, hooks } = this.#core;
+    const { store, identity } = this.#parts;
     for (let after = 0; ; ) {
       const page = store.sessionsPage(after);
       for (const stored of page) {
-        const principal = hooks.principalOf(stored.principalKey, stored.clientId);
+        const principal = identity.principalOf(stored.principalKey, stored.clientId);
         if (principal === undefined) this.#attempt("end", this.#endRow(stored.sessionId));
         else this.#restore(stored, principal);
       }
@@ -101,7 +131,7 @@ export class Sessions {
     await this.#inTurn(request, async () => {
       if (connection.closed) return;
       this.#takeOver(request);
-      this.#core.wills.cancel(sessionKey(principal.key, clientId));
+      this.#parts.wills.cancel(sessionKey(principal.key, clientId));
       const stored = request.persistent || this.#storedId(request) !== undefined;
       const { session, resumed, sending } = stored ? await this.#openStored(request) : this.#openFresh(request);
       const before = connection.session;
@@ -111,7 +141,7 @@ export class Sessions {
         else this.closed(session, expirySeconds);
         return;
       }
-      if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+      if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
       before.connection = undefined;
       session.attach(connection, principal, resumed ? sending : undefined);
       // Its client has not resumed it: no packet id it once used means a repeat.
@@ -123,7 +153,7 @@ export class Sessions {
   }
 
   #release({ storedId }: Session, packetId: number): void {
-    if (storedId !== undefined) this.#attempt("release", this.#core.store.released(storedId, packetId));
+    if (storedId !== undefined) this.#attempt("release", this.#parts.store.released(storedId, packetId));
   }
 
   async #inTurn(
@@ -150,14 +180,14 @@ export class Sessions {
     const { storedId, expiry } = session;
     if (storedId === undefined || expiry === undefined) {
       this.#remove(session);
-      this.#core.hooks.closed(session);
+      this.#parts.services.closed(session);
       session.redistribute();
       return;
     }
-    this.#core.hooks.closed(session);
+    this.#parts.services.closed(session);
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
-    const disconnectedAtMs = this.#core.clock.nowMs();
-    this.#core.queueWriter.flush(); // what it was being sent is stored before it is set aside
+    const disconnectedAtMs = this.#parts.clock.nowMs();
+    this.#parts.queueWriter.flush(); // what it was being sent is stored before it is set aside
     this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
     if (this.#endsAfter(expirySeconds) === 0) this.end(session);
@@ -169,7 +199,7 @@ export class Sessions {
     const done = (): void => {
       if (expiry.suspended === left) expiry.suspended = undefined;
     };
-    this.#attempt("suspend", this.#core.store.suspendSession(left).then(done));
+    this.#attempt("suspend", this.#parts.store.suspendSession(left).then(done));
   }
 
   /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
@@ -177,25 +207,24 @@ export class Sessions {
     session.connection?.close("session_ended");
     const { storedId } = session;
     this.#remove(session);
-    this.#core.wills.sessionEnded(session.key);
+    this.#parts.wills.sessionEnded(session.key);
     if (storedId === undefined) return;
     this.#attempt("end", this.#endStored(storedId));
-    this.#core.hooks.ended(session);
+    this.#parts.services.ended(session);
   }
 
   /** The principal is no more: nor is anything of its sessions. A client that becomes somebody else keeps its connection. */
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
       if (session.principal.key !== principalKey) continue;
-      if (session.connection !== undefined && this.#core.identityChanges.isBecoming(session.connection)) {
-        this.#lastOf.add(session);
-      } else this.end(session);
+      if (session.connection?.isBecoming === true) this.#lastOf.add(session);
+      else this.end(session);
     }
   }
 
   /** In how many seconds after its connection a session ends. */
   #endsAfter(expirySeconds: number | undefined): number {
-    return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#core.limits.sessionExpirySecondsMax);
+    return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#parts.limits.sessionExpirySecondsMax);
   }
 
   /** The same for the session of a connection that ends now. */
@@ -207,7 +236,7 @@ export class Sessions {
     const { connection, principal, clientId, cleanStart, persistent } = request;
     this.#takeOver(request);
     if (cleanStart) await this.#discard(request);
-    else this.#core.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
+    else this.#parts.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
     // A client that wants its session no longer than this connection still gets what waits for it.
     const stored = persistent || (!cleanStart && this.#storedId(request) !== undefined);
     const found = stored ? await this.#openStored(request) : this.#openFresh(request);
@@ -218,7 +247,7 @@ export class Sessions {
       return;
     }
     const { session, resumed } = found;
-    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
     session.attach(connection, principal, resumed ? found.sending : undefined);
     opened(session, resumed);
   }
@@ -230,11 +259,11 @@ export class Sessions {
   /** All of them were read at the start: the store is asked only if it may have kept one that was to end. */
   #storedId({ principal, clientId }: OpenRequest): number | undefined {
     const known = this.find(principal.key, clientId)?.storedId;
-    return known ?? (this.#endFailed ? this.#core.store.findSession(principal.key, clientId) : undefined);
+    return known ?? (this.#endFailed ? this.#parts.store.findSession(principal.key, clientId) : undefined);
   }
 
   #openFresh({ principal, clientId }: OpenRequest): Found {
-    const session = new Session(this.#core, { principal, clientId, storedId: undefined });
+    const session = new Session(this.#parts, { principal, clientId, storedId: undefined });
     this.#sessions.add(session);
     return { session, resumed: false, sending: [] };
   }
@@ -242,14 +271,14 @@ export class Sessions {
   async #openStored(request: OpenRequest): Promise<Found> {
     const { principal, clientId } = request;
     if (this.#storedId(request) === undefined) this.#makeRoom(principal);
-    this.#core.queueWriter.flush(); // what was acknowledged is not to be read back
+    this.#parts.queueWriter.flush(); // what was acknowledged is not to be read back
     // Under way, or the store failed to take it: before that the session cannot be resumed.
     const left = this.find(principal.key, clientId)?.expiry?.suspended;
-    if (left !== undefined) await this.#core.store.suspendSession(left);
-    const { sessionId, resumed, subscriptions, received, sending } = await this.#core.store.openSession({
+    if (left !== undefined) await this.#parts.store.suspendSession(left);
+    const { sessionId, resumed, subscriptions, received, sending } = await this.#parts.store.openSession({
       principalKey: principal.key,
       clientId,
-      nowMs: this.#core.clock.nowMs(),
+      nowMs: this.#parts.clock.nowMs(),
       expirySeconds: request.persistent ? request.expirySeconds : 0,
     });
     const known = this.find(principal.key, clientId);
@@ -270,17 +299,17 @@ export class Sessions {
     const known = this.find(principal.key, clientId);
     const storedId = this.#storedId(request);
     if (known !== undefined) this.#remove(known);
-    this.#core.wills.sessionEnded(sessionKey(principal.key, clientId));
+    this.#parts.wills.sessionEnded(sessionKey(principal.key, clientId));
     if (storedId === undefined) return;
     await this.#endStored(storedId);
-    this.#core.hooks.ended(known ?? new Session(this.#core, { principal, clientId, storedId }));
+    this.#parts.services.ended(known ?? new Session(this.#parts, { principal, clientId, storedId }));
   }
 
   #add(who: { principal: Principal; clientId: string; sessionId: number }): Session {
     const { principal, clientId, sessionId } = who;
-    const session = new Session(this.#core, { principal, clientId, storedId: sessionId });
+    const session = new Session(this.#parts, { principal, clientId, storedId: sessionId });
     session.expiry = new Expiry(() => {
-      this.#core.counters.sessionsExpired++;
+      this.#parts.counters.sessionsExpired++;
       this.end(session);
     });
     this.#sessions.add(session);
@@ -303,22 +332,17 @@ export class Sessions {
 
   /** Heard from now on if it still may be; the service is told when the client comes back. */
   #subscribe(session: Session, { filter, qos, options, subscriptionId }: StoredSubscription): void {
-    const { hooks, routes } = this.#core;
-    const shared = parseShared(filter);
-    if (shared === "malformed") return;
-    const wanted = shared?.filter ?? filter;
-    if (!hooks.authorize(session.principal, "subscribe", wanted)) return;
-    const answer = hooks.serving(session, wanted);
+    const { answer } = servingOf(this.#parts, session, filter);
     if (answer === "refused") return;
     const routed = isRouted(answer);
     const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
     session.subscriptions.set(filter, subscription);
-    if (routed) routes.add(filter, session, subscription);
+    if (routed) this.#parts.routes.add(filter, session, subscription);
   }
 
   /** A principal has its share of sessions: a new one takes the place of the one that is away for longest. */
   #makeRoom(principal: Principal): void {
-    const { sessionsPerPrincipalMax } = this.#core.limits;
+    const { sessionsPerPrincipalMax } = this.#parts.limits;
     const stored = this.storedOf(principal.key);
     if (stored.size < sessionsPerPrincipalMax) return;
     let oldest: Session | undefined;
@@ -327,12 +351,12 @@ export class Sessions {
       if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
     }
     if (oldest === undefined) throw new SessionRefused("too many sessions");
-    this.#core.log.info("a session made room for another", { clientId: oldest.clientId, principal: principal.key });
+    this.#parts.log.info("a session made room for another", { clientId: oldest.clientId, principal: principal.key });
     this.end(oldest);
   }
 
   async #endStored(storedId: number): Promise<void> {
-    const { routes, store, queueWriter } = this.#core;
+    const { routes, store, queueWriter } = this.#parts;
     queueWriter.flush();
     if (routes.hasGroups) {
       await store.wait([]); // what its connection left is on disk then
@@ -344,7 +368,7 @@ export class Sessions {
 
   async #endRow(sessionId: number): Promise<void> {
     try {
-      await this.#core.store.endSession(sessionId);
+      await this.#parts.store.endSession(sessionId);
     } catch (error) {
       this.#endFailed = true;
       throw error;
@@ -353,7 +377,7 @@ export class Sessions {
 
   /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */
   #redistribute(storedId: number): void {
-    const { routes, store, queueWriter } = this.#core;
+    const { routes, store, queueWriter } = this.#parts;
     for (let after = 0; ; ) {
       const page = store.queuedPage(storedId, after);
       for (const { queueId, share, released, packetId, qos, packet, expiresAtMs } of page) {
@@ -370,13 +394,13 @@ export class Sessions {
     if (expiry === undefined) return;
     expiry.sinceMs = disconnectedAtMs;
     expiry.deadlineMs = disconnectedAtMs + this.#endsAfter(expiry.seconds) * 1000;
-    this.#core.wheel.watch(expiry);
+    this.#parts.wheel.watch(expiry);
   }
 
   #remove(session: Session): void {
-    for (const [filter, { routed }] of session.subscriptions) if (routed) this.#core.routes.remove(filter, session);
+    for (const [filter, { routed }] of session.subscriptions) if (routed) this.#parts.routes.remove(filter, session);
     session.subscriptions.clear();
-    if (session.expiry !== undefined) this.#core.wheel.unwatch(session.expiry);
+    if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
     if (!this.#sessions.remove(session) || session.storedId === undefined) return;
     const stored = this.#storedOf.get(session.principal.key);
     stored?.delete(session);
@@ -384,7 +408,7 @@ export class Sessions {
   }
 
   #attempt(what: string, change: Promise<void>): void {
-    const { work, log } = this.#core;
+    const { work, log } = this.#parts;
     work.started();
     change
       .catch((error: unknown) => log.error("the store of sessions failed", { what, error }))

@@ -10,7 +10,7 @@ import { tokenIdOf } from "../../domain/people/secrets.ts";
 import type { Advance } from "../../domain/store.ts";
 import { accessToken, asksAsBackend, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type JsonDocument, readDocument } from "../body.ts";
-import { documented, type Handler, own, queryOf, type RouteParts } from "../context.ts";
+import { documented, type Handler, keepOpen, own, queryOf, type RouteParts } from "../context.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "../cursor.ts";
 import { answerProblem, badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import { answerEventStream, answerStreamHead, wantsEventStream } from "../event-stream.ts";
@@ -25,7 +25,7 @@ import { createSignedForm } from "./signed.ts";
 const inboxQueryNames = ["after", "wait", "limit"] as const;
 
 export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
-  const { domain, log, limits, schemas, clock, keepOpen, inbox, requireSignature } = parts;
+  const { domain, log, limits, schemas, clock, inbox, requireSignature } = parts;
   const signed = createSignedForm(parts);
   const backend = createBackendMessages(parts);
   const { accounts, messages, store } = domain;
@@ -123,7 +123,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     const reader = await requireParticipant(accounts, token, c.env.address);
     const asStream = wantsEventStream(c.req.raw);
     if (!asStream && query.get("format") !== "simple") {
-      return signed.get(reader, token ?? "", { query, request: c.req.raw });
+      return signed.get(reader, token ?? "", { query, context: c });
     }
     refuseUnsigned(requireSignature, reader);
     return own(log, (asStream ? stream : simple)(reader, token ?? "", query))(c);
@@ -134,7 +134,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     async (c) => {
       const { after, wait, limit } = parse(schemas.inboxQuery, pick(query, inboxQueryNames));
       const waitMs = wait * 1000;
-      if (waitMs > 0) keepOpen(c.req.raw);
+      if (waitMs > 0) keepOpen(c);
       const page = await inbox.wait(
         { userId: user.userId, deviceId, by: { tokenId: tokenIdOf(tokenHash), address: c.env.address } },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
@@ -147,7 +147,8 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
   const stream =
     ({ user, deviceId }: LoggedIn, token: string, query: URLSearchParams): Handler =>
-    async ({ req: { raw } }) => {
+    async (c) => {
+      const { raw } = c.req;
       const asked = parse(schemas.inboxQuery, pick(query, inboxQueryNames)).after;
       // A client that comes again has got further than the address it was given at first says.
       const after = (raw.headers.get("last-event-id") ?? "") || asked;
@@ -165,7 +166,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
       return answerEventStream(pages, {
         after: from,
         isAllowed: () => accounts.isTokenValid(token),
-        waiting: () => keepOpen(raw, limits.streamStallSeconds),
+        waiting: () => keepOpen(c, limits.streamStallSeconds),
       });
     };
 

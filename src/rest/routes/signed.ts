@@ -8,7 +8,7 @@ import { safeInteger } from "../../domain/keys.ts";
 import type { AddressedDraft, Confirmation } from "../../domain/messages/exchange-store.ts";
 import type { EventId, Message, MessageId } from "../../domain/model.ts";
 import type { LoggedIn } from "../../domain/people/accounts.ts";
-import type { RouteParts } from "../context.ts";
+import { keepOpen, type RestContext, type RouteParts } from "../context.ts";
 import { badRequest, outOfTime, Refusal, unauthorized, unsigned } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { json } from "../json.ts";
@@ -27,7 +27,7 @@ const recipientsMax = 1000;
 type OutgoingEvents = ReturnType<Schemas["outgoingEvents"]["parse"]>["outgoingEvents"];
 
 export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: ReplyKey }) {
-  const { domain, clock, schemas, keepOpen, inbox, replyKey } = parts;
+  const { domain, clock, schemas, inbox, replyKey } = parts;
   const { accounts, exchanges, store } = domain;
 
   /** `body` is what `text` says. */
@@ -55,7 +55,7 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
   async function get(
     reader: LoggedIn,
     token: string,
-    { query, request }: { query: URLSearchParams; request: Request },
+    { query, context }: { query: URLSearchParams; context: RestContext },
   ): Promise<Response> {
     const timestamp = query.get("timestamp") ?? undefined;
     const sign = query.get("sign") ?? undefined;
@@ -67,10 +67,10 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     }
     const { wait } = parse(schemas.inboxQuery, pick(query, ["wait"]));
     const waitMs = wait * 1000;
-    if (waitMs > 0) keepOpen(request);
+    if (waitMs > 0) keepOpen(context);
     const page = await inbox.wait(
       { userId: reader.user.userId, deviceId: reader.deviceId },
-      { after: undefined, limit: inboxItems, waitMs, signal: request.signal, content: "whole" },
+      { after: undefined, limit: inboxItems, waitMs, signal: context.req.raw.signal, content: "whole" },
     );
     // It may have ended while the request waited.
     if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");

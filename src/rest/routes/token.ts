@@ -6,7 +6,7 @@
 import type { ParticipantRequest, TokenPair } from "../../domain/people/tokens.ts";
 import { requireBackend, secretInHeaders } from "../auth.ts";
 import { readJson } from "../body.ts";
-import { documented, type Handler, type RestContext, type RouteParts } from "../context.ts";
+import { documented, type Handler, keepOpen, type RestContext, type RouteParts } from "../context.ts";
 import { badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import { json } from "../json.ts";
 import { participantOf } from "../participant.ts";
@@ -17,7 +17,7 @@ import { createTokenStream, isStream } from "../token-stream.ts";
 const keysAtOnce = 32;
 const runKeyCharactersMax = 256;
 
-export function createTokenRoutes({ domain, log, limits, schemas, keepOpen, openTokens }: RouteParts) {
+export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: RouteParts) {
   const { accounts, tokens } = domain;
   const answerStream = createTokenStream({ tokens, limits, schemas, log });
 
@@ -27,7 +27,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, keepOpen, open
     const onlyNew = backendKey === undefined;
     if (isStream(raw)) {
       const run = await runOf(raw, backendKey);
-      keepOpen(raw);
+      keepOpen(c);
       return answerStream(raw.body ?? new Blob([]).stream(), { run, onlyNew });
     }
     const body = await readJson(raw, limits);

@@ -27,7 +27,7 @@ export const answerMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-3.4.2-1]",
     file: "src/mqtt/handlers/publish.ts",
-    find: "if (verdict === taken || connection.protocolVersion !== 5) {",
+    find: 'if (verdict === "taken" || connection.protocolVersion !== 5) {',
     replace: "if (true) {",
     test: [acknowledgements5, "a publish is acknowledged with a reason code"],
   },

@@ -208,7 +208,7 @@ export const subscribeMutations: readonly Mutation[] = [
     version: "3.1.1",
     rule: "[MQTT-3.10.4-2]",
     file: "src/mqtt/handlers/subscribe.ts",
-    find: "if (subscription.routed) core.routes.remove(filter, session);",
+    find: "if (subscription.routed) parts.routes.remove(filter, session);",
     replace: "",
     test: [messages3, "after UNSUBACK no new message comes"],
   },

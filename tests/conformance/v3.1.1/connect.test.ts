@@ -253,7 +253,7 @@ test("[MQTT-3.1.2-24] a client silent for one and a half times its keep alive is
 test("[MQTT-3.1.3-1] client id, will topic, will message, user name and password are read in this order", async () => {
   const seen: unknown[] = [];
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       async authenticate({ clientId, username, password }) {
         if (clientId === "1") seen.push(clientId, username, Buffer.from(password ?? []).toString());
         return { principal: { key: "someone" }, persistent: true };
@@ -308,7 +308,7 @@ test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are all
 
 test("[MQTT-3.1.3-6] a clean client without a client id gets one of its own and is served like any other", async () => {
   const given: string[] = [];
-  await using server = await startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
+  await using server = await startTestBroker({ service: { opened: ({ clientId }) => void given.push(clientId) } });
   await using one = await WireClient.connect(server.port, { payload: [field("")] });
   await using two = await WireClient.connect(server.port, { payload: [field("")] });
   expect(new Set(given).size).toBe(2);
@@ -462,7 +462,7 @@ test("[MQTT-3.2.2-6] where no return code applies the connection is closed witho
   const never = Promise.withResolvers<Authentication<Principal>>();
   let asked = 0;
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       authenticate() {
         asked++;
         return never.promise;

@@ -178,7 +178,9 @@ test("[MQTT-3.8.4-4] several filters in one SUBSCRIBE do what they would one aft
 });
 
 test("[MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2] SUBACK has a code of 0, 1, 2 or 0x80 for each filter, in their order", async () => {
-  await using server = await startTestBroker({ hooks: { authorize: (_who, _what, topic) => !topic.startsWith("no") } });
+  await using server = await startTestBroker({
+    identity: { authorize: (_who, _what, topic) => !topic.startsWith("no") },
+  });
   await using client = await WireClient.connect(server.port);
   client.send(
     packet(

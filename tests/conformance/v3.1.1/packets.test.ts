@@ -237,9 +237,9 @@ test("[MQTT-7.1.1-1] the byte stream has no boundaries: packets cut anywhere and
 
 test("[MQTT-4.8.0-2] a transient error while a packet is processed closes the connection it came on, and no other", async () => {
   await using server = await startTestBroker({
-    hooks: {
+    service: {
       serves: (topic) => topic.startsWith("broken/"),
-      interceptPublish: (_session, { topic }) =>
+      intercept: (_session, { topic }) =>
         topic.startsWith("broken/") ? Promise.reject(new Error("the service is broken")) : undefined,
     },
   });

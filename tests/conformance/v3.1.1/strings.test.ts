@@ -54,7 +54,7 @@ test("[MQTT-1.5.3-2] a string with U+0000 closes the connection, in whatever pac
 test("[MQTT-1.5.3-3] U+FEFF is a character like any other, at the start of a string too", async () => {
   const seen: unknown[] = [];
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       async authenticate({ clientId, username: name }) {
         seen.push(clientId, name);
         return { principal: { key: "someone" }, persistent: false };

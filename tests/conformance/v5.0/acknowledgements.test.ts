@@ -28,7 +28,7 @@ const brief = (packets: readonly Packet5[]) =>
 
 test("[MQTT-3.4.2-1] [MQTT-3.5.2-1] a publish is acknowledged with a reason code that says what became of it", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+    identity: { authorize: (_principal, _action, topic) => topic !== "secret" },
   });
   await using bob = await Client5.connect(server.port);
   await bob.subscribe("heard", 2);
@@ -73,7 +73,7 @@ test("[MQTT-3.6.2-1] [MQTT-3.7.2-1] PUBREL and PUBCOMP for what nobody knows say
 
 test("[MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3] acknowledgements leave out what the client's maximum packet size has no room for", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+    identity: { authorize: (_principal, _action, topic) => topic !== "secret" },
   });
   // The least in which CONNACK still fits.
   const { size } = (await Client5.connect(server.port)).connack;
@@ -190,7 +190,7 @@ test("[MQTT-4.3.3-7] [MQTT-4.3.3-13] a message that was sent, or taken over, is 
 test("[MQTT-4.3.3-9] after a PUBREC that says no the packet identifier is free", async () => {
   let open = false;
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       authorize: (_principal, action) => action !== "publish" || open,
       permissionsVersion: () => (open ? 1 : 0),
     },

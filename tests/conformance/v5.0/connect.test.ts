@@ -459,7 +459,7 @@ test("[MQTT-3.1.2-28] response information is there when the client asked for it
 
 test("[MQTT-3.1.2-29] a client that asked for no problem information gets reasons with CONNACK and DISCONNECT at most", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+    identity: { authorize: (_principal, _action, topic) => topic !== "secret" },
   });
   const properties = { requestProblemInformation: 0, sessionExpiry: 10 };
   await using client = await Client5.connect(server.port, { properties });
@@ -507,7 +507,7 @@ test("[MQTT-3.1.2-30] during enhanced authentication nothing but AUTH and DISCON
 test("[MQTT-3.1.3-1] client id, will properties, topic and message, user name and password are read in this order", async () => {
   const seen: unknown[] = [];
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       async authenticate({ clientId, username, password }) {
         if (clientId === "1") seen.push(clientId, username, Buffer.from(password ?? []).toString());
         return { principal: { key: "someone" }, persistent: true };
@@ -567,7 +567,7 @@ test("[MQTT-3.1.3-5] client ids of 1 to 23 bytes from letters and digits are all
 
 test("[MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16] a client without a client id is assigned one of its own and served like any other", async () => {
   const given: string[] = [];
-  await using server = await startTestBroker({ hooks: { opened: ({ clientId }) => void given.push(clientId) } });
+  await using server = await startTestBroker({ service: { opened: ({ clientId }) => void given.push(clientId) } });
   const assigned: string[] = [];
   for (const cleanStart of [true, false]) {
     for (let n = 0; n < 2; n++) {
@@ -674,7 +674,7 @@ test("[MQTT-3.1.4-2] a client that may not come in is told why and closed", asyn
     ["busy", 0x89],
     ["unavailable", 0x88],
   ] as const) {
-    await using server = await startTestBroker({ hooks: { authenticate: async () => ({ refused: refusal }) } });
+    await using server = await startTestBroker({ identity: { authenticate: async () => ({ refused: refusal }) } });
     await refused(server, code, connect5({ username: "eve", password: "wrong" }), pingreq);
     expect(server.broker.stats().sessions).toBe(0);
   }

@@ -45,7 +45,7 @@ test("[MQTT-3.14.0-1] before CONNACK there is no DISCONNECT", async () => {
   const gate = Promise.withResolvers<Authentication<Principal>>();
   let asked = 0;
   await using server = await startTestBroker({
-    hooks: {
+    identity: {
       authenticate() {
         asked++;
         return gate.promise;

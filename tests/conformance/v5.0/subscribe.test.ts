@@ -103,7 +103,7 @@ test("[MQTT-3.8.3-5] reserved bits, QoS 3 or retain handling 3 in the subscripti
 
 test("[MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2] SUBSCRIBE is answered by one SUBACK with the QoS granted or a failure for each filter, in their order", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => !topic.startsWith("no") },
+    identity: { authorize: (_principal, _action, topic) => !topic.startsWith("no") },
   });
   await using client = await Client5.connect(server.port);
   const filters = subscribe5(77, [
@@ -181,7 +181,7 @@ test("[MQTT-3.8.4-8] a message is sent at the lower of the QoS it was published 
 
 test("[MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2] SUBACK and UNSUBACK leave out what the client's maximum packet size has no room for", async () => {
   await using server = await startTestBroker({
-    hooks: { authorize: (_principal, _action, topic) => topic !== "secret" },
+    identity: { authorize: (_principal, _action, topic) => topic !== "secret" },
   });
   const { size } = (await Client5.connect(server.port)).connack;
   await using client = await Client5.connect(server.port, { properties: { maximumPacketSize: size } });

@@ -1,6 +1,7 @@
 /** Patterns: what they cover, held against every topic there is in a small world, and what hostile names make of them. */
 import { describe, expect, test } from "bun:test";
-import { type Action, covers, decideForDevice, fillIn, matches } from "../../../src/access/permissions.ts";
+import { covers, decideForDevice, fillIn, matches } from "../../../src/access/permissions.ts";
+import type { Action } from "../../../src/mqtt/identity.ts";
 
 const split = (text: string) => text.split("/");
 

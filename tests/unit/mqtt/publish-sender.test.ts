@@ -2,12 +2,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ClientTerms } from "../../../src/mqtt/connection/client-terms.ts";
-import type { Connection } from "../../../src/mqtt/connection/connection.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
 import { PublishSender } from "../../../src/mqtt/publish/publish-sender.ts";
-import { settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
+import { SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
 import { ManualClock } from "../../support/test-broker.ts";
 
 interface Asked {
@@ -29,7 +28,7 @@ function open({ maximumPacketBytes = Number.POSITIVE_INFINITY, topicAliasMaximum
     },
   };
   const terms = new ClientTerms({ maximumPacketBytes, receiveMaximum: 65_535, topicAliasMaximum, explain: true });
-  const connection = { outbox, terms } as unknown as Connection;
+  const connection = { outbox, terms };
   const send = (topic: string, payload: string, options: { ids?: readonly number[]; expiresAtMs?: number } = {}) => {
     const { ids: subscriptionIds, expiresAtMs } = options;
     const form = preparePublish(topic, Buffer.from(payload), { expiresAtMs }).form(5, 0);
@@ -135,15 +134,15 @@ test("subscription identifiers are the client's own", () => {
 });
 
 test("a persistent session's message that is too large for its client counts as taken", async () => {
-  const core = await new TestCore().start();
-  const client = new TestClient(core, "c");
+  const broker = await new SteppedBroker().start();
+  const client = new TestClient(broker, "c");
   client.connect({ protocolVersion: 5, maximumPacketBytes: 50 });
   await until("connected", () => client.connected);
   client.subscribe("t", 2);
   await settle();
-  void core.publish("t", "x".repeat(100), 2);
-  void core.publish("t", "y", 2);
+  void broker.publish("t", "x".repeat(100), 2);
+  void broker.publish("t", "y", 2);
   await settle();
   expect(client.texts).toEqual(["y"]);
-  expect(core.counters.droppedTooLarge).toBe(1);
+  expect(broker.parts.counters.droppedTooLarge).toBe(1);
 });

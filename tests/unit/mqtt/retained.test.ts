@@ -6,7 +6,7 @@ import { silentLog } from "../../../src/lib/log.ts";
 import { DeadlineWheel } from "../../../src/mqtt/connection/keep-alive.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import { Retained, type RetainedDraft } from "../../../src/mqtt/routing/retained.ts";
-import type { BrokerStore, RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts";
+import type { RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts";
 import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
 import { Work } from "../../../src/mqtt/work.ts";
@@ -49,7 +49,7 @@ function openRetained(store: SlowStore, limits = roomy, clock: Clock = systemClo
   const work = new Work();
   const wheel = new DeadlineWheel(clock);
   const parts = { limits, counters: createCounters(), work, clock, log: silentLog, wheel };
-  return { retained: new Retained({ ...parts, store: store as unknown as BrokerStore }), work, wheel };
+  return { retained: new Retained({ ...parts, store }), work, wheel };
 }
 
 const draft = (text: string, qos: Qos, expiresAtMs?: number): RetainedDraft => ({

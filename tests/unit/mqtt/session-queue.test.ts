@@ -3,28 +3,35 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
 import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
-import { type ConnectOptions, HeldStore, settle, TestClient, TestCore, turn } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
+import {
+  type ConnectOptions,
+  HeldStore,
+  SteppedBroker,
+  settle,
+  TestClient,
+  turn,
+} from "../../support/stepped-broker.ts";
 
 interface World {
-  readonly core: TestCore;
+  readonly broker: SteppedBroker;
   readonly store: HeldStore;
   readonly client: TestClient;
 }
 
 async function open(limits: Partial<BrokerLimits> = {}, options: ConnectOptions = {}): Promise<World> {
   const store = new HeldStore();
-  const core = await new TestCore({ store, limits }).start();
-  const client = new TestClient(core, "c");
+  const broker = await new SteppedBroker({ store, limits }).start();
+  const client = new TestClient(broker, "c");
   client.connect(options);
   await until("connected", () => client.connected);
   client.subscribe("t", 2);
   await settle();
-  return { core, store, client };
+  return { broker, store, client };
 }
 
-async function connect({ client, core }: World, options: ConnectOptions = {}): Promise<void> {
-  client.connect(options, core);
+async function connect({ client, broker }: World, options: ConnectOptions = {}): Promise<void> {
+  client.connect(options, broker);
   await until("connected", () => client.connected);
   await settle();
 }
@@ -45,8 +52,8 @@ async function finish({ client, store }: World): Promise<void> {
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => `${from + at}`);
 
 /** Nothing is left of it anywhere. */
-async function expectDone({ core, store }: World): Promise<void> {
-  core.queueWriter.flush();
+async function expectDone({ broker, store }: World): Promise<void> {
+  broker.parts.queueWriter.flush();
   store.let(store.waiting.length);
   await settle();
   expect(store.queued.size).toBe(0);
@@ -78,12 +85,12 @@ interface Play {
 
 async function play(steps: readonly Step[], { version, crashes }: Play): Promise<void> {
   const limits = { inflightMax: 4, outboxSoftBytesMax: 400 };
-  let { core, store, client } = await open(limits, { protocolVersion: version });
+  let { broker, store, client } = await open(limits, { protocolVersion: version });
   store.holds = true;
   const added: { readonly qos: 1 | 2; stored: boolean | undefined }[] = [];
   const add = (qos: 1 | 2, large: boolean) => {
     const message: (typeof added)[number] = { qos, stored: undefined };
-    const stored = core.publish("t", `${added.length}${large ? ":".padEnd(40_000) : ""}`, qos);
+    const stored = broker.publish("t", `${added.length}${large ? ":".padEnd(40_000) : ""}`, qos);
     added.push(message);
     expect(stored).toBeDefined();
     stored?.then(
@@ -96,7 +103,7 @@ async function play(steps: readonly Step[], { version, crashes }: Play): Promise
     );
   };
   const connectAgain = async (receiveMaximum: number) => {
-    client.connect({ protocolVersion: version, receiveMaximum }, core);
+    client.connect({ protocolVersion: version, receiveMaximum }, broker);
     await until("connected", () => {
       store.let(1, () => false);
       return client.connected;
@@ -118,13 +125,13 @@ async function play(steps: readonly Step[], { version, crashes }: Play): Promise
       await turn(); // what was let through is on disk
       if (!crashes || client.connected) continue;
       store = store.crash();
-      core = await new TestCore({ store, limits, clock: core.clock }).start();
+      broker = await new SteppedBroker({ store, limits, clock: broker.clock }).start();
       store.holds = true;
     } else if (!client.connected) await connectAgain(each.receiveMaximum);
   }
   await turn();
   if (!client.connected) await connectAgain(5);
-  await finish({ core, store, client });
+  await finish({ broker, store, client });
 
   const order: number[] = [];
   const times = new Map<number, number>();
@@ -142,7 +149,7 @@ async function play(steps: readonly Step[], { version, crashes }: Play): Promise
     if (qos === 2) expect([at, seen <= 1]).toEqual([at, true]);
   }
   // A removal that failed is made up for by the next start.
-  if (!steps.some((each) => "fail" in each)) await expectDone({ core, store, client });
+  if (!steps.some((each) => "fail" in each)) await expectDone({ broker, store, client });
 }
 
 const properties = (arbitrary: fc.Arbitrary<Step>, crashes: boolean) =>
@@ -178,22 +185,28 @@ test("also when commits fail, but for messages whose own commit did", async () =
 });
 
 /** Publishes so many small messages, a turn for each hundred. */
-async function publishMany(core: TestCore, from: number, to: number, qos: 1 | 2, payload = (n: number) => `${n}`) {
+async function publishMany(
+  broker: SteppedBroker,
+  from: number,
+  to: number,
+  qos: 1 | 2,
+  payload = (n: number) => `${n}`,
+) {
   for (let n = from; n < to; n++) {
-    void core.publish("t", payload(n), qos);
+    void broker.publish("t", payload(n), qos);
     if (n % 100 === 99) await turn();
   }
   await settle();
 }
 
 test("nothing is sent before it is on disk, and all of a turn is one change", async () => {
-  const { core, store, client } = await open();
-  void core.publish("t", "0", 1); // reads the store once
+  const { broker, store, client } = await open();
+  void broker.publish("t", "0", 1); // reads the store once
   await settle();
   client.answer();
   store.holds = true;
   const before = store.changes.length;
-  for (const n of numbered(1, 6)) void core.publish("t", n, 1);
+  for (const n of numbered(1, 6)) void broker.publish("t", n, 1);
   await settle();
   expect(store.changes.slice(before).filter((change) => change === "enqueue")).toHaveLength(1);
   expect(client.texts).toEqual(["0"]);
@@ -204,8 +217,8 @@ test("nothing is sent before it is on disk, and all of a turn is one change", as
 
 test("what has no room in the window follows in order as room is made", async () => {
   const world = await open({ inflightMax: 3 });
-  const { core, client } = world;
-  for (const n of numbered(0, 10)) void core.publish("t", n, 1);
+  const { broker, client } = world;
+  for (const n of numbered(0, 10)) void broker.publish("t", n, 1);
   await settle();
   expect(client.texts).toEqual(numbered(0, 3));
   client.answer(1);
@@ -219,11 +232,11 @@ test("what has no room in the window follows in order as room is made", async ()
 
 test("at QoS 2 a packet id given later is on disk before its message is sent", async () => {
   const world = await open({ inflightMax: 2 });
-  const { core, store, client } = world;
-  void core.publish("t", "0", 2);
+  const { broker, store, client } = world;
+  void broker.publish("t", "0", 2);
   await settle();
   await finish(world);
-  for (const n of numbered(1, 4)) void core.publish("t", n, 2);
+  for (const n of numbered(1, 4)) void broker.publish("t", n, 2);
   await settle();
   expect(client.texts).toEqual(numbered(0, 3)); // these had theirs when they were stored
   store.holds = true;
@@ -249,19 +262,19 @@ test.each([
   async (_, count, payload) => {
     for (const qos of [1, 2] as const) {
       const world = await open({ outboxSoftBytesMax: 2000, inflightMax: 50 });
-      const { core, store, client } = world;
-      void core.publish("t", payload(0), qos);
+      const { broker, store, client } = world;
+      void broker.publish("t", payload(0), qos);
       await settle();
       client.room = 0;
-      await publishMany(core, 1, count, qos, payload);
+      await publishMany(broker, 1, count, qos, payload);
       expect(store.changes).toContain("wait");
       // Some come while it is being caught up, some when it keeps up again.
       client.drain(5000);
       await settle();
       client.answer();
-      await publishMany(core, count, count + 20, qos, payload);
+      await publishMany(broker, count, count + 20, qos, payload);
       await finish(world);
-      await publishMany(core, count + 20, count + 25, qos, payload);
+      await publishMany(broker, count + 20, count + 25, qos, payload);
       await finish(world);
       expect(client.texts.map((text) => Number.parseInt(text, 10))).toEqual(numbered(0, count + 25).map(Number));
       expect(client.publishes).toHaveLength(count + 25);
@@ -272,11 +285,11 @@ test.each([
 
 test("what comes while the client is away waits, and what it had not acknowledged comes first, with DUP", async () => {
   const world = await open({ inflightMax: 3 });
-  const { core, client } = world;
-  for (const n of numbered(0, 5)) void core.publish("t", n, 1);
+  const { broker, client } = world;
+  for (const n of numbered(0, 5)) void broker.publish("t", n, 1);
   await settle();
   client.lose();
-  for (const n of numbered(5, 8)) void core.publish("t", n, 1);
+  for (const n of numbered(5, 8)) void broker.publish("t", n, 1);
   await settle();
   await connect(world);
   await finish(world);
@@ -299,8 +312,8 @@ test("what comes while the client is away waits, and what it had not acknowledge
 
 test("a released message is never sent again, its PUBREL is", async () => {
   const world = await open();
-  const { core, client } = world;
-  void core.publish("t", "once", 2);
+  const { broker, client } = world;
+  void broker.publish("t", "once", 2);
   await settle();
   const { packetId } = client.taken[0] as { packetId: number };
   client.answer(1);
@@ -316,15 +329,15 @@ test("a released message is never sent again, its PUBREL is", async () => {
 
 test("a message whose commit fails is not sent, and takes no room", async () => {
   const world = await open({ inflightMax: 2 });
-  const { core, store, client } = world;
-  void core.publish("t", "0", 1);
+  const { broker, store, client } = world;
+  void broker.publish("t", "0", 1);
   await finish(world);
   for (let round = 0; round < 5; round++) {
     store.fails = (change) => change === "enqueue";
-    const lost = [core.publish("t", "lost", 1), core.publish("t", "lost", 2)];
+    const lost = [broker.publish("t", "lost", 1), broker.publish("t", "lost", 2)];
     expect((await Promise.allSettled(lost)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     store.fails = () => false;
-    await core.publish("t", `${round}`, 2);
+    await broker.publish("t", `${round}`, 2);
     await finish(world);
   }
   expect(client.texts).toEqual(["0", ...numbered(0, 5)]);
@@ -334,15 +347,15 @@ test("a message whose commit fails is not sent, and takes no room", async () => 
 test("a session holds no more than it may, connected or not, and room comes back", async () => {
   for (const away of [true, false]) {
     const world = await open({ queuedMessagesMax: 5, inflightMax: 2 });
-    const { core, client } = world;
+    const { broker, client } = world;
     if (away) client.lose();
-    for (const n of numbered(0, 8)) void core.publish("t", n, 1);
+    for (const n of numbered(0, 8)) void broker.publish("t", n, 1);
     await settle();
-    expect(core.counters.droppedQueueFull).toBe(3);
+    expect(broker.parts.counters.droppedQueueFull).toBe(3);
     if (away) await connect(world);
     await finish(world);
     expect(client.texts).toEqual(numbered(0, 5));
-    for (const n of numbered(5, 10)) void core.publish("t", n, 2);
+    for (const n of numbered(5, 10)) void broker.publish("t", n, 2);
     await finish(world);
     expect(client.texts).toEqual(numbered(0, 10));
   }
@@ -350,32 +363,32 @@ test("a session holds no more than it may, connected or not, and room comes back
 
 test("messages whose commit failed do not count for the session's bytes", async () => {
   const world = await open({ queuedBytesMax: 200 });
-  const { core, store, client } = world;
+  const { broker, store, client } = world;
   client.lose();
   await settle();
   store.fails = (change) => change === "enqueue";
-  for (let n = 0; n < 3; n++) await core.publish("t", "x".repeat(150), 1)?.catch(() => {});
+  for (let n = 0; n < 3; n++) await broker.publish("t", "x".repeat(150), 1)?.catch(() => {});
   store.fails = () => false;
-  await core.publish("t", "0", 1);
-  expect(core.counters.droppedQueueFull).toBe(0);
+  await broker.publish("t", "0", 1);
+  expect(broker.parts.counters.droppedQueueFull).toBe(0);
   await connect(world);
   expect(client.texts).toEqual(["0"]);
 });
 
 test("nor for its messages, if the client left meanwhile", async () => {
   const world = await open({ queuedMessagesMax: 3 });
-  const { core, store, client } = world;
-  void core.publish("t", "0", 1);
+  const { broker, store, client } = world;
+  void broker.publish("t", "0", 1);
   await finish(world);
   store.fails = (change) => change === "enqueue";
   for (let n = 0; n < 3; n++) {
-    const stored = core.publish("t", "lost", 1);
+    const stored = broker.publish("t", "lost", 1);
     client.lose();
     await stored?.catch(() => {});
     await connect(world);
   }
   store.fails = () => false;
-  void core.publish("t", "1", 1);
+  void broker.publish("t", "1", 1);
   await finish(world);
   expect(client.texts).toEqual(["0", "1"]);
 });
@@ -383,12 +396,12 @@ test("nor for its messages, if the client left meanwhile", async () => {
 for (const change of ["wait", "suspendSession"]) {
   test(`a ${change} that fails loses nothing`, async () => {
     const world = await open({ outboxSoftBytesMax: 2000, inflightMax: 50 });
-    const { core, store, client } = world;
-    void core.publish("t", "0", 1);
+    const { broker, store, client } = world;
+    void broker.publish("t", "0", 1);
     await finish(world);
     client.room = 0;
     store.fails = (name) => name === change;
-    await publishMany(core, 1, change === "wait" ? 1500 : 5, 1);
+    await publishMany(broker, 1, change === "wait" ? 1500 : 5, 1);
     client.lose();
     await settle();
     store.fails = () => false;
@@ -400,9 +413,9 @@ for (const change of ["wait", "suspendSession"]) {
 
 test("what an earlier connection released takes no room of a smaller receive maximum", async () => {
   const world = await open({}, { protocolVersion: 5 });
-  const { core, client } = world;
-  void core.publish("t", "first", 1);
-  void core.publish("t", "second", 2);
+  const { broker, client } = world;
+  void broker.publish("t", "first", 1);
+  void broker.publish("t", "second", 2);
   await settle();
   client.answers.shift(); // its application takes its time with the first
   client.answer(1);
@@ -416,18 +429,18 @@ test("what an earlier connection released takes no room of a smaller receive max
 
 test("after a restart no packet id names two messages in the store", async () => {
   const world = await open({ inflightMax: 2 });
-  let { core, store } = world;
+  let { broker, store } = world;
   const { client } = world;
-  for (const n of numbered(0, 2)) void core.publish("t", n, 1);
+  for (const n of numbered(0, 2)) void broker.publish("t", n, 1);
   await settle();
   client.lose();
-  await core.publish("t", "2", 2);
+  await broker.publish("t", "2", 2);
   const restart = async () => {
     client.lose();
     await settle();
     store = store.crash();
-    core = await new TestCore({ store, limits: core.limits, clock: core.clock }).start();
-    await connect({ core, store, client });
+    broker = await new SteppedBroker({ store, limits: broker.parts.limits, clock: broker.clock }).start();
+    await connect({ broker, store, client });
   };
   await restart();
   client.answer(1); // makes room for the last; that the first is done is not on disk yet
@@ -437,22 +450,22 @@ test("after a restart no packet id names two messages in the store", async () =>
   client.unreleased.clear();
   client.taken.length = 0;
   await restart();
-  await finish({ core, store, client });
+  await finish({ broker, store, client });
   expect(client.texts).toContain("2");
-  await expectDone({ core, store, client });
+  await expectDone({ broker, store, client });
 });
 
 test("an acknowledgement of what was not sent yet harms nothing that follows", async () => {
   const world = await open();
-  const { core, store, client } = world;
-  void core.publish("t", "0", 1);
+  const { broker, store, client } = world;
+  void broker.publish("t", "0", 1);
   await finish(world);
   store.holds = true;
   const next = (client.taken[0]?.packetId ?? 0) + 1;
-  void core.publish("t", "1", 1);
+  void broker.publish("t", "1", 1);
   client.connection?.receive(Buffer.from([0x40, 2, next >> 8, next & 255]));
   await finish(world);
-  void core.publish("t", "2", 2);
+  void broker.publish("t", "2", 2);
   await finish(world);
   expect(client.texts.at(-1)).toBe("2");
   await expectDone(world);
@@ -460,13 +473,13 @@ test("an acknowledgement of what was not sent yet harms nothing that follows", a
 
 test("a QoS 2 message that was sent is sent again although it has expired meanwhile", async () => {
   const world = await open({}, { protocolVersion: 5 });
-  const { core, client } = world;
-  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: core.clock.nowMs() + 1000 });
-  await core.routes.forward(core.routes.find("t"), message, 2);
+  const { broker, client } = world;
+  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: broker.clock.nowMs() + 1000 });
+  await broker.parts.routes.forward(broker.parts.routes.find("t"), message, 2);
   await settle();
   expect(client.texts).toEqual(["x"]);
   client.lose();
-  core.advance(5000);
+  broker.advance(5000);
   await connect(world, { protocolVersion: 5 });
   await settle();
   expect(client.publishes.map(({ dup }) => dup)).toEqual([false, true]); // [MQTT-4.4.0-1]
@@ -474,15 +487,15 @@ test("a QoS 2 message that was sent is sent again although it has expired meanwh
 
 test("an expired message is not sent, and leaves the store", async () => {
   const world = await open({}, { protocolVersion: 5 });
-  const { core, client } = world;
+  const { broker, client } = world;
   client.lose();
-  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: core.clock.nowMs() + 1000 });
-  await core.routes.forward(core.routes.find("t"), message, 2);
-  await core.publish("t", "y", 2);
-  core.advance(1000);
+  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: broker.clock.nowMs() + 1000 });
+  await broker.parts.routes.forward(broker.parts.routes.find("t"), message, 2);
+  await broker.publish("t", "y", 2);
+  broker.advance(1000);
   await connect(world, { protocolVersion: 5 });
   await finish(world);
   expect(client.texts).toEqual(["y"]);
-  expect(core.counters.droppedExpired).toBe(1);
+  expect(broker.parts.counters.droppedExpired).toBe(1);
   await expectDone(world);
 });

@@ -1,14 +1,13 @@
 /** The trie and the routes built on it, against the plain reading of § 4.7. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { BrokerCore } from "../../../src/mqtt/core.ts";
 import { Routes } from "../../../src/mqtt/routing/routes.ts";
 import { subscriptionOf } from "../../../src/mqtt/routing/subscription.ts";
 import { Subscriptions } from "../../../src/mqtt/routing/topic-tree.ts";
-import type { Session } from "../../../src/mqtt/session/session.ts";
+import { Session } from "../../../src/mqtt/session/session.ts";
 import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
-import { openHooks } from "../../support/test-broker.ts";
+import { SteppedBroker } from "../../support/stepped-broker.ts";
 
 /** § 4.7 word by word. */
 function matches(filter: string, topic: string): boolean {
@@ -111,6 +110,7 @@ const sharedChange = fc.record({
 });
 
 test("a cached route is never out of date, whatever changes in between and however small the cache", () => {
+  const { parts } = new SteppedBroker();
   // Few topics, so that most are looked up again after a change.
   const topic = fc.constantFrom("a", "a/b", "b/a", "$x/a", "/", "$share/g/a");
   const look = fc.record({ topic, forbid: fc.option(fc.constantFrom("x", "y", "z"), { freq: 1 }) });
@@ -121,13 +121,19 @@ test("a cached route is never out of date, whatever changes in between and howev
       (steps, routeCacheMax) => {
         let forbidden: string | null = null;
         let permissions = 0;
-        const hooks = {
-          ...openHooks,
-          permissionsVersion: () => permissions,
-          authorize: (principal: { key: string }) => principal.key !== forbidden,
-        };
-        const routes = new Routes({ hooks, limits: { routeCacheMax } } as unknown as BrokerCore);
-        const sessions = new Map(["x", "y", "z"].map((key) => [key, { principal: { key } } as unknown as Session]));
+        const routes = new Routes({
+          identity: { permissionsVersion: () => permissions },
+          authorize: (principal) => principal.key !== forbidden,
+          services: parts.services,
+          queueWriter: parts.queueWriter,
+          limits: { ...parts.limits, routeCacheMax },
+        });
+        const sessions = new Map(
+          ["x", "y", "z"].map((key) => [
+            key,
+            new Session(parts, { principal: { key }, clientId: key, storedId: undefined }),
+          ]),
+        );
         const model = new Map<string, Qos>();
         for (const step of steps) {
           if ("topic" in step) {

@@ -2,17 +2,17 @@
 import { expect, test } from "bun:test";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
 import { packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
-import { type ConnectOptions, HeldStore, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
+import { type ConnectOptions, HeldStore, SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
 
 async function open(options: ConnectOptions, limits: Partial<BrokerLimits> = {}) {
   const store = new HeldStore();
-  const core = await new TestCore({ store, limits }).start();
-  const [subscriber, publisher] = [new TestClient(core, "subscriber"), new TestClient(core, "publisher")];
+  const broker = await new SteppedBroker({ store, limits }).start();
+  const [subscriber, publisher] = [new TestClient(broker, "subscriber"), new TestClient(broker, "publisher")];
   await connect(subscriber, {});
   subscriber.subscribe("t", 2);
   await connect(publisher, options);
-  return { core, store, subscriber, publisher };
+  return { broker, store, subscriber, publisher };
 }
 
 async function connect(client: TestClient, options: ConnectOptions): Promise<void> {
@@ -73,8 +73,8 @@ test.each([
 ] as const)(
   "QoS 2 for a full queue: MQTT %p frees the packet id with a refusal only (clean %p)",
   async (protocolVersion, cleanStart) => {
-    const { core, subscriber, publisher } = await open({ protocolVersion, cleanStart }, { queuedMessagesMax: 1 });
-    const other = new TestClient(core, "other");
+    const { broker, subscriber, publisher } = await open({ protocolVersion, cleanStart }, { queuedMessagesMax: 1 });
+    const other = new TestClient(broker, "other");
     await connect(other, {});
     other.subscribe("t", 1);
     publisher.publish("t", "fills", 1);

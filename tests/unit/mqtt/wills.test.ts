@@ -1,19 +1,19 @@
 /** Wills: on disk before their client is in, published once, or never, MQTT 5 § 3.1.2.5. */
 import { expect, test } from "bun:test";
 import { discardsWill } from "../../../src/mqtt/routing/wills.ts";
-import { type ConnectOptions, HeldStore, settle, TestClient, TestCore } from "../../support/broker-core.ts";
 import { until } from "../../support/deadline.ts";
+import { type ConnectOptions, HeldStore, SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
 import { ManualClock } from "../../support/test-broker.ts";
 
 async function open() {
   const clock = new ManualClock();
   const store = new HeldStore();
-  const core = await new TestCore({ store, clock }).start();
-  return { clock, store, core, listener: await listen(core) };
+  const broker = await new SteppedBroker({ store, clock }).start();
+  return { clock, store, broker, listener: await listen(broker) };
 }
 
-async function listen(core: TestCore): Promise<TestClient> {
-  const listener = new TestClient(core, "listener");
+async function listen(broker: SteppedBroker): Promise<TestClient> {
+  const listener = new TestClient(broker, "listener");
   listener.connect({ cleanStart: true });
   await until("connected", () => listener.connected);
   listener.subscribe("will/#", 1);
@@ -21,8 +21,8 @@ async function listen(core: TestCore): Promise<TestClient> {
   return listener;
 }
 
-async function connect(core: TestCore, options: ConnectOptions, client = new TestClient(core, "c")) {
-  client.connect({ protocolVersion: 5, ...options }, core);
+async function connect(broker: SteppedBroker, options: ConnectOptions, client = new TestClient(broker, "c")) {
+  client.connect({ protocolVersion: 5, ...options }, broker);
   await until("connected", () => client.connected);
   await settle();
   return client;
@@ -31,9 +31,9 @@ async function connect(core: TestCore, options: ConnectOptions, client = new Tes
 const will = { topic: "will/c", payload: "gone" };
 
 test("a client is in when its will is on disk", async () => {
-  const { core, store } = await open();
+  const { broker, store } = await open();
   store.holds = true;
-  const client = new TestClient(core, "c");
+  const client = new TestClient(broker, "c");
   client.connect({ cleanStart: true, will });
   await settle();
   expect(store.waiting.map(({ change }) => change)).toEqual(["putWill"]);
@@ -45,8 +45,8 @@ test("a client is in when its will is on disk", async () => {
 });
 
 test("a lost client's will is published as it asked for, and leaves the store", async () => {
-  const { core, store, listener } = await open();
-  const client = await connect(core, { cleanStart: true, will: { ...will, qos: 1, retain: true } });
+  const { broker, store, listener } = await open();
+  const client = await connect(broker, { cleanStart: true, will: { ...will, qos: 1, retain: true } });
   client.lose();
   await settle();
   expect(listener.taken).toMatchObject([{ topic: "will/c", payload: "gone", qos: 1, retain: false }]);
@@ -55,8 +55,8 @@ test("a lost client's will is published as it asked for, and leaves the store", 
 });
 
 test("DISCONNECT discards the will, nothing else does", async () => {
-  const { core, store, listener } = await open();
-  const client = await connect(core, { cleanStart: true, will });
+  const { broker, store, listener } = await open();
+  const client = await connect(broker, { cleanStart: true, will });
   client.disconnect();
   await settle();
   expect([listener.texts, store.storedWills.size]).toEqual([[], 0]);
@@ -67,24 +67,24 @@ test("DISCONNECT discards the will, nothing else does", async () => {
 });
 
 test("a delayed will waits, and is given up when its client comes back", async () => {
-  const { core, store, listener } = await open();
-  const client = await connect(core, { will: { ...will, delaySeconds: 10 } });
+  const { broker, store, listener } = await open();
+  const client = await connect(broker, { will: { ...will, delaySeconds: 10 } });
   client.lose();
-  core.advance(9000);
+  broker.advance(9000);
   await settle();
   expect(listener.texts).toEqual([]);
-  await connect(core, {}, client);
+  await connect(broker, {}, client);
   expect(store.storedWills.size).toBe(0);
-  core.advance(60_000);
+  broker.advance(60_000);
   await settle();
   expect(listener.texts).toEqual([]);
 
-  await connect(core, { will: { ...will, delaySeconds: 10 } }, client); // takes over itself
+  await connect(broker, { will: { ...will, delaySeconds: 10 } }, client); // takes over itself
   client.lose();
-  core.advance(11_000);
+  broker.advance(11_000);
   await settle();
   expect(listener.texts).toEqual(["gone"]);
-  core.advance(60_000);
+  broker.advance(60_000);
   await settle();
   expect(listener.texts).toEqual(["gone"]);
   expect(store.storedWills.size).toBe(0);
@@ -94,21 +94,21 @@ test.each([
   ["the end of the session", { expirySeconds: 5 }, 6000],
   ["the end of the connection of a session that ends with it", { cleanStart: true }, 0],
 ] as const)("a delayed will is due at %s if that comes first", async (_, options, ms) => {
-  const { core, listener } = await open();
-  const client = await connect(core, { ...options, will: { ...will, delaySeconds: 60 } });
+  const { broker, listener } = await open();
+  const client = await connect(broker, { ...options, will: { ...will, delaySeconds: 60 } });
   client.lose();
   await settle();
   expect(listener.texts).toEqual(ms === 0 ? ["gone"] : []);
-  core.advance(ms);
+  broker.advance(ms);
   await settle();
   expect(listener.texts).toEqual(["gone"]);
 });
 
 test("a clean start ends the session, so the delayed will of the one before is due", async () => {
-  const { core, listener } = await open();
-  const client = await connect(core, { will: { ...will, delaySeconds: 60 } });
+  const { broker, listener } = await open();
+  const client = await connect(broker, { will: { ...will, delaySeconds: 60 } });
   client.lose();
-  await connect(core, { cleanStart: true }, client);
+  await connect(broker, { cleanStart: true }, client);
   expect(listener.texts).toEqual(["gone"]);
 });
 
@@ -117,11 +117,11 @@ test.each([
   [30, false],
   [30, true],
 ] as const)("a will with a delay of %p seconds survives the broker (client gone before: %p)", async (delay, gone) => {
-  const { core, store, clock } = await open();
-  const client = await connect(core, { will: { ...will, delaySeconds: delay } });
+  const { broker, store, clock } = await open();
+  const client = await connect(broker, { will: { ...will, delaySeconds: delay } });
   if (gone) client.lose();
   await settle();
-  const later = await new TestCore({ store: afterCrash(store), clock }).start();
+  const later = await new SteppedBroker({ store: afterCrash(store), clock }).start();
   const listener = await listen(later);
   later.advance(1000);
   await settle();
@@ -136,9 +136,9 @@ test.each([
   ["whose client was connected when the server ended", 0, 0],
   ["whose delay has passed", 10, 10_000],
 ] as const)("a will %s is published even if its client is back before the wheel turns", async (_, delay, ms) => {
-  const { core, store, clock } = await open();
-  const client = await connect(core, { will: { ...will, delaySeconds: delay } });
-  const later = await new TestCore({ store: afterCrash(store), clock }).start();
+  const { broker, store, clock } = await open();
+  const client = await connect(broker, { will: { ...will, delaySeconds: delay } });
+  const later = await new SteppedBroker({ store: afterCrash(store), clock }).start();
   const listener = await listen(later);
   clock.advance(ms);
   await connect(later, {}, client);
@@ -150,27 +150,27 @@ test.each([
 });
 
 test("a will that may not be published is not", async () => {
-  const core = await new TestCore({ hooks: { authorize: (_, action) => action !== "publish" } }).start();
-  const listener = await listen(core);
-  const client = await connect(core, { cleanStart: true, will: { ...will, retain: true } });
+  const broker = await new SteppedBroker({ identity: { authorize: (_, action) => action !== "publish" } }).start();
+  const listener = await listen(broker);
+  const client = await connect(broker, { cleanStart: true, will: { ...will, retain: true } });
   client.lose();
   await settle();
-  expect([listener.texts, core.retained.count, core.counters.publishesDenied]).toEqual([[], 0, 1]);
+  expect([listener.texts, broker.parts.retained.count, broker.parts.counters.publishesDenied]).toEqual([[], 0, 1]);
 });
 
 test("a will published while another message is handed out does not take that one's place", async () => {
-  const core = await new TestCore({ limits: { queuedMessagesMax: 3, inflightMax: 1 } }).start();
-  const keeper = await connect(core, {}, new TestClient(core, "keeper"));
+  const broker = await new SteppedBroker({ limits: { queuedMessagesMax: 3, inflightMax: 1 } }).start();
+  const keeper = await connect(broker, {}, new TestClient(broker, "keeper"));
   keeper.subscribe("will/#", 1);
   // Closed for what gathers, in the middle of a message that others are to get too.
   const slowWill = { topic: "will/slow", payload: "the will", qos: 1 as const };
-  const slow = await connect(core, { cleanStart: true, will: slowWill }, new TestClient(core, "slow"));
+  const slow = await connect(broker, { cleanStart: true, will: slowWill }, new TestClient(broker, "slow"));
   slow.subscribe("t", 1);
-  const other = await connect(core, {}, new TestClient(core, "other"));
+  const other = await connect(broker, {}, new TestClient(broker, "other"));
   other.subscribe("t", 1);
   await settle();
   for (let n = 0; n < 6; n++) {
-    void core.publish("t", `${n}`, 1);
+    void broker.publish("t", `${n}`, 1);
     await settle();
     other.answer();
     keeper.answer();

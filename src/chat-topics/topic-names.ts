@@ -1,18 +1,6 @@
 /** The topics of SPEC § 4.4: `chat/{chatID}/send` and `chat/{chatID}/messages`. */
 import { isKey } from "../domain/keys.ts";
 
-/** First levels kept for services: nobody publishes or subscribes there as on an ordinary topic. */
-const reservedFirstLevels = new Set(["events", "actions", "ses", "ac", "p2p", "room", "muc", "chat", "user"]);
-
-export function isReserved(topicOrFilter: string): boolean {
-  if (topicOrFilter.startsWith("$")) return true;
-  const slash = topicOrFilter.indexOf("/");
-  return reservedFirstLevels.has(slash === -1 ? topicOrFilter : topicOrFilter.slice(0, slash));
-}
-
-/** What the broker says about itself. */
-export const isSys = (topicOrFilter: string): boolean => topicOrFilter === "$SYS" || topicOrFilter.startsWith("$SYS/");
-
 export const isChatTopic = (topic: string): boolean => topic.startsWith("chat/");
 
 const sendSuffix = "/send";

@@ -1,6 +1,7 @@
 /** What a filter asks for of the chats, and which topics belong to services. */
 import { expect, test } from "bun:test";
-import { chatKeyOfSend, isReserved, parseChatFilter } from "../../../src/access/topic-names.ts";
+import { isReserved } from "../../../src/access/reserved-topics.ts";
+import { chatKeyOfSend, parseChatFilter } from "../../../src/chat-topics/topic-names.ts";
 
 test.each([
   ["chat/team/messages", { wants: "one", chatKey: "team" }],

@@ -4,28 +4,15 @@
  */
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { Connection } from "../../src/mqtt/connection/connection.ts";
-import { AddressCounts } from "../../src/mqtt/connection/connection-limits.ts";
-import { DeadlineWheel } from "../../src/mqtt/connection/keep-alive.ts";
-import type { BrokerCore } from "../../src/mqtt/core.ts";
-import { createCounters } from "../../src/mqtt/counters.ts";
-import { IdentityChanges } from "../../src/mqtt/handlers/identity-change.ts";
-import type { BrokerHooks } from "../../src/mqtt/hooks.ts";
+import type { Identity } from "../../src/mqtt/identity.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
+import { type BrokerParts, createParts } from "../../src/mqtt/parts.ts";
 import { preparePublish } from "../../src/mqtt/publish/prepared-publish.ts";
-import { PublishSender } from "../../src/mqtt/publish/publish-sender.ts";
-import { Retained } from "../../src/mqtt/routing/retained.ts";
-import { Routes } from "../../src/mqtt/routing/routes.ts";
-import { SysTopics } from "../../src/mqtt/routing/sys-topics.ts";
-import { Wills } from "../../src/mqtt/routing/wills.ts";
-import { QueueWriter } from "../../src/mqtt/session/queue-writer.ts";
-import { Sessions } from "../../src/mqtt/session/sessions.ts";
 import { packetType } from "../../src/mqtt/wire/packet-bytes.ts";
 import type { ProtocolVersion, Qos } from "../../src/mqtt/wire/protocol.ts";
-import { Work } from "../../src/mqtt/work.ts";
-import { FlushQueue } from "../../src/net/flush-queue.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";
 import { bytesOf, field, packet, properties, uint16, uint32 } from "./packet-bytes.ts";
-import { ManualClock, openHooks } from "./test-broker.ts";
+import { ManualClock, openIdentity } from "./test-broker.ts";
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -77,71 +64,52 @@ export class HeldStore extends MemoryBrokerStore {
   }
 }
 
-export interface CoreOptions {
+export interface SteppedOptions {
   readonly store?: MemoryBrokerStore;
-  readonly hooks?: Partial<BrokerHooks>;
+  readonly identity?: Partial<Identity>;
   readonly limits?: Partial<BrokerLimits>;
   readonly clock?: ManualClock;
   readonly log?: Log;
 }
 
-/** As broker.ts puts it together. */
-export class TestCore implements BrokerCore {
+/** The broker's own parts on a store and a clock of the test's. */
+export class SteppedBroker {
   readonly store: MemoryBrokerStore;
-  readonly hooks: BrokerHooks;
-  readonly limits: BrokerLimits;
   readonly clock: ManualClock;
-  readonly log: Log;
-  readonly flushQueue = new FlushQueue();
-  readonly counters = createCounters();
-  readonly work = new Work();
-  readonly sockets = new Work();
-  readonly connections = new Set<Connection>();
-  readonly addressCounts = new AddressCounts();
-  readonly wheel: DeadlineWheel;
-  readonly sender: PublishSender;
-  readonly retained: Retained;
-  readonly queueWriter: QueueWriter;
-  readonly routes: Routes;
-  readonly wills: Wills;
-  readonly sessions: Sessions;
-  readonly identityChanges: IdentityChanges;
-  readonly sys: SysTopics;
-  stopping = false;
+  readonly parts: BrokerParts;
 
-  constructor({ store, hooks, limits, clock, log }: CoreOptions = {}) {
+  constructor({ store, identity, limits, clock, log }: SteppedOptions = {}) {
     this.store = store ?? new MemoryBrokerStore();
-    this.hooks = { ...openHooks, ...hooks };
-    this.limits = { ...defaultBrokerLimits, ...limits };
     this.clock = clock ?? new ManualClock();
-    this.log = log ?? silentLog;
-    this.wheel = new DeadlineWheel(this.clock);
-    this.sender = new PublishSender(this);
-    this.retained = new Retained(this);
-    this.queueWriter = new QueueWriter(this, (topic) => this.retained.current(topic));
-    this.routes = new Routes(this);
-    this.wills = new Wills(this);
-    this.sessions = new Sessions(this);
-    this.identityChanges = new IdentityChanges(this);
-    this.sys = new SysTopics(this, { version: "test", intervalSeconds: 10 });
+    this.parts = createParts({
+      identity: { ...openIdentity, ...identity },
+      services: [],
+      store: this.store,
+      limits: { ...defaultBrokerLimits, ...limits },
+      clock: this.clock,
+      log: log ?? silentLog,
+      sys: { version: "test", intervalSeconds: 10 },
+    });
   }
 
   /** As `Broker.start`. */
   async start(): Promise<this> {
+    const { sessions, wills } = this.parts;
     await this.store.restart(this.clock.nowMs());
-    this.sessions.load();
-    this.wills.load();
+    sessions.load();
+    wills.load();
     return this;
   }
 
   /** A message of the broker's own; what had to be stored for it. */
   publish(topic: string, payload: string | Uint8Array, qos: Qos): Promise<undefined> | undefined {
-    return this.routes.forward(this.routes.find(topic), preparePublish(topic, Buffer.from(payload)), qos);
+    const { routes } = this.parts;
+    return routes.forward(routes.find(topic), preparePublish(topic, Buffer.from(payload)), qos);
   }
 
   advance(ms: number): void {
     this.clock.advance(ms);
-    this.wheel.turn();
+    this.parts.wheel.turn();
   }
 }
 
@@ -193,12 +161,12 @@ export class TestClient {
   /** How many bytes the kernel takes. */
   room = Number.POSITIVE_INFINITY;
   readonly clientId: string;
-  #core: BrokerCore;
+  #broker: SteppedBroker;
   #unread: Buffer = Buffer.alloc(0);
   #protocolVersion: ProtocolVersion = 4;
 
-  constructor(core: BrokerCore, clientId: string) {
-    this.#core = core;
+  constructor(broker: SteppedBroker, clientId: string) {
+    this.#broker = broker;
     this.clientId = clientId;
   }
 
@@ -211,8 +179,8 @@ export class TestClient {
     return this.taken.map(({ payload }) => payload);
   }
 
-  connect(options: ConnectOptions = {}, core = this.#core): void {
-    this.#core = core;
+  connect(options: ConnectOptions = {}, broker = this.#broker): void {
+    this.#broker = broker;
     this.#protocolVersion = options.protocolVersion ?? 4;
     this.#unread = Buffer.alloc(0);
     this.answers = [];
@@ -229,8 +197,8 @@ export class TestClient {
       pause() {},
       resume() {},
     };
-    const addressCount = core.addressCounts.of("127.0.0.1", core.clock.nowMs());
-    const connection: Connection = new Connection(core, transport, addressCount);
+    const addressCount = broker.parts.addressCounts.of("127.0.0.1", broker.clock.nowMs());
+    const connection: Connection = new Connection(broker.parts, transport, addressCount);
     this.connection = connection;
     connection.receive(connectBytes(this.clientId, options));
   }

@@ -2,24 +2,36 @@
 
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
-import { type Account, createAdmins, userAccount } from "../../src/access/accounts.ts";
-import { createTopicHooks } from "../../src/chat-topics/hooks.ts";
+import { type Account, createAccounts, createAdmins, userAccount } from "../../src/access/accounts.ts";
+import { createIdentity } from "../../src/access/identity.ts";
+import { createRevocation } from "../../src/access/revocation.ts";
+import { createChatTopics } from "../../src/chat-topics/service.ts";
 import { createEvents } from "../../src/delivery/events.ts";
 import type { User } from "../../src/domain/model.ts";
-import { createRosterDoor } from "../../src/erlang-terms/service.ts";
+import { createErlangTerms } from "../../src/erlang-terms/service.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { scramSha256 } from "../../src/mqtt/connection/scram.ts";
-import type { BrokerHooks, InterceptedPublish, PublishOutcome, ServiceSession } from "../../src/mqtt/hooks.ts";
-import type { ConnectRequest } from "../../src/mqtt/identity.ts";
+import type { ConnectRequest, Identity } from "../../src/mqtt/identity.ts";
+import type {
+  InterceptedPublish,
+  PublishOutcome,
+  ServiceBroker,
+  ServiceSession,
+  SubscribeAnswer,
+} from "../../src/mqtt/service.ts";
+import { Services } from "../../src/mqtt/services.ts";
 import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 interface Stage extends AsyncDisposable {
   readonly server: TestServer;
-  readonly hooks: BrokerHooks<Account>;
+  readonly identity: Identity<Account>;
+  readonly services: Services;
   disable(userId: number): void;
 }
+
+const noBroker: ServiceBroker<Account> = { publish: () => false, storedSessions: () => [], endSessions() {} };
 
 async function stage(env: Record<string, string> = {}): Promise<Stage> {
   const server = await startTestServer({ env });
@@ -27,30 +39,23 @@ async function stage(env: Record<string, string> = {}): Promise<Stage> {
   const disabled = new Set<number>();
   const findUserNow = (userId: number) =>
     userId < 10_001 ? undefined : ({ userId, userKey: `user.${userId}`, disabled: disabled.has(userId) } as User);
+  const accounts = createAccounts({
+    domain,
+    admins: createAdmins(["user.10002"]),
+    anonymous: "off",
+    anonymousPacketBytesMax: 1024,
+    findUserNow,
+  });
+  const events = createEvents({ log: silentLog });
+  const parts = { domain, hub, events, log: silentLog, clock: systemClock, accounts, mint: undefined };
   return {
     server,
-    hooks: createTopicHooks({
-      domain,
-      hub,
-      log: silentLog,
-      admins: createAdmins(["user.10002"]),
-      anonymous: "off",
-      anonymousPacketBytesMax: 1024,
-      findUserNow,
-      codesTopic: "sms/send",
-      roster: createRosterDoor<Account>({
-        domain,
-        hub,
-        events: createEvents({ log: silentLog }),
-        log: silentLog,
-        clock: systemClock,
-        mint: undefined,
-        phoneOf: () => undefined,
-        storedSessions: () => [],
-        authenticated: () => undefined,
-        nobody: undefined,
-      }),
-    }),
+    identity: createIdentity({ ...parts, anonymous: "off" }),
+    services: new Services([
+      createRevocation({ devices: domain.devices, events })(noBroker),
+      createErlangTerms(parts, noBroker),
+      createChatTopics(parts),
+    ]),
     disable: (userId) => disabled.add(userId),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -70,8 +75,8 @@ const connect = (more: Partial<ConnectRequest>): ConnectRequest => ({
 const hmac = (key: Uint8Array, text: string) => createHmac("sha256", key).update(text).digest();
 
 /** A client of RFC 5802; "in <key>", or the refusal. */
-async function scram(hooks: BrokerHooks<Account>, name: string, password: string): Promise<string> {
-  const exchange = hooks.methods.get(scramSha256)?.begin({ clientId: "c7", username: undefined, address: "127.0.0.1" });
+async function scram({ methods }: Identity<Account>, name: string, password: string): Promise<string> {
+  const exchange = methods.get(scramSha256)?.begin({ clientId: "c7", username: undefined, address: "127.0.0.1" });
   const first = `n=${name},r=abcdefgh`;
   const asked = await exchange?.next(Buffer.from(`n,,${first}`));
   if (asked === undefined || !("challenge" in asked)) throw new Error("no challenge");
@@ -90,28 +95,28 @@ async function scram(hooks: BrokerHooks<Account>, name: string, password: string
 
 test("users and devices log in by SCRAM, with the password that is in force", async () => {
   await using place = await stage();
-  const { hooks, server } = place;
+  const { identity, server } = place;
   const { accounts, devices } = server.domain;
   const ann = await accounts.add({ nick: "Ann", username: "ann", password: "first" });
   const { password = "" } = await devices.add({ name: "lamp" });
   await devices.add({ name: "gate", certificateSubject: "CN=gate" });
   const key = `in user:${ann.userId}`;
-  expect(await scram(hooks, "ann", "first")).toBe(key);
-  expect(await scram(hooks, String(ann.userId), "first")).toBe(key);
-  expect(await scram(hooks, "lamp", password)).toBe("in device:lamp");
+  expect(await scram(identity, "ann", "first")).toBe(key);
+  expect(await scram(identity, String(ann.userId), "first")).toBe(key);
+  expect(await scram(identity, "lamp", password)).toBe("in device:lamp");
   for (const [name, wrong] of [
     ["ann", "second"],
     ["lamp", "first"],
     ["gate", ""],
     ["nobody", "first"],
   ] as const) {
-    expect([name, await scram(hooks, name, wrong)]).toEqual([name, "not_authorized"]);
+    expect([name, await scram(identity, name, wrong)]).toEqual([name, "not_authorized"]);
   }
   await accounts.setPassword(ann.userId, "second");
-  expect(await scram(hooks, "ann", "first")).toBe("not_authorized");
-  expect(await scram(hooks, "ann", "second")).toBe(key);
+  expect(await scram(identity, "ann", "first")).toBe("not_authorized");
+  expect(await scram(identity, "ann", "second")).toBe(key);
   await devices.revoke("lamp");
-  expect(await scram(hooks, "lamp", password)).toBe("not_authorized");
+  expect(await scram(identity, "lamp", password)).toBe("not_authorized");
 });
 
 test("a user from before SCRAM gets keys by showing the password once", async () => {
@@ -119,8 +124,8 @@ test("a user from before SCRAM gets keys by showing the password once", async ()
   const { domain, store } = place.server;
   const bob = await store.createUser({ nick: "Bob", username: "bob" });
   await store.setPassword(bob.userId, await Bun.password.hash("old", "argon2id"));
-  expect(await scram(place.hooks, "bob", "old")).toBe("not_authorized");
-  const { authenticate } = place.hooks;
+  expect(await scram(place.identity, "bob", "old")).toBe("not_authorized");
+  const { authenticate } = place.identity;
   expect(await authenticate(connect({ username: "bob", password: Buffer.from("new") }))).toEqual({
     refused: "bad_credentials",
   });
@@ -134,22 +139,22 @@ test("a user from before SCRAM gets keys by showing the password once", async ()
     });
     return made;
   });
-  expect(await scram(place.hooks, "bob", "old")).toBe(`in user:${bob.userId}`);
+  expect(await scram(place.identity, "bob", "old")).toBe(`in user:${bob.userId}`);
 });
 
 test("wrong proofs are counted together with wrong passwords", async () => {
   await using place = await stage({ ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "2" });
   await place.server.domain.accounts.add({ nick: "Ann", username: "ann", password: "right" });
-  expect(await scram(place.hooks, "ann", "wrong")).toBe("not_authorized");
-  await place.hooks.authenticate(connect({ username: "ann", password: Buffer.from("wrong") }));
-  expect(await scram(place.hooks, "ann", "right")).toBe("busy");
+  expect(await scram(place.identity, "ann", "wrong")).toBe("not_authorized");
+  await place.identity.authenticate(connect({ username: "ann", password: Buffer.from("wrong") }));
+  expect(await scram(place.identity, "ann", "right")).toBe("busy");
 });
 
 test("a certificate stands for its device and no other", async () => {
   await using place = await stage();
   const { devices } = place.server.domain;
   await devices.add({ name: "gate", certificateSubject: "CN=gate,O=Acme" });
-  const { authenticate } = place.hooks;
+  const { authenticate } = place.identity;
   const gate = { principal: { key: "device:gate", device: { clientId: "c7" } }, persistent: true };
   const shown = { certificateSubject: "CN=gate,O=Acme" };
   expect(await authenticate(connect(shown))).toMatchObject(gate);
@@ -167,29 +172,32 @@ test("a certificate stands for its device and no other", async () => {
 
 test("a stored session's key is whom it was, while there is such a one", async () => {
   await using place = await stage();
-  const { hooks, disable } = place;
+  const { identity, disable } = place;
   const { devices } = place.server.domain;
   await devices.add({ name: "lamp", subscribe: ["in/%c", "all"] });
-  const version = hooks.permissionsVersion();
-  expect(hooks.principalOf("user:10001", "client")).toEqual(userAccount(10_001 as never));
-  expect(hooks.principalOf("user:10002", "client")).toEqual(userAccount(10_002 as never, { admin: true }));
+  const version = identity.permissionsVersion();
+  expect(identity.principalOf("user:10001", "client")).toEqual(userAccount(10_001 as never));
+  expect(identity.principalOf("user:10002", "client")).toEqual(userAccount(10_002 as never, { admin: true }));
   for (const key of ["user:1", "user:x", "user:", "device:none", "device:", "anonymous", "10001", ""]) {
-    expect([key, hooks.principalOf(key, "client")]).toEqual([key, undefined]);
+    expect([key, identity.principalOf(key, "client")]).toEqual([key, undefined]);
   }
   disable(10_001);
-  expect(hooks.principalOf("user:10001", "client")).toBeUndefined();
-  const lamp = hooks.principalOf("device:lamp", "c7");
-  const unnamed = hooks.principalOf("device:lamp", "client");
+  expect(identity.principalOf("user:10001", "client")).toBeUndefined();
+  const lamp = identity.principalOf("device:lamp", "c7");
+  const unnamed = identity.principalOf("device:lamp", "client");
   if (lamp === undefined || unnamed === undefined) throw new Error("the lamp is not known");
-  expect([hooks.authorize(lamp, "deliver", "in/c7"), hooks.authorize(lamp, "deliver", "in/c8")]).toEqual([true, false]);
-  expect([hooks.authorize(unnamed, "deliver", "in/c7"), hooks.authorize(unnamed, "deliver", "all")]).toEqual([
+  expect([identity.authorize(lamp, "deliver", "in/c7"), identity.authorize(lamp, "deliver", "in/c8")]).toEqual([
+    true,
+    false,
+  ]);
+  expect([identity.authorize(unnamed, "deliver", "in/c7"), identity.authorize(unnamed, "deliver", "all")]).toEqual([
     false,
     true,
   ]);
   await devices.revoke("lamp");
-  expect(hooks.permissionsVersion()).toBeGreaterThan(version);
+  expect(identity.permissionsVersion()).toBeGreaterThan(version);
   await devices.add({ name: "lamp" });
-  expect(hooks.authorize(lamp, "deliver", "all")).toBe(false); // It is another lamp now.
+  expect(identity.authorize(lamp, "deliver", "all")).toBe(false); // It is another lamp now.
 });
 
 /** A session that keeps what the service does with it. */
@@ -199,7 +207,7 @@ function sessionOf(principal: Account) {
     principal,
     clientId: "c7",
     storedId: undefined,
-    attachment: undefined,
+    deliverer: undefined,
     protocolVersion: 5,
     connected: true,
     address: "127.0.0.1",
@@ -216,29 +224,29 @@ function sessionOf(principal: Account) {
 
 test("sessions of a revoked device are closed, also one that opens a moment later", async () => {
   await using place = await stage();
-  const { hooks } = place;
+  const { identity, services } = place;
   const { devices } = place.server.domain;
   for (const name of ["lamp", "bell"]) await devices.add({ name });
   const of = (name: string) => {
-    const principal = hooks.principalOf(`device:${name}`, "c7");
+    const principal = identity.principalOf(`device:${name}`, "c7");
     if (principal === undefined) throw new Error(`${name} is not known`);
     return sessionOf(principal);
   };
   const [one, gone, late, other] = [of("lamp"), of("lamp"), of("lamp"), of("bell")];
-  for (const { session } of [one, gone, other]) hooks.opened(session, { resumed: false });
-  hooks.closed(gone.session);
+  for (const { session } of [one, gone, other]) services.opened(session, { resumed: false });
+  services.closed(gone.session);
   await devices.revoke("lamp");
-  hooks.opened(late.session, { resumed: false });
+  services.opened(late.session, { resumed: false });
   const counts = [one, gone, late, other].map(({ closed }) => closed.length);
   expect(counts).toEqual([1, 0, 1, 0]);
 });
 
 test("who serves a filter depends on whose session asks", async () => {
   await using place = await stage();
-  const { hooks } = place;
-  await place.server.domain.devices.add({ name: "lamp" });
-  const user = userAccount(10_001 as never);
-  const lamp = hooks.principalOf("device:lamp", "c7");
+  const { identity, services } = place;
+  await place.server.domain.devices.add({ name: "lamp", subscribe: ["#", "$SYS/#"] });
+  const user = userAccount(10_001 as never, { admin: true });
+  const lamp = identity.principalOf("device:lamp", "c7");
   if (lamp === undefined) throw new Error("the lamp is not known");
   const table: [filter: string, user: string, device: string][] = [
     ["a/b", "none", "none"],
@@ -260,13 +268,19 @@ test("who serves a filter depends on whose session asks", async () => {
     ["$share/g/a", "refused", "refused"],
   ];
   const [ofUser, ofLamp] = [sessionOf(user).session, sessionOf(lamp).session];
-  const answers = table.map(([filter]) => [filter, hooks.serving(ofUser, filter), hooks.serving(ofLamp, filter)]);
+  /** As the broker asks: what a service does not serve alone the identity must allow. */
+  const serving = (session: ServiceSession<Account>, filter: string): SubscribeAnswer => {
+    const { answer } = services.serving(session, filter);
+    if (answer !== "none" && answer !== "both") return answer;
+    return identity.authorize(session.principal, "subscribe", filter) ? answer : "refused";
+  };
+  const answers = table.map(([filter]) => [filter, serving(ofUser, filter), serving(ofLamp, filter)]);
   expect(answers).toEqual(table);
 });
 
 test("a PUBLISH that is not taken is refused with its reason, and one that is carries what its properties say", async () => {
   await using place = await stage();
-  const { hooks, server } = place;
+  const { identity, services, server } = place;
   const { domain } = server;
   const [ann, eve] = await Promise.all(
     ["ann", "eve"].map((name) => domain.accounts.add({ nick: name, username: name, password: name })),
@@ -274,7 +288,7 @@ test("a PUBLISH that is not taken is refused with its reason, and one that is ca
   if (ann === undefined || eve === undefined) throw new Error("nobody is there");
   await server.store.putMembers({ chatKey: "team", people: [{ username: "ann" }], chatName: undefined });
   await domain.devices.add({ name: "lamp" });
-  const lamp = hooks.principalOf("device:lamp", "c7");
+  const lamp = identity.principalOf("device:lamp", "c7");
   if (lamp === undefined) throw new Error("the lamp is not known");
   const say = async (
     who: Account,
@@ -282,7 +296,7 @@ test("a PUBLISH that is not taken is refused with its reason, and one that is ca
     payload: string | Uint8Array,
     properties?: Partial<NonNullable<InterceptedPublish["properties"]>>,
   ): Promise<string> => {
-    const outcome: PublishOutcome | undefined = await hooks.interceptPublish(sessionOf(who).session, {
+    const outcome: PublishOutcome | undefined = await services.of(topic)?.intercept(sessionOf(who).session, {
       topic,
       payload: Buffer.from(payload),
       qos: 1,

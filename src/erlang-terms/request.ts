@@ -1,0 +1,18 @@
+/** A request as the handlers get it. */
+import type { Account } from "../access/accounts.ts";
+import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
+import type { Term } from "../etf/term.ts";
+import type { ServiceSession } from "../mqtt/service.ts";
+import type { TermClient } from "./client.ts";
+import type { RequestTopic } from "./topics.ts";
+
+export interface TermRequest {
+  readonly client: TermClient;
+  readonly session: ServiceSession<Account>;
+  readonly topic: RequestTopic;
+  readonly fields: readonly Term[];
+  /** Of the connection, without its port. */
+  readonly address: string;
+  /** The client has logged in by phone, on this connection or before. */
+  loggedIn(phoneSession: PhoneSession, token: string | undefined): Promise<void>;
+}

@@ -1,0 +1,47 @@
+/** What became of a client's PUBLISH, as the acknowledgement says it. */
+import type { PublishRefusal } from "../service.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+
+/** Why a message is refused when the store does not take it; the store's own failure was logged. */
+export const notStored = "the message could not be stored";
+
+/** A service's no. */
+export interface Refused {
+  readonly reasonCode: number;
+  readonly why: string;
+}
+
+export type Verdict =
+  | "taken"
+  /** Taken, and nobody subscribed to its topic. */
+  | "unheard"
+  /** Its sender may not publish there. */
+  | "denied"
+  /** A subscriber had no room for it. */
+  | "overflowed"
+  | "unstored"
+  | Refused;
+
+const reasons = {
+  taken: { reasonCode: reasonCodes.success, why: undefined },
+  unheard: { reasonCode: reasonCodes.noMatchingSubscribers, why: undefined },
+  denied: { reasonCode: reasonCodes.notAuthorized, why: "this topic is not yours to publish to" },
+  overflowed: { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" },
+  unstored: { reasonCode: reasonCodes.quotaExceeded, why: notStored },
+} as const satisfies Record<Exclude<Verdict, Refused>, { reasonCode: number; why: string | undefined }>;
+
+/** The reason code of its acknowledgement, and in words why it is none. */
+export const reasonOf = (verdict: Verdict): { readonly reasonCode: number; readonly why: string | undefined } =>
+  typeof verdict === "string" ? reasons[verdict] : verdict;
+
+const refusalCodes: Readonly<Record<PublishRefusal, number>> = {
+  not_authorized: reasonCodes.notAuthorized,
+  topic_name_invalid: reasonCodes.topicNameInvalid,
+  payload_format_invalid: reasonCodes.payloadFormatInvalid,
+  quota_exceeded: reasonCodes.quotaExceeded,
+};
+
+export const refusedBy = (refusal: { readonly refused: PublishRefusal; readonly why: string }): Refused => ({
+  reasonCode: refusalCodes[refusal.refused],
+  why: refusal.why,
+});
