@@ -134,6 +134,7 @@ the broker's own values. With a certificate a password is made only if --passwor
   program
     .command("version")
     .description("print the version")
+    .option("--licences", "print the licences of everything the executable holds")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./version.ts")).printVersion(options));
   return program;

@@ -1,7 +1,7 @@
 /** The executable itself: modules loaded late, the Worker and the migrations must be in it, wherever it lies. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { provision, roost, serving, temporaryFolder } from "./roost.ts";
 
@@ -24,6 +24,13 @@ beforeAll(async () => {
 test("it knows its version", async () => {
   const { exitCode, stdout } = await roost(["version"], surroundings);
   expect([exitCode, stdout.startsWith(`roost ${manifest.version}`)]).toEqual([0, true]);
+});
+
+test("it holds the licences of what is built in, and the build writes them beside it", async () => {
+  const { exitCode, stdout } = await roost(["version", "--licences"], surroundings);
+  expect(exitCode).toBe(0);
+  expect(stdout).toBe(readFileSync(join(dirname(program[0] ?? ""), "THIRD-PARTY-NOTICES"), "utf8"));
+  for (const name of [...Object.keys(manifest.dependencies), "JavaScriptCore", "LGPL"]) expect(stdout).toContain(name);
 });
 
 test("it stores, answers its operator and stops, and takes nothing from the folder it is started in", async () => {

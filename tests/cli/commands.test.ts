@@ -4,6 +4,14 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import manifest from "../../package.json" with { type: "json" };
 import { roost, temporaryFolder } from "./roost.ts";
 
+test("the licences of every package are printed from the sources too", async () => {
+  using folder = temporaryFolder();
+  const { exitCode, stdout } = await roost(["version", "--licences"], { cwd: folder.path });
+  expect(exitCode).toBe(0);
+  const named = [...stdout.matchAll(/^(\S+) \d+\.\d+\.\d+\nLicence: \S+$/gm)].map(([, name]) => name);
+  expect(named).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies)));
+});
+
 test("version", async () => {
   using folder = temporaryFolder();
   expect(await roost(["version"], { cwd: folder.path })).toEqual({

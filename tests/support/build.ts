@@ -6,10 +6,12 @@
  * same beside its source and inside the executable, where every module stands at the root. Bytecode needs ESM here,
  * since modules await at their top level.
  */
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
+import { notices } from "../../src/cli/notices.ts";
 import { bundlePlainLibraries } from "./plain-libraries.ts";
 
 const root = resolve(import.meta.dir, "../..");
@@ -34,6 +36,26 @@ function commit(): string | null {
   return git("status", "--porcelain", "--untracked-files=no") === "" ? head : `${head}.dirty`;
 }
 
+/** The licences of what is built in, compressed, in the place of the module that reads them from the packages. */
+async function embedNotices(): Promise<Disposable & { readonly text: string; readonly plugin: Bun.BunPlugin }> {
+  const text = await notices();
+  const folder = mkdtempSync(join(tmpdir(), "roost-licences-"));
+  const file = join(folder, "notices.zst");
+  writeFileSync(file, Bun.zstdCompressSync(text, { level: 19 }));
+  const contents = `import file from ${JSON.stringify(file)} with { type: "file" };
+export const notices = async () => new TextDecoder().decode(Bun.zstdDecompressSync(await Bun.file(file).bytes()));`;
+  return {
+    text,
+    plugin: {
+      name: "licences",
+      setup: (builder) => {
+        builder.onLoad({ filter: /[/\\]cli[/\\]notices\.ts$/ }, () => ({ contents, loader: "ts" }));
+      },
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
 const { values } = parseArgs({ options: { outfile: { type: "string" }, target: { type: "string" } } });
 if (values.target !== undefined && !isTarget(values.target)) throw new Error("--target must be like bun-linux-arm64");
 const outfile = resolve(values.outfile ?? join(root, "dist/roost"));
@@ -41,6 +63,7 @@ mkdirSync(dirname(outfile), { recursive: true });
 
 const startedMs = performance.now();
 using libraries = await bundlePlainLibraries();
+using licences = await embedNotices();
 const build = await Bun.build({
   root,
   entrypoints: [
@@ -55,7 +78,7 @@ const build = await Bun.build({
     autoloadDotenv: false,
     autoloadBunfig: false,
   },
-  plugins: [libraries.plugin],
+  plugins: [libraries.plugin, licences.plugin],
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,
@@ -64,6 +87,8 @@ const build = await Bun.build({
 });
 for (const log of build.logs) console.error(String(log));
 if (!build.success) throw new Error("the build failed");
+
+writeFileSync(join(dirname(outfile), "THIRD-PARTY-NOTICES"), licences.text);
 
 const tookSeconds = (performance.now() - startedMs) / 1000;
 console.log(`${outfile}  ${(statSync(outfile).size / 1024 / 1024).toFixed(1)} MiB in ${tookSeconds.toFixed(1)} s`);
