@@ -17,8 +17,7 @@ import type { DirectoryRule } from "../people/directory.ts";
 import { toUser } from "../reader.ts";
 import { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
-import type { WireBlocked } from "./block-changes.ts";
-import type { WireFriendResult } from "./contact-changes.ts";
+import type { WireBlocked, WireFriendResult } from "./contact-changes.ts";
 import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
 
 export function createContactStore(db: Database, submit: Submit, rule: DirectoryRule): ContactStore {
