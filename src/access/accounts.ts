@@ -1,6 +1,6 @@
 /**
- * Whom an MQTT connection may be of: a user, a device, or nobody in particular. Whichever way a client logs in, and
- * whichever service says that it did, it is one of these accounts.
+ * The accounts an MQTT client may have: a user's, a device's, or that of nobody in particular. However a client logs in, by
+ * CONNECT or by a service's word, it has one of these.
  */
 import type { Domain } from "../domain/domain.ts";
 import { safeInteger } from "../domain/keys.ts";
@@ -17,7 +17,7 @@ export interface Account extends Principal {
   readonly device: DeviceAccount | undefined;
   /** Of the users, those the operator named so. */
   readonly admin: boolean;
-  /** Of a client of the Erlang-term services, whoever it is; undefined for the others. */
+  /** Of a client of the Erlang-term services, logged in or not; undefined for other clients. */
   readonly phoneLogin: PhoneLogin | undefined;
   /** Of the access token it logged in with. */
   readonly tokenId: string | undefined;

@@ -171,7 +171,7 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
 const accountOf = (user: User | undefined, username: string): string =>
   user === undefined ? username.slice(0, 256) : String(user.userId);
 
-/** The token says who it is; the name must only not say somebody else. */
+/** The token says who the client is; the name it gives must be one of the same user. */
 const isNameOf = (user: User, name: string): boolean =>
   name === user.userKey ||
   name === `user.${user.userId}` ||

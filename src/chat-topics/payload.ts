@@ -1,5 +1,5 @@
 /**
- * What somebody published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack.
+ * What a client published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack.
  * The content type of MQTT 5 says which; without one they are told apart by the bytes, and anything that is neither is a
  * file.
  */

@@ -25,7 +25,7 @@ export const serverSettings = {
     ...address,
     fallback: "[::]:8080",
     flag: "--http",
-    about: "Where REST, the WebSocket front and MQTT over WebSocket listen. [::] is every interface, IPv4 included.",
+    about: "Where REST, the WebSocket door and MQTT over WebSocket listen. [::] is every interface, IPv4 included.",
   }),
   "http.tls": setting({
     ...oneOf("off", "on"),

@@ -1,4 +1,4 @@
-/** The product's ways to say no. Each front has a table that words every code in its protocol; a new code does not compile until it does. */
+/** The product's ways to say no. Each door has a table that words every code in its protocol; a new code does not compile until it does. */
 export const domainErrorCodes = [
   "user_not_found",
   "wrong_password",

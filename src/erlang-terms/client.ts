@@ -16,7 +16,7 @@ export class TermClient {
   /** Of the log-in on this connection; a client that repeats a request need not repeat it. */
   token: string | undefined;
   phoneSession: PhoneSession | undefined;
-  /** Its log-in ended; whoever the broker still takes it for, it speaks for nobody. */
+  /** Its log-in ended: it speaks for no user, even where the broker still takes it for one. */
   loggedOut = false;
   /** What its last request was written in. */
   dialect: Dialect = "etf";

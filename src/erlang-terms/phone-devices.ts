@@ -30,7 +30,7 @@ export interface PhoneDevicesParts {
   /** A user's sessions that outlive their connections. */
   storedSessions(userId: UserId): Iterable<ServiceSession<Account>>;
   clientOf(session: ServiceSession<Account>): TermClient;
-  /** Of whoever has logged in on the session now. */
+  /** Of the user who has logged in on the session now. */
   phoneOf(session: ServiceSession<Account>): string | undefined;
 }
 

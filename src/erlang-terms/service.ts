@@ -108,7 +108,7 @@ export function createErlangTerms(
     return client;
   }
 
-  /** Of whoever has logged in on the session, by phone or as an account that has one. */
+  /** Of the user who has logged in on the session, by phone or as an account that has one. */
   function phoneOf(session: ServiceSession<Account>): string | undefined {
     const { userId } = session.principal;
     const { phoneSession, loggedOut } = clientOf(session);
@@ -125,7 +125,7 @@ export function createErlangTerms(
     client.loggedOut = false;
     const sink: Sink = {
       userId,
-      // A connection that was somebody's from its start is known as that.
+      // A connection that was a user's from its start is known as that user's.
       client: () =>
         session.principal.userId === undefined
           ? {
@@ -230,7 +230,7 @@ export function createErlangTerms(
       client.dialect = decoded.dialect;
       const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
         client.token = token;
-        // An account stays who it is, whoever it speaks for here.
+        // A client that logged in otherwise keeps its account, whichever phone it speaks for here.
         if (session.principal.phoneLogin !== undefined)
           became = accounts.ofPhoneLogin({ token, session: phoneSession });
         return logIn(session, phoneSession);

@@ -19,7 +19,7 @@ export interface ServiceBroker<P extends Principal = Principal> {
   endSessions(principalKey: string): void;
 }
 
-/** Makes a service for a broker. Nothing may be asked of the broker before it is there. */
+/** Makes a service for a broker, of which it may ask nothing until it is made. */
 export type CreateService<P extends Principal = Principal> = (broker: ServiceBroker<P>) => Service<P>;
 
 /** A service that only follows sessions leaves out what is about topics (`noTopics`). */

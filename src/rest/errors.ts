@@ -11,7 +11,7 @@ interface Answer {
   readonly retryAfterSeconds?: number;
 }
 
-/** The front's own no, before the domain is asked. `detail` is shown to the client: never a secret. */
+/** The door's own no, before the domain is asked. `detail` is shown to the client: never a secret. */
 export class Refusal extends Error {
   readonly answer: Answer;
   readonly detail: string;

@@ -1,4 +1,4 @@
-/** Every bound of the REST front, each with its reason. The server may hand in others. */
+/** Every bound of the REST door, each with its reason. The server may hand in others. */
 
 export interface RestLimits {
   /** Longer bodies are answered with 413 (SPEC § 4.1). */

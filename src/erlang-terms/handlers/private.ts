@@ -1,5 +1,5 @@
 /**
- * PRIVATE: asking for a friend, confirming one, taking it back. Whoever has logged in is answered on his phone's topic, so
+ * PRIVATE: asking for a friend, confirming one, taking it back. The client that asks is answered on its phone's topic, so
  * that every device knows; then both sides hear what their lists now say of each other (PROTOCOLS § 3.3).
  */
 import type { ContactChange, FriendRef, FriendResult } from "../../domain/contacts/contact-store.ts";

@@ -100,7 +100,7 @@ async function get(parts: ProfileParts, { phone }: Asker): Promise<WireTerm> {
   return view === undefined ? error("not_authorized") : viewRecord(parts, view, { status: "get" });
 }
 
-/** Whoever hears of it is online, since he asked or one of his devices did. */
+/** The user who hears of it is online, since one of the user's devices asked. */
 function viewRecord(
   shown: ProfileParts,
   view: ProfileView,

@@ -13,7 +13,7 @@ const io = (code: WireTerm, data: WireTerm = nothing): WireTerm => tuple(atom("i
 export const authAnswer = (kind: "ok" | "error", what: string, token: string | undefined): WireTerm =>
   io(tuple(atom(kind), atom(what), token === undefined ? [] : binary(token)));
 
-/** Of whoever is to be a friend and is one. */
+/** The answer where the user to be asked is a friend already. */
 export const alreadyPresent = (phoneId: WireTerm): WireTerm =>
   io(tuple(atom("ok"), tuple(atom("already_present"), phoneId)));
 

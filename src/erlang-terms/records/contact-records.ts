@@ -13,7 +13,7 @@ export interface ContactView {
   readonly presence?: "online" | "offline" | undefined;
 }
 
-/** What is shown of somebody who has not agreed to be known, where strangers are hidden: the PhoneId alone. */
+/** What is shown of a user who has not agreed to be known, where strangers are hidden: the PhoneId alone. */
 export const asStranger = <Shown extends ContactView["user"]>(user: Shown): Shown => ({
   ...user,
   names: "",

@@ -102,7 +102,7 @@ export function rosterRecord(
   { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
 ): WireTerm {
   const { userId, names, surnames, nick, phone, avatarLink, updatedAtMs } = user;
-  // Clients of the family find the user himself among his contacts.
+  // Clients of the family find the user among the user's own contacts.
   const self: Contact[] = updatedAtMs > sinceMs ? [{ user, status: "friend", updatedAtMs }] : [];
   const isKnownTo = (other: User["userId"]): boolean => other === userId || friendIds.has(other);
   return record(

@@ -49,7 +49,7 @@ export class Authenticating {
     asked?.resolve(data);
   }
 
-  /** The connection is gone: whoever waits for the client waits no more. */
+  /** The connection is gone: nothing waits for the client any more. */
   abandon(): void {
     this.answered(undefined);
   }

@@ -24,7 +24,7 @@ export interface ScramKeys {
   readonly serverKey: Uint8Array;
 }
 
-/** Who wants in, as the exchange names him. */
+/** The client that wants in, as the exchange names it. */
 export interface ScramClient {
   readonly username: string;
   readonly clientId: string;

@@ -1,6 +1,6 @@
 /**
- * A client that becomes somebody else within its connection, by a service's word: the session that is his takes the place
- * of the one the connection had. What was asked on that one is answered first; nothing more is read meanwhile.
+ * A client that becomes another principal within its connection, by a service's word: that principal's session takes the
+ * place of the one the connection had. What was asked on that one is answered first; nothing more is read meanwhile.
  */
 import type { Log } from "../../lib/log.ts";
 import type { Connection, IdentityChanging } from "../connection/connection.ts";
@@ -73,7 +73,7 @@ export class IdentityChanges implements IdentityChanging {
     return !change.awaitsClient;
   }
 
-  /** The connection will be somebody else's. */
+  /** The connection will be another principal's. */
   isBecoming(connection: Connection): boolean {
     return this.#waiting.has(connection);
   }
@@ -99,7 +99,7 @@ export class IdentityChanges implements IdentityChanging {
       change.opening = false;
       change.awaitsClient = !done;
       if (done && change.who === who) this.#waiting.delete(connection);
-      else if (done) this.waits(connection); // it became somebody else meanwhile
+      else if (done) this.waits(connection); // it became yet another principal meanwhile
     } catch (error) {
       this.#waiting.delete(connection);
       if (error instanceof SessionRefused) log.info("a session was refused", { address, why: error.message });
@@ -159,7 +159,7 @@ export class IdentityChanges implements IdentityChanging {
       resumed,
     });
     const asked = [...before.subscriptions];
-    // Of somebody who is no more nothing is kept.
+    // Of a principal that is no more nothing is kept.
     const gone = parts.identity.principalOf(before.principal.key, clientId) === undefined;
     const beforeExpirySeconds = gone ? 0 : connection.sessionExpirySeconds;
     connection.handOver(session, expirySeconds);

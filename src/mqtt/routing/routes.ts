@@ -16,7 +16,7 @@ import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
 import { higherQos, lowerQos } from "./qos.ts";
 import { ShareGroup, type ShareGroupParts } from "./share-group.ts";
 import { parseShared, type Subscription } from "./subscription.ts";
-import { matchedFirstLevel, Subscriptions } from "./topic-tree.ts";
+import { matchedFirstLevel, TopicTree } from "./topic-tree.ts";
 
 interface Version {
   number: number;
@@ -70,8 +70,8 @@ export interface RoutesParts extends ShareGroupParts {
 export class Routes {
   readonly #parts: RoutesParts;
   readonly #cacheMax: number;
-  readonly #subscriptions = new Subscriptions<Session, Subscription>();
-  readonly #groups = new Subscriptions<ShareGroup, undefined>();
+  readonly #subscriptions = new TopicTree<Session, Subscription>();
+  readonly #groups = new TopicTree<ShareGroup, undefined>();
   /** By `$share/…` filter. */
   readonly #groupOf = new Map<string, ShareGroup>();
   #shared = 0;

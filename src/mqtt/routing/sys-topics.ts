@@ -1,6 +1,6 @@
 /**
  * `$SYS/broker/…`: what the broker tells about itself, under the names Mosquitto made customary and dashboards look for.
- * Every value is published at an interval, and once, marked as retained, to whoever subscribes. What nobody counts on the
+ * Every value is published at an interval, and once, marked as retained, to each new subscriber. What is not counted on the
  * way of a message (its bytes without the header, what is stored in bytes) has no name here.
  */
 
@@ -15,7 +15,7 @@ import type { Session } from "../session/session.ts";
 import { firstLevel } from "../wire/topic-names.ts";
 import type { Retained } from "./retained.ts";
 import type { Routes } from "./routes.ts";
-import { Subscriptions } from "./topic-tree.ts";
+import { TopicTree } from "./topic-tree.ts";
 
 export interface SysOptions {
   readonly version: string;
@@ -88,7 +88,7 @@ export class SysTopics implements Watched {
   sendTo(session: Session, filter: string): void {
     const { connection, principal } = session;
     if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
-    const one = new Subscriptions<Session, undefined>();
+    const one = new TopicTree<Session, undefined>();
     one.add(filter, session, undefined);
     for (const [topic, value] of this.#values()) {
       if (connection.outbox.full) return;

@@ -24,7 +24,7 @@ interface Node<S, V> {
 }
 
 /** `S` is who subscribes, `V` what it asked for. */
-export class Subscriptions<S, V> {
+export class TopicTree<S, V> {
   count = 0;
   readonly #exact = new Map<string, Only<S, V> | Subscribers<S, V>>();
   readonly #root: Node<S, V> = { children: undefined, subscribers: undefined };

@@ -226,7 +226,7 @@ export class QueueWriter {
   #current(): Turn {
     if (this.#turn === undefined) {
       this.#turn = new Turn(this.#rooms.pop() ?? { rows: sharedRows(64), packets: sharedBuffer(16 * 1024) });
-      this.#turn.settled.promise.catch(() => {}); // logged where it failed; whoever waits for it is told besides
+      this.#turn.settled.promise.catch(() => {}); // logged where it failed; what waits for it is told besides
       this.#work.started();
       setImmediate(() => this.#flushTurn());
     }

@@ -65,7 +65,7 @@ export class Sessions {
   readonly #sessions = new SessionIndex();
   /** The persistent sessions of a principal, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
-  /** Sessions of somebody who is no more, until their connections are others'. */
+  /** Sessions of principals that are no more, until their connections are other principals'. */
   readonly #lastOf = new WeakSet<Session>();
   #endFailed = false;
   /** The last connection in line for the key of a session. */
@@ -213,7 +213,7 @@ export class Sessions {
     this.#parts.services.ended(session);
   }
 
-  /** The principal is no more: nor is anything of its sessions. A client that becomes somebody else keeps its connection. */
+  /** The principal is no more: nor is anything of its sessions. A client that becomes another principal keeps its connection. */
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
       if (session.principal.key !== principalKey) continue;

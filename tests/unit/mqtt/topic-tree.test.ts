@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Routes } from "../../../src/mqtt/routing/routes.ts";
 import { subscriptionOf } from "../../../src/mqtt/routing/subscription.ts";
-import { Subscriptions } from "../../../src/mqtt/routing/topic-tree.ts";
+import { TopicTree } from "../../../src/mqtt/routing/topic-tree.ts";
 import { Session } from "../../../src/mqtt/session/session.ts";
 import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
@@ -43,7 +43,7 @@ test.each([
   ["a/+/b", "a//b", true],
   ["/a", "a", false],
 ] as const)("filter %s, topic %s: %p", (filter, topic, match) => {
-  const subscriptions = new Subscriptions<string, number>();
+  const subscriptions = new TopicTree<string, number>();
   subscriptions.add(filter, "someone", 0);
   const found: string[] = [];
   subscriptions.match(topic, (subscriber) => found.push(subscriber));
@@ -74,7 +74,7 @@ const modelKey = (filter: string, subscriber: string) => `${subscriber} ${filter
 test("the trie agrees with the naive matcher through any changes", () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 40 }), fc.array(topicName, { maxLength: 10 }), (changes, topics) => {
-      const subscriptions = new Subscriptions<string, 0 | 1>();
+      const subscriptions = new TopicTree<string, 0 | 1>();
       const model: Model = new Map();
       for (const { add, filter, subscriber, qos } of changes) {
         if (add) {
