@@ -1,7 +1,10 @@
-/** How this door says no: a reason in words for each of the domain's codes, and close codes for broken frames. */
+/** How this door refuses: a reason in words for each of the domain's codes, and close codes for broken frames. */
 import type { DomainErrorCode } from "../domain/errors.ts";
 
-/** `MINIOICQ.md` words the first three; the rest is ours. A stranger's chat and no chat read the same, so existence stays hidden. */
+/**
+ * `MINIOICQ.md` words the first three; the others are Roost's. A chat of other users and no chat read the same, so that
+ * no client learns which chats exist.
+ */
 export const failReason = {
   user_not_found: "User not found",
   wrong_password: "Incorrect password",
@@ -40,7 +43,7 @@ export const closeCode = {
   /** Text that is not JSON. */
   invalidPayload: 1007,
   policy: 1008,
-  /** A frame beyond the limit; Bun says the same of one beyond its own. */
+  /** A frame beyond the limit; Bun closes with the same code for one beyond its own limit. */
   tooBig: 1009,
   internal: 1011,
   tryAgainLater: 1013,
@@ -51,9 +54,9 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** A well-formed frame whose action is refused before any handler saw it; answered, and the connection stays. */
+/** A well-formed frame whose action is refused before any handler sees it. It is answered, and the connection stays. */
 export class Refusal {
-  /** The answer's `action`: `<action>.fail`, or `error` where no action could be made out. */
+  /** The answer's `action`: `<action>.fail`, or `error` where the frame names no known action. */
   readonly action: string;
   readonly reason: string;
   readonly clientId: string | undefined;

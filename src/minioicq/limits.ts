@@ -1,18 +1,18 @@
 /** Every bound of the MiniOICQ door, each with its reason. */
 
 export interface MiniOicqLimits {
-  /** A frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
+  /** Of one frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
   readonly frameBytesMax: number;
-  /** The same before anybody logged in: longer than any login, too short to be worth an attacker's while (1009). */
+  /** The same before log-in: longer than any log-in, too short to be of use to an attacker (1009). */
   readonly loginFrameBytesMax: number;
   /** Requests a second of one connection and of one account, ten times as many at once; beyond, "Try later". */
   readonly requestsPerSecondMax: number;
   readonly accountRequestsPerSecondMax: number;
-  /** Requests refused for that in a row, after which the peer is closed (1008). */
+  /** Requests refused for that in a row, after which the connection is closed (1008). */
   readonly rateRefusalsMax: number;
-  /** Frames larger than this are compressed, where the client can read that and the operator wants it. */
+  /** Frames larger than this are compressed, where the client can read that and the operator allows it. */
   readonly compressFromBytes: number;
-  /** Values in one decoded frame: the longest list of members, and room. */
+  /** Values in one decoded frame: enough for the longest list of members. */
   readonly frameItemsMax: number;
   /** Nesting in one decoded frame; the document needs three levels. */
   readonly frameDepthMax: number;
@@ -23,26 +23,26 @@ export interface MiniOicqLimits {
   /** Requests waiting to be started before the socket is no longer read. */
   readonly requestsWaitingMax: number;
   readonly requestBytesWaitingMax: number;
-  /** What may still arrive once the socket is paused is at most what was read before; past this the peer is closed (1008). */
+  /** Once the socket is paused, no more can arrive than was read from it before; past this the connection is closed (1008). */
   readonly requestsWaitingHardMax: number;
   readonly requestBytesWaitingHardMax: number;
-  /** Bytes queued and in the socket's buffer at which no live message is taken (it waits in the store) and no request started. */
+  /** Bytes queued and in the socket's buffer at which no live message is taken (it waits in the store) and no request starts. */
   readonly sendBytesMax: number;
-  /** Bytes at which something that cannot wait in the store (a chat's spawn) closes a reader too slow for it (1013). */
+  /** Bytes at which a push that cannot wait in the store (a chat's announcement) closes a client too slow for it (1013). */
   readonly sendBytesHardMax: number;
   /** Must also be Bun's `backpressureLimit`: beyond it `send` drops. Above `sendBytesHardMax` by the largest answer. */
   readonly socketBufferBytesMax: number;
-  /** Catching up: one push holds at most this much; the next one follows when the socket has drained. */
+  /** Missed messages: one push holds at most so much; the next push follows when the socket has drained. */
   readonly pushMessagesMax: number;
   readonly pushBytesMax: number;
-  /** Pushes, and messages in them, that a client which acknowledges may leave unconfirmed before it is pushed no more. */
+  /** Pushes, and messages in them, that an acknowledging client may leave unconfirmed before it is given no more. */
   readonly unconfirmedPushesMax: number;
   readonly unconfirmedMessagesMax: number;
-  /** The same with the answers to its own sends, which wait for nothing; past this it is closed (1008). */
+  /** The same with the answers to its own sends, which wait for nothing; past this the connection is closed (1008). */
   readonly unconfirmedMessagesHardMax: number;
   /** Ids in one acknowledgement. */
   readonly acknowledgedIdsMax: number;
-  /** `user.sync`: more users than this, and only those who share a chat are listed. */
+  /** `user.sync`: of more users than this only those are listed who share a chat with the asking user. */
   readonly syncUsersMax: number;
   /** `user.sync` in JSON: the newest chats, members of all of them together, and the newest messages. */
   readonly syncChatsMax: number;
@@ -50,7 +50,7 @@ export interface MiniOicqLimits {
   readonly syncMessagesMax: number;
   /** `user.sync`, `user.push`, `chat.spawn`: uploaded avatars beyond this are replaced by the generated ones. */
   readonly avatarBytesMax: number;
-  /** `message.get`: messages and content bytes of one answer, messages looked at to find them, and in one go. */
+  /** `message.get`: messages and content bytes of one answer, messages looked at to find them, and rows read at once. */
   readonly historyMessagesMax: number;
   readonly historyBytesMax: number;
   readonly historyScanMax: number;
@@ -62,9 +62,9 @@ export interface MiniOicqLimits {
   /** `message.send` with a list of messages. */
   readonly messagesPerRequestMax: number;
   readonly connectionsMax: number;
-  /** A connection nobody logged in on, and silent for so long, is closed (1008). */
+  /** A connection without a log-in that is silent for so long is closed (1008). */
   readonly loginIdleMs: number;
-  /** A peer that sends, but takes nothing we send, for so long is closed (1013). */
+  /** A client that sends, but reads nothing for so long, is closed (1013). */
   readonly stalledMs: number;
   /** Seconds without any frame or pong before Bun closes the socket; it pings shortly before. */
   readonly idleSeconds: number;

@@ -1,6 +1,6 @@
 /**
  * Which web pages may connect (RFC 6455 § 10.2). A browser tells the page's origin and lets no page change it; other
- * programs send none. Without this, any page someone looks at could talk to a server of his own network.
+ * programs send none. Without this check, any page that a user opens could talk to a server in the user's own network.
  */
 
 /** @param allowed origins such as `https://chat.example.org`; `null` for pages without one, `*` for all. */
@@ -14,7 +14,7 @@ export function createOriginPolicy(allowed: readonly string[]): (request: Reques
   };
 }
 
-/** Whether the page came from the host it now connects to; a port that the scheme implies may be left out on either side. */
+/** Whether the page came from the host it now connects to. A port that the scheme implies may be left out on either side. */
 function isOwn(origin: string, host: string | null): boolean {
   if (host === null || !/^https?:\/\//i.test(origin)) return false;
   const page = URL.parse(origin);

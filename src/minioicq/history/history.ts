@@ -1,7 +1,7 @@
 /**
  * `message.get` (PROTOCOLS § 2.5 O17): messages of one or several chats in the order the server stored them, picked by
  * time or by place in the list, a page at a time. A page begins where it is asked for and looks at a bounded number of
- * messages, so an old one costs what a new one does; where it stopped before its end it says how to go on.
+ * messages, so an old one costs what a new one does; where it stopped before its end it tells how to go on.
  */
 
 import { isHidden } from "../../domain/messages/addressed.ts";
@@ -54,12 +54,12 @@ interface Parts {
   >;
 }
 
-/** Chats looked up before others get their turn. */
+/** Chats looked up before other work gets its turn. */
 const chatsAtOnce = 32;
 
 /**
- * Where there is more than one answer may hold: from the start where the request named one, so that the client can go
- * on from there, else the newest.
+ * Where there is more than one answer may hold, it holds the first messages if the request names a start, so that the
+ * client can go on from there, else the newest.
  */
 export async function readHistory(parts: Parts, query: HistoryQuery): Promise<HistoryAnswer> {
   const { range, page, places } = query;
@@ -70,7 +70,7 @@ export async function readHistory(parts: Parts, query: HistoryQuery): Promise<Hi
   const readers = await openReaders(parts, query, { descending, countMax });
   const place = (message: { seq: number; messageId: number }) => (places === "seq" ? message.seq : message.messageId);
   const messages: Message[] = [];
-  const wants = createFilter(query);
+  const filter = createFilter(query);
   let bytes = 0;
   let next: string | undefined;
   for (let looked = 0; ; ) {
@@ -79,25 +79,25 @@ export async function readHistory(parts: Parts, query: HistoryQuery): Promise<Hi
     const message = reader.first;
     if (message === undefined) {
       if (looked >= limits.historyScanMax) {
-        next = cursor(descending, places === "seq" ? reader.seq : reader.bound, wants.index);
+        next = cursor(descending, places === "seq" ? reader.seq : reader.bound, filter.index);
         break;
       }
       looked += await reader.read();
       moveOn(readers, descending);
       continue;
     }
-    const wanted = wants.look(message);
-    if (wanted === "past") break;
-    if (wanted === "yes") {
+    const match = filter.look(message);
+    if (match === "past") break;
+    if (match === "yes") {
       const size = messageBytes(message, query.contentBytesMax);
       if (messages.length === countMax || (messages.length > 0 && bytes + size > limits.historyBytesMax)) {
-        next = cursor(descending, place(message), wants.index);
+        next = cursor(descending, place(message), filter.index);
         break;
       }
       messages.push(message);
       bytes += size;
     }
-    wants.took(message);
+    filter.took(message);
     reader.take();
     moveOn(readers, descending);
   }
@@ -111,7 +111,7 @@ function cursor(descending: boolean, place: number, index: number): string {
   return index === 0 ? from : `${from}:${index}`;
 }
 
-/** Which messages are asked for. In one chat places are given by `seq` and need no counting. */
+/** Which messages the query asks for. In one chat places are given by `seq` and need no counting. */
 function createFilter({ range, places, page }: HistoryQuery) {
   const counts = range.by === "index" && places === "message";
   let index = page.from?.index ?? 0;
@@ -134,11 +134,11 @@ function createFilter({ range, places, page }: HistoryQuery) {
   };
 }
 
-/** Whether the reader's next message, or the bound of it, comes before the other's. */
+/** Whether one reader's next message, or its bound, comes before the other's. */
 const isBefore = (one: LogReader, other: LogReader, descending: boolean): boolean =>
   descending ? one.bound > other.bound : one.bound < other.bound;
 
-/** The first reader was moved: it goes to its place among the others, or out where it has ended. */
+/** The first reader has moved on: it takes its new place among the others, or leaves where it has ended. */
 function moveOn(readers: LogReader[], descending: boolean): void {
   const [first, second] = readers;
   if (first === undefined || (!first.ended && (second === undefined || !isBefore(second, first, descending)))) return;
@@ -174,7 +174,7 @@ async function openReaders(
       descending,
       senders: query.senders,
       reader: query.reader,
-      // One more than wanted tells whether there is more.
+      // One row more than asked for tells whether there is more.
       rowsAtOnce: query.logs.length === 1 ? Math.min(countMax + 1, limits.historyRowsAtOnceMax) : undefined,
       rowsAtOnceMax: limits.historyRowsAtOnceMax,
     });
@@ -184,7 +184,7 @@ async function openReaders(
   return readers.sort((one, other) => (descending ? other.bound - one.bound : one.bound - other.bound));
 }
 
-/** Between these message ids the server's time is in the range, give or take what a client's clock may be off. */
+/** The message ids between which the server's time is in the range, with a margin for what a client's clock may be off. */
 async function timeCut(
   store: Parts["domain"]["store"],
   range: HistoryRange,
@@ -197,7 +197,7 @@ async function timeCut(
   };
 }
 
-/** The stretches of a chat to be read: all of what the range covers, and before and after it only what has an odd time. */
+/** The stretches of a chat to read: all messages of the range, and before and after it only those with an odd time. */
 async function segmentsOf(
   store: Parts["domain"]["store"],
   log: ChatLog,

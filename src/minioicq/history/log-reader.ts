@@ -9,7 +9,7 @@ const rowsAtFirst = 16;
 export interface Segment {
   readonly from: number;
   readonly to: number;
-  /** Only messages whose client's clock disagrees with ours. */
+  /** Only messages whose client's clock disagrees with the server's. */
   readonly odd: boolean;
 }
 
@@ -23,7 +23,7 @@ export class LogReader {
   readonly #reader: MessageReader;
   readonly #rowsAtOnceMax: number;
   #rowsAtOnce: number;
-  /** What is left, in the order of reading; the first one begins with the next message that was not looked at. */
+  /** The stretches left, in the order of reading. The first begins with the next message that was not looked at. */
   #segments: Segment[];
   /** Read, and not yet taken. */
   #messages: readonly Message[] = [];
@@ -68,7 +68,7 @@ export class LogReader {
     return this.#segments.length === 0 && this.first === undefined;
   }
 
-  /** The next message's id, or where that was not read yet, the id of the place where reading goes on. */
+  /** The next message's id; where that was not read yet, the id of the place where reading goes on. */
   get bound(): number {
     return this.first?.messageId ?? this.#unread;
   }
@@ -105,7 +105,7 @@ export class LogReader {
     const left = this.#descending ? { from, to: reached - 1, odd } : { from: reached + 1, to, odd };
     this.#segments = left.from <= left.to ? [left, ...rest] : rest;
     this.#unread = await this.#boundOf(this.#segments[0]);
-    await new Promise<void>((resolve) => setImmediate(resolve)); // between two pieces others get their turn
+    await new Promise<void>((resolve) => setImmediate(resolve)); // Between two pieces other work gets its turn.
     return odd ? messages.length + 1 : Math.abs(reached - (this.#descending ? to : from)) + 1;
   }
 

@@ -1,8 +1,8 @@
 /**
- * `MINIOICQ.md` Sync Users (PROTOCOLS § 2.5 O4): everybody, the asking user too; on a server with very many users, or
- * one that hides strangers, those whom he knows. What everybody is told is encoded once for each version of the list, in slices, so that others get their
- * turn between them. In JSON the newest chats and messages stand beside it, where the original's later client looks for
- * them (PROTOCOLS § 4.3).
+ * `MINIOICQ.md` Sync Users (PROTOCOLS § 2.5 O4): all users, the asking one too; on a server with very many users, or
+ * one that hides strangers, those whom the user knows. The list of all users is encoded once for each of its versions,
+ * in slices, so that other work gets its turn between them. In JSON the newest chats and messages stand beside it, where
+ * the original's later client looks for them (PROTOCOLS § 4.3).
  */
 import type { Domain } from "../../domain/domain.ts";
 import type { DeviceId, User } from "../../domain/model.ts";
@@ -12,13 +12,13 @@ import { chatBody, messageBody, userBodies } from "../outgoing/push.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";
 import { readHistory } from "./history.ts";
 
-/** Users encoded before others get their turn. */
+/** Users encoded before other work gets its turn. */
 const sliceUsers = 200;
-/** Messages beside the list stand for an overview, not for a history. */
+/** The messages beside the list are an overview, not a history. */
 const messagesBytesMax = 1024 * 1024;
 
-/** What everybody is told: the whole frame in MessagePack, the list alone in JSON. */
-interface Everybody {
+/** All users, encoded: the whole frame in MessagePack, the list alone in JSON. */
+interface EncodedUsers {
   readonly version: number;
   readonly frame: Promise<Frame>;
 }
@@ -26,7 +26,7 @@ interface Everybody {
 export function createUserSync({ domain, limits }: { domain: Domain; limits: MiniOicqLimits }) {
   const { store } = domain;
   /** By dialect, of which there are four. */
-  const everybody = new Map<string, Everybody>();
+  const encoded = new Map<string, EncodedUsers>();
   let counted = { version: -1, small: true };
 
   async function answer(user: User, deviceId: DeviceId | undefined, dialect: Dialect): Promise<Frame> {
@@ -35,21 +35,21 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
       counted = { version, small: (await store.countUsers(limits.syncUsersMax + 1)) <= limits.syncUsersMax };
     }
     const users = await (counted.small && domain.directory === "all"
-      ? encodedEverybody(version, dialect)
+      ? encodedUsers(version, dialect)
       : encodeUsers([await store.listAcquaintances(user.userId, limits.syncUsersMax)], dialect));
     if (typeof users !== "string") return users;
     const { chats, messages } = await overview(user, deviceId, dialect);
     return `{"action":"user.sync","users":${users},"chats":${JSON.stringify(chats)},"messages":${JSON.stringify(messages)}}`;
   }
 
-  function encodedEverybody(version: number, dialect: Dialect): Promise<Frame> {
+  function encodedUsers(version: number, dialect: Dialect): Promise<Frame> {
     const key = `${dialect.encoding} ${dialect.numericIds}`;
-    const known = everybody.get(key);
+    const known = encoded.get(key);
     if (known?.version === version) return known.frame;
-    const made: Everybody = { version, frame: encodeUsers(allUsers(), dialect) };
-    everybody.set(key, made);
+    const made: EncodedUsers = { version, frame: encodeUsers(allUsers(), dialect) };
+    encoded.set(key, made);
     made.frame.catch(() => {
-      if (everybody.get(key) === made) everybody.delete(key);
+      if (encoded.get(key) === made) encoded.delete(key);
     });
     return made.frame;
   }

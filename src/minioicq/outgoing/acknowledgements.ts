@@ -1,6 +1,6 @@
 /**
- * What one log-in was pushed, and what of it its client has (O26). A client that acknowledges has what it confirms;
- * any other has what it was sent once the socket's buffer is empty.
+ * The pushes of one log-in, and which of them its client has (O26). A client that acknowledges has what it confirms; any
+ * other has what it was sent once the socket's buffer is empty.
  */
 import type { ChatId, EventId, Message } from "../../domain/model.ts";
 import { closeCode } from "../errors.ts";
@@ -9,7 +9,7 @@ import type { MessageAck } from "../requests/handlers/acknowledge.ts";
 import { type AckListener, AckWindow } from "./ack-window.ts";
 import type { ClientConnection } from "./push-queue.ts";
 
-/** More pushes than this before its first acknowledgement, and a client is taken to have begun with a later one. */
+/** Where more pushes than this were written before its first acknowledgement, a client is taken not to acknowledge those. */
 const owedMax = 64;
 
 export class Acknowledgements {
@@ -33,7 +33,7 @@ export class Acknowledgements {
     this.#listener = parts.listener;
   }
 
-  /** What is written from here on waits for the client's word. */
+  /** Pushes written from here on wait for the client's acknowledgement. */
   begin(owed = 0): void {
     this.#window ??= new AckWindow({ limits: this.#limits, listener: this.#listener, owed });
   }

@@ -7,7 +7,7 @@ import type { Encoding } from "./codec.ts";
 import type { Fields, Reader } from "./fields.ts";
 import type { Caller } from "./handlers/caller.ts";
 
-/** With whom a request came. */
+/** Who made a request. */
 export interface Call {
   readonly shared: Shared;
   readonly caller: Caller;
@@ -21,7 +21,7 @@ export interface UserCall extends Call {
   readonly user: User;
 }
 
-/** An action's handler file gives this. `parse` may throw `Refused`; `handle`, always an async function, may reject with `DomainError`. */
+/** What a handler file gives. `parse` may throw `Refused`; `handle` is an async function that may reject with `DomainError`. */
 export interface Handler<One, From extends Call = UserCall> {
   readonly parse: (fields: Fields, reader: Reader) => One | readonly (One | Refusal)[];
   readonly handle: (call: From, request: One) => Promise<Answer>;

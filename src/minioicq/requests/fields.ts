@@ -2,7 +2,7 @@
 import { safeInteger } from "../../domain/keys.ts";
 import type { MiniOicqLimits } from "../limits.ts";
 
-/** An id from the wire; undefined where the text is no number, and so names nobody. */
+/** An id from the wire; undefined where the text is no number, and so names no user and no chat. */
 export type WireId = number | undefined;
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -51,7 +51,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }
 
-/** A string of whole characters; a lone surrogate could not be stored and given back unchanged. */
+/** A string of whole characters: a lone surrogate could not be stored and given back unchanged. */
 export function text(value: unknown, reasons: { readonly empty: string; readonly wrong: string }): string {
   if (isAbsent(value)) throw new Refused(reasons.empty);
   if (typeof value !== "string" || !value.isWellFormed()) throw new Refused(reasons.wrong);

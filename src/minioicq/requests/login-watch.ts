@@ -1,4 +1,4 @@
-/** A connection on which nobody logs in, and which says nothing, is not kept. */
+/** Ends a connection on which no user logs in and nothing arrives. */
 
 export type LoginWatch = ReturnType<typeof createLoginWatch>;
 
@@ -15,7 +15,7 @@ export function createLoginWatch({ idleMs, expired }: { idleMs: number; expired:
     }, idleMs);
   }
 
-  /** Somebody logged in, or the connection is gone. */
+  /** A user logged in, or the connection is gone. */
   function end(): void {
     clearTimeout(timer);
   }
