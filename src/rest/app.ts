@@ -1,6 +1,6 @@
 /**
- * The routes of REST (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1); the prefix is taken off before
- * Hono routes, and the path is handed on as it came, still encoded, so that an id is judged by its own route (R38).
+ * The routes of REST (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1). The prefix is taken off
+ * before Hono routes, and the path is handed on still encoded, as it came, so that each route judges its own ids (R38).
  */
 import { Hono } from "hono";
 import type { ChatId } from "../domain/model.ts";
@@ -53,9 +53,9 @@ export function createApp(parts: RestParts & { readonly cors: Cors }): App {
   const webhooks = createWebhookRoutes(routeParts);
   const once = createOnce(routeParts);
 
-  /** What the reference documents is served, and nothing else is but what stands below: the compiler sees to both. */
+  /** Every route of the reference is served, and no others but those that follow: the compiler checks both. */
   const documented: { readonly [Path in keyof Operations]: { readonly [Verb in keyof Operations[Path]]: Handler } } = {
-    // A refresh token is used up by its request and a revoked one shows nobody, so neither has a caller to keep answers for.
+    // A request uses its refresh token up and a revoked token names no user, so there is no caller to keep answers for.
     "/token": { POST: once("backend", words.token, token.create), PUT: token.refresh, DELETE: token.remove },
     "/messages": { GET: messages.get, POST: once("participant", words.messages, messages.post) },
     "/chats": { GET: people.chats },
@@ -103,7 +103,7 @@ export function createApp(parts: RestParts & { readonly cors: Cors }): App {
     allowed.all(path, () => answerWrongMethod(methods));
   }
   allowed.notFound(answerUnknownPath);
-  // A handler of its own for every path would make Hono compose the good requests too.
+  // With a handler for every path Hono would compose handlers for the good requests too.
   app.notFound((c) => allowed.fetch(c.req.raw));
   app.onError((error, c) => answerProblem(error, log, { method: c.req.method, path: c.req.path }));
 

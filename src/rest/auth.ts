@@ -1,11 +1,11 @@
 /**
- * Who is asking: a backend by its key, a participant by an access token (R2, R18, R30). Both may stand in
+ * Finds out who asks: a backend by its key, a participant by an access token (R2, R18, R30). Both may stand in
  * `Authorization`, bare or after `Bearer`, or in `X-API-Key`; a token also in the query or the body as `accessToken`.
  */
 import type { Accounts, LoggedIn } from "../domain/people/accounts.ts";
 import { unauthorized, unsigned } from "./errors.ts";
 
-/** Longer ones are none of ours; they are refused before they are hashed. */
+/** No secret of this server is longer; longer ones are refused before they are hashed. */
 const secretCharactersMax = 1024;
 
 /** Throws `not_authorized`, `try_later`, or a refusal where there is no key at all. */
@@ -16,13 +16,13 @@ export async function requireBackend(accounts: Accounts, request: Request, addre
   backendRequests.add(request);
 }
 
-/** For routes that a participant's token opens too: whether it is the backend that asks. Throws `try_later`. */
+/** Whether the backend asks, for routes that a participant's token opens too. Throws `try_later`. */
 export async function asksAsBackend(
   accounts: Accounts,
   request: Request,
   { token, address }: { token: string | undefined; address: string },
 ): Promise<boolean> {
-  // Access tokens are told from the backend key by how they begin, so that participants do not pay for it.
+  // Access tokens are distinguished from the backend key by their beginning, so that requests of participants cost no hash.
   if (token === undefined || token.startsWith("ra_") || !(await accounts.isBackendKey(token, address))) return false;
   backendRequests.add(request);
   return true;
@@ -30,7 +30,7 @@ export async function asksAsBackend(
 
 const backendRequests = new WeakSet<Request>();
 
-/** Whether this request was seen to show the backend key. */
+/** Whether this request is known to show the backend key. */
 export const showedBackendKey = (request: Request): boolean => backendRequests.has(request);
 
 /** Throws `token_invalid`, `user_disabled`, `try_later`, or a refusal where there is no token at all. */

@@ -1,4 +1,4 @@
-/** A request's body as a bounded JSON value: its bytes, its depth and the number of its values have an end; UTF-8 is strict. */
+/** A request's body as a bounded JSON value: its bytes, its depth and the number of its values are limited; UTF-8 is strict. */
 import { badRequest, Refusal, tooLarge } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
@@ -6,14 +6,14 @@ export type BodyLimits = Pick<RestLimits, "bodyBytesMax" | "jsonDepthMax" | "jso
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The JSON value in the body, whatever Content-Type says; undefined where there is no body. */
+/** The JSON value in the body, whatever its Content-Type; undefined where there is no body. */
 export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
   return (await readDocument(request, limits)).value;
 }
 
 export interface JsonDocument {
   readonly value: unknown;
-  /** As it was sent: what is signed is the text. */
+  /** As it was sent: signatures are over the text. */
   readonly text: string;
 }
 
@@ -42,7 +42,7 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Uin
     return Buffer.concat(chunks);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    // The client broke off or lied about the length: nobody is left to read this, and it is no fault of ours.
+    // The client broke off or gave a wrong length: it will not read this, and the server is not at fault.
     throw new Refusal(badRequest, "the body could not be read");
   }
 }
@@ -96,7 +96,7 @@ function checkShape(bytes: Uint8Array, limits: BodyLimits): void {
   }
 }
 
-/** Where the string that opens at `from` ends: its closing quote, or the end of the bytes. */
+/** The end of the string that opens at `from`: its closing quote, or the end of the bytes. */
 function endOfString(bytes: Uint8Array, from: number): number {
   let at = from;
   for (;;) {

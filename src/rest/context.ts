@@ -1,4 +1,4 @@
-/** What every REST route is given, and the frame it runs in. */
+/** What every REST route is given, and what wraps it. */
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
 import type { Typing } from "../delivery/typing.ts";
@@ -25,9 +25,9 @@ export interface RestParts {
   readonly health: Health;
   readonly version: string;
   readonly limits: RestLimits;
-  /** Strangers may make participants that do not exist yet. */
+  /** Callers without the backend key may make participants that do not exist yet. */
   readonly openTokens: boolean;
-  /** Whoever has a key must sign. */
+  /** Participants that have a key must sign. */
   readonly requireSignature: boolean;
   readonly rates: RateLimits;
   readonly webhooks: WebhookKeeper;
@@ -39,15 +39,15 @@ export interface RouteParts extends RestParts {
   readonly schemas: Schemas;
 }
 
-/** How long the HTTP server waits for a request that does nothing before it cuts it off; Bun's servers are this. */
+/** How long the HTTP server waits for a request that does nothing before it cuts the request off. Bun's servers have this. */
 export interface RequestTimeouts {
   /** 0: for ever. */
   timeout(request: Request, seconds: number): void;
 }
 
-/** What the HTTP server says of a request. */
+/** What the HTTP server knows of a request. */
 export interface RequestInfo {
-  /** The peer's, for counting wrong secrets. */
+  /** The client's; wrong secrets are counted by it. */
   readonly address: string;
   readonly timeouts: RequestTimeouts;
 }
@@ -56,12 +56,12 @@ export type RestEnvironment = { Bindings: RequestInfo };
 export type RestContext = Context<RestEnvironment>;
 export type Handler = (c: RestContext) => Promise<Response>;
 
-/** The request is not cut off while it waits: without `seconds` never, else not before nothing was taken for so long. */
+/** The request is not cut off while it waits: without `seconds` never, else not until the client has taken nothing for so long. */
 export function keepOpen(c: RestContext, seconds = 0): void {
   c.env.timeouts.timeout(c.req.raw, seconds);
 }
 
-/** A route of the documents: its errors are worded as they print them. */
+/** A route of the documents, whose errors are worded as the documents print them. */
 export function documented(words: Words, log: Log, handle: Handler): Handler {
   return async (c) => {
     try {
@@ -72,7 +72,7 @@ export function documented(words: Words, log: Log, handle: Handler): Handler {
   };
 }
 
-/** A route of our own: its errors are problem documents. */
+/** A route of Roost's own, whose errors are problem documents. */
 export function own(log: Log, handle: Handler): Handler {
   return async (c) => {
     try {

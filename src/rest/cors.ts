@@ -1,6 +1,7 @@
 /**
- * Cross-origin requests of browsers (the Fetch standard), for the origins the operator named and for nobody else. There
- * are no cookies: a page sends its token in a header, so credentials are never allowed.
+ * Cross-origin requests of browsers (the Fetch standard), for the origins that the operator named and for no others.
+ * There are no cookies: a page sends its token in a header, so credentials are never allowed. Hono's own module is not
+ * used, since these answers are given before Hono routes.
  */
 
 const exposedHeaders = [
@@ -16,11 +17,11 @@ const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event
 const preflightSeconds = "600";
 
 export interface Cors {
-  /** The origin that asks, as it is answered; undefined where it is none, or one that was not named. */
+  /** The origin that asks, as the answer names it; undefined where there is none, or it may not ask. */
   originOf(request: Request): string | undefined;
-  /** Marks an answer as one the page may read. */
+  /** Marks an answer so that the page may read it. */
   allow(response: Response, origin: string): void;
-  /** The headers a preflight is answered with beside those of `allow`. */
+  /** The headers of the answer to a preflight, beside those of `allow`. */
   readonly preflight: Readonly<Record<string, string>>;
   /** Whether answers differ by origin, so that a cache must keep them apart. */
   readonly varies: boolean;

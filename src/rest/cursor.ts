@@ -1,14 +1,14 @@
 /**
- * `next` of GET /messages: opaque text that holds how far a reader has come. Up to `backlogEnd`, the newest message
- * when the reader first asked, a message is his if his position has not passed it; after it, every message is.
+ * `next` of GET /messages: opaque text that holds how far a reader has come. Up to `backlogEnd`, the newest message when
+ * the reader first asked, a message is for them if their position has not passed it; after that, every message is.
  */
 import { safeInteger } from "../domain/keys.ts";
 import type { MessageId } from "../domain/model.ts";
 
 export interface Cursor {
-  /** Every message up to here was given. */
+  /** The reader has every message up to here. */
   readonly messageId: MessageId;
-  /** Every event up to here was given. */
+  /** The reader has every event up to here. */
   readonly eventId: number;
   readonly backlogEnd: MessageId;
 }

@@ -13,9 +13,9 @@ import { createRateLimiter } from "./rate-limit.ts";
 
 export interface Rest {
   fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
-  /** Answers requests that wait with what there is; from now on none waits. */
+  /** Answers requests that wait with what there is; from now on no request waits. */
   stop(): void;
-  /** Messages of this chat were deleted: what is kept of them is forgotten. */
+  /** Messages of this chat were deleted: what is kept of them here is dropped. */
   invalidate(chatId: ChatId): void;
 }
 

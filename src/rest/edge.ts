@@ -1,6 +1,6 @@
 /**
- * What every request passes on its way to a route and every answer on its way out: the limit on how often its caller may
- * ask, and the leave for pages of other origins to read the answer.
+ * What every request passes on its way to a route, and every answer on its way out: the limit on how often its caller may
+ * ask, and the headers that let pages of other origins read the answer.
  */
 import { accessToken, secretInHeaders, showedBackendKey } from "./auth.ts";
 import { queryOf } from "./context.ts";
@@ -9,7 +9,7 @@ import { answerTooOften, Refusal } from "./errors.ts";
 import type { RateLimiter, Standing } from "./rate-limit.ts";
 
 export interface Edge {
-  /** `route` is asked unless the caller has asked too often. */
+  /** Asks `route` unless the caller has asked too often. */
   pass(request: Request, address: string, route: () => Response | Promise<Response>): Response | Promise<Response>;
 }
 
@@ -37,10 +37,10 @@ export function createEdge(parts: {
   return { pass };
 }
 
-/** A secret too long to be one is none; its own route says so. */
+/** A secret that is too long counts as none here; its route refuses it. */
 function secretOf(request: Request): string | undefined {
   try {
-    // The query is only taken apart where the headers hold nothing.
+    // The query is taken apart only where the headers hold no secret.
     return secretInHeaders(request.headers) ?? accessToken(request, queryOf(request));
   } catch (error) {
     if (error instanceof Refusal) return undefined;

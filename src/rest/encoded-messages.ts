@@ -1,22 +1,22 @@
 /**
- * Messages of recently read chats as the JSON they are answered with. A message never changes once it has its place, so
- * what is kept here stays true until a chat's messages are deleted, which is told by `invalidate`. Reading and encoding
- * a page of fifty costs several times what everything else about its request does.
+ * Messages of recently read chats as the JSON that answers hold. A message never changes once it has its place, so what
+ * is kept here stays true until a chat's messages are deleted; `invalidate` tells of that. Reading and encoding a page
+ * of fifty costs several times what everything else about its request does.
  */
 import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
 import { messageJson } from "./json.ts";
 
-/** Longer ones would push out a hundred others and gain little. */
+/** A longer message would push out a hundred others and gain little. */
 const messageCharactersMax = 4096;
 
 export interface EncodedMessages {
   /** JSON of the messages `from`…`to` without the brackets around them, or the first seq that is missing. */
   find(chatId: ChatId, range: { from: number; to: number }): string | number;
-  /** The whole answer, where the same page was found last time: the bytes as they are sent. */
+  /** The whole answer as bytes, where the same page was asked for last time. */
   answer(chatId: ChatId, page: { from: number; to: number; next: number | null }): Uint8Array<ArrayBuffer> | undefined;
-  /** Takes in consecutive or single messages of one chat; gives their JSON without the brackets. */
+  /** Keeps messages of one chat, consecutive or single ones; gives their JSON without the brackets. */
   keep(chatId: ChatId, messages: readonly Message[]): string;
   invalidate(chatId: ChatId): void;
 }
@@ -24,7 +24,7 @@ export interface EncodedMessages {
 interface Kept {
   readonly texts: Map<number, string>;
   characters: number;
-  /** The range asked for last: mostly the newest messages, by one member after the other. */
+  /** The range asked for last: as a rule the newest messages, which one member after the other asks for. */
   last: LastPage | undefined;
 }
 
@@ -82,7 +82,7 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
         if (isHidden(message)) continue;
         const text = flat(messageJson(message));
         list.push(text);
-        // One reader's text is nobody else's.
+        // The text is for this reader alone.
         if (message.addressed !== undefined) continue;
         if (text.length > messageCharactersMax || kept.texts.has(message.seq)) continue;
         kept.texts.set(message.seq, text);
@@ -100,15 +100,15 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
   };
 }
 
-/** `{messages, next}`, of messages encoded already. */
+/** `{messages, next}` around messages that are encoded already. */
 export const historyJson = (list: string, next: number | null): string => `{"messages":[${list}],"next":${next}}`;
 
 /**
- * A concatenated string stays a tree of its pieces until a character of it is asked for; kept as a tree it would be
- * walked again for every answer it is part of, at ten times the cost.
+ * A concatenated string stays a tree of its pieces until a character of it is read. Kept as a tree, it would be walked
+ * again for every answer that holds it, at ten times the cost.
  */
 function flat(text: string): string {
-  // Asserted, so that the compiler cannot leave the look at the character out.
+  // An assertion, so that the compiler cannot leave the reading of the character out.
   assert(text.charCodeAt(0) === 0x7b, "a message is a JSON object");
   return text;
 }

@@ -1,6 +1,6 @@
 /**
- * How REST says no (PROTOCOLS § 3.5). The documented routes answer `{"error":"…"}` to the letter of REST.md, with what
- * was wrong in `X-Error-Detail`; routes of our own answer RFC 9457 problem documents, which carry the same `error`.
+ * How REST refuses (PROTOCOLS § 3.5). The documented routes answer `{"error":"…"}` to the letter of REST.md, and tell what
+ * was wrong in `X-Error-Detail`. Roost's own routes answer RFC 9457 problem documents, which hold the same `error`.
  */
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -11,7 +11,7 @@ interface Answer {
   readonly retryAfterSeconds?: number;
 }
 
-/** The door's own no, before the domain is asked. `detail` is shown to the client: never a secret. */
+/** This door's own refusal, before the domain is asked. `detail` is shown to the client: never a secret. */
 export class Refusal extends Error {
   readonly answer: Answer;
   readonly detail: string;
@@ -79,11 +79,11 @@ const answers = {
 export interface Words {
   readonly bad: Answer;
   readonly unknownChat: Answer;
-  /** Where a wrong secret is worded otherwise than by "Bad token". */
+  /** Where a wrong secret is not worded "Bad token". */
   readonly unauthorized?: Answer;
 }
 
-/** Where two routes differ over the same mistake, REST.md is followed to the letter (R4, R5, R6, R25). */
+/** Two routes may word the same mistake differently; REST.md is followed to the letter (R4, R5, R6, R25). */
 export const words = {
   token: { bad: invalidParameters, unknownChat: internal },
   refresh: {
@@ -104,7 +104,7 @@ interface Finding {
   readonly detail: string;
 }
 
-/** Tells the three kinds of error apart; what is our own fault is logged and its text goes nowhere else. */
+/** Tells the three kinds of error apart. A fault of the server is logged, and its text goes nowhere else. */
 function find(error: unknown, log: Log, request: { method: string; path: string }): Finding {
   if (error instanceof Refusal) return { answer: error.answer, detail: error.detail };
   if (error instanceof DomainError) return { answer: answers[error.code], detail: error.message };
@@ -112,7 +112,7 @@ function find(error: unknown, log: Log, request: { method: string; path: string 
   return { answer: internal, detail: "a fault of the server; its log says more" };
 }
 
-/** Status and words alone, for an answer that is one line of many. */
+/** Only status and words, for an answer that is one line of many. */
 export function answerInLine(
   words: Words,
   error: unknown,
@@ -142,7 +142,7 @@ function wordedBy(words: Words, answer: Answer): Answer {
   if (answer === badToken) return words.unauthorized ?? answer;
   if (answer === badSignature || answer === timeConflict || answer === userNotFound) return answer;
   if (answer.status === 507) return { ...internal, ...retryAfter(answer) };
-  // 413 without a chat of its own in the documents is still clearer than 400, and retryable codes keep their meaning.
+  // 413 is clearer than 400, though the documents do not have it everywhere, and codes of a later try keep their meaning.
   if (answer.status === 401 || answer.status === 413 || answer.status === 429 || answer.status >= 500) return answer;
   return words.bad;
 }
@@ -150,7 +150,7 @@ function wordedBy(words: Words, answer: Answer): Answer {
 const retryAfter = (answer: Answer) =>
   answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
 
-/** RFC 9457, for the routes the documents do not know. */
+/** RFC 9457, for routes beyond the documents. */
 export function answerProblem(error: unknown, log: Log, request: { method: string; path: string }): Response {
   const { answer, detail } = find(error, log, request);
   return problem(answer, detail);
@@ -181,7 +181,7 @@ const titles = new Map([
   [507, "Insufficient Storage"],
 ]);
 
-/** Paths and methods nobody serves: JSON too, never HTML. */
+/** Paths and methods that no route serves: JSON too, never HTML. */
 export function answerUnknownPath(): Response {
   return plain({ status: 404, error: "Not found" }, "no such path");
 }
@@ -192,7 +192,7 @@ export function answerWrongMethod(allow: readonly string[]): Response {
   return response;
 }
 
-/** What may be asked of a path; `preflight` where a page of another origin asks and may. */
+/** The methods of a path; `preflight` holds headers where a page of another origin asks and may. */
 export function answerOptions(allow: readonly string[], preflight: Readonly<Record<string, string>>): Response {
   const methods = allow.join(", ");
   const headers = { Allow: methods, "Cache-Control": "no-store", ...preflight };
@@ -202,7 +202,7 @@ export function answerOptions(allow: readonly string[], preflight: Readonly<Reco
   });
 }
 
-/** A caller who asks too often, in the words of his route. */
+/** For a caller who asks too often, in the words of the route. */
 export function answerTooOften(documented: boolean, retryAfterSeconds: number): Response {
   const answer: Answer = { ...tooMany, retryAfterSeconds: Math.max(1, retryAfterSeconds) };
   return documented ? plain(answer, "asked too often") : problem(answer, "asked too often");
@@ -215,14 +215,14 @@ function refusal(answer: Answer, body: string, contentType: string, detail: stri
     "X-Content-Type-Options": "nosniff",
     "X-Error-Detail": printable(detail) || "unknown",
   };
-  // What is left of the body is not read: without this Bun keeps the connection, and its own stop(), waiting for it.
+  // The rest of the body is not read. Without this Bun, and its own stop(), would keep the connection and wait for it.
   if (answer.status === 413) headers["Connection"] = "close";
   if (answer.status === 401) headers["WWW-Authenticate"] = "Bearer";
   if (answer.retryAfterSeconds !== undefined) headers["Retry-After"] = String(answer.retryAfterSeconds);
   return new Response(body, { status: answer.status, headers });
 }
 
-/** Fits a header: printable ASCII on one line, at most 200 characters. */
+/** A text that fits a header: printable ASCII on one line, at most 200 characters. */
 export const printable = (text: string): string =>
   text
     .slice(0, 200)

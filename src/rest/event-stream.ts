@@ -1,7 +1,7 @@
 /**
- * GET /messages as Server-Sent Events (SPEC § 6.1; HTML § 9.2): the objects of the simple form, one at a time, each with
- * the cursor behind it as its id, so that a client that comes again goes on where it was. The next step is read when the
- * reader has taken the last one: what waits for a slow reader is in the store.
+ * GET /messages as Server-Sent Events (SPEC § 6.1; HTML § 9.2): the objects of the simple form, one at a time. The id of
+ * each is the cursor behind it, so that a client that comes again goes on where it was. The next step is read when the
+ * reader has taken the last one, so what waits for a slow reader is in the store.
  */
 import { eventShape, typingShape } from "../delivery/shapes.ts";
 import type { Message, MessageId, StoredEvent } from "../domain/model.ts";
@@ -13,11 +13,11 @@ const headers = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-store",
   "X-Content-Type-Options": "nosniff",
-  // Proxies of the nginx family would gather the stream otherwise.
+  // Without this, proxies such as nginx would gather the stream before they pass it on.
   "X-Accel-Buffering": "no",
 };
 
-/** After how long a client comes again that was cut off, as the stream tells it. */
+/** The stream tells its client to come again after so long when it was cut off. */
 const retryMs = 2000;
 
 /** Whether the request asks for a stream rather than for JSON. */
@@ -27,13 +27,13 @@ export const wantsEventStream = (request: Request): boolean =>
 export interface EventStreamParts {
   /** Where the first page begins. */
   readonly after: Cursor | undefined;
-  /** Whether the reader may still read; asked before each step leaves. */
+  /** Whether the reader may still read; asked before each step is sent. */
   isAllowed(): Promise<boolean>;
-  /** The reader has room for the next step: from now on it has some time to take it. */
+  /** The reader has room for the next step; from now on its time to take it runs. */
   waiting(): void;
 }
 
-/** What HEAD is told: a stream that nobody reads would be kept open for nothing. */
+/** The answer to HEAD: a stream without a reader would be kept open for nothing. */
 export const answerStreamHead = (): Response => new Response(null, { headers });
 
 export function answerEventStream(pages: Follower, { after, isAllowed, waiting }: EventStreamParts): Response {
@@ -46,7 +46,7 @@ export function answerEventStream(pages: Follower, { after, isAllowed, waiting }
       opened = true;
       return `retry: ${retryMs}\n\n`;
     }
-    // A page that cannot be read ends the stream: its reader comes again and is told why in an answer of its own.
+    // A page that cannot be read ends the stream: its reader comes again, and that answer tells why.
     const page = await pages.next().catch(() => "end" as const);
     if (page === "end" || !(await isAllowed())) return undefined;
     if (page === "idle") return ":\n\n";
@@ -74,7 +74,7 @@ export function answerEventStream(pages: Follower, { after, isAllowed, waiting }
   return new Response(stream, { headers });
 }
 
-/** A step for each of the page's objects, oldest first; the cursor behind the last is the page's own. */
+/** A step for each of the page's objects, the oldest first; the cursor behind the last one is the page's own. */
 export function pageText({ messages, events, typing, next }: Page, from: Cursor | undefined): string {
   let place: Cursor = { messageId: 0 as MessageId, eventId: 0, ...from, backlogEnd: next.backlogEnd };
   const steps: { readonly name: string; readonly json: string; readonly place: Cursor }[] = [];
@@ -91,22 +91,26 @@ export function pageText({ messages, events, typing, next }: Page, from: Cursor 
     const id = encodeCursor(index === steps.length - 1 ? next : behind);
     return `event: ${name}\nid: ${id}\ndata: ${json}\n\n`;
   });
-  // Nobody comes back to these, so they have no id.
+  // No reader goes on from these, so they have no id.
   for (const one of typing) texts.push(`event: event\ndata: ${JSON.stringify(typingShape(one))}\n\n`);
   return texts.join("");
 }
 
 type Item = { readonly message: Message } | { readonly event: StoredEvent };
 
-/** As `GET /messages` merges them: each of the two keeps its own order. */
+/** Merged as `GET /messages` does it: messages keep their order, and so do events. */
 function* inTimeOrder(messages: readonly Message[], events: readonly StoredEvent[]): Generator<Item> {
-  let told = 0;
+  let given = 0;
   for (const message of messages) {
-    for (let event = events[told]; event !== undefined && event.createdAtMs < message.sentAtMs; event = events[told]) {
+    for (
+      let event = events[given];
+      event !== undefined && event.createdAtMs < message.sentAtMs;
+      event = events[given]
+    ) {
       yield { event };
-      told += 1;
+      given += 1;
     }
     yield { message };
   }
-  for (const event of events.slice(told)) yield { event };
+  for (const event of events.slice(given)) yield { event };
 }

@@ -1,9 +1,9 @@
 /**
  * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request sent again with the key of an earlier one gets
- * that one's answer, for a day and over restarts, and nothing is done twice. The answer leaves once it is on disk.
+ * the earlier answer, for a day and over restarts, and nothing is done twice. The answer is sent once it is on disk.
  *
- * An answer may hold tokens, so it is sealed with a key made of what the caller sent: his idempotency key and, of a
- * backend, its own. Neither is stored.
+ * An answer may hold tokens, so it is sealed with a key made of what the caller sent: the idempotency key and, where a
+ * backend asks, the backend key. Neither is stored.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { KeptAnswer } from "../domain/answer-store.ts";
@@ -25,13 +25,13 @@ import {
 import type { RestLimits } from "./limits.ts";
 import { isStream } from "./token-stream.ts";
 
-/** Kept for each caller; the oldest go first. */
+/** Answers kept for each caller; the oldest go first. */
 const answersMax = { backend: 100_000, participant: 1000 } as const;
-/** Longer answers than any route of ours gives. */
+/** No route gives a longer answer. */
 const answerBytesMax = 4 * 1024 * 1024;
-/** Requests under way with a key. */
+/** Requests with a key that are under way. */
 const underWayMax = 10_000;
-/** How many repeats may wait for the same request. */
+/** Repeats that may wait for the same request. */
 const waitingMax = 16;
 
 interface UnderWay {
@@ -40,9 +40,9 @@ interface UnderWay {
 }
 
 interface Caller {
-  /** Kept under this name. */
+  /** The answer is kept under this name. */
   readonly name: string;
-  /** Names the caller in hashes; of a backend it holds its key. */
+  /** Names the caller in hashes; a backend's holds its key. */
   readonly identity: string;
   readonly answersMax: number;
 }
@@ -53,17 +53,17 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
   const { accounts, store } = domain;
   const underWay = new Map<string, UnderWay>();
 
-  /** A route whose requests may carry a key. Its own refusals of the key are worded by `words`, or are problem documents. */
+  /** A route whose requests may carry a key. Refusals of the key are worded by `words`, or are problem documents. */
   function once(kind: keyof typeof answersMax, words: Words | undefined, handle: Handler): Handler {
     return async (c) => {
       const key = c.req.raw.headers.get("idempotency-key");
-      // Lines of a stream have answers of their own.
+      // The lines of a stream have answers of their own.
       if (key === null || isStream(c.req.raw)) return handle(c);
       try {
         return await handleOnce(c, { kind, key, handle });
       } catch (error) {
         const request = { method: c.req.method, path: c.req.path };
-        // No document knows 409 and 422, so these are problem documents everywhere.
+        // The documents do not know 409 and 422, so these are problem documents on every route.
         const ours =
           words === undefined ||
           (error instanceof Refusal && error.answer.status !== 401 && error.answer.status !== 413);
@@ -81,7 +81,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
     }
     const { raw } = c.req;
     const caller = kind === "backend" ? await backendOf(c) : await participantOf(c);
-    // Whose token stands in the body is not known before the body is read; his requests have clientIDs.
+    // A token in the body names its user only once the body is read; such requests have clientIDs.
     if (caller === undefined) return handle(c);
     const body = await readBytes(raw, limits.bodyBytesMax);
     const hash = sha256("kept answer", caller.identity, key);
@@ -111,7 +111,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
 
   async function backendOf(c: RestContext): Promise<Caller | undefined> {
     const secret = secretInHeaders(c.req.raw.headers);
-    // Whether a stranger may do this his route knows; he has no name to keep an answer under.
+    // Whether a caller without a token may do this, its route decides; there is no name to keep an answer under.
     if (secret === undefined) return undefined;
     await requireBackend(accounts, c.req.raw, c.env.address);
     return backendWith(secret);
@@ -126,7 +126,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
     return { name, identity: name, answersMax: answersMax.participant };
   }
 
-  /** What may turn out otherwise next time is not kept: faults, and refusals that have nothing to do with the request. */
+  /** Answers that may be different next time are not kept: faults, and refusals that do not depend on the request. */
   async function keep(
     response: Response,
     { caller, hash, fingerprint, seal }: { caller: Caller; hash: Buffer; fingerprint: Buffer; seal: Buffer },
@@ -140,7 +140,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
       const answer = { status, contentType, body: sealed({ body, detail }, seal), fingerprint };
       await store
         .keepAnswer({ ...answer, hash, caller: caller.name, answersMax: caller.answersMax })
-        // What was done is done and on disk: the caller must learn of it all the same.
+        // The change is on disk, so the caller must learn of it even where the answer could not be kept.
         .catch((error: unknown) => log.warn("an answer was not kept for its repeat", { error }));
     }
     return new Response(body, { status, headers });

@@ -1,7 +1,7 @@
 /**
- * What waits for a participant: GET /messages in its simple form (SPEC § 6.1). Messages of all the user's chats in the
- * order of their ids, merged by time with the events this door has not confirmed; the oldest first, the user's own
- * messages left out. Reading consumes nothing; the cursor remembers how far a reader has come.
+ * What waits for a participant: GET /messages in its simple form (SPEC § 6.1). It holds the messages of all the user's
+ * chats in the order of their ids, merged by time with the events this door has not confirmed; the oldest first, without
+ * the user's own messages. Reading consumes nothing; the cursor remembers how far a reader has come.
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
@@ -32,17 +32,17 @@ type InboxStore = Pick<DeliveryReads, "lastMessageId" | "undelivered" | "newerTh
 /** `whole`: with the content of larger files too, which the JSON of the simple form only names. */
 export type Content = "inline" | "whole";
 
-/** Whose position to begin at: a device's, or the user's own. */
+/** Reading begins at the position of the device, or else at the user's own. */
 export interface Reader extends MessageReader {
   readonly deviceId: DeviceId | undefined;
-  /** By which token, and from where. */
+  /** The token and the address it reads with. */
   readonly by?: { readonly tokenId: string; readonly address: string };
 }
 
 export interface Page {
   readonly messages: readonly Message[];
   readonly events: readonly StoredEvent[];
-  /** Who began or stopped typing while the reader waited; nobody learns of it later. */
+  /** Users who began or stopped typing while the reader waited; it is not kept for later. */
   readonly typing: readonly Typing[];
   readonly next: Cursor;
 }
@@ -55,19 +55,19 @@ export interface Following {
 }
 
 export interface Follower {
-  /** The next page with something in it; `idle` where nothing came for `idleMs`, `end` where nothing will. */
+  /** The next page that is not empty; `idle` where nothing came for `idleMs`, `end` where nothing will come. */
   next(): Promise<Page | "idle" | "end">;
-  /** Nobody listens any more. Safe to call twice. */
+  /** The reader is gone. Safe to call twice. */
   end(): void;
 }
 
 const isEmpty = ({ messages, events, typing }: Page): boolean => messages.length + events.length + typing.length === 0;
 
-/** Rows read from the store at once, so that a page of long messages never stands in memory whole. */
+/** Rows read from the store at once, so that a page of long messages is never in memory as a whole. */
 const runRows = 32;
-/** Told to one waiting request; more people typing at once are a crowd. */
+/** One waiting request is told of so many users typing, and of no more. */
 const typingMax = 32;
-/** After so many rows without an answer (all the reader's own) other work gets its turn. */
+/** After so many rows that are not for the reader (their own messages) other work gets its turn. */
 const rowsBetweenTurns = 512;
 
 export type Inbox = ReturnType<typeof createInbox>;
@@ -76,7 +76,7 @@ export function createInbox(parts: {
   store: InboxStore;
   hub: Hub;
   limits: RestLimits;
-  /** Everything up to this place in the chat is delivered or not for this reader. */
+  /** Up to this place in the chat everything is delivered, or is not for this reader. */
   passedOver(reader: Reader, chatId: ChatId, seq: number): void;
 }) {
   const { store, hub, limits, passedOver } = parts;
@@ -94,7 +94,7 @@ export function createInbox(parts: {
   ): Promise<Page> {
     const newest = await store.lastMessageId();
     const from: Cursor = {
-      // Ids past the newest are of a world a restore has undone.
+      // Ids past the newest are from before a restore of an older backup.
       messageId: Math.min(after?.messageId ?? 0, newest) as MessageId,
       eventId: after?.eventId ?? 0,
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
@@ -114,7 +114,7 @@ export function createInbox(parts: {
     }
     const page = merge(from, backlog, events, limit);
     if (content === "inline" || page.messages.length === 0) return page;
-    // One whose file cannot be read is left out rather than shown empty: unconfirmed, it is tried again.
+    // A message whose file cannot be read is left out rather than shown empty: it stays unconfirmed and is tried again.
     const messages = (await store.withContent(page.messages)).filter((message) => !isLeftOut(message));
     if (messages.length === 0 && page.events.length === 0) return read(reader, page.next, limit, content);
     return { ...page, messages };
@@ -122,7 +122,7 @@ export function createInbox(parts: {
 
   /**
    * Like `read`; where nothing is there yet, waits up to `waitMs` for something to come. Throws `token_invalid` when
-   * the account is revoked meanwhile, and refuses a user (or a server) with too many requests waiting.
+   * the account is revoked meanwhile, and refuses where too many requests of the user, or of all users, are waiting.
    */
   async function wait(
     reader: Reader,
@@ -202,7 +202,7 @@ export function createInbox(parts: {
     else waiting.set(waiter.userId, left);
   }
 
-  /** Answers everyone who waits with what there is; from now on nobody waits. */
+  /** Answers all requests that wait with what there is; from now on no request waits. */
   function stop(): void {
     stopped = true;
     for (const waiter of waiters) waiter.expire();
@@ -211,7 +211,7 @@ export function createInbox(parts: {
   return { read, wait, follow, stop };
 }
 
-/** One request that waits: woken by the first event that could change its answer, or when its time is up. */
+/** One request that waits. The first event that could change its answer wakes it, or the end of its time. */
 class Waiter implements Sink {
   readonly userId: UserId;
   #news = false;
@@ -243,7 +243,7 @@ class Waiter implements Sink {
     this.#wake?.();
   }
 
-  /** One's own message is not delivered to oneself, but what is addressed may be for another device of one's own. */
+  /** Users' own messages are not delivered to them, but an addressed message may be for another device of its sender. */
   #isOwn({ senderId, texts }: Message): boolean {
     return senderId === this.userId && texts === undefined;
   }
@@ -309,11 +309,11 @@ class Waiter implements Sink {
 class Gathering {
   readonly #parts: { store: InboxStore; reader: Reader; limit: number; bytesMax: number; content: Content };
   readonly messages: Message[] = [];
-  /** Everything of the reader's up to here is among `messages`, or is none of his. */
+  /** Up to here every message that is for the reader is among `messages`. */
   through: MessageId;
-  /** Stopped before the end of what there is. */
+  /** Gathering stopped before the last message there is. */
   full = false;
-  /** How far each chat holds nothing but hidden messages, from where it was begun. */
+  /** How far each chat holds hidden messages only, from where reading it began. */
   readonly passed = new Map<ChatId, number>();
   readonly #begun = new Set<ChatId>();
   #bytes = 0;
@@ -331,7 +331,7 @@ class Gathering {
     this.through = parts.through;
   }
 
-  /** Takes from the chats in `waiting`, each from its head on, what has an id up to `end`. */
+  /** Takes from the chats in `waiting`, each from its head on, the messages with an id up to `end`. */
   async walk(waiting: readonly Head[], end: MessageId): Promise<void> {
     const { store, reader, content } = this.#parts;
     const backlog = new Backlog({
@@ -339,7 +339,7 @@ class Gathering {
       ...reader,
       from: waiting,
       through: end,
-      // What is wanted whole is read once it is known what the page holds.
+      // Content that the page needs whole is read once it is known which messages the page holds.
       inlineBytesMax: content === "whole" ? 0 : inlineFileBytesMax,
     });
     for (let rows = await backlog.page(runRows); rows.length > 0; rows = await backlog.page(runRows)) {
@@ -359,7 +359,7 @@ class Gathering {
       return true;
     }
     this.#begun.add(row.chatId);
-    // Of a deleted one there is nothing to deliver, and of his own messages he gets what he addressed to another device of his.
+    // A deleted message has nothing to deliver, and of their own messages users get those addressed to another of their devices.
     const own = row.senderId === this.#parts.reader.userId && row.addressed === undefined;
     if (own || row.kind === "deleted") {
       this.through = row.messageId;
@@ -383,7 +383,7 @@ class Gathering {
   }
 }
 
-/** Of two heads of one chat the one further on; without `newer`, all of `undelivered`. */
+/** Of two heads of one chat, the one further on; without `newer`, all of `undelivered`. */
 function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefined): Head[] {
   if (newer === undefined) return [...undelivered];
   const newerOf = new Map(newer.map((head) => [head.chatId, head]));
@@ -395,7 +395,7 @@ function furthest(undelivered: readonly Head[], newer: readonly Head[] | undefin
   return heads;
 }
 
-/** The oldest first by time, each of the two keeping its own order; together at most `limit`. */
+/** Merged by time, the oldest first; messages keep their order, and so do events. Together at most `limit`. */
 function merge(from: Cursor, backlog: Gathering, stored: readonly StoredEvent[], limit: number): Page {
   const { messages } = backlog;
   let taken = 0;
@@ -403,7 +403,7 @@ function merge(from: Cursor, backlog: Gathering, stored: readonly StoredEvent[],
   while (taken + events < limit) {
     const message = messages[taken];
     const event = stored[events];
-    // What lies behind a backlog cut short may be older than the event.
+    // Behind a backlog that was cut short there may be messages older than the event.
     if (message === undefined && (event === undefined || backlog.full)) break;
     if (event === undefined || (message !== undefined && message.sentAtMs <= event.createdAtMs)) taken += 1;
     else events += 1;

@@ -1,6 +1,6 @@
 /**
- * Bodies as text. A page of fifty messages is answered some ten thousand times a second, so its JSON is put together by
- * hand; `messageShape` in delivery stays the definition, and a test holds this to it.
+ * Bodies as text. Pages of fifty messages are answered some ten thousand times a second, so their JSON is put together by
+ * hand. `messageShape` in delivery stays the definition, and a test compares the two.
  */
 import { fileShape, isInline, isoTime } from "../delivery/shapes.ts";
 import { shownTimeMs } from "../domain/messages/messages.ts";
@@ -17,7 +17,7 @@ const ok = { status: 200, headers: jsonHeaders };
 export const json = (body: string | Uint8Array<ArrayBuffer>, status = 200): Response =>
   new Response(body, status === 200 ? ok : { status, headers: jsonHeaders });
 
-/** Same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.-] and need no escaping. */
+/** The same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.-] and need no escaping. */
 export function messageJson(message: Message): string {
   const { clientId, type, file } = message;
   return (
@@ -55,7 +55,7 @@ const three = digits(3);
 let day = -1;
 let dayText = "";
 
-/** `isoTime`, four times as fast for times of one day: the date is printed once. */
+/** `isoTime`, four times as fast for times of one day, since the date is printed once. */
 function timeText(ms: number): string {
   if (!Number.isSafeInteger(ms) || ms < 0) return isoTime(ms);
   const today = Math.floor(ms / dayMs);

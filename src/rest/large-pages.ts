@@ -1,6 +1,6 @@
 /**
- * Pages of messages whose content stands in files: what is told of them inline is read only as far as one answer may
- * hold. The first message of a page always fits, and the page that follows begins with the first that did not.
+ * Pages of messages whose content is in files. The content shown inline is read only as far as one answer may hold it.
+ * The first message of a page always fits; the page that follows begins with the first message that did not fit.
  */
 import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { Message } from "../domain/model.ts";
@@ -24,7 +24,7 @@ export function fitting(messages: readonly Message[], walk: "up" | "down", bytes
 const weightOf = ({ content, file }: Message): number =>
   file === undefined ? content.length : file.bytes > inlineFileBytesMax ? 0 : file.bytes;
 
-/** With the content the JSON shows. */
+/** The same messages, with the content that the JSON shows. */
 export const withInlineContent = (
   store: Pick<MessageReads, "withContent">,
   messages: readonly Message[],

@@ -3,13 +3,13 @@
 export interface RestLimits {
   /** Longer bodies are answered with 413 (SPEC § 4.1). */
   readonly bodyBytesMax: number;
-  /** The same where the body itself is to hold the token: room for one long message, not for a stranger's 16 MiB. */
+  /** The same where the body itself holds the token: room for one long message, not for 16 MiB of an unknown client. */
   readonly strangersBodyBytesMax: number;
-  /** Deeper JSON is refused: no document of ours nests past five. */
+  /** Deeper JSON is refused: no valid body nests past five. */
   readonly jsonDepthMax: number;
   /** Values in one JSON text: a small body of commas must not become a big heap of objects. */
   readonly jsonValuesMax: number;
-  /** Users in one PUT or DELETE of members (R26: the documents set no limit, we set a generous one). */
+  /** Users in one PUT or DELETE of members (R26: the documents set no limit; this one is generous). */
   readonly membersMax: number;
   /** Participants in one POST /token. */
   readonly participantsMax: number;
@@ -17,7 +17,7 @@ export interface RestLimits {
   readonly lineBytesMax: number;
   /** Lines of one stream that are one change in the store. */
   readonly linesAtOnceMax: number;
-  /** A stream that brings nothing for so long is ended. */
+  /** A streamed body that brings nothing for so long is ended. */
   readonly streamIdleSeconds: number;
   /** Messages in one POST /messages of the simple form: they are one change in the store. */
   readonly messagesMax: number;
@@ -25,7 +25,7 @@ export interface RestLimits {
   readonly statusesMax: number;
   /** RSA keys below this are refused (SPEC § 6.1). */
   readonly rsaBitsMin: number;
-  /** Longest `wait` of GET /messages; a longer one is cut to it. */
+  /** The longest `wait` of GET /messages; a longer one is cut to it. */
   readonly waitSecondsMax: number;
   /** Requests one user may have waiting at once, and all users together. */
   readonly waitingPerUserMax: number;
@@ -34,9 +34,9 @@ export interface RestLimits {
   readonly pageBytesMax: number;
   /** A page of a chat's history stops behind the message that brings its content to so much. */
   readonly historyBytesMax: number;
-  /** Content of one step of an event stream: what a stream may have waiting for its reader. */
+  /** Content of one step of an event stream, which is what a stream may have waiting for its reader. */
   readonly streamBytesMax: number;
-  /** A comment tells a reader and whatever stands between that the stream lives. */
+  /** After so long a comment tells the reader, and every proxy between, that the stream lives. */
   readonly streamCommentSeconds: number;
   /** A reader that takes nothing for so long is cut off, and comes again with the last id it saw. */
   readonly streamStallSeconds: number;
@@ -68,7 +68,7 @@ export const defaultRestLimits: RestLimits = {
   encodedCharactersMax: 8 * 1024 * 1024,
 };
 
-/** The limits of a server whose operator says how long a body may be. */
+/** The limits for bodies as long as the operator allows. */
 export const restLimits = (bodyBytesMax: number): RestLimits => ({
   ...defaultRestLimits,
   bodyBytesMax,

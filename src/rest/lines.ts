@@ -1,7 +1,7 @@
-/** A request's body as lines, read no faster than they are asked for: what waits here is one chunk and one line. */
+/** A request's body as lines. It is read no faster than lines are asked for, so only one chunk and one line wait here. */
 export interface LinesOptions {
   readonly lineBytesMax: number;
-  /** The body is given up when nothing comes for so long. */
+  /** The body is given up when it brings nothing for so long. */
   readonly idleMs: number;
 }
 
@@ -26,7 +26,7 @@ export class Lines {
     this.#options = options;
   }
 
-  /** At least one line and at most `max`: those at hand; undefined at the end. Blank ones are left out. */
+  /** The lines at hand, at least one and at most `max`; undefined at the end. Blank lines are left out. */
   async next(max: number): Promise<Line[] | undefined> {
     const lines: Line[] = [];
     while (lines.length < max) {
@@ -44,7 +44,7 @@ export class Lines {
   /** Safe to call twice. */
   async cancel(): Promise<void> {
     this.#ended = true;
-    await this.#reader.cancel().catch(() => {}); // The client is gone: there is nobody to tell.
+    await this.#reader.cancel().catch(() => {}); // The client is gone, so there is no one to answer.
   }
 
   /** The next line of what was read; undefined where more must be read first. */
@@ -62,7 +62,7 @@ export class Lines {
 
   #begin(piece: Uint8Array): void {
     this.#begunBytes += piece.byteLength;
-    // Of a line that is too long nothing is kept but that it is.
+    // Of a line that is too long only that fact is kept.
     if (this.#begunBytes > this.#options.lineBytesMax) this.#begun = [];
     else if (piece.byteLength > 0) this.#begun.push(piece);
   }

@@ -1,4 +1,4 @@
-/** What a monitor asks (SPEC § 11): alive, ready and why not, which version. No log-in is needed, nor anything of the routes. */
+/** What a monitor asks (SPEC § 11): alive, ready or why not, which version. It needs no log-in and none of the routes. */
 import type { RestParts } from "./context.ts";
 import { printable } from "./errors.ts";
 import { json } from "./json.ts";
@@ -17,7 +17,7 @@ export function createMonitorAnswers({ health, version }: Pick<RestParts, "healt
   return { healthz, readyz, version: (): Response => answer({ version }, undefined) };
 }
 
-/** With `trouble` it is 503. */
+/** With `trouble` the status is 503. */
 function answer(body: object, trouble: string | undefined): Response {
   const response = json(JSON.stringify(body), trouble === undefined ? 200 : 503);
   if (trouble !== undefined) response.headers.set("X-Error-Detail", printable(trouble) || "not ready");

@@ -1,4 +1,4 @@
-/** A message of the simple form as the domain takes it. */
+/** Messages of the simple form, as the domain takes them. */
 import { answerKeptMs } from "../domain/answer-store.ts";
 import type { Draft, UserId } from "../domain/model.ts";
 import { badRequest, Refusal } from "./errors.ts";
@@ -8,7 +8,7 @@ type Outgoing = ReturnType<Schemas["message"]["parse"]>;
 
 export interface SentBy {
   readonly from: UserId;
-  /** Where the message has no `clientID` of its own. */
+  /** For a message without a `clientID` of its own. */
   readonly fallbackClientId: string | undefined;
 }
 
@@ -26,8 +26,8 @@ export function draftOf(
 }
 
 /**
- * What a message is called whose request has an idempotency key and whose sender gave it no name: a repeat finds it by
- * that where a crash took the answer kept for it. The day stands in it, since a key may be used again after one.
+ * The client id of a message whose sender gave none, in a request with an idempotency key. A repeat finds the message by
+ * it where a crash took the kept answer. The day stands in it, since a key may be used again after one.
  */
 export function clientIdsOf({ headers }: Request, nowMs: number): (index: number) => string | undefined {
   const key = headers.get("idempotency-key");

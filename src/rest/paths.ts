@@ -1,12 +1,12 @@
-/** Where a request goes: its path without what is the same for every route. */
+/** The path of a request, without what is the same for every route. */
 
-/** The longer ones first, as one may begin another; the empty one is what is left. */
+/** The longer ones first, as one may be the beginning of another; the empty one comes last. */
 const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
 
-/** Stands in the path where there is no chatID; no id can be spelled so. */
+/** Stands in the path in place of a missing chatID; no id can be spelled so. */
 export const noChatId = "%";
 
-/** The routes of REST.md, whose refusals are worded as it prints them. */
+/** The routes of REST.md, whose refusals are worded as that document prints them. */
 export const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?|users\/(?!me$)[^/]+)$/;
 
 /** The path without its prefix, query and closing slash; percent escapes stay. */
@@ -23,7 +23,7 @@ export function pathOf(request: Request): string {
   let path = url.slice(start, end);
   for (const prefix of prefixes) {
     if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
-      // The server's own paths have no prefix: behind one they are nobody's.
+      // The server's own paths have no prefix: behind one they do not exist.
       if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
       break;
     }

@@ -1,4 +1,4 @@
-/** `Range` of one part (RFC 9110 § 14.1.2). What is malformed, or asks for several parts, is ignored, as it allows. */
+/** `Range` of one part (RFC 9110 § 14.1.2). A malformed range, or one of several parts, is ignored, as the RFC allows. */
 import { safeInteger } from "../domain/keys.ts";
 
 /** Both inclusive. */
@@ -13,7 +13,7 @@ export function parseRange(header: string | null, bytes: number): ByteRange | "u
   if (match === null) return undefined;
   const [, from = "", to = ""] = match;
   if (from === "" && to === "") return undefined;
-  // Digits beyond what a number can say are beyond any file.
+  // A number too large to be exact lies beyond every file.
   const number = (digits: string): number => safeInteger(digits) ?? Number.MAX_SAFE_INTEGER;
   if (from === "") {
     const count = Math.min(number(to), bytes);

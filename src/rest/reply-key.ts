@@ -1,6 +1,6 @@
 /**
- * The key replies of the signed form are signed with (PROTOCOLS R35). It is made when first asked for and kept in the
- * store; making it and signing with it run beside the event loop.
+ * The key that signs replies of the signed form (PROTOCOLS R35). It is made when first asked for and kept in the store.
+ * Making it and signing with it run beside the event loop.
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from "node:crypto";
 import type { MqttDeviceStore } from "../domain/store.ts";

@@ -1,6 +1,6 @@
 /**
- * What REST takes in, checked once at the edge (REST.md; PROTOCOLS § 1.11, § 2.6). Where a document is silent the
- * bounds are ours. Every string and every array has an end; an array's length is judged before its elements are.
+ * What REST takes in, checked once at the edge (REST.md; PROTOCOLS § 1.11, § 2.6). Where a document is silent the bounds
+ * are Roost's. Every string and every array is bounded; an array's length is judged before its elements.
  */
 import { z } from "zod";
 import { defaultMessageLimits, historyRowsMax } from "../domain/messages/messages.ts";
@@ -19,7 +19,7 @@ const chatRowsMax = 100;
 const chatRows = 50;
 const chatNameCharactersMax = 256;
 
-/** Half a surrogate pair cannot be written as UTF-8, so it could not come back as it was sent. */
+/** Half a surrogate pair cannot be written as UTF-8, so it could not be given back as it was sent. */
 const text = (charactersMax: number) =>
   z
     .string()
@@ -29,14 +29,14 @@ const text = (charactersMax: number) =>
 /** chatID and userID as REST.md spells them, at most 256 characters (R7). */
 const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]{1,256}");
 
-/** The length first: a million bad elements must not become a million findings. */
+/** The length first: a million bad elements must not make a million findings. */
 const list = <Element extends z.ZodType>(element: Element, elementsMax: number) =>
   described(
     z.array(z.unknown()).min(1).max(elementsMax).pipe(z.array(element)),
     z.array(element).min(1).max(elementsMax),
   );
 
-/** Any string; numbers and booleans become one (R12); null says nothing. */
+/** Any string; numbers and booleans become one (R12); null counts as absent. */
 const chatName = z
   .union([z.string(), z.number(), z.boolean()])
   .transform(String)
@@ -50,7 +50,7 @@ const digits = z.string().regex(/^\d{1,15}$/, "must be a whole number");
 
 const seqText = () => described(digits.transform(Number), z.int().min(0));
 
-/** A page's size: more than the most is cut to the most, as the cursor loses nothing. */
+/** A page's size. A larger one is cut to the maximum: the cursor loses nothing. */
 const rows = (rowsMax: number, rowsDefault: number) =>
   described(
     digits
@@ -61,7 +61,7 @@ const rows = (rowsMax: number, rowsDefault: number) =>
     z.int().min(1).default(rowsDefault).describe(`At most ${rowsMax}.`),
   );
 
-/** A token as it is shown to us; longer ones are none of ours. */
+/** A token as the client shows it; no token of this server is longer. */
 const secret = z.string().min(1).max(1024);
 
 /** Seconds or milliseconds, in decimal digits or as a number (R23). */
@@ -108,12 +108,12 @@ export function createSchemas(limits: RestLimits) {
     messageBlock: list(
       z.object({
         messageText: z.string(),
-        /** GUIDs are compared as they were given out. */
+        /** GUIDs are compared in the form in which they were given out. */
         recipient: text(64).transform((guid) => guid.toLowerCase()),
       }),
       limits.membersMax,
     ),
-    /** A message of the sender's that this one stands in for. */
+    /** A message of the sender's that this one replaces. */
     oldMessageID: messageId.optional(),
   });
 
@@ -134,7 +134,7 @@ export function createSchemas(limits: RestLimits) {
       z.object({ GUIDList: keys }).transform(({ GUIDList }) => GUIDList),
       z.object({ GUIDs: keys }).transform(({ GUIDs }) => GUIDs),
     ]),
-    /** Users as a query, for clients that cannot send a body with DELETE. */
+    /** Users in the query, for clients that cannot send a body with DELETE. */
     removedUsersQuery: z.object({ users: z.string().optional().describe("With commas between.") }),
     message: outgoing,
     messages: list(outgoing, limits.messagesMax),
@@ -154,7 +154,7 @@ export function createSchemas(limits: RestLimits) {
       /** The other form is signed. */
       format: z.literal("simple").optional(),
       after: z.string().max(96).optional(),
-      /** Seconds; more than the most is cut to the most. */
+      /** Seconds; a longer wait is cut to the maximum. */
       wait: described(
         z
           .string()
@@ -192,7 +192,7 @@ export function createSchemas(limits: RestLimits) {
   };
 }
 
-/** The value a schema makes of what came in, or a refusal that names the first thing wrong, never its value. */
+/** The value that a schema makes of the input. Else it throws a refusal that names what is wrong first, never its value. */
 export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

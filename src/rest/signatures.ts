@@ -1,18 +1,18 @@
 /**
- * Signatures of requests (PROTOCOLS R21): RSASSA-PKCS1-v1_5 over SHA-256, in hex or base64. What is verified is the text
- * as it was sent first of all; clients that signed another spelling of the same value are understood too.
+ * Signatures of requests (PROTOCOLS R21): RSASSA-PKCS1-v1_5 over SHA-256, in hex or base64. The text as it was sent is
+ * verified first; then other spellings of the same value, which some clients sign.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { badRequest, Refusal, unsigned } from "./errors.ts";
 
-/** Other spellings are only tried of texts up to here: making them takes the event loop's time. */
+/** Other spellings are tried only of texts up to this length: making them takes the event loop's time. */
 const respelledCharactersMax = 1024 * 1024;
 /** A 16,384-bit signature in hex. */
 export const signatureCharactersMax = 4096;
 
 const keys = new WeakMap<Uint8Array, KeyObject>();
 
-/** Verifies off the event loop. Throws a refusal where none of the texts is what was signed. */
+/** Verifies beside the event loop. Throws a refusal where none of the texts was signed. */
 export async function requireSignature(
   spki: Uint8Array,
   signature: string | undefined,
@@ -30,7 +30,7 @@ export async function requireSignature(
   throw unsigned("sign does not match");
 }
 
-/** The spellings of a signed value, each made when the one before did not do. */
+/** The spellings of a signed value; each is made when the one before does not match. */
 export function* spellings(text: string, value: unknown): Iterable<string> {
   yield text;
   if (text.length > respelledCharactersMax) return;
@@ -70,8 +70,8 @@ function sorted(value: unknown): unknown {
 }
 
 /**
- * The text of one member of a JSON object, as it stands there. `json` has been parsed, so it is well-formed; a name that
- * stands there twice is refused, since readers differ over which one counts.
+ * The text of one member of a JSON object, as it stands there. `json` has been parsed, so it is well-formed. A name that
+ * stands there twice is refused, since readers disagree over which one counts.
  */
 export function memberText(json: string, name: string): string | undefined {
   let found: string | undefined;

@@ -1,8 +1,8 @@
-/** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, people are GUIDs. */
+/** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, users are GUIDs. */
 import type { Addressing, Exchanged } from "../domain/messages/exchange-store.ts";
 import type { Message, StoredEvent, Typing, UserSummary } from "../domain/model.ts";
 
-/** Nobody has it: what the system itself says. */
+/** The sender of system messages; no user has it. */
 const systemGuid = "00000000-0000-0000-0000-000000000000";
 
 /** The text of `outgoingEventsResult`. */
@@ -23,7 +23,7 @@ export interface IncomingMessage {
   readonly addressing: Addressing;
 }
 
-/** The text of `incomingEvents`; what there is none of is left out. */
+/** The text of `incomingEvents`; empty lists are left out. */
 export function incomingText(
   nowMs: number,
   {

@@ -1,7 +1,7 @@
 /**
  * POST /token as a stream (PROTOCOLS R32): a participant per line, an answer per line, in order, each written once its
  * change is on disk. The request is read as fast as its answers are taken. With an `Idempotency-Key` the tokens are
- * derived, so a stream that broke off is sent again from the start, or from any line on, and gives the same ones.
+ * derived, so a client may send a stream that broke off again, from the start or from any line on, and gets the same ones.
  */
 import type { TokenRun, Tokens } from "../domain/people/tokens.ts";
 import type { Log } from "../lib/log.ts";
@@ -34,7 +34,7 @@ export function createTokenStream(parts: { tokens: Tokens; limits: RestLimits; s
         async pull(controller) {
           clearTimeout(stalled);
           const end = async (error: unknown): Promise<void> => {
-            // The client broke off or stalled; what was answered stands, the rest it will send again.
+            // The client broke off or stalled. What was answered stands; the client will send the rest again.
             log.debug("a stream of participants ended early", { error });
             controller.error(error);
             await lines.cancel();
@@ -86,7 +86,7 @@ export function createTokenStream(parts: { tokens: Tokens; limits: RestLimits; s
 
   type Requests = Parameters<Tokens["provision"]>[0];
 
-  /** All of a batch in one change; where one is refused, each in its own. */
+  /** All of a batch in one change; where one of them is refused, each in its own. */
   async function provision(requests: Requests, by: StreamedBy): Promise<object[]> {
     try {
       const pairs = await tokens.provision(requests, by);

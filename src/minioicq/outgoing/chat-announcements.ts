@@ -1,7 +1,7 @@
 /**
- * The chats one log-in is told of (`chat.spawn`): first those it has not heard of, from the store, then those its user
- * comes into. A client that names its device is told of every chat the device does not know yet, so that no push ever
- * names an unknown chat; a client without a device name is told of what no client of its user was told.
+ * The announcements of chats to one log-in (`chat.spawn`): first the chats it does not know, from the store, then those
+ * its user comes into. A client that names its device is told of every chat the device does not know, so that no push
+ * ever names an unknown chat. A client without a device name is told of chats that no client of its user was told of.
  */
 import type { ChatId, ChatView, DeviceId, Entered, EventId, Left, UserId } from "../../domain/model.ts";
 import { closeCode } from "../errors.ts";
@@ -76,7 +76,7 @@ export class ChatAnnouncements {
     if (row !== undefined) this.#confirmEvents([row.eventId]);
   }
 
-  /** What no client of the user was told of. */
+  /** Announces the stored chats that no client of the user was told of. Gives which events that covered. */
   async #ofUser(): Promise<(eventId: EventId) => boolean> {
     const { pushes } = this.#parts;
     const handled = new Set<EventId>();
@@ -98,7 +98,7 @@ export class ChatAnnouncements {
     return (eventId) => handled.has(eventId);
   }
 
-  /** What the device does not know, whatever other clients of the user were told. */
+  /** Announces the chats that the device does not know, whatever other clients of the user were told. Gives which those were. */
   async #ofDevice(deviceId: DeviceId): Promise<(eventId: EventId, chatId: ChatId) => boolean> {
     const { shared, userId, pushes } = this.#parts;
     const { store } = shared.domain;

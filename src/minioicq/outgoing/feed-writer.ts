@@ -1,5 +1,5 @@
 /**
- * What one log-in is told without asking: first the chats it does not know and the messages it missed, then both as
+ * Writes what one log-in is told without asking: first the chats it does not know and the messages it missed, then both as
  * they happen (PROTOCOLS § 3.4 auth.login). A slow client is given no more messages, which then wait in the store, so
  * what is kept here is bounded; the same holds for a client that acknowledges and has too much left to confirm.
  */

@@ -1,4 +1,4 @@
-/** What one log-in is told, in order and with its weight, until it is written. `Outgoing` takes it from the front. */
+/** The pushes to one log-in that are not written yet, in order and with their weight. `Outgoing` takes the first. */
 import type { Client } from "../../domain/people/log-ins.ts";
 import type { Dialect } from "../dialect.ts";
 import type { Frame } from "../requests/codec.ts";

@@ -47,7 +47,7 @@ const table = {
   "session.end": { ...endLogIn, needsLogIn: true, besideOthers: false, beyondDocument: true },
 } as const satisfies Readonly<Record<string, Action<{ readonly action: string }>>>;
 
-/** A request as its action's parser gives it, told from others by `action`. */
+/** A request as its action's parser gives it, distinguished by `action`. */
 export type Request = Parameters<(typeof table)[keyof typeof table]["handle"]>[1];
 
 export const actionOf = ({ action }: Request): Action<Request> => table[action];

@@ -31,7 +31,7 @@ export async function createDocument(operations: Operations, version: string): P
       title: "Roost",
       version,
       description:
-        "People, chats and messages over HTTP. Every path is served under six prefixes. A refusal says what was wrong in X-Error-Detail.",
+        "People, chats and messages over HTTP. Every path is served under six prefixes. A refusal tells what was wrong in X-Error-Detail.",
     },
     servers: prefixes.map((url) => ({ url })),
     paths,
@@ -105,14 +105,14 @@ const pathPatterns: Readonly<Record<string, string>> = {
 const idempotencyKey: Json = {
   name: "Idempotency-Key",
   in: "header",
-  description: "A request with the same key gets the same answer for a day, and nothing is done twice.",
+  description: "For a day, a request with the same key gets the same answer, and nothing is done twice.",
   schema: { type: "string", pattern: "^[!-~]{1,255}$" },
 };
 
 const lastEventId: Json = {
   name: "Last-Event-ID",
   in: "header",
-  description: "Of a stream: the last id that was seen; wins over `after`.",
+  description: "For a stream: the last id that the client saw. It takes precedence over `after`.",
   schema: { type: "string" },
 };
 

@@ -1,4 +1,4 @@
-/** What the reference says of one route, and the answers that many routes share. */
+/** The reference of one route, and the answers that many routes share. */
 import type { z } from "zod";
 import * as shapes from "./shapes.ts";
 
@@ -7,7 +7,7 @@ export interface OperationAnswer {
   readonly schema: z.ZodType;
   /** Of the answer; problem documents and lines of JSON have their own. */
   readonly contentType?: "application/problem+json" | "application/x-ndjson";
-  /** The same path also answers in this form, where it is asked for. */
+  /** The same path also answers in this form, where the client asks for it. */
   readonly stream?: true;
   /** Another form of the same answer, with a content type of its own. */
   readonly or?: OperationAnswer;
@@ -27,7 +27,7 @@ export interface Operation {
     readonly schema: z.ZodType;
     readonly required: boolean;
     readonly example: unknown;
-    /** Of each line, where the body may be a stream of them. */
+    /** Of each line, where the body may be a stream of lines. */
     readonly line?: z.ZodType;
   };
   readonly answers: Readonly<Record<number | "5XX", OperationAnswer>>;
@@ -40,11 +40,11 @@ export const badToken: OperationAnswer = {
   schema: shapes.documentedError("Bad token"),
 };
 export const fault: OperationAnswer = {
-  about: "A fault of the server, or it is too busy, stopping or out of room; Retry-After says when to come again.",
+  about: "The server has a fault, or is too busy, stopping or out of space. Retry-After tells when to try again.",
   schema: shapes.documentedError("Internal server error", "Service unavailable"),
 };
 export const tooOften: OperationAnswer = {
-  about: "Asked too often, or too many wrong secrets; Retry-After says when to come again.",
+  about: "Too many requests, or too many wrong secrets. Retry-After tells when to try again.",
   schema: shapes.documentedError("Too many requests"),
 };
 export const tooLarge: OperationAnswer = {
@@ -65,7 +65,7 @@ export const documented = (text: string, about: string): OperationAnswer => ({
 /** What a route of REST.md may answer at any time. */
 export const usual = { 401: badToken, 429: tooOften, "5XX": fault };
 export const usualWithBody = { ...usual, 413: tooLarge };
-/** REST.md's form of an answer where the request could not be told from one of its own, else a problem document. */
+/** REST.md's form of an answer where the request may be one of that document's, else a problem document. */
 export const either = (answer: OperationAnswer, ...texts: readonly [string, ...string[]]): OperationAnswer => ({
   ...problem(answer.about),
   or: { about: answer.about, schema: shapes.documentedError(...texts) },
@@ -75,7 +75,7 @@ export const usualOfMessages = {
   429: either(tooOften, "Too many requests"),
   "5XX": either(fault, "Internal server error", "Service unavailable"),
 };
-/** The same of a route of our own. */
+/** The same of Roost's own routes. */
 export const usualOwn = { 401: problem(badToken.about), 429: problem(tooOften.about), "5XX": problem(fault.about) };
 export const withKey = { 422: problem("The Idempotency-Key was used with another request.") };
 

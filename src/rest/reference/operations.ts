@@ -1,4 +1,4 @@
-/** Every route that is documented, with what it takes and what it answers. `app.ts` must serve exactly these. */
+/** Every documented route, with what it takes and what it answers. `app.ts` must serve exactly these. */
 import type { Schemas } from "../schemas.ts";
 import { createMessageOperations } from "./message-operations.ts";
 import {
@@ -30,7 +30,7 @@ export function createOperations(schemas: Schemas) {
         query: schemas.chatsQuery,
         answers: {
           200: { about: "A page.", schema: shapes.chats },
-          400: problem("Something in the query is not as it must be."),
+          400: problem("A parameter of the query is wrong."),
           ...usualOwn,
         },
       },
@@ -53,8 +53,8 @@ export function createOperations(schemas: Schemas) {
     "/chats/:chatID/users": {
       GET: {
         id: "getUsers",
-        summary: "Who is in a chat",
-        about: "In the order in which they came.",
+        summary: "The users of a chat",
+        about: "In the order in which they joined.",
         caller: "backend",
         answers: {
           200: { about: "The chat.", schema: shapes.chatUsers },
@@ -70,8 +70,8 @@ export function createOperations(schemas: Schemas) {
         once: true,
         body: { schema: schemas.putUsers, required: true, example: { users: ["anna", "ben"], chatName: "Our team" } },
         answers: {
-          200: { about: "A GUID for each user asked for, in that order.", schema: shapes.guidList },
-          400: documented("Invalid parameters", "The chatID, or something in the body, is not as it must be."),
+          200: { about: "A GUID for each user of the request, in that order.", schema: shapes.guidList },
+          400: documented("Invalid parameters", "The chatID, or a value in the body, is wrong."),
           ...usualWithBody,
           ...withKey,
         },
@@ -80,14 +80,14 @@ export function createOperations(schemas: Schemas) {
         id: "deleteUsers",
         summary: "Remove users from a chat",
         about:
-          "By userID or GUID, in the body or as `?users=a,b`. Strangers are ignored; with its owner, or its last member, the chat goes.",
+          "By userID or GUID, in the body or as `?users=a,b`. Users who are not in the chat are ignored. When its owner or its last member is removed, the chat is deleted.",
         caller: "backend",
         once: true,
         query: schemas.removedUsersQuery,
         body: { schema: schemas.removedUsers, required: false, example: { users: ["ben"] } },
         answers: {
           200: { about: "Removed.", schema: shapes.nothing },
-          400: documented("Bad request", "The chatID or the list of users is not as it must be."),
+          400: documented("Bad request", "The chatID or the list of users is wrong."),
           404: documented("ChatID not found", "There is no such chat."),
           ...usualWithBody,
           ...withKey,
@@ -99,13 +99,13 @@ export function createOperations(schemas: Schemas) {
         id: "getHistory",
         summary: "A chat's messages",
         about:
-          "Ascending. With `after_seq` towards newer ones, else from the newest towards older ones; `next` is the value of that parameter for the page that follows.",
+          "Ascending. With `after_seq` pages go towards newer messages, else from the newest towards older ones. `next` is the value of that parameter for the page that follows.",
         caller: "participant",
         query: schemas.historyQuery,
         answers: {
           200: { about: "A page.", schema: shapes.history },
-          400: problem("The chatID, or something in the query, is not as it must be."),
-          403: problem("This server asks who has a key for the signed form."),
+          400: problem("The chatID, or a parameter of the query, is wrong."),
+          403: problem("This server requires the signed form of participants that have a key."),
           404: problem("There is no such chat, or you are not in it."),
           ...usualOwn,
         },
@@ -114,14 +114,14 @@ export function createOperations(schemas: Schemas) {
     "/chats/:chatID/typing": {
       PUT: {
         id: "putTyping",
-        summary: "Say that you are typing",
-        about: "Told to the members who are connected just now (`chat_typing`, `chat_typingEnd`), and kept nowhere.",
+        summary: "Tell that you are typing",
+        about: "Members who are connected now are told (`chat_typing`, `chat_typingEnd`). It is not stored.",
         caller: "participant",
         once: true,
         body: { schema: schemas.typing, required: false, example: { typing: true } },
         answers: {
-          200: { about: "Told.", schema: shapes.nothing },
-          400: problem("The chatID or the body is not as it must be."),
+          200: { about: "The members were told.", schema: shapes.nothing },
+          400: problem("The chatID or the body is wrong."),
           404: problem("There is no such chat, or you are not in it."),
           413: problem(tooLarge.about),
           ...withKey,
@@ -133,11 +133,11 @@ export function createOperations(schemas: Schemas) {
     "/healthz": {
       GET: {
         id: "healthz",
-        summary: "Whether the server lives",
+        summary: "Whether the server is alive",
         about: "For a monitor.",
         caller: "anyone",
         answers: {
-          200: { about: "It does.", schema: shapes.live },
+          200: { about: "It is.", schema: shapes.live },
           429: problem(tooOften.about),
           "5XX": { about: "It should be restarted.", schema: shapes.live },
         },
@@ -147,7 +147,7 @@ export function createOperations(schemas: Schemas) {
       GET: {
         id: "readyz",
         summary: "Whether the server can work",
-        about: "For a balancer.",
+        about: "For a load balancer.",
         caller: "anyone",
         answers: {
           200: { about: "It can.", schema: shapes.ready },
@@ -159,8 +159,8 @@ export function createOperations(schemas: Schemas) {
     "/publicKey": {
       GET: {
         id: "publicKey",
-        summary: "What replies of the signed form are verified with",
-        about: "An RSA key, made when first asked for and kept with the data.",
+        summary: "The key that verifies replies of the signed form",
+        about: "An RSA key. It is made at the first request and kept with the data.",
         caller: "anyone",
         answers: {
           200: { about: "The key.", schema: shapes.publicKey },
@@ -172,8 +172,8 @@ export function createOperations(schemas: Schemas) {
     "/version": {
       GET: {
         id: "version",
-        summary: "Which version this is",
-        about: "Of the server.",
+        summary: "The version of the server",
+        about: "Of the running program.",
         caller: "anyone",
         answers: { 200: { about: "The version.", schema: shapes.version }, 429: problem(tooOften.about) },
       },

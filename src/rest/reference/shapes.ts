@@ -1,6 +1,6 @@
 /**
- * What REST gives out, as schemas: the document is made of them, and a test holds the server to it. Answers are put
- * together without them, since a page of history is read too often to be checked each time.
+ * What REST answers, as schemas. The document is made of them, and a test compares the server's answers with it. Answers
+ * are put together without them, since a page of history is read too often to be checked each time.
  */
 import { z } from "zod";
 
@@ -32,7 +32,7 @@ export const tokenPair = z
   .strictObject({ accessToken: z.string(), refreshToken: z.string() })
   .meta({ id: "TokenPair" });
 
-/** Of a stream: a line for each line that came. */
+/** A stream's answer: a line for each line of the request. */
 export const tokenLine = z
   .strictObject({
     userID: z.string().nullable().describe("Null where the line names none."),
@@ -66,7 +66,7 @@ export const chatUsers = z
       ownerGUID: guid,
       creationTime: z.string().regex(/^\d+$/).describe("Milliseconds since 1970, UTC."),
       updateTime: z.string().regex(/^\d+$/).describe("The same, of the last change to members or name."),
-      users: z.array(person).describe("In the order in which they came."),
+      users: z.array(person).describe("In the order in which they joined."),
     }),
   })
   .meta({ id: "ChatUsers" });
@@ -92,7 +92,7 @@ export const message = z
     sender: key,
     type: z.string(),
     content: z.string(),
-    encoding: z.literal("base64").optional().describe("Where the content is bytes."),
+    encoding: z.literal("base64").optional().describe("Present where the content is bytes."),
     time,
     client_id: z.string().optional(),
   })
@@ -106,7 +106,7 @@ export const event = z
       .string()
       .regex(/^e\d{1,16}$/)
       .optional()
-      .describe("To be confirmed like a message. What nobody keeps (typing) has none."),
+      .describe("Confirm it like a message. Events that are not stored (typing) have none."),
     type: z.enum(["chat_enter", "chat_leave", "chat_typing", "chat_typingEnd", "delivered", "read"]),
     chat_id: id,
     chatID: key,
@@ -161,7 +161,7 @@ export const incoming = z
             serverTime: millis,
             chatID: key,
             recipientList: z.array(guid),
-            oldMessageID: id.optional().describe("The message this one stands in for."),
+            oldMessageID: id.optional().describe("The message that this one replaces."),
           }),
         )
         .optional(),
@@ -178,7 +178,7 @@ export const incoming = z
       info: z
         .array(
           z.strictObject({
-            messageID: eventId.optional().describe("To be confirmed. What nobody keeps (typing) has none."),
+            messageID: eventId.optional().describe("Confirm it. Events that are not stored (typing) have none."),
             subType: z.enum(["chat_enter", "chat_leave", "chat_typing", "chat_typingEnd"]),
             chatID: key,
             messageGUIDList: z.array(z.strictObject({ GUID: guid, userID: key, displayName: z.string() })),
@@ -208,7 +208,7 @@ export const chats = z
         kind: z.enum(["direct", "group"]),
         name: z.string(),
         last_seq: seq,
-        delivered_seq: seq.describe("How far you have got."),
+        delivered_seq: seq.describe("How far you have come."),
         read_seq: seq,
         created: time,
         updated: time,
@@ -248,9 +248,9 @@ export const webhook = z
     name: z.string(),
     url: z.string(),
     events: z.array(z.enum(["message", "event"])),
-    offset: offset.describe("How far it has got."),
-    failing_chats: z.int().min(0).describe("Chats whose delivery fails just now and is tried again."),
-    problem: z.string().optional().describe("Of one of them."),
+    offset: offset.describe("How far it has come."),
+    failing_chats: z.int().min(0).describe("Chats whose delivery is failing now and is tried again."),
+    problem: z.string().optional().describe("What is wrong in one of them."),
     created: time,
     secret: z.string().optional().describe("Shown once: when it was made or given."),
   })

@@ -1,9 +1,9 @@
-/** What the reference says of tokens and of those they are given to. */
+/** The reference of tokens, and of the participants that have them. */
 import type { Schemas } from "../schemas.ts";
 import { documented, type OperationTable, usual, usualOwn, usualWithBody, withKey } from "./operation.ts";
 import * as shapes from "./shapes.ts";
 
-const nobody = documented("userGUID not found", "Nobody has this GUID, or nobody you may know.");
+const unknown = documented("userGUID not found", "No user has this GUID, or none you share a chat with.");
 
 export const createTokenOperations = (schemas: Schemas) =>
   ({
@@ -12,7 +12,7 @@ export const createTokenOperations = (schemas: Schemas) =>
         id: "createTokens",
         summary: "Make participants and their tokens",
         about:
-          "One participant, or an array of them: all or nothing, answered in order. One that does not exist is made; a new key replaces the older one. As a stream (`application/x-ndjson`) a line is answered by a line as soon as it is on disk, and an Idempotency-Key gives a repeated stream the same tokens.",
+          "One participant, or an array of them: all or nothing, answered in order. A participant that does not exist is made; a new key replaces the older one. As a stream (`application/x-ndjson`) each line is answered by a line as soon as it is on disk, and a stream repeated with the same Idempotency-Key gets the same tokens.",
         caller: "backend",
         once: true,
         body: {
@@ -23,12 +23,12 @@ export const createTokenOperations = (schemas: Schemas) =>
         },
         answers: {
           200: {
-            about: "A stream: a line for each line.",
+            about: "A stream with a line for each line of the request.",
             schema: shapes.tokenLine,
             contentType: "application/x-ndjson",
           },
           201: { about: "A pair, or an array of pairs.", schema: shapes.tokenPair.or(shapes.tokenPair.array()) },
-          400: documented("Invalid parameters", "Something in the body is not as it must be."),
+          400: documented("Invalid parameters", "A value in the body is wrong."),
           ...usualWithBody,
           ...withKey,
         },
@@ -36,12 +36,13 @@ export const createTokenOperations = (schemas: Schemas) =>
       PUT: {
         id: "refreshTokens",
         summary: "The next pair",
-        about: "Uses the refresh token up. One that is used again ends every token that goes back to the same request.",
+        about:
+          "Uses the refresh token up. A refresh token that is used a second time ends every token that goes back to the same request.",
         caller: "anyone",
         body: { schema: schemas.refresh, required: true, example: { refreshToken: "rr_…" } },
         answers: {
           201: { about: "A pair.", schema: shapes.tokenPair },
-          400: documented("Invalid parameters", "The body is not as it must be."),
+          400: documented("Invalid parameters", "The body is wrong."),
           ...usualWithBody,
           401: documented("refreshToken is not valid", "It is unknown, used up, expired or revoked."),
         },
@@ -50,12 +51,12 @@ export const createTokenOperations = (schemas: Schemas) =>
         id: "revokeTokens",
         summary: "Revoke a token",
         about:
-          "The access token that is shown, or a token in the body, with every other that goes back to the same request.",
+          "The access token of the request, or a token in its body, with all other tokens that go back to the same request.",
         caller: "participant",
         body: { schema: schemas.revocation, required: false, example: { refreshToken: "rr_…" } },
         answers: {
           200: { about: "Revoked.", schema: shapes.nothing },
-          400: documented("Invalid parameters", "The body is not as it must be."),
+          400: documented("Invalid parameters", "The body is wrong."),
           ...usualWithBody,
         },
       },
@@ -72,14 +73,14 @@ export const createTokenOperations = (schemas: Schemas) =>
     "/users/:GUID": {
       GET: {
         id: "getUser",
-        summary: "Who somebody is",
+        summary: "Who a user is",
         about:
-          "And what he signs with. For himself, for those who share a chat with him, and for the backend. The GUID may be a device's.",
+          "And the key they sign with. For the user, for users who share a chat with them, and for the backend. The GUID may be a device's.",
         caller: "participant",
         orBackend: true,
         answers: {
-          200: { about: "The user, without `displayName` and `userKey` where there is none.", schema: shapes.user },
-          404: nobody,
+          200: { about: "The user. `displayName` and `userKey` are missing where there is none.", schema: shapes.user },
+          404: unknown,
           ...usual,
         },
       },
@@ -87,12 +88,12 @@ export const createTokenOperations = (schemas: Schemas) =>
         id: "deactivateUser",
         summary: "Deactivate a user",
         about:
-          "His tokens and log-ins are ended and his connections closed, and nobody can be him; what he said stays.",
+          "Their tokens and log-ins end, their connections are closed, and no one can log in as them. Their messages stay.",
         caller: "backend",
         once: true,
         answers: {
           200: { about: "Deactivated.", schema: shapes.nothing },
-          404: nobody,
+          404: unknown,
           ...usual,
           ...withKey,
         },

@@ -1,6 +1,6 @@
 /**
- * POST /messages with the backend key: the simple form, said by the participant whom `sender` names, or by `"system"`.
- * Without `sender` the key is no token: who sends with the wrong secret must not speak as the system.
+ * POST /messages with the backend key: the simple form, sent as the participant whom `sender` names, or as `"system"`.
+ * Without `sender` the key counts as a wrong token: a caller with the wrong secret must not send as the system.
  */
 import { sentShape } from "../../delivery/shapes.ts";
 import { DomainError } from "../../domain/errors.ts";
@@ -17,18 +17,18 @@ export function createBackendMessages({ domain, limits, schemas, clock, log }: R
 
   async function post(c: RestContext): Promise<Response> {
     const body = await readJson(c.req.raw, limits);
-    const said: unknown[] = Array.isArray(body) ? body : [body];
-    if (!said.every(namesSender)) throw unauthorized("with the backend key every message needs a sender");
+    const items: unknown[] = Array.isArray(body) ? body : [body];
+    if (!items.every(namesSender)) throw unauthorized("with the backend key every message needs a sender");
     try {
-      const sent = (await send(said, clientIdsOf(c.req.raw, clock.nowMs()))).map(sentShape);
+      const sent = (await send(items, clientIdsOf(c.req.raw, clock.nowMs()))).map(sentShape);
       return json(JSON.stringify(Array.isArray(body) ? sent : sent[0]));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });
     }
   }
 
-  async function send(said: unknown[], clientIdAt: (index: number) => string | undefined) {
-    const outgoing = parse(schemas.backendMessages, said);
+  async function send(items: unknown[], clientIdAt: (index: number) => string | undefined) {
+    const outgoing = parse(schemas.backendMessages, items);
     const senders = await Promise.all(outgoing.map(({ sender }) => senderOf(sender)));
     return messages.sendAll(
       outgoing.map((one, index) =>
@@ -37,7 +37,7 @@ export function createBackendMessages({ domain, limits, schemas, clock, log }: R
     );
   }
 
-  /** By userID or GUID. A participant whose userID is `system` is named by his GUID. */
+  /** By userID or GUID. A participant whose userID is `system` is named by their GUID. */
   async function senderOf(name: string): Promise<UserId> {
     if (name === "system") return systemUserId;
     const user = (await store.findUserByKey(name)) ?? (await store.findParticipant(name.toLowerCase()))?.user;
@@ -48,4 +48,5 @@ export function createBackendMessages({ domain, limits, schemas, clock, log }: R
   return { post };
 }
 
-const namesSender = (said: unknown): boolean => typeof said === "object" && said !== null && "sender" in said;
+const namesSender = (message: unknown): boolean =>
+  typeof message === "object" && message !== null && "sender" in message;

@@ -51,7 +51,7 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
   const deleteUsers = documented(words.deleteUsers, log, async (c) => {
     await requireBackend(accounts, c.req.raw, c.env.address);
     const chatKey = chatKeyOf(c);
-    // Many clients cannot send a body with DELETE, so the query will do (R14).
+    // Many clients cannot send a body with DELETE, so the query may hold the users (R14).
     const listed = queryOf(c.req.raw)?.get("users")?.split(",");
     const people = parse(schemas.removedUsers, listed ?? (await readJson(c.req.raw, limits)));
     await chats.removeMembers({ chatKey, people });
@@ -59,8 +59,8 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
   });
 
   /**
-   * A page of messages, ascending. `after_seq` walks towards newer ones, anything else from the newest towards older
-   * ones; `next` is the value of that parameter for the page that follows, null where nothing follows.
+   * A page of messages, ascending. With `after_seq` pages go towards newer messages, else from the newest towards older
+   * ones. `next` is the value of that parameter for the page that follows, null where nothing follows.
    */
   const history: Handler = own(log, async (c) => {
     const query = queryOf(c.req.raw);
@@ -72,7 +72,7 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const page = query === undefined ? firstPage : parse(schemas.historyQuery, pick(query, historyQueryNames));
     const chat = await chats.getAsMember({ key }, user.userId);
     const { after_seq: afterSeq, before_seq: beforeSeq, limit } = page;
-    // Without a gap in seq, the page is known before it is read.
+    // Where seq has no gap, the page's messages are known before they are read.
     const end = Math.min(chat.lastSeq, (beforeSeq ?? Number.POSITIVE_INFINITY) - 1);
     const to = afterSeq === undefined ? end : Math.min(end, afterSeq + limit);
     const from = afterSeq === undefined ? Math.max(1, end - limit + 1) : afterSeq + 1;
@@ -91,8 +91,8 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
   });
 
   /**
-   * The page from what is encoded already and, where only its newer end is missing, that end from the store. Undefined
-   * where it must be read whole: nothing of it is there, or retention has left a gap.
+   * The page as it is encoded already; where only its newer end is missing, that end comes from the store. Undefined
+   * where the whole page must be read: nothing of it is encoded, or retention has left a gap.
    */
   async function knownPage(
     chatId: ChatId,

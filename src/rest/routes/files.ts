@@ -1,8 +1,8 @@
 /**
- * `GET /_/files/<hash>`: large content by its hash, for who is in a chat with a message that refers to it (docs/files.md).
- * The bytes came from a stranger, so they are served as what the server recognised and never as something that runs; and
- * they never change, so a client that has them need not ask for them again. They go from the disk to the socket piece by
- * piece.
+ * `GET /_/files/<hash>`: large content by its hash, for members of a chat with a message that refers to it
+ * (docs/files.md). Any user may have sent the bytes, so they are served as the type the server recognised and never as
+ * something that runs. They never change, so a client that has them need not ask again. They go from the disk to the
+ * socket piece by piece.
  */
 import { isShownInline } from "../../domain/messages/media-types.ts";
 import type { ServedFile } from "../../domain/store.ts";
@@ -21,7 +21,7 @@ export function createFileRoutes({ domain, log, requireSignature }: RouteParts) 
     const { user } = asking;
     const hash = c.req.param("hash") ?? "";
     const file = await store.findFile(user.userId, hash);
-    // The same for one that does not exist: nobody learns what others have.
+    // The same where no such file exists, so that no caller learns what other users have.
     if (file === undefined) throw new Refusal(fileNotFound, "none of your chats has such a file");
     const etag = `"${hash}"`;
     if (isNamed(raw.headers.get("if-none-match"), etag)) {
@@ -35,7 +35,7 @@ export function createFileRoutes({ domain, log, requireSignature }: RouteParts) 
 
 const cacheControl = "private, max-age=31536000, immutable";
 
-/** Opened as a page of its own it may show itself, and nothing else. */
+/** A file opened as a page of its own may show itself and do nothing else. */
 const contentSecurityPolicy = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox";
 
 function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag: string): Response {
@@ -54,7 +54,7 @@ function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag:
     return new Response(null, { status: 416, headers: { ...headers, "Content-Range": `bytes */${bytes}` } });
   }
   if (range === undefined) {
-    // Bun would serve part of a file by itself where there is a Range, also one that is to be ignored.
+    // Bun would serve part of a file by itself wherever there is a Range, even one that must be ignored.
     const body = asked.has("range") ? content.stream().pipeThrough(new TransformStream()) : content;
     return new Response(body, { headers: { ...headers, "Content-Length": String(bytes) } });
   }
@@ -69,7 +69,7 @@ function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag:
   });
 }
 
-/** A range asked of another version is not served from this one (RFC 9110 § 13.1.5). */
+/** A range of another version is not served from this one (RFC 9110 § 13.1.5). */
 function rangeOf(asked: Headers, etag: string, bytes: number): ByteRange | "unsatisfiable" | undefined {
   const condition = asked.get("if-range");
   if (condition !== null && condition.trim() !== etag) return undefined;

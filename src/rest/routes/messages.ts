@@ -1,5 +1,5 @@
 /**
- * /messages in its simple form (SPEC § 6.1, § 6.2): say something, fetch what waits, confirm it. The signed form of the
+ * /messages in its simple form (SPEC § 6.1, § 6.2): send messages, fetch what waits, confirm it. The signed form of the
  * documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
 import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
@@ -35,7 +35,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     const query = queryOf(raw);
     const token = accessToken(raw, query);
     if (await asksAsBackend(accounts, raw, { token, address: c.env.address })) return backend.post(c);
-    // With a token at hand a stranger's body is not even read; without one it may stand in the body.
+    // A token outside the body is checked before the body is read; without one the token may stand in the body.
     const { sender, document } =
       token === undefined
         ? await readWithToken(raw, c.env.address)
@@ -54,7 +54,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     }
   });
 
-  /** A body that is to say who sends it: a smaller one will do, and one that cannot be read says nobody. */
+  /** A body that must hold the token. It has a smaller limit, and one that cannot be read holds none. */
   async function readWithToken(
     request: Request,
     address: string,
@@ -89,7 +89,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
   /**
    * `{statuses: [{messageID, messageStatus}]}`: events are confirmed one by one; a message stands for everything in its
-   * chat up to it. One that is unknown, or none of the user's, is no error (PROTOCOLS § 3.5). Answers once on disk.
+   * chat up to it. An unknown id, or one of other users, is no error (PROTOCOLS § 3.5). Answers once all is on disk.
    */
   async function confirm({ user, deviceId }: LoggedIn, body: object): Promise<Response> {
     const { statuses } = parse(schemas.statuses, body);
@@ -139,7 +139,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
         { userId: user.userId, deviceId, by: { tokenId: tokenIdOf(tokenHash), address: c.env.address } },
         { after: after === undefined ? undefined : cursorOf(after), limit, waitMs, signal: c.req.raw.signal },
       );
-      // It may have ended while the request waited.
+      // The token may have ended while the request waited.
       if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
       const events = JSON.stringify([...page.events.map(eventShape), ...page.typing.map(typingShape)]);
       return json(`{"messages":${messagesJson(page.messages)},"events":${events},"next":"${encodeCursor(page.next)}"}`);
@@ -150,7 +150,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
     async (c) => {
       const { raw } = c.req;
       const asked = parse(schemas.inboxQuery, pick(query, inboxQueryNames)).after;
-      // A client that comes again has got further than the address it was given at first says.
+      // A client that comes again has come further than the `after` of its first address.
       const after = (raw.headers.get("last-event-id") ?? "") || asked;
       const from = after === undefined ? undefined : cursorOf(after);
       if (raw.method === "HEAD") return answerStreamHead();

@@ -1,4 +1,4 @@
-/** What a participant asks about himself (SPEC § 6.2): who he is, which chats he is in; and that he is writing in one. */
+/** What participants ask about themselves (SPEC § 6.2): who they are and which chats they are in; and that they are typing. */
 import { isoTime } from "../../delivery/shapes.ts";
 import { isKey } from "../../domain/keys.ts";
 import type { MemberChat, User } from "../../domain/model.ts";

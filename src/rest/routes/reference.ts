@@ -1,11 +1,11 @@
-/** The reference: the OpenAPI document at /openapi.json, and a page at /docs that shows it. Nothing comes from elsewhere. */
+/** The reference: the OpenAPI document at /openapi.json, and a page at /docs that shows it. Nothing is loaded from other servers. */
 import { createHash } from "node:crypto";
 import type { Handler, RouteParts } from "../context.ts";
 import style from "../reference/page.css" with { type: "text" };
 import page from "../reference/page.html" with { type: "text" };
 import script from "../reference/page.js" with { type: "text" };
 
-/** What the page may do: run and show its own files, and fetch the document. */
+/** The page may run and show its own files and fetch the document, and nothing else. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -17,7 +17,7 @@ const policy = [
 ].join("; ");
 
 export function createReferenceRoutes({ schemas, version }: RouteParts) {
-  /** Made when first asked for, as most servers never are; until then not even its schemas are. */
+  /** Made when first asked for, which most servers never are; until then its schemas are not made either. */
   let document: Promise<Handler> | undefined;
 
   async function describe(): Promise<Handler> {
@@ -39,7 +39,7 @@ export function createReferenceRoutes({ schemas, version }: RouteParts) {
   };
 }
 
-/** A file of the program: the same until the next version, so a browser asks only whether it changed. */
+/** A file of the program. It stays the same until the next version, so a browser asks only whether it changed. */
 function file(text: string, contentType: string): Handler {
   const etag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
   const headers = {

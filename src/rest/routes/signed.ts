@@ -72,14 +72,14 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
       { userId: reader.user.userId, deviceId: reader.deviceId },
       { after: undefined, limit: inboxItems, waitMs, signal: context.req.raw.signal, content: "whole" },
     );
-    // It may have ended while the request waited.
+    // The token may have ended while the request waited.
     if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
     const messages = await Promise.all(page.messages.map(incomingOf));
     const incoming = incomingText(clock.nowMs(), { ...page, messages });
     return json(`{"incomingEvents":${incoming},"sign":"${await replyKey.sign(incoming)}"}`);
   }
 
-  /** Whoever has no key cannot sign, and need not (R22). */
+  /** A participant without a key cannot sign, and need not (R22). */
   async function checkSignature(by: LoggedIn, sign: string | undefined, texts: Iterable<string>): Promise<void> {
     if (by.signingKey !== undefined) return requireSignature(by.signingKey, sign, texts);
     if (sign !== undefined) throw unsigned("there is no key to verify sign with");
@@ -109,7 +109,7 @@ function draftOf(outgoing: NonNullable<OutgoingEvents["messages"]>[number]): Add
     chatKey: chatID,
     clientId: clientHash,
     clientTimeMs: toMs(timestamp),
-    // One past 2^53 is nobody's; id 0 is nobody's either.
+    // No message has an id past 2^53, and none has id 0.
     oldMessageId: oldMessageID === undefined ? undefined : ((safeInteger(oldMessageID) ?? 0) as MessageId),
     texts: messageBlock.map(({ recipient, messageText }) => ({ guid: recipient, text: messageText })),
   };

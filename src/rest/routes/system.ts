@@ -10,7 +10,7 @@ export function createSystemRoutes({ replyKey, ...parts }: RouteParts & { replyK
   const readyz: Handler = async () => monitor.readyz();
   const version: Handler = async () => monitor.version();
 
-  /** What replies of the signed form are verified with (R35). */
+  /** The key that replies of the signed form are verified with (R35). */
   const publicKey: Handler = own(parts.log, async () =>
     json(JSON.stringify({ publicKey: await replyKey.publicKey(), algorithm: "RSA-SHA256" })),
   );

@@ -1,7 +1,8 @@
 /**
  * /token (REST.md, step 2; PROTOCOLS R19, R20, R29, R30, R32 to R34). POST: a backend asks for the token pairs of its
  * participants: one, an array of them (all or nothing), or a stream. A participant that does not exist is made; a new
- * key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token and all its kin are revoked.
+ * key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token is revoked, with all that go back
+ * to the same request.
  */
 import type { ParticipantRequest, TokenPair } from "../../domain/people/tokens.ts";
 import { requireBackend, secretInHeaders } from "../auth.ts";
@@ -13,7 +14,7 @@ import { participantOf } from "../participant.ts";
 import { parse } from "../schemas.ts";
 import { createTokenStream, isStream } from "../token-stream.ts";
 
-/** Parsing a key takes some 50 µs; between so many other work gets its turn. */
+/** Parsing a key takes some 50 µs; after so many, other work gets its turn. */
 const keysAtOnce = 32;
 const runKeyCharactersMax = 256;
 
@@ -41,7 +42,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: 
     return json(JSON.stringify(many ? pairs : pairs[0]), 201);
   });
 
-  /** The backend key; undefined for a stranger where strangers may make participants. */
+  /** The backend key; undefined where callers without it may make participants. */
   async function callerOf(c: RestContext): Promise<string | undefined> {
     const key = secretInHeaders(c.req.raw.headers);
     if (key === undefined && openTokens) return undefined;
@@ -49,7 +50,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: 
     return key;
   }
 
-  /** Without a key of the run, or a backend key to derive from, a stream cannot be repeated. */
+  /** Without an idempotency key, or a backend key to derive from, a stream cannot be repeated. */
   async function runOf(request: Request, backendKey: string | undefined) {
     const key = request.headers.get("idempotency-key");
     if (key === null || backendKey === undefined) return undefined;
@@ -81,7 +82,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: 
     return json("{}");
   });
 
-  /** Nobody has shown who he is before the body is read. */
+  /** Until the body is read, it is not known who asks. */
   const strangers = { ...limits, bodyBytesMax: limits.strangersBodyBytesMax };
 
   return { create, refresh, remove };

@@ -1,6 +1,6 @@
 /**
- * /users/{GUID}: who somebody is and what he signs with, for those who share a chat with him and for the backend; and,
- * for the backend alone, deactivating him (PROTOCOLS § 3.5).
+ * /users/{GUID}: who a user is and the key they sign with, for the backend and for users who share a chat with them; and,
+ * for the backend alone, deactivating a user (PROTOCOLS § 3.5).
  */
 import type { ParticipantView } from "../../domain/store.ts";
 import { accessToken, asksAsBackend, requireBackend, requireParticipant } from "../auth.ts";
@@ -19,11 +19,11 @@ export function createUserRoutes({ domain, log }: RouteParts) {
     const asking = backend ? undefined : await requireParticipant(accounts, token, c.env.address);
     const guid = guidOf(c);
     const found = await store.findParticipant(guid);
-    if (found === undefined || found.user.disabled) throw new Refusal(userNotFound, "nobody has this GUID");
+    if (found === undefined || found.user.disabled) throw new Refusal(userNotFound, "no user has this GUID");
     const { userId } = found.user;
-    // Whoever shares no chat with him does not learn that he exists.
+    // A caller without a chat in common does not learn that the user exists.
     if (asking !== undefined && asking.user.userId !== userId && !(await store.shareChat(asking.user.userId, userId))) {
-      throw new Refusal(userNotFound, "nobody you share a chat with has this GUID");
+      throw new Refusal(userNotFound, "no user you share a chat with has this GUID");
     }
     return json(JSON.stringify({ user: userShape(found) }));
   });

@@ -1,4 +1,4 @@
-/** Webhooks, managed with the backend's key (SPEC § 6.2): where they go, how far they have got, what was given up. */
+/** Webhooks, managed with the backend's key (SPEC § 6.2): where they go, how far they have come, what was given up. */
 import { isoTime } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import { type Webhook, type WebhookOffset, webhookKinds } from "../../domain/webhooks/webhook-store.ts";
@@ -30,7 +30,7 @@ export function createWebhookRoutes({ domain, log, limits, schemas, webhooks }: 
     if (refusal !== undefined) throw new Refusal(badRequest, refusal);
     const known = (await webhooks.list()).some((one) => one.name === name);
     const stored = await webhooks.put({ name, url, secret: secret ?? undefined, kinds: events ?? webhookKinds });
-    // Shown once: when it was made here, or given.
+    // Shown once: when it was made here, or given by the caller.
     const shown = known && (secret ?? undefined) === undefined ? {} : { secret: stored.secret };
     return json(JSON.stringify({ ...(await shapeOf(stored)), ...shown }));
   });
@@ -99,7 +99,7 @@ export function createWebhookRoutes({ domain, log, limits, schemas, webhooks }: 
 
 const textOf = ({ messageId, eventId }: WebhookOffset): string => `${messageId}.${eventId}`;
 
-/** Its form was judged already. */
+/** Its form was checked already. */
 function offsetOf(text: string): WebhookOffset {
   const [messageId = 0, eventId = 0] = text.split(".").map(Number);
   return { messageId, eventId };
