@@ -1,12 +1,4 @@
-/** Where log lines go: LogTape behind our `Log`, text for people on a terminal, JSON lines for everybody else. */
-import {
-  configureSync,
-  getJsonLinesFormatter,
-  getLogger,
-  type LogLevel,
-  type LogRecord,
-  resetSync,
-} from "@logtape/logtape";
+/** Where log lines go: text for people on a terminal, JSON lines for everything else. */
 import type { Fields, Log } from "./log.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -18,37 +10,34 @@ export interface LogSink {
   close(): void;
 }
 
-const category = ["roost"];
-const levels: Readonly<Record<Level, LogLevel>> = { debug: "debug", info: "info", warn: "warning", error: "error" };
+const levels: readonly Level[] = ["debug", "info", "warn", "error"];
 
-/** One sink for the process; opening a second one closes the first. */
 export function openLog(options: { level: Level; format: "text" | "json"; write(line: string): void }): LogSink {
-  const format = options.format === "json" ? getJsonLinesFormatter({ properties: "nest:fields" }) : formatText;
-  const apply = (level: Level): void =>
-    configureSync({
-      reset: true,
-      sinks: { out: (record) => options.write(format(record)) },
-      loggers: [
-        { category, sinks: ["out"], lowestLevel: levels[level] },
-        { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "warning" },
-      ],
-    });
-  apply(options.level);
-  const logger = getLogger(category);
+  const format = options.format === "json" ? formatJson : formatText;
+  let lowest = levels.indexOf(options.level);
+  const at = (level: Level): Log[Level] => {
+    const rank = levels.indexOf(level);
+    return (message, fields) => {
+      if (rank >= lowest) options.write(format({ atMs: Date.now(), level, message, fields: guard(fields) }));
+    };
+  };
   return {
-    log: {
-      debug: (message, fields) => logger.debug(escapeTemplate(message), guard(fields)),
-      info: (message, fields) => logger.info(escapeTemplate(message), guard(fields)),
-      warn: (message, fields) => logger.warn(escapeTemplate(message), guard(fields)),
-      error: (message, fields) => logger.error(escapeTemplate(message), guard(fields)),
+    log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
+    setLevel(level) {
+      lowest = levels.indexOf(level);
     },
-    setLevel: apply,
-    close: resetSync,
+    close() {
+      lowest = levels.length;
+    },
   };
 }
 
-/** Our messages are constant sentences, not templates. */
-const escapeTemplate = (message: string): string => message.replaceAll("{", "{{").replaceAll("}", "}}");
+interface Line {
+  readonly atMs: number;
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
 
 const secretNames = /^(?:password|secret|token|access_?token|refresh_?token|authorization|backend_?key)$/i;
 
@@ -70,17 +59,16 @@ function plainError(error: Error): Record<string, unknown> {
 }
 
 /** `15:04:05.123 WARN  a sentence  name=value other="two words"`, an error's stack on the lines below. */
-function formatText(record: LogRecord): string {
-  const time = new Date(record.timestamp).toISOString().slice(11, 23);
-  const level = (record.level === "warning" ? "warn" : record.level).toUpperCase().padEnd(5);
+function formatText({ atMs, level, message, fields: given }: Line): string {
+  const time = new Date(atMs).toISOString().slice(11, 23);
   const stacks: string[] = [];
   let fields = "";
-  for (const [name, value] of Object.entries(record.properties)) {
+  for (const [name, value] of Object.entries(given)) {
     fields += `${fields === "" ? "  " : " "}${name}=${formatValue(value)}`;
     const stack = typeof value === "object" && value !== null && "stack" in value ? value.stack : undefined;
     if (typeof stack === "string") stacks.push(stack);
   }
-  return [`${time} ${level} ${record.message.join("")}${fields}`, ...stacks, ""].join("\n");
+  return [`${time} ${level.toUpperCase().padEnd(5)} ${message}${fields}`, ...stacks, ""].join("\n");
 }
 
 function formatValue(value: unknown): string {
@@ -91,11 +79,18 @@ function formatValue(value: unknown): string {
   return typeof value === "object" && value !== null ? printJson(value) : String(value);
 }
 
+/** One object a line, named as log collectors name it. */
+function formatJson({ atMs, level, message, fields }: Line): string {
+  const time = new Date(atMs).toISOString();
+  const start = `{"@timestamp":"${time}","level":"${level.toUpperCase()}","message":${JSON.stringify(message)},"logger":"roost"`;
+  return `${start},"fields":${printJson(fields)}}\n`;
+}
+
 /** JSON, whatever the object holds. */
 function printJson(value: object): string {
   try {
     return JSON.stringify(value, (_name, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner)) ?? "";
   } catch {
-    return "[circular]";
+    return '"[circular]"';
   }
 }

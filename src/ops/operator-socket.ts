@@ -1,5 +1,5 @@
 /** The Unix socket between a running server and the operator's commands: one JSON request, one JSON answer. */
-import { chmodSync, closeSync, openSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, rmSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Operator, OperatorAnswer, OperatorOp } from "./operator.ts";
 
@@ -15,7 +15,7 @@ export const operatorSocketPath = (dataDir: string): string => join(dataDir, "ro
  * a server that was killed, and replaced.
  */
 export function serveOperator(path: string, operator: Operator): { stop(): Promise<void> } {
-  rmSync(path, { force: true });
+  if (existsSync(path)) unlinkSync(path);
   const short = shorten(path);
   const server = Bun.serve({
     unix: short.path,

@@ -3,6 +3,7 @@
  * service, …) is refused unless the operator named its network: a name on the outside may resolve to any of them.
  */
 import { BlockList, isIP, SocketAddress } from "node:net";
+import { lazily } from "../lib/lazily.ts";
 
 /** `203.0.113.0/24`, `2001:db8::/32`, or one address. */
 export interface Network {
@@ -35,13 +36,13 @@ export type AddressRule = (address: string) => boolean;
 
 /** Whether an IP address may be called. */
 export function createAddressRule(allowed: readonly Network[]): AddressRule {
-  const open = listOf(allowed);
-  const closed = listOf(notPublic.flatMap((text) => parseNetwork(text) ?? []));
+  const open = lazily(() => listOf(allowed));
+  const closed = lazily(() => listOf(notPublic.flatMap((text) => parseNetwork(text) ?? [])));
   return (text) => {
     const address = plainAddress(text);
     const family = isIP(address) === 4 ? "ipv4" : isIP(address) === 6 ? "ipv6" : undefined;
     if (family === undefined) return false;
-    return open.check(address, family) || !closed.check(address, family);
+    return open().check(address, family) || !closed().check(address, family);
   };
 }
 

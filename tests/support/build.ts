@@ -12,7 +12,9 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
 import { notices } from "../../src/cli/notices.ts";
+import { lateBuiltins } from "./late-builtins.ts";
 import { bundlePlainLibraries } from "./plain-libraries.ts";
+import { unusedTables } from "./unused-tables.ts";
 
 const root = resolve(import.meta.dir, "../..");
 
@@ -78,7 +80,7 @@ const build = await Bun.build({
     autoloadDotenv: false,
     autoloadBunfig: false,
   },
-  plugins: [libraries.plugin, licences.plugin],
+  plugins: [libraries.plugin, licences.plugin, unusedTables, await lateBuiltins()],
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,

@@ -11,25 +11,25 @@ import { fileURLToPath } from "node:url";
 const sources = fileURLToPath(new URL("../../src", import.meta.url));
 const list = join(sources, "providers/libraries.ts");
 /** None of them is used in the Worker, which must listen before its first message comes. */
-const atStart = [
-  "zod",
-  "commander",
-  "@logtape/logtape",
-  "hono",
-  "mqtt-packet",
-  "@msgpack/msgpack",
-  "aws4fetch",
-] as const;
+const atStart = ["zod", "commander", "hono", "mqtt-packet", "@msgpack/msgpack", "aws4fetch"] as const;
 
 export interface PlainLibraries extends Disposable {
   readonly plugin: Bun.BunPlugin;
 }
 
-/** What mqtt-packet takes its streams from is a copy of Node's, 0.5 MiB as bytecode; Bun has them. */
-const ownStreams: Bun.BunPlugin = {
-  name: "own streams",
+/**
+ * What mqtt-packet brings and does not need here. Its list of buffers is also a stream, on a copy of Node's streams: the
+ * list alone stands in a file beside. And it writes to a debug log that nobody can turn on in an executable of ours.
+ */
+const withoutStreams: Bun.BunPlugin = {
+  name: "without streams",
   setup: (builder) => {
-    builder.onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
+    builder.onResolve({ filter: /^bl$/ }, ({ importer }) => ({ path: Bun.resolveSync("bl/BufferList.js", importer) }));
+    builder.onResolve({ filter: /^debug$/ }, () => ({ path: "debug", namespace: "silent" }));
+    builder.onLoad({ filter: /^debug$/, namespace: "silent" }, () => ({
+      contents: "module.exports = () => () => {};",
+      loader: "js",
+    }));
   },
 };
 
@@ -50,7 +50,7 @@ export async function bundlePlainLibraries(): Promise<PlainLibraries> {
     format: "esm",
     minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
     naming: { entry: "[name].mjs" },
-    plugins: [ownStreams],
+    plugins: [withoutStreams],
     files: Object.fromEntries(atStart.map((library, n) => [entryOf(n), entrySource(library, used)])),
   });
   if (!build.success) throw new AggregateError(build.logs, "the libraries could not be bundled");

@@ -1,6 +1,5 @@
 /** From a password to the keys that SCRAM-SHA-256 checks it by (RFC 5802 § 3, RFC 7677). */
 import { createHash, createHmac, pbkdf2 } from "node:crypto";
-import { promisify } from "node:util";
 import { saslprep } from "../../lib/saslprep.ts";
 
 /** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
@@ -11,8 +10,13 @@ export interface ScramKeys {
   readonly serverKey: Uint8Array;
 }
 
-const derive = promisify(pbkdf2);
 const saltBytes = 16;
+
+function derive(password: string, salt: Uint8Array, iterations: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    pbkdf2(password, salt, iterations, 32, "sha256", (error, key) => (error === null ? resolve(key) : reject(error)));
+  });
+}
 
 /**
  * The server pays once, when a password is set; the client pays at each connect, since nobody else may do the work.
@@ -31,7 +35,7 @@ export async function deriveScramKeys(
   const prepared = saslprep(password);
   if (prepared === undefined) return undefined;
   const iterations = scramIterations[kind];
-  const salted = await derive(prepared, salt, iterations, 32, "sha256");
+  const salted = await derive(prepared, salt, iterations);
   const clientKey = createHmac("sha256", salted).update("Client Key").digest();
   return {
     salt,

@@ -37,7 +37,7 @@ import { addressedBit } from "./deliveries/statuses.ts";
 import type { StatusBody } from "./messages/exchange-changes.ts";
 import { createFileReader } from "./messages/file-reader.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./messages/message-changes.ts";
-import { chats, devices, members, serverKeys, tokens, users } from "./schema.ts";
+import { chats, devices, members, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
 const namesMax = 50_000;
@@ -128,12 +128,11 @@ export function createReader(db: Database) {
       .where(and(eq(tokens.hash, p("hash")), eq(tokens.kind, p("kind")), isNull(tokens.endedAtMs)))
       .prepare(),
   );
+  // Every start asks it, and building the statement would take longer than answering.
   const keyByName = lazily(() =>
-    orm
-      .select()
-      .from(serverKeys)
-      .where(eq(serverKeys.name, p("name")))
-      .prepare(),
+    db.prepare<{ hash: Uint8Array; createdAtMs: number }, [string]>(
+      "SELECT hash, created_at_ms createdAtMs FROM server_keys WHERE name = ?",
+    ),
   );
   const chatById = lazily(() =>
     orm
@@ -307,8 +306,7 @@ export function createReader(db: Database) {
   }
 
   function findBackendKey(): { hash: Uint8Array; createdAtMs: number } | undefined {
-    const row = keyByName().get({ name: "backend_key" });
-    return row === undefined ? undefined : { hash: row.hash, createdAtMs: row.createdAtMs };
+    return keyByName().get("backend_key") ?? undefined;
   }
 
   const look: ChatLookup<Chat> = {

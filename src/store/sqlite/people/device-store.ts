@@ -1,7 +1,7 @@
 /** MQTT devices and SCRAM keys in the store: reads of this thread's connection, and changes sent to the writer. */
 
 import type { Database } from "bun:sqlite";
-import { asc, eq, gt, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { MqttDevice, MqttDeviceStore } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
@@ -12,24 +12,27 @@ import { toWireScramKeys } from "./device-changes.ts";
 export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceStore {
   const orm = drizzle({ client: db });
   const p = sql.placeholder;
-  const page = orm
-    .select()
-    .from(mqttDevices)
-    .where(gt(mqttDevices.name, p("after")))
-    .orderBy(asc(mqttDevices.name))
-    .limit(p("limit"))
-    .prepare();
-  const password = orm
-    .select({ hash: mqttDevices.passwordHash })
-    .from(mqttDevices)
-    .where(eq(mqttDevices.name, p("name")))
-    .prepare();
-  const keys = orm
-    .select()
-    .from(scramKeys)
-    .where(eq(scramKeys.ownerKey, p("ownerKey")))
-    .prepare();
-
+  // Every start reads the devices, and building the statement would take longer than that.
+  const page = lazily(() =>
+    db.prepare<DeviceRow, [string, number]>(
+      `SELECT name, certificate_subject certificateSubject, publish, subscribe, created_at_ms createdAtMs
+       FROM mqtt_devices WHERE name > ? ORDER BY name LIMIT ?`,
+    ),
+  );
+  const password = lazily(() =>
+    orm
+      .select({ hash: mqttDevices.passwordHash })
+      .from(mqttDevices)
+      .where(eq(mqttDevices.name, p("name")))
+      .prepare(),
+  );
+  const keys = lazily(() =>
+    orm
+      .select()
+      .from(scramKeys)
+      .where(eq(scramKeys.ownerKey, p("ownerKey")))
+      .prepare(),
+  );
   const secret = lazily(() =>
     orm
       .select({ secret: serverKeys.hash })
@@ -52,9 +55,9 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
       }));
     },
     removeMqttDevice: (name) => submit("removeMqttDevice", { name }).then((removed) => removed),
-    listMqttDevices: async (of) => page.all(of).map(toDevice),
-    findMqttDevicePassword: async (name) => password.get({ name })?.hash ?? undefined,
-    findScramKeys: async (ownerKey) => keys.get({ ownerKey }),
+    listMqttDevices: async ({ after, limit }) => page().all(after, limit).map(toDevice),
+    findMqttDevicePassword: async (name) => password().get({ name })?.hash ?? undefined,
+    findScramKeys: async (ownerKey) => keys().get({ ownerKey }),
     addScramKeys: (args) =>
       submit("addScramKeys", { ...args, scramKeys: toWireScramKeys(args.scramKeys) }).then(() => {}),
     findSecret: async (name) => secret().get({ name })?.secret,
@@ -65,7 +68,12 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
   };
 }
 
-const toDevice = (row: typeof mqttDevices.$inferSelect): MqttDevice => ({
+type DeviceRow = Pick<
+  typeof mqttDevices.$inferSelect,
+  "name" | "certificateSubject" | "publish" | "subscribe" | "createdAtMs"
+>;
+
+const toDevice = (row: DeviceRow): MqttDevice => ({
   name: row.name,
   certificateSubject: row.certificateSubject ?? undefined,
   publish: toPatterns(row.publish),
