@@ -14,7 +14,7 @@ import type { PushQueue, QueuedFrame } from "./push-queue.ts";
 
 /** The pushes of one log-in. */
 export interface PushSource {
-  readonly user: User;
+  readonly user: Pick<User, "userId">;
   readonly pushes: PushQueue;
   readonly acknowledgements: Acknowledgements;
 }
