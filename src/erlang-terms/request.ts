@@ -10,6 +10,7 @@ export interface TermRequest {
   readonly client: TermClient;
   readonly session: ServiceSession<Account>;
   readonly topic: RequestTopic;
+  /** Of its record, without the name. */
   readonly fields: readonly Term[];
   /** Of the connection, without its port. */
   readonly address: string;

@@ -1,22 +1,21 @@
 /** AUTH: a phone gets a code by SMS and a session by confirming it. */
 import type { PhoneSessions } from "../../domain/phones/phone-sessions.ts";
 import type { WireTerm } from "../../etf/encode.ts";
-import { authAnswer } from "../records/answers.ts";
+import { authAnswer, error } from "../records/answers.ts";
 import { readAuth } from "../records/auth-record.ts";
 import type { TermRequest } from "../request.ts";
 
 /** Of all that may happen, what is no error. */
 const good = new Set(["login", "sms_send"]);
 
-/** Undefined where the tuple is no `Auth` of any generation. */
 export async function handleAuth(
   phoneSessions: PhoneSessions,
   { client, session, topic, fields, address, loggedIn }: TermRequest,
-): Promise<WireTerm | undefined> {
+): Promise<WireTerm> {
   const { clientId } = session;
   const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);
   const record = await readAuth(fields, { clientId, topicToken: topic.token, boundToken: client.token, knows });
-  if (record === undefined) return undefined;
+  if (record === undefined) return error("invalid_data"); // no `Auth` of any generation
   const { token, devKey, phone, language } = record;
   if (record.request === "resend") {
     const { result, token: answered } = await phoneSessions.resend({ token, address, language });

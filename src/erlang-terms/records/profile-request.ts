@@ -14,8 +14,8 @@ import { CharList, type Term } from "../../etf/term.ts";
 export const profileRequests = ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"] as const;
 export type ProfileRequest = (typeof profileRequests)[number];
 
-/** Arrays in MessagePack and JSON that begin with one of these are tuples. */
-export const profileRecordNames = ["Profile", "Service", "Feature", "Roster", "Contact"] as const;
+/** Records that occur within a `Profile`. */
+export const innerProfileRecords = ["Service", "Feature", "Roster", "Contact"] as const;
 
 export interface ProfileRecord {
   readonly request: ProfileRequest;

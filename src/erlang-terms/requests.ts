@@ -1,0 +1,99 @@
+/** Requests of one client, in turn: a term is decoded, the handler of its record answers it, and the client is told. */
+import type { Account, Accounts } from "../access/accounts.ts";
+import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
+import type { PhoneSession, PhoneSessions } from "../domain/phones/phone-sessions.ts";
+import { decodePayload } from "../etf/dialects.ts";
+import type { WireTerm } from "../etf/encode.ts";
+import { recordOf } from "../etf/read.ts";
+import { type Term, TermError } from "../etf/term.ts";
+import type { Log } from "../lib/log.ts";
+import type { Authenticated } from "../mqtt/identity.ts";
+import type { ServiceSession } from "../mqtt/service.ts";
+import type { TermClient } from "./client.ts";
+import type { TermLogIns } from "./log-ins.ts";
+import { error } from "./records/answers.ts";
+import type { TermRequest } from "./request.ts";
+import type { RequestTopic } from "./topics.ts";
+
+/** What answers one kind of record: the answer on the client's own topic; undefined where all was said elsewhere. */
+export interface RecordHandler {
+  /** Where no user has logged in on the connection, a token in the topic does so first, as it would in AUTH. */
+  readonly logsIn: boolean;
+  handle(request: TermRequest): Promise<WireTerm | undefined> | WireTerm;
+}
+
+export interface RequestsParts {
+  /** By the names of the records that are requests. */
+  readonly handlers: Readonly<Record<string, RecordHandler>>;
+  /** Names of the records that occur within those. */
+  readonly innerRecords: readonly string[];
+  readonly logIns: Pick<TermLogIns, "logIn">;
+  readonly phoneSessions: Pick<PhoneSessions, "logInWithToken">;
+  readonly accounts: Pick<Accounts, "ofPhoneLogin">;
+  readonly log: Log;
+}
+
+/** What has no word of its own in these documents; all else that is refused is refused by the broker. */
+const refusals: ReadonlySet<DomainErrorCode> = new Set([
+  "not_authorized",
+  "registration_closed",
+  "try_later",
+  "user_disabled",
+]);
+
+export function createRequests(parts: RequestsParts) {
+  const { logIns, phoneSessions, accounts, log } = parts;
+  const handlers = new Map(Object.entries(parts.handlers));
+  /** Arrays in MessagePack and JSON that begin with one of these are tuples. */
+  const recordNames = new Set([...handlers.keys(), ...parts.innerRecords]);
+
+  /** Resolves when the client was answered: the answer is stored for one that may be away. */
+  async function answerTo(request: {
+    session: ServiceSession<Account>;
+    client: TermClient;
+    topic: RequestTopic;
+    payload: Buffer;
+  }): Promise<void> {
+    const { session, client, topic, payload } = request;
+    let answer: WireTerm | undefined;
+    let became: Authenticated<Account> | undefined;
+    try {
+      client.dialect = "etf";
+      const decoded = decodePayload(payload, (name) => recordNames.has(name));
+      client.dialect = decoded.dialect;
+      const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
+        client.token = token;
+        // A client that logged in otherwise keeps its account, whichever phone it speaks for here.
+        if (session.principal.phoneLogin !== undefined) {
+          became = accounts.ofPhoneLogin({ token, session: phoneSession });
+        }
+        return logIns.logIn(session, phoneSession);
+      };
+      answer = await handle({ session, client, topic, address: session.address, loggedIn }, decoded.term);
+    } catch (failure) {
+      if (failure instanceof DomainError && refusals.has(failure.code)) answer = error("not_authorized");
+      else if (failure instanceof TermError) answer = error("invalid_data");
+      else throw failure;
+      log.debug("a request was refused", { clientId: session.clientId, why: failure.message });
+    }
+    if (answer !== undefined) await client.answer(topic.version, answer);
+    if (became !== undefined) session.become(became);
+  }
+
+  async function handle(request: Omit<TermRequest, "fields">, term: Term): Promise<WireTerm | undefined> {
+    const record = recordOf(term);
+    const handler = record === undefined ? undefined : handlers.get(record.name);
+    if (record === undefined || handler === undefined) return error("invalid_data");
+    if (handler.logsIn) await logInByTopic(request);
+    return handler.handle({ ...request, fields: record.fields });
+  }
+
+  async function logInByTopic(request: Omit<TermRequest, "fields">): Promise<void> {
+    const { client, topic, address, loggedIn } = request;
+    if (client.phoneSession !== undefined || topic.token === undefined) return;
+    const phoneSession = await phoneSessions.logInWithToken(topic.token, address);
+    if (phoneSession !== undefined) await loggedIn(phoneSession, topic.token);
+  }
+
+  return answerTo;
+}
