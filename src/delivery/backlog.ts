@@ -1,25 +1,24 @@
 /**
- * What a user has not got yet, over all of his chats, in the order of the message ids.
+ * The messages a user has not received yet, over all their chats, in the order of the message ids.
  *
- * Where his chats are busy, a slice of the log is read by id and only his rows are kept: one query gives many messages of
- * many chats. Where they are quiet among others' traffic that would read mostly strangers' rows, so after a slice that
- * gave little the next message of each chat is looked up and the reading jumps there. With one chat left it is simply
- * read on.
+ * In busy chats a slice of the log is read by id, and only the user's rows are kept: one query gives many messages of
+ * many chats. In quiet chats a slice would hold mostly other users' rows. So after a slice that gave few rows, the next
+ * message of each chat is looked up, and reading continues there. With one chat left, that chat is read in order.
  */
 import type { ChatId, DeviceId, Message, MessageId, MessageReader, UserId } from "../domain/model.ts";
 import type { DeliveryReads, Head } from "../domain/store.ts";
 import { isInRanges, type Range } from "../lib/ranges.ts";
 
-/** Ids read by one query at the most. */
+/** The most ids that one query reads. */
 const sliceIds = 1024;
-/** A slice that gave fewer rows of ours than this was mostly strangers'. */
+/** A slice that gave fewer rows than this held mostly other users' rows. */
 const sparseRows = 64;
 
 interface Place {
   readonly chatId: ChatId;
-  /** The next message's place in the chat. */
+  /** The position of the next message in the chat. */
   seq: number;
-  /** Its id, or a bound below it. */
+  /** The id of that message, or a lower bound of it. */
   messageId: number;
   readonly confirmed?: readonly Range[];
 }
@@ -29,16 +28,16 @@ export class Backlog {
   readonly #reader: MessageReader;
   readonly #through: MessageId;
   readonly #inlineBytesMax: number | undefined;
-  /** Undefined where the whole range of ids is read. */
+  /** Undefined while the whole range of ids is read. */
   #places: Place[] | undefined;
-  /** The next id to read, then. */
+  /** The next id to read while the whole range is read. */
   #next: number;
   #rows: Message[] = [];
   #taken = 0;
 
   /**
-   * @param parts.from where each chat's missing messages begin; or, for a short range, the id after which all of the
-   * user's are missing. Nothing with an id above `through` is read.
+   * @param parts.from where the missing messages of each chat begin; for a short range, the id after which all of the
+   * user's messages are missing. No message with an id above `through` is read.
    */
   constructor(parts: {
     store: Pick<DeliveryReads, "run" | "scan">;
@@ -57,7 +56,7 @@ export class Backlog {
     this.#next = "after" in parts.from ? parts.from.after + 1 : 0;
   }
 
-  /** The next messages, at most `limit`; none when all was taken. The same ones again until they are taken. */
+  /** Gives the next messages, at most `limit`; none at the end. Repeated calls give the same messages until `take`. */
   async page(limit: number): Promise<readonly Message[]> {
     if (this.#taken < this.#rows.length) return this.#rows.slice(this.#taken, this.#taken + limit);
     this.#taken = 0;
@@ -88,12 +87,12 @@ export class Backlog {
     return second === undefined ? this.#readOn(only, limit) : this.#readSlice(places, limit);
   }
 
-  /** The first `count` of the last page were handed over. */
+  /** Marks the first `count` messages of the last page as handed over. */
   take(count: number): void {
     this.#taken += count;
   }
 
-  /** Read already, and not yet handed over: only its place is left of it. */
+  /** Empties a message that was read, was not handed over yet, and is deleted now: it keeps only its position. */
   deleted(messageId: MessageId): void {
     empty(this.#rows, messageId);
   }
@@ -131,7 +130,7 @@ export class Backlog {
     return this.#store.run({ chatId, seq, through: this.#through, limit, reader: this.#reader, inlineBytesMax });
   }
 
-  /** Turns bounds into ids, and drops the chats that have nothing more. */
+  /** Turns bounds into ids and drops the chats that have no more messages. */
   async #seek(places: readonly Place[]): Promise<Place[]> {
     const sought = await Promise.all(
       places.map(async (place) => {
@@ -143,7 +142,7 @@ export class Backlog {
   }
 }
 
-/** Puts what is left of a deleted message in its place. */
+/** Replaces a deleted message by what remains of it: its position. */
 export function empty(messages: Message[], messageId: MessageId): void {
   const at = messages.findIndex((message) => message.messageId === messageId);
   const message = messages[at];

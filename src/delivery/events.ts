@@ -1,7 +1,7 @@
 /**
- * Who hears what follows from commits: listeners by the type of event. All of a change's events are told before its caller
- * is answered. Where a listener must still do something before the change's next event may be told, such as a farewell
- * before log-ins end, it gives a promise; other changes do not wait for it.
+ * Passes the events of commits to listeners by the type of event. All events of a change are passed on before the
+ * caller of the change gets its answer. A listener may give a promise when it must finish something before the change's
+ * next event, such as a farewell before log-ins end. Other changes do not wait for that promise.
  */
 import type { DomainEvent, EventOf, EventType } from "../domain/events.ts";
 import type { CommitListener } from "../domain/store.ts";
@@ -10,7 +10,7 @@ import type { Log } from "../lib/log.ts";
 export type EventListener<Type extends EventType> = (event: EventOf<Type>) => Promise<void> | undefined | void;
 
 export interface Events extends CommitListener {
-  /** The listener is called in the order in which listeners of one type were added. */
+  /** Adds a listener. Listeners of one type are called in the order in which they were added. */
   on<Type extends EventType>(types: Type | readonly Type[], listener: EventListener<Type>): void;
 }
 

@@ -1,40 +1,46 @@
 /**
- * One client's stream of chat messages: first everything it missed, from the store, then live ones from the hub,
+ * One client's stream of chat messages: first what the client missed, from the store, then live messages from the hub,
  * without a gap and without a repeat.
  *
- * Message ids grow with every commit, so one number splits the world: everything up to `#through` was handed over (or
- * was never wanted), everything above is still to come. While behind, live messages are not kept, only noticed; a round
- * reads the store up to the id that was newest when the round began, and a round that ends without anything newer
- * having settled goes live. A client too slow to take a live message falls behind again and is caught up the same way
- * when it has room: what waits for it is in the store, never in memory.
+ * Message ids grow with every commit, so one number divides them: messages up to `#through` were handed over or are not
+ * for this client; messages above it are still to come. While the feed is behind, live messages are not kept; only the
+ * newest id is noted. A round reads the store up to the id that was newest when the round began. When a round ends and
+ * nothing newer has settled, the feed goes live. A client too slow for a live message falls behind again and catches up
+ * the same way when it has room. What waits for the client is in the store, never in memory.
  */
 import { messageFor } from "../domain/messages/addressed.ts";
 import type { DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryReads, Head } from "../domain/store.ts";
 import { Backlog, empty } from "./backlog.ts";
 
-/** Rows read from the store at once; between two pages other work gets its turn. */
+/** The number of rows one read of the store gives. Other work gets its turn between two pages. */
 const pageRows = 128;
-/** So many ids are read through rather than looking up where each chat's own begin. */
+/** A range of at most this many ids is read as a whole; for a longer one the start of each chat is looked up. */
 const shortRangeIds = 8192;
-/** What a client may leave waiting here before it has to be read from the store. */
+/** The most messages held here for a client that has no room; beyond that the store is read. */
 const heldMessagesMax = 1024;
 const heldBytesMax = 128 * 1024;
 
 export interface FeedOptions {
   readonly store: Pick<DeliveryReads, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan">;
   readonly userId: UserId;
-  /** Whose position to begin at: a device's, or the user's own. */
+  /** The device whose position the feed begins at; without it the user's own position. */
   readonly deviceId?: DeviceId | undefined;
-  /** `position`: everything undelivered first. `now`: only what the hub publishes from here on. */
+  /** `position`: all undelivered messages first. `now`: only what the hub publishes from now on. */
   readonly from: "position" | "now";
-  /** Content of larger files is left out of what was missed; what is live comes whole. Without it, none is. */
+  /**
+   * Content of larger files is left out of missed messages; live messages come whole. Without it no content is left
+   * out.
+   */
   readonly inlineBytesMax?: number | undefined;
-  /** Takes messages in order, hidden ones too (`domain/addressed.ts`), and says how many it took; fewer than given means it is full until `resume()`. */
+  /**
+   * Takes messages in order, hidden ones too (`domain/messages/addressed.ts`), and gives how many it took. Fewer than
+   * given means that it is full until `resume()`.
+   */
   emit(messages: readonly Message[]): number;
-  /** Told when the stored backlog is through and the feed went live for the first time. */
+  /** Called when the feed goes live for the first time, after the stored backlog. */
   caughtUp?(): void;
-  /** The store failed while catching up; the client should be closed, it will catch up when it returns. */
+  /** The store failed while catching up. The caller should close the client; the client catches up when it returns. */
   failed(error: unknown): void;
 }
 
@@ -43,16 +49,19 @@ type State = "idle" | "behind" | "full" | "live" | "ended";
 export class Feed {
   readonly #options: FeedOptions;
   #state: State = "idle";
-  /** Every message up to here was handed over or is none of ours. Only moved while live or at the end of a round. */
+  /**
+   * Messages up to this id were handed over or are not for this client. It moves only while live or at the end of a
+   * round.
+   */
   #through = 0 as MessageId;
-  /** The newest id the hub showed us while we were not live. */
+  /** The newest id that the hub published while the feed was not live. */
   #noticed = 0 as MessageId;
-  /** What the current round has still to hand over. */
+  /** What the current round still has to hand over. */
   #backlog: Backlog | undefined;
   #roundEnd = 0 as MessageId;
   #running = false;
   #announced = false;
-  /** Live messages there was no room for, complete since `#through`; undefined where the store must be asked. */
+  /** Live messages that had no room, complete since `#through`; undefined where the store must be read. */
   #held: Message[] | undefined;
   #heldBytes = 0;
 
@@ -64,7 +73,7 @@ export class Feed {
     return this.#state === "live";
   }
 
-  /** Attach to the hub before calling this, so that nothing settles between the two unseen. */
+  /** Attach to the hub before this call, so that no message that settles in between is missed. */
   start(): void {
     if (this.#state !== "idle") return;
     if (this.#options.from === "now") {
@@ -75,7 +84,7 @@ export class Feed {
     void this.#run("position");
   }
 
-  /** A message published by the hub. */
+  /** Takes a message that the hub published. */
   offer(sent: Message): void {
     if (this.#state === "ended") return;
     const message = sent.texts === undefined ? sent : messageFor(sent, this.#options);
@@ -85,7 +94,7 @@ export class Feed {
       return;
     }
     if (message.messageId <= this.#through) return;
-    // The first of a feed from now on: had there been one of ours before it, the hub would have shown it.
+    // The first message of a feed that begins now. An earlier message for this client would have come through the hub.
     if (this.#through === 0) this.#through = (message.messageId - 1) as MessageId;
     if (this.#options.emit([message]) === 1) {
       this.#through = message.messageId;
@@ -98,20 +107,20 @@ export class Feed {
     this.#hold(this.#held, message);
   }
 
-  /** A short stall is not worth a reading; a long one is not worth the memory. */
+  /** A short stall is not worth a read of the store; a long one is not worth the memory. */
   #hold(held: Message[], message: Message): void {
     this.#heldBytes += weightOf(message);
     if (held.length < heldMessagesMax && this.#heldBytes <= heldBytesMax) held.push(message);
     else this.#held = undefined;
   }
 
-  /** A message was deleted: what waits here of it is only its place. */
+  /** Empties a deleted message that waits here: it keeps only its position. */
   deleted({ messageId }: DeletedMessage): void {
     if (this.#held !== undefined) empty(this.#held, messageId);
     this.#backlog?.deleted(messageId);
   }
 
-  /** The client has room again. */
+  /** Call this when the client has room again. */
   resume(): void {
     if (this.#state !== "full") return;
     if (this.#held !== undefined) {
@@ -145,7 +154,7 @@ export class Feed {
     this.#running = true;
     try {
       await this.#catchUp(begin);
-      // Room may be announced, or run out again, in the turns between the end of a round and the end of this call.
+      // The client may report room, or fill up again, between the end of a round and the end of this call.
       while (this.#state === "behind") await this.#catchUp("round");
     } catch (error) {
       if (this.#isEnded()) return;
@@ -167,9 +176,9 @@ export class Feed {
         await this.#page(this.#backlog);
         continue;
       }
-      // The round is complete: all of ours up to its end was handed over.
+      // The round is complete: all of this client's messages up to its end were handed over.
       if (this.#roundEnd > this.#through) this.#through = this.#roundEnd;
-      // The store may know more than the hub has shown yet: above all that a chat was left, and what was said in it before.
+      // The store may be ahead of the hub: above all where the user left a chat and messages were sent before that.
       this.#roundEnd = await store.lastMessageId();
       if (this.#state !== "behind") return;
       if (Math.max(this.#roundEnd, this.#noticed) <= this.#through) return this.#goLive();
@@ -191,7 +200,7 @@ export class Feed {
     this.#backlog = new Backlog({ store, userId, deviceId, from, through: this.#roundEnd, inlineBytesMax });
   }
 
-  /** Hands over the next messages of the round; without any it is complete. */
+  /** Hands over the next messages of the round. Without any the round is complete. */
   async #page(backlog: Backlog): Promise<void> {
     const rows = await backlog.page(pageRows);
     if (this.#state !== "behind") return;
@@ -210,5 +219,5 @@ export class Feed {
   }
 }
 
-/** Large content is not looked at, since its text may not have been made. */
+/** The content of a large file is not read here, since its text may not exist yet. */
 const weightOf = (message: Message): number => message.file?.bytes ?? message.content.length;

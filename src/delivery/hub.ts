@@ -1,6 +1,6 @@
 /**
- * The only way to a connected client: user → attached sinks. It remembers nothing; what a client missed is in the
- * message log, and `Feed` reads it from there.
+ * The only way to a connected client: user → attached sinks. The hub keeps no messages. What a client missed is in the
+ * message log, and `Feed` reads it there.
  */
 import type { DomainEvent, EventType } from "../domain/events.ts";
 import type { UserId } from "../domain/model.ts";
@@ -9,11 +9,11 @@ import type { Log } from "../lib/log.ts";
 
 export interface Sink {
   readonly userId: UserId;
-  /** Takes the event and returns; a sink that throws is detached. Bounding what it keeps is the sink's own duty. */
+  /** Takes the event and returns. A sink that throws is detached. The sink must bound what it keeps. */
   deliver(event: DomainEvent): void;
-  /** The client it delivers to, where there is one that can be named. Asked when somebody wants to know. */
+  /** The client that the sink delivers to, if it can be named. Called only when a list of clients is asked for. */
   client?(): Client | undefined;
-  /** Told once when the hub gave the sink up. */
+  /** Called once, when the hub detached the sink because it threw. */
   detached?(): void;
 }
 
@@ -29,14 +29,14 @@ export interface Hub {
   publish(event: DomainEvent): void;
   isOnline(userId: UserId): boolean;
   clientsOf(userId: UserId): readonly ConnectedClient[];
-  /** The number of a sink's client, the same while it is attached. */
+  /** Gives the number of a sink's client. It stays the same while the sink is attached. */
   connectionIdOf(sink: Sink): number;
-  /** Called when a user's first sink came or last one went. */
+  /** The listener is called when the first sink of a user is attached and when the last one is detached. */
   onPresence(listener: (presence: Presence) => void): void;
   size(): { users: number; sinks: number };
 }
 
-/** What sinks are told of. */
+/** The events that sinks receive. */
 export const sinkEvents = [
   "message.sent",
   "status.stored",
@@ -55,7 +55,7 @@ export const sinkEvents = [
 export function createHub({ log }: { log: Log }): Hub {
   const sinksOf = new Map<UserId, Set<Sink>>();
   const listeners: ((presence: Presence) => void)[] = [];
-  /** Given when first asked for. */
+  /** A number is given on first use. */
   const connectionIds = new WeakMap<Sink, number>();
   let lastConnectionId = 0;
   let sinkCount = 0;
@@ -123,7 +123,7 @@ export function createHub({ log }: { log: Log }): Hub {
     });
   }
 
-  /** A sink that failed once may fail at this too; whoever else the event is for still gets it. */
+  /** A sink that threw may throw here too; the other recipients of the event still get it. */
   function giveUp(sink: Sink): void {
     detach(sink);
     try {

@@ -1,22 +1,24 @@
-/** The JSON objects of the modern surface (`chat/…` topics, REST's simple form), the same at every door that speaks them. */
+/**
+ * The JSON objects of the `chat/…` topics and of REST's simple form. They are the same at every door that uses them.
+ */
 import { isLeftOut } from "../domain/messages/content.ts";
 import { shownTimeMs } from "../domain/messages/messages.ts";
 import type { Message, MessageFile, Sent, StoredEvent, Typing } from "../domain/model.ts";
 
 /**
- * Content of larger files is not in the JSON: `file` says where it is. As base64 this much fits an MQTT packet of the
- * customary 1 MiB, and a page of a history stays bearable.
+ * Content of larger files is not in the JSON; `file` says where it is. As base64 this size fits an MQTT packet of the
+ * usual 1 MiB, and a page of history stays small enough.
  */
 export const inlineFileBytesMax = 512 * 1024;
 
-/** Large content by itself, the same at every door. */
+/** Describes large content; the same at every door. */
 export interface FileShape {
   /** SHA-256 of the bytes, lower-case hex. */
   readonly hash: string;
   /** On the server's HTTP port. */
   readonly url: string;
   readonly bytes: number;
-  /** What it is served as. */
+  /** The media type it is served with. */
   readonly type: string;
 }
 
@@ -27,7 +29,7 @@ export const fileShape = ({ hash, bytes, mediaType }: MessageFile): FileShape =>
   type: mediaType,
 });
 
-/** Whether the JSON of a message holds its content, not only its `file`. */
+/** Whether the JSON of a message holds its content, rather than only its `file`. */
 export const isInline = (message: Message): boolean =>
   message.file === undefined || (message.file.bytes <= inlineFileBytesMax && !isLeftOut(message));
 
@@ -39,11 +41,11 @@ export interface MessageShape {
   readonly sender_id: string;
   readonly sender: string;
   readonly type: string;
-  /** Absent where it is too large to stand here. */
+  /** Absent where the content is too large for the JSON. */
   readonly content?: string;
-  /** Present when the content is here and is bytes. */
+  /** Present where the content is in the JSON and is bytes. */
   readonly encoding?: "base64";
-  /** Present when the content is large. */
+  /** Present where the content is large. */
   readonly file?: FileShape;
   /** ISO 8601, UTC. */
   readonly time: string;
@@ -72,7 +74,7 @@ const contentShape = (content: string | Uint8Array): Pick<MessageShape, "content
     ? { content }
     : { content: Buffer.from(content).toString("base64"), encoding: "base64" as const };
 
-/** What the sender gets back for a message of his own. */
+/** What the sender receives for their own message. */
 export function sentShape(sent: Sent) {
   const { message } = sent;
   return {
@@ -105,7 +107,7 @@ export function eventShape(event: StoredEvent) {
 
 const eventTypes = { entered: "chat_enter", left: "chat_leave", delivered: "delivered", read: "read" } as const;
 
-/** Has no id: there is nothing to confirm. */
+/** Has no id, since there is nothing to confirm. */
 export function typingShape({ chatId, chatKey, user, typing, atMs }: Typing) {
   return {
     type: typing ? "chat_typing" : "chat_typingEnd",

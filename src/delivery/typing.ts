@@ -1,4 +1,4 @@
-/** Which users are writing just now: told to the other members who are connected, and kept nowhere. */
+/** Which users are writing now. The other connected members of the chat are told; nothing is stored. */
 
 import { DomainError } from "../domain/errors.ts";
 import type { ChatRef, User } from "../domain/model.ts";
@@ -6,7 +6,7 @@ import type { Reads } from "../domain/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Hub } from "./hub.ts";
 
-/** In larger chats no member is told: a message reaches all, that one is being written need not. */
+/** In larger chats no member is told: a message goes to all members, a typing notice does not have to. */
 const membersMax = 256;
 
 export type Typing = ReturnType<typeof createTyping>;
@@ -18,7 +18,7 @@ export function createTyping(parts: {
 }) {
   const { store, hub, clock } = parts;
 
-  /** Throws `chat_not_found` for a stranger too. */
+  /** Throws `chat_not_found`, also where the user is not a member. */
   async function set(user: User, ref: ChatRef, typing: boolean): Promise<void> {
     const chat = await store.findChatOf(user.userId, ref);
     if (chat === undefined) throw new DomainError("chat_not_found");

@@ -2,11 +2,13 @@
 export interface Address {
   /** Without brackets. `::` means every interface, IPv4 included where the machine allows it. */
   readonly hostname: string;
-  /** 0 lets the kernel choose. */
+  /** With port 0 the kernel chooses a port. */
   readonly port: number;
 }
 
-/** Undefined where the text is none of the forms above. A bare IPv6 address is ambiguous and needs its brackets. */
+/**
+ * Parses one of the forms above; undefined for any other text. A bare IPv6 address is ambiguous and needs its brackets.
+ */
 export function parseAddress(text: string): Address | undefined {
   const match = /^(?:(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]/]+))?:)?(\d{1,5})$/.exec(text.trim());
   if (match === null) return undefined;

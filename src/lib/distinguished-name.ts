@@ -1,20 +1,20 @@
 /**
- * The names in certificates as RFC 4514 writes them, most specific part first: `CN=sensor-1,O=Acme`. Two spellings of one
- * name become the same text here, so that names can be compared.
+ * The names in certificates, written as RFC 4514 does, most specific part first: `CN=sensor-1,O=Acme`. Two spellings of
+ * one name give the same text, so names can be compared.
  */
 
 const charactersMax = 1024;
-/** A keyword or a dotted number, then a value in which what separates is escaped. */
+/** A keyword or a dotted number, then a value in which separators are escaped. */
 const attribute = /^([a-z][a-z0-9-]*|\d+(?:\.\d+)*)=((?:[^\\,+"<>;]|\\[ ,+"<>;=#\\]|\\[0-9a-f]{2})*)$/i;
 
-/** One spelling of the name; undefined where the text is no distinguished name, or an empty one. */
+/** Gives the one spelling of a name; undefined where the text is empty or is not a distinguished name. */
 export function canonicalName(text: string): string | undefined {
   if (text.length > charactersMax || text.includes("\u0000")) return undefined;
   const parts = splitUnescaped(text, ",").map(canonicalPart);
   return parts.every((part) => part !== undefined) ? parts.join(",") : undefined;
 }
 
-/** From the form `X509Certificate.subject` has: a line for each part, the most general first. */
+/** Reads the form of `X509Certificate.subject`: a line for each part, the most general part first. */
 export function nameOfLines(lines: string): string | undefined {
   return canonicalName(
     lines
@@ -25,7 +25,7 @@ export function nameOfLines(lines: string): string | undefined {
   );
 }
 
-/** Values that stand together have no order of their own. */
+/** The values of one part have no order, so they are sorted. */
 function canonicalPart(part: string): string | undefined {
   const values = splitUnescaped(part, "+").map((value) => {
     const match = attribute.exec(value);
@@ -34,7 +34,7 @@ function canonicalPart(part: string): string | undefined {
   return values.every((value) => value !== undefined) ? values.sort().join("+") : undefined;
 }
 
-/** Spaces around a separator do not count, unless they are escaped. */
+/** Spaces around a separator are ignored, unless they are escaped. */
 function splitUnescaped(text: string, separator: string): string[] {
   const parts: string[] = [];
   let start = 0;

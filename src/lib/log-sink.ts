@@ -6,7 +6,7 @@ export type Level = "debug" | "info" | "warn" | "error";
 export interface LogSink {
   readonly log: Log;
   setLevel(level: Level): void;
-  /** Nothing is written after it. */
+  /** Nothing is written after this call. */
   close(): void;
 }
 
@@ -41,7 +41,7 @@ interface Line {
 
 const secretNames = /^(?:password|secret|token|access_?token|refresh_?token|authorization|backend_?key)$/i;
 
-/** The last line of defence: a field named like a secret is never written. Errors become what a reader needs of them. */
+/** The last line of defence: the value of a field named like a secret is never written. Errors become plain objects. */
 function guard(fields: Fields = {}): Record<string, unknown> {
   const guarded: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
@@ -58,7 +58,7 @@ function plainError(error: Error): Record<string, unknown> {
   return { name: error.name, message: error.message, ...code, ...cause, stack: error.stack };
 }
 
-/** `15:04:05.123 WARN  a sentence  name=value other="two words"`, an error's stack on the lines below. */
+/** `15:04:05.123 WARN  a sentence  name=value other="two words"`; an error's stack follows on the next lines. */
 function formatText({ atMs, level, message, fields: given }: Line): string {
   const time = new Date(atMs).toISOString().slice(11, 23);
   const stacks: string[] = [];
@@ -79,14 +79,14 @@ function formatValue(value: unknown): string {
   return typeof value === "object" && value !== null ? printJson(value) : String(value);
 }
 
-/** One object a line, named as log collectors name it. */
+/** One object per line, with the names that log collectors use. */
 function formatJson({ atMs, level, message, fields }: Line): string {
   const time = new Date(atMs).toISOString();
   const start = `{"@timestamp":"${time}","level":"${level.toUpperCase()}","message":${JSON.stringify(message)},"logger":"roost"`;
   return `${start},"fields":${printJson(fields)}}\n`;
 }
 
-/** JSON, whatever the object holds. */
+/** Gives JSON for any object, also a circular one. */
 function printJson(value: object): string {
   try {
     return JSON.stringify(value, (_name, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner)) ?? "";

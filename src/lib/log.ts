@@ -1,7 +1,7 @@
-/** Structured logging as the parts of the program see it; where the lines go is decided once, at start. */
+/** Structured logging as the parts of the program see it. Where the lines go is decided once, at start. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Messages are constant sentences, what varies stands in the fields: never a password, code, token or message body. */
+/** A message is a constant sentence; what varies is a field. No field holds a password, code, token or message body. */
 export interface Log {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
@@ -9,5 +9,5 @@ export interface Log {
   error(message: string, fields?: Fields): void;
 }
 
-/** Says nothing: for commands whose answers are their output, and for tests of single parts. */
+/** Writes nothing. For commands whose answers are their output, and for tests of single parts. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

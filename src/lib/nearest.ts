@@ -1,4 +1,4 @@
-/** The known word somebody most likely meant, for "unknown X, did you mean Y?". */
+/** Gives the known word closest to `word`, for "unknown X, did you mean Y?"; undefined where none is close. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
@@ -12,7 +12,10 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to`. Quadratic: for short words. */
+/**
+ * Counts the insertions, deletions, replacements and swaps of neighbours that turn `from` into `to`. Quadratic: for
+ * short words.
+ */
 export function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,10 +1,10 @@
-/** A set of whole numbers as ascending ranges, both ends inclusive, that neither touch nor overlap. */
+/** A set of whole numbers as ascending ranges. Both ends are inclusive; ranges neither touch nor overlap. */
 export type Range = readonly [from: number, to: number];
 
-/** The ranges with `from` to `to` among them; the list given is not changed. */
+/** Gives the ranges with `from` to `to` added. The given list is not changed. */
 export function withRange(ranges: readonly Range[], from: number, to: number): readonly Range[] {
   const last = ranges.at(-1);
-  // As a rule confirmations come in order.
+  // Most confirmations come in order.
   if (last === undefined || last[1] + 1 < from) return [...ranges, [from, to]];
   if (last[0] <= from) return last[1] >= to ? ranges : [...ranges.slice(0, -1), [last[0], to]];
   const first = indexFrom(ranges, from - 1);
@@ -25,8 +25,8 @@ export function isInRanges(ranges: readonly Range[], number: number): boolean {
 }
 
 /**
- * How far there is no gap from `position` on, and the ranges beyond that. A number before a range that `isPassedOver` is
- * no gap.
+ * Moves `position` up to the first gap and gives it with the ranges beyond that gap. A missing number that
+ * `isPassedOver` is no gap.
  */
 export function settle(
   position: number,
@@ -46,15 +46,15 @@ export function settle(
 
 const never = (): boolean => false;
 
-/** `[[1,3],[5,5]]`; none where there is none. */
+/** Parses `[[1,3],[5,5]]`; null gives no ranges. */
 export const parseRanges = (text: string | null): readonly Range[] =>
   text === null ? [] : (JSON.parse(text) as readonly Range[]);
 
-/** Null for none. */
+/** Writes ranges as `parseRanges` reads them; null for no ranges. */
 export const rangesText = (ranges: readonly Range[]): string | null =>
   ranges.length === 0 ? null : JSON.stringify(ranges);
 
-/** The index of the first range that ends at `number` or after it. */
+/** Gives the index of the first range that ends at `number` or after it. */
 function indexFrom(ranges: readonly Range[], number: number): number {
   let low = 0;
   let high = ranges.length;

@@ -1,9 +1,9 @@
 /**
- * A table that forgets entries which mean nothing any more. It looks for them when it has doubled, so that the cost
- * spreads over the entries that made it grow.
+ * A table that drops stale entries. It looks for them each time its size has doubled, so the cost is spread over the
+ * additions.
  */
 
-/** A table smaller than this is never swept. */
+/** A smaller table is never swept. */
 const sweepFrom = 1024;
 
 export class SweptMap<Key, Value> {

@@ -1,17 +1,20 @@
-/** Token buckets: each is full at first and fills evenly; a request takes a token. All buckets of one rate share this. */
+/**
+ * Token buckets: a bucket starts full and fills evenly; a request takes a token. All buckets of one rate share this
+ * object.
+ */
 import type { Clock } from "./clock.ts";
 
 export interface TokenBucket {
-  /** Below zero where more was spent than there was. */
+  /** Below zero where more tokens were spent than there were. */
   tokens: number;
   filledAtMs: number;
 }
 
 export class TokenRate {
   readonly #clock: Clock;
-  /** Tokens of a full bucket. */
+  /** The number of tokens in a full bucket. */
   readonly capacity: number;
-  /** In so long an empty bucket is full. */
+  /** The time in which an empty bucket becomes full. */
   readonly fillMs: number;
 
   constructor(parts: { clock: Clock; capacity: number; fillMs: number }) {
@@ -24,16 +27,16 @@ export class TokenRate {
     return { tokens: this.capacity, filledAtMs: this.#clock.nowMs() };
   }
 
-  /** Adds what the time since the last filling has brought. */
+  /** Adds the tokens for the time since the last filling. */
   fill(bucket: TokenBucket): void {
     const nowMs = this.#clock.nowMs();
-    // A clock that was set back gives nothing and takes nothing, and counts from there.
+    // When the clock was set back, the bucket gains and loses nothing and counts from the new time.
     const passedMs = Math.max(0, nowMs - bucket.filledAtMs);
     bucket.tokens = Math.min(this.capacity, bucket.tokens + (passedMs * this.capacity) / this.fillMs);
     bucket.filledAtMs = nowMs;
   }
 
-  /** Takes a token where there is one. The clock is read only when the bucket is found empty. */
+  /** Takes a token; false where there is none. The clock is read only when the bucket is empty. */
   take(bucket: TokenBucket): boolean {
     if (bucket.tokens < 1) this.fill(bucket);
     if (bucket.tokens < 1) return false;

@@ -1,4 +1,7 @@
-/** What this program calls itself. The build puts version and commit in; from the sources it is package.json's version. */
+/**
+ * The version this program reports. The build sets version and commit; without a build it is the version of
+ * package.json.
+ */
 import manifest from "../../package.json" with { type: "json" };
 
 declare const ROOST_BUILD: { readonly version: string; readonly commit: string | null } | undefined;

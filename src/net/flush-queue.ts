@@ -1,5 +1,5 @@
 /**
- * The outboxes with something to send, flushed together once per turn of the event loop: whatever several publishers
+ * Flushes the outboxes that have something to send together, once per turn of the event loop. What several publishers
  * put into one subscriber's outbox in a turn leaves in one system call.
  */
 export interface Flushable {
@@ -11,7 +11,7 @@ export class FlushQueue {
   #spare: Flushable[] = [];
   #scheduled = false;
 
-  /** The caller makes sure not to add itself twice before its `flush` ran. */
+  /** The caller must not add an item again before its `flush` ran. */
   add(item: Flushable): void {
     this.#waiting.push(item);
     if (!this.#scheduled) {

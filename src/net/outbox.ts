@@ -1,10 +1,10 @@
 /**
- * The bytes waiting to leave one connection. Bun's `write` takes what the kernel has room for and forgets the rest, so
- * the unsent tail is kept here, in order, until `drain`; and since a peer may stop reading for good, both ends of the
- * queue are bounded: above the soft cap `full` tells producers to hold back, above the hard cap the owner is told to
- * give the connection up.
+ * The bytes waiting to leave one connection. Bun's `write` takes what the kernel has room for and drops the rest, so
+ * the unsent tail is kept here, in order, until `drain`. A peer may stop reading for good, so the queue is bounded:
+ * above the soft cap `full` tells producers to hold back; above the hard cap the owner is asked to close the
+ * connection.
  *
- * Appending is `reserve(n)` and writing at the offset it gave into `buffer`: no object per packet, one copy.
+ * To append, call `reserve(n)` and write into `buffer` at the offset it gave: no object per packet, one copy.
  */
 import { borrowBuffer, largeBytes, returnBuffer, smallBytes } from "./buffer-pool.ts";
 import type { FlushQueue } from "./flush-queue.ts";
@@ -17,13 +17,13 @@ export interface OutboxLimits {
   readonly outboxHardBytesMax: number;
 }
 
-/** Called at the end of a tick or on drain, never from inside `reserve`. */
+/** Called at the end of a tick or on drain, never inside `reserve`. */
 export interface OutboxOwner {
-  /** Bytes were handed to the kernel, `sentBytes` is their running total. Asked for by `notifyWhenSent`. */
+  /** Bytes were handed to the kernel; `sentBytes` is their running total. Called after `notifyWhenSent`. */
   outboxSent(sentBytes: number): void;
-  /** There is room again after `notifyWhenWritable`. */
+  /** There is room again. Called after `notifyWhenWritable`. */
   outboxWritable(): void;
-  /** The peer does not read and the hard cap is passed. */
+  /** The hard cap is passed because the peer does not read. */
   outboxOverflowed(): void;
 }
 
@@ -37,16 +37,16 @@ const noBuffer: Buffer = Buffer.alloc(0);
 
 export class Outbox {
   readonly transport: Transport;
-  /** Where `reserve` gave room; changes with every call of `reserve`. */
+  /** Where `reserve` made room. It changes with every call of `reserve`. */
   buffer: Buffer = noBuffer;
   /** Unsent bytes. */
   queuedBytes = 0;
-  /** How often room was reserved: one packet each time. */
+  /** How often room was reserved; each time is one packet. */
   appends = 0;
   readonly #limits: OutboxLimits;
   readonly #flushQueue: FlushQueue;
   readonly #owner: OutboxOwner;
-  /** Full chunks before `buffer`; only while the kernel takes no more. */
+  /** Full chunks before `buffer`; only while the kernel takes no more bytes. */
   #older: Chunk[] | undefined;
   #start = 0;
   #end = 0;
@@ -65,22 +65,22 @@ export class Outbox {
     this.#owner = owner;
   }
 
-  /** Above the soft cap: what may wait elsewhere or be dropped should not be appended. */
+  /** True above the soft cap: data that can wait elsewhere or be dropped should not be appended. */
   get full(): boolean {
     return this.queuedBytes > this.#limits.outboxSoftBytesMax;
   }
 
-  /** Bytes handed to the kernel so far. */
+  /** The number of bytes handed to the kernel so far. */
   get sentBytes(): number {
     return this.#sentBytes;
   }
 
-  /** The position in the stream right after everything appended so far, comparable with `sentBytes`. */
+  /** The position in the stream after everything appended so far; comparable with `sentBytes`. */
   get appendedBytes(): number {
     return this.#sentBytes + this.queuedBytes;
   }
 
-  /** Makes room for `bytes` contiguous bytes and gives their offset in `buffer`; they leave at the end of the tick. */
+  /** Makes room for `bytes` contiguous bytes and gives their offset in `buffer`. They leave at the end of the tick. */
   reserve(bytes: number): number {
     let at = this.#end;
     if (at + bytes > this.buffer.length) {
@@ -100,19 +100,19 @@ export class Outbox {
     this.buffer.set(bytes, at);
   }
 
-  /** Asks for one `outboxWritable` once no more than half the soft cap is unsent. */
+  /** Asks for one `outboxWritable` when no more than half the soft cap is unsent. */
   notifyWhenWritable(): void {
     this.#writableWanted = true;
     this.#schedule();
   }
 
-  /** Asks for one `outboxSent` once everything before `position` (an `appendedBytes`) went to the kernel. */
+  /** Asks for one `outboxSent` when all bytes before `position` (an `appendedBytes`) went to the kernel. */
   notifyWhenSent(position: number): void {
     if (position < this.#sentWantedAt) this.#sentWantedAt = position;
     this.#schedule();
   }
 
-  /** Writes what the kernel takes and tells the owner. Called by the flush queue. */
+  /** Writes what the kernel takes, then notifies the owner. Called by the flush queue. */
   flush(): void {
     this.#scheduled = false;
     if (this.#closed) return;
@@ -120,7 +120,7 @@ export class Outbox {
     this.#tell();
   }
 
-  /** The socket takes bytes again. */
+  /** Call this when the socket takes bytes again. */
   drained(): void {
     if (this.#closed) return;
     this.#blocked = false;
@@ -128,7 +128,7 @@ export class Outbox {
     this.#tell();
   }
 
-  /** Writes what the kernel takes now and forgets the rest. Safe to call twice. */
+  /** Writes what the kernel takes now and drops the rest. Safe to call twice. */
   close(): void {
     if (this.#closed) return;
     if (!this.#blocked) this.#writeOut();
@@ -186,7 +186,7 @@ export class Outbox {
     this.#end = end;
   }
 
-  /** Leaves an empty `buffer` in place while the tick goes on; `#release` gives it back. */
+  /** Leaves an empty `buffer` in place until the tick ends; then `#release` gives it back. */
   #writeOut(): void {
     const older = this.#older;
     if (older !== undefined) {
@@ -213,7 +213,7 @@ export class Outbox {
 
   #write(buffer: Buffer, start: number, end: number): number {
     const taken = Math.max(0, this.transport.write(buffer, start, end - start));
-    if (taken < end - start) this.#blocked = true; // `drain` follows; or, if the socket is gone, its close event
+    if (taken < end - start) this.#blocked = true; // `drain` follows, or the close event if the socket is gone
     this.#sentBytes += taken;
     this.queuedBytes -= taken;
     return taken;

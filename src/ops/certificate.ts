@@ -1,24 +1,24 @@
-/** The certificate and key an operator named, read and compared before anyone is shown them. */
+/** Reads the certificate and key that the operator named, and compares them before any client gets them. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 export interface CertificateFiles {
-  /** PEM: the server's certificate, then those between it and the root. */
+  /** PEM: the server's certificate, then the intermediate ones. */
   readonly certificate: string;
   /** PEM, without a passphrase. */
   readonly key: string;
-  /** MQTT clients are asked for certificates. `ca`, PEM: who signs them. */
+  /** MQTT clients are asked for certificates. `ca`, PEM: the authorities that sign them. */
   readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
-/** What a TLS listener is given. */
+/** What a TLS listener takes. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
   readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
-/** Every reason why the files cannot be used, a sentence each. */
+/** Holds every reason why the files cannot be used, one sentence each. */
 export class CertificateError extends Error {
   readonly problems: readonly string[];
 
@@ -29,7 +29,9 @@ export class CertificateError extends Error {
   }
 }
 
-/** Throws `CertificateError`. An expired certificate is given all the same: clients judge it, and may be told to trust it. */
+/**
+ * Throws `CertificateError`. An expired certificate is accepted: clients judge it and may be configured to trust it.
+ */
 export function readCertificate(files: CertificateFiles): Certificate {
   const problems: string[] = [];
   const cert = read("tls.certificate", files.certificate, problems);
@@ -46,7 +48,7 @@ export function readCertificate(files: CertificateFiles): Certificate {
   return { cert, key, clients: { ca: clientCa, required: files.clients.required } };
 }
 
-/** Each certificate in the file: one that cannot be read would silently be nobody's authority. */
+/** Checks each certificate in the file: an unreadable one would be ignored silently. */
 function checkAuthorities(pem: string, path: string, problems: string[]): void {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|$)/gs) ?? [];
   const readable = blocks.filter((block) => {

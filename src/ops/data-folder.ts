@@ -1,4 +1,4 @@
-/** The data folder: made for this user alone, and never mistaken for somebody's other folder. */
+/** The data folder: accessible to this system user alone, and never a folder that holds other data. */
 import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 
 export class DataFolderError extends Error {
@@ -8,13 +8,13 @@ export class DataFolderError extends Error {
   }
 }
 
-/** Names of ours, by which a folder is known as Roost's. `lost+found` is a fresh volume's own. */
+/** The names by which a folder is known as Roost's. `lost+found` comes with a fresh volume. */
 const isOurs = (name: string): boolean => name.startsWith("roost") || name.startsWith("lock.db");
 const isNobodys = (name: string): boolean => name === "lost+found";
 
 /**
- * Makes the folder, or takes an empty one or one that is Roost's already, with mode 0700. A mounted volume may belong to
- * somebody else, then its mode stays. Throws `DataFolderError`.
+ * Creates the folder with mode 0700, or takes one that is empty or is Roost's already. A mounted volume may belong to
+ * another system user; then its mode stays. Throws `DataFolderError`.
  */
 export function prepareDataFolder(dir: string): void {
   try {
@@ -40,7 +40,7 @@ function tighten(dir: string): void {
   }
 }
 
-/** For commands that read what is there. Throws `DataFolderError` where no server ever kept anything. */
+/** For commands that read existing data. Throws `DataFolderError` where no server ever stored anything. */
 export function requireDataFolder(dir: string): void {
   let names: string[] = [];
   try {

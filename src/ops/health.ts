@@ -1,7 +1,10 @@
-/** Whether the process lives and whether it should be sent traffic, with the reasons why not: `/healthz` and `/readyz`. */
+/**
+ * Whether the process is alive (`/healthz`) and whether it should receive traffic, with the reasons why not
+ * (`/readyz`).
+ */
 export interface Readiness {
   readonly ready: boolean;
-  /** `name: text`, in the order they came up. */
+  /** `name: text`, in the order in which they came up. */
   readonly reasons: readonly string[];
 }
 
@@ -10,14 +13,14 @@ export type Health = ReturnType<typeof createHealth>;
 export function createHealth() {
   const reasons = new Map<string, string>();
 
-  /** A part says why it cannot serve, or with undefined that it can again. */
+  /** A part gives the reason why it cannot serve; undefined when it can serve again. */
   function setReason(name: string, text: string | undefined): void {
     if (text === undefined) reasons.delete(name);
     else reasons.set(name, text);
   }
 
   return {
-    /** Answering at all is the proof. */
+    /** An answer is the proof. */
     live: (): boolean => true,
     readiness: (): Readiness => ({
       ready: reasons.size === 0,

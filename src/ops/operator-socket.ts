@@ -5,14 +5,14 @@ import type { Operator, OperatorAnswer, OperatorOp } from "./operator.ts";
 
 const requestBytesMax = 64 * 1024;
 const answerTimeoutMs = 30_000;
-/** `sun_path` holds 108 bytes on Linux and 104 elsewhere, its end included. */
+/** `sun_path` holds 108 bytes on Linux and 104 elsewhere, the terminating zero included. */
 const pathBytesMax = 100;
 
 export const operatorSocketPath = (dataDir: string): string => join(dataDir, "roost.sock");
 
 /**
- * Listens at `path`, mode 0600. The caller holds the data folder's lock, so whatever is there already is left over from
- * a server that was killed, and replaced.
+ * Listens at `path`, mode 0600. The caller holds the data folder's lock, so a socket that exists already is left over
+ * from a killed server and is replaced.
  */
 export function serveOperator(path: string, operator: Operator): { stop(): Promise<void> } {
   if (existsSync(path)) unlinkSync(path);
@@ -41,11 +41,13 @@ async function parseBody(request: Request): Promise<unknown> {
   try {
     return await request.json();
   } catch {
-    return undefined; // Not JSON: refused as a bad request like any other wrong shape.
+    return undefined; // Text that is not JSON is refused as a bad request, like any other wrong shape.
   }
 }
 
-/** The server's answer; undefined where no server listens. Throws where one does and the talk fails. */
+/**
+ * Gives the server's answer; undefined where no server listens. Throws where a server listens and the exchange fails.
+ */
 export async function askOperator(path: string, request: { op: OperatorOp }): Promise<OperatorAnswer | undefined> {
   const short = shorten(path);
   try {
@@ -65,20 +67,20 @@ export async function askOperator(path: string, request: { op: OperatorOp }): Pr
   }
 }
 
-/** Nothing there, or a file a killed server left behind. */
+/** No socket there, or one that a killed server left behind. */
 function isAbsent(error: unknown): boolean {
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   return code === "ENOENT" || code === "ECONNREFUSED" || code === "FailedToOpenSocket" || code === "ConnectionRefused";
 }
 
-/** A path too long for a socket address is reached through the open folder, which Linux names in /proc. */
+/** Reaches a path too long for a socket address through the open folder, which Linux names in /proc. */
 function shorten(path: string): { path: string; close(): void } {
   if (Buffer.byteLength(path) <= pathBytesMax || process.platform !== "linux") return { path, close() {} };
   let folder: number | undefined;
   try {
     folder = openSync(dirname(path), "r");
   } catch {
-    return { path, close() {} }; // No such folder: the caller's own attempt says so.
+    return { path, close() {} }; // There is no such folder; the caller's own attempt reports it.
   }
   const fd = folder;
   return { path: `/proc/self/fd/${fd}/${basename(path)}`, close: () => closeSync(fd) };

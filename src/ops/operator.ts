@@ -1,8 +1,8 @@
 /**
- * What the operator's commands may ask of the data: a closed set of plain functions over the domain. The running server
- * answers them on a Unix socket in the data folder, so that no command needs a password; without a server the command
- * opens the store itself and calls the same functions. Whoever may open the socket already owns the data, yet every
- * request is validated like anybody's.
+ * What the operator's commands may ask of the data: a closed set of plain functions over the domain. A running server
+ * answers them on a Unix socket in the data folder, so no command needs a password. Without a server the command opens
+ * the store itself and calls the same functions. A process that may open the socket can read the data anyway; even so
+ * every request is validated.
  */
 import { z } from "zod";
 import type { Hub } from "../delivery/hub.ts";
@@ -25,7 +25,7 @@ const operatorRequest = z.discriminatedUnion("op", [
   }),
   z.strictObject({
     op: z.literal("listUsers"),
-    /** Users with a higher id; the last one of a page asks for the next. */
+    /** Users with a higher id follow. Pass the last id of a page to get the next page. */
     after: z.int().min(0).default(0),
     limit: z.int().min(1).max(1000).default(100),
   }),
@@ -42,7 +42,7 @@ const operatorRequest = z.discriminatedUnion("op", [
   z.strictObject({
     op: z.literal("addDevice"),
     name: deviceName,
-    /** Generated if there is neither a password nor a certificate. */
+    /** Generated where neither a password nor a certificate is given. */
     password: password.optional(),
     certificate: z.string().min(1).max(1024).optional(),
     publish: patterns.optional(),
@@ -50,12 +50,12 @@ const operatorRequest = z.discriminatedUnion("op", [
   }),
   z.strictObject({
     op: z.literal("listDevices"),
-    /** Devices with a higher name; the last one of a page asks for the next. */
+    /** Devices with a higher name follow. Pass the last name of a page to get the next page. */
     after: z.string().max(256).default(""),
     limit: z.int().min(1).max(1000).default(100),
   }),
   z.strictObject({ op: z.literal("revokeDevice"), name: deviceName }),
-  /** `name` is a device's, or a user's as above. */
+  /** `name` is a device's name, or a user's as above. */
   z.strictObject({
     op: z.literal("may"),
     name: deviceName,
@@ -89,7 +89,7 @@ export interface OperatorDevice {
   readonly created: string;
 }
 
-/** What `may` needs to know of a question; the rules are those of the MQTT door. */
+/** What `may` must know of a question. The rules are those of the MQTT door. */
 export type PermissionCheck = (question: {
   name: string;
   action: "publish" | "subscribe";
@@ -98,7 +98,7 @@ export type PermissionCheck = (question: {
 }) => Promise<{ allowed: boolean; pattern: string | undefined; why: string } | undefined>;
 
 export interface OperatorKey {
-  /** First hex digits of the key's hash. */
+  /** The first hex digits of the key's hash. */
   readonly fingerprint: string;
   readonly created: string;
   readonly age_seconds: number;
@@ -107,15 +107,15 @@ export interface OperatorKey {
 /** What each operation gives when it succeeds. */
 export interface OperatorResults {
   addUser: { readonly user: OperatorUser };
-  /** `next` goes into `after` of the next page; null at the end. */
+  /** `next` is the `after` of the next page; null at the end. */
   listUsers: { readonly users: readonly OperatorUser[]; readonly next: number | null };
   setUserDisabled: { readonly user: OperatorUser };
-  /** As it was. */
+  /** The user as they were before. */
   removeUser: { readonly user: OperatorUser };
-  /** `code`: this once. */
+  /** `code` is shown only this once. */
   invite: { readonly code: string; readonly uses: number; readonly expires: string };
   setPassword: { readonly user: OperatorUser };
-  /** `password`: where it was generated, this once. */
+  /** `password` is shown only this once; null where it was not generated. */
   addDevice: { readonly device: OperatorDevice; readonly password: string | null };
   listDevices: { readonly devices: readonly OperatorDevice[]; readonly next: string | null };
   revokeDevice: { readonly name: string };
@@ -125,7 +125,7 @@ export interface OperatorResults {
 }
 
 export type OperatorOp = keyof OperatorResults;
-/** What each operation is told, beside its name. */
+/** The arguments of each operation, besides its name. */
 export type OperatorDetails = { [Op in OperatorOp]: Omit<Extract<OperatorRequest, { op: Op }>, "op"> };
 export type OperatorErrorCode = DomainErrorCode | "bad_request" | "device_not_found" | "key_is_configured" | "internal";
 export type OperatorRefusal = { readonly ok: false; readonly code: OperatorErrorCode; readonly message: string };
@@ -137,14 +137,14 @@ export function createOperator(parts: {
   domain: Domain;
   hub: Hub;
   checkPermission: PermissionCheck;
-  /** The key is fixed by configuration, so a rotated one would not survive the next start: rotation is refused. */
+  /** The configuration fixes the key. A rotated key would not survive the next start, so rotation is refused. */
   backendKeyConfigured?: boolean;
-  /** Told of a failure that is ours; the answer says only "internal". */
+  /** Called with a failure of our own; the answer says only "internal". */
   onFailure?: (error: unknown) => void;
 }) {
   const { accounts, accountEnds, devices, store } = parts.domain;
 
-  /** Never throws: every no is an answer. */
+  /** Never throws: every refusal is an answer. */
   async function handle(request: unknown): Promise<OperatorAnswer> {
     const parsed = operatorRequest.safeParse(request);
     if (!parsed.success) return { ok: false, code: "bad_request", message: z.prettifyError(parsed.error) };
@@ -163,7 +163,7 @@ export function createOperator(parts: {
       case "addUser":
         return done<"addUser">({ user: show(await accounts.add(request)) });
       case "listUsers": {
-        // One more than asked tells whether there is a next page.
+        // One more than asked for, to learn whether there is a next page.
         const found = await store.listUsers({ after: request.after, limit: request.limit + 1, disabledToo: true });
         const users = found.slice(0, request.limit);
         const next = found.length > request.limit ? (users.at(-1)?.userId ?? null) : null;
@@ -263,7 +263,7 @@ export function createOperator(parts: {
   return { handle };
 }
 
-/** A name that is nobody's. */
+/** A name that no user and no device has. */
 class Unknown extends Error {}
 
 const dayMs = 86_400_000;

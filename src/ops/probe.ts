@@ -1,10 +1,11 @@
 /**
- * Asks the kernel whether an address is free, before anything is opened that a refusal would leave half started. It also
- * sees what a listener with reusePort would not: that one binds beside another server and takes half its connections.
+ * Asks the kernel whether an address is free, before anything is opened that a refusal would leave half started. It
+ * also finds what a listener with reusePort would not: such a listener binds beside another server and takes half its
+ * connections.
  */
 import { type Address, formatAddress } from "../lib/address.ts";
 
-/** `reason` in a sentence for the operator, the address included. */
+/** `reason` is a sentence for the operator and holds the address. */
 export class AddressError extends Error {
   readonly code: "address_in_use" | "address_unavailable";
 
@@ -16,8 +17,8 @@ export class AddressError extends Error {
 }
 
 /**
- * The address to bind: the given one, or `0.0.0.0` for `::` on a machine without IPv6. Throws `AddressError`. Nothing
- * stays bound, so port 0 stays 0.
+ * Gives the address to bind: the given one, or `0.0.0.0` for `::` on a machine without IPv6. Throws `AddressError`.
+ * Nothing stays bound, so port 0 stays 0.
  */
 export function probeAddress(address: Address, bind: (address: Address) => string | undefined = tryToBind): Address {
   const { hostname, port } = address;
@@ -34,7 +35,7 @@ export function probeAddress(address: Address, bind: (address: Address) => strin
   throw new AddressError("address_unavailable", `${formatAddress(address)} ${reason}`);
 }
 
-/** The kernel's code for the refusal; undefined when it may be bound. */
+/** Gives the kernel's code for a refusal; undefined where the address may be bound. */
 function tryToBind({ hostname, port }: Address): string | undefined {
   try {
     Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);

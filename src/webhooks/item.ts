@@ -1,4 +1,7 @@
-/** One thing a webhook is told: a message or an event, in the shapes of the simple form, with its place in the log. */
+/**
+ * One item that a webhook is sent: a message or an event, in the shapes of the simple form, with its position in the
+ * log.
+ */
 import { eventShape, messageShape } from "../delivery/shapes.ts";
 import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
@@ -7,25 +10,28 @@ import type { LoggedEvent, WebhookKind, WebhookOffset } from "../domain/webhooks
 export interface Item {
   readonly kind: WebhookKind;
   readonly chatId: ChatId;
-  /** Where the webhook stands in this chat once it has the item. */
+  /** The webhook's position in this chat once the item is delivered. */
   readonly offset: WebhookOffset;
   body(webhook: string): Uint8Array;
 }
 
-/** What was read of the log, in one chat or in all. */
+/** What one read of the log gave, in one chat or in all chats. */
 export interface Slice {
-  /** Nothing newer was looked at. */
+  /** The read did not look at ids above this. */
   readonly newest: number;
   readonly messages: readonly Message[];
   readonly events: readonly LoggedEvent[];
   readonly eventsMax: number;
 }
 
-/** Messages and events behind `from` as they happened: an event comes behind the message that was the newest then. */
+/**
+ * Gives messages and events after `from` in the order in which they happened. An event comes after the message that was
+ * the newest at that time.
+ */
 export function inOrder(from: WebhookOffset, slice: Slice): Item[] {
   const messages = slice.messages.filter(({ messageId }) => messageId <= slice.newest);
   const events = slice.events.filter(({ afterMessageId }) => afterMessageId <= slice.newest);
-  // What lies behind the last one read may come before an item of the other kind.
+  // Items of the other kind may come before the next item that was not read yet.
   const moreMessages = messages.length > 0 && (messages.at(-1)?.messageId ?? 0) < slice.newest;
   const moreEvents = slice.events.length === slice.eventsMax;
   const items: Item[] = [];
@@ -64,7 +70,10 @@ const itemOfMessage = (message: Message, offset: WebhookOffset): Item => ({
   body: (webhook) => encode({ webhook, offset: offsetText(offset), type: "message", message: shapeOf(message) }),
 });
 
-/** Of a message with a text for each recipient the backend learns that it was sent: the texts are its recipients' alone. */
+/**
+ * For a message with a text for each recipient the webhook learns only that it was sent: the texts are for the
+ * recipients alone.
+ */
 const shapeOf = (message: Message) =>
   isHidden(message) ? { ...messageShape(message), type: "text", addressed: true } : messageShape(message);
 

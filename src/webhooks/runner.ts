@@ -1,8 +1,8 @@
 /**
- * Delivers the log to one webhook: in order within each chat, some chats at once, at least once. A chat whose delivery
- * fails keeps a place of its own and is tried again with growing pauses, while the others go on; when many fail it is the
- * receiver that is away, and nothing new is begun until some of them succeed. What cannot be delivered is given up at last
- * and written down, so that the chat goes on.
+ * Delivers the log to one webhook: in order within each chat, several chats at once, at least once. A chat whose
+ * delivery fails keeps a position of its own and is retried with growing pauses while the other chats continue. Many
+ * failing chats mean that the receiver is down; then no new chat is begun until some of them succeed. An item that
+ * cannot be delivered is given up in the end and recorded, so that its chat continues.
  */
 import type { ChatId } from "../domain/model.ts";
 import type {
@@ -21,9 +21,9 @@ export interface RetryPolicy {
   readonly firstPauseMs: number;
   /** Each pause is twice the last one, up to this. */
   readonly longestPauseMs: number;
-  /** A receiver that refuses an item (a 4xx) is asked so often. */
+  /** How often an item is tried that the receiver refuses (a 4xx). */
   readonly refusalsMax: number;
-  /** One that cannot be reached, or fails, for so long. */
+  /** How long an item is tried while the receiver fails or cannot be reached. */
   readonly givenUpAfterMs: number;
 }
 
@@ -39,7 +39,7 @@ export interface RunnerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly retry: RetryPolicy;
-  /** The status of the answer; throws where there is none. */
+  /** Gives the status of the answer; throws where there is no answer. */
   send(request: {
     url: string;
     headers: Record<string, string>;
@@ -50,14 +50,14 @@ export interface RunnerParts {
 
 const sliceMessages = 128;
 const sliceEvents = 128;
-/** Chats delivered to at once. */
+/** The number of chats delivered at once. */
 const chatsAtOnce = 8;
-/** So many failing chats mean that the receiver is away. */
+/** With this many failing chats the receiver counts as down. */
 const placesMax = 64;
-/** After a fault of our own (the disk is full, say). */
+/** The pause after a fault of our own, such as a full disk. */
 const faultPauseMs = 5000;
 
-/** How a try ended: `problem` says why not, without anything a stranger wrote. */
+/** How a try ended. `problem` says why it failed, without any text of the receiver. */
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly refused: boolean; readonly problem: string };
 
 type GivenUp = Omit<DeadLetter, "letterId" | "givenUpAtMs">;
@@ -82,14 +82,14 @@ export class Runner {
     this.#done = this.#run();
   }
 
-  /** Something was committed. */
+  /** Call this after each commit. */
   wake(): void {
     if (this.#news) return;
     this.#news = true;
     this.#wake?.();
   }
 
-  /** Ends what is under way; what was not confirmed is delivered again by the next runner. */
+  /** Aborts what is under way. The next runner delivers again what was not confirmed. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
     this.#wake?.();
@@ -130,7 +130,7 @@ export class Runner {
     await this.#pause(this.#untilNextTry());
   }
 
-  /** Whether there was anything. */
+  /** Gives whether any retry was due. */
   async #retryDue(): Promise<boolean> {
     const nowMs = this.#parts.clock.nowMs();
     const due = [...this.#places.values()].filter((place) => place.nextAtMs <= nowMs).slice(0, chatsAtOnce);
@@ -138,7 +138,7 @@ export class Runner {
     return due.length > 0;
   }
 
-  /** A chat goes on from its place, until it is in step with the others or fails again. */
+  /** Continues a chat from its own position until it has caught up with the others or fails again. */
   async #retryChat(place: WebhookPlace): Promise<void> {
     const { store } = this.#parts;
     const newest = await store.lastMessageId();
@@ -152,7 +152,7 @@ export class Runner {
     else this.#drop(place.chatId);
   }
 
-  /** What lies past the webhook's own offset, that one will meet itself. */
+  /** Items past the webhook's own offset are left to the main pass. */
   #isBehindUs({ kind, offset }: Item): boolean {
     return kind === "message" ? offset.messageId <= this.#offset.messageId : offset.eventId <= this.#offset.eventId;
   }
@@ -182,12 +182,14 @@ export class Runner {
         chats.slice(at, at + chatsAtOnce).map(([chatId, mine]) => this.#deliverChat(chatId, mine, before)),
       );
     }
-    // Cut short, this slice is read again by whoever comes next; what it had already is repeated.
+    // After a stop the next runner reads this slice again and repeats what was delivered.
     if (!this.#stopped) this.#offset = last.offset;
     return true;
   }
 
-  /** One after the other; at the first that fails the chat gets a place behind the last that did not. */
+  /**
+   * Delivers items one after the other. At the first failure the chat gets a position after the last delivered item.
+   */
   async #deliverChat(chatId: ChatId, items: readonly Item[], from?: WebhookOffset): Promise<void> {
     let at: WebhookOffset = this.#places.get(chatId) ?? from ?? this.#offset;
     for (const item of items) {
@@ -230,7 +232,7 @@ export class Runner {
     this.#caughtUp.delete(chatId);
   }
 
-  /** Whether it was the last try; then it is written down and the chat goes on. */
+  /** Gives whether this was the last try. If so, the item is recorded as given up and the chat continues. */
   #isGivenUp(chatId: ChatId, item: Item, { refused, problem }: { refused: boolean; problem: string }): boolean {
     const place = this.#places.get(chatId);
     if (place === undefined) return false;
@@ -277,12 +279,12 @@ export class Runner {
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - this.#parts.clock.nowMs());
   }
 
-  /** Until there is news, or for so long. */
+  /** Waits until there is news, or at most `ms`. */
   async #pause(ms: number | undefined): Promise<void> {
     if (!this.#news && !this.#stopped) await this.#sleep(ms);
   }
 
-  /** For so long, or until somebody wakes us. */
+  /** Waits `ms`, or until `wake` is called. */
   async #sleep(ms: number | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;

@@ -1,6 +1,6 @@
 /**
- * What proves a delivery: the three headers of Standard Webhooks (standardwebhooks.com). The signature is HMAC-SHA256,
- * in base64, over `<id>.<timestamp>.<body>`, with the bytes that stand in base64 behind `whsec_`.
+ * What authenticates a delivery: the three headers of Standard Webhooks (standardwebhooks.com). The signature is
+ * HMAC-SHA256, in base64, over `<id>.<timestamp>.<body>`. The key is the bytes written in base64 after `whsec_`.
  */
 import { createHmac, randomBytes } from "node:crypto";
 

@@ -1,18 +1,18 @@
-/** The webhooks there are, each with its runner: made, changed and ended one change after the other. */
+/** All webhooks, each with its runner. They are created, changed and removed one change at a time. */
 import type { Webhook, WebhookKeeper } from "../domain/webhooks/webhook-store.ts";
 import { Runner, type RunnerParts } from "./runner.ts";
 import { newWebhookSecret } from "./signature.ts";
 
 export interface Webhooks extends WebhookKeeper {
   start(): Promise<void>;
-  /** Something was committed that a webhook may be told. Costs nothing where there is none. */
+  /** Something was committed that a webhook may be sent. Costs nothing where there is no webhook. */
   wake(): void;
   stop(): Promise<void>;
 }
 
 export function createWebhooks(
   parts: RunnerParts & {
-    /** Names the operator allows, `*.example.org` for all below one, `*` for all. */
+    /** The names that the operator allows: `*.example.org` for all names below one, `*` for all names. */
     readonly hosts: readonly string[];
   },
 ): Webhooks {
@@ -21,14 +21,14 @@ export function createWebhooks(
   let last: Promise<unknown> = Promise.resolve();
   let stopped = false;
 
-  /** Asked again each time, since the operator may have changed his mind since the webhook was made. */
+  /** Checked on each request, since the operator may have changed the setting after the webhook was created. */
   const send: RunnerParts["send"] = async (request) => {
     const refusal = refusalOf(request.url);
     if (refusal !== undefined) throw new Error(refusal);
     return parts.send(request);
   };
 
-  /** One change at a time: two of the same webhook would start it twice. */
+  /** Runs one change at a time: two changes of the same webhook would start it twice. */
   function inTurn<Value>(change: () => Promise<Value>): Promise<Value> {
     const next = last.then(change, change);
     last = next.catch(() => {});
@@ -48,7 +48,7 @@ export function createWebhooks(
     return (await store.listWebhooks()).find((webhook) => webhook.name === name);
   }
 
-  /** Ends the runner, changes, and begins with what is stored then, also where the change failed. */
+  /** Stops the runner, makes the change, and starts a runner with what is stored then, also where the change failed. */
   function changed<Value>(name: string, change: () => Promise<Value>): Promise<Value> {
     return inTurn(async () => {
       await end(name);

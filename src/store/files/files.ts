@@ -1,6 +1,6 @@
 /**
- * The main thread's end of the folder of large content: hands content to the Worker that writes it, reads it back off the
- * event loop, and removes what no message refers to. The Worker is started when it is first needed.
+ * The main thread's side of the folder of large content. It hands content to the Worker that writes it, reads content
+ * off the event loop, and removes content that no message refers to. The Worker starts on first use.
  */
 import { existsSync } from "node:fs";
 import { totalmem } from "node:os";
@@ -11,18 +11,18 @@ import type { Log } from "../../lib/log.ts";
 import { filePath, filesFolder } from "./folder.ts";
 import type { FromFilesWorker, ToFilesWorker } from "./wire.ts";
 
-/** Content of all clients that may wait in memory for its file; beyond it the answer is `busy`. */
+/** The most content of all clients that may wait in memory for its file; beyond it the answer is `busy`. */
 const waitingBytesMax = Math.min(1024 * 1024 * 1024, totalmem() / 4);
-/** Handed to the Worker at once: enough that it never waits, and no more copies than that. */
+/** The number of puts handed to the Worker at once: enough to keep it busy, and no more copies than that. */
 const putsMax = 2;
-/** Files read at once, whoever asked: what is read is handed on whole. */
+/** The number of files read at once, over all callers: a file is read as a whole. */
 const readsMax = 4;
 
 export interface FileLimits {
-  /** Content of at least so many bytes, as it was sent, goes to a file. */
+  /** Content of at least this many bytes, as it was sent, goes to a file. */
   readonly bytesMin: number;
   readonly bytesMax: number;
-  /** Of all files together; 0: no limit. */
+  /** The limit for all files together; 0 means no limit. */
   readonly totalBytesMax: number;
 }
 
@@ -33,17 +33,20 @@ export const defaultFileLimits: FileLimits = {
 };
 
 export interface Files {
-  /** Resolves once the content is on disk. The file stays until `settled`. Throws `storage_full`, `message_too_large`, `busy`. */
+  /**
+   * Resolves when the content is on disk. The file is kept until `settled`. Throws `storage_full`, `message_too_large`,
+   * `busy`.
+   */
   put(said: Said): Promise<MessageFile>;
-  /** The change that needed the file is through, whatever came of it. */
+  /** Call this when the change that needed the file has ended, in success or failure. */
   settled(file: MessageFile): void;
-  /** Undefined where the file is not there, which is logged: it should be. */
+  /** Reads a file; undefined where it is missing, which is logged as a fault. */
   read(file: MessageFile): Promise<string | Uint8Array | undefined>;
-  /** To be read piece by piece; undefined where it is not there. */
+  /** Opens a file to be read piece by piece; undefined where it is missing. */
   open(hash: string): Promise<Blob | undefined>;
-  /** No message refers to these any more. */
+  /** Removes files that no message refers to any more. */
   remove(hashes: readonly string[]): void;
-  /** While writing is refused, files are refused too: they would eat what was freed for better use. */
+  /** While changes are refused, files are refused too: they would use up the space that was freed for changes. */
   refuse(reason: string | undefined): void;
   close(): void;
 }
@@ -66,12 +69,12 @@ export function createFiles(parts: {
   durable: boolean;
   limits: FileLimits;
   log: Log;
-  /** Asked before a file is removed. */
+  /** Called before a file is removed. */
   isReferenced(hash: string): boolean;
   onDeath(error: Error): void;
 }): Files {
   const { dataDir, durable, limits, log, isReferenced } = parts;
-  /** By number, in the order of arrival; the Worker has the first few. */
+  /** By number, in the order of arrival. The Worker has the first few. */
   const waiting = new Map<number, Waiting>();
   let lastSent = 0;
   let inWorker = 0;
@@ -83,7 +86,7 @@ export function createFiles(parts: {
   let reading = 0;
   const readers: (() => void)[] = [];
 
-  /** What a crash left behind is looked for; where there never was a file there is nothing to look for. */
+  /** Looks for what a crash left behind. Without a folder there is nothing to look for. */
   if (existsSync(filesFolder(dataDir))) start();
 
   function start(): Worker {
@@ -151,7 +154,8 @@ export function createFiles(parts: {
       if (next === undefined) continue;
       inWorker += 1;
       const { content } = next.said;
-      // Bytes may be a view of a whole frame, and a clone would be of all of it; the sender's are still to be published.
+      // Bytes may be a view of a whole frame, and a clone would copy the whole frame. The sender's bytes are still
+      // needed for publishing, so they are not transferred.
       const copied = typeof content === "string" ? content : new Uint8Array(content);
       const transferred = typeof copied === "string" ? [] : [copied.buffer];
       tell({ type: "put", id: lastSent, ...next.said, content: copied }, transferred);
@@ -159,7 +163,7 @@ export function createFiles(parts: {
   }
 
   async function read(file: MessageFile): Promise<string | Uint8Array | undefined> {
-    // Whoever ends hands his place on, so nobody comes in between.
+    // A read that ends passes its slot to the next one in the queue, so no later read comes first.
     if (reading < readsMax) reading += 1;
     else await new Promise<void>((resolve) => readers.push(resolve));
     try {

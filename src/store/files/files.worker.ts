@@ -1,7 +1,7 @@
 /**
- * The Worker that owns the folder of large content: it recognises, hashes, writes and removes, one thing after the other,
- * so that neither the event loop nor a commit ever waits for a large file. It is started with the first large message,
- * or where the folder holds something to be looked through. The build's third entry point.
+ * The Worker that owns the folder of large content. It recognises, hashes, writes and removes files one after the
+ * other, so that neither the event loop nor a commit waits for a large file. It starts with the first large message, or
+ * where the folder holds something to be checked. It is the build's third entry point.
  */
 
 import { DomainError } from "../../domain/errors.ts";
@@ -23,16 +23,16 @@ interface Open {
   readonly totalBytesMax: number;
 }
 
-/** Content that came and was written since the memory was last cleared of it. */
+/** The bytes received and written since the last garbage collection. */
 const garbageBytesMax = 32 * 1024 * 1024;
 
 let open: Open | undefined;
 let garbageBytes = 0;
-/** Of all files; known once they were counted. */
+/** The bytes of all files; known once they were counted. */
 let totalBytes = 0;
-/** What was asked before that, where the sum has a bound. */
+/** Requests that came before the count was known; used only where the total has a limit. */
 let untilCounted: Asked[] | undefined;
-/** Files that a message on its way to the database needs, and how many such messages there are. */
+/** Files that uncommitted messages need, with the number of those messages. */
 const held = new Map<string, number>();
 
 const post = (message: FromFilesWorker): void => self.postMessage(message);
@@ -67,7 +67,9 @@ function answer(parts: Open, asked: Put): void {
   clear(content.length);
 }
 
-/** This heap is small and its garbage is not: left to itself the collector would let it grow by hundreds of megabytes. */
+/**
+ * This heap is small but its garbage is large: without this call the collector lets it grow by hundreds of megabytes.
+ */
 function clear(bytes: number): void {
   garbageBytes += bytes;
   if (garbageBytes < garbageBytesMax) return;
@@ -90,16 +92,16 @@ function settle(hash: string): void {
   else held.set(hash, left);
 }
 
-/** A file that cannot be removed takes room until the next start tries again. */
+/** A file that cannot be removed takes up room until the next start tries again. */
 function remove(folder: Folder, hash: string): void {
   try {
     totalBytes -= folder.remove(hash);
   } catch {
-    // Nothing refers to it and nothing was promised.
+    // No message refers to the file, so the failure breaks no promise.
   }
 }
 
-/** Looks through what is there, a shelf at a time, so that a message in between does not wait for all of them. */
+/** Checks the existing files one shelf at a time, so that a message in between does not wait for all of them. */
 async function sweep(folder: Folder): Promise<void> {
   for (const shelf of shelvesOf(folder)) {
     const found = tidy(folder, shelf);
@@ -116,7 +118,7 @@ function shelvesOf(folder: Folder): string[] {
   try {
     return folder.shelves();
   } catch {
-    return []; // No folder yet.
+    return []; // There is no folder yet.
   }
 }
 
@@ -124,6 +126,6 @@ function tidy(folder: Folder, shelf: string): ReturnType<Folder["tidy"]> {
   try {
     return folder.tidy(shelf);
   } catch {
-    return []; // A disk that cannot be read just now: the next start looks again.
+    return []; // The disk cannot be read at present; the next start checks again.
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The folder of large content: `files/ab/cdef…`, named by the SHA-256 of the bytes, so that equal content is there once.
- * A name stands for a whole file that is on the disk: it is written beside its place, synced, renamed, and its folder
- * synced. All of it is synchronous and belongs to one thread, the files Worker.
+ * The folder of large content: `files/ab/cdef…`, named by the SHA-256 of the bytes, so that equal content is stored
+ * once. A name stands for a complete file that is on the disk: it is written beside its place, synced and renamed, and
+ * its folder is synced. All of it is synchronous and belongs to one thread, the files Worker.
  */
 import {
   closeSync,
@@ -21,7 +21,7 @@ const sliceBytes = 1024 * 1024;
 
 export const filesFolder = (dataDir: string): string => join(dataDir, "files");
 
-/** @param hash 64 digits of lower-case hex; nothing else may reach this. */
+/** @param hash 64 digits of lower-case hex; nothing else may be passed. */
 export const filePath = (dataDir: string, hash: string): string =>
   join(filesFolder(dataDir), hash.slice(0, 2), hash.slice(2));
 
@@ -29,19 +29,19 @@ export const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
 export interface Folder {
   /**
-   * Gives how many bytes it added: none where the content was there. Throws where that is more than `room`, or what the
-   * disk says, and leaves nothing then.
+   * Gives how many bytes it added: 0 where the content was there already. Throws where that is more than `room`, or the
+   * disk's error; then it leaves no file.
    */
   put(hash: string, bytes: Uint8Array, room: number): number;
-  /** Gives how many bytes went. */
+  /** Gives how many bytes were freed. */
   remove(hash: string): number;
-  /** The two digits of each folder there is. */
+  /** The two digits of each folder that exists. */
   shelves(): string[];
-  /** What one folder holds, after removing what a crash left half-written. */
+  /** Gives what one folder holds, after it removed what a crash left half-written. */
   tidy(shelf: string): { readonly hash: string; readonly bytes: number }[];
 }
 
-/** @param durable whether a file must be on the disk, or with the operating system, before it counts. */
+/** @param durable whether a file counts as written once it is on the disk, rather than with the operating system. */
 export function openFolder(dataDir: string, durable: boolean): Folder {
   const root = filesFolder(dataDir);
 
@@ -55,7 +55,7 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
     }
   }
 
-  /** A folder whose name is on the disk before anything in it is. */
+  /** Makes a folder. Its name is on the disk before any file in it. */
   function ensureFolder(path: string, parent: string): void {
     if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) sync(parent);
   }
@@ -67,7 +67,7 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
     const path = filePath(dataDir, hash);
     const there = statSync(path, { throwIfNoEntry: false })?.size;
     if (there === bytes.byteLength) {
-      // Whoever put it there may have been stopped before the disk had it.
+      // The process that created it may have been stopped before the disk had it.
       sync(path);
       sync(shelf);
       return 0;

@@ -1,4 +1,4 @@
-/** What the main thread and the files Worker say to each other. */
+/** The messages between the main thread and the files Worker. */
 import type { MessageFile, MessageKind } from "../../domain/model.ts";
 
 export type ToFilesWorker =
@@ -7,7 +7,7 @@ export type ToFilesWorker =
       readonly dataDir: string;
       readonly durable: boolean;
       readonly bytesMax: number;
-      /** Of all files together; 0: no limit. */
+      /** The limit for all files together; 0 means no limit. */
       readonly totalBytesMax: number;
     }
   | {
@@ -17,9 +17,9 @@ export type ToFilesWorker =
       readonly content: string | Uint8Array;
       readonly asBase64: boolean;
     }
-  /** The message of a `put` was committed, or was not; the file is no longer kept for it. */
+  /** The message of a `put` was committed or failed; the file is no longer held for it. */
   | { readonly type: "settled"; readonly hash: string }
-  /** No message refers to these; what a `put` holds stays. */
+  /** No message refers to these files; those that a `put` holds stay. */
   | { readonly type: "remove"; readonly hashes: readonly string[] };
 
 export type FromFilesWorker =
@@ -30,5 +30,5 @@ export type FromFilesWorker =
       readonly code: "storage_full" | "message_too_large";
       readonly reason: string;
     }
-  /** Found at start; whoever knows the database says which of them nothing refers to. */
+  /** Files found at start. The main thread, which has the database, answers which of them no message refers to. */
   | { readonly type: "found"; readonly hashes: readonly string[] };
