@@ -54,6 +54,18 @@ test("a message that was read moves what was read, and nothing else", () => {
   expect(movedBy(stage, statuses(bob, "delivered", messageIds))).toEqual([[chatId, bob, 0, 3, 2, 2]]);
 });
 
+test("the system is told nothing of who got its messages, and the position moves all the same", () => {
+  using stage = openStage();
+  const { chatId, ids } = stage.chatOf("Ann");
+  const [ann = 0] = ids;
+  const said: NamedChange = ["appendMessage", { chat: { id: chatId }, from: 0, type: "text", content: "maintenance" }];
+  const [sent] = valuesOf(stage.commit(said)) as [number][];
+  const events = stage.rows("SELECT count(*) FROM events");
+  const [confirmed] = valuesOf(stage.commit(statuses(ann, "delivered", [sent?.[0] ?? 0])));
+  expect(confirmed).toMatchObject({ told: [], moved: [[chatId, ann, 0, 1, 0, 0]] });
+  expect(stage.rows("SELECT count(*) FROM events")).toEqual(events);
+});
+
 test("what is confirmed beyond a gap moves nothing until the gap closes, whichever way it closes", () => {
   for (const way of ["advance", "confirmMessages", "confirmStatuses"] as const) {
     using stage = openStage();

@@ -264,6 +264,7 @@ export function createChatChanges(
     if ((before?.members.length ?? 0) + strangers.size + newcomers.size > membersMax) {
       throw new DomainError("too_many_members", `at most ${membersMax}`);
     }
+    for (const username of strangers) people.checkName(username);
     const made = new Map<string, number>();
     const renamed = new Set<number>();
     const userIds = put.people.map((person, index) => {

@@ -2,7 +2,7 @@
 
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
-import { type ClientStamp, doors, type UserSummary } from "../../../domain/model.ts";
+import { type ClientStamp, doors, systemUserId, type UserSummary } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
@@ -188,7 +188,7 @@ export function createExchangeChanges(
     if (row === undefined || !said.noting.note(row, status)) return undefined;
     const { senderId, chatId } = row;
     const sender = tx.sender(senderId);
-    if (sender === undefined || sender.disabled) return undefined;
+    if (senderId === systemUserId || sender === undefined || sender.disabled) return undefined;
     const by = chats.summary(reader.userId);
     const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get({ deviceId: row.textFor })?.guid ?? by.guid);
     const body: StatusBody = { chatKey: chats.get(chatId).chatKey, messageId, by, guid };

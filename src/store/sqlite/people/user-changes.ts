@@ -101,6 +101,7 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
     }
     const { invite } = user;
     if (invite !== undefined) invites.check(invite);
+    if (user.username !== undefined) people.checkName(user.username);
     const userId = people.make(user);
     if (invite !== undefined) invites.use(invite);
     return userId;
@@ -124,17 +125,26 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
   }
 
   function provision(args: WireProvision): WireProvisioned[] {
+    const named = new Set<string>();
+    for (const { username } of args.participants) {
+      checkParticipant(username, args.onlyNew === true, named.has(username));
+      named.add(username);
+    }
     tokens.dropExpired();
     return args.participants.map((participant) => provisionOne(participant, args));
   }
 
-  function provisionOne(participant: WireParticipant, { onlyNew, repeatable = false }: WireProvision): WireProvisioned {
+  /** `isMade`: a participant before this one has the name, and will be there by then. */
+  function checkParticipant(username: string, onlyNew: boolean, isMade: boolean): void {
+    const known = people.findByUsername(username);
+    if (onlyNew && (known !== undefined || isMade)) throw new DomainError("not_authorized", "the userID exists");
+    if (known === undefined) people.checkName(username);
+    else if (tx.sender(known)?.disabled === true) throw new DomainError("invalid_name", "the user is deactivated");
+  }
+
+  function provisionOne(participant: WireParticipant, { repeatable = false }: WireProvision): WireProvisioned {
     const { username, displayName, clientId } = participant;
     const known = people.findByUsername(username);
-    if (known !== undefined && onlyNew === true) throw new DomainError("not_authorized", "the userID exists");
-    if (known !== undefined && tx.sender(known)?.disabled === true) {
-      throw new DomainError("invalid_name", "the user is deactivated");
-    }
     const userId = known ?? people.make({ username, nick: displayName ?? username });
     const renamed = known !== undefined && displayName !== undefined && people.rename(userId, displayName);
     const publicKey = participant.publicKey === undefined ? undefined : Buffer.from(participant.publicKey, "base64");

@@ -67,11 +67,13 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
 
   const selectFriends = tx.db.prepare<{ friendId: number }, [number]>(friendIdsQuery);
 
-  /** A new user; no other one has the username. Throws `username_taken` where an MQTT device has it. */
+  /** Throws `username_taken` where an MQTT device has the name. A change asks before it writes anything. */
+  function checkName(username: string): void {
+    if (credentials.isDevice(username)) throw new DomainError("username_taken", "an MQTT device has this name");
+  }
+
+  /** A new user; nobody else has the username, and `checkName` let it pass. */
   function make(user: WireUser): number {
-    if (user.username !== undefined && credentials.isDevice(user.username)) {
-      throw new DomainError("username_taken", "an MQTT device has this name");
-    }
     const userId = tx.takeId();
     tx.writes += 1;
     insertUser.run({
@@ -99,6 +101,7 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     find: (userId: number) => byId.get({ userId }),
     findByUsername: (username: string): number | undefined => byUsername.get({ username })?.userId,
     findByGuid: (guid: string): number | undefined => byGuid.get({ guid })?.userId,
+    checkName,
     make,
     rename,
     /** Asked where the user was changed in this batch. */
