@@ -25,7 +25,7 @@ import type { CloseRequest, RequestRate } from "./requests/rates.ts";
 import type { Shared } from "./shared.ts";
 
 /** What a connection needs of Bun's `ServerWebSocket`. */
-export interface Socket {
+interface Socket {
   /** Bytes written, -1 when they were buffered, 0 when they were dropped. */
   send(frame: Frame, compress: boolean): number;
   cork(callback: () => void): unknown;
