@@ -1,6 +1,6 @@
 /**
- * How a schema is shown in the document where what it takes in is written otherwise than what it checks: a list whose
- * length is judged before its elements, a number that arrives as text in a query.
+ * How the document shows a schema whose input has another form than what it checks: a list whose length is judged before
+ * its elements, a number that arrives as text in a query.
  */
 import type { z } from "zod";
 
