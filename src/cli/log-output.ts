@@ -5,7 +5,7 @@
 const pendingBytesMax = 4 * 1024 * 1024;
 
 interface Stream {
-  write(text: string, done: () => void): boolean;
+  write(text: string, done: () => void): unknown;
 }
 
 /** Gives the function that writes a line. `onDropped` is told after a pause how many lines were lost in it. */

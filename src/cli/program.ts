@@ -6,7 +6,7 @@ import { Answered, describeFailure, exitCodes, exitCodesHelp } from "./exit.ts";
 
 /** Runs one command line and gives the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = createProgram();
+  const program = createProgram(args);
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCodes.ok;
@@ -20,7 +20,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(): Command {
+/** With the whole of the command that `args` begin with; where they name none, with all of them. */
+function createProgram(args: readonly string[]): Command {
   const program = new Command("roost")
     .description("A self-hosted chat server in one executable with one data folder.")
     .version(version, "-V, --version", "print the version")
@@ -28,6 +29,25 @@ function createProgram(): Command {
     .showHelpAfterError("(roost --help lists the commands)")
     .addHelpText("after", `\n${exitCodesHelp}`);
 
+  const named = args[0] === undefined || !Object.hasOwn(commands, args[0]) ? undefined : commands[args[0]];
+  for (const add of named === undefined ? Object.values(commands) : [named]) add(program);
+  return program;
+}
+
+/** In the order in which help lists them. */
+const commands: Readonly<Record<string, (program: Command) => void>> = {
+  serve: addServe,
+  init: addInit,
+  config: addConfig,
+  user: addUser,
+  device: addDevice,
+  key: addKey,
+  version: addVersion,
+};
+
+const passwordFile = ["--password-file <file>", "read the password from a file, - is standard input"] as const;
+
+function addServe(program: Command): void {
   command(
     program,
     "serve",
@@ -38,11 +58,15 @@ function createProgram(): Command {
     .option("--json", "the first line of output is one JSON object with the bound addresses")
     .addHelpText("after", () => `\n${settingsHelp()}`)
     .action(async (options) => (await import("./serve.ts")).serve(options));
+}
 
+function addInit(program: Command): void {
   command(program, "init", "write an annotated roost.toml")
     .option("--force", "overwrite the file that is there")
     .action(async (options) => (await import("./init.ts")).init(options));
+}
 
+function addConfig(program: Command): void {
   const config = group(program, "config", "what the server would run with");
   command(config, "check", "read flags, environment and file, and name everything that is wrong")
     .option("--json", "print JSON")
@@ -50,8 +74,9 @@ function createProgram(): Command {
   command(config, "show", "each setting in force and where it came from")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./config.ts")).showSettings(options));
+}
 
-  const passwordFile = ["--password-file <file>", "read the password from a file, - is standard input"] as const;
+function addUser(program: Command): void {
   const user = group(program, "user", "the people on this server");
   command(user, "add", "make a user; the password is asked for, or read from standard input")
     .argument("<username>", "letters, digits, dots and dashes")
@@ -88,7 +113,9 @@ function createProgram(): Command {
     .option("--days <days>", "how long it is good (default: 7)")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./user.ts")).invite(options));
+}
 
+function addDevice(program: Command): void {
   const collect = (pattern: string, earlier: readonly string[] = []): string[] => [...earlier, pattern];
   const device = group(program, "device", "things that speak MQTT with a name and a password of their own");
   command(device, "add", "make a device; its password is generated and printed once")
@@ -122,7 +149,9 @@ the broker's own values. With a certificate a password is made only if --passwor
     .action(async (name, action, topic, options) =>
       (await import("./device.ts")).deviceMay({ name, action, topic }, options),
     );
+}
 
+function addKey(program: Command): void {
   const key = group(program, "key", "the key a company's backend shows on REST");
   command(key, "show", "its fingerprint and age; the key itself is stored hashed")
     .option("--json", "print JSON")
@@ -130,14 +159,15 @@ the broker's own values. With a certificate a password is made only if --passwor
   command(key, "rotate", "make a new key and print it once; the old one stops working at once")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./key.ts")).rotateKey(options));
+}
 
+function addVersion(program: Command): void {
   program
     .command("version")
     .description("print the version")
     .option("--licences", "print the licences of everything the executable holds")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./version.ts")).printVersion(options));
-  return program;
 }
 
 /** A command that works on a data folder. */

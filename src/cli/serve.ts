@@ -1,4 +1,5 @@
 /** `roost serve`: flags, environment, file → config → startServer → wait for a signal → stop. */
+import { writeSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { formatAddress, isWildcard, parseAddress } from "../lib/address.ts";
 import type { Log } from "../lib/log.ts";
@@ -9,7 +10,7 @@ import { startWriterThread } from "../store/sqlite/engine/writer-thread.ts";
 import { exitCodes } from "./exit.ts";
 import { createLogOutput } from "./log-output.ts";
 import { configOf, type ServeOptions } from "./options.ts";
-import { printJson, printLine } from "./print.ts";
+import { openStandardError } from "./standard-error.ts";
 
 /** A stop that takes longer is cut off, so that whoever supervises us need not kill us. */
 const stopDeadlineMs = 9500;
@@ -28,21 +29,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { startServer } = await import("../server.ts");
   const server = await startServer(config, { log: sink.log, writerThread });
   process.on("SIGHUP", () => reload({ options, running: config, sink, server }));
-  if (options.json) printJson(startLine(server));
-  else printStart(config, server);
+  announce(options.json ? JSON.stringify(startLine(server)) : startText(config, server));
 
   await stopping;
   await stop(server, sink.log);
 }
 
 function openSink(config: Config): LogSink {
-  // A reader that went away must not take the server with it.
-  process.stderr.on("error", () => {});
-  process.stdout.on("error", () => {});
-  const format = config.log.format === "auto" ? (process.stderr.isTTY ? "text" : "json") : config.log.format;
-  const write = createLogOutput(process.stderr, (lines) =>
-    sink.log.warn("log lines were lost: nobody read", { lines }),
-  );
+  const standardError = openStandardError();
+  const format = config.log.format === "auto" ? (standardError.isTerminal ? "text" : "json") : config.log.format;
+  const write = createLogOutput(standardError, (lines) => sink.log.warn("log lines were lost: nobody read", { lines }));
   const sink = openLog({ level: config.log.level, format, write });
   return sink;
 }
@@ -122,28 +118,44 @@ function startLine(server: RunningServer): Record<string, unknown> {
   };
 }
 
-function printStart(config: Config, server: RunningServer): void {
-  printLine(`Roost ${version} is running (pid ${process.pid}).`);
-  printLine(`  data  ${server.dataDir}`);
-  printLine(`  HTTP  ${urlOf(config.http.tls === "on" ? "https" : "http", server.http)}`);
-  printLine(`  MQTT  ${server.mqtt === null ? "off" : urlOf("mqtt", server.mqtt)}`);
-  if (server.mqtts !== null) printLine(`  MQTTS ${urlOf("mqtts", server.mqtts)}`);
-  if (server.backendKey !== undefined) {
-    printLine("");
-    printLine("The backend key, for Authorization: Bearer on REST. It is shown this once and stored hashed;");
-    printLine("roost key rotate makes a new one:");
-    printLine(`  ${server.backendKey}`);
+/** A few lines that fit any pipe, written without the runtime's stream; a reader that went away is no reason to end. */
+function announce(text: string): void {
+  try {
+    writeSync(1, `${text}\n`);
+  } catch {
+    // Nobody reads it; the log says the same.
+  }
+}
+
+function startText(config: Config, server: RunningServer): string {
+  const { mqtt, mqtts, backendKey } = server;
+  const lines = [
+    `Roost ${version} is running (pid ${process.pid}).`,
+    `  data  ${server.dataDir}`,
+    `  HTTP  ${urlOf(config.http.tls === "on" ? "https" : "http", server.http)}`,
+    `  MQTT  ${mqtt === null ? "off" : urlOf("mqtt", mqtt)}`,
+  ];
+  if (mqtts !== null) lines.push(`  MQTTS ${urlOf("mqtts", mqtts)}`);
+  if (backendKey !== undefined) {
+    lines.push(
+      "",
+      "The backend key, for Authorization: Bearer on REST. It is shown this once and stored hashed;",
+      "roost key rotate makes a new one:",
+      `  ${backendKey}`,
+    );
   }
   if (config.registration === "open") {
-    printLine("");
-    printLine("Registration is open: whoever reaches this server may make an account. To close it, set");
-    printLine(`registration = "off" in ${config.file} or ROOST_REGISTRATION=off, and start again;`);
-    printLine(`"invite" lets in whoever has a link made by roost user invite.`);
+    lines.push(
+      "",
+      "Registration is open: anyone who reaches this server may make an account. To close it, set",
+      `registration = "off" in ${config.file} or ROOST_REGISTRATION=off, and start again;`,
+      `"invite" lets in those with a link made by roost user invite.`,
+    );
   }
   if (config.mqtt.anonymous === "full") {
-    printLine("");
-    printLine("MQTT is open to anybody without a password (mqtt.anonymous = full).");
+    lines.push("", "MQTT is open to anyone without a password (mqtt.anonymous = full).");
   }
+  return lines.join("\n");
 }
 
 /** A URL that works on this machine: a wildcard is no place to connect to. */

@@ -84,6 +84,8 @@ const build = await Bun.build({
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,
+  // What is loaded when it is needed has a file of its own then, and what both threads need is there once.
+  splitting: true,
   naming: { entry: "[name].[ext]" },
   define: { ROOST_BUILD: JSON.stringify({ version: manifest.version, commit: commit() }) },
 });

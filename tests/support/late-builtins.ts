@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const sources = fileURLToPath(new URL("../../src/", import.meta.url));
 const late = ["node:crypto", "node:net", "node:url", "node:zlib"];
+const fromLate = new RegExp(`from "(${late.join("|")})";`, "g");
 
 /** The names each of them is asked for in our sources, types left out. */
 async function namesByModule(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
@@ -27,16 +28,18 @@ export async function lateBuiltins(): Promise<Bun.BunPlugin> {
   return {
     name: "late builtins",
     setup: (builder) => {
-      for (const module of late) {
-        const exact = new RegExp(`^${module}$`);
-        builder.onResolve({ filter: exact }, ({ importer }) =>
-          importer.startsWith(sources) ? { path: module, namespace: "late" } : undefined,
-        );
-        builder.onLoad({ filter: exact, namespace: "late" }, () => ({
-          contents: standIn(module, names.get(module) ?? new Set()),
-          loader: "js",
-        }));
-      }
+      // The runtime's own modules are resolved before any plugin is asked, so the sources name the stand-ins.
+      builder.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, async ({ path }) => {
+        if (!path.startsWith(sources)) return undefined;
+        const source = await Bun.file(path).text();
+        const contents = source.replace(fromLate, (_, module: string) => `from "late:${module}";`);
+        return contents === source ? undefined : { contents, loader: "ts" };
+      });
+      builder.onResolve({ filter: /^late:/ }, ({ path }) => ({ path: path.slice("late:".length), namespace: "late" }));
+      builder.onLoad({ filter: /^/, namespace: "late" }, ({ path }) => ({
+        contents: standIn(path, names.get(path) ?? new Set()),
+        loader: "js",
+      }));
     },
   };
 }
