@@ -4,9 +4,9 @@
  */
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
-import { ack5, Client5, type Connect5, connect5, publish5 } from "../conformance/wire-v5.ts";
 import { enroll } from "../rest/client.ts";
 import { until, withDeadline } from "../support/deadline.ts";
+import { ack5, Client5, type Connect5, connect5, publish5 } from "../support/wire-v5.ts";
 import { type BinaryServer, requireSlowFsync, startBinary, startWatched } from "./binary-server.ts";
 import { MqttClient } from "./mqtt-client.ts";
 
@@ -85,7 +85,7 @@ test.skipIf(library === undefined)(
     writeFileSync(server.failPath, "");
     for (const qos of [1, 2, 1, 2] as const) expect(await say5("five meanwhile", qos)).toBe(quotaExceeded);
     stays.publish("news/today", "four meanwhile", { packetId: 1, qos: 2 });
-    await stays.lost();
+    await stays.whenClosed();
     expect(await say4("four meanwhile", { qos: 2, dup: true })).toBe(false);
     const refused = await Client5.open(port);
     refused.send(connect5(away));

@@ -1,5 +1,7 @@
-/** A MiniOICQ client as small as a test needs: MessagePack over Bun's WebSocket, pushes handed over as they arrive. */
-import { decode, encode } from "@msgpack/msgpack";
+/** A MiniOICQ client of MessagePack that hands over pushes as they come, and knows which frame answers which request. */
+
+import { encode } from "@msgpack/msgpack";
+import { type Action, MiniClient, messagesOf, type PushedMessage } from "../minioicq/client.ts";
 import { withDeadline } from "../support/deadline.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -17,37 +19,23 @@ export interface Pushed {
 export class MiniOicqClient implements AsyncDisposable {
   /** Called in the tick of the frame's arrival. */
   onPush: (message: Pushed) => void = () => {};
-  /** A `message.send.fail`, or anything else nobody asked for. */
+  /** A `message.send.fail`, or anything else that no request asked for. */
   onFrame: (frame: Fields) => void = () => {};
-  readonly closed: Promise<{ code: number; reason: string }>;
-  readonly #socket: WebSocket;
+  readonly #client: MiniClient;
   readonly #waiting: { readonly prefix: string; resolve(frame: Fields): void }[] = [];
 
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (!(data instanceof ArrayBuffer)) throw new Error("a MessagePack client was sent text");
-      this.#received(decode(new Uint8Array(data)) as Fields);
-    };
-    const { promise, resolve } = Promise.withResolvers<{ code: number; reason: string }>();
-    this.closed = promise;
-    socket.onclose = ({ code, reason }) => resolve({ code, reason });
+  private constructor(client: MiniClient) {
+    this.#client = client;
+    client.handOver((frame) => this.#received(frame));
   }
 
   /** @param http `host:port` */
   static async connect(http: string): Promise<MiniOicqClient> {
-    const client = new MiniOicqClient(new WebSocket(`ws://${http}/ws`));
-    const opened = new Promise<void>((resolve, reject) => {
-      client.#socket.onopen = () => resolve();
-      client.#socket.onerror = () => reject(new Error("the WebSocket could not be opened"));
-    });
-    await withDeadline("a WebSocket to open", opened);
-    return client;
+    return new MiniOicqClient(await MiniClient.connect(http));
   }
 
   send(request: { action: string; [name: string]: unknown }): void {
-    this.#socket.send(encode(request, { ignoreUndefined: true }));
+    this.#client.raw(encode(request, { ignoreUndefined: true }));
   }
 
   /** Sends, and waits for the answer to this action, whatever it says: `<action>`, `<action>.success`, `….fail`. */
@@ -65,23 +53,23 @@ export class MiniOicqClient implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    this.#socket.close();
-    await withDeadline("a WebSocket to close", this.closed);
+    await this.#client.bye();
   }
 
   /** Waits for the server's end of the connection, which comes behind everything it sent. */
   async lost(): Promise<void> {
-    await withDeadline("a dead server's WebSocket to end", this.closed);
+    await withDeadline("a dead server's WebSocket to end", this.#client.closed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #received(frame: Fields): void {
-    const action = String(frame["action"]);
+  #received(frame: Action): void {
+    if (this.#client.frames.at(-1) !== "msgpack") throw new Error("a MessagePack client was sent text");
+    const { action } = frame;
     if (action === "message.push") {
-      for (const message of frame["messages"] as Fields[]) this.onPush(pushedOf(message));
+      for (const message of messagesOf(frame)) this.onPush(pushedOf(message));
       return;
     }
     const at = this.#waiting.findIndex(({ prefix }) => action === prefix || action.startsWith(`${prefix}.`));
@@ -91,15 +79,15 @@ export class MiniOicqClient implements AsyncDisposable {
   }
 
   async #refuseWhenClosed(): Promise<never> {
-    const { code, reason } = await this.closed;
+    const { code, reason } = await this.#client.closed;
     throw new Error(`the WebSocket was closed: ${code} ${reason}`);
   }
 }
 
-const pushedOf = (message: Fields): Pushed => ({
-  chatId: String(message["chat_id"]),
-  messageId: String(message["message_id"]),
-  seq: Number(message["seq"]),
-  content: String(message["content"]),
-  clientId: message["client_id"] === undefined ? undefined : String(message["client_id"]),
+const pushedOf = (message: PushedMessage): Pushed => ({
+  chatId: String(message.chat_id),
+  messageId: String(message.message_id),
+  seq: message.seq,
+  content: message.content,
+  clientId: message.client_id === undefined ? undefined : String(message.client_id),
 });

@@ -1,17 +1,12 @@
 /**
  * An MQTT 3.1.1 client without any memory of its own: packet ids, DUP and what is unacknowledged are the test's to
- * choose, and packets are handed over as they arrive. mqtt-packet reads and writes the bytes.
+ * choose, and packets are handed over as they arrive.
  */
-import { connect, type Socket } from "node:net";
-import {
-  generate,
-  type IConnackPacket,
-  type IPublishPacket,
-  type ISubackPacket,
-  type Packet,
-  parser,
-} from "mqtt-packet";
+import type { Socket } from "node:net";
+import type { IConnackPacket, IPublishPacket, ISubackPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "../support/deadline.ts";
+import { dial, MqttLink } from "../support/mqtt-link.ts";
+import { connectPacket } from "../support/raw-mqtt.ts";
 
 export interface MqttLogin {
   readonly username: string;
@@ -31,49 +26,33 @@ export interface MqttHandlers {
   onPublish?(packet: IPublishPacket, client: MqttClient): void;
 }
 
-export class MqttClient implements AsyncDisposable {
+export class MqttClient extends MqttLink {
   sessionPresent = false;
-  isClosed = false;
-  readonly closed: Promise<void>;
-  readonly #socket: Socket;
   readonly #handlers: MqttHandlers;
   readonly #connack = Promise.withResolvers<IConnackPacket>();
   readonly #suback = new Map<number, (packet: ISubackPacket) => void>();
   readonly #pings: (() => void)[] = [];
 
   private constructor(socket: Socket, handlers: MqttHandlers) {
-    this.#socket = socket;
+    super(socket);
     this.#handlers = handlers;
-    const read = parser({ protocolVersion: 4 });
-    read.on("packet", (packet: Packet) => this.#received(packet));
-    read.on("error", () => socket.destroy());
-    socket.on("data", (chunk) => read.parse(Buffer.from(chunk)));
-    socket.on("error", () => {}); // a reset shows as closed
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.closed = promise;
-    socket.on("close", () => {
-      this.isClosed = true;
-      resolve();
-    });
   }
 
   /** @param mqtt `host:port` */
   static async connect(mqtt: string, login: MqttLogin, handlers: MqttHandlers = {}): Promise<MqttClient> {
-    const colon = mqtt.lastIndexOf(":");
-    const socket = connect({ host: mqtt.slice(0, colon), port: Number(mqtt.slice(colon + 1)), noDelay: true });
-    const client = new MqttClient(socket, handlers);
+    const client = new MqttClient(dial(mqtt), handlers);
     const { username, password, clientId, clean, will } = login;
-    client.#write({
-      cmd: "connect",
-      protocolId: "MQTT",
-      protocolVersion: 4,
-      clean,
-      clientId,
-      keepalive: 0,
-      username,
-      password: Buffer.from(password),
-      ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: false } }),
-    });
+    client.send(
+      connectPacket({
+        clean,
+        clientId,
+        username,
+        password: Buffer.from(password),
+        ...(will && {
+          will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: false },
+        }),
+      }),
+    );
     const { returnCode, sessionPresent } = await client.#orClosed("CONNACK", client.#connack.promise);
     if (returnCode !== 0) throw new Error(`CONNECT was refused with ${returnCode}`);
     client.sessionPresent = sessionPresent;
@@ -91,60 +70,41 @@ export class MqttClient implements AsyncDisposable {
       qos = 1,
     }: { packetId: number; dup?: boolean; retain?: boolean; qos?: 1 | 2 },
   ): void {
-    this.#write({ cmd: "publish", topic, payload, qos, dup, retain, messageId: packetId });
+    this.send({ cmd: "publish", topic, payload, qos, dup, retain, messageId: packetId });
   }
 
   pubrel(packetId: number): void {
-    this.#write({ cmd: "pubrel", messageId: packetId });
+    this.send({ cmd: "pubrel", messageId: packetId });
   }
 
   puback(packetId: number): void {
-    this.#write({ cmd: "puback", messageId: packetId });
+    this.send({ cmd: "puback", messageId: packetId });
   }
 
   pubrec(packetId: number): void {
-    this.#write({ cmd: "pubrec", messageId: packetId });
+    this.send({ cmd: "pubrec", messageId: packetId });
   }
 
   pubcomp(packetId: number): void {
-    this.#write({ cmd: "pubcomp", messageId: packetId });
+    this.send({ cmd: "pubcomp", messageId: packetId });
   }
 
   /** At QoS 1 unless told; gives the granted QoS, or 128. */
   async subscribe(filter: string, packetId = 1, qos: 1 | 2 = 1): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<ISubackPacket>();
     this.#suback.set(packetId, resolve);
-    this.#write({ cmd: "subscribe", messageId: packetId, subscriptions: [{ topic: filter, qos }] });
+    this.send({ cmd: "subscribe", messageId: packetId, subscriptions: [{ topic: filter, qos }] });
     return (await this.#orClosed("SUBACK", promise)).granted[0];
   }
 
   async ping(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pings.push(resolve);
-    this.#write({ cmd: "pingreq" });
+    this.send({ cmd: "pingreq" });
     await this.#orClosed("PINGRESP", promise);
   }
 
-  /** Without DISCONNECT. */
-  async drop(): Promise<void> {
-    this.#socket.destroy();
-    await withDeadline("a socket to close", this.closed);
-  }
-
-  /** Waits for the server's end of the connection, which comes behind everything it sent. */
-  async lost(): Promise<void> {
-    await withDeadline("a dead server's connection to end", this.closed);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.drop();
-  }
-
-  #write(packet: Packet): void {
-    if (!this.isClosed) this.#socket.write(generate(packet));
-  }
-
-  #received(packet: Packet): void {
+  protected take(packet: Packet): void {
     switch (packet.cmd) {
       case "connack":
         this.#connack.resolve(packet);
@@ -176,7 +136,7 @@ export class MqttClient implements AsyncDisposable {
   }
 
   #orClosed<T>(what: string, answer: Promise<T>): Promise<T> {
-    const gone = this.closed.then((): never => {
+    const gone = this.ended.then((): never => {
       throw new Error(`the connection was closed before ${what}`);
     });
     return withDeadline(what, Promise.race([answer, gone]));

@@ -1,14 +1,14 @@
 /**
  * Publishers and subscribers on ordinary topics that remember what MQTT asks a client to remember, over connections that
  * break at any moment. Subscribers hold the server to its word: every message once at QoS 2, at least once at QoS 1, each
- * stream in order without a gap, packet ids and DUP as the specification wants them. mqtt-packet reads and writes the bytes.
+ * stream in order without a gap, packet ids and DUP as the specification wants them.
  */
-import { connect, type Socket } from "node:net";
-import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import type { Socket } from "node:net";
+import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "../support/deadline.ts";
+import { dial, MqttLink, type Version } from "../support/mqtt-link.ts";
 import type { Random } from "../support/random.ts";
-
-export type Version = 4 | 5;
+import { connectPacket } from "../support/raw-mqtt.ts";
 
 interface ClientParts {
   readonly name: string;
@@ -21,88 +21,63 @@ interface ClientParts {
 
 const sessionExpirySeconds = 3600;
 
-/** One connection. */
-class Link {
-  isClosed = false;
-  sessionPresent = false;
-  readonly closed: Promise<void>;
-  readonly #socket: Socket;
-  readonly #version: Version;
+interface Heard {
+  opened(link: Link): void;
+  received(packet: Packet): void;
+}
 
-  private constructor(socket: Socket, version: Version, received: (packet: Packet) => void) {
-    this.#socket = socket;
-    this.#version = version;
-    const read = parser({ protocolVersion: version });
-    read.on("packet", (packet: Packet) => {
-      if (!this.isClosed) received(packet);
-    });
-    read.on("error", () => socket.destroy());
-    socket.on("data", (chunk) => read.parse(Buffer.from(chunk)));
-    socket.on("error", () => {}); // a reset shows as closed
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.closed = promise;
-    socket.on("close", () => {
-      this.isClosed = true;
-      resolve();
-    });
+/** One connection. */
+class Link extends MqttLink {
+  sessionPresent = false;
+  readonly #connack = Promise.withResolvers<void>();
+  readonly #parts: ClientParts;
+  readonly #heard: Heard;
+  #isOpen = false;
+
+  private constructor(socket: Socket, parts: ClientParts, heard: Heard) {
+    super(socket, parts.version);
+    this.#parts = parts;
+    this.#heard = heard;
   }
 
   /** Gives nothing where the server is gone. `received` is called from the first packet behind CONNACK on. */
   static async open(
     mqtt: string,
-    { name, token, version, problems }: ClientParts,
+    parts: ClientParts,
     properties: NonNullable<IConnectPacket["properties"]>,
-    { opened, received }: { opened(link: Link): void; received(packet: Packet): void },
+    heard: Heard,
   ): Promise<Link | undefined> {
-    const colon = mqtt.lastIndexOf(":");
-    const socket = connect({ host: mqtt.slice(0, colon), port: Number(mqtt.slice(colon + 1)), noDelay: true });
-    const connack = Promise.withResolvers<undefined>();
-    let isOpen = false;
-    const link = new Link(socket, version, (packet) => {
-      if (isOpen) {
-        received(packet);
-        return;
-      }
-      const code = packet.cmd === "connack" ? (packet.reasonCode ?? packet.returnCode) : undefined;
-      if (packet.cmd !== "connack" || code !== 0) {
-        problems.push(`${name}: CONNECT was answered with ${JSON.stringify(packet)}`);
-        socket.destroy();
-        return;
-      }
-      isOpen = true;
-      link.sessionPresent = packet.sessionPresent;
-      opened(link);
-      connack.resolve(undefined);
-    });
-    link.send({
-      cmd: "connect",
-      protocolId: "MQTT",
-      protocolVersion: version,
-      clean: false,
-      clientId: `${name}.client`,
-      keepalive: 0,
-      username: name,
-      password: Buffer.from(token),
-      ...(version === 5 ? { properties: { sessionExpiryInterval: sessionExpirySeconds, ...properties } } : {}),
-    });
-    await withDeadline(`${name}: CONNACK or the end`, Promise.race([connack.promise, link.closed]), 10_000);
-    return isOpen && !link.isClosed ? link : undefined;
+    const { name, token, version } = parts;
+    const link = new Link(dial(mqtt), parts, heard);
+    link.send(
+      connectPacket({
+        protocolVersion: version,
+        clean: false,
+        clientId: `${name}.client`,
+        username: name,
+        password: Buffer.from(token),
+        ...(version === 5 ? { properties: { sessionExpiryInterval: sessionExpirySeconds, ...properties } } : {}),
+      }),
+    );
+    await withDeadline(`${name}: CONNACK or the end`, Promise.race([link.#connack.promise, link.ended]), 10_000);
+    return link.#isOpen && !link.isClosed ? link : undefined;
   }
 
-  send(packet: Packet): void {
-    if (!this.isClosed) this.#socket.write(generate(packet, { protocolVersion: this.#version }));
-  }
-
-  /** With DISCONNECT. */
-  end(): void {
-    this.send({ cmd: "disconnect" });
-    this.#socket.end();
-  }
-
-  /** What was received and not read yet is lost too. */
-  drop(): void {
-    this.isClosed = true;
-    this.#socket.destroy();
+  protected take(packet: Packet): void {
+    if (this.#isOpen) {
+      this.#heard.received(packet);
+      return;
+    }
+    const code = packet.cmd === "connack" ? (packet.reasonCode ?? packet.returnCode) : undefined;
+    if (packet.cmd !== "connack" || code !== 0) {
+      this.#parts.problems.push(`${this.#parts.name}: CONNECT was answered with ${JSON.stringify(packet)}`);
+      void this.drop();
+      return;
+    }
+    this.#isOpen = true;
+    this.sessionPresent = packet.sessionPresent;
+    this.#heard.opened(this);
+    this.#connack.resolve();
   }
 }
 
@@ -153,7 +128,7 @@ abstract class QueueClient {
   async lost(): Promise<void> {
     this.stop();
     await this.#connecting;
-    if (this.link !== undefined) await withDeadline(`${this.name} to lose a dead server`, this.link.closed);
+    if (this.link !== undefined) await withDeadline(`${this.name} to lose a dead server`, this.link.ended);
   }
 
   /** Leaves by DISCONNECT, or without it. */
@@ -163,15 +138,15 @@ abstract class QueueClient {
     const { link } = this;
     if (link === undefined) return;
     if (this.parts.random.chance(0.5)) link.end();
-    else link.drop();
-    await withDeadline(`${this.name} to leave`, link.closed);
+    else void link.drop();
+    await withDeadline(`${this.name} to leave`, link.ended);
   }
 
   /** The connection breaks and the client returns at once, maybe before the server knows. */
   protected reconnect(): void {
     const server = this.#server;
     if (server === undefined || this.link === undefined || this.link.isClosed) return;
-    this.link.drop();
+    void this.link.drop();
     this.#connecting = this.#open(server);
   }
 

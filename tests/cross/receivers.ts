@@ -131,7 +131,7 @@ export class MqttReceiver extends Receiver {
   }
 
   async lost(): Promise<void> {
-    await this.#client?.lost();
+    await this.#client?.whenClosed();
     this.#client = undefined;
   }
 }

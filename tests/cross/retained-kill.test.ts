@@ -52,7 +52,7 @@ test(
         await until("acknowledgements", () => taken.size === 5 && number > 10 + round * 37);
         process.kill(server.pid, "SIGKILL");
         await withDeadline("the killed server to end", server.exited);
-        await publisher.lost();
+        await publisher.whenClosed();
         await server[Symbol.asyncDispose]();
 
         server = await startBinary(folder);

@@ -215,7 +215,7 @@ export class MqttSender extends Sender {
   }
 
   async lost(): Promise<void> {
-    await this.#client?.lost();
+    await this.#client?.whenClosed();
     this.#client = undefined;
   }
 }

@@ -6,11 +6,11 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client5, publish5 } from "../conformance/wire-v5.ts";
 import { readProcessStats } from "../load/process-stats.ts";
 import { enroll } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
 import { RawMqtt } from "../support/raw-mqtt.ts";
+import { Client5, publish5 } from "../support/wire-v5.ts";
 import { startBinary } from "./binary-server.ts";
 import { MqttClient } from "./mqtt-client.ts";
 

@@ -36,6 +36,7 @@ export class MiniClient implements Disposable {
   readonly #encoding: Encoding;
   readonly closed: Promise<Closed>;
   #wake: (() => void) | undefined;
+  #listener: ((frame: Action) => void) | undefined;
   #isClosed = false;
 
   private constructor(socket: WebSocket, encoding: Encoding) {
@@ -45,7 +46,9 @@ export class MiniClient implements Disposable {
     this.closed = promise;
     socket.onmessage = ({ data }) => {
       this.frames.push(typeof data === "string" ? "json" : "msgpack");
-      this.received.push((typeof data === "string" ? JSON.parse(data) : decode(new Uint8Array(data))) as Action);
+      const frame = (typeof data === "string" ? JSON.parse(data) : decode(new Uint8Array(data))) as Action;
+      if (this.#listener === undefined) this.received.push(frame);
+      else this.#listener(frame);
       this.#wake?.();
     };
     socket.onclose = ({ code, reason }) => {
@@ -67,6 +70,12 @@ export class MiniClient implements Disposable {
       }),
     );
     return client;
+  }
+
+  /** From now on frames are not kept but told to `listener`, in the tick of their arrival. */
+  handOver(listener: (frame: Action) => void): void {
+    this.#listener = listener;
+    for (const frame of this.received.splice(0)) listener(frame);
   }
 
   say(action: Readonly<Record<string, unknown>>): void {

@@ -34,7 +34,7 @@ export function uint32(value: number): Buffer {
 }
 
 /** A string, or binary data, with its length. */
-export function field(value: string | Uint8Array): Buffer {
+export function field(value: string | readonly number[] | Uint8Array): Buffer {
   const bytes = Buffer.from(value as string);
   return bytesOf(uint16(bytes.length), bytes);
 }

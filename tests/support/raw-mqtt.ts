@@ -1,51 +1,26 @@
-/**
- * A client of bytes: sends exactly what a test says, and reads what comes with mqtt-packet, which the server's publish
- * path does not use.
- */
-import { connect, type Socket } from "node:net";
-import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+/** A client that sends exactly what a test says, and is asked for what has come. */
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "./deadline.ts";
+import { dial, MqttLink } from "./mqtt-link.ts";
 
-export class RawMqtt implements AsyncDisposable {
+export class RawMqtt extends MqttLink {
+  /** What has come and was not asked for yet. */
   readonly received: Packet[] = [];
-  /** Every received byte, in order, if asked for. */
-  bytesReceived = 0;
-  closed = false;
-  readonly #socket: Socket;
-  readonly #gone = Promise.withResolvers<void>();
   #waiting: (() => void) | undefined;
 
   private constructor(socket: Socket) {
-    this.#socket = socket;
-    const read = parser({ protocolVersion: 4 });
-    read.on("packet", (packet: Packet) => {
-      this.received.push(packet);
-      this.#waiting?.();
-    });
-    read.on("error", (error: Error) => {
-      throw error;
-    });
-    socket.on("data", (chunk) => {
-      this.bytesReceived += chunk.length;
-      read.parse(Buffer.from(chunk));
-    });
-    socket.on("error", () => {}); // a reset shows as closed
-    socket.on("close", () => {
-      this.closed = true;
-      this.#gone.resolve();
-      this.#waiting?.();
-    });
+    super(socket);
+    void this.ended.then(() => this.#waiting?.());
   }
 
   /** Opens the TCP connection only, from another address of this machine if one is given. */
   static async open(port: number, from: { readonly localAddress?: string } = {}): Promise<RawMqtt> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true, ...from });
+    const socket = dial(port, from);
     const raw = new RawMqtt(socket);
-    const connected = new Promise<void>((resolve, reject) => {
-      socket.once("connect", () => resolve());
-      socket.once("close", () => reject(new Error("connection refused")));
-    });
-    await withDeadline("TCP connect", connected);
+    await withDeadline("TCP connect", Promise.race([once(socket, "connect"), raw.ended]));
+    if (raw.closed) throw new Error("connection refused");
     return raw;
   }
 
@@ -62,9 +37,13 @@ export class RawMqtt implements AsyncDisposable {
     return raw;
   }
 
-  send(...packets: (Packet | Buffer)[]): void {
-    const bytes = packets.map((packet) => (Buffer.isBuffer(packet) ? packet : generate(packet)));
-    this.#socket.write(Buffer.concat(bytes));
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  protected take(packet: Packet): void {
+    this.received.push(packet);
+    this.#waiting?.();
   }
 
   /** Takes the next packet, which must be a `cmd`. */
@@ -100,34 +79,6 @@ export class RawMqtt implements AsyncDisposable {
       if (packet.cmd === "pingresp") return before;
       before.push(packet);
     }
-  }
-
-  stopReading(): void {
-    this.#socket.pause();
-  }
-
-  resumeReading(): void {
-    this.#socket.resume();
-  }
-
-  /** Whether the kernel still takes what we write. */
-  get writableLength(): number {
-    return this.#socket.writableLength;
-  }
-
-  /** Resolves when the server has closed. */
-  async whenClosed(): Promise<void> {
-    await withDeadline("close", this.#gone.promise);
-  }
-
-  /** Ends without DISCONNECT and waits until the socket is closed. */
-  async drop(): Promise<void> {
-    this.#socket.destroy();
-    await this.whenClosed();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.closed) await this.drop();
   }
 }
 

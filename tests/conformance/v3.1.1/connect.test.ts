@@ -3,19 +3,10 @@ import { expect, test } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
 import type { Authentication, Principal } from "../../../src/mqtt/identity.ts";
 import { until } from "../../support/deadline.ts";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
-import {
-  accepted,
-  closedAfterConnect,
-  closedFor,
-  connectBytes,
-  field,
-  packet,
-  pingreq,
-  uint16,
-  WireClient,
-} from "../wire.ts";
+import { accepted, closedAfterConnect, closedFor, connectBytes, pingreq, WireClient } from "../../support/wire.ts";
 
 const flag = { reserved: 1, clean: 2, will: 4, willQos1: 8, willQos2: 16, willRetain: 32, password: 64, username: 128 };
 const ill = [0xed, 0xa0, 0x80];

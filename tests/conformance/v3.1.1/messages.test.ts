@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import type { IPublishPacket } from "mqtt-packet";
 import { until } from "../../support/deadline.ts";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker } from "../../support/test-broker.ts";
-import { closedAfterConnect, field, packet, uint16, WireClient } from "../wire.ts";
+import { closedAfterConnect, WireClient } from "../../support/wire.ts";
 
 const ill = [0xed, 0xa0, 0x80];
 const hex = (bytes: Buffer) => bytes.toString("hex");

@@ -1,19 +1,10 @@
 /** The parts every packet has: flags, remaining length, packet identifier. MQTT 3.1.1 chapter 2, §§ 3.12, 3.14, 4.8, 7. */
 import { expect, test } from "bun:test";
 import { until } from "../../support/deadline.ts";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker } from "../../support/test-broker.ts";
-import {
-  accepted,
-  closedAfterConnect,
-  connectBytes,
-  field,
-  packet,
-  pingreq,
-  pingresp,
-  uint16,
-  WireClient,
-} from "../wire.ts";
+import { accepted, closedAfterConnect, connectBytes, pingreq, pingresp, WireClient } from "../../support/wire.ts";
 
 /** One good packet of each type whose flags are fixed, with what answers it, if anything does. */
 const fixedFlags: { good: Buffer; answer?: string }[] = [

@@ -1,9 +1,10 @@
 /** Strings, topic names and topic filters on the wire, MQTT 3.1.1 §§ 1.5.3 and 4.7. */
 import { expect, test } from "bun:test";
 import type { IPublishPacket } from "mqtt-packet";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker } from "../../support/test-broker.ts";
-import { closedAfterConnect, closedFor, connectBytes, field, packet, uint16, WireClient } from "../wire.ts";
+import { closedAfterConnect, closedFor, connectBytes, WireClient } from "../../support/wire.ts";
 
 const will = 0x04;
 const username = 0x80;

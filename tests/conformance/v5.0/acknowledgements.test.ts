@@ -1,8 +1,8 @@
 /** PUBACK, PUBREC, PUBREL, PUBCOMP and the protocols they belong to. MQTT 5.0 §§ 3.4–3.7, 4.3 and 4.4. */
 import { expect, test } from "bun:test";
 import { until } from "../../support/deadline.ts";
+import { packet, uint16 } from "../../support/packet-bytes.ts";
 import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
-import { packet, uint16 } from "../wire.ts";
 import {
   ack5,
   Client5,
@@ -13,7 +13,7 @@ import {
   protocolError,
   publish5,
   texts,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 1000 } };
 

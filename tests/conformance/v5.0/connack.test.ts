@@ -1,8 +1,17 @@
 /** CONNACK: what the server announces, refuses and leaves out. MQTT 5.0 § 3.2. */
 import { expect, test } from "bun:test";
 import { startTestBroker } from "../../support/test-broker.ts";
-import { WireClient } from "../wire.ts";
-import { Client5, connect5, disconnected, disconnectedFor, malformed, publish5, refused, texts } from "../wire-v5.ts";
+import { WireClient } from "../../support/wire.ts";
+import {
+  Client5,
+  connect5,
+  disconnected,
+  disconnectedFor,
+  malformed,
+  publish5,
+  refused,
+  texts,
+} from "../../support/wire-v5.ts";
 
 const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 100 } };
 

@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test";
 import { until } from "../../support/deadline.ts";
 import { MemoryBrokerStore } from "../../support/memory-broker-store.ts";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
-import { field, packet, pingreq, uint16, WireClient } from "../wire.ts";
+import { pingreq, WireClient } from "../../support/wire.ts";
 import {
   ack5,
   auth5,
@@ -22,7 +23,7 @@ import {
   subscribe5,
   texts,
   unsubscribe5,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 const will = { topic: "will", payload: "gone" };
 const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 100 } } satisfies Connect5;

@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test";
 import type { Authentication, Principal } from "../../../src/mqtt/identity.ts";
 import { until } from "../../support/deadline.ts";
+import { packet } from "../../support/packet-bytes.ts";
 import { echoChallenge, startTestBroker, type TestBroker } from "../../support/test-broker.ts";
-import { packet, pingreq } from "../wire.ts";
+import { pingreq } from "../../support/wire.ts";
 import {
   auth5,
   Client5,
@@ -20,7 +21,7 @@ import {
   refused,
   subscribe5,
   texts,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 const authenticationMethod = "TEST-ECHO";
 const echo = Buffer.from(echoChallenge);
@@ -182,7 +183,8 @@ test("[MQTT-3.15.2-1] [MQTT-4.12.0-2] [MQTT-4.12.0-5] challenges are AUTH with r
 
 test("[MQTT-3.15.2-2] [MQTT-3.15.2-3] AUTH leaves out what the client's maximum packet size has no room for", async () => {
   await using server = await startTestBroker();
-  const size = (await authenticated(server)).connack.size;
+  await using first = await authenticated(server);
+  const { size } = first.connack;
   await using client = await authenticated(server, { properties: { maximumPacketSize: size } });
   client.send(auth5(0x19, { authenticationMethod }));
   expect((await client.take("auth")).size).toBeLessThanOrEqual(size);

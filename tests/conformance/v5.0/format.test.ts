@@ -1,7 +1,8 @@
 /** Strings, integers, flags, packet identifiers and properties. MQTT 5.0 chapters 1 and 2, §§ 3.12 and 4.2. */
 import { expect, test } from "bun:test";
+import { field, packet, uint16, uint32, varint } from "../../support/packet-bytes.ts";
 import { startTestBroker } from "../../support/test-broker.ts";
-import { closedFor, field, packet, pingreq, uint16 } from "../wire.ts";
+import { closedFor, pingreq } from "../../support/wire.ts";
 import {
   ack5,
   auth5,
@@ -16,10 +17,8 @@ import {
   refused,
   subscribe5,
   texts,
-  uint32,
   unsubscribe5,
-  varint,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 /** Ill-formed: surrogates, an overlong form, beyond U+10FFFF, cut short, no start of a character. */
 const illFormed = [

@@ -12,7 +12,7 @@ import {
   subscribe5,
   texts,
   unsubscribe5,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 test("[MQTT-4.5.0-1] a message goes to every session with a matching subscription, there or away, and to no other", async () => {
   await using server = await startTestBroker();

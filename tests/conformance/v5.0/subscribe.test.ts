@@ -1,8 +1,8 @@
 /** SUBSCRIBE and UNSUBSCRIBE, shared subscriptions. MQTT 5.0 §§ 3.8–3.11 and 4.8. */
 import { expect, test } from "bun:test";
 import { until } from "../../support/deadline.ts";
+import { field, packet, uint16 } from "../../support/packet-bytes.ts";
 import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
-import { field, packet, uint16 } from "../wire.ts";
 import {
   ack5,
   Client5,
@@ -14,7 +14,7 @@ import {
   subscribe5,
   texts,
   unsubscribe5,
-} from "../wire-v5.ts";
+} from "../../support/wire-v5.ts";
 
 const lasting = { clientId: "phone", cleanStart: false, properties: { sessionExpiry: 1000 } };
 

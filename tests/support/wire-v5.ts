@@ -4,8 +4,9 @@
  * them, whatever it was about.
  */
 import { expect } from "bun:test";
-import type { TestBroker } from "../support/test-broker.ts";
-import { field, packet, uint16, WireClient } from "./wire.ts";
+import { field, packet, uint16, uint32, varint } from "./packet-bytes.ts";
+import type { TestBroker } from "./test-broker.ts";
+import { WireClient } from "./wire.ts";
 
 type Kind = "byte" | "uint16" | "uint32" | "varint" | "string" | "binary" | "pair";
 type PacketName = "connack" | "publish" | "puback" | "pubrec" | "pubrel" | "pubcomp" | "suback" | "unsuback";
@@ -54,22 +55,6 @@ export type Properties = {
 };
 
 type Value = number | string | Buffer | readonly [string, string];
-
-export function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    bytes.push((rest % 128) | (rest > 127 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.from(bytes);
-}
-
-export function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
 
 function encodeValue(kind: Kind, value: Value): Buffer {
   switch (kind) {

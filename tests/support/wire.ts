@@ -5,30 +5,9 @@
 
 import { expect } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { withDeadline } from "../support/deadline.ts";
-import type { TestBroker } from "../support/test-broker.ts";
-
-/** A string or binary field: two bytes of length, then the content. */
-export function field(content: string | readonly number[]): Buffer {
-  const bytes = typeof content === "string" ? Buffer.from(content) : Buffer.from(content);
-  return Buffer.concat([uint16(bytes.length), bytes]);
-}
-
-export function uint16(value: number): Buffer {
-  return Buffer.from([value >> 8, value & 0xff]);
-}
-
-/** A whole control packet; `first` is its first byte, flags included. */
-export function packet(first: number, ...body: (Buffer | number)[]): Buffer {
-  const content = Buffer.concat(body.map((part) => (typeof part === "number" ? Buffer.from([part]) : part)));
-  const header = [first];
-  let rest = content.length;
-  do {
-    header.push((rest % 128) | (rest > 127 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from(header), content]);
-}
+import { withDeadline } from "./deadline.ts";
+import { field, packet, uint16 } from "./packet-bytes.ts";
+import type { TestBroker } from "./test-broker.ts";
 
 let clientNumber = 0;
 
