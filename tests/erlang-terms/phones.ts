@@ -34,17 +34,25 @@ export class Phones implements AsyncDisposable {
   readonly #names = new Map<string, string>();
 
   readonly #clock: Clock | undefined;
+  readonly #end: () => Promise<void>;
 
-  private constructor(server: TestServer, clock: Clock | undefined) {
+  private constructor(server: TestServer, clock: Clock | undefined, end: () => Promise<void>) {
     this.server = server;
     this.#clock = clock;
+    this.#end = end;
   }
 
   /** With a clock, a time is printed as `Time` only where it is that of the clock. */
-  static async start({ env, ...options }: TestServerOptions = {}): Promise<Phones> {
-    const numbers = Object.values(phoneNumbers).map((one) => `${one}=${code}`);
-    const server = await startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(","), ...env }, ...options });
-    return new Phones(server, options.clock);
+  static async start(options: TestServerOptions = {}): Promise<Phones> {
+    const server = await startPhoneServer(options);
+    return new Phones(server, options.clock, async () => server[Symbol.asyncDispose]());
+  }
+
+  /** On a server that others use before and after: the phones begin as unknown ones, and are that again at the end. */
+  static on(server: TestServer, clock: Clock): Phones {
+    return new Phones(server, clock, async () => {
+      for (const phone of Object.values(phoneNumbers)) await server.domain.profiles.remove(phone);
+    });
   }
 
   /** Another user of the phone, straight into the file: no request makes one yet. */
@@ -157,8 +165,14 @@ export class Phones implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#connections) await client[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
+    await this.#end();
   }
+}
+
+/** Where the phones log in with the code they know. */
+export function startPhoneServer({ env, ...options }: TestServerOptions = {}): Promise<TestServer> {
+  const numbers = Object.values(phoneNumbers).map((one) => `${one}=${code}`);
+  return startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(","), ...env }, ...options });
 }
 
 function tokenIn(answer: Answer | undefined): string {

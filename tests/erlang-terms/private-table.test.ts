@@ -2,12 +2,13 @@
  * PRIVATE by the book: a row for each request, in each state, with each result (PROTOCOLS § 3.3). Every device of both
  * sides, and a bystander, are asked what they heard and what their lists say, each over its own socket.
  */
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
 import { createManualClock } from "../support/manual-clock.ts";
-import { type Device, Phones, phoneNumbers, tuple } from "./phones.ts";
+import type { TestServer } from "../support/server.ts";
+import { type Device, Phones, phoneNumbers, startPhoneServer, tuple } from "./phones.ts";
 import { confirm, echo, friend, heard, long, notFound, pair, revoke, sent, short } from "./private-stage.ts";
 import { plain } from "./profiles.ts";
 
@@ -85,10 +86,17 @@ const outcomes: Record<keyof typeof states, readonly [Outcome, Outcome, Outcome,
   ],
 };
 
+/** One server for all rows. */
+let server: TestServer;
+const clock = createManualClock(Date.now());
+beforeAll(async () => {
+  server = await startPhoneServer({ clock });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
 /** The sender's two devices, the other's two, and somebody who has nothing to do with it. */
 async function gather() {
-  const clock = createManualClock(Date.now());
-  const phones = await Phones.start({ clock });
+  const phones = Phones.on(server, clock);
   const { a, b, aId, bId } = await pair(phones);
   const [a2, b2] = [await phones.device("A", "emqttd_A2"), await phones.device("B", "emqttd_B2")];
   const c = await phones.device("C");

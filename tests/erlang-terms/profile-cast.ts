@@ -2,12 +2,14 @@
  * Who is there when something is asked of a profile: its two devices, a friend, somebody it asked, a stranger, and a
  * connection nobody has logged in on. Everything they hear is read from their sockets, on a clock that stands still.
  */
-import { expect } from "bun:test";
+import { afterAll, beforeAll, expect } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 import { RosterClient } from "./client.ts";
 import { anna, bob, carl, contact, heard, type LoggedIn, no, profile, type Stage, spare, start } from "./profiles.ts";
+
+const hourMs = 3_600_000;
 
 export type Role = "one" | "tablet" | "friend" | "asked" | "stranger" | "nobody";
 const roles: readonly Role[] = ["one", "tablet", "friend", "asked", "stranger", "nobody"];
@@ -58,9 +60,44 @@ export const phoneIdOf = ({ phone, userId }: { phone: string; userId: number }) 
 export const friendTuple = (phoneId: Uint8Array) => new Tuple([atom("Friend"), [], [], phoneId, atom("simple")]);
 export const confirmTuple = (phoneId: Uint8Array) => new Tuple([atom("Confirm"), [], [], phoneId, atom("friend")]);
 
-export async function gather(env: Record<string, string> = {}): Promise<Cast> {
+interface Place {
+  readonly stage: Stage;
+  readonly clock: ManualClock;
+}
+
+async function open(env: Record<string, string> = {}): Promise<Place> {
   const clock = createManualClock(Date.now());
-  const stage = await start(env, clock);
+  return { clock, stage: await start(env, clock) };
+}
+
+/** On a server of its own. */
+export async function gather(env?: Record<string, string>): Promise<Cast> {
+  const place = await open(env);
+  return gatherAt(place, async () => place.stage[Symbol.asyncDispose]());
+}
+
+/** One server for the rows of a file, but for those with settings of their own. */
+export function openTable() {
+  let shared: Place | undefined;
+  beforeAll(async () => {
+    shared = await open();
+  });
+  afterAll(() => shared?.stage[Symbol.asyncDispose]());
+
+  async function cast(env: Record<string, string> | undefined): Promise<Cast> {
+    if (env !== undefined || shared === undefined) return gather(env);
+    const { stage, clock } = shared;
+    clock.advance(hourMs); // What is counted within an hour begins anew.
+    return gatherAt(shared, () => stage.clear());
+  }
+
+  return async (row: Row): Promise<void> => {
+    await using present = await cast(row.env?.());
+    await play(present, row);
+  };
+}
+
+async function gatherAt({ stage, clock }: Place, end: () => Promise<void>): Promise<Cast> {
   const [one, tablet] = [await stage.logIn(anna, "one"), await stage.logIn(anna, "tablet")];
   const [friend, asked, stranger] = [await stage.logIn(bob), await stage.logIn(carl), await stage.logIn(spare)];
   const nobody = await RosterClient.connect(stage.server, "nobody");
@@ -147,7 +184,7 @@ export async function gather(env: Record<string, string> = {}): Promise<Cast> {
     },
     async [Symbol.asyncDispose]() {
       for (const role of roles) await client(role)[Symbol.asyncDispose]();
-      await stage[Symbol.asyncDispose]();
+      await end();
     },
   };
 }
@@ -178,8 +215,7 @@ export interface Row {
   readonly after?: (cast: Cast) => Promise<unknown>;
 }
 
-export async function play({ env, asks, answer, by = "one", told, leaves, before, after }: Row): Promise<void> {
-  await using cast = await gather(env?.());
+async function play(cast: Cast, { asks, answer, by = "one", told, leaves, before, after }: Row): Promise<void> {
   await before?.(cast);
   const expected: Record<string, readonly unknown[]> = { ...told?.(cast) };
   const term = typeof answer === "function" ? answer(cast) : answer;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
 import { type Gateway, startGateway } from "../providers/gateway.ts";
-import { type Cast, later, play, type Row } from "./profile-cast.ts";
+import { type Cast, later, openTable, type Row } from "./profile-cast.ts";
 import { anna, bob, email, no, profile, service, yes } from "./profiles.ts";
 
 const address = "anna@example.org";
@@ -192,5 +192,7 @@ const rows: Record<string, Row> = {
   "aws, of another's": { env: aws, asks: profile("aws", { phone: binary(bob) }), answer: no("not_authorized") },
   "aws, by nobody": { env: aws, by: "nobody", asks: profile("aws"), answer: no("not_authorized") },
 };
+
+const play = openTable();
 
 test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { binary } from "../../src/etf/term.ts";
-import { type Cast, later, nickOf, play, type Row } from "./profile-cast.ts";
+import { type Cast, later, nickOf, openTable, type Row } from "./profile-cast.ts";
 import { anna, bob, code, contact, type Fields, free, no, profile, spare, yes } from "./profiles.ts";
 
 /** Codes have six digits. */
@@ -105,5 +105,7 @@ const rows: Record<string, Row> = {
   },
   "phone, by nobody": { by: "nobody", asks: arrive(binary(free)), answer: no("not_authorized") },
 };
+
+const play = openTable();
 
 test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));

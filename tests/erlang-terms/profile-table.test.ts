@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { type Cast, gone, got, type Heard, later, nickOf, play, type Row, wasRemoved } from "./profile-cast.ts";
+import { type Cast, gone, got, type Heard, later, nickOf, openTable, type Row, wasRemoved } from "./profile-cast.ts";
 import { anna, bob, carl, contact, type Fields, feature, free, no, profile, roster, service } from "./profiles.ts";
 
 const vox = service(binary("v1"), atom("vox"), binary("data"), binary("login"), binary("s3cret"), 7, atom("added"));
@@ -191,5 +191,7 @@ const rows: Record<string, Row> = {
     answer: no("not_authorized"),
   },
 };
+
+const play = openTable();
 
 test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));

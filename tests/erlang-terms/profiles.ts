@@ -18,6 +18,8 @@ export interface Stage extends AsyncDisposable {
   mailed(to: string): string[];
   /** All that was logged. */
   logged(): string;
+  /** Takes the phones' profiles away and forgets what was mailed and logged: the next test begins as the first did. */
+  clear(): Promise<void>;
   /** A client that has logged in by its phone. */
   logIn(phone: string, clientId?: string, fields?: Parameters<typeof RosterClient.connect>[2]): Promise<LoggedIn>;
 }
@@ -45,6 +47,10 @@ export async function start(env: Record<string, string> = {}, clock?: Clock): Pr
         message.startsWith("mail, ") && fields?.["to"] === to ? (/\d{6}/.exec(String(fields["text"]))?.[0] ?? []) : [],
       ),
     logged: () => JSON.stringify(lines),
+    async clear() {
+      for (const phone of phones) await server.domain.profiles.remove(phone);
+      lines.length = 0;
+    },
     async logIn(phone, clientId = `client-${phone}`, fields = {}) {
       const client = await RosterClient.connect(server, clientId, fields);
       const token = await logInOn(client, phone);

@@ -2,10 +2,10 @@
  * Every action of the catalog, each field left out and each field of every type, before login and after: one answer,
  * and the connection serves the next request.
  */
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { actionNames } from "../../src/minioicq/requests/actions.ts";
 import { withDeadline } from "../support/deadline.ts";
-import { startTestServer } from "../support/server.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
 import { catalog, type Entry, type Stage, unasked, type Value, values } from "./catalog.ts";
 import { type Action, encodings, MiniClient, newUser } from "./client.ts";
 
@@ -42,13 +42,19 @@ async function answerTo(client: MiniClient, action: string, request: object): Pr
 const failure = (action: string) => ({ action: `${action}.fail`, reason: expect.stringMatching(/^[A-Z].*[a-z_\d]$/) });
 
 describe.each([...encodings])("in %s", (encoding) => {
+  /** One for all tests: each makes users of its own. */
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ env });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
   async function open() {
-    const server = await startTestServer({ env });
     const me = await newUser(server.http, "Ann", encoding);
     const other = await newUser(server.http, "Bob", encoding);
     const spawn = await me.client.ask({ action: "chat.create", members: [other.id] });
     const stage: Stage = { me: me.id, other: other.id, chat: String(spawn["chat_id"]) };
-    return { server, client: me.client, stage };
+    return { client: me.client, stage };
   }
 
   /** A request that is served, what it needs made beforehand. */
@@ -64,8 +70,8 @@ describe.each([...encodings])("in %s", (encoding) => {
   });
 
   test("a good request is served", async () => {
-    const { server, client, stage } = await open();
-    await using _ = server;
+    const { client, stage } = await open();
+    using _ = client;
     for (const [action, entry] of served) {
       const answer = await answerTo(client, action, await goodRequest(entry, client, stage));
       expect<unknown>({ action, got: answer.action }).toEqual({ action, got: entry.answer });
@@ -76,8 +82,8 @@ describe.each([...encodings])("in %s", (encoding) => {
   test.each(served.filter(([, { fields }]) => Object.keys(fields).length > 0))(
     "%s is answered with each field missing, and with each of every type",
     async (action, entry) => {
-      const { server, client, stage } = await open();
-      await using _ = server;
+      const { client, stage } = await open();
+      using _ = client;
       for (const [field, { needed, takes }] of Object.entries(entry.fields)) {
         const good = await goodRequest(entry, client, stage);
         const without = await answerTo(client, action, changed(good, field, undefined));
@@ -99,8 +105,8 @@ describe.each([...encodings])("in %s", (encoding) => {
   );
 
   test("before login each is refused by its name, or served", async () => {
-    const { server, stage } = await open();
-    await using _ = server;
+    const { client, stage } = await open();
+    using _ = client;
     for (const [action, entry] of entries) {
       using stranger = await MiniClient.connect(server.http, encoding);
       stranger.say({ action, ...entry.good(stage) });
@@ -119,8 +125,8 @@ describe.each([...encodings])("in %s", (encoding) => {
   });
 
   test("a field nobody asked for changes nothing", async () => {
-    const { server, client, stage } = await open();
-    await using _ = server;
+    const { client, stage } = await open();
+    using _ = client;
     for (const [action, entry] of served) {
       if (action === "auth.register") continue; // It would be somebody else.
       for (const extra of [{ x: 1 }, { constructor: [] }, { reason: "no" }, { [""]: { "": null } }]) {
