@@ -7,6 +7,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { type Durability, databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { openStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
+import { putEmptyDatabase } from "../support/empty-database.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import type { OpenedForTest } from "./contract.ts";
 
@@ -38,6 +39,7 @@ export function openIn(dataDir: string, clock: Clock, durability: Durability = "
 export async function openSqlite(durability: Durability = "os"): Promise<OpenedSqlite> {
   const folder = temporaryFolder();
   const clock = createManualClock();
+  await putEmptyDatabase(folder.path);
   let store = await openIn(folder.path, clock, durability);
   /** By a connection of its own, beside the writer. */
   const insert = (statement: string, values: (string | number)[]): void => {

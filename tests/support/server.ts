@@ -7,6 +7,7 @@ import type { PasswordCost } from "../../src/domain/people/passwords.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
+import { putEmptyDatabase } from "./empty-database.ts";
 
 export interface TestServer extends AsyncDisposable {
   /** `127.0.0.1:port` */
@@ -49,7 +50,9 @@ const oneAddress = {
 const backendKey = "test-backend-key-0123456789";
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  return startIn(await mkdtemp(join(tmpdir(), "roost-test-")), options);
+  const dataDir = await mkdtemp(join(tmpdir(), "roost-test-"));
+  await putEmptyDatabase(dataDir);
+  return startIn(dataDir, options);
 }
 
 async function startIn(dataDir: string, options: TestServerOptions): Promise<TestServer> {
