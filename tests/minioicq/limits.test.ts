@@ -128,21 +128,6 @@ test("with compression long frames are compressed both ways, and a frame is as l
   expect(await stranger.end()).toEqual({ code: 1009, reason: "Frame too large before login" });
 }, 60_000);
 
-test("a peer that answers no pings is closed, one that does may be silent", async () => {
-  await using server = await startTestServer();
-  using door = openDoor(server, { idleSeconds: 8 });
-  const { id } = await newUser(server.http, "Ann");
-  using silent = await MiniClient.connect(door.http, "json"); // Bun's client answers pings by itself.
-  await silent.login(id);
-  using gone = await RawSocket.connect(door.port);
-  gone.say({ action: "auth.login", user_id: id, password: "secret" });
-  await gone.next();
-  await until("the server to forget it", () => door.door.connections() === 1, 30_000);
-  expect(gone.heads).toContain(opcode.ping | fin);
-  expect((await gone.end()).code).toBe(1006);
-  expect(await silent.fence()).toEqual([]);
-}, 60_000);
-
 test("web pages of other hosts may not connect, unless the operator names them", async () => {
   await using server = await startTestServer();
   using own = openDoor(server);

@@ -109,3 +109,10 @@ export function raw(
     socket.on("close", () => resolve(text));
   });
 }
+
+/** Two users in a chat called `team`, by their tokens. */
+export async function people(server: RunningServer): Promise<{ alice: string; bob: string }> {
+  const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
+  await room(server, "team", "alice", "bob");
+  return { alice, bob };
+}

@@ -2,15 +2,9 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { startTestServer } from "../support/server.ts";
-import { asBackend, call, enroll, inboxOf, raw, room, say } from "./client.ts";
+import { asBackend, call, enroll, inboxOf, people, room, say } from "./client.ts";
 import { openStream } from "./event-stream.ts";
 import { keyPair, outgoing } from "./signing.ts";
-
-async function people(server: Awaited<ReturnType<typeof startTestServer>>) {
-  const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
-  await room(server, "team", "alice", "bob");
-  return { alice, bob };
-}
 
 test("first what waits, then what comes, in the objects of the simple form", async () => {
   await using server = await startTestServer();
@@ -69,19 +63,6 @@ test("a wrong cursor and a wrong token are refused before a stream begins", asyn
   await using stranger = await openStream(server, "wrong");
   expect([stranger.status, stranger.headers.get("content-type")]).toEqual([401, "application/json"]);
 });
-
-test("a comment every fifteen seconds keeps the stream from being cut", async () => {
-  await using server = await startTestServer();
-  const { bob } = await people(server);
-  const { next } = await inboxOf(server, bob);
-  const text = await raw(
-    server,
-    `GET /messages?after=${next} HTTP/1.1\r\nHost: x\r\nAuthorization: ${bob}\r\nAccept: text/event-stream\r\n\r\n`,
-    /\n:\n\n/,
-    20_000,
-  );
-  expect(text).toMatch(/\n:\n\n/);
-}, 30_000);
 
 test("HEAD says what a stream would be and holds nothing open", async () => {
   await using server = await startTestServer();

@@ -1,16 +1,7 @@
 /** /messages in its simple form, and a chat's history (SPEC § 6.1, § 6.2). */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
-import { type Answer, asBackend, call, enroll, inboxOf, prefixes, room, say } from "./client.ts";
-
-type Server = Awaited<ReturnType<typeof startTestServer>>;
-
-/** Two people in a chat called `team`, by their tokens. */
-async function people(server: Server): Promise<{ alice: string; bob: string }> {
-  const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
-  await room(server, "team", "alice", "bob");
-  return { alice, bob };
-}
+import { type Answer, asBackend, call, enroll, inboxOf, people, prefixes, room, say } from "./client.ts";
 
 const problem = (answer: Answer) => {
   expect(answer.type).toBe("application/problem+json");
@@ -257,15 +248,6 @@ describe("GET /messages", () => {
     const ended = await inboxOf(server, bob, `&wait=0.05&after=${woken.next}`);
     expect(ended).toMatchObject({ messages: [], events: [] });
   });
-
-  test("waits past the ten seconds after which the server cuts idle requests", async () => {
-    await using server = await startTestServer();
-    const { bob } = await people(server);
-    const { next } = await inboxOf(server, bob);
-    const beginMs = performance.now();
-    expect(await inboxOf(server, bob, `&wait=12&after=${next}`)).toMatchObject({ messages: [], events: [] });
-    expect(performance.now() - beginMs).toBeGreaterThan(11_000);
-  }, 30_000);
 
   test("a token that ends while its request waits is told nothing more", async () => {
     let nowMs = Date.now();

@@ -1,7 +1,7 @@
 /**
  * Random and damaged frames in both encodings through real sockets: each is answered, or ends its connection with a code
  * that docs/minioicq.md names; nothing is lost to the next good client, and memory stays bounded.
- * `ROOST_FUZZ_FRAMES=1000000 bun test tests/minioicq/fuzz.test.ts` makes it longer, `ROOST_FUZZ_SEED=<seed>` repeats a run.
+ * `ROOST_FUZZ_FRAMES=1000000 bun test tests/minioicq/fuzz.slow.test.ts` makes it longer, `ROOST_FUZZ_SEED=<seed>` repeats a run.
  */
 import { expect, test } from "bun:test";
 import { decode, encode } from "@msgpack/msgpack";

@@ -1,6 +1,6 @@
 /**
  * Random and damaged payloads in every encoding: each is a term or a `TermError`, soon, and nothing stays behind.
- * `ROOST_FUZZ_TERMS=10000000 bun test tests/etf/fuzz.test.ts` makes it longer, `ROOST_FUZZ_SEED=<seed>` repeats a run.
+ * `ROOST_FUZZ_TERMS=10000000 bun test tests/etf/fuzz.slow.test.ts` makes it longer, `ROOST_FUZZ_SEED=<seed>` repeats a run.
  */
 import { expect, test } from "bun:test";
 import { deflateSync } from "node:zlib";

@@ -1,6 +1,6 @@
 /**
  * Many log in at once: memory stays bounded, everybody is answered or told that the server is busy, and others hardly
- * notice. `ROOST_STORM_LOGINS=200 bun test tests/minioicq/login-storm.test.ts`, alone on a machine, is the measurement;
+ * notice. `ROOST_STORM_LOGINS=200 bun test tests/minioicq/login-storm.slow.test.ts`, alone on a machine, is the measurement;
  * by default it is a short one whose latency is only held to what a blocked event loop would break.
  */
 import { expect, test } from "bun:test";
