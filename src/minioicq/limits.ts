@@ -1,4 +1,5 @@
 /** Every bound of the MiniOICQ door, each with its reason. */
+import { chatMembersMax, chatNameCharactersMax } from "../domain/bounds.ts";
 
 export interface MiniOicqLimits {
   /** Of one frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
@@ -106,8 +107,8 @@ export const defaultMiniOicqLimits: MiniOicqLimits = {
   historyBytesMax: 8 * mib,
   historyScanMax: 10_000,
   historyRowsAtOnceMax: 256,
-  membersMax: 10_000,
-  chatNameCharactersMax: 256,
+  membersMax: chatMembersMax,
+  chatNameCharactersMax,
   deviceNameCharactersMax: 128,
   messagesPerRequestMax: 256,
   connectionsMax: 100_000,

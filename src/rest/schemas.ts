@@ -3,8 +3,8 @@
  * are Roost's. Every string and every array is bounded; an array's length is judged before its elements.
  */
 import { z } from "zod";
+import { chatNameCharactersMax, nickCharactersMax } from "../domain/bounds.ts";
 import { defaultMessageLimits, historyRowsMax } from "../domain/messages/messages.ts";
-import { nickCharactersMax } from "../domain/people/accounts.ts";
 import { webhookKinds } from "../domain/webhooks/webhook-store.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
@@ -17,7 +17,6 @@ export const inboxItems = 10;
 const historyRows = 50;
 const chatRowsMax = 100;
 const chatRows = 50;
-const chatNameCharactersMax = 256;
 
 /** Half a surrogate pair cannot be written as UTF-8, so it could not be given back as it was sent. */
 const text = (charactersMax: number) =>

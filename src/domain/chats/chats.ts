@@ -1,10 +1,10 @@
 /** Chats and who is in them. Backends speak in string ids and may do anything; people act as themselves. */
+
+import { chatNameCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
 import { isKey } from "../keys.ts";
 import type { Chat, ChatRef, ChatView, Left, User, UserId } from "../model.ts";
 import type { Store } from "../store.ts";
-
-export const chatNameCharactersMax = 256;
 
 export type Chats = ReturnType<typeof createChats>;
 

@@ -1,6 +1,7 @@
 /** Who somebody is: registration, passwords, tokens, the backend's key. Credentials differ by door; the people do not. */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { nickCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
 import type { DeviceId, User, UserId } from "../model.ts";
 import type { Store } from "../store.ts";
@@ -11,8 +12,6 @@ import { newSecret } from "./new-secrets.ts";
 import { type Passwords, passwordBytesMax } from "./passwords.ts";
 import { equalHashes, hashSecret } from "./secrets.ts";
 import { checkUsername, type Tokens } from "./tokens.ts";
-
-export const nickCharactersMax = 128;
 
 export interface LoggedIn {
   readonly user: User;

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { nickCharactersMax, rostersMax } from "../bounds.ts";
 import type { Contact, ContactChange } from "../contacts/contact-store.ts";
 import { DomainError } from "../errors.ts";
 import type { User, UserId } from "../model.ts";
@@ -30,8 +31,6 @@ export const defaultProfileLimits: ProfileLimits = {
   mailsPerHour: 10,
 };
 
-export const rostersMax = 100;
-const nameCharactersMax = 128;
 const linkBytesMax = 2048;
 
 /** One user of a profile, with his contacts. */
@@ -293,4 +292,4 @@ const isLink = (text: string): boolean =>
   text.isWellFormed() && Buffer.byteLength(text) <= linkBytesMax && !/\p{Cc}/u.test(text);
 
 const isName = (text: string): boolean =>
-  text.length <= nameCharactersMax * 2 && [...text].length <= nameCharactersMax && text.isWellFormed();
+  text.length <= 2 * nickCharactersMax && [...text].length <= nickCharactersMax && text.isWellFormed();

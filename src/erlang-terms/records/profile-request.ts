@@ -3,6 +3,7 @@
  * request does not need. So a field is read only when its request asks for it.
  */
 
+import { rostersMax } from "../../domain/bounds.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import { typedCode } from "../../domain/phones/codes.ts";
 import { phoneOf } from "../../domain/phones/phones.ts";
@@ -41,7 +42,6 @@ export interface RosterInput {
 
 /** Fields behind the tag: with a balance, and without. */
 const arities = new Set([8, 7]);
-const rostersMax = 100;
 /** Of fields as a whole; the domain bounds each more closely. */
 const itemsMax = 1000;
 const textBytesMax = 64 * 1024;

@@ -37,6 +37,7 @@ import { addressedBit } from "./deliveries/statuses.ts";
 import type { StatusBody } from "./messages/exchange-changes.ts";
 import { createFileReader } from "./messages/file-reader.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./messages/message-changes.ts";
+import { seqThrough } from "./messages/seq-through.ts";
 import { chats, devices, members, tokens, users } from "./schema.ts";
 
 /** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
@@ -398,19 +399,11 @@ export function createReader(db: Database) {
     return ranges === null ? head : { ...head, confirmed: parseRanges(ranges) };
   }
 
-  /** The first `seq` of a chat whose message id is above `after`: ids and seqs rise together, so halve the range. */
+  /** The first `seq` of a chat whose message id is above `after`. */
   function seqAfter(chatId: number, after: MessageId): number {
     const row = chatById().get({ chatId });
     if (row === undefined) return 1;
-    let low = row.firstSeq;
-    let high = row.lastSeq + 1;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const at = idAt().get(chatId, middle)?.messageId ?? 0;
-      if (at > after) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return seqThrough(after, row, (seq) => idAt().get(chatId, seq)?.messageId) + 1;
   }
 
   function readEvents(userId: UserId, door: Door, of: { after: number; limit: number }): StoredEvent[] {

@@ -17,6 +17,7 @@ import type {
 } from "../../domain/model.ts";
 import type { CommitListener, Store } from "../../domain/store.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { hexOf } from "../../lib/hex.ts";
 import type { Log } from "../../lib/log.ts";
 import type { BrokerStore } from "../../mqtt/store.ts";
 import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.ts";
@@ -245,7 +246,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
       await submit("createUser", {
         ...rest,
         scramKeys: toWireScramKeys(scramKeys),
-        invite: invite === undefined ? undefined : hex(invite),
+        invite: invite === undefined ? undefined : hexOf(invite),
       }),
     );
   }
@@ -338,7 +339,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     openDevice: (device) => submit("openDevice", device).then((deviceId) => deviceId as DeviceId),
     endDevice: (device) => submit("endDevice", device).then(nothing),
     findBackendKey: async () => reader.findBackendKey(),
-    setBackendKey: (hash) => submit("setBackendKey", { hash: hex(hash) }).then(nothing),
+    setBackendKey: (hash) => submit("setBackendKey", { hash: hexOf(hash) }).then(nothing),
     createChat: (chat) => submit("createChat", { ...chat, ...rule, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
@@ -423,5 +424,3 @@ function withFile(message: Message, { content, asBase64 }: Draft, file: MessageF
   if (asBase64 === true && typeof content !== "string") return withBase64Content({ ...message, file }, content);
   return { ...message, content, file };
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -3,8 +3,8 @@
  * server keeps a hash. A client that asks for a token gets one to log in with the next time (docs/minioicq.md).
  */
 import { isoTime } from "../../../delivery/shapes.ts";
+import { nickCharactersMax } from "../../../domain/bounds.ts";
 import type { User } from "../../../domain/model.ts";
-import { nickCharactersMax } from "../../../domain/people/accounts.ts";
 import { passwordBytesMax } from "../../../domain/people/passwords.ts";
 import { hashSecret, tokenIdOf } from "../../../domain/people/secrets.ts";
 import { closeCode } from "../../errors.ts";

@@ -1,5 +1,6 @@
 /** Changes to the answers kept for repeated requests. */
 import { answerKeptMs } from "../../../domain/answer-store.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
@@ -37,13 +38,13 @@ export function createAnswerChanges(tx: Tx) {
   );
 
   function keepAnswer(answer: WireAnswer, [body = new Uint8Array()]: readonly Uint8Array[]): null {
-    const hash = Buffer.from(answer.hash, "hex");
+    const hash = bytesOfHex(answer.hash);
     tx.writes += 1;
     removeExpired.run(hash, tx.nowMs - answerKeptMs);
     const row = insert.get(
       hash,
       answer.caller,
-      Buffer.from(answer.fingerprint, "hex"),
+      bytesOfHex(answer.fingerprint),
       answer.status,
       answer.contentType,
       body,

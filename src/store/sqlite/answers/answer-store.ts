@@ -3,6 +3,7 @@
 import type { Database } from "bun:sqlite";
 import { type AnswerStore, answerKeptMs } from "../../../domain/answer-store.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import { hexOf } from "../../../lib/hex.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 
@@ -21,11 +22,9 @@ export function createAnswerStore(db: Database, { submit, clock }: { submit: Sub
   );
   return {
     keepAnswer: ({ hash, fingerprint, body, ...answer }) =>
-      submit("keepAnswer", { ...answer, hash: hex(hash), fingerprint: hex(fingerprint) }, { blobs: [body] }).then(
+      submit("keepAnswer", { ...answer, hash: hexOf(hash), fingerprint: hexOf(fingerprint) }, { blobs: [body] }).then(
         () => {},
       ),
     findAnswer: async (hash) => byHash().get(Buffer.from(hash), clock.nowMs() - answerKeptMs) ?? undefined,
   };
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -1,5 +1,6 @@
 /** Changes to chats and who is in them, with the durable events that tell each member. */
 import { eq, sql } from "drizzle-orm";
+import { chatMembersMax, chatNameCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey, userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
@@ -13,10 +14,6 @@ import { chats, members, sweeps } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
-
-/** Where a change says nothing else. */
-export const chatMembersMax = 10_000;
-const nameCharactersMax = 256;
 
 export interface EnteredParts {
   readonly chat: Pick<
@@ -236,7 +233,7 @@ export function createChatChanges(
     if (!ids.every((userId) => directory.mayFind(args.ownerId, userId, args))) throw new DomainError("user_not_found");
     // A group of two would be a direct chat by another name.
     if (ids.some((userId) => tx.isBlocked(args.ownerId, userId))) throw new DomainError("user_not_found");
-    const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, nameCharactersMax);
+    const name = (args.name ?? rows.map((row) => row?.nick).join(", ")).slice(0, chatNameCharactersMax);
     const chatId = parts.makeChat({ kind: "group", name, ownerId: args.ownerId });
     return parts.enter(chatId, ids);
   }
@@ -281,7 +278,7 @@ export function createChatChanges(
       parts.makeChat({
         kind: "group",
         chatKey: put.chatKey,
-        name: put.chatName?.slice(0, nameCharactersMax) ?? "",
+        name: put.chatName?.slice(0, chatNameCharactersMax) ?? "",
         ownerId: userIds[0] ?? 0,
       });
     if (before !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
@@ -332,7 +329,7 @@ export function createChatChanges(
   const findByKeyOrGuid = (key: string): number | undefined => findByKey(key) ?? people.findByGuid(key);
 
   function setName(chatId: number, given: string): void {
-    const name = given.slice(0, nameCharactersMax);
+    const name = given.slice(0, chatNameCharactersMax);
     if (parts.chatOf(chatId).name === name) return;
     tx.writes += 1;
     rename.run({ chatId, name, nowMs: tx.nowMs });

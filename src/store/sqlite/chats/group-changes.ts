@@ -1,12 +1,13 @@
 /** What people change of the groups they are in: each names the acting user, whose right it is checked to be. */
 import { eq, sql } from "drizzle-orm";
+import { chatMembersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatRef } from "../../../domain/model.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import { chats } from "../schema.ts";
-import { type ChatParts, chatMembersMax, type EnteredParts, type LeftParts } from "./chat-changes.ts";
+import type { ChatParts, EnteredParts, LeftParts } from "./chat-changes.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
 

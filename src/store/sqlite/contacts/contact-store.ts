@@ -18,7 +18,7 @@ import { toUser } from "../reader.ts";
 import { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import type { WireBlocked, WireFriendResult } from "./contact-changes.ts";
-import { acquaintanceQuery, friendIdsQuery } from "./friends.ts";
+import { acquaintanceQuery, blockQuery, friendIdsQuery } from "./friends.ts";
 
 export function createContactStore(db: Database, submit: Submit, rule: DirectoryRule): ContactStore {
   const orm = drizzle({ client: db });
@@ -54,11 +54,7 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
       .prepare(),
   );
 
-  const block = lazily(() =>
-    db.prepare<{ one: 1 }, [number, number]>(
-      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
-    ),
-  );
+  const block = lazily(() => db.prepare<{ one: 1 }, [number, number]>(blockQuery));
   const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
 

@@ -1,4 +1,7 @@
-/** Who is a friend, and who is known at all, for the reader and the writer alike. */
+/** Who is a friend, who is known at all and who is blocked, for the reader and the writer alike. */
+
+/** Of two users: a row where the first wants to hear nothing from the second. */
+export const blockQuery = "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'";
 
 /** By rising id. Whoever banned a friend is none of his, whatever the other one's row still says. */
 export const friendIdsQuery = `SELECT c.contact_id friendId FROM contacts c

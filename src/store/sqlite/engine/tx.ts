@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, userKeyOf } from "../../../domain/keys.ts";
 import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../../domain/model.ts";
+import { blockQuery } from "../contacts/friends.ts";
 
 export interface ChatEntry {
   readonly chatId: ChatId;
@@ -106,9 +107,7 @@ export class Tx {
     this.#userRow = db.prepare<{ username: string | null; disabled: number }, [number]>(
       "SELECT username, disabled FROM users WHERE user_id = ?",
     );
-    this.#blockRow = db.prepare<{ one: 1 }, [number, number]>(
-      "SELECT 1 one FROM contacts WHERE user_id = ? AND contact_id = ? AND status = 'banned'",
-    );
+    this.#blockRow = db.prepare<{ one: 1 }, [number, number]>(blockQuery);
     this.#sequences = db.prepare<Sequences, []>(
       `SELECT (SELECT next FROM sequence WHERE name = 'message') message, (SELECT next FROM sequence WHERE name = 'id') id,
        (SELECT next FROM sequence WHERE name = 'time') time, total_changes() rowsChanged`,

@@ -1,6 +1,7 @@
 /** Which file holds a message's content, and who may see it. Asked only about rows without content of their own. */
 import type { Database } from "bun:sqlite";
 import { contentForms, type MessageFile, type UserId } from "../../../domain/model.ts";
+import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import { lazily } from "../../../lib/lazily.ts";
 
 interface FileRow {
@@ -38,17 +39,17 @@ export function createFileReader(db: Database) {
       const bytes = ofMessage(messageId)?.bytes ?? 0;
       return bytes > inlineBytesMax ? 0 : bytes;
     },
-    isReferenced: (hash: string): boolean => anyOf().get(Buffer.from(hash, "hex")) !== null,
+    isReferenced: (hash: string): boolean => anyOf().get(bytesOfHex(hash)) !== null,
     /** Through a message of a chat the user is in. */
     findFor: (userId: UserId, hash: string): MessageFile | undefined =>
-      toFile(forMember().get(Buffer.from(hash, "hex"), userId)),
+      toFile(forMember().get(bytesOfHex(hash), userId)),
   };
 }
 
 function toFile(row: FileRow | null): MessageFile | undefined {
   if (row === null) return undefined;
   return {
-    hash: Buffer.from(row.hash).toString("hex"),
+    hash: hexOf(row.hash),
     bytes: row.bytes,
     form: contentForms[row.form] ?? "bytes",
     mediaType: row.mediaType,

@@ -10,6 +10,7 @@ import {
 import type { ChatId, Message, MessageId, MessageReader } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { type StoredMessageRow, storedMessageColumns } from "./message-changes.ts";
+import { seqThrough } from "./seq-through.ts";
 
 /** Content of one piece; a larger message comes alone. */
 const pieceBytesMax = 1024 * 1024;
@@ -79,17 +80,10 @@ export function createHistoryReader(
     return { messages: toMessages(rows, reader), reached: cut ? (rows.at(-1)?.seq ?? end) : end };
   }
 
-  /** Ids and places rise together, so halve the range. */
+  /** The first `seq` of a chat whose message id is `messageId` or above. */
   function seqFrom({ chatId, firstSeq, lastSeq, lastMessageId }: ChatLog, messageId: number): number {
     if (messageId > lastMessageId) return lastSeq + 1;
-    let low = firstSeq;
-    let high = lastSeq;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((idOf().get(chatId, middle)?.messageId ?? 0) >= messageId) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return seqThrough(messageId - 1, { firstSeq, lastSeq }, (seq) => idOf().get(chatId, seq)?.messageId) + 1;
   }
 
   /** Ids and the server's times rise together, but for what its clock was set back. */

@@ -3,6 +3,7 @@
  * `tx.releasedFiles`; the main thread removes it once the commit is through, so that a crash leaves a file too many at most.
  */
 import { contentForms, type MessageFile } from "../../../domain/model.ts";
+import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import type { Tx } from "../engine/tx.ts";
 
 export type MessageFiles = ReturnType<typeof createMessageFiles>;
@@ -31,7 +32,7 @@ export function createMessageFiles(tx: Tx) {
   /** The message's content stands in this file. */
   function refer(messageId: number, chatId: number, file: MessageFile): void {
     const { hash, bytes, form, mediaType } = file;
-    insert.run(messageId, chatId, Buffer.from(hash, "hex"), bytes, contentForms.indexOf(form), mediaType);
+    insert.run(messageId, chatId, bytesOfHex(hash), bytes, contentForms.indexOf(form), mediaType);
   }
 
   /** Whether an earlier message says the same. */
@@ -54,11 +55,9 @@ export function createMessageFiles(tx: Tx) {
     if (rows.length === 0) return;
     tx.writes += 1;
     for (const hash of new Set(rows.map((row) => hexOf(row.hash)))) {
-      if (anyOf.get(Buffer.from(hash, "hex")) === null) tx.releasedFiles.push(hash);
+      if (anyOf.get(bytesOfHex(hash)) === null) tx.releasedFiles.push(hash);
     }
   }
 
   return { refer, isSame, releaseContent, releaseSlice };
 }
-
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

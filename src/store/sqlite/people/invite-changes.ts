@@ -1,6 +1,7 @@
 /** Invitations: made by the operator, used up in the same change that makes the user. */
 import { lte, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { invites } from "../schema.ts";
@@ -15,12 +16,12 @@ export function createInviteParts(tx: Tx) {
 
   /** `hash`: hex. Throws `invite_invalid` where it is used up, too old, or none. */
   function check(hash: string): void {
-    if (find.get(Buffer.from(hash, "hex"), tx.nowMs) === null) throw new DomainError("invite_invalid");
+    if (find.get(bytesOfHex(hash), tx.nowMs) === null) throw new DomainError("invite_invalid");
   }
 
   function use(hash: string): void {
     tx.writes += 1;
-    useOne.run(Buffer.from(hash, "hex"));
+    useOne.run(bytesOfHex(hash));
   }
 
   return { check, use };
@@ -41,7 +42,7 @@ export function createInviteChanges(tx: Tx) {
     const { nowMs } = tx;
     tx.writes += 1;
     deleteExpired.run({ nowMs });
-    insert.run({ hash: Buffer.from(invite.hash, "hex"), uses: invite.uses, nowMs, expiresAtMs: invite.expiresAtMs });
+    insert.run({ hash: bytesOfHex(invite.hash), uses: invite.uses, nowMs, expiresAtMs: invite.expiresAtMs });
     return null;
   }
 

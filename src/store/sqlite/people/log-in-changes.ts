@@ -2,6 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { phoneSessions, tokens, users } from "../schema.ts";
@@ -115,14 +116,14 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
     tx.writes += 1;
     deleteExpired.run(nowMs);
     deleteSurplus.run(userId, token.tokensMax - 1, nowMs);
-    const hash = Buffer.from(token.hash, "hex");
+    const hash = bytesOfHex(token.hash);
     insertToken.run({ hash, userId, name: token.name ?? null, nowMs, expiresAtMs: token.expiresAtMs });
     return null;
   }
 
   function touchToken(use: { hash: string; expiresAtMs?: number | undefined }): null {
     tx.writes += 1;
-    touch.run(Buffer.from(use.hash, "hex"), tx.nowMs, use.expiresAtMs ?? null);
+    touch.run(bytesOfHex(use.hash), tx.nowMs, use.expiresAtMs ?? null);
     return null;
   }
 

@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { ListedToken, LogInStore, UserRemoved } from "../../../domain/people/log-in-store.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
+import { hexOf } from "../../../lib/hex.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
@@ -23,7 +24,7 @@ export function createLogInStore(
   const { submit, submitLater } = parts;
   const tokensOf = lazily(() =>
     db.prepare<TokenRow, [number, number, number]>(
-      `SELECT lower(substr(hex(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
+      `SELECT lower(substr(hexOf(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
        t.created_at_ms createdAtMs, t.last_used_at_ms lastUsedAtMs, t.expires_at_ms expiresAtMs
        FROM tokens t LEFT JOIN devices d USING (device_id)
        WHERE t.user_id = ? AND t.kind = 'access' AND t.ended_at_ms IS NULL AND coalesce(t.expires_at_ms > ?, 1)
@@ -38,10 +39,12 @@ export function createLogInStore(
 
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
-    addToken: ({ hash, ...token }) => submit("addToken", { ...token, hash: hex(hash) }).then(nothing),
+    addToken: ({ hash, ...token }) => submit("addToken", { ...token, hash: hexOf(hash) }).then(nothing),
     // Only where its end moves is what is remembered of the token wrong.
     touchToken: ({ hash, expiresAtMs }) =>
-      (expiresAtMs === undefined ? submitLater : submit)("touchToken", { hash: hex(hash), expiresAtMs }).then(nothing),
+      (expiresAtMs === undefined ? submitLater : submit)("touchToken", { hash: hexOf(hash), expiresAtMs }).then(
+        nothing,
+      ),
     listTokens: async ({ userId, nowMs, limit }) =>
       tokensOf()
         .all(userId, nowMs, limit)
@@ -60,7 +63,7 @@ export function createLogInStore(
         for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
         return toUserRemoved(userId, wire);
       }),
-    addInvite: ({ hash, ...of }) => submit("addInvite", { ...of, hash: hex(hash) }).then(nothing),
+    addInvite: ({ hash, ...of }) => submit("addInvite", { ...of, hash: hexOf(hash) }).then(nothing),
     hasInvite: async ({ hash, nowMs }) => invite().get(Buffer.from(hash), nowMs) !== null,
   };
 }
@@ -83,4 +86,3 @@ export function toUserRemoved(userId: UserId, wire: WireUserRemoved): UserRemove
 
 const nothing = (): void => {};
 const same = <Value>(value: Value): Value => value;
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

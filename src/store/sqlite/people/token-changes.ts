@@ -1,6 +1,7 @@
 /** Changes to bearer tokens: made in pairs, rotated, revoked with everything that goes back to the same first pair. */
 import { and, eq, lte, sql } from "drizzle-orm";
 import type { RotationOutcome, TokenKind } from "../../../domain/people/token-store.ts";
+import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { tokenRuns, tokens } from "../schema.ts";
@@ -40,7 +41,7 @@ export function createTokenParts(tx: Tx) {
   const endOfUser = tx.db.prepare("UPDATE tokens SET ended_at_ms = ?2 WHERE user_id = ?1 AND ended_at_ms IS NULL");
 
   function find({ hash, kind }: { hash: string; kind: TokenKind }) {
-    return selectToken.get({ hash: hexBytes(hash), kind });
+    return selectToken.get({ hash: bytesOfHex(hash), kind });
   }
 
   /** Tokens of one family, by default a new one named after its refresh token. */
@@ -50,12 +51,12 @@ export function createTokenParts(tx: Tx) {
     { family, repeatable = false }: { family?: Buffer; repeatable?: boolean } = {},
   ): void {
     const first = made.find((token) => token.kind === "refresh") ?? made[0];
-    const named = family ?? (first === undefined ? null : hexBytes(first.hash));
+    const named = family ?? (first === undefined ? null : bytesOfHex(first.hash));
     for (const token of made) {
       tx.writes += 1;
       (repeatable ? repeatToken : insertToken).run({
         ...owner,
-        hash: hexBytes(token.hash),
+        hash: bytesOfHex(token.hash),
         kind: token.kind,
         nowMs: tx.nowMs,
         expiresAtMs: token.expiresAtMs ?? null,
@@ -131,16 +132,14 @@ export function createTokenChanges(tx: Tx, parts: TokenParts) {
 
   /** The salt of a run under this key, in hex: the one it had within its lifetime, else `fresh`. */
   function openTokenRun(args: { hash: string; fresh: string; lifetimeMs: number }): string {
-    const hash = hexBytes(args.hash);
+    const hash = bytesOfHex(args.hash);
     const known = selectRun.get({ hash });
-    if (known !== undefined && known.createdAtMs > tx.nowMs - args.lifetimeMs) return known.salt.toString("hex");
+    if (known !== undefined && known.createdAtMs > tx.nowMs - args.lifetimeMs) return hexOf(known.salt);
     tx.writes += 1;
     dropRuns.run(tx.nowMs - args.lifetimeMs);
-    insertRun.run({ hash, salt: hexBytes(args.fresh), nowMs: tx.nowMs });
+    insertRun.run({ hash, salt: bytesOfHex(args.fresh), nowMs: tx.nowMs });
     return args.fresh;
   }
 
   return { rotateToken: growing(rotateToken), endTokens: freeing(endTokens), openTokenRun: growing(openTokenRun) };
 }
-
-const hexBytes = (text: string): Buffer => Buffer.from(text, "hex");

@@ -1,6 +1,7 @@
 /** Bearer tokens in the store, with the owners of those seen lately: every REST request shows one. */
 import type { DeviceId, TokenOwner, User } from "../../../domain/model.ts";
 import type { NewToken, TokenKind, TokenStore } from "../../../domain/people/token-store.ts";
+import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import type { ChangeName } from "../changes.ts";
 import type { Submit } from "../submit.ts";
 import type { WireToken } from "./token-changes.ts";
@@ -63,7 +64,7 @@ export function createTokenStore(parts: {
   };
 
   function findToken(hash: Uint8Array, kind: TokenKind): TokenOwner | undefined {
-    const key = `${kind}:${hex(hash)}`;
+    const key = `${kind}:${hexOf(hash)}`;
     const known = owners.get(key);
     if (known !== undefined) return known;
     const owner = parts.findToken(hash, kind);
@@ -79,19 +80,15 @@ export function createTokenStore(parts: {
     findToken: async (hash, kind) => findToken(hash, kind),
     rotateToken: (hash, next) =>
       submit("rotateToken", {
-        hash: hex(hash),
+        hash: hexOf(hash),
         next: toWireTokens(next),
       }).then((outcome) => outcome),
-    endTokens: (hash, kind) => submit("endTokens", { hash: hex(hash), kind }).then((ended) => ended),
+    endTokens: (hash, kind) => submit("endTokens", { hash: hexOf(hash), kind }).then((ended) => ended),
     openTokenRun: ({ hash, fresh, lifetimeMs }) =>
-      submit("openTokenRun", { hash: hex(hash), fresh: hex(fresh), lifetimeMs }).then((salt) =>
-        Buffer.from(salt, "hex"),
-      ),
+      submit("openTokenRun", { hash: hexOf(hash), fresh: hexOf(fresh), lifetimeMs }).then((salt) => bytesOfHex(salt)),
   };
   return { tokens, committed };
 }
 
 const toWireTokens = (tokens: readonly NewToken[]): WireToken[] =>
-  tokens.map((token) => ({ ...token, hash: hex(token.hash) }));
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+  tokens.map((token) => ({ ...token, hash: hexOf(token.hash) }));

@@ -2,6 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName } from "../../../domain/store.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { devices, serverKeys, users } from "../schema.ts";
@@ -180,7 +181,7 @@ export function createUserChanges(tx: Tx, { people, credentials, tokens, invites
 
   function setBackendKey(args: { hash: string }): null {
     tx.writes += 1;
-    upsertKey.run({ name: "backend_key", hash: Buffer.from(args.hash, "hex"), nowMs: tx.nowMs });
+    upsertKey.run({ name: "backend_key", hash: bytesOfHex(args.hash), nowMs: tx.nowMs });
     return null;
   }
 

@@ -4,8 +4,8 @@ import type { Tx } from "../engine/tx.ts";
 import { hourlyCounts } from "../schema.ts";
 
 const windowMs = 3_600_000;
-/** Removed at once, so that no commit is long. */
-const sweptMax = 100;
+/** Rows whose time is over, removed with one change, so that no commit is long. */
+export const sweptMax = 100;
 
 export type HourlyCounts = ReturnType<typeof createHourlyCounts>;
 

@@ -6,11 +6,12 @@ import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { PhoneCodeState, PhoneLimits } from "../../../domain/phones/phone-store.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
 import { phoneCodes, phoneSessions } from "../schema.ts";
-import type { HourlyCounts } from "./hourly-counts.ts";
+import { type HourlyCounts, sweptMax } from "./hourly-counts.ts";
 
 /** Hashes cross to the Worker as hex. */
 export interface WireCode {
@@ -49,11 +50,6 @@ export type Verified =
       readonly session: WirePhoneSession;
       readonly ended: { readonly sessionIds: readonly number[]; readonly userIds: readonly number[] };
     };
-
-/** Rows whose time is over, removed with one issuing. */
-const sweptMax = 100;
-
-const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
 export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts: HourlyCounts) {
   const { orm, db } = tx;
@@ -181,7 +177,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     const token = args.shown !== undefined && args.shownIsUsable ? "shown" : "fresh";
     const codeId = shared?.codeId ?? addCode(args.code, limits.codeLifetimeMs);
     const [made] = insertSession.all({
-      hash: hex(token === "shown" && args.shown !== undefined ? args.shown : args.fresh),
+      hash: bytesOfHex(token === "shown" && args.shown !== undefined ? args.shown : args.fresh),
       phone,
       devKey,
       clientId: args.clientId ?? null,
@@ -268,7 +264,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     code: WireCode;
     lifetimeMs: number;
   }): PhoneCodeState {
-    const session = byHash.get({ hash: hex(args.token) });
+    const session = byHash.get({ hash: bytesOfHex(args.token) });
     if (session === undefined) return "session_not_found";
     if (session.userId !== null) return "verified";
     if (session.createdAtMs <= args.begunAfterMs) return "session_not_found";
@@ -306,8 +302,8 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
   function addCode(code: WireCode, lifetimeMs: number): number {
     tx.writes += 1;
     const [row] = insertCode.all({
-      salt: hex(code.salt),
-      hash: hex(code.hash),
+      salt: bytesOfHex(code.salt),
+      hash: bytesOfHex(code.hash),
       nowMs: tx.nowMs,
       expiresAtMs: tx.nowMs + lifetimeMs,
     });
@@ -317,7 +313,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
 
   /** A session that waited too long is as good as gone. */
   function find(token: string, { pendingMs }: PhoneLimits): PhoneSessionRow | undefined {
-    const session = byHash.get({ hash: hex(token) });
+    const session = byHash.get({ hash: bytesOfHex(token) });
     if (session === undefined || session.userId !== null || session.createdAtMs > tx.nowMs - pendingMs) return session;
     tx.writes += 1;
     deleteSession.run({ sessionId: session.sessionId });

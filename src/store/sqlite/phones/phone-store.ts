@@ -11,6 +11,7 @@ import type {
   PhoneStore,
   StoredPhoneSession,
 } from "../../../domain/phones/phone-store.ts";
+import { hexOf } from "../../../lib/hex.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { phoneSessions, users } from "../schema.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
@@ -56,8 +57,8 @@ export function createPhoneStore(
     beginPhoneSession: (request) =>
       submit("beginPhoneSession", {
         ...request,
-        shown: request.shown === undefined ? undefined : hex(request.shown),
-        fresh: hex(request.fresh),
+        shown: request.shown === undefined ? undefined : hexOf(request.shown),
+        fresh: hexOf(request.fresh),
         code: toWireCode(request.code),
       }).then(
         (begun): PhoneSessionBegun =>
@@ -65,7 +66,7 @@ export function createPhoneStore(
       ),
     phoneCodeFailed: (codeId) => submit("phoneCodeFailed", { codeId }).then(() => {}),
     verifyPhoneSession: (request) =>
-      submit("verifyPhoneSession", { ...request, token: hex(request.token) }).then(
+      submit("verifyPhoneSession", { ...request, token: hexOf(request.token) }).then(
         (verified): PhoneSessionVerified =>
           verified.result === "login"
             ? {
@@ -86,7 +87,7 @@ export function createPhoneStore(
       return { state: without ? "roster_not_found" : "open", ...of };
     },
     renewPhoneCode: ({ token, code, ...rest }) =>
-      submit("renewPhoneCode", { token: hex(token), code: toWireCode(code), ...rest }).then((state) => state),
+      submit("renewPhoneCode", { token: hexOf(token), code: toWireCode(code), ...rest }).then((state) => state),
     async findPhoneSession(token) {
       const row = byHash().get({ hash: Buffer.from(token) });
       return row === undefined ? undefined : toSession(row);
@@ -101,9 +102,7 @@ export function createPhoneStore(
   };
 }
 
-export const toWireCode = (code: HashedCode) => ({ salt: hex(code.salt), hash: hex(code.hash) });
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+export const toWireCode = (code: HashedCode) => ({ salt: hexOf(code.salt), hash: hexOf(code.hash) });
 
 export const toSession = (row: WirePhoneSession): StoredPhoneSession => ({
   sessionId: row.sessionId,

@@ -1,10 +1,12 @@
 /** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
 import { and, eq, sql } from "drizzle-orm";
+import { nickCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
@@ -12,8 +14,6 @@ import type { HourlyCounts } from "../phones/hourly-counts.ts";
 import type { WireCode } from "../phones/phone-session-changes.ts";
 import { profileCodes, profiles, users } from "../schema.ts";
 import type { ProfileParts } from "./profile-parts.ts";
-
-const nickCharactersMax = 128;
 
 export type ProfileRow = typeof profiles.$inferSelect;
 
@@ -29,8 +29,6 @@ export interface WireProfileChanged extends WireEmailVerified {
   readonly changed: boolean;
   readonly looks: readonly WireLook[];
 }
-
-const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
 export function createProfileChanges(
   tx: Tx,
@@ -171,8 +169,8 @@ export function createProfileChanges(
       upsertCode.run({
         phone,
         target: address,
-        salt: hex(code.salt),
-        hash: hex(code.hash),
+        salt: bytesOfHex(code.salt),
+        hash: bytesOfHex(code.hash),
         expiresAtMs: tx.nowMs + limits.codeLifetimeMs,
       });
       addresses.push(address);

@@ -2,6 +2,7 @@
 import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
+import { bytesOfHex } from "../../../lib/hex.ts";
 import type { LeftParts } from "../chats/chat-changes.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
 import { friendIdsQuery } from "../contacts/friends.ts";
@@ -32,8 +33,6 @@ export interface WireRemoved {
   readonly kept: readonly number[];
   readonly updatedAtMs: number;
 }
-
-const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
 export function createProfileEndChanges(
   tx: Tx,
@@ -119,8 +118,8 @@ export function createProfileEndChanges(
     insertPending.run({
       phone,
       target: newPhone,
-      salt: hex(code.salt),
-      hash: hex(code.hash),
+      salt: bytesOfHex(code.salt),
+      hash: bytesOfHex(code.hash),
       expiresAtMs: tx.nowMs + args.lifetimeMs,
     });
     return true;
