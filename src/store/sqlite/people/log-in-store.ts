@@ -24,7 +24,7 @@ export function createLogInStore(
   const { submit, submitLater } = parts;
   const tokensOf = lazily(() =>
     db.prepare<TokenRow, [number, number, number]>(
-      `SELECT lower(substr(hexOf(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
+      `SELECT lower(substr(hex(t.hash), 1, ${tokenIdCharacters})) tokenId, t.door, coalesce(t.name, d.name) name,
        t.created_at_ms createdAtMs, t.last_used_at_ms lastUsedAtMs, t.expires_at_ms expiresAtMs
        FROM tokens t LEFT JOIN devices d USING (device_id)
        WHERE t.user_id = ? AND t.kind = 'access' AND t.ended_at_ms IS NULL AND coalesce(t.expires_at_ms > ?, 1)
