@@ -1,16 +1,19 @@
-/** Answers given to requests with an idempotency key, kept for a day so that a repeat gets the same one. */
+/**
+ * An answer to a request with an idempotency key. It is kept for a day, so that a repeated request gets the same
+ * answer.
+ */
 
 export interface KeptAnswer {
   readonly status: number;
   readonly contentType: string;
-  /** Sealed by who keeps it: what stands in it may be a secret. */
+  /** Sealed by the caller of the store, since the body may hold a secret. */
   readonly body: Uint8Array;
-  /** SHA-256 of the request it was given to. */
+  /** SHA-256 of the request that it answers. */
   readonly fingerprint: Uint8Array;
 }
 
 export interface NewAnswer extends KeptAnswer {
-  /** `backend` or `user.<userId>`: each has room for so many. */
+  /** `backend` or `user.<userId>`. The number of answers kept per caller is bounded. */
   readonly caller: string;
   /** SHA-256 of caller and key. */
   readonly hash: Uint8Array;
@@ -18,12 +21,12 @@ export interface NewAnswer extends KeptAnswer {
 }
 
 export interface AnswerReads {
-  /** Undefined also for one older than a day. */
+  /** Undefined also for an answer older than a day. */
   findAnswer(hash: Uint8Array): Promise<KeptAnswer | undefined>;
 }
 
 export interface AnswerStore extends AnswerReads {
-  /** An answer kept under the same hash before stays as it is, unless it has expired. */
+  /** An answer that is kept under the same hash already stays, unless it has expired. */
   keepAnswer(answer: NewAnswer): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The use cases every door calls, made once from the store and the clock. */
+/** The use cases that every door calls, made once from the store and the clock. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { type Chats, createChats } from "./chats/chats.ts";
@@ -35,7 +35,7 @@ export interface Domain {
   readonly exchanges: Exchanges;
   readonly deliveries: Deliveries;
   readonly presence: PresenceKeeper;
-  /** `contacts`: users find only those whom they know. */
+  /** `contacts`: users find only users whom they know. */
   readonly directory: "all" | "contacts";
   readonly store: DoorStore;
 }
@@ -43,7 +43,7 @@ export interface Domain {
 export function createDomain(parts: {
   store: Store;
   isOnline(userId: UserId): boolean;
-  /** Whoever is connected as this user. */
+  /** The clients that are connected as this user. */
   clientsOf(userId: UserId): readonly ConnectedClient[];
   clock: Clock;
   log: Log;
@@ -55,11 +55,11 @@ export function createDomain(parts: {
   messageLimits: MessageLimits;
   sendCode: SendCode;
   sendMail: SendMail;
-  /** The code of a test number, which is sent to nobody. */
+  /** The code of a test number; nothing is sent to such a number. */
   fixedCodeOf(phone: string): string | undefined;
-  /** Whether a profile moves to another phone only with the code that was sent there. */
+  /** Whether a profile moves to another phone only with the code that was sent to that phone. */
   migrationCode: "required" | "optional";
-  /** Whether a client may bring a token of its own. */
+  /** Whether a client may use a token of its own. */
   clientTokens: boolean;
 }): Domain {
   const { store, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;

@@ -1,4 +1,7 @@
-/** The product's ways to say no. Each door has a table that words every code in its protocol; a new code does not compile until it does. */
+/**
+ * The product's ways to say no. Each door has a table that gives every code its form in that protocol; a new code does
+ * not compile until every table has it.
+ */
 export const domainErrorCodes = [
   "user_not_found",
   "wrong_password",
@@ -32,7 +35,7 @@ export type DomainErrorCode = (typeof domainErrorCodes)[number];
 export class DomainError extends Error {
   readonly code: DomainErrorCode;
 
-  /** @param detail for the log and for `X-Error-Detail`: what was wrong, never a secret. */
+  /** @param detail for the log and for `X-Error-Detail`: what was wrong, never a secret */
   constructor(code: DomainErrorCode, detail?: string) {
     super(detail === undefined ? code : `${code}: ${detail}`);
     this.name = "DomainError";

@@ -1,10 +1,10 @@
 /**
- * String ids across doors. A backend gives its own (`John.Doe-mobile1`, `team`); people and chats born elsewhere are
- * `user.<userId>`, `chat.<chatId>` and `direct.<low>.<high>`. Those forms are reserved: nobody may create one.
+ * String ids at all doors. A backend gives its own ids (`John.Doe-mobile1`, `team`). Users and chats created elsewhere
+ * have `user.<userId>`, `chat.<chatId>` and `direct.<low>.<high>`. Those forms are reserved: no client may create one.
  */
 import type { ChatKind } from "./model.ts";
 
-/** [a-zA-Z0-9.-], case-sensitive, as REST.md has it; at most 256 characters. */
+/** [a-zA-Z0-9.-], case-sensitive, as in REST.md; at most 256 characters. */
 const keyPattern = /^[a-zA-Z0-9.-]{1,256}$/;
 const reservedUser = /^user\.\d+$/;
 const reservedChat = /^(?:chat\.\d+|direct\.\d+\.\d+|user\.\d+)$/;
@@ -30,7 +30,7 @@ export function userIdOfKey(key: string): number | undefined {
   return reservedUser.test(key) ? safeInteger(key.slice(5)) : undefined;
 }
 
-/** What a string id of ours names: a chat, the pair of a direct chat, or a user (my direct chat with that user). */
+/** Parses one of our string ids: a chat, the pair of a direct chat, or a user (the direct chat with that user). */
 export function parseChatKey(
   key: string,
 ): { chatId: number } | { low: number; high: number } | { userId: number } | undefined {
@@ -44,7 +44,7 @@ export function parseChatKey(
   return b === undefined || b < a ? undefined : { low: a, high: b };
 }
 
-/** A decimal id from a wire: digits only, within 2^53. */
+/** Parses a decimal id from a wire: digits only, within 2^53. */
 export function safeInteger(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);

@@ -1,6 +1,6 @@
 /**
- * The people, chats and messages every door meets. One word per thing, whatever a wire calls it (ARCHITECTURE.md, Words).
- * Times are UTC epoch milliseconds; each door prints its own form.
+ * The people, chats and messages that every door uses. One word per thing, whatever a wire calls it (ARCHITECTURE.md,
+ * Words). Times are UTC epoch milliseconds; each door writes its own form.
  */
 
 declare const brand: unique symbol;
@@ -9,36 +9,36 @@ type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 /** Users and chats take their ids from one sequence, so an id names a user or a chat, never both. */
 export type UserId = Branded<number, "UserId">;
 export type ChatId = Branded<number, "ChatId">;
-/** Only chat messages take one; it grows with every commit, across all chats. */
+/** Only chat messages have one. It grows with every commit, across all chats. */
 export type MessageId = Branded<number, "MessageId">;
 export type EventId = Branded<number, "EventId">;
 export type DeviceId = Branded<number, "DeviceId">;
 
-/** Nobody's: what the server says by its own name (`user.0`), for its backend. */
+/** The id of no user: the sender of messages of the server itself (`user.0`), for its backend. */
 export const systemUserId = 0 as UserId;
 
 export interface User {
   readonly userId: UserId;
   readonly guid: string;
-  /** The name a backend gave (REST `userID`), if any. */
+  /** The name that a backend gave (REST `userID`), if any. */
   readonly username: string | undefined;
-  /** The string id outsiders use: the username, else `user.<userId>`. */
+  /** The string id that clients use: the username, else `user.<userId>`. */
   readonly userKey: string;
   readonly nick: string;
   readonly names: string;
   readonly surnames: string;
   /** Digits; of the profile that owns the user, if one does. */
   readonly phone: string | undefined;
-  /** The picture he uploaded (`pictures.ts`); undefined means the generated one. */
+  /** The picture that the user uploaded (`pictures.ts`); undefined means the generated one. */
   readonly avatar: Uint8Array | undefined;
-  /** Where a client of PROFILE says that his picture is; empty where none did. */
+  /** The link to the user's picture that a client of PROFILE set; empty where none did. */
   readonly avatarLink: string;
   /** SPKI, DER. */
   readonly publicKey: Uint8Array | undefined;
   readonly disabled: boolean;
   readonly createdAtMs: number;
   readonly lastSeenAtMs: number | undefined;
-  /** Moves when what others see of the user changes. */
+  /** Changes when what others see of the user changes. */
   readonly updatedAtMs: number;
 }
 
@@ -47,14 +47,14 @@ export type ChatKind = "direct" | "group";
 export interface Chat {
   readonly chatId: ChatId;
   readonly kind: ChatKind;
-  /** The string id outsiders use: the one a backend gave, else `chat.<chatId>`, or `direct.<low>.<high>`. */
+  /** The string id that clients use: the one a backend gave, else `chat.<chatId>`, or `direct.<low>.<high>`. */
   readonly chatKey: string;
   readonly name: string;
   readonly ownerId: UserId;
   /** `seq` of the newest message; 0 in an empty chat. */
   readonly lastSeq: number;
   readonly createdAtMs: number;
-  /** Moves when membership or name change. */
+  /** Changes with membership and name. */
   readonly updatedAtMs: number;
 }
 
@@ -65,7 +65,7 @@ export interface MemberChat {
   readonly readSeq: number;
 }
 
-/** A chat with the people in it, in joining order. */
+/** A chat with its members, in joining order. */
 export interface ChatView {
   readonly chat: Chat;
   readonly members: readonly User[];
@@ -74,17 +74,17 @@ export interface ChatView {
 export const messageKinds = ["text", "image", "file", "video", "audio", "system", "deleted"] as const;
 export type MessageKind = (typeof messageKinds)[number];
 
-/** How a file's bytes become a message's content: as they are, as UTF-8, or as the base64 text the sender wrote. */
+/** How the bytes of a file become a message's content: unchanged, as UTF-8, or as the base64 text the sender wrote. */
 export const contentForms = ["bytes", "text", "base64"] as const;
 export type ContentForm = (typeof contentForms)[number];
 
-/** Large content, kept once for all messages that say the same. */
+/** Large content, stored once for all messages with the same content. */
 export interface MessageFile {
   /** SHA-256 of the bytes, lower-case hex. */
   readonly hash: string;
   readonly bytes: number;
   readonly form: ContentForm;
-  /** From the list of `media-types.ts`. */
+  /** One of the list in `media-types.ts`. */
   readonly mediaType: string;
 }
 
@@ -97,46 +97,49 @@ export interface Message {
   readonly senderId: UserId;
   readonly senderKey: string;
   readonly kind: MessageKind;
-  /** The type as the sender spelled it (`text`, `image/png`, …); given back unchanged. */
+  /** The type as the sender spelled it (`text`, `image/png`, …); returned unchanged. */
   readonly type: string;
   /** Empty where the reader asked to leave large content in its `file`; see `isLeftOut`. */
   readonly content: string | Uint8Array;
-  /** Where large content stands. */
+  /** Where large content is stored. */
   readonly file?: MessageFile;
   /** The sender's own id for this message. */
   readonly clientId: string | undefined;
-  /** When the client says it was written. */
+  /** When the message was written, by the client's clock. */
   readonly clientTimeMs: number | undefined;
   /** When it was stored. */
   readonly sentAtMs: number;
-  /** Set where every recipient has a text of his own: whether `content` is this reader's, or he has none. See `addressed.ts`. */
+  /**
+   * Set where every recipient has a text of their own: `to_reader` where `content` is this reader's, `to_others` where
+   * the reader has none. See `addressed.ts`.
+   */
   readonly addressed?: "to_reader" | "to_others";
-  /** Whose text is which, of such a message that was just sent; `content` is empty then. */
+  /** The text of each recipient, for such a message that was just sent; `content` is empty then. */
   readonly texts?: readonly AddressedText[];
 }
 
-/** What is left of a message that was deleted. */
+/** What remains of a deleted message. */
 export type DeletedMessage = Pick<Message, "messageId" | "chatId" | "chatKey" | "seq" | "senderId">;
 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
 export type ChatRef = { readonly id: number } | { readonly key: string };
 
-/** What a client says of a message beside what is said in it. */
+/** What a client gives with a message besides its content. */
 export interface ClientStamp {
-  /** The same sender, chat and client id again is the same message: the repeat gets the first one's answer. */
+  /** The same sender, chat and client id again mean the same message: a repeat gets the answer of the first one. */
   readonly clientId?: string | undefined;
   readonly clientTimeMs?: number | undefined;
 }
 
-/** A message on its way in. */
+/** An incoming message. */
 export interface Draft extends ClientStamp {
   readonly chat: ChatRef;
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
-  /** `content` is bytes that stand for their base64 text, which need not be made where a file keeps them. */
+  /** `content` is bytes that stand for their base64 text. Where a file keeps them, that text is not made. */
   readonly asBase64?: boolean | undefined;
-  /** A PUBLISH of a persistent MQTT session, so that its repeat is recognised after a reconnect. */
+  /** The PUBLISH of a persistent MQTT session, so that its repeat is recognised after a reconnect. */
   readonly publish?: DraftPublish | undefined;
 }
 
@@ -144,26 +147,26 @@ export interface DraftPublish {
   readonly sessionId: number;
   readonly packetId: number;
   readonly dup: boolean;
-  /** QoS 2: the packet id is taken in the same change; telling repeats by it is the broker's business. */
+  /** QoS 2: the same change takes the packet id; the broker recognises repeats by it. */
   readonly exactlyOnce?: boolean;
 }
 
-/** A message that is on disk, with who it is for. */
+/** A message that is on disk, with its recipients. */
 export interface Sent {
   readonly message: Message;
   /** The chat's members at the moment of the commit, the sender included. */
   readonly members: readonly UserId[];
-  /** True where this only repeats the answer of an earlier commit: nothing is to be published again. */
+  /** True where this only repeats the answer of an earlier commit: nothing is published again. */
   readonly repeated: boolean;
-  /** Set when the message made its chat: the direct chat with a user met for the first time. */
+  /** Set where the message created its chat: the direct chat with a user who had none yet. */
   readonly entered: Entered | undefined;
 }
 
-/** The doors that keep a user's durable events until they confirmed them; a bit each. */
+/** The doors that keep a user's durable events until they are confirmed; a bit each. */
 export const doors = { minioicq: 1, rest: 2 } as const;
 export type Door = keyof typeof doors;
 
-/** Somebody entered (or left) a chat; each of `rows` is one user's durable copy. */
+/** Users entered (or left) a chat. Each of `rows` is one user's durable copy. */
 export interface Entered {
   readonly type: "entered";
   readonly chat: Chat;
@@ -175,7 +178,7 @@ export interface Left {
   readonly type: "left";
   readonly chat: Chat;
   readonly users: readonly UserSummary[];
-  /** The whole chat is gone. */
+  /** The whole chat was deleted. */
   readonly deleted: boolean;
   readonly rows: readonly EventRow[];
 }
@@ -192,7 +195,7 @@ export interface UserSummary {
   readonly nick: string;
 }
 
-/** Somebody began or stopped writing in a chat: told to who is connected, and kept nowhere. */
+/** A user started or stopped writing in a chat. Connected members are told; nothing is stored. */
 export interface Typing {
   readonly chatId: ChatId;
   readonly chatKey: string;
@@ -201,17 +204,17 @@ export interface Typing {
   readonly atMs: number;
 }
 
-/** One user's durable event as read back from the store. */
+/** One user's durable event as read from the store. */
 export interface StoredEvent {
   readonly eventId: EventId;
   readonly userId: UserId;
   readonly type: "entered" | "left" | "delivered" | "read";
   readonly chatId: ChatId;
   readonly chatKey: string;
-  /** Who entered or left; who got or read the message. */
+  /** The users who entered or left, or who received or read the message. */
   readonly users: readonly UserSummary[];
   readonly deleted: boolean;
-  /** Of `delivered` and `read`: a message of the user's, and the GUID it was for. */
+  /** For `delivered` and `read`: a message of the user, and the GUID that it was for. */
   readonly about?: { readonly messageId: MessageId; readonly guid: string };
   readonly createdAtMs: number;
 }
@@ -223,18 +226,18 @@ export interface Position {
   readonly readSeq: number;
 }
 
-/** What a bearer token stands for. */
+/** The user that a bearer token stands for. */
 export interface TokenOwner {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
-  /** SPKI, DER: what its holder signs with; the device's key, else the user's. */
+  /** SPKI, DER: the key that the token's holder signs with; the device's key, else the user's. */
   readonly signingKey: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
-  /** It was given to a client, in place of the password. */
+  /** The token was given to a client to use instead of the password. */
   readonly remembered: boolean;
 }
 
-/** Who reads: a user, at one of his devices or at none in particular. */
+/** The reader of a message: a user, at one of their devices or at no particular one. */
 export interface MessageReader {
   readonly userId: UserId;
   readonly deviceId?: DeviceId | undefined;

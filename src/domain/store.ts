@@ -1,8 +1,8 @@
 /**
- * What the product must remember. Every method that changes something is one whole, atomic change: it checks, then
- * writes, and resolves once the change is on disk. It throws a `DomainError` when the product says no, and
- * `storage_full` when the disk does. Changes settle in the order they were submitted. Reads see every change that has
- * settled. All of it is async, so that a server database can stand behind it.
+ * What the product must store. Every method that changes something is one atomic change: it checks, then writes, and
+ * resolves once the change is on disk. It throws a `DomainError` when the product says no, and `storage_full` when the
+ * disk is full. Changes settle in the order in which they were submitted. Reads see every change that has settled. All
+ * methods are async.
  */
 import type { Range } from "../lib/ranges.ts";
 import type { AnswerReads, AnswerStore } from "./answer-store.ts";
@@ -46,16 +46,16 @@ export interface NewUser {
   readonly username?: string | undefined;
   readonly passwordHash?: string | undefined;
   readonly scramKeys?: ScramKeys | undefined;
-  /** SHA-256 of the invitation that is used up by it. */
+  /** SHA-256 of the invitation that the registration uses up. */
   readonly invite?: Uint8Array | undefined;
 }
 
-/** A thing that speaks MQTT with a name of its own, which no user has. */
+/** A thing that speaks MQTT under a name of its own, which no user has. */
 export interface MqttDevice {
   readonly name: string;
   /** Canonical (`lib/distinguished-name.ts`). */
   readonly certificateSubject: string | undefined;
-  /** Topic filters with `%u` and `%c`; undefined: the default. */
+  /** Topic filters with `%u` and `%c`; undefined means the default. */
   readonly publish: readonly string[] | undefined;
   readonly subscribe: readonly string[] | undefined;
   readonly createdAtMs: number;
@@ -66,43 +66,43 @@ export interface NewMqttDevice extends Omit<MqttDevice, "createdAtMs"> {
   readonly scramKeys: ScramKeys | undefined;
 }
 
-/** Where an unbroken run of messages a user has not got begins, in one chat. */
+/** In one chat, the start of an unbroken run of messages that a user has not received. */
 export interface Head {
   readonly chatId: ChatId;
   readonly seq: number;
   readonly messageId: MessageId;
-  /** Further on, confirmed out of order. */
+  /** Messages further on that were confirmed out of order. */
   readonly confirmed?: readonly Range[];
 }
 
 export interface Advance {
   readonly userId: UserId;
-  /** The device whose position moves; the user's own moves with it unless the device only passed over. */
+  /** The device whose position moves. The user's own position moves with it unless the device only passed over. */
   readonly deviceId: DeviceId | undefined;
-  /** The device does not want this chat: its position moves over it, and nothing was delivered to the user. */
+  /** The device skips this chat: its position moves over the messages, and they are not delivered to the user. */
   readonly passedOver?: boolean | undefined;
   readonly chatId: ChatId;
-  /** Everything up to here was delivered. A position never moves back. */
+  /** Every message up to here was delivered. A position never moves back. */
   readonly deliveredSeq: number;
 }
 
-/** Messages a client confirmed one by one; the position moves over what it reaches without a gap. */
+/** Messages that a client confirmed one by one. The position moves over those that it reaches without a gap. */
 export interface Confirmed {
   readonly userId: UserId;
-  /** The device whose position it is; where that moves ahead of the user's own, the user's moves along. */
+  /** The device whose position it is. Where that moves ahead of the user's own, the user's own moves too. */
   readonly deviceId: DeviceId | undefined;
   readonly chatId: ChatId;
   readonly ranges: readonly Range[];
 }
 
-/** A device by its client's own name for it. */
+/** A device by the name that its client gives it. */
 export interface DeviceName {
   readonly userId: UserId;
   readonly door: "mqtt" | "minioicq" | "rest";
   readonly name: string;
 }
 
-/** A user with those of his devices that have a key of their own. */
+/** A user with those of their devices that have a key of their own. */
 export interface ParticipantView {
   readonly user: User;
   readonly devices: readonly { readonly guid: string; readonly publicKey: Uint8Array }[];
@@ -110,39 +110,41 @@ export interface ParticipantView {
 
 export interface UserReads {
   findUser(userId: number): Promise<User | undefined>;
-  /** An exact username, else `user.<userId>`. */
+  /** By exact username, else by `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
   findPasswordHash(userId: UserId): Promise<string | undefined>;
-  /** By rising id; without `disabledToo` those who may be here. */
+  /** By rising id; without `disabledToo` only enabled users. */
   listUsers(page: { after: number; limit: number; disabledToo?: boolean }): Promise<User[]>;
-  /** Enabled ones; not counted past `atMost`. */
+  /** Counts enabled users, up to `atMost`. */
   countUsers(atMost?: number): Promise<number>;
-  /** Moves whenever somebody comes or goes, or is shown otherwise. */
+  /** Changes whenever a user is added, removed or shown differently. */
   userListVersion(): Promise<number>;
   /**
-   * `userId` itself, his contacts but for those he only asked, and those who share a chat with him, those of his liveliest
-   * chats first; by rising id.
+   * Gives `userId`, their contacts other than those they only requested, and the users who share a chat with them,
+   * starting with their most active chats; by rising id.
    */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
-  /** The user's chats, the one with the newest message first; their members are not counted past `membersMax + 1`. */
+  /** The user's chats, the one with the newest message first. Members are not counted past `membersMax + 1`. */
   recentChats(
     userId: UserId,
     bounds: { limit: number; membersMax: number },
   ): Promise<{ chatId: ChatId; members: number }[]>;
-  /** By the GUID of the user or of one of his devices. */
+  /** By the GUID of the user or of one of their devices. */
   findParticipant(guid: string): Promise<ParticipantView | undefined>;
-  /** Whether there is a chat both are in. */
+  /** Whether both users are in some chat. */
   shareChat(userId: UserId, other: UserId): Promise<boolean>;
 }
 
 export interface UserStore extends UserReads {
   /** Throws `username_taken`, `invite_invalid`. */
   createUser(user: NewUser): Promise<User>;
-  /** Without `scramKeys` those of the old password go all the same. */
+  /** Without `scramKeys` the keys of the old password are removed too. */
   setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
-  /** Without a picture the one there was goes. Says when. Throws `user_disabled`. */
+  /**
+   * Sets the picture; without one the stored picture is removed. Gives the time of the change. Throws `user_disabled`.
+   */
   setAvatar(userId: UserId, picture: Uint8Array | undefined): Promise<{ updatedAtMs: number }>;
-  /** Somebody unknown is passed over. */
+  /** Unknown users are skipped. */
   touchUsers(seen: readonly { userId: UserId; lastSeenAtMs: number }[]): Promise<void>;
 }
 
@@ -152,18 +154,20 @@ export interface MqttDeviceReads {
   findMqttDevicePassword(name: string): Promise<string | undefined>;
   /** By "user:<id>" or "device:<name>". */
   findScramKeys(ownerKey: string): Promise<ScramKeys | undefined>;
-  /** A secret of the server's own. */
+  /** A secret of the server itself. */
   findSecret(name: string): Promise<Uint8Array | undefined>;
 }
 
 export interface MqttDeviceStore extends MqttDeviceReads {
-  /** Throws `username_taken` where a user or a device has the name, `invalid_device` where one has the certificate. */
+  /**
+   * Throws `username_taken` where a user or a device has the name, `invalid_device` where a device has the certificate.
+   */
   addMqttDevice(device: NewMqttDevice): Promise<MqttDevice>;
-  /** With its password and keys; false where there was none. */
+  /** Removes a device with its password and keys; false where there was none. */
   removeMqttDevice(name: string): Promise<boolean>;
-  /** Keys made from the password a user has had all along; nothing happens if it changed meanwhile, or keys are there. */
+  /** Adds keys made from a user's existing password. Does nothing if the password changed meanwhile or keys exist. */
   addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
-  /** As `findSecret`; `fresh` is kept where there is none of that name yet. */
+  /** As `findSecret`; stores and gives `fresh` where there is no secret of that name. */
   keepSecret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -173,9 +177,9 @@ export interface CredentialReads {
 }
 
 export interface CredentialStore extends CredentialReads {
-  /** A device of this user at this door by its client's own name; made when new. */
+  /** Gives the device of this user at this door by the name that its client gives it; created when new. */
   openDevice(device: DeviceName): Promise<DeviceId>;
-  /** Forgets a device and its positions, if there is one. */
+  /** Removes a device and its positions, if it exists. */
   endDevice(device: DeviceName): Promise<void>;
   setBackendKey(hash: Uint8Array): Promise<void>;
 }
@@ -187,51 +191,61 @@ export interface ChatReads {
   findChatView(ref: ChatRef, asSeenBy?: UserId): Promise<ChatView | undefined>;
   isMember(chatId: ChatId, userId: UserId): Promise<boolean>;
   chatsOf(userId: UserId): Promise<Chat[]>;
-  /** The user's chats by rising id, from the first one after `after`, with how far he has got in each. */
+  /** The user's chats by rising id, from the first one after `after`, with the user's position in each. */
   chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
   /** The first `limit` members, by id. */
   memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
 
 export interface ChatStore extends ChatReads {
-  /** A new group. Throws `user_not_found`, `too_many_members`. */
+  /** Creates a group. Throws `user_not_found`, `too_many_members`. */
   createChat(chat: { ownerId: UserId; members: readonly number[]; name: string | undefined }): Promise<Entered>;
   /**
-   * REST's PUT: makes the chat when needed (the first user owns it), makes unknown users, adds, renames. Repeating it
-   * changes nothing. `users` answers `people` entry by entry; `renamed` are those who had another name before.
+   * REST's PUT: creates the chat when needed (the first user owns it), creates unknown users, adds, renames. A repeat
+   * changes nothing. `users` answers `people` entry by entry; `renamed` are the users who had another name before.
    */
   putMembers(put: {
     chatKey: string;
     people: readonly { username: string; displayName?: string | undefined }[];
     chatName: string | undefined;
   }): Promise<{ view: ChatView; users: User[]; renamed: User[]; entered: Entered | undefined }>;
-  /** `people` are string ids or GUIDs; strangers are ignored. Removing the owner or the last member deletes the chat. Throws `chat_not_found`. */
+  /**
+   * `people` are string ids or GUIDs; users who are not members are ignored. When the owner or the last member is
+   * removed the chat is deleted. Throws `chat_not_found`.
+   */
   removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<Left | undefined>;
   deleteChat(chatKey: string): Promise<Left>;
 }
 
 /** A file as the door that serves it needs it. */
 export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
-  /** Its bytes, read piece by piece as they are asked for. */
+  /** The bytes of the file, read piece by piece on demand. */
   readonly content: Blob;
 }
 
 export interface MessageReads {
   findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
-  /** The file, if a message of one of the user's chats refers to it. */
+  /** Gives the file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
-  /** The same messages, with the content that was left out of them; of files up to `inlineBytesMax`, where that is given. */
+  /**
+   * Gives the same messages with the content that was left out of them; with `inlineBytesMax` only that of files up to
+   * this size.
+   */
   withContent(messages: readonly Message[], inlineBytesMax?: number): Promise<Message[]>;
   /**
-   * One page of a chat, ascending. With `afterSeq` the oldest after it, otherwise the newest (before `beforeSeq`).
-   * With `bytesMax` it stops behind the message that brings its content, that in files left out, to so much.
+   * One page of a chat, ascending. With `afterSeq` the oldest messages after it, otherwise the newest (before
+   * `beforeSeq`). With `bytesMax` it stops after the message with which the content, that in files included, reaches
+   * this size.
    */
   messages(page: {
     chatId: ChatId;
     afterSeq?: number | undefined;
     beforeSeq?: number | undefined;
     limit: number;
-    /** Whose texts are read of messages that address each recipient by himself; all of them are hidden without. */
+    /**
+     * The reader whose texts are given for messages that address each recipient separately; without a reader all of
+     * those are hidden.
+     */
     reader?: MessageReader | undefined;
     inlineBytesMax?: number | undefined;
     bytesMax?: number | undefined;
@@ -244,8 +258,8 @@ export interface MessageStore extends MessageReads {
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
   /**
-   * Of the message only its place remains. Gives the chat's members too. Throws `message_not_found` also where `userId` is
-   * not in its chat, `not_authorized`.
+   * Deletes a message; only its position remains. Gives the chat's members too. Throws `message_not_found` also where
+   * `userId` is not in its chat, `not_authorized`.
    */
   deleteMessage(request: {
     userId: UserId;
@@ -255,15 +269,16 @@ export interface MessageStore extends MessageReads {
 
 export interface DeliveryReads {
   positions(userId: UserId): Promise<Position[]>;
-  /** The newest message id any settled change gave. */
+  /** The newest message id that any settled change gave. */
   lastMessageId(): Promise<MessageId>;
   /** The first message past the position in every chat of the user that has one. */
   undelivered(userId: UserId, deviceId: DeviceId | undefined): Promise<Head[]>;
   /** The first message with an id above `after` in every chat of the user that has one. */
   newerThan(userId: UserId, after: MessageId): Promise<Head[]>;
   /**
-   * Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are large.
-   * Content of files beyond `inlineBytesMax` bytes is left out, here and elsewhere; without it, none is.
+   * Messages of a chat from `seq` on, ascending, none with an id above `through`; fewer than `limit` where they are
+   * large. Content of files beyond `inlineBytesMax` bytes is left out, here and elsewhere; without it no content is
+   * left out.
    */
   run(from: {
     chatId: ChatId;
@@ -273,7 +288,7 @@ export interface DeliveryReads {
     reader?: MessageReader | undefined;
     inlineBytesMax?: number | undefined;
   }): Promise<Message[]>;
-  /** Messages of the user's chats with an id from `from` to `to`, ascending, and how far up to `to` that was. */
+  /** Messages of the user's chats with an id from `from` to `to`, ascending, and the id up to which the read got. */
   scan(range: {
     userId: UserId;
     deviceId?: DeviceId | undefined;
@@ -282,9 +297,12 @@ export interface DeliveryReads {
     limit: number;
     inlineBytesMax?: number | undefined;
   }): Promise<{ messages: Message[]; through: number }>;
-  /** Events this door of the user has not confirmed, oldest first, above `after`. */
+  /** Events that this door of the user has not confirmed, oldest first, above `after`. */
   events(userId: UserId, door: Door, page: { after: number; limit: number }): Promise<StoredEvent[]>;
-  /** Chats of the user that the device was not told of, in the order he came into them; `next` goes on behind them. */
+  /**
+   * Chats of the user that the device was not told of, in the order in which the user joined them. Pass `next` to
+   * continue.
+   */
   unannouncedChats(device: {
     userId: UserId;
     deviceId: DeviceId;
@@ -295,12 +313,18 @@ export interface DeliveryReads {
 
 export interface DeliveryStore extends DeliveryReads {
   advance(moves: readonly Advance[]): Promise<void>;
-  /** A position keeps 256 ranges beyond its first gap; past that the oldest is forgotten and sent again with the gap. */
+  /**
+   * A position keeps 256 ranges beyond its first gap. Past that the oldest range is dropped, and its messages are sent
+   * again with the gap.
+   */
   confirmMessages(moves: readonly Confirmed[]): Promise<void>;
-  /** The listener is called when a commit is about to be made; what it submits at once becomes part of it. */
+  /**
+   * The listener is called when a commit is about to be made. Changes that it submits at once become part of that
+   * commit.
+   */
   beforeCommit(listener: () => void): void;
   confirmEvents(userId: UserId, door: Door, eventIds: readonly EventId[]): Promise<void>;
-  /** The device was told of these chats, and with it the user: `eventIds` are his own copies of that. */
+  /** The device, and with it the user, was told of these chats. `eventIds` are the user's copies of that event. */
   announceChats(announced: {
     userId: UserId;
     deviceId: DeviceId;
@@ -309,7 +333,7 @@ export interface DeliveryStore extends DeliveryReads {
   }): Promise<void>;
 }
 
-/** What changes nothing: doors may ask for any of it. */
+/** All reads: doors may use any of them. */
 export interface Reads
   extends UserReads,
     MqttDeviceReads,
@@ -327,18 +351,21 @@ export interface Reads
     AnswerReads,
     WebhookReads {}
 
-/** What hears of commits. Neither of the two may throw. */
+/** Receives the events of commits. Neither method may throw. */
 export interface CommitListener {
-  /** Events of one change, in the order in which they are to be told. The change's caller is answered after it. */
+  /**
+   * The events of one change, in the order in which they must be passed on. The caller of the change gets its answer
+   * after that.
+   */
   committed(events: readonly DomainEvent[]): Promise<void> | undefined;
-  /** Whether it wants events of this type: of those that come by the thousand, none is made that no listener wants. */
+  /** Whether any listener takes events of this type. Very frequent events are made only where one does. */
   hears(type: EventType): boolean;
 }
 
 export interface CommitStore {
   /**
-   * The listener hears of every change that concerns more than its caller, in the order of the commits, and before the
-   * caller's promise resolves. Gives what ends it.
+   * The listener gets every change that concerns more than its caller, in the order of the commits, before the caller's
+   * promise resolves. Gives a function that removes the listener.
    */
   onCommitted(listener: CommitListener): () => void;
 }
@@ -363,8 +390,9 @@ export interface Store
     WebhookStore {}
 
 /**
- * What a door may ask of the store by itself: every read, and the changes that only note what the door knows: its
- * devices, what they confirmed or were told, and what it keeps for itself. All else is a use case of the domain.
+ * The part of the store that a door may use by itself: every read, and the changes that only record what the door
+ * knows: its devices, what they confirmed or were told, and the door's own data. Every other change is a use case of
+ * the domain.
  */
 export type DoorStore = Reads &
   Pick<Store, "openDevice" | "endDevice" | "advance" | "confirmEvents" | "announceChats" | "keepSecret" | "keepAnswer">;

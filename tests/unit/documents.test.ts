@@ -190,7 +190,6 @@ const wordsToCome: readonly string[] = [
   "cli/",
   "config.ts",
   "config/",
-  "domain/",
   "erlang-terms/",
   "etf/",
   "minioicq/",

@@ -1,4 +1,4 @@
-/** Chats and who is in them. Backends speak in string ids and may do anything; people act as themselves. */
+/** Chats and their members. Backends use string ids and may change any chat; users act for themselves. */
 
 import { chatNameCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
@@ -9,7 +9,7 @@ import type { Store } from "../store.ts";
 export type Chats = ReturnType<typeof createChats>;
 
 export function createChats({ store }: { store: Store }) {
-  /** A new group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
+  /** Creates a group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
   async function create(ownerId: UserId, request: { members: readonly number[]; name: string | undefined }) {
     return store.createChat({ ownerId, ...request });
   }
@@ -23,7 +23,7 @@ export function createChats({ store }: { store: Store }) {
     if (!isKey(put.chatKey)) throw new DomainError("invalid_chat_key", "chatID must match [a-zA-Z0-9.-]{1,256}");
     for (const { username } of put.people) {
       if (!isKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.-]{1,256}");
-      // `user.<id>` names somebody born at another door; the store refuses it where nobody has that id.
+      // `user.<id>` names a user who registered at another door; the store refuses the name where no user has that id.
     }
     const { view, users } = await store.putMembers(put);
     return { view, users };
@@ -37,22 +37,28 @@ export function createChats({ store }: { store: Store }) {
     await store.deleteChat(chatKey);
   }
 
-  /** `userId` leaves a group; what he owned is the longest member's. Throws `chat_not_found`, `chat_is_direct`, as all below do. */
+  /**
+   * `userId` leaves a group. What they owned passes to the longest-standing member. Throws `chat_not_found`,
+   * `chat_is_direct`, as all below do.
+   */
   async function leave(userId: UserId, chat: ChatRef): Promise<Left> {
     return store.leaveChat({ userId, chat });
   }
 
-  /** Any member may add others. Throws `user_not_found`, `too_many_members`. */
+  /** Adds members; any member may do this. Throws `user_not_found`, `too_many_members`. */
   async function addPeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Chat> {
     return (await store.addToChat({ userId, ...request })).chat;
   }
 
-  /** Only the owner may, and only others. Throws `not_authorized`, `user_not_found` for somebody who is not in the chat. */
+  /**
+   * Removes other members; only the owner may do this. Throws `not_authorized`, `user_not_found` for a user who is not
+   * in the chat.
+   */
   async function removePeople(userId: UserId, request: { chat: ChatRef; members: readonly number[] }): Promise<Left> {
     return store.removeFromChat({ userId, ...request });
   }
 
-  /** Only the owner may. Throws `not_authorized`, `invalid_name`. */
+  /** Renames a group; only the owner may do this. Throws `not_authorized`, `invalid_name`. */
   async function rename(userId: UserId, request: { chat: ChatRef; name: string }): Promise<Chat> {
     const name = request.name.trim();
     if (name === "" || name.length > chatNameCharactersMax || !name.isWellFormed()) {
@@ -61,7 +67,10 @@ export function createChats({ store }: { store: Store }) {
     return (await store.renameChat({ userId, chat: request.chat, name })).chat;
   }
 
-  /** The chat, if `userId` is in it. Throws `chat_not_found` for a stranger too: existence is not theirs to learn. */
+  /**
+   * Gives the chat if `userId` is a member. Throws `chat_not_found` for other users too, so they do not learn that the
+   * chat exists.
+   */
   async function getAsMember(ref: ChatRef, userId: UserId): Promise<Chat> {
     const chat = await store.findChatOf(userId, ref);
     if (chat === undefined) throw new DomainError("chat_not_found");

@@ -1,19 +1,25 @@
-/** What people change of the groups they are in; backends have changes of their own (`ChatStore`). */
+/** The changes that users make to their groups. Backends have changes of their own (`ChatStore`). */
 import type { Chat, ChatRef, Entered, Left, UserId } from "../model.ts";
 
-/** `userId` acts. All of these throw `chat_not_found` where he is no member and `chat_is_direct` for a direct chat. */
+/**
+ * `userId` acts. All of these throw `chat_not_found` where that user is no member, and `chat_is_direct` for a direct
+ * chat.
+ */
 export interface GroupStore {
-  /** What he owned is the longest member's then; a group that nobody is left in is gone. */
+  /** What the user owned passes to the longest-standing member. A group without members is deleted. */
   leaveChat(request: { userId: UserId; chat: ChatRef }): Promise<Left>;
-  /** Those who are in it already are passed over. Throws `user_not_found`, also for who blocked the acting user, `too_many_members`. */
+  /**
+   * Users who are members already are skipped. Throws `user_not_found`, also for a user who blocked the acting user,
+   * and `too_many_members`.
+   */
   addToChat(request: {
     userId: UserId;
     chat: ChatRef;
     members: readonly number[];
   }): Promise<{ chat: Chat; entered: Entered | undefined }>;
-  /** The owner's right, over others. Throws `not_authorized`, `user_not_found` for somebody who is not in it. */
+  /** The owner may remove other members. Throws `not_authorized`, `user_not_found` for a user who is not a member. */
   removeFromChat(request: { userId: UserId; chat: ChatRef; members: readonly number[] }): Promise<Left>;
-  /** The owner's right. Gives the members too, who are to be told; nobody where it was called so before. */
+  /** The owner may rename the group. Gives also the members to notify; none where the name stays the same. */
   renameChat(request: {
     userId: UserId;
     chat: ChatRef;

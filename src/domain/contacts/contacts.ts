@@ -1,6 +1,6 @@
 /**
- * Who knows whom: asking, confirming, taking back (PRIVATE.md). Every answer says whom the door has to tell what; events say
- * the same, a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
+ * Contacts: request, confirm, revoke (PRIVATE.md). Every answer says which users the door has to tell of which change.
+ * Events say the same: a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
  */
 
 import { DomainError } from "../errors.ts";
@@ -16,13 +16,16 @@ import type {
   RevokeOutcome,
 } from "./contact-store.ts";
 
-/** Asked for at once. */
+/** The most friends in one request. */
 export const friendsPerRequestMax = 1000;
 
 export type Contacts = ReturnType<typeof createContacts>;
 
 export function createContacts({ store }: { store: Store }) {
-  /** Idempotent; crossed requests make friends. Throws `not_authorized` where `userId` may not be here, as all below do. */
+  /**
+   * Requests a friend. Idempotent; two crossed requests make friends. Throws `not_authorized` where `userId` is gone or
+   * disabled, as all below do.
+   */
   async function requestFriend(userId: UserId, friend: FriendRef): Promise<FriendResult<RequestOutcome>> {
     const [result] = await requestFriends(userId, [friend]);
     if (result === undefined) throw new Error("a friend was asked for without an answer");
@@ -40,19 +43,20 @@ export function createContacts({ store }: { store: Store }) {
     return store.requestContacts({ userId, friends: friends.map(checked) });
   }
 
-  /** Only the side that was asked may confirm. */
+  /** Confirms a request. Only the user who was asked may confirm it. */
   async function confirm(userId: UserId, friend: FriendRef): Promise<FriendResult<ConfirmOutcome>> {
     return store.confirmContact({ userId, friend: checked(friend) });
   }
 
-  /** Friendship or request, whichever side asked. */
+  /** Revokes a friendship or a request, whichever side asked for it. */
   async function revoke(userId: UserId, friend: FriendRef): Promise<FriendResult<RevokeOutcome>> {
     return store.revokeContact({ userId, friend: checked(friend) });
   }
 
   /**
-   * From the commit on `contactId` can say nothing to `userId` alone, and does not see whether he is there. What either knew
-   * of the other stays, and is back with `unblock`. Throws `user_not_found`, `too_many_contacts`.
+   * Blocks a contact. From the commit on `contactId` cannot send direct messages to `userId` and does not see their
+   * presence. Each keeps what they noted of the other; `unblock` restores it. Throws `user_not_found`,
+   * `too_many_contacts`.
    */
   async function block(userId: UserId, contactId: number): Promise<void> {
     await store.blockContact({ userId, contactId });
@@ -69,26 +73,26 @@ export function createContacts({ store }: { store: Store }) {
     revoke,
     block,
     unblock,
-    /** Whether `by` blocked `contactId`: then presence and typing of either are not shown to the other. */
+    /** Whether `by` blocked `contactId`. If so, neither sees the other's presence and typing. */
     isBlocked: (by: UserId, contactId: UserId): Promise<boolean> => store.isBlocked({ by, contactId }),
-    /** By rising id; those that changed after a time, they or the users themselves. */
+    /** By rising id. With `changedAfterMs` only contacts whose row or user changed after it. */
     list: (userId: UserId, changedAfterMs?: number): Promise<Contact[]> =>
       store.listContacts({ userId, changedAfterMs }),
     find: (userId: UserId, contactId: UserId): Promise<Contact | undefined> => store.findContact(userId, contactId),
-    /** Who is told when the user's presence or profile changes. */
+    /** The users to tell when this user's presence or profile changes. */
     friendsOf: (userId: UserId): Promise<UserId[]> => store.listFriendIds(userId),
   };
 }
 
-/** An id that nobody has. */
-const nobody = 0;
+/** An id that no user has. */
+const noUserId = 0;
 
-/** Phones are compared by their digits; what cannot be a reference leads to nobody. */
+/** Reduces phones to their digits. A reference that cannot name a user becomes the id that no user has. */
 function checked(friend: FriendRef): FriendRef {
   const id = typeof friend === "number" ? friend : friend.userId;
-  if (id !== undefined && !Number.isSafeInteger(id)) return nobody;
+  if (id !== undefined && !Number.isSafeInteger(id)) return noUserId;
   if (typeof friend === "number") return friend;
   const phone = friend.phone === "" ? "" : phoneOf(friend.phone);
-  // Without a number and an id it would be anybody who has no number.
-  return phone === undefined || (phone === "" && id === undefined) ? nobody : { phone, userId: id };
+  // Without a number and an id the reference would match every user without a number.
+  return phone === undefined || (phone === "" && id === undefined) ? noUserId : { phone, userId: id };
 }

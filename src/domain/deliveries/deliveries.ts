@@ -1,6 +1,6 @@
 /**
- * How far members have got. Confirmations come by the thousand and say "up to here", so they are gathered: the newest
- * per device and chat is written within a second. A crash in between repeats messages, it loses none.
+ * How far members have got. Confirmations are very frequent and mean "up to here", so they are gathered: the newest per
+ * device and chat is written within a second. A crash in between repeats messages but loses none.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -9,7 +9,7 @@ import type { ChatId, DeviceId, UserId } from "../model.ts";
 import type { Advance, Confirmed, Store } from "../store.ts";
 
 const flushAfterMs = 250;
-/** With commits going on anyway, positions ride along this often: a crash repeats only what came since. */
+/** While other commits happen, positions are added to them this often: a crash repeats only what came since. */
 const ridesEveryMs = 25;
 const gatheredMax = 4096;
 const noRanges: readonly Range[] = [];
@@ -18,22 +18,22 @@ export type Deliveries = ReturnType<typeof createDeliveries>;
 
 export function createDeliveries({ store, clock, log }: { store: Store; clock: Clock; log: Log }) {
   let gathered = new Map<string, Advance>();
-  /** By user, device and chat: what was confirmed message by message. */
+  /** By user, device and chat: messages that were confirmed one by one. */
   let confirmations = new Map<string, Confirmed>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<unknown> = Promise.resolve();
   let flushedAtMs = 0;
-  // A commit that is about to be made takes them along for nothing but their own rows.
+  // Adds the gathered positions to a commit that is about to be made; they cost only their own rows.
   store.beforeCommit(() => {
     if (gathered.size + confirmations.size > 0 && Math.abs(clock.nowMs() - flushedAtMs) >= ridesEveryMs) void flush();
   });
 
-  /** Everything in the chat up to `deliveredSeq` reached this device (or, without one, the user). */
+  /** Every message of the chat up to `deliveredSeq` reached this device (or, without a device, the user). */
   function delivered(userId: UserId, deviceId: DeviceId | undefined, chatId: ChatId, deliveredSeq: number): void {
     gather(`${userId}:${deviceId ?? ""}:${chatId}`, { userId, deviceId, chatId, deliveredSeq });
   }
 
-  /** The device does not want this chat: it will not be offered these again, but the user has not got them. */
+  /** The device skips this chat: it is not offered these messages again, but they are not delivered to the user. */
   function passedOver(userId: UserId, deviceId: DeviceId, chatId: ChatId, deliveredSeq: number): void {
     gather(`-${userId}:${deviceId}:${chatId}`, { userId, deviceId, chatId, deliveredSeq, passedOver: true });
   }
@@ -58,7 +58,10 @@ export function createDeliveries({ store, clock, log }: { store: Store; clock: C
     else timer ??= setTimeout(() => void flush(), flushAfterMs);
   }
 
-  /** Resolves when all that was gathered so far is on disk (or the store refused it, which is logged: it repeats then). */
+  /**
+   * Resolves when everything gathered so far is on disk. Where the store refused it, that is logged and the messages
+   * repeat.
+   */
   async function flush(): Promise<void> {
     if (timer !== undefined) clearTimeout(timer);
     timer = undefined;

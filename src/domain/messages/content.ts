@@ -1,6 +1,6 @@
 /**
- * Large content and the file that keeps it. Text is kept as UTF-8; text that is base64 to the letter is kept as the bytes
- * it stands for, so that a picture is the same file whichever door it came in by (PROTOCOLS § 2.5 O14).
+ * Large content and the file that keeps it. Text is kept as UTF-8. Text that is exact base64 is kept as the bytes it
+ * encodes, so that a picture is the same file whichever door it came through (PROTOCOLS § 2.5 O14).
  */
 import type { ContentForm, Message, MessageFile } from "../model.ts";
 
@@ -9,11 +9,14 @@ export interface PackedContent {
   readonly form: ContentForm;
 }
 
-/** Looked at before a whole text is decoded for nothing. */
+/** Checked first, so that a whole text is not decoded in vain. */
 const probedCharacters = 256;
 const base64Characters = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** The bytes to keep, and how `unpackContent` gets the very same content back (of bytes `asBase64`, their text). Shares memory with `content` where it is bytes. */
+/**
+ * Gives the bytes to keep, and how `unpackContent` restores the same content (of bytes `asBase64`, their text). Shares
+ * memory with `content` where that is bytes.
+ */
 export function packContent(content: string | Uint8Array, asBase64 = false): PackedContent {
   if (typeof content !== "string") return { bytes: content, form: asBase64 ? "base64" : "bytes" };
   if (content.length % 4 === 0 && base64Characters.test(content.slice(0, probedCharacters))) {
@@ -31,7 +34,7 @@ export function unpackContent(bytes: Uint8Array, form: ContentForm): string | Ui
 export const base64Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 
-/** A message whose content is the base64 text of `bytes`: the text is made when somebody looks at it. */
+/** Gives a message whose content is the base64 text of `bytes`. The text is made on first access. */
 export function withBase64Content(message: Message & { readonly file: MessageFile }, bytes: Uint8Array): Message {
   let text: string | undefined;
   return Object.defineProperty({ ...message }, "content", {
@@ -43,6 +46,9 @@ export function withBase64Content(message: Message & { readonly file: MessageFil
   });
 }
 
-/** The content of a message read from the store stands in its file alone; whoever shows the message must say so. */
+/**
+ * True where the content of a message read from the store is in its file alone. Code that shows the message must say
+ * so.
+ */
 export const isLeftOut = (message: Message): message is Message & { readonly file: MessageFile } =>
   message.file !== undefined && message.content.length === 0;

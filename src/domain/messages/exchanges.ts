@@ -1,4 +1,7 @@
-/** Batches of one sender: messages with a text per recipient, and statuses. Checked whole, applied in one commit. */
+/**
+ * Batches of one sender: messages with a text per recipient, and statuses. A batch is checked as a whole and applied in
+ * one commit.
+ */
 import { DomainError } from "../errors.ts";
 import type { Store } from "../store.ts";
 import type { Exchange, Exchanged } from "./exchange-store.ts";
@@ -7,7 +10,9 @@ import type { MessageLimits } from "./messages.ts";
 export type Exchanges = ReturnType<typeof createExchanges>;
 
 export function createExchanges({ store, limits }: { store: Store; limits: MessageLimits }) {
-  /** Once it resolves everything is on disk, and queued for those of its recipients who are connected. Throws what the store throws. */
+  /**
+   * Resolves when everything is on disk and queued for the recipients who are connected. Throws what the store throws.
+   */
   async function exchange(batch: Exchange): Promise<Exchanged | "foreign"> {
     for (const draft of batch.messages) {
       for (const { text } of draft.texts) checkText(text);

@@ -1,14 +1,14 @@
 /**
- * Pieces of the log at a known place, each read at a cost that does not depend on how old or how large the chat is.
- * Asked for a stretch, the store may answer with less of it, where its messages are large.
+ * Parts of the log at a known position. The cost of a read does not depend on the age or size of the chat. The store
+ * may answer with less than the stretch asked for, where its messages are large.
  */
 
 import type { ChatId, Message, MessageId, MessageReader, UserId } from "../model.ts";
 
-/** A client's clock that is further off than this makes its message's time an odd one, which is found by an index. */
+/** A message whose client's clock is off by more than this has an odd time; an index finds such messages. */
 export const oddTimeMs = 60_000;
 
-/** A chat, as far as its log goes. */
+/** A chat and the extent of its log. */
 export interface ChatLog {
   readonly chatId: ChatId;
   readonly kind: "direct" | "group";
@@ -19,35 +19,35 @@ export interface ChatLog {
 
 export interface Stretch {
   readonly chatId: ChatId;
-  /** Both inclusive; read from `from` up, or from `to` down. */
+  /** Both inclusive. Read from `from` upwards, or from `to` downwards. */
   readonly from: number;
   readonly to: number;
   readonly descending: boolean;
-  /** Only what one of these said. */
+  /** Only messages of these senders. */
   readonly senders: readonly [UserId, UserId] | undefined;
-  /** Whose text it is to be, of messages that have one for each recipient. */
+  /** The reader whose text is given, for messages with a text for each recipient. */
   readonly reader: MessageReader;
 }
 
 export interface Piece {
   /** In the order of reading. */
   readonly messages: readonly Message[];
-  /** The last place that was looked at, whoever's message stands there. */
+  /** The last position that was looked at, whether or not its message is given. */
   readonly reached: number;
 }
 
 export interface HistoryReads {
-  /** The chat, if the user is in it. */
+  /** The chat, if the user is a member. */
   findChatLog(userId: UserId, chatId: ChatId): Promise<ChatLog | undefined>;
-  /** The user's chats that hold anything, those alone that he shares with `other` where that is somebody else. */
+  /** The user's chats that hold messages; with another user as `other` only those that both are in. */
   chatLogs(userId: UserId, other: UserId): Promise<ChatLog[]>;
-  /** Looks at every message of the stretch, so that is to be short. Large content is left out (`withContent`). */
+  /** Reads every message of the stretch, so the stretch must be short. Large content is left out (`withContent`). */
   readStretch(stretch: Stretch): Promise<Piece>;
-  /** At most `limit` messages of the stretch, however long, whose client's clock disagrees with ours. */
+  /** Gives at most `limit` messages of the stretch, of any length, whose client's clock disagrees with ours. */
   readOddTimes(stretch: Stretch & { limit: number }): Promise<Piece>;
-  /** The first `seq` of the chat with this message id or a larger one; the one after the last where there is none. */
+  /** The first `seq` of the chat with this message id or a larger one; one past the last where there is none. */
   seqFrom(log: ChatLog, messageId: number): Promise<number>;
   messageIdOf(chatId: ChatId, seq: number): Promise<MessageId | undefined>;
-  /** The first message id of all that was stored at this time or later. */
+  /** The first message id, over all chats, stored at this time or later. */
   messageIdAt(sentAtMs: number): Promise<number>;
 }

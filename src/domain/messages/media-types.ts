@@ -1,6 +1,6 @@
 /**
- * What large content may be served as: a type from this list, which its sender named and its first bytes confirm, or
- * plain bytes. What a browser would run (HTML, SVG, scripts) is in no row.
+ * The types that large content may be served as: a type of this list, which the sender named and the first bytes
+ * confirm, or plain bytes. No row holds what a browser would run (HTML, SVG, scripts).
  */
 import { isUtf8 } from "node:buffer";
 import type { MessageKind } from "../model.ts";
@@ -10,7 +10,7 @@ export const plainBytes = "application/octet-stream";
 type Family = "image" | "audio" | "video" | "document";
 
 interface Signature {
-  /** Each family such bytes may belong to, with the type they are served as there. */
+  /** Each family that such bytes may belong to, with the type they are served as in that family. */
   readonly types: Readonly<Partial<Record<Family, string>>>;
   matches(bytes: Uint8Array): boolean;
 }
@@ -51,7 +51,7 @@ const signatures: readonly Signature[] = [
   { types: { document: "application/pdf" }, matches: starts("%PDF-") },
 ];
 
-/** @param kind what the sender called it; what the bytes say without him is not enough. */
+/** @param kind the kind that the sender gave; the bytes alone do not decide the type */
 export function mediaTypeOf(kind: MessageKind, bytes: Uint8Array): string {
   if (kind === "text") return isUtf8(bytes) ? "text/plain; charset=utf-8" : plainBytes;
   const family: Family | undefined =
@@ -60,5 +60,5 @@ export function mediaTypeOf(kind: MessageKind, bytes: Uint8Array): string {
   return signatures.find(({ matches }) => matches(bytes))?.types[family] ?? plainBytes;
 }
 
-/** Whether a browser may show it where it stands; everything else is for saving. */
+/** Whether a browser may show the content in place; other content is downloaded. */
 export const isShownInline = (mediaType: string): boolean => /^(?:image|audio|video)\//.test(mediaType);

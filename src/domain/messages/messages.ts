@@ -1,4 +1,4 @@
-/** Saying something in a chat. What was said is stored, then told, and only then does the caller acknowledge it. */
+/** Sending messages to a chat. A message is stored, then published; only after that does the caller acknowledge it. */
 
 import { DomainError } from "../errors.ts";
 import {
@@ -17,7 +17,7 @@ import { isHidden } from "./addressed.ts";
 
 export interface MessageLimits {
   readonly contentBytesMax: number;
-  /** The same for what is no text: images, files, audio, video. */
+  /** The same limit for content other than text: images, files, audio, video. */
   readonly fileBytesMax: number;
   readonly clientIdCharactersMax: number;
   readonly typeCharactersMax: number;
@@ -30,17 +30,17 @@ export const defaultMessageLimits: MessageLimits = {
   typeCharactersMax: 128,
 };
 
-/** One page of a chat's history. */
+/** The size of a page of a chat's history. */
 export const historyRowsMax = 100;
 
-/** What a calendar can say (ECMAScript's time values). */
+/** The range of ECMAScript's time values. */
 const timeMsMax = 8.64e15;
 
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages({ store, limits }: { store: Store; limits: MessageLimits }) {
   /**
-   * Once it resolves the message is on disk and queued for every member connected, the sender's own clients too.
+   * Resolves when the message is on disk and queued for every connected member, the sender's own clients included.
    * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
    */
   async function send(draft: Draft): Promise<Sent> {
@@ -67,7 +67,7 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
           ? 0
           : Buffer.byteLength(content);
     if (bytes > limits.contentBytesMax) checkLarge(draft, bytes);
-    // Half a surrogate pair cannot be written as UTF-8: what is stored would not be what was sent.
+    // Half a surrogate pair has no UTF-8: the stored text would differ from the text sent.
     if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
     if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
       throw new DomainError("invalid_message", "type");
@@ -78,7 +78,7 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
     }
   }
 
-  /** Text that may be base64 is judged by what it would decode to; the store, which decodes it, judges the rest. */
+  /** Text that may be base64 is judged by the size it would decode to. The store decodes it and judges the rest. */
   function checkLarge({ type, content, asBase64 }: Draft, bytes: number): void {
     const { contentBytesMax, fileBytesMax } = limits;
     const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
@@ -88,14 +88,14 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
   }
 
   /**
-   * Takes back what was said; its sender may, and the owner of the group. Throws `message_not_found`, to strangers of the
-   * chat too, and `not_authorized`.
+   * Deletes a message; its sender may do this, and the owner of the group. Throws `message_not_found`, also for users
+   * who are not in the chat, and `not_authorized`.
    */
   async function remove(userId: UserId, messageId: MessageId): Promise<DeletedMessage> {
     return (await store.deleteMessage({ userId, messageId })).message;
   }
 
-  /** A page of a chat `reader` is in, ascending. Throws `chat_not_found`. */
+  /** Gives a page of a chat that `reader` is in, ascending. Throws `chat_not_found`. */
   async function history(
     reader: UserId,
     page: { chat: ChatRef; afterSeq?: number | undefined; beforeSeq?: number | undefined; limit: number },
@@ -111,19 +111,19 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
   return { send, sendAll, remove, history };
 }
 
-/** The time a message shows: the client's own, where the client gave one. */
+/** The time a message shows: the client's time, where the client gave one. */
 export const shownTimeMs = ({ clientTimeMs, sentAtMs }: Pick<Message, "clientTimeMs" | "sentAtMs">): number =>
   clientTimeMs ?? sentAtMs;
 
-/** Of bytes, or of the base64 text they stand for. */
+/** The length of the text: of bytes that stand for base64, the length of that base64 text. */
 const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
   asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;
 
-/** The kind of a message on its way in; only the system says what is `system`. */
+/** The kind of an incoming message. Only messages of the system are `system`. */
 export const kindOf = ({ from, type }: { readonly from: UserId; readonly type: string }): MessageKind =>
   from === systemUserId ? "system" : kindOfType(type);
 
-/** The kind behind a type as a client spelled it: our five names, or a MIME type. Unknown ones are files. */
+/** The kind of a type as a client spelled it: our five names, or a MIME type. Unknown types are files. */
 export function kindOfType(type: string): MessageKind {
   if (type === "text" || type === "image" || type === "file" || type === "video" || type === "audio") return type;
   const slash = type.indexOf("/");

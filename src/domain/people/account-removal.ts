@@ -1,15 +1,15 @@
-/** How an account ends, for a while or for good: a client that is connected as the user is nobody then. */
+/** How an account is disabled or removed. A client that is connected as the user is disconnected. */
 import type { DomainEvent } from "../events.ts";
 import type { UserId } from "../model.ts";
 import type { Store } from "../store.ts";
 
-/** Enough for clients that were logging in when their account ended. */
+/** Enough for the clients that were logging in when their account ended. */
 const rememberedMax = 10_000;
 
 export type AccountEnds = ReturnType<typeof createAccountEnds>;
 
 export function createAccountEnds({ store }: { store: Store }) {
-  /** Accounts that ended while the server ran, the oldest first. */
+  /** Accounts that were disabled or removed while the server ran, the oldest first. */
   const ended = new Set<UserId>();
 
   store.onCommitted({
@@ -25,17 +25,23 @@ export function createAccountEnds({ store }: { store: Store }) {
     else if (event.type === "user.enabled") for (const userId of event.to) ended.delete(userId);
   }
 
-  /** The user's connections end with the promise, and every log-in of theirs. Throws `user_not_found`. */
+  /**
+   * Disables an account. Once the promise resolves, the user's connections and log-ins are ended. Throws
+   * `user_not_found`.
+   */
   async function disable(userId: UserId): Promise<void> {
     await store.setUserDisabled({ userId, disabled: true });
   }
 
-  /** The user may log in again, with their password or by a new token. Throws `user_not_found`. */
+  /** Enables an account. The user may log in again, with their password or a new token. Throws `user_not_found`. */
   async function enable(userId: UserId): Promise<void> {
     await store.setUserDisabled({ userId, disabled: false });
   }
 
-  /** For good; what the user said stays in the chats others are in, and what they owned is the longest member's. Throws `user_not_found`. */
+  /**
+   * Removes an account for good. The user's messages stay in chats with other members; what they owned passes to the
+   * longest-standing member. Throws `user_not_found`.
+   */
   async function remove(userId: UserId): Promise<void> {
     await store.removeUser(userId);
   }
@@ -52,7 +58,7 @@ export function createAccountEnds({ store }: { store: Store }) {
     disable,
     enable,
     remove,
-    /** Whether a user ended while a client was logging in; the store is not asked. */
+    /** Whether an account ended while a client was logging in. Does not read the store. */
     hasEnded: (userId: UserId): boolean => ended.has(userId),
   };
 }

@@ -1,4 +1,4 @@
-/** Who somebody is: registration, passwords, tokens, the backend's key. Credentials differ by door; the people do not. */
+/** Who a user is: registration, passwords, tokens, the backend's key. Credentials differ by door; users do not. */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { nickCharactersMax } from "../bounds.ts";
@@ -16,16 +16,16 @@ import { checkUsername, type Tokens } from "./tokens.ts";
 export interface LoggedIn {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
-  /** SPKI, DER: what whoever logged in signs with. */
+  /** SPKI, DER: the key that the client signs with. */
   readonly signingKey: Uint8Array | undefined;
   /** SHA-256 of the token. */
   readonly tokenHash: Uint8Array;
   readonly expiresAtMs: number | undefined;
-  /** It was given to a client, in place of the password. */
+  /** The token was given to a client to use instead of the password. */
   readonly remembered: boolean;
 }
 
-/** Whether people may make accounts by themselves; `invite`: who shows an invitation. */
+/** Whether people may register by themselves; `invite`: with an invitation. */
 export type Registration = "open" | "invite" | "off";
 
 export type Accounts = ReturnType<typeof createAccounts>;
@@ -41,10 +41,13 @@ export function createAccounts(parts: {
   accountEnds: Pick<AccountEnds, "disable">;
 }) {
   const { store, clock, passwords, guard } = parts;
-  /** Whose SCRAM keys are being made. */
+  /** The users whose SCRAM keys are being made. */
   const addingKeys = new Set<UserId>();
 
-  /** Throws `registration_closed`, `invite_invalid`, `empty_name_or_password`, `invalid_name`, `try_later`, `busy`. */
+  /**
+   * Registers a user. Throws `registration_closed`, `invite_invalid`, `empty_name_or_password`, `invalid_name`,
+   * `try_later`, `busy`.
+   */
   async function register(request: {
     nick: string;
     password: string;
@@ -57,7 +60,7 @@ export function createAccounts(parts: {
     return add({ nick, password, invite }, () => guard.registering(address));
   }
 
-  /** Looked at before the work a password costs; the change that makes the user has the last word. */
+  /** Checked before the password is hashed, which is costly. The change that creates the user checks again. */
   async function checkInvite(invite: string | undefined, address: string): Promise<Uint8Array> {
     guard.check(address, undefined);
     const hash = invite === undefined ? undefined : hashSecret(invite);
@@ -68,7 +71,7 @@ export function createAccounts(parts: {
     return hash;
   }
 
-  /** An invitation for so many people; it is shown this once. */
+  /** Creates an invitation for `uses` registrations. The code is shown only this once. */
   async function invite(request: { uses: number; lifetimeMs: number }): Promise<{ code: string; expiresAtMs: number }> {
     const code = newSecret("ri");
     const expiresAtMs = clock.nowMs() + request.lifetimeMs;
@@ -76,7 +79,7 @@ export function createAccounts(parts: {
     return { code, expiresAtMs };
   }
 
-  /** What the operator does by hand; works with registration closed too. */
+  /** Adds a user for the operator, also while registration is closed. */
   async function add(
     request: { nick: string; password: string; username?: string | undefined; invite?: Uint8Array | undefined },
     admit: () => void = () => {},
@@ -97,8 +100,9 @@ export function createAccounts(parts: {
   }
 
   /**
-   * For who knows the old one, whose tries are counted as log-ins are; `end`: all his log-ins but by one token are over.
-   * Throws `wrong_password` (also where he has none), `empty_name_or_password`, `invalid_name`, `try_later`, `busy`.
+   * Changes a password for a user who knows the old one; wrong tries are counted like log-ins. `end`: all their log-ins
+   * end but that of one token. Throws `wrong_password` (also where they have none), `empty_name_or_password`,
+   * `invalid_name`, `try_later`, `busy`.
    */
   async function changePassword(
     user: User,
@@ -118,7 +122,7 @@ export function createAccounts(parts: {
     return store.changePassword({ userId: user.userId, oldHash, passwordHash, scramKeys, end });
   }
 
-  /** What is stored of a password: its hash, and what SCRAM checks it by. */
+  /** Gives what is stored of a password: its hash, and the keys that SCRAM checks it by. */
   async function credentialsOf(password: string) {
     if (Buffer.byteLength(password) > passwordBytesMax) throw new DomainError("invalid_name", "password too long");
     return { passwordHash: await passwords.hash(password), scramKeys: await passwords.scramKeys(password) };
@@ -135,17 +139,17 @@ export function createAccounts(parts: {
     guard.tried(account);
     const hash = user === undefined ? undefined : await store.findPasswordHash(user.userId);
     const right = await passwords.verify(login.password, hash).catch((error: unknown) => {
-      guard.untried(account); // too busy to look: no guess was made
+      guard.untried(account); // too busy to check: no guess was made
       throw error;
     });
-    // The password may have changed while this one was looked at.
+    // The password may have changed while this one was checked.
     const current = user === undefined || !right ? hash : await store.findPasswordHash(user.userId);
     const known = concluded(user, { account, address: login.address, right: right && current === hash });
     if (hash !== undefined) void addScramKeys(known.userId, { password: login.password, passwordHash: hash });
     return known;
   }
 
-  /** A proof of the password was checked (SCRAM). Throws as `logInWithPassword` does. */
+  /** Records a log-in whose password proof was checked (SCRAM). Throws as `logInWithPassword` does. */
   function logInWithProof(user: User | undefined, login: { account: string; address: string; right: boolean }): User {
     const account = user?.userKey ?? login.account;
     guard.check(login.address, account);
@@ -166,7 +170,10 @@ export function createAccounts(parts: {
     return user;
   }
 
-  /** Keys for a password that was set before there were any, made when it is shown; beside the login, not in its way. */
+  /**
+   * Makes keys for a password that was set before the server kept any. It runs beside the log-in, which does not wait
+   * for it.
+   */
   async function addScramKeys(userId: UserId, shown: { password: string; passwordHash: string }): Promise<void> {
     if (addingKeys.has(userId)) return;
     addingKeys.add(userId);
@@ -177,14 +184,14 @@ export function createAccounts(parts: {
         await store.addScramKeys({ userId, passwordHash: shown.passwordHash, scramKeys });
       }
     } catch (error) {
-      // Busy, full or stopping, as a rule: the next login tries again.
+      // Usually busy, full or stopping: the next log-in tries again.
       parts.log.warn("SCRAM keys were not made", { userId, error });
     } finally {
       addingKeys.delete(userId);
     }
   }
 
-  /** An access token, whichever door it is shown at. Throws `token_invalid`, `user_disabled`, `try_later`. */
+  /** Logs in with an access token, at any door. Throws `token_invalid`, `user_disabled`, `try_later`. */
   async function logInWithToken(token: string, address: string): Promise<LoggedIn> {
     guard.check(address, undefined);
     const tokenHash = hashSecret(token);
@@ -197,14 +204,14 @@ export function createAccounts(parts: {
     return { ...owner, tokenHash };
   }
 
-  /** Whether a token that once logged in still does; says nothing to the count of wrong secrets. */
+  /** Whether a token that was used for a log-in is still valid. Does not count as a wrong secret. */
   async function isTokenValid(token: string): Promise<boolean> {
     const owner = await store.findToken(hashSecret(token), "access");
     if (owner === undefined || owner.user.disabled) return false;
     return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.nowMs();
   }
 
-  /** Nobody may be this user from now on; connections are closed. Throws `user_not_found`. */
+  /** Disables a user and closes their connections. Throws `user_not_found`. */
   async function disable(guid: string): Promise<void> {
     const user = (await store.findParticipant(guid))?.user;
     if (user === undefined || user.guid !== guid || user.disabled) throw new DomainError("user_not_found");
@@ -218,28 +225,31 @@ export function createAccounts(parts: {
     throw new DomainError("not_authorized", "wrong backend key");
   }
 
-  /** For routes that a participant's token opens too: whoever asks counts it where it is neither. Throws `try_later`. */
+  /**
+   * For routes that a participant's token opens too. Where it is neither, the caller counts the failure. Throws
+   * `try_later`.
+   */
   async function isBackendKey(key: string, address: string): Promise<boolean> {
     guard.check(address, undefined);
     const stored = await store.findBackendKey();
     return stored !== undefined && equalHashes(stored.hash, hashSecret(key));
   }
 
-  /** A new backend key; the old one stops working with the commit. */
+  /** Makes a new backend key. The old one stops working with the commit. */
   async function rotateBackendKey(): Promise<string> {
     const key = newSecret("roost");
     await store.setBackendKey(hashSecret(key));
     return key;
   }
 
-  /** The key the operator configured; nothing changes, its age neither, where it is in force already. */
+  /** Sets the key that the operator configured. Where it is in force already nothing changes, its age neither. */
   async function useBackendKey(key: string): Promise<void> {
     const hash = hashSecret(key);
     const stored = await store.findBackendKey();
     if (stored === undefined || !equalHashes(stored.hash, hash)) await store.setBackendKey(hash);
   }
 
-  /** First hex digits of the stored hash, to tell keys apart without showing one. */
+  /** Gives the first hex digits of the stored hash, to tell keys apart without showing one. */
   async function describeBackendKey(): Promise<{ fingerprint: string; createdAtMs: number } | undefined> {
     const stored = await store.findBackendKey();
     if (stored === undefined) return undefined;

@@ -1,7 +1,7 @@
 /**
- * MQTT devices: things that speak MQTT with a name of their own, made by the operator. A device shows its password or a
- * client certificate; topic patterns say what it may publish and subscribe to. All of them are in memory, since the
- * broker asks about them for each topic; they change through here alone.
+ * MQTT devices: things that speak MQTT under a name of their own, added by the operator. A device logs in with a
+ * password or a client certificate. Topic patterns say what it may publish and subscribe to. All devices are in memory,
+ * since the broker checks them for each topic; they change only through this module.
  */
 import { canonicalName } from "../../lib/distinguished-name.ts";
 import { DomainError } from "../errors.ts";
@@ -13,23 +13,26 @@ import { type Passwords, passwordBytesMax } from "./passwords.ts";
 import { deriveScramKeys } from "./scram-keys.ts";
 import { equalHashes, hashSecret } from "./secrets.ts";
 
-/** They are all in memory and read at the start. */
+/** All devices are in memory and are read at the start. */
 const devicesMax = 100_000;
 const pageSize = 1000;
 const patternsMax = 64;
 const patternBytesMax = 1024;
 const patternLevelsMax = 64;
 const namePattern = /^[a-zA-Z0-9._-]{1,128}$/;
-/** A generated password is stored as its SHA-256; one that somebody chose as argon2id. */
+/** A generated password is stored as its SHA-256, a chosen one as argon2id. */
 const fastHash = "sha256:";
 
 export interface DeviceRequest {
   readonly name: string;
-  /** Chosen by the operator. Without one it is generated, unless the device has a certificate. */
+  /** Chosen by the operator. Without one a password is generated, unless the device has a certificate. */
   readonly password?: string | undefined;
   /** As RFC 4514 writes it. */
   readonly certificateSubject?: string | undefined;
-  /** Topic filters with `%u` (the device's name) and `%c` (its client id). One list without the other: nothing the other way. */
+  /**
+   * Topic filters with `%u` (the device's name) and `%c` (its client id). With only one of the two lists, the other
+   * direction is forbidden.
+   */
   readonly publish?: readonly string[] | undefined;
   readonly subscribe?: readonly string[] | undefined;
 }
@@ -43,7 +46,7 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
   const listeners: ((device: MqttDevice) => void)[] = [];
   let version = 0;
 
-  /** Reads what is stored; nobody is found before. */
+  /** Reads the stored devices. Before that no device is found. */
   async function load(): Promise<void> {
     for (let after = ""; ; ) {
       const page = await store.listMqttDevices({ after, limit: pageSize });
@@ -61,8 +64,8 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
   }
 
   /**
-   * The password is given back if it was generated: this once. Throws `invalid_name`, `reserved_key`,
-   * `username_taken` (users and devices share their names), `invalid_device`, `busy`.
+   * Adds a device. Gives the password where it was generated; it is shown only this once. Throws `invalid_name`,
+   * `reserved_key`, `username_taken` (users and devices share their names), `invalid_device`, `busy`.
    */
   async function add(request: DeviceRequest): Promise<{ device: MqttDevice; password: string | undefined }> {
     const { name } = request;
@@ -72,7 +75,7 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     const subscribe = noPatterns ? undefined : checkPatterns("subscribe", request.subscribe ?? []);
     const certificateSubject = checkSubject(request.certificateSubject);
     if (byName.size >= devicesMax) throw new DomainError("invalid_device", `there are ${devicesMax} already`);
-    if (byName.has(name)) throw new DomainError("username_taken"); // Before a password's work; the store has the last word.
+    if (byName.has(name)) throw new DomainError("username_taken"); // before the costly hash; the store checks again
     const generated = request.password === undefined && certificateSubject === undefined ? newSecret("rd") : undefined;
     const device = await store.addMqttDevice({
       name,
@@ -98,7 +101,9 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     };
   }
 
-  /** Its connections end with the promise, and what it was allowed. False where there is no such device. */
+  /**
+   * Removes a device with its permissions. Its connections end with the promise. False where there is no such device.
+   */
   async function revoke(name: string): Promise<boolean> {
     const removed = await store.removeMqttDevice(name);
     const device = byName.get(name);
@@ -118,10 +123,10 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     guard.tried(account);
     const device = byName.get(name);
     const right = await verify(name, login.password).catch((error: unknown) => {
-      guard.untried(account); // too busy to look: no guess was made
+      guard.untried(account); // too busy to check: no guess was made
       throw error;
     });
-    // Another device of the name, made meanwhile, has another password.
+    // A device of the same name that was added meanwhile has another password.
     return concluded(name, { address: login.address, right: right && byName.get(name) === device });
   }
 
@@ -129,10 +134,10 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     const hash = await store.findMqttDevicePassword(name);
     if (hash === undefined || !hash.startsWith(fastHash)) return passwords.verify(password, hash);
     if (equalHashes(Buffer.from(hash.slice(fastHash.length), "hex"), hashSecret(password))) return true;
-    return passwords.verify(password, undefined); // No, and as late as for a name that nobody has.
+    return passwords.verify(password, undefined); // Always wrong, and takes as long as for an unknown name.
   }
 
-  /** A proof of the password was checked (SCRAM). Throws `wrong_password`, `try_later`. */
+  /** Records a log-in whose password proof was checked (SCRAM). Throws `wrong_password`, `try_later`. */
   function logInWithProof(name: string, { address, right }: { address: string; right: boolean }): MqttDevice {
     guard.check(address, accountOf(name));
     if (!right) guard.tried(accountOf(name));
@@ -156,25 +161,25 @@ export function createDevices(parts: { store: Store; passwords: Passwords; guard
     logInWithPassword,
     logInWithProof,
     find: (name: string): MqttDevice | undefined => byName.get(name),
-    /** `subject`: canonical. */
+    /** `subject` is canonical. */
     findByCertificate: (subject: string): MqttDevice | undefined => byCertificate.get(subject),
     /** By rising name. */
     list: (): MqttDevice[] => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    /** Moves whenever what a device may do has changed. */
+    /** Changes whenever the permissions of a device change. */
     version: (): number => version,
-    /** Told after the commit; must not throw. */
+    /** The listener is called after the commit; it must not throw. */
     onRevoked: (listener: (device: MqttDevice) => void): void => void listeners.push(listener),
   };
 }
 
-/** Wrong secrets are counted apart from those of a user, who cannot have the name today but may have had it. */
+/** Wrong secrets are counted apart from those of a user: no user can have the name now, but one may have had it. */
 const accountOf = (name: string): string => `device:${name}`;
 
 function checkName(name: string): void {
   if (!namePattern.test(name)) {
     throw new DomainError("invalid_name", "a device's name must match [a-zA-Z0-9._-]{1,128}");
   }
-  // These mean a user, or nobody, to the door.
+  // The door reads these names as a user, or as no name at all.
   if (isReservedUserKey(name) || /^\d+$/.test(name) || name === "api") {
     throw new DomainError("reserved_key", "user.<number>, bare numbers and api are reserved");
   }
@@ -192,7 +197,10 @@ function checkPatterns(action: string, patterns: readonly string[]): readonly st
   return patterns;
 }
 
-/** A topic filter of MQTT § 4.7 that is not a shared one: `+` is a whole level, `#` a whole one and the last. */
+/**
+ * Whether the text is a topic filter of MQTT § 4.7, not a shared one: `+` is a whole level, `#` is a whole level and
+ * the last.
+ */
 function isPattern(pattern: string): boolean {
   if (pattern === "" || pattern.includes("\u0000") || !pattern.isWellFormed()) return false;
   if (Buffer.byteLength(pattern) > patternBytesMax) return false;

@@ -1,6 +1,6 @@
 /**
- * Where a user is logged in, at every door: tokens he holds, log-ins by phone, and the clients that are connected. He may
- * see them, end them, and be given a token so that a client need not keep his password.
+ * Where a user is logged in, at every door: their tokens, their log-ins by phone, and their connected clients. The user
+ * may list and end log-ins, and may get a token so that a client need not keep their password.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -12,25 +12,25 @@ import type { Store } from "../store.ts";
 import type { Accounts, LoggedIn } from "./accounts.ts";
 import { newSecret } from "./new-secrets.ts";
 import { hashSecret } from "./secrets.ts";
-/** A client that is connected; the hub knows them. */
+/** A connected client. The hub has the list of them. */
 export interface Client {
   readonly door: "mqtt" | "minioicq" | "rest";
-  /** The client's own name for itself. */
+  /** The name that the client gives itself. */
   readonly name: string | undefined;
   readonly address: string;
-  /** What it logged in by, where that was no password. */
+  /** The token it logged in with; undefined where it used a password. */
   readonly tokenId: string | undefined;
   readonly phoneSessionId: number | undefined;
-  /** Closes its connection in its protocol's words. */
+  /** Closes the connection in the way of its protocol. */
   end(): void;
 }
 
 export interface ConnectedClient extends Client {
-  /** Of this connection, while the server runs. */
+  /** The number of this connection, while the server runs. */
   readonly connectionId: number;
 }
 
-/** Who is asking: what of the list is his own. */
+/** The client that asks, to mark which entries are its own. */
 export type Own = Pick<ConnectedClient, "connectionId" | "tokenId">;
 
 export interface LogIn {
@@ -43,19 +43,19 @@ export interface LogIn {
   readonly createdAtMs: number | undefined;
   readonly lastSeenAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;
-  /** A client is connected by it. */
+  /** A client is connected by this log-in. */
   readonly online: boolean;
-  /** It is the asker's own. */
+  /** It is the asking client's own. */
   readonly own: boolean;
-  /** Of a connection: the id of the token or phone it logged in by. */
+  /** Of a connection: the id of the token or phone that it logged in by. */
   readonly by: string | undefined;
 }
 
 const dayMs = 86_400_000;
 const rememberedMs = 90 * dayMs;
-/** Of one user. */
+/** The limit for one user. */
 const rememberedMax = 50;
-/** Of each kind, the newest ones. */
+/** The limit for each kind; the newest ones are listed. */
 const listedMax = 200;
 
 export type LogIns = ReturnType<typeof createLogIns>;
@@ -70,7 +70,7 @@ export function createLogIns(parts: {
 }) {
   const { store, clock, clientsOf, phoneSessions } = parts;
 
-  /** A token that is good at every door, for 90 days after it was used last. Throws `user_disabled`. */
+  /** Makes a token that is valid at every door, for 90 days after its last use. Throws `user_disabled`. */
   async function remember(userId: UserId, name: string | undefined): Promise<{ token: string; expiresAtMs: number }> {
     const token = newSecret("ra");
     const expiresAtMs = clock.nowMs() + rememberedMs;
@@ -79,9 +79,9 @@ export function createLogIns(parts: {
     return { token, expiresAtMs };
   }
 
-  /** A log-in with such a token; when half its time is over it begins anew. */
+  /** Records a log-in with such a token. When half its lifetime has passed the lifetime starts again. */
   function used({ tokenHash: hash, remembered, expiresAtMs = Number.POSITIVE_INFINITY }: LoggedIn): void {
-    if (!remembered) return; // A backend's tokens are shown with every request, and end by themselves.
+    if (!remembered) return; // A backend's tokens are sent with every request and expire by themselves.
     const nowMs = clock.nowMs();
     const renewed = expiresAtMs - nowMs < rememberedMs / 2 ? nowMs + rememberedMs : undefined;
     store.touchToken({ hash, expiresAtMs: renewed }).catch((error: unknown) => {
@@ -142,8 +142,8 @@ export function createLogIns(parts: {
   }
 
   /**
-   * Ends one of them: whoever holds it is asked to log in again, and its connections close at once, but for `except`, whose
-   * end is left to the caller. Says whether that one was meant too. Throws `session_not_found`.
+   * Ends a log-in: its client must log in again, and its connections close at once. The connection `except` is left to
+   * the caller; the result says whether it was meant too. Throws `session_not_found`.
    */
   async function end(user: User, id: string, except: number): Promise<{ own: boolean }> {
     const { userId } = user;
@@ -167,7 +167,10 @@ export function createLogIns(parts: {
     throw new DomainError("session_not_found");
   }
 
-  /** A new password, for who knows the old one; with `endOthers` all his other log-ins are over. Throws as `Accounts.changePassword`. */
+  /**
+   * Sets a new password for a user who knows the old one. With `endOthers` all their other log-ins end. Throws as
+   * `Accounts.changePassword`.
+   */
   async function changePassword(
     user: User,
     request: { oldPassword: string; password: string; address: string; endOthers: boolean; own: Own },

@@ -1,6 +1,6 @@
 /**
- * Wrong secrets are counted per address (a minute) and per account (an hour); past the limit the answer is `try_later`
- * before anything is looked up. The tables are bounded: when full, the oldest windows go first.
+ * Counts wrong secrets per address (a minute) and per account (an hour). Above the limit the answer is `try_later`
+ * before anything is looked up. The tables are bounded: when one is full, the oldest windows are dropped first.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { DomainError } from "../errors.ts";
@@ -22,13 +22,13 @@ const entriesMax = 50_000;
 export interface LoginGuard {
   /** Throws `try_later` where the address or the account has failed too often. */
   check(address: string, account: string | undefined): void;
-  /** Counted before the password is looked at, so that guesses made at the same time do not all pass the check. */
+  /** Call this before the password is checked, so that simultaneous guesses do not all pass `check`. */
   tried(account: string): void;
   /** Takes one `tried` back. */
   untried(account: string): void;
   failed(address: string): void;
   succeeded(account: string): void;
-  /** One more account made from this address. Throws `try_later` where there were too many. */
+  /** Counts one more account made from this address. Throws `try_later` where there were too many. */
   registering(address: string): void;
 }
 

@@ -1,4 +1,7 @@
-/** Makes generated secrets. Apart from `secrets.ts`, whose rules the store's changes share: nothing there is random. */
+/**
+ * Makes generated secrets. It is separate from `secrets.ts`, since the store's changes use that file and may not use
+ * randomness.
+ */
 
 /** `prefix` tells a person what the string is for; the rest is 192 random bits in base64url. */
 export function newSecret(prefix: string): string {

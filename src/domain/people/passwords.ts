@@ -1,12 +1,12 @@
 /**
- * Secrets people choose, hashed with argon2id (19 MiB, 2 passes, 1 lane). Each hash takes tens of milliseconds and its
- * own memory, so only a few run at once and a bounded queue waits; beyond that the answer is `busy`.
+ * Chosen passwords, hashed with argon2id (19 MiB, 2 passes, 1 lane). Each hash takes tens of milliseconds and memory of
+ * its own, so only a few run at once and a bounded queue waits. Beyond that the answer is `busy`.
  */
 import { cpus } from "node:os";
 import { DomainError } from "../errors.ts";
 import { deriveScramKeys, type ScramKeys, type scramIterations } from "./scram-keys.ts";
 
-/** What hashing a password costs, and so what guessing it costs. */
+/** What hashing a password costs, which is also the cost of one guess. */
 export interface PasswordCost {
   readonly memoryKib: number;
   readonly passes: number;
@@ -15,18 +15,18 @@ export interface PasswordCost {
 
 const properCost: PasswordCost = { memoryKib: 19_456, passes: 2, scram: "chosen" };
 const queueMax = 256;
-/** Longer input is refused before it reaches the hash. */
+/** Longer input is refused before it is hashed. */
 export const passwordBytesMax = 1024;
 
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** Costs the same whether `hash` is known or not, so an unknown account cannot be told by the clock. */
+  /** Takes as long whether `hash` is given or not, so timing does not reveal an unknown account. */
   verify(password: string, hash: string | undefined): Promise<boolean>;
-  /** Keys for SCRAM-SHA-256; undefined where the password has characters it does not allow. */
+  /** Gives the keys for SCRAM-SHA-256; undefined where the password has characters that SCRAM does not allow. */
   scramKeys(password: string): Promise<ScramKeys | undefined>;
 }
 
-/** @param cost less is for tests, which make many users and whose passwords are no secrets. */
+/** @param cost lower only in tests, which make many users whose passwords are no secrets */
 export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1), cost = properCost): Passwords {
   const parameters = { algorithm: "argon2id", memoryCost: cost.memoryKib, timeCost: cost.passes } as const;
   let running = 0;
@@ -44,7 +44,7 @@ export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1), cost
     } finally {
       const next = waiting.shift();
       if (next === undefined) running -= 1;
-      else next(); // hands its place over
+      else next(); // passes its slot on
     }
   }
 
@@ -54,7 +54,7 @@ export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1), cost
     if (hash !== undefined) return bounded(() => Bun.password.verify(password, hash));
     decoy ??= bounded(() => Bun.password.hash("nobody", parameters));
     const nobody = await decoy.catch((error: unknown) => {
-      decoy = undefined; // Made when there is room again; a refusal is not kept.
+      decoy = undefined; // Made again when there is room; a refusal is not cached.
       throw error;
     });
     await bounded(() => Bun.password.verify(password, nobody));

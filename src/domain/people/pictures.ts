@@ -1,20 +1,22 @@
 /**
- * Pictures people show of themselves. Every byte is looked at: the file must be one PNG, JPEG, GIF or WebP from its first
- * byte to its end, small on the disk and on a screen, and what it says beside the picture (places, devices, comments) is
- * left out. Nothing is decoded or encoded again.
+ * Checks the pictures that users upload. Every byte is read: the file must be exactly one PNG, JPEG, GIF or WebP, small
+ * in bytes and in pixels. Metadata (places, devices, comments) is removed. The image is neither decoded nor encoded
+ * again.
  */
 import { crc32 } from "node:zlib";
 
-/** A side; a few bytes may claim to unfold to a wall, and every client would have to paint it. */
+/**
+ * The limit for each side in pixels: a few bytes may declare a huge picture, and every client would have to draw it.
+ */
 export const pictureSideMax = 2048;
-/** As stored, without what was left out. */
+/** The limit for the stored picture, without metadata. */
 export const pictureBytesMax = 16 * 1024;
-/** As given: a camera's notes may be larger than a small picture. */
+/** The limit for the uploaded picture: a camera's metadata may be larger than a small picture. */
 export const givenBytesMax = 256 * 1024;
 
 export type PictureRefusal = "not_a_picture" | "too_large" | "too_many_pixels";
 
-/** The picture as it is kept, or why it is not. */
+/** Gives the picture to store, or the reason why it is refused. */
 export function checkPicture(bytes: Uint8Array): Uint8Array | PictureRefusal {
   if (bytes.byteLength > givenBytesMax) return "too_large";
   const read = formats.find(({ magic }) => magic.every((byte, at) => byte === undefined || bytes[at] === byte));
@@ -30,7 +32,7 @@ export function checkPicture(bytes: Uint8Array): Uint8Array | PictureRefusal {
 interface Picture {
   readonly width: number;
   readonly height: number;
-  /** What is kept, in order. */
+  /** The parts to keep, in order. */
   readonly parts: readonly Uint8Array[];
 }
 
@@ -53,7 +55,7 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 const textAt = (bytes: Uint8Array, at: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + at, 4).toString("latin1");
 
-/** What a PNG is painted from; animation goes, its first picture is the PNG itself. */
+/** The chunks a PNG is drawn from. Animation is removed; its first picture is the PNG itself. */
 const pngChunks = new Set(["IHDR", "PLTE", "tRNS", "IDAT", "IEND"]);
 
 /** PNG § 5: chunks with a checksum each, from IHDR to IEND. */
@@ -74,7 +76,7 @@ function stripPng(bytes: Uint8Array): Picture | undefined {
       size = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
     }
     if (pngChunks.has(type)) parts.push(bytes.subarray(at, end));
-    else if ((bytes[at + 4] ?? 0) < 0x60) return undefined; // Critical (upper case), and unknown.
+    else if ((bytes[at + 4] ?? 0) < 0x60) return undefined; // A critical chunk (upper case) that is unknown.
     if (type === "IDAT") painted = true;
     if (type === "IEND") return painted && size !== undefined ? { ...size, parts } : undefined;
     at = end;
@@ -82,7 +84,7 @@ function stripPng(bytes: Uint8Array): Picture | undefined {
   return undefined;
 }
 
-/** JPEG (ITU T.81 § B): markers and segments. JFIF's and Adobe's own stay, they say how colours are meant. */
+/** JPEG (ITU T.81 § B): markers and segments. The segments of JFIF and Adobe stay, since they define the colours. */
 function stripJpeg(bytes: Uint8Array): Picture | undefined {
   const view = viewOf(bytes);
   const parts = [bytes.subarray(0, 2)];
@@ -118,10 +120,10 @@ function stripJpeg(bytes: Uint8Array): Picture | undefined {
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 
-/** Comments, and applications' notes: Exif, XMP, colour profiles. */
+/** Comments, and application segments: Exif, XMP, colour profiles. */
 const isNote = (marker: number): boolean => marker === 0xfe || (marker > 0xe0 && marker <= 0xef && marker !== 0xee);
 
-/** Where the next marker stands that is neither a stuffed byte nor a restart. */
+/** Gives the position of the next marker that is neither a stuffed byte nor a restart. */
 function endOfScan(bytes: Uint8Array, from: number): number {
   for (let at = from; ; at += 1) {
     at = bytes.indexOf(0xff, at);
@@ -131,7 +133,7 @@ function endOfScan(bytes: Uint8Array, from: number): number {
   }
 }
 
-/** GIF89a § 17 to 26: pictures with what controls them; comments, texts and applications' blocks go. */
+/** GIF89a § 17 to 26: pictures with their control blocks. Comments, texts and application blocks are removed. */
 function stripGif(bytes: Uint8Array): Picture | undefined {
   if (bytes.length < 13) return undefined;
   const view = viewOf(bytes);
@@ -158,14 +160,17 @@ function stripGif(bytes: Uint8Array): Picture | undefined {
   return undefined;
 }
 
-/** A picture within a GIF lies within its screen. */
+/** A picture of a GIF must lie within its screen. */
 const fitsGif = (view: DataView, at: number, { width, height }: { width: number; height: number }): boolean =>
   view.getUint16(at + 1, true) + view.getUint16(at + 5, true) <= width &&
   view.getUint16(at + 3, true) + view.getUint16(at + 7, true) <= height;
 
 const tableBytes = (flags: number): number => ((flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1));
 
-/** Sub-blocks, each with its length before it, until an empty one; past the end where that is missing. */
+/**
+ * Sub-blocks, each preceded by its length, until an empty one. Gives a position past the end where the empty one is
+ * missing.
+ */
 function endOfBlocks(bytes: Uint8Array, from: number): number {
   let at = from;
   for (;;) {
@@ -176,10 +181,13 @@ function endOfBlocks(bytes: Uint8Array, from: number): number {
   }
 }
 
-/** What a WebP is painted from. */
+/** The chunks a WebP is drawn from. */
 const webpChunks = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF"]);
 
-/** RFC 9649: chunks of even length in a RIFF; Exif, XMP and colour profiles go, and so do the flags that announce them. */
+/**
+ * RFC 9649: chunks of even length in a RIFF. Exif, XMP and colour profiles are removed, with the flags that announce
+ * them.
+ */
 function stripWebp(bytes: Uint8Array): Picture | undefined {
   const view = viewOf(bytes);
   if (bytes.length < 20 || view.getUint32(4, true) + 8 > bytes.length) return undefined;
@@ -234,7 +242,7 @@ function webpSize(type: string, body: Uint8Array): { width: number; height: numb
   return undefined;
 }
 
-/** VP8X's flags for a colour profile (0x20), Exif (0x08) and XMP (0x04). */
+/** Clears VP8X's flags for a colour profile (0x20), Exif (0x08) and XMP (0x04). */
 function withoutNotes(chunk: Uint8Array): Uint8Array {
   const copy = new Uint8Array(chunk);
   copy[8] = (copy[8] ?? 0) & ~0x2c;

@@ -1,6 +1,7 @@
 /**
- * Online is a fact of the hub's attachments, not a column; what is kept is when a user was last seen. Clients come and go
- * by the second (a long-poll is a visit), so that is gathered and written for everyone who is still gone a little later.
+ * A user is online while the hub has a sink of theirs; there is no column for it. Stored is when a user was last seen.
+ * Clients connect and disconnect every second (a long poll is a connection), so these times are gathered. A little
+ * later they are written for the users who are still offline.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -16,14 +17,14 @@ export function createPresence(parts: { store: Store; clock: Clock; log: Log; is
   let gone = new Map<UserId, number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** The user's last client went: remember when. */
+  /** The user's last client disconnected; the time is noted. */
   function wentOffline(userId: UserId): void {
     gone.set(userId, parts.clock.nowMs());
     if (gone.size >= gatheredMax) void flush();
     else timer ??= setTimeout(() => void flush(), writtenAfterMs);
   }
 
-  /** Writes what was gathered; a failure is logged, it costs nobody a message. */
+  /** Writes the gathered times. A failure is logged; it loses no message. */
   async function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;

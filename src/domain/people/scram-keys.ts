@@ -1,8 +1,8 @@
-/** From a password to the keys that SCRAM-SHA-256 checks it by (RFC 5802 § 3, RFC 7677). */
+/** Derives from a password the keys that SCRAM-SHA-256 checks it by (RFC 5802 § 3, RFC 7677). */
 import { createHash, createHmac, pbkdf2 } from "node:crypto";
 import { saslprep } from "../../lib/saslprep.ts";
 
-/** What SCRAM-SHA-256 needs to check a password it is never shown (RFC 5802 § 3). */
+/** What SCRAM-SHA-256 needs to check a password that the server never receives (RFC 5802 § 3). */
 export interface ScramKeys {
   readonly salt: Uint8Array;
   readonly iterations: number;
@@ -19,14 +19,14 @@ function derive(password: string, salt: Uint8Array, iterations: number): Promise
 }
 
 /**
- * The server pays once, when a password is set; the client pays at each connect, since nobody else may do the work.
- * Passwords that people choose are guessed offline from a stolen database as cheaply as this is low: 200,000 rounds take
- * the time argon2id takes (26 ms where it was measured), if not its memory. Generated ones have 192 random bits that
- * nobody guesses, and their owners may be microcontrollers: the least RFC 7677 § 4 allows.
+ * The server pays once, when a password is set. The client pays at each connect, since no other party may do the work.
+ * A low count makes it cheap to guess chosen passwords offline from a stolen database: 200,000 rounds take as long as
+ * argon2id (26 ms where it was measured), though less memory. Generated passwords have 192 random bits, which cannot be
+ * guessed, and their owners may be microcontrollers: they get the least that RFC 7677 § 4 allows.
  */
 export const scramIterations = { chosen: 200_000, generated: 4096 } as const;
 
-/** Undefined where the password has characters SASLprep does not allow. */
+/** Undefined where the password has characters that SASLprep does not allow. */
 export async function deriveScramKeys(
   password: string,
   kind: keyof typeof scramIterations,

@@ -1,9 +1,12 @@
-/** Generated secrets: opaque, at least 128 random bits, stored as SHA-256 and looked up by it. */
+/** Generated secrets: opaque, at least 128 random bits, stored and looked up by their SHA-256. */
 import { timingSafeEqual } from "node:crypto";
 
 export const hashSecret = (secret: string): Uint8Array => new Bun.CryptoHasher("sha256").update(secret).digest();
 
-/** Hex digits of a token's hash by which its owner tells it from his others; the token cannot be found from them. */
+/**
+ * The number of hex digits of a token's hash by which its owner tells tokens apart. The token cannot be found from
+ * them.
+ */
 export const tokenIdCharacters = 16;
 
 export const tokenIdOf = (hash: Uint8Array): string => Buffer.from(hash).toString("hex").slice(0, tokenIdCharacters);

@@ -1,4 +1,4 @@
-/** What the store must remember of bearer tokens; see `store.ts` for what every method promises. */
+/** What the store must keep of bearer tokens; see `store.ts` for the promises of every method. */
 import type { DeviceId, TokenOwner, User } from "../model.ts";
 
 export type TokenKind = "access" | "refresh";
@@ -10,12 +10,12 @@ export interface NewToken {
   readonly expiresAtMs: number | undefined;
 }
 
-/** A participant a backend asks tokens for; made when new. */
+/** A participant that a backend requests tokens for; created when unknown. */
 export interface Participant {
   readonly username: string;
   readonly displayName?: string | undefined;
   readonly publicKey?: Uint8Array | undefined;
-  /** REST `clientID`: makes a device with a position of its own. */
+  /** REST `clientID`: creates a device with a position of its own. */
   readonly clientId?: string | undefined;
   readonly tokens: readonly NewToken[];
 }
@@ -23,9 +23,9 @@ export interface Participant {
 export interface Provisioned {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
-  /** The user was known by another name before. */
+  /** The user had another name before. */
   readonly renamed: boolean;
-  /** Repeatable tokens that were used up or revoked since: they are not given out again. */
+  /** Repeatable tokens that were used up or revoked since; they are not given out again. */
   readonly spent: boolean;
 }
 
@@ -37,17 +37,19 @@ export interface TokenReads {
 
 export interface TokenStore extends TokenReads {
   /**
-   * Makes users that do not exist, stores keys and tokens; all or nothing. One answer per entry, in order. `onlyNew`
-   * throws `not_authorized` where a user exists; `repeatable` tokens may be there already.
+   * Creates users that do not exist and stores keys and tokens; all or nothing. One answer per entry, in order.
+   * `onlyNew` throws `not_authorized` where a user exists. `repeatable` tokens may be stored already.
    */
   provision(
     participants: readonly Participant[],
     how?: { readonly onlyNew?: boolean; readonly repeatable?: boolean },
   ): Promise<Provisioned[]>;
-  /** Puts `next` in the place of a refresh token; one that was used before ends its whole family. */
+  /** Replaces a refresh token by `next`. A refresh token that was used before ends its whole family. */
   rotateToken(hash: Uint8Array, next: readonly NewToken[]): Promise<RotationOutcome>;
-  /** Ends a token and its family; false where it is none. */
+  /** Ends a token and its family; false where the token is unknown. */
   endTokens(hash: Uint8Array, kind: TokenKind): Promise<boolean>;
-  /** The salt of a run of requests under one key: `fresh` where the last one began longer ago than `lifetimeMs`. */
+  /**
+   * Gives the salt of a run of requests under one key: `fresh` where the last run began longer ago than `lifetimeMs`.
+   */
   openTokenRun(run: { hash: Uint8Array; fresh: Uint8Array; lifetimeMs: number }): Promise<Uint8Array>;
 }

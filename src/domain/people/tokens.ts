@@ -1,6 +1,6 @@
 /**
- * Bearer tokens in pairs: a short-lived one that logs in, and one that fetches the next pair. The secrets are the
- * client's alone; the store knows their hashes.
+ * Bearer tokens in pairs: a short-lived token that logs in, and one that fetches the next pair. Only the client has the
+ * secrets; the store has their hashes.
  */
 import { createHmac } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
@@ -32,16 +32,16 @@ export interface TokenPair {
 
 export interface ProvisionedPair extends TokenPair {
   readonly user: User;
-  /** Tokens of a repeated run that were used up or revoked since; they are worth nothing. */
+  /** Tokens of a repeated run that were used up or revoked since. They are no longer valid. */
   readonly spent: boolean;
 }
 
-/** What the pairs of a run are derived from, so that repeating the run gives the same ones. */
+/** What the pairs of a run are derived from, so that a repeated run gives the same pairs. */
 export interface TokenRun {
   pairOf(request: ParticipantRequest): TokenPair;
 }
 
-/** How long a run may be repeated, at the most. */
+/** The longest time in which a run may be repeated. */
 const runLifetimeMs = 86_400_000;
 
 export type Tokens = ReturnType<typeof createTokens>;
@@ -50,8 +50,8 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
   const { store, clock, guard, lifetimes } = parts;
 
   /**
-   * Tokens for participants of a backend, made when new; all or nothing. `onlyNew` touches nobody who exists. Throws
-   * `invalid_name`, `reserved_key`, `username_taken`, `not_authorized`.
+   * Makes tokens for participants of a backend, who are created when unknown; all or nothing. `onlyNew` changes no
+   * existing user. Throws `invalid_name`, `reserved_key`, `username_taken`, `not_authorized`.
    */
   async function provision(
     requests: readonly ParticipantRequest[],
@@ -67,7 +67,7 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
     return made.map(({ user, spent }, index) => ({ user, spent, ...(pairs[index] ?? newPair()) }));
   }
 
-  /** The next pair for a refresh token, which is used up by it. Throws `token_invalid`, `try_later`. */
+  /** Gives the next pair for a refresh token, which cannot be used again. Throws `token_invalid`, `try_later`. */
   async function refresh(refreshToken: string, address: string): Promise<TokenPair> {
     guard.check(address, undefined);
     const next = newPair();
@@ -77,7 +77,7 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
     throw new DomainError("token_invalid", refusals[outcome]);
   }
 
-  /** Revokes a token with all that goes back to the same pair. Throws `token_invalid`, `try_later`. */
+  /** Revokes a token and all tokens that descend from the same pair. Throws `token_invalid`, `try_later`. */
   async function revoke(token: { kind: TokenKind; secret: string }, address: string): Promise<void> {
     guard.check(address, undefined);
     if (await store.endTokens(hashSecret(token.secret), token.kind)) return;
@@ -86,8 +86,9 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
   }
 
   /**
-   * A run of requests that may be repeated under the same key. Its tokens are derived from the backend key, which the
-   * server does not keep, and a salt of the run's own: neither the file nor the run's key alone gives one away.
+   * Begins a run of requests that may be repeated under the same key. Its tokens are derived from the backend key,
+   * which the server does not store, and from a salt of the run. Neither the database nor the run's key alone gives a
+   * token.
    */
   async function openRun(run: { key: string; backendKey: string }): Promise<TokenRun> {
     const salt = await store.openTokenRun({

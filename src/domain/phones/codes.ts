@@ -1,6 +1,6 @@
 /**
- * Codes that are sent to a phone or an address to prove that somebody reads what arrives there: six digits, stored as the
- * SHA-256 of a salt and the code, short-lived, and good for few tries.
+ * Codes sent to a phone or an address to prove that its owner reads messages there: six digits, stored as the SHA-256
+ * of a salt and the code, short-lived, valid for few tries.
  */
 import { equalHashes } from "../people/secrets.ts";
 
@@ -16,7 +16,10 @@ export interface HashedCode {
 export const hashCode = (salt: Uint8Array, code: string): Uint8Array =>
   new Bun.CryptoHasher("sha256").update(salt).update(code).digest();
 
-/** Whether it is this code, as typed or as a number, which has lost the zeros that the code begins with. Empty is none. */
+/**
+ * Whether the typed code is the right one. A client may send it as a number, without the leading zeros. Empty text is
+ * never right.
+ */
 export function isRightCode({ salt, hash }: HashedCode, typed: string): boolean {
   const [asTyped, asNumber] = [typed, typed.padStart(codeDigits, "0")].map((code) =>
     equalHashes(hash, hashCode(salt, code)),
@@ -24,7 +27,7 @@ export function isRightCode({ salt, hash }: HashedCode, typed: string): boolean 
   return typed !== "" && (asTyped === true || asNumber === true);
 }
 
-/** A code as somebody typed it: spaces around and in it do not count. Empty where it cannot be one. */
+/** Gives the digits of a typed code: spaces are ignored. Empty where the text cannot be a code. */
 export function typedCode(text: string | undefined): string {
   if (text === undefined || text.length > codeCharactersMax) return "";
   const code = text.replace(/\s/g, "");

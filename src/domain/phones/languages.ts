@@ -5,7 +5,7 @@ export type Language = (typeof languages)[number];
 /** The language that a client's spelling names (`uk-UA`, `en_GB`); undefined where the server does not write in it. */
 export function languageOf(spelling: string): Language | undefined {
   const [first = ""] = spelling.toLowerCase().split(/[-_]/, 1);
-  // Ukrainian is `uk` in ISO 639; the documents use the country's code.
+  // ISO 639 has `uk` for Ukrainian; the documents use the country's code.
   const name = first === "uk" ? "ua" : first;
   return languages.find((language) => language === name);
 }

@@ -1,4 +1,4 @@
-/** Makes codes. Apart from `codes.ts`, whose rules the store's changes share: nothing there is random. */
+/** Makes codes. It is separate from `codes.ts`, since the store's changes use that file and may not use randomness. */
 import { randomBytes, randomInt } from "node:crypto";
 import { codeDigits, type HashedCode, hashCode } from "./codes.ts";
 

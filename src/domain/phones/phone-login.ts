@@ -1,9 +1,9 @@
-/** What a client of the Erlang-term services logs in with, before and after anybody knows whether it is any good. */
+/** What a client of the Erlang-term services logs in with, before and after the server knows whether it is valid. */
 import type { PhoneSession } from "./phone-sessions.ts";
 
 export interface PhoneLogin {
-  /** Its password, whether that is a token of ours or not. */
+  /** The client's password, whether it is a token of ours or not. */
   readonly token: string | undefined;
-  /** Undefined where it is not. */
+  /** Undefined where the token is not valid. */
   readonly session: PhoneSession | undefined;
 }

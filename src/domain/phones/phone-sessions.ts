@@ -1,6 +1,7 @@
 /**
- * Log-ins by phone: a token is issued, a code is sent to the phone, and whoever shows both has logged in (AUTH.md). The
- * token is the session: opaque, stored hashed, without an end of its own but revocable. Results are the document's words.
+ * Log-ins by phone: the server issues a token and sends a code to the phone; a client that gives both is logged in
+ * (AUTH.md). The token is the session: opaque, stored hashed, without an expiry but revocable. Results have the words
+ * of the document.
  */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
@@ -28,7 +29,7 @@ export const defaultPhoneLimits: PhoneLimits = {
   sessionsPerPhoneMax: 100,
 };
 
-/** A client's own token is its session's where nobody could guess it. */
+/** A client's own token becomes its session's token where it is too long to be guessed. */
 const ownTokenBytesMin = 16;
 const tokenBytesMax = 1024;
 const devKeyBytesMax = 512;
@@ -39,12 +40,12 @@ const languageCharactersMax = 16;
 export interface PhoneSession {
   readonly sessionId: number;
   readonly phone: string;
-  /** The first user of the phone when it logged in. */
+  /** The first user of the phone at the time of the log-in. */
   readonly userId: UserId;
   readonly phoneId: string;
   readonly verified: true;
   readonly devKey: string;
-  /** Of what it is sent, as it named it when it logged in. */
+  /** The language of what is sent to the phone, as the client gave it at log-in. */
   readonly language: string | undefined;
 }
 
@@ -63,14 +64,14 @@ export type SendCode = (message: {
 
 export interface IssueRequest {
   readonly devKey: string | undefined;
-  /** As written; it is compared by its digits. */
+  /** As written; phones are compared by their digits. */
   readonly phone: string | undefined;
   readonly token: string | undefined;
-  /** Of the session the connection is bound to: what counts where no token was given. */
+  /** The token of the session that the connection is bound to; used where no token is given. */
   readonly boundToken?: string | undefined;
   readonly address: string;
   readonly clientId: string | undefined;
-  /** Of the code's text. */
+  /** The language of the text with the code. */
   readonly language: string | undefined;
 }
 
@@ -84,7 +85,7 @@ export interface Issued {
     | "miltiple_devices"
     | "session_not_found";
   readonly token: string | undefined;
-  /** With `login`. */
+  /** Present with `login`. */
   readonly session?: PhoneSession;
 }
 
@@ -97,7 +98,7 @@ export interface Verified {
     | "roster_not_found"
     | "session_not_found";
   readonly token: string | undefined;
-  /** With `login`. */
+  /** Present with `login`. */
   readonly session?: PhoneSession;
 }
 
@@ -113,20 +114,20 @@ export function createPhoneSessions(parts: {
   clock: Clock;
   guard?: LoginGuard;
   sendCode: SendCode;
-  /** The code of a test number, which is sent to nobody. */
+  /** The code of a test number; nothing is sent to such a number. */
   fixedCodeOf: (phone: string) => string | undefined;
   log: Log;
   limits?: Partial<PhoneLimits>;
-  /** Other than `open`: only phones that have a profile log in, since AUTH has no field for an invitation. */
+  /** Unless it is `open`, only phones that have a profile log in, since AUTH has no field for an invitation. */
   registration?: Registration;
-  /** Whether a client may bring a token of its own. */
+  /** Whether a client may use a token of its own. */
   clientTokens?: boolean;
 }) {
   const { store, clock, guard, log } = parts;
   const limits: PhoneLimits = { ...defaultPhoneLimits, ...parts.limits };
   const mayRegister = (parts.registration ?? "open") === "open";
   const clientTokens = parts.clientTokens !== false;
-  /** Sessions whose next code is on its way, by the hex of their token's hash. */
+  /** Sessions whose next code is being sent, by the hex of their token's hash. */
   const renewing = new Set<string>();
 
   /** AUTH § Auth Issuing. Throws `registration_closed`, `storage_full`. */
@@ -188,7 +189,7 @@ export function createPhoneSessions(parts: {
     }
   }
 
-  /** AUTH § Resend User Confirmation. The code before stays good, with its tries, unless the new one was sent. */
+  /** AUTH § Resend User Confirmation. The earlier code stays valid, with its tries, unless the new one was sent. */
   async function resend(request: {
     token: string | undefined;
     address: string;
@@ -199,7 +200,7 @@ export function createPhoneSessions(parts: {
     if (isPatienceOver(request.address)) return { result: "sms_failed", token };
     const hash = hashSecret(token);
     const key = Buffer.from(hash).toString("hex");
-    if (renewing.has(key)) return { result: "sms_failed", token }; // Its code is under way already.
+    if (renewing.has(key)) return { result: "sms_failed", token }; // The next code is being sent already.
     renewing.add(key);
     try {
       const begunAfterMs = clock.nowMs() - limits.pendingMs;
@@ -230,8 +231,9 @@ export function createPhoneSessions(parts: {
   }
 
   /**
-   * A token as MQTT password: its session, if it was verified and its user may be here. With the address of who shows it
-   * again and again, on one connection, wrong ones are counted; then it throws `try_later`.
+   * Gives the session of a token that a client sent, if the session was verified and its user is enabled. `address` is
+   * given where one connection can try one token after another: then wrong tokens are counted, and it throws
+   * `try_later`.
    */
   async function logInWithToken(written: string, address?: string): Promise<PhoneSession | undefined> {
     if (address !== undefined) guard?.check(address, undefined);
@@ -251,12 +253,12 @@ export function createPhoneSessions(parts: {
     return token === undefined ? undefined : store.findPhoneSession(hashSecret(token));
   }
 
-  /** Ends one of the phone's own log-ins; false where it has no such. */
+  /** Ends one of the phone's log-ins; false where the phone has no such log-in. */
   async function end({ phone, sessionId }: { phone: string; sessionId: number }): Promise<boolean> {
     return store.endPhoneSession({ phone, sessionId });
   }
 
-  /** Sends nothing to a test number. A gateway that fails is logged, without what was to be sent. */
+  /** Sends a code; nothing to a test number. A failure of the gateway is logged, without the text. */
   async function send(message: {
     phone: string;
     code: { text: string; fixed: boolean };
@@ -292,9 +294,9 @@ export function createPhoneSessions(parts: {
     verify,
     resend,
     logInWithToken,
-    /** Whether a token is a session's, verified or not. */
+    /** Whether the token belongs to a session, verified or not. */
     isKnown: async (token: string): Promise<boolean> => (await find(token)) !== undefined,
-    /** Verified ones, the newest first. */
+    /** Verified sessions, the newest first. */
     list: async (phone: string): Promise<ListedPhoneSession[]> =>
       (await store.listPhoneSessions(phone)).map((session) => ({
         ...toPhoneSession(session),
@@ -321,7 +323,7 @@ function isOwnToken(token: string): boolean {
   return bytes >= ownTokenBytesMin && bytes <= tokenBytesMax && token.isWellFormed();
 }
 
-/** Undefined: not given. Null: given, and no number. */
+/** Undefined: no phone was given. Null: the given phone is no number. */
 const writtenPhone = (written: string | undefined): string | null | undefined =>
   written === undefined || written === "" ? undefined : (phoneOf(written) ?? null);
 

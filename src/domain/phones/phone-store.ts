@@ -1,9 +1,11 @@
-/** What the store remembers of log-ins by phone. As in `store.ts`, every change is whole, and settles once it is on disk. */
+/**
+ * What the store keeps of log-ins by phone. As in `store.ts`, every change is atomic and settles once it is on disk.
+ */
 
 import type { UserId } from "../model.ts";
 import type { HashedCode } from "./codes.ts";
 
-/** One log-in of one client: a token, and the phone it proved or is about to prove. */
+/** One log-in of one client: a token, and the phone that it proved or has yet to prove. */
 export interface StoredPhoneSession {
   readonly sessionId: number;
   readonly phone: string;
@@ -16,7 +18,7 @@ export interface StoredPhoneSession {
   readonly lastOnlineAtMs: number;
 }
 
-/** Sessions that were verified once and are over: their connections are nobody's now. */
+/** Verified sessions that have ended: their connections have no user now. */
 export interface EndedSessions {
   readonly sessionIds: readonly number[];
   readonly userIds: readonly UserId[];
@@ -24,30 +26,30 @@ export interface EndedSessions {
 
 export interface PhoneLimits {
   readonly codeLifetimeMs: number;
-  /** How long after a code was sent an issuing without a token shares it instead of sending another. */
+  /** How long after a code was sent an issue without a token shares that code instead of sending another. */
   readonly codeCooldownMs: number;
-  /** Wrong codes per session; after them only a new code helps. */
+  /** Wrong codes per session; after that only a new code is accepted. */
   readonly attemptsMax: number;
   /** Wrong codes per phone and hour, over all its sessions. */
   readonly wrongCodesPerHour: number;
   /** How long a session waits for its code. */
   readonly pendingMs: number;
-  /** Sessions waiting for a code: per device key and phone, per phone, in all. The oldest go first. */
+  /** Sessions waiting for a code: per device key and phone, per phone, in all. The oldest are dropped first. */
   readonly pendingPerDeviceMax: number;
   readonly pendingPerPhoneMax: number;
   readonly pendingMax: number;
-  /** Verified sessions of a phone; the one unused for longest goes first. */
+  /** Verified sessions of a phone; the one that was unused for longest is dropped first. */
   readonly sessionsPerPhoneMax: number;
 }
 
 export interface PhoneSessionRequest {
-  /** SHA-256 of the token that was shown. */
+  /** SHA-256 of the token that the client gave. */
   readonly shown: Uint8Array | undefined;
-  /** The shown token is strong enough to become a session's own where nobody has it. */
+  /** The given token is strong enough to become a session's own, where no session has it. */
   readonly shownIsUsable: boolean;
-  /** SHA-256 of a fresh token, for a session that gets one from us. */
+  /** SHA-256 of a fresh token, for a session that gets its token from the server. */
   readonly fresh: Uint8Array;
-  /** `null`: given, but none can look like that. */
+  /** `null`: a token was given that cannot belong to any session. */
   readonly devKey: string | null | undefined;
   readonly phone: string | null | undefined;
   readonly clientId: string | undefined;
@@ -61,7 +63,7 @@ export type PhoneSessionBegun =
   | { readonly result: "mismatch_user_data" | "miltiple_devices" | "session_not_found" }
   | { readonly result: "login"; readonly session: StoredPhoneSession }
   | { readonly result: "not_verified"; readonly token: "shown" | "fresh" }
-  /** The session and its code are on disk; the code is to be sent. */
+  /** The session and its code are on disk; the caller sends the code. */
   | { readonly result: "send"; readonly token: "shown" | "fresh"; readonly codeId: number };
 
 export type PhoneSessionVerified =
@@ -73,7 +75,7 @@ export type PhoneSessionVerified =
 export type PhoneCodeState = "open" | "verified" | "roster_not_found" | "session_not_found";
 
 export interface PhoneReads {
-  /** Sessions that wait since before `begunAfterMs` are gone. */
+  /** Sessions that have waited since before `begunAfterMs` are gone. */
   findPhoneCodeState(of: {
     token: Uint8Array;
     begunAfterMs: number;
@@ -81,23 +83,26 @@ export interface PhoneReads {
   findPhoneSession(token: Uint8Array): Promise<StoredPhoneSession | undefined>;
   /** Verified sessions, the newest first. */
   listPhoneSessions(phone: string): Promise<StoredPhoneSession[]>;
-  /** By rising id; the first is the one a bare phone means. */
+  /** By rising id. A bare phone means the first one. */
   listUserIdsOfPhone(phone: string): Promise<UserId[]>;
 }
 
 export interface PhoneStore extends PhoneReads {
-  /** Everything that issuing decides, in one change. Throws `registration_closed`. */
+  /** Makes every decision of issuing, in one change. Throws `registration_closed`. */
   beginPhoneSession(request: PhoneSessionRequest): Promise<PhoneSessionBegun>;
-  /** The code was not sent: it shortens nobody's wait for the next one. */
+  /** The code was not sent, so it does not count for the wait before the next code. */
   phoneCodeFailed(codeId: number): Promise<void>;
-  /** One code is good for one of these. Makes the profile and its first user where there are none. */
+  /** A code is used up by one success. Creates the profile and its first user where they do not exist. */
   verifyPhoneSession(request: {
     token: Uint8Array;
     code: string;
     mayRegister: boolean;
     limits: PhoneLimits;
   }): Promise<PhoneSessionVerified>;
-  /** A new code in place of the old one, with all its tries; gives the state it found, and changes nothing unless it is `open`. */
+  /**
+   * Replaces the code by a new one with all its tries. Gives the state it found, and changes nothing unless that is
+   * `open`.
+   */
   renewPhoneCode(request: {
     token: Uint8Array;
     begunAfterMs: number;
@@ -106,6 +111,6 @@ export interface PhoneStore extends PhoneReads {
   }): Promise<PhoneCodeState>;
   /** False where this phone has no such session. */
   endPhoneSession(session: { phone: string; sessionId: number }): Promise<boolean>;
-  /** Its client was here; written in passing. */
+  /** Records when the session's client was last online; not a change of its own. */
   touchPhoneSession(sessionId: number, lastOnlineAtMs: number): Promise<void>;
 }

@@ -1,24 +1,24 @@
-/** What the store remembers of profiles: a phone, the users it owns, and what it is linked to. */
+/** What the store keeps of profiles: a phone, the users it owns, and the services it is linked to. */
 
 import type { ContactChange } from "../contacts/contact-store.ts";
 import type { Left, User, UserId } from "../model.ts";
 import type { HashedCode } from "../phones/codes.ts";
 import type { StoredPhoneSession } from "../phones/phone-store.ts";
 
-/** Something outside that a profile is linked to. Its passwords, and AWS credentials, are never stored. */
+/** An external service that a profile is linked to. Its passwords, and AWS credentials, are never stored. */
 export interface Service {
   readonly id: string;
   /** `email`, `vox`, `aws`, `wallet`, … */
   readonly type: string;
   readonly data: string | undefined;
-  /** Of an e-mail service: the address. */
+  /** The address, for an e-mail service. */
   readonly login: string | undefined;
   readonly expiration: number | undefined;
-  /** `verified` only where we found it so; else as the client gave it, `added` as a rule. */
+  /** `verified` only where this server verified it; otherwise as the client gave it, usually `added`. */
   readonly status: string;
 }
 
-/** A setting of a client's own; we only keep it. */
+/** A setting of a client; the server only stores it. */
 export interface Feature {
   readonly id: string;
   readonly key: string;
@@ -35,7 +35,7 @@ export interface Profile {
   readonly updatedAtMs: number;
 }
 
-/** What others see of a user; what is undefined stays. */
+/** What others see of a user; an undefined field stays unchanged. */
 export interface RosterChange {
   readonly userId: UserId;
   readonly names?: string | undefined;
@@ -49,16 +49,16 @@ export interface ProfileChange {
   readonly services?: readonly Service[] | undefined;
   readonly settings?: readonly Feature[] | undefined;
   readonly rosters?: readonly RosterChange[] | undefined;
-  /** Its time moves even if nothing else does. */
+  /** The profile's time moves even if nothing else changes. */
   readonly touch: boolean;
 }
 
 export interface ProfileChanged {
   readonly profile: Profile;
-  /** Users others see differently now. */
+  /** The users whom others see differently now. */
   readonly userIds: readonly UserId[];
   readonly changed: boolean;
-  /** What the lists of their friends say now; empty where friends are not told. */
+  /** The new entries in their friends' contact lists; empty where friends are not told. */
   readonly told: readonly ContactChange[];
 }
 
@@ -80,23 +80,23 @@ export interface ProfileLimits {
 
 export interface ProfileRemoved {
   readonly phone: string;
-  /** Those that were verified; they are over. */
+  /** The verified sessions; they have ended. */
   readonly sessions: readonly StoredPhoneSession[];
-  /** The users of the profile as they were. */
+  /** The users of the profile, as they were before. */
   readonly users: readonly User[];
-  /** `deleted`, per counterparty and removed user. */
+  /** `deleted`, for each counterparty and removed user. */
   readonly changes: readonly ContactChange[];
   readonly left: readonly Left[];
-  /** Users who have other credentials: they stay, without the phone. */
+  /** The users who have other credentials: they stay, without the phone. */
   readonly kept: readonly UserId[];
 }
 
 export interface ProfileMigrated {
   readonly fromPhone: string;
   readonly profile: Profile;
-  /** They keep their tokens. */
+  /** These sessions keep their tokens. */
   readonly sessions: readonly StoredPhoneSession[];
-  /** With the friends who knew them by the old phone. */
+  /** With the friends who knew the users by the old phone. */
   readonly users: readonly { readonly userId: UserId; readonly friendIds: readonly UserId[] }[];
 }
 
@@ -107,25 +107,31 @@ export interface ProfileReads {
 }
 
 export interface ProfileStore extends ProfileReads {
-  /** Undefined where there is no such profile. Throws `not_authorized` for a user of another one; then nothing changes. */
+  /**
+   * Undefined where there is no such profile. Throws `not_authorized` for a user of another profile; then nothing
+   * changes.
+   */
   changeProfile(change: ProfileChange): Promise<ProfileChanged | undefined>;
-  /** Stores the services with a new code per address; gives the addresses that are to get theirs. Undefined: no such profile. */
+  /**
+   * Stores the services with a new code per address, and gives the addresses to send them to. Undefined where there is
+   * no such profile.
+   */
   addEmailCodes(request: {
     phone: string;
     services: readonly Service[];
     codes: readonly EmailCode[];
     limits: ProfileLimits;
   }): Promise<{ addresses: readonly string[] } | undefined>;
-  /** Without an address any code that is pending counts. Gives the profile where the code was right. */
+  /** Without an address any pending code counts. Gives the profile where the code was right. */
   verifyEmailCode(request: {
     phone: string;
     address: string | undefined;
     code: string;
     limits: ProfileLimits;
   }): Promise<Profile | undefined>;
-  /** One is pending per profile, the latest. False where there is no such profile or the new phone has one. */
+  /** A profile has one pending migration, the latest. False where there is no such profile or the new phone has one. */
   beginMigration(request: { phone: string; newPhone: string; code: HashedCode; lifetimeMs: number }): Promise<boolean>;
-  /** Undefined where none is pending to this phone, the code is wrong, or somebody has the phone by now. */
+  /** Undefined where none is pending to this phone, the code is wrong, or another profile has the phone by now. */
   finishMigration(request: {
     phone: string;
     newPhone: string;

@@ -1,6 +1,6 @@
 /**
- * Profiles: a phone, the users it owns, what it is linked to (PROFILE.md). The acting phone is the one of the session that
- * asks; whether it may is the door's to check. Every answer says whom the door has to tell what; events say the same.
+ * Profiles: a phone, the users it owns, and its linked services (PROFILE.md). The acting phone is that of the session;
+ * the door checks whether it may act. Every answer says which users the door has to tell of what; events say the same.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -33,12 +33,12 @@ export const defaultProfileLimits: ProfileLimits = {
 
 const linkBytesMax = 2048;
 
-/** One user of a profile, with his contacts. */
+/** One user of a profile, with their contacts. */
 export interface Roster {
   readonly user: User;
   readonly phoneId: string;
   readonly contacts: readonly Contact[];
-  /** Those of them who are friends on both sides. */
+  /** The contacts who are friends on both sides. */
   readonly friendIds: ReadonlySet<UserId>;
 }
 
@@ -46,7 +46,7 @@ export interface ProfileView extends Profile {
   readonly rosters: readonly Roster[];
 }
 
-/** What is undefined stays as it is. */
+/** An undefined field stays unchanged. */
 export interface ProfileRequest {
   readonly phone: string;
   readonly services?: readonly ServiceInput[] | undefined;
@@ -54,14 +54,17 @@ export interface ProfileRequest {
   readonly rosters?: readonly RosterChange[] | undefined;
 }
 
-/** `invalid_data`: something is too large, too many or twice there; `not_authorized`: no such profile, or another's user. */
+/**
+ * `invalid_data`: a value is too large, there are too many, or one comes twice. `not_authorized`: no such profile, or a
+ * user of another profile.
+ */
 export type ProfileRefusal = { readonly result: "not_authorized" | "invalid_data" };
 
 export interface Migrated {
   readonly result: "migrated";
   readonly view: ProfileView;
   readonly fromPhone: string;
-  /** They keep their tokens. */
+  /** These sessions keep their tokens. */
   readonly sessions: readonly PhoneSession[];
   /** The friends of `userId` learn that the old PhoneId is gone and the new one is a friend. */
   readonly users: readonly {
@@ -76,7 +79,7 @@ export interface Removed extends Omit<ProfileRemoved, "sessions"> {
   readonly sessions: readonly PhoneSession[];
 }
 
-/** False where it could not be sent. */
+/** False where the mail could not be sent. */
 export type SendMail = (mail: { to: string; code: string; language: string | undefined }) => Promise<boolean>;
 
 export type Profiles = ReturnType<typeof createProfiles>;
@@ -89,7 +92,9 @@ export function createProfiles(parts: {
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
   limits?: Partial<ProfileLimits>;
-  /** Whether a migration needs the code that was sent to the new phone; one that is shown must be right either way. */
+  /**
+   * Whether a migration needs the code that was sent to the new phone. A code that is given must be right either way.
+   */
   migrationCode?: "required" | "optional";
 }) {
   const { store, clock, log } = parts;
@@ -125,8 +130,9 @@ export function createProfiles(parts: {
   }
 
   /**
-   * PROFILE § Profile/update: as `set`, but the time moves only where something changed, friends are told of users who are
-   * seen differently now, and the view holds what changed after `sinceMs`; all of it without one.
+   * PROFILE § Profile/update: as `set`, with three differences. The time moves only where something changed. Friends
+   * are told of users whom others see differently now. The view holds what changed after `sinceMs`, or everything
+   * without it.
    */
   async function update(
     request: ProfileRequest & { readonly sinceMs?: number | undefined },
@@ -153,7 +159,7 @@ export function createProfiles(parts: {
     }
   }
 
-  /** PROFILE § Profile/link: all services are stored, and those with an address get a code there. */
+  /** PROFILE § Profile/link: all services are stored, and each one with an address is sent a code. */
   async function linkEmail(request: {
     phone: string;
     services: readonly ServiceInput[];
@@ -184,7 +190,7 @@ export function createProfiles(parts: {
     return "email_sent";
   }
 
-  /** The document has no word for a mail that failed; its client asks again. */
+  /** The document has no answer for a mail that failed; the client asks again. */
   async function mail(message: Parameters<SendMail>[0]): Promise<void> {
     const sent = await parts.sendMail(message).catch((error: unknown) => {
       log.error("a mail failed", { error: error instanceof Error ? error.name : "unknown" });
@@ -193,10 +199,12 @@ export function createProfiles(parts: {
     if (!sent) log.warn("a code could not be mailed");
   }
 
-  /** PROFILE § Profile/email: wrong, expired, none pending and too many tries are one answer. */
+  /**
+   * PROFILE § Profile/email: a wrong code, an expired code, no pending code and too many tries give the same answer.
+   */
   async function verifyEmail(request: {
     phone: string;
-    /** Without one, the code of any address that is pending. */
+    /** Undefined: the code of any pending address. */
     address: string | undefined;
     code: string | undefined;
   }): Promise<"verified" | "wrong_code"> {
@@ -208,15 +216,15 @@ export function createProfiles(parts: {
   }
 
   /**
-   * PROFILE § Profile/remove: the users go with their contacts, chats and log-ins, but for those who have a username or a
-   * password, who only lose the phone and their contacts. Undefined where there is no such profile.
+   * PROFILE § Profile/remove: the users are removed with their contacts, chats and log-ins. Users who have a username
+   * or a password stay and lose only the phone and their contacts. Undefined where there is no such profile.
    */
   async function remove(phone: string): Promise<Removed | undefined> {
     const removed = await store.removeProfile(phone);
     return removed === undefined ? undefined : { ...removed, sessions: removed.sessions.map(toPhoneSession) };
   }
 
-  /** PROFILE § Profile/migrate: a code goes to the new phone; nothing changes yet. */
+  /** PROFILE § Profile/migrate: a code is sent to the new phone; nothing changes yet. */
   async function startMigration(request: {
     phone: string;
     newPhone: string;
@@ -240,7 +248,7 @@ export function createProfiles(parts: {
     return "migration";
   }
 
-  /** PROFILE § Profile/phone: the profile and its users are known by the new phone from the commit on. */
+  /** PROFILE § Profile/phone: from the commit on, the profile and its users have the new phone. */
   async function finishMigration(request: {
     phone: string;
     newPhone: string;
@@ -270,7 +278,7 @@ export function createProfiles(parts: {
   return { get, set, update, linkEmail, verifyEmail, remove, startMigration, finishMigration };
 }
 
-/** Undefined where something given cannot be kept. */
+/** Undefined where a given value cannot be stored. */
 function check(request: ProfileRequest): Omit<ProfileChange, "touch"> | undefined {
   const { phone, rosters } = request;
   const services = request.services === undefined ? undefined : checkServices(request.services);

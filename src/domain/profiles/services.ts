@@ -1,4 +1,7 @@
-/** Services and settings of a profile as clients give them: bounded, without secrets, and never verified by their own word. */
+/**
+ * Services and settings of a profile as clients give them: bounded, without secrets, and never verified on a client's
+ * word.
+ */
 import type { Feature, Service } from "./profile-store.ts";
 
 export const servicesMax = 100;
@@ -10,7 +13,7 @@ const addressBytesMax = 254;
 /** `uk`, `en-US`, `pt_BR`. */
 const languageForm = /^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}$/;
 
-/** A service as a client gives it; what it was not given is undefined. */
+/** A service as a client gives it; a field that was not given is undefined. */
 export interface ServiceInput {
   readonly id?: string | undefined;
   readonly type?: string | undefined;
@@ -22,24 +25,27 @@ export interface ServiceInput {
   readonly status?: string | undefined;
 }
 
-/** An address as RFC 5321 allows it in practice: one `@`, no spaces or controls, a domain with a dot. */
+/** An address as RFC 5321 allows it in practice: one `@`, no spaces or control characters, a domain with a dot. */
 const address = /^[^\s@<>()[\],;:\\"\p{Cc}]{1,64}@[^\s@<>()[\],;:\\"\p{Cc}.]+(?:\.[^\s@<>()[\],;:\\"\p{Cc}.]+)+$/u;
 
 export const isAddress = (text: string): boolean =>
   text.isWellFormed() && Buffer.byteLength(text) <= addressBytesMax && address.test(text);
 
-/** Of an e-mail service: login, else data, else id; the one that is an address. Addresses are compared in lower case. */
+/**
+ * Gives the address of an e-mail service: the first of login, data and id that is an address. In lower case, for
+ * comparison.
+ */
 export function addressOf(service: ServiceInput): string | undefined {
   return [service.login, service.data, service.id]
     .map((text) => text?.trim().toLowerCase())
     .find((text) => text !== undefined && isAddress(text));
 }
 
-/** The code in a service that confirms an address: password, else data, else id; the first that is no address. */
+/** Gives the code in a service that confirms an address: the first of password, data and id that is no address. */
 export const codeOf = (service: ServiceInput): string | undefined =>
   [service.password, service.data, service.id].find((text) => text !== undefined && text !== "" && !text.includes("@"));
 
-/** What is kept of given services; undefined where one of them is too large or there are too many. */
+/** Gives what is stored of the given services; undefined where one is too large or there are too many. */
 export function checkServices(given: readonly ServiceInput[]): Service[] | undefined {
   if (given.length > servicesMax) return undefined;
   const services = given.map(checkService);
@@ -50,7 +56,7 @@ function checkService(given: ServiceInput): Service | undefined {
   const { id = "", data, expiration, status = "added" } = given;
   const found = given.type === undefined || given.type === "email" ? addressOf(given) : undefined;
   const type = given.type ?? (found === undefined ? "" : "email");
-  // AWS credentials stand in login and password.
+  // AWS credentials come in login and password.
   const login = type === "aws" ? undefined : (found ?? given.login);
   if (![id, type, login ?? "", status].every((text) => fits(text, shortBytesMax))) return undefined;
   if (data !== undefined && !fits(data, longBytesMax)) return undefined;
@@ -69,13 +75,16 @@ export function checkSettings(given: readonly Feature[]): Feature[] | undefined 
   return bytes > settingsBytesMax ? undefined : given.map(({ id, key, value, group }) => ({ id, key, value, group }));
 }
 
-/** What a profile's settings say it reads: the first text in the group that clients keep their language in. */
+/** Gives the language in a profile's settings: the first text in the group that clients keep their language in. */
 export function languageIn(settings: readonly Feature[]): string | undefined {
   const values = settings.filter(({ group }) => /^LANGUAGE(?:_SETTINGS)?$/i.test(group)).map(({ value }) => value);
   return values.find((value) => typeof value === "string" && languageForm.test(value)) as string | undefined;
 }
 
-/** `given` in place of `stored`; only what was verified before is. One that is to be removed is not kept. */
+/**
+ * Replaces `stored` by `given`. Only a service that was verified before is verified. A service marked for removal is
+ * dropped.
+ */
 export function replaceServices(stored: readonly Service[], given: readonly Service[]): Service[] {
   const verified = new Set(stored.filter((service) => service.status === "verified").map(nameOf));
   return given
@@ -86,7 +95,7 @@ export function replaceServices(stored: readonly Service[], given: readonly Serv
     });
 }
 
-/** `given` added to `stored`, each in place of the one of its name; a verified one stays verified. */
+/** Adds `given` to `stored`; each replaces the stored one of its name. A verified service stays verified. */
 export function addServices(stored: readonly Service[], given: readonly Service[]): Service[] {
   const named = new Map(stored.map((service) => [nameOf(service), service]));
   for (const service of given) {
@@ -96,7 +105,7 @@ export function addServices(stored: readonly Service[], given: readonly Service[
   return [...named.values()];
 }
 
-/** The address was proved to be the profile's. */
+/** Marks the address as verified. */
 export function verifyAddress(stored: readonly Service[], login: string): Service[] {
   const proved = { id: "", type: "email", data: undefined, login, expiration: undefined, status: "added" };
   const known = stored.some((service) => nameOf(service) === nameOf(proved));
@@ -105,7 +114,7 @@ export function verifyAddress(stored: readonly Service[], login: string): Servic
   );
 }
 
-/** What a service is told from others by: an e-mail service by its address, others by their id. */
+/** What identifies a service: the address of an e-mail service, the id of any other. */
 const nameOf = (service: Service): string =>
   service.type === "email" && service.login !== undefined ? `email ${service.login}` : `${service.type} ${service.id}`;
 

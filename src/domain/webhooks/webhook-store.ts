@@ -1,6 +1,6 @@
 /**
- * Webhooks: what is called, and how far each has got. The message log is the queue; a webhook has one place in it, and
- * one more in each chat whose delivery fails just now.
+ * Webhooks: the URLs to call, and how far each has got. The message log is the queue. A webhook has one position in it,
+ * and one more in each chat whose delivery is failing.
  */
 import type { ChatId, Message, StoredEvent } from "../model.ts";
 
@@ -16,23 +16,23 @@ export interface WebhookOffset {
 export interface Webhook extends WebhookOffset {
   readonly name: string;
   readonly url: string;
-  /** The bytes of the key that signs; kept as they are, since a signature needs them. */
+  /** The bytes of the signing key. They are stored unhashed, since signing needs them. */
   readonly secret: string;
   readonly kinds: readonly WebhookKind[];
   readonly createdAtMs: number;
 }
 
-/** One chat whose delivery failed: where it goes on, and when it is tried again. */
+/** One chat whose delivery failed: its position, and when it is retried. */
 export interface WebhookPlace extends WebhookOffset {
   readonly chatId: ChatId;
   readonly attempts: number;
   readonly failingSinceMs: number;
   readonly nextAtMs: number;
-  /** Without anything a stranger wrote. */
+  /** Why delivery failed, without any text of the receiver. */
   readonly problem: string;
 }
 
-/** What was given up. */
+/** An item that was given up. */
 export interface DeadLetter extends WebhookOffset {
   readonly letterId: number;
   readonly chatId: ChatId;
@@ -41,7 +41,7 @@ export interface DeadLetter extends WebhookOffset {
   readonly givenUpAtMs: number;
 }
 
-/** A chat's event, with the newest message when it came: so its place among the messages is known. */
+/** A chat's event, with the newest message at that time, which gives its position among the messages. */
 export interface LoggedEvent {
   readonly event: StoredEvent;
   readonly afterMessageId: number;
@@ -51,7 +51,7 @@ export interface WebhookProgress {
   readonly name: string;
   readonly offset: WebhookOffset;
   readonly places: readonly WebhookPlace[];
-  /** Chats that are in step again. */
+  /** Chats that have caught up with the others. */
   readonly caughtUp: readonly ChatId[];
   readonly givenUp: readonly Omit<DeadLetter, "letterId" | "givenUpAtMs">[];
 }
@@ -63,29 +63,29 @@ export interface WebhookReads {
   deadLetters(name: string, page: { after: number; limit: number }): Promise<DeadLetter[]>;
   /** Messages of all chats with an id above `after`, ascending; fewer where they are large. */
   messageLog(after: number, limit: number): Promise<Message[]>;
-  /** Those of one chat. */
+  /** The same for one chat. */
   messageLogOf(chatId: ChatId, after: number, limit: number): Promise<Message[]>;
-  /** Events above `after`, of one chat where it is given. */
+  /** Events above `after`, of one chat where `chatId` is given. */
   eventLog(after: number, limit: number, chatId?: ChatId): Promise<LoggedEvent[]>;
 }
 
 export interface WebhookStore extends WebhookReads {
-  /** Made at the end of the log; one that is there keeps its place. */
+  /** A new webhook begins at the end of the log; an existing one keeps its position. */
   putWebhook(webhook: Pick<Webhook, "name" | "url" | "secret" | "kinds">): Promise<Webhook>;
   /** False where there was none. */
   removeWebhook(name: string): Promise<boolean>;
   saveWebhook(progress: WebhookProgress): Promise<void>;
-  /** Begins again behind `offset`, in every chat. */
+  /** Restarts delivery after `offset`, in every chat. */
   rewindWebhook(name: string, offset: WebhookOffset): Promise<void>;
 }
 
 export const webhooksMax = 100;
 
-/** What a door that manages webhooks asks for. */
+/** What a door that manages webhooks uses. */
 export interface WebhookKeeper {
-  /** Why a URL may not be called; undefined where it may, as far as its name tells. */
+  /** Gives why a URL may not be called, judged by its name; undefined where it may. */
   refusalOf(url: string): string | undefined;
-  /** Without `secret` that of before, else a new one. */
+  /** Without `secret` an existing webhook keeps its secret and a new one gets a generated one. */
   put(webhook: Pick<Webhook, "name" | "url" | "kinds"> & { readonly secret: string | undefined }): Promise<Webhook>;
   /** False where there was none. */
   remove(name: string): Promise<boolean>;
