@@ -12,13 +12,13 @@ export class Budget {
     this.#elementsLeft = limits.elementsMax;
   }
 
-  /** One more value. */
+  /** Counts one more value. */
   element(): void {
     this.#elementsLeft -= 1;
     if (this.#elementsLeft < 0) throw new TermError("too many values");
   }
 
-  /** `count` values are claimed and `bytesLeft` are there for them: each takes a byte at least. */
+  /** Checks a claim of `count` values where `bytesLeft` remain: each value takes at least one byte. */
   claim(count: number, bytesLeft: number): void {
     if (count > bytesLeft) throw new TermError("cut short");
     if (count > this.#elementsLeft) throw new TermError("too many values");

@@ -1,4 +1,4 @@
-/** Reads big-endian bytes from first to last; throws `TermError` instead of reading past the end. */
+/** Reads big-endian bytes from first to last. Throws `TermError` instead of reading past the end. */
 import { TermError } from "./term.ts";
 
 export class ByteReader {
@@ -7,7 +7,7 @@ export class ByteReader {
   #at = 0;
 
   constructor(bytes: Uint8Array) {
-    // A Buffer's `slice` would be a view that keeps the whole payload.
+    // A Buffer's `slice` would be a view that keeps the whole payload in memory.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -60,7 +60,7 @@ export class ByteReader {
     return this.#view.getFloat64(this.skip(8));
   }
 
-  /** Passes over `count` bytes; gives where they began. */
+  /** Skips `count` bytes and gives the position where they began. */
   skip(count: number): number {
     const from = this.#at;
     if (count > this.left) throw new TermError("cut short");
@@ -68,13 +68,13 @@ export class ByteReader {
     return from;
   }
 
-  /** The next `count` bytes, not copied: for what is looked at and forgotten. */
+  /** Gives the next `count` bytes without a copy: for bytes that are only looked at. */
   view(count: number): Uint8Array {
     const from = this.skip(count);
     return this.#bytes.subarray(from, from + count);
   }
 
-  /** The next `count` bytes, copied, so that what is kept of a payload keeps no more of it. */
+  /** Gives a copy of the next `count` bytes, so that a kept part does not keep the whole payload in memory. */
   copy(count: number): Uint8Array<ArrayBuffer> {
     const from = this.skip(count);
     return this.copySince(from);

@@ -1,4 +1,4 @@
-/** A growing row of big-endian bytes. */
+/** A growing array of big-endian bytes. */
 
 export class ByteWriter {
   #bytes = new Uint8Array(128);
@@ -40,12 +40,12 @@ export class ByteWriter {
     this.#bytes.set(bytes, at);
   }
 
-  /** What was written, copied. */
+  /** Gives a copy of the bytes written. */
   written(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Where `count` more bytes begin. To be asked for first: it may replace the array and its view. */
+  /** Gives the position for `count` more bytes. Call it before using the array or its view: it may replace both. */
   #room(count: number): number {
     const at = this.#length;
     const needed = at + count;

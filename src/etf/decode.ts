@@ -1,6 +1,6 @@
 /**
- * The External Term Format to terms: every tag a peer may send (PROTOCOLS § 1.8), of any age. Tags that stand for a
- * table shared by two Erlang nodes (67-69, 72-76, 82, 121) mean nothing here and are refused.
+ * Decodes the External Term Format: every tag a peer may send (PROTOCOLS § 1.8), old ones included. Tags that refer to
+ * a table shared by two Erlang nodes (67-69, 72-76, 82, 121) have no meaning here and are refused.
  */
 import { Budget } from "./budget.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -21,14 +21,16 @@ import {
 } from "./term.ts";
 import { latin1Text, utf8Text } from "./utf8.ts";
 
-/** An Erlang atom has no more characters. */
+/** The longest Erlang atom. */
 const atomCharactersMax = 255;
-/** A reference has no more words. */
+/** The most words in a reference. */
 const referenceWordsMax = 5;
-/** What FLOAT_EXT prints with "%.20e", to the byte 0 that ends it. */
+/** What FLOAT_EXT prints with "%.20e", up to the byte 0 that ends it. */
 const printedFloat = /^([-+]?\d+\.\d+(?:[eE][-+]?\d+)?)(?:\0|$)/;
 
-/** The one term these bytes are, its version byte (131) first. Throws `TermError`. Keeps no part of `bytes`. */
+/**
+ * Decodes bytes that are exactly one term, its version byte (131) first. Throws `TermError`. Keeps no part of `bytes`.
+ */
 export function decodeTerm(bytes: Uint8Array, limits: TermLimits = termLimits): Term {
   const reader = new ByteReader(bytes);
   if (reader.uint8() !== 131) throw new TermError("not an external term");
@@ -124,7 +126,7 @@ class TermDecoder {
     return items;
   }
 
-  /** Little-endian magnitude after a sign byte, any but 0 of which is negative to Erlang too. */
+  /** Reads a little-endian magnitude after a sign byte. Any sign byte but 0 is negative, as in Erlang. */
   #bigInteger(count: number): number | bigint {
     if (count > this.#budget.limits.bigIntegerBytesMax) throw new TermError("an integer too big");
     const negative = this.#reader.uint8() !== 0;
@@ -157,7 +159,7 @@ class TermDecoder {
     return count === 0 ? [] : new CharList(this.#reader.copy(count));
   }
 
-  /** A tail that is a list goes on where the items end; without items the tail is all there is. */
+  /** A tail that is a list continues the list; without items the tail is the whole list. */
   #list(count: number): Term {
     const items = this.#items(count);
     this.#budget.enter();
@@ -193,7 +195,7 @@ class TermDecoder {
     return new TermMap(entries);
   }
 
-  /** Checks what follows the tag of an opaque term, so that what we keep is whole. */
+  /** Checks what follows the tag of an opaque term, so that the kept bytes are complete. */
   #passOpaque(tag: number): void {
     switch (tag) {
       case 88:
@@ -260,7 +262,7 @@ class TermDecoder {
     this.#atomThen(creationBytes + words * 4);
   }
 
-  /** Its size counts from the size itself to the last free variable. */
+  /** Its size counts from the size field itself to the last free variable. */
   #newFun(): void {
     const from = this.#reader.at;
     const size = this.#reader.uint32();

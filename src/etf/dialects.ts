@@ -1,6 +1,6 @@
 /**
- * The encodings a payload of the Erlang-term services may be in, told apart by its first byte and answered in kind
- * (PROTOCOLS § 1.8).
+ * The encodings of a payload of the Erlang-term services. The first byte tells them apart; the answer has the encoding
+ * of the request (PROTOCOLS § 1.8).
  */
 import { decodeTerm } from "./decode.ts";
 import { encodeTerm, type WireTerm } from "./encode.ts";
@@ -13,8 +13,8 @@ import { type Term, TermError } from "./term.ts";
 export type Dialect = "etf" | "msgpack" | "json";
 
 /**
- * `isRecordName` says which arrays of MessagePack and JSON are tuples, besides those that begin with `io`, `ok` or
- * `error`; their name is an atom, every other string a `Text`. Throws `TermError`.
+ * Decodes a payload. `isRecordName` says which arrays of MessagePack and JSON are tuples, besides those that begin with
+ * `io`, `ok` or `error`. The name of such a tuple is an atom; every other string is a `Text`. Throws `TermError`.
  */
 export function decodePayload(
   bytes: Uint8Array,
@@ -34,7 +34,7 @@ export function decodePayload(
   }
 }
 
-/** Undefined for what begins like no payload of the services. */
+/** Undefined where no payload of the services begins with this byte. */
 export function dialectOf(bytes: Uint8Array): Dialect | undefined {
   const [first] = bytes;
   if (first === undefined) return undefined;
@@ -45,7 +45,7 @@ export function dialectOf(bytes: Uint8Array): Dialect | undefined {
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 
-/** `<<>>` alone is 131,109,0,0,0,0, and an empty string in the other dialects. */
+/** Encodes a term. `<<>>` alone is 131,109,0,0,0,0, and an empty string in the other dialects. */
 export function encodePayload(dialect: Dialect, term: WireTerm): Uint8Array<ArrayBuffer> {
   switch (dialect) {
     case "etf":

@@ -1,6 +1,6 @@
 /**
- * Terms to the bytes we send: only the tags that every known client reads, 97, 98, 100, 104, 106, 108, 109 and 110
- * (PROTOCOLS § 1.8). What has no such tag is no `WireTerm`.
+ * Encodes the terms that the server sends, with only the tags that every known client reads: 97, 98, 100, 104, 106,
+ * 108, 109 and 110 (PROTOCOLS § 1.8). A term without such a tag is no `WireTerm`.
  */
 import { assert } from "../lib/assert.ts";
 import { ByteWriter } from "./byte-writer.ts";
@@ -20,8 +20,9 @@ import {
 } from "./term.ts";
 
 /**
- * A `number` is an integer, an atom has at most 255 characters of Latin-1, a tuple at most 255 items and an integer at
- * most 255 bytes: whoever builds another has made a mistake, and it throws. `echoed` keeps to this by itself.
+ * A `number` is an integer. An atom has at most 255 characters of Latin-1, a tuple at most 255 items, an integer at
+ * most 255 bytes. Encoding throws for a term beyond these bounds, which is a defect of its caller. `echoed` keeps to
+ * the bounds by itself.
  */
 export type WireTerm = number | bigint | Atom | Uint8Array | Tuple<WireTerm> | readonly WireTerm[];
 
@@ -69,8 +70,8 @@ const isWireAtom = (term: Atom): boolean => latin1.test(term.name);
 const isWireTuple = (term: Tuple<unknown>): boolean => term.items.length <= 255;
 
 /**
- * A peer's own term to be sent back. A string of the other dialects is a binary, a char list a list; what has no tag of
- * the wire is `[]` (PROTOCOLS § 2.3 V10).
+ * Converts a peer's own term to send it back. A string of the other dialects becomes a binary, a char list a list; a
+ * term without a tag of the wire becomes `[]` (PROTOCOLS § 2.3 V10).
  */
 export function echoed(term: Term): WireTerm {
   if (typeof term === "number" || typeof term === "bigint") return isWireInteger(term) ? term : [];

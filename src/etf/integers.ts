@@ -1,7 +1,7 @@
 /** Integers as the External Term Format writes them. */
 import type { ByteWriter } from "./byte-writer.ts";
 
-/** The smallest tag that holds it; a time in milliseconds takes SMALL_BIG_EXT. */
+/** Writes the smallest tag that holds the value; a time in milliseconds takes SMALL_BIG_EXT. */
 export function writeInteger(writer: ByteWriter, value: number | bigint): void {
   if (value >= 0 && value <= 255) {
     writer.uint8(97);

@@ -1,6 +1,6 @@
 /**
- * Terms in JSON (RFC 8259). Read here and not by JSON.parse, so that depth and values are bounded as they come and an
- * integer keeps all its digits.
+ * Terms in JSON (RFC 8259). This is not JSON.parse, so that depth and count are bounded while reading and an integer
+ * keeps all its digits.
  */
 import { Budget } from "./budget.ts";
 import type { WireTerm } from "./encode.ts";
@@ -9,7 +9,9 @@ import { type IsRecordName, printableText, tupleOrList } from "./records.ts";
 import { Atom, atom, binary, Float, integerTerm, type Term, TermError, TermMap, Text, Tuple } from "./term.ts";
 import { utf8Text } from "./utf8.ts";
 
-/** The one value these bytes are; `null` is `[]`, an object a map with texts for keys. Throws `TermError`. */
+/**
+ * Decodes bytes that are exactly one value. `null` is `[]`; an object is a map with texts as keys. Throws `TermError`.
+ */
 export function decodeJson(bytes: Uint8Array, isRecordName: IsRecordName, limits: TermLimits): Term {
   const text = utf8Text(bytes);
   if (text === undefined) throw new TermError("not UTF-8");
@@ -80,7 +82,7 @@ class JsonDecoder {
     return new TermMap(entries);
   }
 
-  /** What stands between brackets, and the brackets. */
+  /** Reads the items between brackets, and the brackets. */
   #members(closing: string, member: () => void): void {
     this.#budget.enter();
     this.#at += 1;
@@ -156,7 +158,7 @@ function unquoted(quoted: string): string {
   return value;
 }
 
-/** Atoms and printable binaries are strings, other binaries base64. */
+/** Encodes a term: atoms and printable binaries as strings, other binaries as base64. */
 export const encodeJson = (term: WireTerm): Uint8Array<ArrayBuffer> => binary(json(term));
 
 function json(term: WireTerm): string {

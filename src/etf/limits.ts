@@ -1,20 +1,20 @@
 /** How much of a term one payload may hold. The payload itself is bounded where it arrives. */
 
 export interface TermLimits {
-  /** Containers within containers. */
+  /** Levels of containers within containers. */
   readonly depthMax: number;
   /** Values of every kind in one payload, containers among them. */
   readonly elementsMax: number;
-  /** Of one binary, bit string or string. */
+  /** The limit for one binary, bit string or string. */
   readonly binaryBytesMax: number;
-  /** Of a compressed term once inflated. */
+  /** The limit for a compressed term after inflation. */
   readonly inflatedBytesMax: number;
   readonly bigIntegerBytesMax: number;
 }
 
 /**
- * A Profile with all its contacts nests six deep and holds some 20 values a contact; an avatar is a link. Big integers
- * are times and ids: 8 bytes.
+ * A Profile with all its contacts nests six deep and holds some 20 values per contact; an avatar is a link. Big
+ * integers are times and ids: 8 bytes.
  */
 export const termLimits: TermLimits = {
   depthMax: 64,

@@ -1,6 +1,6 @@
 /**
- * Terms in MessagePack. Read here and not by a library, so that nothing is built before it is counted, and integers of
- * 64 bits and floats stay what they are.
+ * Terms in MessagePack. This is not a library, so that nothing is built before it is counted, and integers of 64 bits
+ * and floats keep their values.
  */
 import { Budget } from "./budget.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -11,7 +11,7 @@ import { type IsRecordName, printableText, tupleOrList } from "./records.ts";
 import { Atom, atom, binary, Float, integerTerm, type Term, TermError, TermMap, Text, Tuple } from "./term.ts";
 import { utf8Text } from "./utf8.ts";
 
-/** The one value these bytes are; nil is `[]`. Throws `TermError`, for extension types too. */
+/** Decodes bytes that are exactly one value; nil is `[]`. Throws `TermError`, also for extension types. */
 export function decodeMessagePack(bytes: Uint8Array, isRecordName: IsRecordName, limits: TermLimits): Term {
   const reader = new ByteReader(bytes);
   const term = new MessagePackDecoder(reader, isRecordName, limits).term();
@@ -126,7 +126,10 @@ function float(value: number): Float {
   return new Float(value);
 }
 
-/** Atoms and printable binaries are `str`, other binaries `bin`, an integer of more than 64 bits its decimal digits. */
+/**
+ * Encodes a term: atoms and printable binaries as `str`, other binaries as `bin`, an integer of more than 64 bits as
+ * its decimal digits.
+ */
 export function encodeMessagePack(term: WireTerm): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter();
   write(writer, term);

@@ -1,13 +1,15 @@
 /**
- * What a field says, whatever era or dialect wrote it (PROTOCOLS § 1.8). A reader gives undefined for a term of another
- * type. An unset field is none of them but `[]`, which is a list, and `<<>>`, which is text: ask `isUnset` first.
+ * Reads the value of a field in any era's form and any dialect (PROTOCOLS § 1.8). A reader gives undefined for a term
+ * of another type. An unset field is `[]`, which is also a list, or `<<>>`, which is also text: ask `isUnset` first.
  */
 import { Atom, CharList, Float, type Term, Text, Tuple } from "./term.ts";
 import { latin1Text, utf8Text } from "./utf8.ts";
 
 const unsetAtoms: ReadonlySet<string> = new Set(["", "undefined", "nil"]);
 
-/** `[]`, `''`, `undefined`, `nil`, `<<>>`, and the other dialects' `null` (decoded to `[]`) and empty string. */
+/**
+ * Unset are `[]`, `''`, `undefined`, `nil`, `<<>>`, and the other dialects' `null` (decoded to `[]`) and empty string.
+ */
 export function isUnset(term: Term): boolean {
   if (Array.isArray(term)) return term.length === 0;
   if (term instanceof Uint8Array) return term.byteLength === 0;
@@ -16,8 +18,8 @@ export function isUnset(term: Term): boolean {
 }
 
 /**
- * A binary of UTF-8, a string, a char list, a list of bytes (UTF-8, or Latin-1 where it is not) or of code points; with
- * `integers` an integer too, as its decimal digits. Never the empty list.
+ * Reads text: a binary of UTF-8, a string, a char list, a list of bytes (UTF-8, else Latin-1) or of code points; with
+ * `integers` also an integer, as its decimal digits. Never the empty list.
  */
 export function textOf(term: Term, options: { readonly integers?: boolean } = {}): string | undefined {
   if (term instanceof Text) return term.value;
@@ -41,11 +43,11 @@ function listText(items: readonly Term[]): string | undefined {
   return utf8Text(bytes) ?? latin1Text(bytes);
 }
 
-/** What Unicode has a character for: no surrogates. */
+/** True for what Unicode may have a character for: no surrogates. */
 const isScalarValue = (value: number): boolean =>
   Number.isInteger(value) && value >= 0 && value <= 0x10ffff && !(value >= 0xd800 && value <= 0xdfff);
 
-/** The name of an atom, or a string of the other dialects. */
+/** Reads the name of an atom, or a string of the other dialects. */
 export function atomOf(term: Term): string | undefined {
   if (term instanceof Atom) return term.name;
   return term instanceof Text ? term.value : undefined;
@@ -53,10 +55,10 @@ export function atomOf(term: Term): string | undefined {
 
 const decimal = /^-?\d{1,16}$/;
 
-/** An integer, a float without a fraction, or text of digits; only if exact as a `number`. */
+/** Reads an integer, a float without a fraction, or text of digits; only where it is exact as a `number`. */
 export function integerOf(term: Term): number | undefined {
   const value = term instanceof Float ? term.value : typeof term === "number" ? term : textInteger(term);
-  // Adding 0 leaves no negative zero.
+  // Adding 0 removes a negative zero.
   return value !== undefined && Number.isSafeInteger(value) ? value + 0 : undefined;
 }
 
@@ -66,13 +68,13 @@ function textInteger(term: Term): number | undefined {
   return text !== undefined && decimal.test(text) ? Number(text) : undefined;
 }
 
-/** A list; a char list only with `charLists`, as its integers, since one is text much more often. */
+/** Reads a list. A char list, which is usually text, counts only with `charLists`, as its integers. */
 export function listOf(term: Term, options: { readonly charLists?: boolean } = {}): readonly Term[] | undefined {
   if (Array.isArray(term)) return term;
   return options.charLists && term instanceof CharList ? [...term.bytes] : undefined;
 }
 
-/** A tuple, or a list sent for one, that begins with an atom: its name and what follows. */
+/** Reads a tuple, or a list sent instead of one, that begins with an atom: gives its name and its fields. */
 export function recordOf(term: Term): { readonly name: string; readonly fields: readonly Term[] } | undefined {
   const items = term instanceof Tuple ? term.items : listOf(term);
   const first = items?.[0];

@@ -1,6 +1,6 @@
 /**
- * How the MessagePack and JSON dialects stand for terms (PROTOCOLS § 1.8): an array that begins with a record's name is
- * a tuple, any other a list; a string is an atom or a binary.
+ * How the MessagePack and JSON dialects write terms (PROTOCOLS § 1.8). An array that begins with a record's name is a
+ * tuple, any other array is a list; a string is an atom or a binary.
  */
 import { atom, type Term, Text, Tuple } from "./term.ts";
 import { utf8Text } from "./utf8.ts";
@@ -19,7 +19,7 @@ export function tupleOrList(items: readonly Term[], isRecordName: IsRecordName):
 /** Control characters other than tab, line feed and carriage return. */
 const unprintable = /[^\P{Cc}\t\n\r]/u;
 
-/** The text a binary is sent as, or undefined for one that must stay bytes. */
+/** Gives the text as which a binary is sent; undefined where the binary must stay bytes. */
 export function printableText(bytes: Uint8Array): string | undefined {
   const text = utf8Text(bytes);
   return text === undefined || unprintable.test(text) ? undefined : text;

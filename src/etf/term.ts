@@ -1,6 +1,6 @@
 /**
- * What an Erlang term is here, whatever bytes it came in (PROTOCOLS § 1.8). The classes carry a `kind`, so that two of
- * the same shape are still two types and a `switch` over them is exhaustive.
+ * The Erlang terms as this program holds them, whatever their encoding (PROTOCOLS § 1.8). The classes have a `kind`, so
+ * that two classes of the same shape are different types and a `switch` over them is exhaustive.
  */
 
 export type Term =
@@ -18,7 +18,7 @@ export type Term =
   | Opaque
   | Text;
 
-/** The bytes are no term, or more of one than the limits allow. */
+/** The bytes are not a term, or exceed the limits. */
 export class TermError extends Error {
   override readonly name = "TermError";
 }
@@ -32,7 +32,7 @@ export class Float {
   }
 }
 
-/** Only ever an object of its own: a peer's atoms fill no table. */
+/** Always an object of its own: no table keeps a peer's atoms. */
 export class Atom {
   readonly kind = "atom";
   readonly name: string;
@@ -69,7 +69,7 @@ export class ImproperList {
   }
 }
 
-/** A binary whose last byte counts only by its upper `bits` (1 to 7); the others are 0. */
+/** A binary of whose last byte only the upper `bits` (1 to 7) count; the lower ones are 0. */
 export class BitString {
   readonly kind = "bit-string";
   readonly bytes: Uint8Array;
@@ -80,7 +80,7 @@ export class BitString {
   }
 }
 
-/** In the order they came; a key that comes twice is kept twice. */
+/** Entries in the order received; a key that occurs twice is kept twice. */
 export class TermMap {
   readonly kind = "map";
   readonly entries: readonly (readonly [key: Term, value: Term])[];
@@ -89,7 +89,7 @@ export class TermMap {
   }
 }
 
-/** A reference, pid, port, fun or export: its encoded bytes, tag first, good for nothing but being sent back. */
+/** A reference, pid, port, fun or export as its encoded bytes, tag first. It can only be sent back. */
 export class Opaque {
   readonly kind = "opaque";
   readonly bytes: Uint8Array;
@@ -98,7 +98,7 @@ export class Opaque {
   }
 }
 
-/** A string of the MessagePack and JSON dialects: an atom or a binary, as its reader expects. */
+/** A string of the MessagePack and JSON dialects: its reader takes it as an atom or as a binary. */
 export class Text {
   readonly kind = "text";
   readonly value: string;
@@ -113,10 +113,10 @@ export const tuple = <Items extends readonly Term[]>(...items: Items): Tuple<Ite
 
 const utf8 = new TextEncoder();
 
-/** The text as a binary, in UTF-8. */
+/** Gives the text as a binary, in UTF-8. */
 export const binary = (text: string): Uint8Array<ArrayBuffer> => utf8.encode(text);
 
-/** An integer in the form every term has it: a `number` where that is exact. */
+/** Gives an integer in the form of all terms: a `number` where that is exact. */
 export function integerTerm(value: bigint): number | bigint {
   const exact = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
   return exact ? Number(value) : value;

@@ -1,7 +1,7 @@
-/** Bytes to text, without guessing. */
+/** Decodes UTF-8 strictly. */
 import { isUtf8 } from "node:buffer";
 
-/** Undefined where the bytes are not UTF-8. A byte order mark stays. */
+/** Undefined where the bytes are not UTF-8. A byte order mark is kept. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? view(bytes).toString("utf8") : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Which addresses the server may be made to call. What is not public (loopback, private, link-local, the cloud's metadata
- * service, …) is refused unless the operator named its network: a name on the outside may resolve to any of them.
+ * Which addresses the server may call. An address that is not public (loopback, private, link-local, the cloud's
+ * metadata service, …) is refused unless the operator named its network: an external name may resolve to any address.
  */
 import { BlockList, isIP, SocketAddress } from "node:net";
 import { lazily } from "../lib/lazily.ts";
@@ -12,7 +12,7 @@ export interface Network {
   readonly family: "ipv4" | "ipv6";
 }
 
-/** Undefined for what is no network. */
+/** Undefined where the text is not a network. */
 export function parseNetwork(text: string): Network | undefined {
   const [address = "", bits, ...rest] = text.split("/");
   const version = isIP(address);
@@ -52,11 +52,11 @@ function listOf(networks: readonly Network[]): BlockList {
   return list;
 }
 
-/** An IPv4 address written as IPv6 is judged as what it is; a zone is left out. */
+/** Gives an IPv4 address that is written as IPv6 in its IPv4 form; a zone is dropped. */
 function plainAddress(text: string): string {
   const bare = text.split("%", 1)[0] ?? "";
   if (isIP(bare) !== 6) return bare;
-  // Canonical, so that every spelling of a mapped address is known.
+  // Canonical, so that every spelling of a mapped address is recognised.
   const canonical = new SocketAddress({ address: bare, family: "ipv6" }).address;
   const mapped = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i.exec(canonical);
   if (mapped === null) return canonical;

@@ -1,6 +1,6 @@
 /**
- * Temporary AWS credentials for a user, from the Security Token Service: AssumeRole, GetFederationToken or GetSessionToken, signed by
- * Signature Version 4. What a user gets is never stored.
+ * Temporary AWS credentials for a user, from the Security Token Service: AssumeRole, GetFederationToken or
+ * GetSessionToken, signed by Signature Version 4. The credentials are never stored.
  */
 import { AwsClient } from "aws4fetch";
 import { callOutside, OutsideError } from "./http-call.ts";
@@ -13,7 +13,7 @@ export interface AwsOptions {
   readonly secretAccessKey: string;
   readonly sessionToken: string | undefined;
   readonly region: string;
-  /** Undefined: AWS's own of the region. */
+  /** Undefined: AWS's own endpoint of the region. */
   readonly endpoint: string | undefined;
   /** For AssumeRole. */
   readonly role: string | undefined;
@@ -31,7 +31,7 @@ export interface TemporaryCredentials {
 }
 
 export interface AwsCredentials {
-  /** `phone` is digits. Rejects with a text that may be logged. */
+  /** `phone` is digits. Rejects with a text that is safe to log. */
   mint(user: { readonly phone: string; readonly userId: number }): Promise<TemporaryCredentials>;
 }
 
@@ -90,7 +90,7 @@ function parametersOf(
     : { ...common, ...limited, Name: name };
 }
 
-/** The four parts, each as AWS documents it; undefined where one is missing or has another form. */
+/** Gives the four parts, each as AWS documents it; undefined where one is missing or malformed. */
 function credentialsIn(text: string, operation: AwsOptions["operation"]): TemporaryCredentials | undefined {
   const root = parseXml(text);
   const part = (name: string, form: RegExp): string | undefined => {
@@ -106,7 +106,7 @@ function credentialsIn(text: string, operation: AwsOptions["operation"]): Tempor
   return Number.isNaN(expiresAtSeconds) ? undefined : { accessKeyId, secretAccessKey, sessionToken, expiresAtSeconds };
 }
 
-/** ` (AccessDenied)`; the sentence beside it quotes names of the account. */
+/** Gives ` (AccessDenied)`. The sentence that comes with the code quotes names of the account. */
 function errorCodeIn(text: string): string {
   const code = textAt(parseXml(text), ["ErrorResponse", "Error", "Code"]);
   return code !== undefined && /^[\w.]{1,64}$/.test(code) ? ` (${code})` : "";

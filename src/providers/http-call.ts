@@ -1,20 +1,20 @@
 /**
- * One HTTP request to somebody outside: no redirects, an end in time, a bounded answer, and errors whose text can be logged,
- * since it holds neither address nor headers nor bodies.
+ * One HTTP request to an external service: no redirects, a time limit, a bounded answer, and errors whose text is safe
+ * to log, since it holds neither address nor headers nor bodies.
  */
 
-/** Something outside did not do what it was asked. The text holds no secret, no code and nothing a stranger wrote. */
+/** A call to an external service failed. The text holds no secret, no code and no text of the other side. */
 export class OutsideError extends Error {
   override readonly name = "OutsideError";
 }
 
 export interface HttpCall {
-  /** Who is called, as the start of an error's text: `the SMS gateway`. */
+  /** The service that is called, as the start of an error's text: `the SMS gateway`. */
   readonly who: string;
-  /** Made inside the call, so that what is wrong with it is told without its text. */
+  /** Called inside the call, so that an error in it is reported without its text. */
   readonly request: () => Request | Promise<Request>;
   readonly timeoutMs: number;
-  /** What is longer is cut there; 0: not read at all. */
+  /** A longer answer is cut; with 0 no body is read. */
   readonly answerBytesMax: number;
 }
 
@@ -24,7 +24,7 @@ export interface HttpAnswer {
   readonly body: Uint8Array;
 }
 
-/** Throws `OutsideError` where there is no answer; any status is one. */
+/** Throws `OutsideError` where there is no answer. An answer of any status is given. */
 export async function callOutside({ who, request, timeoutMs, answerBytesMax }: HttpCall): Promise<HttpAnswer> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
@@ -36,7 +36,7 @@ export async function callOutside({ who, request, timeoutMs, answerBytesMax }: H
   }
 }
 
-/** `ConnectionRefused`, `TimeoutError`: a word, never the sentence, which may quote the address. */
+/** Gives a word, `ConnectionRefused` or `TimeoutError`, never the sentence, which may quote the address. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   const word = "code" in error && typeof error.code === "string" ? error.code : error.name;

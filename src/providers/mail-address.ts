@@ -1,4 +1,4 @@
-/** Mail addresses as people have them; quoted local parts, comments and address literals of RFC 5322 are left out. */
+/** Mail addresses in common use; quoted local parts, comments and address literals of RFC 5322 are not supported. */
 
 import { domainToASCII } from "node:url";
 
@@ -7,7 +7,7 @@ const form =
 
 export const isMailAddress = (text: string): boolean => text.length <= 254 && form.test(text);
 
-/** With the domain as the mail system knows it, for servers without SMTPUTF8; undefined where it cannot be written so. */
+/** Gives the address with its domain in ASCII, for servers without SMTPUTF8; undefined where that is impossible. */
 export function asciiAddress(address: string): string | undefined {
   const at = address.indexOf("@");
   const domain = domainToASCII(address.slice(at + 1));

@@ -1,6 +1,6 @@
-/** What a mail is, and what every way of sending one takes. */
+/** What a mail is, and the interface of every way of sending one. */
 export interface MailSender {
-  /** Rejects where the message was not taken, with a text that may be logged. */
+  /** Rejects where the message was refused, with a text that is safe to log. */
   send(message: MailMessage): Promise<void>;
 }
 
@@ -11,12 +11,12 @@ export interface MailMessage {
   readonly text: string;
 }
 
-/** With `smtp`, `host` and `from` are there; the settings see to it. */
+/** With `smtp`, `host` and `from` are set; the settings check that. */
 export interface MailOptions {
   readonly adapter: "log" | "smtp";
   readonly host: string | undefined;
   readonly port: number;
-  /** `starttls`: nothing is said before the connection is TLS. */
+  /** `starttls`: nothing is sent before the connection is TLS. */
   readonly tls: "starttls" | "implicit" | "none";
   /** Path of a PEM file with the only authorities to trust. */
   readonly ca: string | undefined;

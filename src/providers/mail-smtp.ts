@@ -1,11 +1,11 @@
-/** Mail through a server, one connection for each message: codes are few, and an idle connection is one more thing to lose. */
+/** Mail through a server, one connection for each message: codes are rare, and an idle connection can break. */
 import { readFileSync } from "node:fs";
 import { assert } from "../lib/assert.ts";
 import { OutsideError, reasonOf } from "./http-call.ts";
 import { loadSmtp } from "./libraries.ts";
 import type { MailMessage, MailOptions, MailSender } from "./mail-message.ts";
 
-/** A server that says something now and then must come to an end too. */
+/** Bounds the whole exchange, also with a server that answers now and then. */
 const wholeTimeouts = 3;
 
 export function createSmtpMail(options: MailOptions): MailSender {
@@ -32,7 +32,7 @@ export function createSmtpMail(options: MailOptions): MailSender {
   async function deliver(message: MailMessage): Promise<void> {
     const { MailComposer, SmtpConnection } = await loadSmtp();
     const composed = await new MailComposer({
-      from: { ...from }, // It is written to.
+      from: { ...from }, // Copied, since the library writes to it.
       to: { name: "", address: message.to },
       subject: message.subject,
       text: message.text,
@@ -43,7 +43,7 @@ export function createSmtpMail(options: MailOptions): MailSender {
       .build();
     const connection = new SmtpConnection(settings);
     const { promise: broken, reject } = Promise.withResolvers<never>();
-    broken.catch(() => undefined); // What comes after the message was taken is nobody's concern.
+    broken.catch(() => undefined); // Errors after the message was accepted do not matter.
     const deadline = setTimeout(() => {
       reject(failure("ETIMEDOUT"));
       connection.close();
@@ -79,7 +79,7 @@ export function createSmtpMail(options: MailOptions): MailSender {
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
-/** `, 535`: never the server's sentence, which may quote anything. */
+/** Gives `, 535`, never the server's sentence, which may quote anything. */
 const statusOf = (error: unknown): string =>
   error instanceof Error && "responseCode" in error && typeof error.responseCode === "number"
     ? `, ${error.responseCode}`

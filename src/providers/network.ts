@@ -1,7 +1,12 @@
-/** What counts as one source of requests: an IPv4 address, or the /64 of an IPv6 address, since a subscriber has a whole one. */
+/**
+ * What counts as one source of requests: an IPv4 address, or the /64 of an IPv6 address, since a subscriber has a whole
+ * /64.
+ */
 import { isIP } from "node:net";
 
-/** `203.0.113.7`, also for `::ffff:203.0.113.7`; `2001:db8:0:1::/64`; other text, cut, stands for itself. */
+/**
+ * `203.0.113.7`, also for `::ffff:203.0.113.7`; `2001:db8:0:1::/64`; any other text is shortened and stands for itself.
+ */
 export function networkOf(address: string): string {
   const bare = address.split("%", 1)[0] ?? "";
   if (isIP(bare) !== 6) return bare.slice(0, 64);

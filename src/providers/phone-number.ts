@@ -1,6 +1,7 @@
 /**
- * What is known of a phone number before money is spent on it: libphonenumber's small metadata says whether it exists, a
- * table of our own (`premium-ranges.json`, made by `tests/support/premium-ranges.ts`) whether it costs more than others.
+ * What is known of a phone number before money is spent on it. libphonenumber's small metadata says whether it exists.
+ * A table of our own (`premium-ranges.json`, made by `tests/support/premium-ranges.ts`) says whether it costs more than
+ * others.
  */
 import { loadPhone } from "./libraries.ts";
 import premiumRanges from "./premium-ranges.json" with { type: "json" };
@@ -12,20 +13,23 @@ export interface PhoneNumber {
   readonly digits: string;
   /** `380` of `+380 50 …`. */
   readonly callingCode: string;
-  /** Two capitals (ISO 3166-1); undefined where the number belongs to no country, such as a satellite telephone's. */
+  /**
+   * Two capitals (ISO 3166-1); undefined where the number belongs to no country, such as a satellite telephone's
+   * number.
+   */
   readonly country: string | undefined;
-  /** Premium rate or shared cost: somebody earns on each message. */
+  /** Premium rate or shared cost: the number's owner earns on each message. */
   readonly premium: boolean;
 }
 
-/** Understands a number in international form, `+` or not; undefined where there can be no such number. */
+/** Parses a number in international form, with or without `+`; undefined where no such number can exist. */
 export function parsePhoneNumber(text: string): PhoneNumber | undefined {
   // ITU-T E.164 § 6.1: at most 15 digits; no country code begins with 0.
   if (!/^\+?[1-9]\d{4,14}$/.test(text)) return undefined;
   const digits = text.replace("+", "");
   const parsed = parsePhoneNumberFromString(`+${digits}`);
   if (parsed === undefined || !parsed.isValid()) return undefined;
-  // A number with a national prefix in it would be a second spelling, with limits of its own.
+  // A number with a national prefix in it would be a second spelling with limits of its own.
   if (parsed.number !== `+${digits}`) return undefined;
   const { countryCallingCode: callingCode, nationalNumber } = parsed;
   return { digits, callingCode, country: parsed.country, premium: isPremium(callingCode, nationalNumber) };

@@ -1,7 +1,8 @@
 /**
- * One POST to an address that was looked at: the name is resolved here, every address it has is judged, and the connection
- * is made to one of those judged, so that a second answer of the name server changes nothing. Redirects are not followed,
- * since nothing of the answer but its status is read. HTTP/1.1 by hand, as `fetch` lets nobody choose the address.
+ * One POST to an address that was checked. The name is resolved here, every address it has is judged, and the
+ * connection is made to one of those addresses, so that a second answer of the name server changes nothing. Redirects
+ * are not followed, since only the status of the answer is read. HTTP/1.1 is written by hand, as `fetch` cannot be
+ * given an address.
  */
 import { connect, isIP, type Socket } from "node:net";
 import type { AddressRule } from "./address-rules.ts";
@@ -11,25 +12,27 @@ export interface Post {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  /** For all of it, the name's resolution included. */
+  /** The limit for the whole call, name resolution included. */
   readonly timeoutMs: number;
   readonly mayCall: AddressRule;
   readonly signal: AbortSignal;
-  /** Certificates to trust besides those everybody does, as PEM. */
+  /** PEM certificates to trust besides the usual root certificates. */
   readonly ca?: string | undefined;
 }
 
-/** The first line of an answer is not longer. */
+/** The longest first line of an answer. */
 const statusLineBytesMax = 1024;
 
-/** The status of the answer. Throws `OutsideError` where there is none, its text without anything a stranger wrote. */
+/**
+ * Gives the status of the answer. Throws `OutsideError` where there is none; its text holds nothing of the other side.
+ */
 export async function post(request: Post): Promise<number> {
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
   const address = await untilAborted(resolve(request.url.hostname, request.mayCall), signal);
   return untilAborted(exchange(request, address, signal), signal);
 }
 
-/** An address of the name that may be called; refused as soon as one of them may not. */
+/** Gives an address of the name that may be called. Refuses as soon as one of its addresses may not be called. */
 async function resolve(hostname: string, mayCall: AddressRule): Promise<string> {
   const host = hostname.replace(/^\[|\]$/g, "");
   const { lookup } = await import("node:dns/promises");
@@ -56,7 +59,7 @@ function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise
 
 async function exchange({ url, headers, body, ca }: Post, address: string, signal: AbortSignal): Promise<number> {
   const secure = url.protocol === "https:";
-  // Loaded when first needed: with its root certificates it takes megabytes.
+  // Loaded on first use: with its root certificates it takes megabytes.
   const { connect: connectTls, rootCertificates } = await import("node:tls");
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
   const hostname = url.hostname.replace(/^\[|\]$/g, "");

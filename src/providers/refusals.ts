@@ -1,4 +1,4 @@
-/** Refusals in the log, one line a minute for each limit: who asks a million times fills no disk. */
+/** Writes refusals to the log, one line a minute for each limit: a million requests do not fill the disk. */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Admission } from "./spend-guard.ts";
@@ -8,11 +8,11 @@ const everyMs = 60_000;
 export function createRefusals({ log, clock }: { log: Log; clock: Clock }) {
   const lines = new Map<Admission, { readonly atMs: number; silent: number }>();
   return {
-    /** `address` is the last one's. */
+    /** `address` is that of the last refusal. */
     add(limit: Admission, address: string): void {
       const nowMs = clock.nowMs();
       const line = lines.get(limit);
-      // Also where the clock was set back.
+      // Also true where the clock was set back.
       if (line !== undefined && Math.abs(nowMs - line.atMs) < everyMs) {
         line.silent += 1;
         return;

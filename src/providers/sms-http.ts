@@ -1,9 +1,14 @@
-/** Any SMS gateway with an HTTP interface: templates say what it is asked, and any 2xx means that it took the message. */
+/**
+ * Any SMS gateway with an HTTP interface. Templates make the request; any 2xx means that the gateway took the message.
+ */
 import { callOutside, OutsideError } from "./http-call.ts";
 import type { SmsSender } from "./sms-message.ts";
 import { escapeFor, escapeUrl, fill } from "./template.ts";
 
-/** `{to}` and `{text}` are filled in everywhere: escaped as in URLs in `url` and `headers`, for its media type in `body`. */
+/**
+ * `{to}` and `{text}` are filled in everywhere. In `url` and `headers` they are escaped as in URLs, in `body` for its
+ * media type.
+ */
 export interface HttpSmsOptions {
   readonly url: string;
   readonly method: "GET" | "POST" | "PUT";

@@ -1,6 +1,6 @@
-/** What a text message is, and what every way of sending one takes. */
+/** What a text message is, and the interface of every way of sending one. */
 export interface SmsSender {
-  /** `to` is digits with the country code. Rejects where the message was not taken, with a text that may be logged. */
+  /** `to` is digits with the country code. Rejects where the message was refused, with a text that is safe to log. */
   send(message: SmsMessage): Promise<void>;
 }
 

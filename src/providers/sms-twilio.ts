@@ -31,13 +31,13 @@ export function createTwilioSms({ accountSid, authToken, from, url }: TwilioOpti
   };
 }
 
-/** ` (error 21211)`: the number its documentation explains; its sentence quotes the recipient. */
+/** Gives ` (error 21211)`, the number that its documentation explains. The sentence quotes the recipient. */
 function codeIn(body: Uint8Array): string {
   try {
     const answer: unknown = JSON.parse(new TextDecoder().decode(body));
     const code = typeof answer === "object" && answer !== null && "code" in answer ? answer.code : undefined;
     return typeof code === "number" && Number.isSafeInteger(code) ? ` (error ${code})` : "";
   } catch {
-    return ""; // An answer that is not JSON comes from somebody in between; the status says enough.
+    return ""; // An answer that is not JSON comes from a proxy in between; the status says enough.
   }
 }

@@ -9,7 +9,7 @@ import { createHttpSms, type HttpSmsOptions } from "./sms-http.ts";
 import type { SmsSender } from "./sms-message.ts";
 import { createTwilioSms } from "./sms-twilio.ts";
 
-/** What the adapter in use needs is there; the settings see to it. */
+/** The options of the adapter in use are set; the settings check that. */
 export interface SmsOptions {
   readonly adapter: "log" | "http" | "twilio" | "device";
   readonly http: Omit<HttpSmsOptions, "url"> & { readonly url: string | undefined };
@@ -25,14 +25,14 @@ export interface SmsOptions {
 export interface SmsParts {
   readonly log: Log;
   /**
-   * Publishes to the device that sends; false where nobody is there to take it. The payload holds a code, so the program
-   * sees to it that nobody else hears the topic.
+   * Publishes to the device that sends; false where no such device is connected. The payload holds a code, so the
+   * program ensures that no other client gets the topic.
    */
   readonly publish: (topic: string, payload: Uint8Array) => boolean | Promise<boolean>;
   readonly timeoutMs?: number;
 }
 
-/** As many as one message in parts may have at any gateway. */
+/** The length that every gateway takes as one message in parts. */
 const textCharactersMax = 1600;
 const timeoutMsByDefault = 10_000;
 

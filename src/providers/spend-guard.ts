@@ -1,9 +1,9 @@
 /**
- * Whether a message that costs money may be sent. What was admitted is counted per number, per source address (an IPv6 /64)
- * and per country prefix in the last hour, and in all in the last day, whose last quarter is for prefixes that have had
- * little of it. A refusal is not counted: somebody who asks a million times uses up nobody else's share, and what is
- * remembered is bounded by the limit of a day. A message whose sending failed stays counted, since a gateway may charge
- * for it all the same.
+ * Decides whether a message that costs money may be sent. Admitted messages are counted per number, per source address
+ * (an IPv6 /64) and per country prefix in the last hour, and in all in the last day. The last quarter of the day is for
+ * prefixes that have had little of it. A refusal is not counted: a client that asks a million times does not use up the
+ * share of others, and what is kept is bounded by the day's limit. A message that failed to be sent stays counted,
+ * since a gateway may charge for it even so.
  */
 import type { Clock } from "../lib/clock.ts";
 import { networkOf } from "./network.ts";
@@ -24,25 +24,25 @@ export const defaultSpendLimits: SpendLimits = {
   perDay: 1000,
 };
 
-/** Why not, by the limit that was reached; `country` also for premium ranges. */
+/** Why not: the limit that was reached. `country` also stands for premium ranges. */
 export type Admission = "ok" | "invalid_number" | "country" | "number" | "address" | "prefix" | "day";
 
 export interface SpendGuard {
   /**
-   * `ok` means: send it now, it is counted. `number` is in international form, `address` an IP address; `counted` is told
+   * `ok` means: send it now, it is counted. `number` is in international form, `address` an IP address. `counted` gets
    * what must be known after a restart.
    */
   admit(number: string, address: string, counted?: (message: CountedMessage) => void): Admission;
 }
 
-/** Of the day, what a prefix that has had more than its share leaves to the others. */
+/** The part of the day's limit that a prefix above its share leaves to the others. */
 const keptOfDay = 1 / 4;
-/** Of what is left then, what one prefix may have had. */
+/** The share of the rest that one prefix may use. */
 const shareOfRest = 1 / 10;
 
 /**
- * `countries` are two capitals (ISO 3166-1) or a `+` and the digits numbers begin with. Undefined means all countries, and
- * with it neither premium ranges nor numbers of no country (satellites, networks); a premium range is open only to a `+…`.
+ * `countries` are two capitals (ISO 3166-1) or a `+` and the first digits of numbers. Undefined means all countries,
+ * without premium ranges and numbers of no country (satellites, networks). Only a `+…` allows a premium range.
  */
 export function createSpendGuard({
   limits,
@@ -53,12 +53,12 @@ export function createSpendGuard({
   limits: SpendLimits;
   countries: readonly string[] | undefined;
   clock: Clock;
-  /** Counted before a restart, in order. */
+  /** What was counted before a restart, in order. */
   earlier?: readonly CountedMessage[];
 }): SpendGuard {
   const isAllowed = allowedBy(countries);
   const admitted = new SpendWindows(clock.nowMs(), earlier);
-  // Where there is one country alone, there are no others to keep anything for.
+  // With one country alone nothing is kept for others.
   const kept = countries?.length === 1 ? 0 : Math.floor(limits.perDay * keptOfDay);
   return {
     admit(number, address, counted) {
@@ -90,7 +90,10 @@ function allowedBy(countries: readonly string[] | undefined): (phone: PhoneNumbe
     prefixes.some((prefix) => digits.startsWith(prefix)) || (!premium && country !== undefined && names.has(country));
 }
 
-/** Codes from 800 on that begin with 8 or 9 and belong to services; a country's own may be unknown within a shared code. */
+/**
+ * Codes from 800 on that begin with 8 or 9 and belong to services; libphonenumber may not know a country within a
+ * shared code.
+ */
 const codesOfNoCountry = new Set(["800", "808", "870", "878", "881", "882", "883", "888", "979"]);
 const isOfACountry = (country: string | undefined, callingCode: string): boolean =>
   country !== undefined || !codesOfNoCountry.has(callingCode);

@@ -1,10 +1,10 @@
-/** What was sent and paid for: the messages of the last day in order, and counts of them; exact at every moment. */
+/** The paid messages of the last day in order, and counts of them; exact at every moment. */
 
 /** A message as it is known after a restart. */
 export interface CountedMessage {
   /** Digits with the country code. */
   readonly number: string;
-  /** Whoever asked: an IPv4 address, or an IPv6 /64. */
+  /** The source: an IPv4 address, or an IPv6 /64. */
   readonly network: string;
   /** The country code. */
   readonly prefix: string;
@@ -18,7 +18,7 @@ const compactFrom = 1024;
 interface Admitted {
   readonly atMs: number;
   readonly prefix: string;
-  /** What only the hour needs is let go when it has passed. */
+  /** What only the last hour needs; dropped when that hour has passed. */
   hour: { readonly number: string; readonly network: string } | undefined;
 }
 
@@ -30,11 +30,11 @@ export class SpendWindows {
   readonly #messages: Admitted[] = [];
   #dayStart = 0;
   #hourStart = 0;
-  /** Time that has passed since the start, by a clock that never goes back. */
+  /** Time since the start, by a clock that never goes back. */
   #nowMs = 0;
   #clockMs: number;
 
-  /** A message that the clock says is yet to come is taken as one of now. */
+  /** A message whose time lies in the future is taken as one of now. */
   constructor(clockMs: number, earlier: readonly CountedMessage[]) {
     this.#clockMs = clockMs;
     for (const message of [...earlier].sort((a, b) => a.atMs - b.atMs)) {
@@ -52,7 +52,7 @@ export class SpendWindows {
   ofPrefix = (prefix: string): number => this.#prefixes.get(prefix) ?? 0;
   ofPrefixInDay = (prefix: string): number => this.#prefixesInDay.get(prefix) ?? 0;
 
-  /** A clock that is set back loses that moment and no more: nothing is forgotten early, and nothing is kept for years. */
+  /** When the clock is set back, only that moment is lost: nothing is dropped early, and nothing is kept for years. */
   moveTo(clockMs: number): void {
     this.#nowMs += Math.max(0, clockMs - this.#clockMs);
     this.#clockMs = clockMs;

@@ -1,6 +1,6 @@
-/** Texts of an operator with places to fill in, `{to}`, and the escaping that each surrounding needs. */
+/** The operator's texts with places to fill in, `{to}`, and the escaping for each context. */
 
-/** Fills every place once; a value that holds a place's name stays as it is. Other braces are left alone. */
+/** Fills every place once. A value that holds a place's name stays as it is, and so do other braces. */
 export function fill(
   template: string,
   values: Readonly<Record<string, string>>,
@@ -13,7 +13,7 @@ export function fill(
 
 export const escapeUrl = (value: string): string => encodeURIComponent(value);
 
-/** For inside the quotes of a JSON string. */
+/** For use inside the quotes of a JSON string. */
 export const escapeJson = (value: string): string => JSON.stringify(value).slice(1, -1);
 
 const xmlEntities: Readonly<Record<string, string>> = {
@@ -24,14 +24,14 @@ const xmlEntities: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
-/** Characters that XML 1.0 cannot hold become spaces. */
+/** Escapes text for XML. Characters that XML 1.0 cannot hold become spaces. */
 export const escapeXml = (value: string): string =>
   value
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones XML 1.0 § 2.2 leaves out.
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, " ")
     .replace(/[&<>"']/g, (character) => xmlEntities[character] ?? "");
 
-/** What a body of this media type needs. */
+/** Gives the escaping for a body of this media type. */
 export function escapeFor(contentType: string): (value: string) => string {
   const type = (contentType.split(";", 1)[0] ?? "").trim().toLowerCase();
   if (/[/+]json$/.test(type)) return escapeJson;

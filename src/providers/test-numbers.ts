@@ -1,4 +1,4 @@
-/** Numbers whose code is fixed and to which nothing is sent: for tests of clients and for reviewers in app stores. */
+/** Numbers with a fixed code to which nothing is sent: for tests of clients and for reviewers in app stores. */
 
 export interface TestNumber {
   /** Digits. It need not be a number that exists. */
@@ -7,7 +7,7 @@ export interface TestNumber {
 }
 
 export interface TestNumbers {
-  /** The code of a test number, given as digits; undefined for all others. */
+  /** Gives the code of a test number, given as digits; undefined for all other numbers. */
   fixedCodeOf(number: string): string | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The little of XML that answers of AWS are made of: elements and text. Whatever can do more (a document type with entities,
- * processing instructions, CDATA) is refused, so an answer can neither grow nor reach for anything.
+ * The small part of XML that answers of AWS use: elements and text. Other features (a document type with entities,
+ * processing instructions, CDATA) are refused, so an answer can neither expand nor load anything.
  */
 
 export interface XmlElement {
@@ -26,7 +26,7 @@ const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&",
 const token =
   /<(\/?)([A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|<!--(?:(?!--)[\s\S])*-->|([^<]+)/y;
 
-/** The root element; undefined where the text is not well-formed, is too deep, or does more than is understood here. */
+/** Gives the root element; undefined where the text is not well-formed, is too deep, or uses other features. */
 export function parseXml(text: string): XmlElement | undefined {
   const document: OpenElement = { name: "", qualified: "", children: [], text: "" };
   const open: OpenElement[] = [document];
@@ -57,7 +57,9 @@ export function parseXml(text: string): XmlElement | undefined {
   return open.length === 1 && document.children.length === 1 ? document : undefined;
 }
 
-/** The text of the only element at `path` below `root`, without spaces around it; undefined where there is none, or two. */
+/**
+ * Gives the trimmed text of the only element at `path` below `root`; undefined where there is none, or more than one.
+ */
 export function textAt(root: XmlElement | undefined, path: readonly string[]): string | undefined {
   let element = root;
   for (const name of path) {
@@ -68,7 +70,7 @@ export function textAt(root: XmlElement | undefined, path: readonly string[]): s
   return element === undefined || element.children.length > 0 ? undefined : element.text.trim();
 }
 
-/** Undefined where an entity is unknown or a character is none. */
+/** Undefined where an entity is unknown or a number is no character. */
 function decode(text: string): string | undefined {
   let unknown = false;
   const decoded = text.replace(/&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|([a-z]{1,8}));|&/g, (_, decimal, hex, name) => {

@@ -230,7 +230,7 @@ export function contactRules(openFresh: OpenFresh): void {
     }
   });
 
-  test("nobody befriends himself, nor somebody who may not be here; who may not be here does nothing", async () => {
+  test("no user befriends themselves or a disabled user; a disabled user can do nothing", async () => {
     await using stage = await openStage();
     const [ann, bob] = await people(stage.store, "Ann", "Bob");
     for (const action of ["request", "confirm", "revoke"] as const) {

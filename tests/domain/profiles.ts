@@ -489,7 +489,7 @@ export function profileRules(openFresh: OpenFresh): void {
     expect(done.result).toBe(result);
   });
 
-  test("a migration is refused where the phone is somebody's, is none, or was not asked for", async () => {
+  test("a migration is refused where another profile has the phone, it is none, or was not asked for", async () => {
     await using stage = await openStage();
     await stage.logIn("380001");
     await stage.logIn("380002");

@@ -121,7 +121,7 @@ describe("each operation", () => {
   });
 });
 
-test("nothing configured is nobody to ask", () => {
+test("nothing configured means no service to ask", () => {
   expect(createAwsCredentials(undefined)).toBeUndefined();
 });
 

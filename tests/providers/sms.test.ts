@@ -186,7 +186,7 @@ describe("device", () => {
     expect(published).toEqual([["my/phone", JSON.stringify(message)]]);
   });
 
-  test("nobody there to send is a failure", async () => {
+  test("no device there to send is a failure", async () => {
     const failure = await failureOf(sender({ adapter: "device" }, { publish: async () => false }).send(message));
     expect(failure.message).toBe("no device subscribes to sms.device_topic");
   });

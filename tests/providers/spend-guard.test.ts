@@ -24,7 +24,7 @@ function guard(given: Partial<typeof defaultSpendLimits> = {}, countries?: reado
 const unlimited = 1_000_000;
 
 describe("each limit", () => {
-  test("five an hour to a number, whoever asks, and again as the first of them are an hour ago", () => {
+  test("five an hour to a number, from any address, and again as the first of them are an hour ago", () => {
     const { admit, clock } = guard();
     for (let at = 0; at < 5; at++) {
       expect(admit(ukrainian(0), address(at))).toBe("ok");

@@ -191,10 +191,8 @@ const wordsToCome: readonly string[] = [
   "config.ts",
   "config/",
   "erlang-terms/",
-  "etf/",
   "minioicq/",
   "mqtt/",
-  "providers/",
   "rest/",
   "store/sqlite/",
 ];

@@ -150,7 +150,7 @@ test("replay delivers again from an offset, and the end of a webhook is one", as
   expect(receiver.taken.slice(8).map(wordOf)).toEqual(["e"]);
 });
 
-test("nobody is called whom the operator did not allow: host, address, redirect", async () => {
+test("no URL is called that the operator did not allow: host, address, redirect", async () => {
   using inside = startReceiver();
   const { port } = new URL(inside.url);
   using redirecting = startReceiver(() => new Response(null, { status: 307, headers: { Location: inside.url } }));

@@ -24,13 +24,13 @@ export function createSendCode(
     log: Log;
     clock: Clock;
     publish: SmsParts["publish"];
-    /** What was counted, so that a restart is no new day. */
+    /** The messages that were counted, so that a restart does not reset the day. */
     paid: { list(): readonly CountedMessage[]; keep(message: CountedMessage): Promise<void> };
   },
 ): SendCode {
   const { log, clock, paid } = parts;
   const sender = createSmsSender(sms, parts);
-  // With what is known of the world's phone numbers, which a server that sends no codes need not load.
+  // Loads the metadata of phone numbers, which a server that sends no codes does not need.
   const guard = lazily(async () => {
     const { createSpendGuard } = await import("../spend-guard.ts");
     return createSpendGuard({ limits: sms.limits, countries: sms.countries, clock, earlier: paid.list() });
@@ -46,7 +46,7 @@ export function createSendCode(
       return "refused";
     }
     try {
-      await kept; // Nothing is spent that a restart would not know of.
+      await kept; // Money is spent only on a message that a restart would know of.
       await sender.send({ to: phone, text: codeText(code, language) });
       return "sent";
     } catch (error) {

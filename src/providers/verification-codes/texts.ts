@@ -1,4 +1,6 @@
-/** What an SMS or a mail with a code says, in the language that a profile's settings or the client's services name. */
+/**
+ * The text of an SMS or a mail with a code, in the language that a profile's settings or the client's services name.
+ */
 import { type Language, languageOf } from "../../domain/phones/languages.ts";
 
 const texts: Readonly<Record<Language, (code: string) => string>> = {
@@ -21,7 +23,7 @@ const subjects: Readonly<Record<Language, string>> = {
   zh: "验证码",
 };
 
-/** English where the language is not known. */
+/** English where the language is unknown. */
 export const codeText = (code: string, language: string | undefined): string => texts[known(language)](code);
 
 export const codeMail = (code: string, language: string | undefined): { subject: string; text: string } => ({

@@ -44,7 +44,7 @@ test.each([
   "$share/g/x",
 ])("%s is a service's", (topic) => expect(isReserved(topic)).toBe(true));
 
-test.each(["chats/x", "sensors/1", "/chat/x", "a", "Chat/x", "users"])("%s is anybody's", (topic) =>
+test.each(["chats/x", "sensors/1", "/chat/x", "a", "Chat/x", "users"])("any client may use %s", (topic) =>
   expect(isReserved(topic)).toBe(false),
 );
 

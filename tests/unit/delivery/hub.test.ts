@@ -36,7 +36,7 @@ function recordingLog(): Log & { readonly errors: { message: string; fields: Fie
   return { ...silentLog, errors, error: (message, fields) => void errors.push({ message, fields }) };
 }
 
-test("an event reaches every sink of everybody it is for, and nobody else", () => {
+test("an event reaches every sink of its recipients, and no other sink", () => {
   const hub = createHub({ log: silentLog });
   const [phone, laptop, bobs, carls] = [sinkOf(ann), sinkOf(ann), sinkOf(bob), sinkOf(carl)];
   for (const sink of [phone, laptop, bobs, carls]) hub.attach(sink);

@@ -83,7 +83,7 @@ test("a right password clears what was counted, under another name too", async (
   expect(await logIn(ann, "10001", "right")).toBe("in");
 });
 
-test("somebody who does not exist is counted by the name that was tried", async () => {
+test("a user who does not exist is counted by the name that was tried", async () => {
   const { logIn } = stage();
   for (let n = 0; n < 3; n += 1) expect(await logIn(undefined, "nobody", "x")).toBe("user_not_found");
   expect(await logIn(undefined, "nobody", "x")).toBe("try_later");

@@ -87,7 +87,7 @@ test("nothing gathered is nothing written", async () => {
   expect(written).toHaveLength(1);
 });
 
-test("what nobody flushes is written by itself", async () => {
+test("what is not flushed is written by itself", async () => {
   const done = Promise.withResolvers<void>();
   const { written, deliveries } = stage(async () => done.resolve());
   deliveries.delivered(ann, phone, team, 1);

@@ -124,7 +124,7 @@ test.each([
   expect([await add(request), stored.size]).toEqual([code, 0]);
 });
 
-test("a revoked device is nobody at once, and whoever listens is told", async () => {
+test("a revoked device is unknown at once, and listeners are told", async () => {
   const { devices, logIn } = await stage();
   const { device, password = "" } = await devices.add({ name: "lamp" });
   await devices.add({ name: "gate", certificateSubject: "CN=gate" });

@@ -48,7 +48,7 @@ test("no more than allowed are at work together, and they come in turn", async (
   expect(order).toEqual(order.map((_, n) => n));
 });
 
-test("a hash that cannot be read fails its caller and keeps nobody else's place", async () => {
+test("a hash that cannot be read fails its caller and keeps no other caller's place", async () => {
   const passwords = createPasswords(1);
   const outcomes = await Promise.allSettled([
     passwords.verify("right", "no hash at all"),

@@ -46,7 +46,7 @@ test("a PhoneId leads back to its parts, with a phone and without", () => {
   fc.assert(fc.property(user, (of) => expect(parsePhoneId(phoneIdOf(of))).toEqual(of as never)));
 });
 
-test("a code is six digits, and read as somebody types it", () => {
+test("a code is six digits, and read as people type it", () => {
   for (let n = 0; n < 1000; n += 1) expect(newCode()).toMatch(/^\d{6}$/);
   expect([typedCode(" 123 456\n"), typedCode("12a"), typedCode(undefined), typedCode("1".repeat(33))]).toEqual([
     "123456",

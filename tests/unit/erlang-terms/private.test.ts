@@ -92,7 +92,7 @@ test("a list that is full is told in the family's general word, on the phone's t
   expect(told).toEqual([`phone ${phone}`]);
 });
 
-test("a user who may not be here is told so on his own topic; what else goes wrong is the door's to say", async () => {
+test("a disabled user is told so on their own topic; what else goes wrong is the door's to say", async () => {
   for (const name of ["Friend", "Confirm"] as const) {
     const refusing = (code: DomainErrorCode) =>
       stage(() => {
@@ -125,7 +125,7 @@ test("whatever stands in the fields, they are one of the records or none", () =>
   );
 });
 
-test("whatever stands for the sender's user, it is one of his or nobody", () => {
+test("whatever stands for the sender's user, it is one of their own or none", () => {
   const userIds = [first.userId, second.userId];
   fc.assert(
     fc.property(arbitraryTerm, (term) => {

@@ -15,7 +15,7 @@ test("a distance counts insertions, deletions, replacements and swapped neighbou
   for (const [from, to, distance] of table) expect([from, to, editDistance(from, to)]).toEqual([from, to, distance]);
 });
 
-test("what nobody could have meant is not suggested", () => {
+test("a word close to none is not suggested", () => {
   const known = ["durability", "registration"];
   expect(nearest("durablity", known)).toBe("durability");
   expect(nearest("zzz", known)).toBeUndefined();

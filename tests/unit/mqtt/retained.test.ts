@@ -159,7 +159,7 @@ test("many levels of few letters count for what they take", () => {
   expect(retained.count).toBe(1);
 });
 
-test("an expired message is shown to nobody at once, and gone from memory and the store soon after", async () => {
+test("an expired message is shown to no client at once, and gone from memory and the store soon after", async () => {
   const clock = new ManualClock();
   const store = new SlowStore();
   const { retained, wheel, work } = openRetained(store, roomy, clock);

@@ -118,7 +118,7 @@ test("a client that sends nothing at first is asked to begin", async () => {
   expect(await say(undefined)).toBe("refused not_authorized");
 });
 
-test("a name nobody has is asked for a proof like any other, always with the same salt, and none is right", async () => {
+test("an unknown name is asked for a proof like any other, always with the same salt, and none is right", async () => {
   const { begin, concluded } = await stage();
   const asked = async (name: string) => (await begin()(`n,,n=${name},r=abc`)).replace(/^r=[^,]*,/, "");
   const salts = new Map<string, string>();
@@ -232,7 +232,7 @@ test("a proof cannot be used again: each exchange has a nonce of its own", async
   expect(await one(last)).toStartWith("in user:user");
 });
 
-test("whatever arrives is answered or refused, and nobody gets in by it", async () => {
+test("whatever arrives is answered or refused, and no client gets in by it", async () => {
   const { begin } = await stage();
   const piece = constantFrom("n,,", "y,,", "n=user", "r=abc", "c=biws", "p=", ",", "=", "a=", "i=1", "\u0000");
   const text = tuple(piece, piece, piece, string({ maxLength: 20 })).map((parts) => Buffer.from(parts.join("")));

@@ -17,7 +17,7 @@ const answering = (answer: SubscribeAnswer, told: string[] = [], name: string = 
   subscribed: (_session, filter, qos) => void told.push(`${name} ${filter} ${qos}`),
 });
 
-test("a topic is the first one's that serves it, and nobody's where none does", () => {
+test("a topic belongs to the first service that serves it, and to no service where none does", () => {
   const serves = (prefix: string): Service => ({ ...noTopics, serves: (topic) => topic.startsWith(prefix) });
   const [a, ab, b] = [serves("a"), serves("ab"), serves("b")];
   const services = new Services([noTopics, a, ab, b]);

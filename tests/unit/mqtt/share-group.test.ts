@@ -70,7 +70,7 @@ test("a member without room is passed over while another has room", async () => 
   expect(counts([a, b])).toEqual([5, 25]);
 });
 
-test("a member that is away gets nothing while another is there, and in turn if nobody is", async () => {
+test("a member that is away gets nothing while another is there, and in turn if none is", async () => {
   const broker = await open();
   const [a, b] = [await join(broker, "a"), await join(broker, "b")];
   a.lose();
@@ -98,7 +98,7 @@ test("a member that is away with QoS 0 does not swallow what another would keep"
   expect(b.texts.map(Number)).toEqual(numbers(10));
 });
 
-test("nobody gets what it may not read", async () => {
+test("no member gets what it may not read", async () => {
   const authorize = (principal: { key: string }, action: string, topic: string) =>
     !(action === "deliver" && topic === "t/secret" && principal.key === "user:anonymous");
   const broker = await open({ identity: { authorize } });
@@ -150,7 +150,7 @@ test("but not what was sent at QoS 2 [MQTT-4.8.2-5], except that it waited", asy
   }
 });
 
-test("what has nobody to go to is given up", async () => {
+test("what no member can take is given up", async () => {
   const broker = await open();
   const a = await join(broker, "a", { cleanStart: true });
   await publishMany(broker, 3, 1);

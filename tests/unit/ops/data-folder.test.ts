@@ -27,7 +27,7 @@ test("an empty folder, and one that is Roost's, are tightened", () => {
   }
 });
 
-test("somebody's other folder is refused and left as it is", () => {
+test("a folder with other data is refused and left as it is", () => {
   const dir = join(root, "home");
   mkdirSync(dir);
   writeFileSync(join(dir, "letter.txt"), "dear");
@@ -36,7 +36,7 @@ test("somebody's other folder is refused and left as it is", () => {
   expect(mode(dir)).toBe(0o755);
 });
 
-test("commands that read refuse a folder nobody kept anything in", () => {
+test("commands that read refuse a folder without data of a server", () => {
   expect(() => requireDataFolder(join(root, "nowhere"))).toThrow("there is no Roost data in");
   const dir = join(root, "kept");
   prepareDataFolder(dir);

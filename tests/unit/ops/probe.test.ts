@@ -6,7 +6,7 @@ test("a free address is given back and not kept", () => {
   expect(probeAddress(address)).toEqual(address);
 });
 
-test("an address somebody listens on is in use, even when they would share it", () => {
+test("an address that another server listens on is in use, even when that server would share it", () => {
   using listener = Bun.serve({ hostname: "127.0.0.1", port: 0, reusePort: true, fetch: () => new Response() });
   const port = listener.port ?? 0;
   const failure = catchError(() => probeAddress({ hostname: "127.0.0.1", port }));
