@@ -1,4 +1,4 @@
-/** Mail through a real server, with and without TLS and login; whatever goes wrong, and nobody writes a header of his own. */
+/** Mail through a real server, with and without TLS and login; its failures; and no input writes a header of its own. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -122,7 +122,7 @@ describe("a message arrives", () => {
   });
 });
 
-describe("nobody writes a header of his own", () => {
+describe("no input writes a header of its own", () => {
   const addresses = [
     "",
     "anna",
