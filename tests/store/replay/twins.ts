@@ -43,6 +43,7 @@ export interface Twins extends Disposable {
 export function openTwins(nowMs: number): Twins {
   const [warm, cold] = [openInMemory(nowMs), openInMemory(nowMs)];
   let committer: Committer = createCommitter(warm, reserve);
+  createCommitter(cold, reserve); // A database that no batch comes to has its sequences too.
   return {
     db: warm,
     commit(batch) {
