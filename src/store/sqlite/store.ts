@@ -24,9 +24,11 @@ import { createFiles, defaultFileLimits, type FileLimits } from "../files/files.
 import { isHash } from "../files/folder.ts";
 import { createAnswerStore } from "./answers/answer-store.ts";
 import type { ChangeName } from "./changes.ts";
+import { createChatReader } from "./chats/chat-reader.ts";
 import { toEntered, toLeft } from "./chats/entered.ts";
 import { createGroupStore } from "./chats/group-store.ts";
 import { createContactStore } from "./contacts/contact-store.ts";
+import { createDeliveryReader } from "./deliveries/delivery-reader.ts";
 import { createDeliveryStore } from "./deliveries/delivery-store.ts";
 import type { WireAdvance } from "./deliveries/positions.ts";
 import { type Durability, openForReading } from "./engine/open.ts";
@@ -40,6 +42,7 @@ import { createHistoryReader } from "./messages/history-reader.ts";
 import { createLargeAppends, type PutFile } from "./messages/large-appends.ts";
 import type { EncodedAppend, WireDraft } from "./messages/message-changes.ts";
 import { createMessageContent } from "./messages/message-content.ts";
+import { createMessageReader } from "./messages/message-reader.ts";
 import { sentMessage } from "./messages/sent-message.ts";
 import { createMqttReader } from "./mqtt/reader.ts";
 import { createMqttStore } from "./mqtt/store.ts";
@@ -49,10 +52,10 @@ import type { DirectoryRule } from "./people/directory.ts";
 import { createLogInStore } from "./people/log-in-store.ts";
 import { createPeopleReader } from "./people/people-reader.ts";
 import { createTokenStore } from "./people/token-store.ts";
+import { createUserReader } from "./people/user-reader.ts";
 import { createPaidMessageStore, type PaidMessageStore } from "./phones/paid-messages.ts";
 import { createPhoneStore } from "./phones/phone-store.ts";
 import { createProfileStore } from "./profiles/profile-store.ts";
-import { createReader } from "./reader.ts";
 import type { Submit, SubmitLater } from "./submit.ts";
 import { createWebhookStore } from "./webhooks/webhook-store.ts";
 
@@ -122,7 +125,10 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const submit = writer.submit as Submit;
   const submitLater = writer.submitLater as SubmitLater;
   const db = openForReading(dataDir);
-  const reader = createReader(db);
+  const userReads = createUserReader(db);
+  const chatReads = createChatReader(db);
+  const messageReads = createMessageReader(db);
+  const deliveryReads = createDeliveryReader(db);
   const { chatMembersMax: membersMax } = options;
   /** What the server's settings say to the rules of a change goes along with its arguments. */
   const rule: DirectoryRule = options.hidesStrangers === true ? { hidesStrangers: true } : {};
@@ -132,7 +138,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     durable: options.durability === "disk",
     limits: fileLimits,
     log,
-    isReferenced: reader.isFileReferenced,
+    isReferenced: messageReads.isFileReferenced,
     onDeath: options.onDeath,
   });
   storage.refuse = files.refuse;
@@ -140,7 +146,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const { withContent, withContentOf } = createMessageContent(files);
   /** Member lists as of the last commit that told them; see `Appended`. */
   const membersOf = new Map<number, readonly UserId[]>();
-  const { tokens, committed: forgetOwners } = createTokenStore({ submit, findToken: reader.findToken, getUser });
+  const { tokens, committed: forgetOwners } = createTokenStore({ submit, findToken: userReads.findToken, getUser });
   const listeners = new Set<CommitListener>();
   const moved = new MovedPositions();
   let closing = false;
@@ -225,7 +231,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     const [, , , chatId, , , repeatOf, members, entered] = encoded;
     if (members !== null) membersOf.set(chatId, members as UserId[]);
     if (repeatOf !== 0) {
-      const message = reader.messageById(repeatOf as MessageId);
+      const message = messageReads.messageById(repeatOf as MessageId);
       if (message !== undefined) {
         return { message, members: membersOf.get(chatId) ?? [], repeated: true, entered: undefined };
       }
@@ -252,7 +258,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   }
 
   function getUser(userId: number): User {
-    const user = reader.findUser(userId);
+    const user = userReads.findUser(userId);
     if (user === undefined) throw new Error(`user ${userId} cannot be read back`);
     return user;
   }
@@ -260,7 +266,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   async function putMembers(put: Parameters<Store["putMembers"]>[0]) {
     const { chat, userIds, renamed, entered } = await submit("putMembers", { ...put, membersMax });
     // Gone again where a later change of the same commit deleted it: then those who were put are all there is to tell.
-    const view = reader.findChatView({ id: chat.chatId }, undefined) ?? {
+    const view = chatReads.findChatView({ id: chat.chatId }, undefined) ?? {
       chat,
       members: [...new Set(userIds)].map(getUser),
     };
@@ -312,45 +318,45 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createMqttDeviceStore(db, submit),
     ...createExchangeStore(db, submit),
     ...createPhoneStore(db, { submit, submitLater }),
-    ...createWebhookStore(db, { submit, reader }),
+    ...createWebhookStore(db, { submit, toMessages: messageReads.toMessages }),
     ...createAnswerStore(db, { submit, clock: options.clock }),
     ...createContactStore(db, submit, rule),
     ...createGroupStore(submit, { sweep, membersMax, rule }),
     ...createLogInStore(db, { submit, submitLater, sweep }),
     ...createProfileStore(db, { submit, sweep }),
-    findUserNow: (userId) => reader.findUser(userId),
+    findUserNow: (userId) => userReads.findUser(userId),
     setAvatar: (userId, picture) =>
       submit("setAvatar", {
         userId,
         avatar: picture === undefined ? undefined : Buffer.from(picture).toString("base64"),
       }).then(({ updatedAtMs }) => ({ updatedAtMs })),
     touchUsers: (seen) => submit("touchUsers", { seen }).then(nothing),
-    findUser: async (userId) => reader.findUser(userId),
-    findUserByKey: async (key) => reader.findUserByKey(key),
-    findPasswordHash: async (userId) => reader.findPasswordHash(userId),
-    listUsers: async (page) => reader.listUsers(page),
+    findUser: async (userId) => userReads.findUser(userId),
+    findUserByKey: async (key) => userReads.findUserByKey(key),
+    findPasswordHash: async (userId) => userReads.findPasswordHash(userId),
+    listUsers: async (page) => userReads.listUsers(page),
     countUsers: people.countUsers,
     userListVersion: people.userListVersion,
     recentChats: people.recentChats,
-    listAcquaintances: async (userId, limit) => reader.enabledUsers(people.acquaintanceIds(userId, limit)),
+    listAcquaintances: async (userId, limit) => userReads.enabledUsers(people.acquaintanceIds(userId, limit)),
     ...tokens,
-    findParticipant: async (guid) => reader.findParticipant(guid),
-    shareChat: async (userId, other) => reader.shareChat(userId, other),
+    findParticipant: async (guid) => userReads.findParticipant(guid),
+    shareChat: async (userId, other) => userReads.shareChat(userId, other),
     openDevice: (device) => submit("openDevice", device).then((deviceId) => deviceId as DeviceId),
     endDevice: (device) => submit("endDevice", device).then(nothing),
-    findBackendKey: async () => reader.findBackendKey(),
+    findBackendKey: async () => userReads.findBackendKey(),
     setBackendKey: (hash) => submit("setBackendKey", { hash: hexOf(hash) }).then(nothing),
     createChat: (chat) => submit("createChat", { ...chat, ...rule, membersMax }).then(toEntered),
     putMembers,
     removeMembers,
     deleteChat,
-    findChat: async (ref, asSeenBy) => reader.findChat(ref, asSeenBy),
-    findChatOf: async (userId, ref) => reader.findChatOf(userId, ref),
-    findChatView: async (ref, asSeenBy) => reader.findChatView(ref, asSeenBy),
-    isMember: async (chatId, userId) => reader.isMember(chatId, userId),
-    chatsOf: async (userId) => reader.chatsOf(userId),
-    chatPage: async (userId, page) => reader.chatPage(userId, page),
-    memberIds: async (chatId, limit) => reader.memberIds(chatId, limit),
+    findChat: async (ref, asSeenBy) => chatReads.findChat(ref, asSeenBy),
+    findChatOf: async (userId, ref) => chatReads.findChatOf(userId, ref),
+    findChatView: async (ref, asSeenBy) => chatReads.findChatView(ref, asSeenBy),
+    isMember: async (chatId, userId) => chatReads.isMember(chatId, userId),
+    chatsOf: async (userId) => chatReads.chatsOf(userId),
+    chatPage: async (userId, page) => chatReads.chatPage(userId, page),
+    memberIds: async (chatId, limit) => chatReads.memberIds(chatId, limit),
     appendMessage,
     appendMessages,
     deleteMessage: (request) =>
@@ -359,17 +365,17 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
         members: members as UserId[],
       })),
     findMessage: async (messageId, inlineBytesMax) => {
-      const message = reader.messageById(messageId);
+      const message = messageReads.messageById(messageId);
       return message === undefined ? undefined : (await withContent([message], inlineBytesMax))[0];
     },
     findFile: async (userId, hash) => {
-      const file = isHash(hash) ? reader.findFile(userId, hash) : undefined;
+      const file = isHash(hash) ? messageReads.findFile(userId, hash) : undefined;
       const content = file === undefined ? undefined : await files.open(hash);
       return file === undefined || content === undefined ? undefined : { ...file, content };
     },
     withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
     messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax, bytesMax }) =>
-      withContent(reader.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }), inlineBytesMax),
+      withContent(messageReads.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }), inlineBytesMax),
     beforeCommit: writer.beforeCommit,
     onCommitted(listener) {
       listeners.add(listener);
@@ -387,18 +393,18 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
           ],
         ),
       }).then(nothing),
-    positions: async (userId) => reader.positions(userId),
+    positions: async (userId) => deliveryReads.positions(userId),
     ...createDeliveryStore(db, submit),
-    ...createHistoryReader(db, reader.toMessages),
-    lastMessageId: async () => reader.lastMessageId(),
-    undelivered: async (userId, deviceId) => reader.undelivered(userId, deviceId),
-    newerThan: async (userId, after) => reader.newerThan(userId, after),
-    run: async (from) => withContent(reader.run(from), from.inlineBytesMax),
+    ...createHistoryReader(db, messageReads.toMessages),
+    lastMessageId: async () => messageReads.lastMessageId(),
+    undelivered: async (userId, deviceId) => deliveryReads.undelivered(userId, deviceId),
+    newerThan: async (userId, after) => deliveryReads.newerThan(userId, after),
+    run: async (from) => withContent(messageReads.run(from), from.inlineBytesMax),
     scan: async (range) => {
-      const { messages, through } = reader.scan(range);
+      const { messages, through } = messageReads.scan(range);
       return { messages: await withContent(messages, range.inlineBytesMax), through };
     },
-    events: async (userId, door, page) => reader.events(userId, door, page),
+    events: async (userId, door, page) => deliveryReads.events(userId, door, page),
     confirmEvents: (userId, door, eventIds) =>
       submit("confirmEvents", { userId, door, eventIds: [...eventIds] }).then(nothing),
     mqtt: createMqttStore({ submit, submitLater, beforeCommit: writer.beforeCommit }, createMqttReader(db)),

@@ -14,7 +14,7 @@ import type { User, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { toEntered } from "../chats/entered.ts";
 import type { DirectoryRule } from "../people/directory.ts";
-import { toUser } from "../reader.ts";
+import { toUser } from "../people/user-row.ts";
 import { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import type { WireBlocked, WireFriendResult } from "./contact-changes.ts";

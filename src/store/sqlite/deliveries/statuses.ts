@@ -3,10 +3,8 @@
  * that this reader never will.
  */
 import type { Tx } from "../engine/tx.ts";
+import { addressedBit } from "../messages/stored-message.ts";
 import type { ConfirmingReader, Positions, Status } from "./positions.ts";
-
-/** The bit in `messages.kind` of a message that addresses each recipient by himself. */
-export const addressedBit = 16;
 
 export interface ConfirmedMessage {
   readonly messageId: number;

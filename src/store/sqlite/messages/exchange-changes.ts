@@ -6,13 +6,14 @@ import { type ClientStamp, doors, systemUserId, type UserSummary } from "../../.
 import type { ChatParts } from "../chats/chat-changes.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
-import { addressedBit, type ConfirmationParts } from "../deliveries/statuses.ts";
+import type { ConfirmationParts } from "../deliveries/statuses.ts";
 import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import { devices } from "../schema.ts";
 import type { createMessageChanges } from "./message-changes.ts";
+import { addressedBit } from "./stored-message.ts";
 
 export interface WireExchange extends ConfirmingReader {
   readonly messages: readonly (ClientStamp & {

@@ -9,8 +9,8 @@ import {
 } from "../../../domain/messages/history-store.ts";
 import type { ChatId, Message, MessageId, MessageReader } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
-import { type StoredMessageRow, storedMessageColumns } from "./message-changes.ts";
 import { seqThrough } from "./seq-through.ts";
+import { type StoredMessageRow, storedMessageColumns } from "./stored-message.ts";
 
 /** Content of one piece; a larger message comes alone. */
 const pieceBytesMax = 1024 * 1024;

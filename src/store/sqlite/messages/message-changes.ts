@@ -9,29 +9,13 @@ import type { ChatEntry, Tx } from "../engine/tx.ts";
 import { insertReceived } from "../mqtt/queue-changes.ts";
 import type { DirectoryRule } from "../people/directory.ts";
 import type { MessageFiles } from "./message-files.ts";
+import { type StoredMessageRow, storedMessageColumns } from "./stored-message.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
 export type WireDraft = Omit<Draft, "content"> &
   DirectoryRule & {
     readonly content: string | { readonly blob: number } | { readonly file: MessageFile };
   };
-
-/** An earlier message given as the answer to a repeat. */
-export interface StoredMessageRow {
-  readonly messageId: number;
-  readonly chatId: number;
-  readonly seq: number;
-  readonly senderId: number;
-  readonly kind: number;
-  readonly type: string | null;
-  readonly content: string | Uint8Array | null;
-  readonly clientId: string | null;
-  readonly clientTimeMs: number | null;
-  readonly sentAtMs: number;
-}
-
-export const storedMessageColumns =
-  "message_id messageId, chat_id chatId, seq, sender_id senderId, kind, type, content, client_id clientId, client_time_ms clientTimeMs, sent_at_ms sentAtMs";
 
 /** What the main thread needs to answer and publish; it still has the draft itself. */
 export class Appended {

@@ -15,8 +15,8 @@ import type {
 import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
 import { friendsTold } from "../people/looks.ts";
+import { toUser } from "../people/user-row.ts";
 import { toSession, toWireCode } from "../phones/phone-store.ts";
-import { toUser } from "../reader.ts";
 import { profiles, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import type { ProfileRow } from "./profile-changes.ts";

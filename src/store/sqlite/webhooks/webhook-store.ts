@@ -11,8 +11,8 @@ import type {
   WebhookStore,
 } from "../../../domain/webhooks/webhook-store.ts";
 import { lazily } from "../../../lib/lazily.ts";
-import { type StoredMessageRow, storedMessageColumns } from "../messages/message-changes.ts";
-import type { Reader } from "../reader.ts";
+import type { MessageReads } from "../messages/message-reader.ts";
+import { type StoredMessageRow, storedMessageColumns } from "../messages/stored-message.ts";
 import type { Submit } from "../submit.ts";
 
 const logBytesMax = 1024 * 1024;
@@ -30,7 +30,7 @@ interface EventRow {
 
 export function createWebhookStore(
   db: Database,
-  { submit, reader }: { submit: Submit; reader: Pick<Reader, "toMessages"> },
+  { submit, toMessages }: { submit: Submit } & Pick<MessageReads, "toMessages">,
 ): WebhookStore {
   const all = lazily(() =>
     db.prepare<WebhookRow, []>(
@@ -94,9 +94,9 @@ export function createWebhookStore(
     webhookPlaces: async (name) => places().all(name),
     deadLetters: async (name, { after, limit }) => letters().all(name, after, limit),
     messageLog: async (after, limit): Promise<Message[]> =>
-      reader.toMessages(upToBytes(log().iterate(after, limit)), undefined),
+      toMessages(upToBytes(log().iterate(after, limit)), undefined),
     messageLogOf: async (chatId, after, limit): Promise<Message[]> =>
-      reader.toMessages(upToBytes(logOf().iterate(chatId, after, limit)), undefined),
+      toMessages(upToBytes(logOf().iterate(chatId, after, limit)), undefined),
     eventLog: async (after, limit, chatId): Promise<LoggedEvent[]> =>
       (chatId === undefined ? events().all(after, limit) : eventsOf().all(chatId, after, limit)).map(toEvent),
   };

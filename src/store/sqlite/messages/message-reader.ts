@@ -1,0 +1,196 @@
+/** Reads of messages, as `people/user-reader.ts`; bare SQL, since pages are hot. */
+import type { Database } from "bun:sqlite";
+import { chatKeyOf, userKeyOf } from "../../../domain/keys.ts";
+import { hidden, withText } from "../../../domain/messages/addressed.ts";
+import {
+  type ChatId,
+  type ChatKind,
+  type Message,
+  type MessageId,
+  type MessageReader,
+  messageKinds,
+  type UserId,
+} from "../../../domain/model.ts";
+import type { DeliveryStore } from "../../../domain/store.ts";
+import { lazily } from "../../../lib/lazily.ts";
+import { createFileReader } from "./file-reader.ts";
+import { addressedBit, type StoredMessageRow, storedMessageColumns } from "./stored-message.ts";
+
+/** Names kept at hand for the pages of history: sender → key, chat → key. Emptied when full. */
+const namesMax = 50_000;
+/** Content of one page of catching up. */
+const pageBytesMax = 1024 * 1024;
+
+interface ChatNameRow {
+  readonly chatId: number;
+  readonly kind: ChatKind;
+  readonly chatKey: string | null;
+  readonly directLow: number | null;
+  readonly directHigh: number | null;
+}
+
+export type MessageReads = ReturnType<typeof createMessageReader>;
+
+export function createMessageReader(db: Database) {
+  const files = createFileReader(db);
+  const nameOfUser = lazily(() =>
+    db.prepare<{ username: string | null }, [number]>("SELECT username FROM users WHERE user_id = ?"),
+  );
+  const nameOfChat = lazily(() =>
+    db.prepare<ChatNameRow, [number]>(
+      "SELECT chat_id chatId, kind, chat_key chatKey, direct_low directLow, direct_high directHigh FROM chats WHERE chat_id = ?",
+    ),
+  );
+  const pageAfter = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+  );
+  const pageBefore = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+    ),
+  );
+  const runFrom = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE chat_id = ? AND seq >= ? AND message_id <= ? ORDER BY seq LIMIT ?`,
+    ),
+  );
+  const ownFrom = lazily(() =>
+    db.prepare<StoredMessageRow, [number, number, number, number]>(
+      `SELECT ${storedMessageColumns} FROM messages WHERE message_id BETWEEN ? AND ?
+     AND seq > (SELECT joined_seq FROM members m WHERE m.chat_id = messages.chat_id AND m.user_id = ?)
+     ORDER BY message_id LIMIT ?`,
+    ),
+  );
+  const messageById = lazily(() =>
+    db.prepare<StoredMessageRow, [number]>(`SELECT ${storedMessageColumns} FROM messages WHERE message_id = ?`),
+  );
+  const ownText = lazily(() =>
+    db.prepare<{ content: string }, [number, number, number]>(
+      "SELECT content FROM message_texts WHERE message_id = ?1 AND user_id = ?2 AND device_id IN (0, ?3) ORDER BY device_id DESC LIMIT 1",
+    ),
+  );
+  const nextMessageId = lazily(() =>
+    db.prepare<{ next: number }, []>("SELECT next FROM sequence WHERE name = 'message'"),
+  );
+  const userKeys = new Map<number, string>();
+  const chatKeys = new Map<number, string>();
+
+  function page(of: {
+    chatId: ChatId;
+    afterSeq: number | undefined;
+    beforeSeq: number | undefined;
+    limit: number;
+    bytesMax: number | undefined;
+    by: MessageReader | undefined;
+  }): Message[] {
+    const { chatId, afterSeq, beforeSeq, limit, bytesMax = Number.POSITIVE_INFINITY, by } = of;
+    if (afterSeq !== undefined) {
+      const { rows } = upToBytes(pageAfter().iterate(chatId, afterSeq, limit), 0, bytesMax);
+      return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), by);
+    }
+    const newest = pageBefore().iterate(chatId, beforeSeq ?? Number.MAX_SAFE_INTEGER, limit);
+    return toMessages(upToBytes(newest, 0, bytesMax).rows.reverse(), by);
+  }
+
+  function run(from: Parameters<DeliveryStore["run"]>[0]): Message[] {
+    const all = runFrom().iterate(from.chatId, from.seq, from.through, from.limit);
+    return toMessages(upToBytes(all, from.inlineBytesMax).rows, from.reader);
+  }
+
+  function scan(range: Parameters<DeliveryStore["scan"]>[0]) {
+    const all = ownFrom().iterate(range.from, range.to, range.userId, range.limit + 1);
+    const { rows, cut } = upToBytes(all, range.inlineBytesMax);
+    // One row more than asked for, or fewer because they are large: the rest of the range was not looked at.
+    const messages = toMessages(rows.slice(0, range.limit), range);
+    const complete = rows.length <= range.limit && !cut;
+    return { messages, through: complete ? range.to : (messages.at(-1)?.messageId ?? range.from) };
+  }
+
+  /**
+   * Rows up to about `pageBytesMax` of content, one at least, so that a page of large messages does not fill the memory. Files
+   * up to `inlineBytesMax` will be read, and count; without it, all.
+   */
+  function upToBytes(
+    all: Iterable<StoredMessageRow>,
+    inlineBytesMax = Number.POSITIVE_INFINITY,
+    bytesMax = pageBytesMax,
+  ) {
+    const rows: StoredMessageRow[] = [];
+    let bytes = 0;
+    for (const row of all) {
+      rows.push(row);
+      bytes += row.content?.length ?? files.inlineBytes(row.messageId, inlineBytesMax);
+      if (bytes >= bytesMax) return { rows, cut: true };
+    }
+    return { rows, cut: false };
+  }
+
+  function toMessages(rows: readonly StoredMessageRow[], by: MessageReader | undefined): Message[] {
+    return rows.map((row) => (row.kind < addressedBit ? toMessage(row) : addressedTo(row, by)));
+  }
+
+  /** A message that addresses each recipient by himself, with this reader's text. It never stands in a file. */
+  function addressedTo(row: StoredMessageRow, by: MessageReader | undefined): Message {
+    const message = toMessage({ ...row, kind: row.kind - addressedBit });
+    const own = by === undefined ? null : ownText().get(row.messageId, by.userId, by.deviceId ?? 0);
+    return own === null ? hidden(message) : withText(message, own.content);
+  }
+
+  function toMessage(row: StoredMessageRow): Message {
+    const kind = messageKinds[row.kind] ?? "file";
+    const file = row.content === null && kind !== "deleted" ? files.ofMessage(row.messageId) : undefined;
+    const message: Message = {
+      messageId: row.messageId as MessageId,
+      chatId: row.chatId as ChatId,
+      chatKey: chatKey(row.chatId),
+      seq: row.seq,
+      senderId: row.senderId as UserId,
+      senderKey: userKey(row.senderId),
+      kind,
+      type: row.type ?? kind,
+      content: row.content ?? "",
+      clientId: row.clientId ?? undefined,
+      clientTimeMs: row.clientTimeMs ?? undefined,
+      sentAtMs: row.sentAtMs,
+    };
+    return file === undefined ? message : { ...message, file };
+  }
+
+  function userKey(userId: number): string {
+    const known = userKeys.get(userId);
+    if (known !== undefined) return known;
+    const key = userKeyOf({ userId, username: nameOfUser().get(userId)?.username });
+    remember(userKeys, userId, key);
+    return key;
+  }
+
+  function chatKey(chatId: number): string {
+    const known = chatKeys.get(chatId);
+    if (known !== undefined) return known;
+    const row = nameOfChat().get(chatId);
+    const key = row === null ? `chat.${chatId}` : chatKeyOf(row);
+    remember(chatKeys, chatId, key);
+    return key;
+  }
+
+  return {
+    page,
+    toMessages,
+    messageById: (messageId: MessageId): Message | undefined => {
+      const row = messageById().get(messageId);
+      return row === null ? undefined : toMessages([row], undefined)[0];
+    },
+    run,
+    scan,
+    isFileReferenced: files.isReferenced,
+    findFile: files.findFor,
+    lastMessageId: (): MessageId => ((nextMessageId().get()?.next ?? 1) - 1) as MessageId,
+  };
+}
+
+function remember(names: Map<number, string>, id: number, key: string): void {
+  if (names.size >= namesMax) names.clear();
+  names.set(id, key);
+}
