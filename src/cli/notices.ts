@@ -69,6 +69,6 @@ function packageNotice({ name, version, license = "see its text", folder }: Pack
 /** Bun's own page on licences, as its package of types brings it. */
 function bunNotice(): string {
   const page = readFileSync(join(folderOf("bun-types", root), "docs", "project", "license.mdx"), "utf8");
-  const text = page.replace(/^---\n[^]*?\n---\n/, "").trim();
+  const text = page.replace(/^---\n[\s\S]*?\n---\n/, "").trim();
   return `Bun ${Bun.version}, the runtime that the executable is built on\n\n${text}`;
 }
