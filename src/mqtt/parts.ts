@@ -96,7 +96,7 @@ export class BrokerParts
     this.wheel = new DeadlineWheel(clock);
     this.sender = new PublishSender(this);
     this.retained = new Retained(this);
-    this.queueWriter = new QueueWriter(this, (topic) => this.retained.current(topic));
+    this.queueWriter = new QueueWriter(this);
     this.services = new Services(services.map((create) => create(this)));
     this.authorize = (principal, action, topic) =>
       !this.services.forbid(principal, action, topic) && identity.authorize(principal, action, topic);

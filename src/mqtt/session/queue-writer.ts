@@ -10,6 +10,7 @@ import type { Connection } from "../connection/connection.ts";
 import { appendPublish5, type Sendable } from "../publish/publish-form.ts";
 import { appendAsStored } from "../publish/stored-publish.ts";
 import { notStored } from "../publish/verdict.ts";
+import type { Retained } from "../routing/retained.ts";
 import { type BrokerStore, type QueueChange, queueColumnCount, queueColumns, type RetainedChange } from "../store.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import type { Work } from "../work.ts";
@@ -87,10 +88,18 @@ interface WaitingPubacks {
   bytes: number;
 }
 
+export interface QueueWriterParts {
+  readonly store: Pick<BrokerStore, "lastQueueId" | "beforeCommit" | "enqueue" | "send" | "dequeue">;
+  readonly retained: Pick<Retained, "current">;
+  readonly work: Work;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 export class QueueWriter {
   /** Messages added since the start: a caller that looks before and after knows whether it added any. */
   count = 0;
-  readonly #store: BrokerStore;
+  readonly #store: QueueWriterParts["store"];
   readonly #work: Work;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -111,17 +120,14 @@ export class QueueWriter {
   #passedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    core: { store: BrokerStore; work: Work; clock: Clock; log: Log },
-    retainedNow: (topic: string) => RetainedChange,
-  ) {
-    this.#store = core.store;
-    this.#work = core.work;
-    this.#clock = core.clock;
-    this.#log = core.log;
-    this.#retainedNow = retainedNow;
-    this.#lastId = core.store.lastQueueId();
-    core.store.beforeCommit(() => this.#passAlong());
+  constructor({ store, retained, work, clock, log }: QueueWriterParts) {
+    this.#store = store;
+    this.#work = work;
+    this.#clock = clock;
+    this.#log = log;
+    this.#retainedNow = (topic) => retained.current(topic);
+    this.#lastId = store.lastQueueId();
+    store.beforeCommit(() => this.#passAlong());
   }
 
   /** A new message is about to be forwarded: what was added before is another one. */
