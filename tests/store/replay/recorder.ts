@@ -2,13 +2,14 @@
  * Preloaded by `bun run replay`: writes down every batch that the tests of this process give to a writer's Worker, one file
  * of lines for each data folder, in the folder that `RECORD_DIR` names.
  */
+import { Database } from "bun:sqlite";
 import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { databasePath } from "../../../src/store/sqlite/engine/open.ts";
 import type { FromWorker, ToWorker } from "../../../src/store/sqlite/engine/wire.ts";
 
 export type Line =
-  /** `isNew`: there was no database before. */
+  /** `isNew`: there was no database before, or one in which nobody had been yet. */
   | { readonly type: "open"; readonly nowMs: number; readonly isNew: boolean }
   | {
       readonly type: "batch";
@@ -39,7 +40,7 @@ function record(worker: Worker, message: ToWorker): void {
       });
     }
     files.set(worker, join(recordDir ?? "", `${process.pid}${message.dataDir.replaceAll("/", "_")}.jsonl`));
-    write(worker, { type: "open", nowMs: message.nowMs, isNew: !existsSync(databasePath(message.dataDir)) });
+    write(worker, { type: "open", nowMs: message.nowMs, isNew: isNew(databasePath(message.dataDir)) });
   } else if (message.type === "batch") {
     const { nowMs, seed, changes, blobs } = message;
     const texts = blobs.map(
@@ -47,6 +48,15 @@ function record(worker: Worker, message: ToWorker): void {
     );
     write(worker, { type: "batch", nowMs, seed, changes, blobs: texts });
   }
+}
+
+function isNew(path: string): boolean {
+  if (!existsSync(path)) return true;
+  using db = new Database(path);
+  const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").values().flat().map(String);
+  const made = ["users", "chats", "mqtt_sessions", "events", "profiles"];
+  if (!made.every((table) => tables.includes(table))) return false;
+  return made.every((table) => db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get() === null);
 }
 
 if (recordDir !== undefined) {
