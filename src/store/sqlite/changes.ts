@@ -2,7 +2,8 @@
 
 import { lazily } from "../../lib/lazily.ts";
 import { createAnswerChanges } from "./answers/answer-changes.ts";
-import { createChatChanges, createChatParts } from "./chats/chat-changes.ts";
+import { createChatChanges } from "./chats/chat-changes.ts";
+import { createChatParts } from "./chats/chat-parts.ts";
 import { createChatReferences } from "./chats/chat-references.ts";
 import { createChatEnds } from "./chats/chat-removal.ts";
 import { createGroupChanges } from "./chats/group-changes.ts";

@@ -5,7 +5,7 @@
 import type { DomainEvent } from "../../domain/events.ts";
 import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
 import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
-import type { EnteredParts, LeftParts } from "./chats/chat-changes.ts";
+import type { EnteredParts, LeftParts } from "./chats/chat-parts.ts";
 import { toEntered, toLeft } from "./chats/entered.ts";
 import type { WireFriendResult } from "./contacts/contact-changes.ts";
 import { toContactChanges } from "./contacts/contact-store.ts";

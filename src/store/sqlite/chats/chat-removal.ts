@@ -2,7 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Tx } from "../engine/tx.ts";
 import { chats, members, sweeps } from "../schema.ts";
-import type { ChatParts, LeftParts } from "./chat-changes.ts";
+import type { ChatParts, LeftParts } from "./chat-parts.ts";
 
 export type ChatEnds = ReturnType<typeof createChatEnds>;
 

@@ -1,6 +1,6 @@
 /** Who entered or left a chat, as the writer tells it, in the domain's words. */
 import type { Entered, EventId, Left, UserId } from "../../../domain/model.ts";
-import type { EnteredParts, LeftParts } from "./chat-changes.ts";
+import type { EnteredParts, LeftParts } from "./chat-parts.ts";
 
 export function toEntered(parts: EnteredParts): Entered {
   return { type: "entered", chat: parts.chat, users: parts.users, rows: toRows(parts) };

@@ -7,7 +7,7 @@ import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import { chats } from "../schema.ts";
-import type { ChatParts, EnteredParts, LeftParts } from "./chat-changes.ts";
+import type { ChatParts, EnteredParts, LeftParts } from "./chat-parts.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
 

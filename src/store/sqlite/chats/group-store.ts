@@ -3,7 +3,7 @@ import type { GroupStore } from "../../../domain/chats/group-store.ts";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { DirectoryRule } from "../people/directory.ts";
 import type { Submit } from "../submit.ts";
-import type { LeftParts } from "./chat-changes.ts";
+import type { LeftParts } from "./chat-parts.ts";
 import { toEntered, toLeft } from "./entered.ts";
 
 export function createGroupStore(

@@ -14,7 +14,7 @@ import type {
   RevokeOutcome,
 } from "../../../domain/contacts/contact-store.ts";
 import { DomainError } from "../../../domain/errors.ts";
-import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
+import type { ChatParts, EnteredParts } from "../chats/chat-parts.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";

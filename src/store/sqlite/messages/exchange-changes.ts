@@ -3,7 +3,7 @@
 import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { type ClientStamp, doors, systemUserId, type UserSummary } from "../../../domain/model.ts";
-import type { ChatParts } from "../chats/chat-changes.ts";
+import type { ChatParts } from "../chats/chat-parts.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
 import type { ConfirmationParts } from "../deliveries/statuses.ts";

@@ -2,7 +2,7 @@
 import { DomainError } from "../../../domain/errors.ts";
 import { kindOf } from "../../../domain/messages/messages.ts";
 import { type Draft, type MessageFile, messageKinds } from "../../../domain/model.ts";
-import type { ChatParts, EnteredParts } from "../chats/chat-changes.ts";
+import type { ChatParts, EnteredParts } from "../chats/chat-parts.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import { growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";

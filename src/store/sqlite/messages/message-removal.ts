@@ -1,7 +1,7 @@
 /** How a message ends: its row keeps its place in the chat, and nothing of what was said. */
 import { DomainError } from "../../../domain/errors.ts";
 import { messageKinds } from "../../../domain/model.ts";
-import type { ChatParts } from "../chats/chat-changes.ts";
+import type { ChatParts } from "../chats/chat-parts.ts";
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "./message-files.ts";

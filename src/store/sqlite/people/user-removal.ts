@@ -2,7 +2,7 @@
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
-import type { LeftParts } from "../chats/chat-changes.ts";
+import type { LeftParts } from "../chats/chat-parts.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";

@@ -3,7 +3,7 @@ import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
-import type { LeftParts } from "../chats/chat-changes.ts";
+import type { LeftParts } from "../chats/chat-parts.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
 import { friendIdsQuery } from "../contacts/friends.ts";
 import { freeing, growing } from "../engine/change.ts";
