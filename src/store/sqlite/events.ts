@@ -1,6 +1,6 @@
 /**
  * What a committed change means, and to whom: the one place where events come from. It looks at the change's arguments and
- * its outcome alone, so that whoever executes a change makes the same events of it, whoever asked for the change.
+ * its outcome alone, so that every executor of a change makes the same events of it, whoever asked for it.
  */
 import type { DomainEvent } from "../../domain/events.ts";
 import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
@@ -55,7 +55,7 @@ const table: EventTable = {
   setUserDisabled: ({ phoneSessionIds }, { userId, disabled }) => {
     const to = [userId as UserId];
     if (!disabled) return [{ type: "user.enabled", to }];
-    // The log-ins end first, so that a client connected by one of them is nobody when the account goes.
+    // The log-ins end first, so that no client is still logged in by one of them when the account goes.
     return [...endedEvents(phoneSessionIds, to), { type: "user.revoked", to }];
   },
   removeUser: (wire, { userId }) => {
@@ -188,7 +188,7 @@ const changedEvent = (change: ReturnType<typeof friendsTold>[number]): DomainEve
   to: [change.userId],
 });
 
-/** The lists of friends say something new; who reaches them where they are away is told once for all of them. */
+/** The lists of friends change; what reaches absent users is told once for all of them. */
 function lookEvents(look: WireLook): Events {
   const changes = friendsTold(look);
   if (changes.length === 0) return none;

@@ -110,7 +110,7 @@ export const chats = sqliteTable(
   ],
 );
 
-/** Who is in a chat, in joining order, and how far each has got. */
+/** The members of a chat in joining order, and how far each has got. */
 export const members = sqliteTable(
   "members",
   {
@@ -128,7 +128,7 @@ export const members = sqliteTable(
     readSeq: integer("read_seq").notNull(),
     /** Confirmed out of order, as `[[from,to],…]`. */
     deliveredRanges: text("delivered_ranges"),
-    /** What the member said he read, message by message, in the same form. */
+    /** The messages that the member said they have read, in the same form. */
     readRanges: text("read_ranges"),
   },
   (table) => [
@@ -148,7 +148,7 @@ export const messages = sqliteTable(
     chatId: integer("chat_id").notNull(),
     seq: integer("seq").notNull(),
     senderId: integer("sender_id").notNull(),
-    /** See `messageKinds`, by place; plus 16 where each recipient has a text of his own in `message_texts`. */
+    /** See `messageKinds`, by place; plus 16 where each recipient has a text of their own in `message_texts`. */
     kind: integer("kind").notNull(),
     /** The type as the sender spelled it; null where it is the kind's own name. */
     type: text("type"),
@@ -171,7 +171,7 @@ export const messages = sqliteTable(
   ],
 );
 
-/** The texts of messages that address each recipient by himself (REST `messageBlock`). They go with their message. */
+/** The texts of messages with one text for each recipient (REST `messageBlock`). They go with their message. */
 export const messageTexts = sqliteTable(
   "message_texts",
   {
@@ -321,7 +321,7 @@ export const tokenRuns = sqliteTable("token_runs", {
   salt: blob("salt", { mode: "buffer" }).notNull(),
   createdAtMs: integer("created_at_ms").notNull(),
 });
-/** What lets somebody register where not everybody may, by the SHA-256 of what the link holds. */
+/** Invitations to register where registration is closed, by the SHA-256 of what the link holds. */
 export const invites = sqliteTable(
   "invites",
   {
@@ -388,7 +388,7 @@ export const hourlyCounts = sqliteTable(
   (table) => [index("hourly_counts_started").on(table.startedAtMs)],
 );
 
-/** Messages that cost money, of the last day: whom to, who asked (an address or an IPv6 /64), and the country code. */
+/** Messages that cost money, of the last day: the recipient, who asked (an address or an IPv6 /64), and the country code. */
 export const paidMessages = sqliteTable(
   "paid_messages",
   {
@@ -517,7 +517,7 @@ export const mqttWills = sqliteTable(
   (table) => [index("mqtt_wills_owner").on(table.principalKey, table.clientId)],
 );
 
-/** Things that speak MQTT with a name of their own, beside the users. */
+/** MQTT devices with a name of their own, beside the users. */
 export const mqttDevices = sqliteTable("mqtt_devices", {
   name: text("name").primaryKey(),
   passwordHash: text("password_hash"),

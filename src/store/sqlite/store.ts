@@ -67,7 +67,7 @@ export interface SqliteStore extends Store {
   readonly mqtt: BrokerStore;
   /** What the limits on spending count. */
   readonly paidMessages: PaidMessageStore;
-  /** Whether somebody has this id and may be here; a plain read. */
+  /** The user with this id, by a plain read. */
   findUserNow(userId: number): User | undefined;
   waiting(): { changes: number; bytes: number };
   close(): Promise<void>;
@@ -76,7 +76,7 @@ export interface SqliteStore extends Store {
 export interface StoreOptions {
   readonly dataDir: string;
   readonly durability: Durability;
-  /** Users find only those by number whom they know. */
+  /** Users find only their acquaintances by number. */
   readonly hidesStrangers?: boolean;
   /** Of one chat; the store's own bound where it is not given. */
   readonly chatMembersMax?: number;

@@ -17,7 +17,7 @@ export interface WirePut {
   readonly chat: EnteredParts["chat"];
   /** One per person, in order. */
   readonly userIds: readonly number[];
-  /** Of these, who were known by another name before. */
+  /** Those of them who had another name before. */
   readonly renamed: readonly number[];
   readonly looks: readonly WireLook[];
   readonly entered: EnteredParts | undefined;

@@ -155,7 +155,7 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
     return { chat, users: summaries, rows };
   }
 
-  /** The direct chat of two users (or of one with himself), made on first use. */
+  /** The direct chat of two users, or of one user alone, made on first use. */
   function openDirect(a: number, b: number): EnteredParts {
     const low = Math.min(a, b);
     const high = Math.max(a, b);

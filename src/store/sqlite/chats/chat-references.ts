@@ -100,7 +100,7 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     return chat;
   }
 
-  /** A user who is blocked is told what a user is told who left. */
+  /** A blocked sender gets the answer of a sender who has left the chat. */
   function checkNotBlocked(chat: ChatEntry, from: number): void {
     if (chat.blocked.includes(from)) throw new DomainError("not_a_member");
   }
@@ -116,7 +116,7 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     return userId;
   }
 
-  /** The other user of a direct chat may be gone: by that user's number nobody is reached any more. */
+  /** The other user of a direct chat may be gone. That user's number leads nowhere any more. */
   function isOfRemovedUser(chat: ChatEntry, ref: ChatRef): boolean {
     const userId = userNamed(ref);
     return userId !== undefined && userId !== chat.chatId && tx.sender(userId) === undefined;

@@ -13,7 +13,7 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     .delete(members)
     .where(and(eq(members.chatId, p("chatId")), eq(members.userId, p("userId"))))
     .prepare();
-  // Should he come back, his devices are to be told of the chat again.
+  // If the user comes back, their devices must be told of the chat again.
   const forgetTold = tx.db.prepare(
     "DELETE FROM device_chats WHERE chat_id = ?1 AND device_id IN (SELECT device_id FROM devices WHERE user_id = ?2)",
   );
@@ -71,12 +71,12 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     return { chat, users, rows, deleted: true };
   }
 
-  /** A user leaves all his chats. */
+  /** A user leaves all their chats. */
   function leaveAll(userId: number): LeftParts[] {
     return selectChats.all({ userId }).map(({ chatId }) => leaveOne(chatId, userId));
   }
 
-  /** What the member owned is the longest member's; a chat that nobody is left in is gone. */
+  /** The member who has been in the chat longest becomes its owner. A chat without members is dropped. */
   function leaveOne(chatId: number, userId: number): LeftParts {
     const heir = parts.get(chatId).members.find((member) => member !== userId);
     if (heir === undefined) return drop(chatId);

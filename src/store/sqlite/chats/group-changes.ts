@@ -1,4 +1,4 @@
-/** What people change of the groups they are in: each names the acting user, whose right it is checked to be. */
+/** Changes that users make to their groups. Each names the acting user and checks that this user may make it. */
 import { eq, sql } from "drizzle-orm";
 import { chatMembersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";

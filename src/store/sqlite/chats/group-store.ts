@@ -1,4 +1,4 @@
-/** Groups in the store: what people change of them, sent to the writer. */
+/** Groups in the store: the changes that users make to them, sent to the writer. */
 import type { GroupStore } from "../../../domain/chats/group-store.ts";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { DirectoryRule } from "../people/directory.ts";

@@ -67,7 +67,7 @@ export function createContactParts(tx: Tx, chats: ChatParts, references: ChatRef
     directChanged(userId, contactId);
   }
 
-  /** Who may speak in their direct chat is remembered with it. */
+  /** Their direct chat is cached with its blocked members. */
   function directChanged(userId: number, contactId: number): void {
     const chatId = references.directIdOf(userId, contactId);
     if (chatId !== undefined) tx.chatChanged(chatId);
@@ -121,7 +121,7 @@ export function createContactChanges(
     });
   }
 
-  /** Whoever knows a phone may ask for its users; a number alone finds those whom one knows. */
+  /** A user who knows a phone may ask its users. A user's number alone finds only acquaintances. */
   function mayAsk(args: DirectoryRule & { userId: number }, friendId: number, ref: FriendRef): boolean {
     const { userId } = args;
     const hasPhone = typeof ref !== "number" && ref.phone !== "";
@@ -136,7 +136,7 @@ export function createContactChanges(
     const theirs = parts.statusOf(friendId, userId);
     if (mine === "request" || mine === "friend") return { outcome: "already", changes: [] };
     const unheard = theirs === "ignore" || theirs === "banned";
-    // He asked before, whatever the acting user did about it then.
+    // The other user asked before, whatever the acting user did about it then.
     if (theirs === "request" || theirs === "friend") {
       return { outcome: "became_friends", ...parts.befriend(userId, friendId) };
     }
@@ -195,7 +195,7 @@ export function createContactChanges(
     if (row === undefined || row.disabled) throw new DomainError("not_authorized");
   }
 
-  /** Undefined for nobody, for somebody who may not be here, and for the acting user. */
+  /** Undefined for an unknown user, a disabled one, and the acting user. */
   function resolve(ref: FriendRef, userId: number): number | undefined {
     const friendId = idOf(ref);
     if (friendId === undefined || friendId === userId) return undefined;
@@ -266,7 +266,7 @@ export function createBlockChanges(
     const { userId, contactId } = pair;
     const acting = people.find(userId);
     if (acting === undefined || acting.disabled) throw new DomainError("user_disabled");
-    // Who is blocked is a contact, and so no stranger any more.
+    // A blocked user is a contact, and so no stranger.
     const found = people.find(contactId) !== undefined && directory.mayFind(userId, contactId, pair);
     if (contactId === userId || !found) throw new DomainError("user_not_found");
   }

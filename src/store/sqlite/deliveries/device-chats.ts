@@ -1,11 +1,11 @@
-/** Which chats a device was told of. Membership says which it must know; what is missing here it is told. */
+/** Which chats a device was told of. It must know every chat its user is in; it is told of those that are missing here. */
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { UserEvents } from "./user-events.ts";
 
 export function createDeviceChatChanges(tx: Tx, events: UserEvents) {
   const { db } = tx;
-  // Who left meanwhile is not in the chat: the device must hear of it again should its user come back.
+  // A user who left meanwhile is skipped: the device must be told of the chat again if the user comes back.
   const tell = db.prepare(
     `INSERT OR IGNORE INTO device_chats (device_id, chat_id)
      SELECT d.device_id, m.chat_id FROM devices d JOIN members m ON m.user_id = d.user_id

@@ -28,7 +28,10 @@ export function createConfirmationParts(tx: Tx, positions: Positions) {
     "SELECT device_id deviceId FROM message_texts WHERE message_id = ?1 AND user_id = ?2 AND device_id IN (0, ?3) ORDER BY device_id DESC LIMIT 1",
   );
 
-  /** The message, if it is in a chat of the reader's, another's, and for him; with the device his text is for (0: all). */
+  /**
+   * The message, if it is in a chat of the reader, from another user, and for the reader, with the device that the text is
+   * for (0: all).
+   */
   function find(messageId: number, { userId, deviceId }: ConfirmingReader) {
     const row = message.get(messageId);
     if (row === null || tx.chat(row.chatId)?.memberSet.has(userId) !== true) return undefined;
@@ -50,7 +53,7 @@ export function createConfirmationParts(tx: Tx, positions: Positions) {
     };
   }
 
-  /** Gone, the reader's own, or addressed to others: he will never confirm it. */
+  /** Gone, the reader's own, or addressed to others: the reader will never confirm it. */
   function isForOthers(chatId: number, seq: number, { userId, deviceId }: ConfirmingReader): boolean {
     const row = messageAt.get(chatId, seq);
     if (row === null) return true;

@@ -54,8 +54,8 @@ export function createUserEvents(tx: Tx) {
 }
 
 /**
- * The row's own id says whether it is time to trim. Plain multiples of 64 would run in step with a chat's size and never be
- * one member's turn (of two who are told each time, one has all the odd ids), so the id's bits are mixed first.
+ * The row's own id says whether it is time to trim. Plain multiples of 64 would run in step with the size of a chat: of two
+ * members who are told each time, one gets all the odd ids and would never be trimmed. So the id's bits are mixed first.
  */
 function isOneOf64(id: number): boolean {
   let mixed = Math.imul(id ^ (id >>> 16), 0x45d9f3b);

@@ -13,7 +13,7 @@ import { Tx } from "./tx.ts";
 /** Bytes stand beside the JSON; `{"blob": n}` in the arguments means the n-th of them. */
 export type NamedChange = readonly [name: ChangeName, args: unknown, blobs?: readonly Uint8Array[]];
 
-/** 0: done, with its value. 1: the product said no. 2: a fault of ours, with text for the log. */
+/** 0: done, with its value. 1: refused by a rule. 2: a fault of ours, with text for the log. */
 export type Outcome = readonly [0, unknown] | readonly [1, DomainErrorCode, string?] | readonly [2, string];
 
 export interface BatchOutcome {

@@ -29,7 +29,7 @@ export function lockDataFolder(dir: string): FolderLock {
   const pidFile = join(dir, "roost.pid");
   const db = new Database(join(dir, "lock.db"));
   try {
-    // Nobody waits: a server holds it for days.
+    // It does not wait: a server holds the lock for days.
     db.run("PRAGMA busy_timeout = 0");
     db.run("BEGIN EXCLUSIVE");
   } catch (error) {

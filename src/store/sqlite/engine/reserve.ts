@@ -12,9 +12,9 @@ const sliceBytes = 1024 * 1024;
 export interface Reserve {
   /** False while writing is refused. */
   readonly intact: boolean;
-  /** Why it is refused, for people. */
+  /** Why writing is refused, for operators. */
   readonly reason: string | null;
-  /** The disk said no: free the reserve, refuse what is not urgent. */
+  /** The disk failed: free the reserve, and refuse what is not urgent. */
   spend(reason: string): void;
   /** Puts it aside the first time, without holding up commits on a slow disk; false where there is no room for it. */
   prepare(): Promise<boolean>;

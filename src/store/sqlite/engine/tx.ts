@@ -15,7 +15,7 @@ export interface ChatEntry {
   readonly chatKey: string;
   readonly members: readonly UserId[];
   readonly memberSet: ReadonlySet<number>;
-  /** Of a direct chat, who is blocked by the other one; empty nearly everywhere. */
+  /** Of a direct chat, the members whom the other one blocks; empty nearly everywhere. */
   readonly blocked: readonly number[];
   lastSeq: number;
   /** How far members have got, by user: of those who moved lately and confirmed nothing out of order. */
@@ -157,7 +157,7 @@ export class Tx {
     this.generation += 1;
   }
 
-  /** A new GUID: random (version 4) to all who do not know the batch's seed, and the same whoever executes the batch. */
+  /** A new GUID of version 4: not to be guessed without the batch's seed, and the same for every executor of the batch. */
   guid(): string {
     const hex = createHash("sha256").update(`${this.#seed}:${this.#draws}`).digest("hex");
     this.#draws += 1;
@@ -216,7 +216,7 @@ export class Tx {
     if (this.#chats.get(chatId)?.positions?.delete(userId) === true) this.#memberIds -= positionWeight;
   }
 
-  /** Whether `by` wants to hear nothing from `userId`. */
+  /** Whether the user `by` blocks the user `userId`. */
   isBlocked(userId: number, by: number): boolean {
     return this.#blockRow.get(by, userId) !== null;
   }
@@ -247,7 +247,7 @@ export class Tx {
     return entry;
   }
 
-  /** His name, or whether he may be here, changed; or he is gone. */
+  /** The user's name changed, or the user was enabled, disabled or removed. */
   userChanged(userId: number): void {
     this.#users.delete(userId);
   }

@@ -43,7 +43,7 @@ interface Waiting extends Asked {
 export interface Committed {
   /** The member lists known so far are void. */
   forget(): void;
-  /** A change was committed with this outcome: tells whom it concerns, then answers the caller. */
+  /** A change was committed with this outcome: tells the users it concerns, then answers the caller. */
   settle(change: Asked, outcome: unknown): void;
   /** Every change of the batch was settled. */
   batchSettled(): void;

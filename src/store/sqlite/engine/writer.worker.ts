@@ -43,7 +43,7 @@ function start({ dataDir, durability, nowMs }: Extract<ToWorker, { type: "open" 
     post({ type: "opened", migrated, sweeps: sweeps.map(([chatId]) => chatId) });
     // The statements are prepared while the other thread goes on.
     open = { db, reserve, committer: createCommitter(db, reserve) };
-    // Sixteen megabytes are not written while somebody waits for the server to start.
+    // The start does not wait until sixteen megabytes are written.
     setTimeout(() => void prepareReserve(reserve), prepareAfterMs);
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));

@@ -46,7 +46,7 @@ export interface WireAddressed {
   readonly senderKey: string;
   readonly sentAtMs: number;
   readonly repeated: boolean;
-  /** User, device (0: all of his), and which text of the draft. */
+  /** The user, the device (0: all of the user's), and which text of the draft. */
   readonly recipients: readonly (readonly [number, number, number])[];
 }
 
@@ -143,7 +143,7 @@ export function createExchangeChanges(
     return row.senderId !== userId;
   }
 
-  /** Whoever is not in the chat is refused; the sender's own GUID is left out, since he has said it. */
+  /** Refuses a recipient who is not in the chat. The sender's own GUID is left out, since the sender has the text. */
   function recipientsOf(
     { texts }: WireExchange["messages"][number],
     chat: ChatEntry,

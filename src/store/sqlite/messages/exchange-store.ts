@@ -1,4 +1,4 @@
-/** Batches of messages and statuses in the store, and whom a message was addressed to. */
+/** Batches of messages and statuses in the store, and the recipients of a message. */
 
 import type { Database } from "bun:sqlite";
 import type { Exchange, Exchanged, ExchangeStore } from "../../../domain/messages/exchange-store.ts";

@@ -1,4 +1,4 @@
-/** Which file holds a message's content, and who may see it. Asked only about rows without content of their own. */
+/** Which file holds a message's content, and which users may see it. Asked only for rows without content of their own. */
 import type { Database } from "bun:sqlite";
 import { contentForms, type MessageFile, type UserId } from "../../../domain/model.ts";
 import { bytesOfHex, hexOf } from "../../../lib/hex.ts";

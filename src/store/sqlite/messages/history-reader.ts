@@ -23,7 +23,7 @@ const bySenders = "AND sender_id IN (?4, ?5)";
 /** As the partial index `messages_odd_time` has it, or it would not be used. */
 const isOdd = `AND client_time_ms IS NOT NULL AND abs(client_time_ms - sent_at_ms) > ${oddTimeMs}`;
 
-/** @param toMessages the reader's, which knows people's and chats' names, and whose text is for whom. */
+/** @param toMessages of the message reader: it knows the names of users and chats, and each reader's text. */
 export function createHistoryReader(
   db: Database,
   toMessages: (rows: readonly StoredMessageRow[], by: MessageReader) => Message[],

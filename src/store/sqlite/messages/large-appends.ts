@@ -1,7 +1,7 @@
 /**
  * Messages whose content goes to a file. The file is written and synced before the change that refers to it is submitted,
- * so that no commit waits for it. What one sender says is submitted in the order he said it: his small messages wait for
- * the large ones before them, nobody else's do.
+ * so that no commit waits for it. The messages of one sender are submitted in the order they were sent: small ones wait for
+ * the large ones before them. Those of other senders do not wait.
  */
 import { kindOfType } from "../../../domain/messages/messages.ts";
 import type { Draft, MessageFile, UserId } from "../../../domain/model.ts";
@@ -25,7 +25,7 @@ export interface LargeAppends {
 }
 
 export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin: number }): LargeAppends {
-  /** Resolves when all that a sender said so far was submitted; nobody is here who did not lately send a large message. */
+  /** Resolves when all messages of a sender so far are submitted. Only senders of recent large messages are here. */
   const turns = new Map<UserId, Promise<unknown>>();
 
   const concernsOne = ({ content, from }: Draft): boolean =>
@@ -62,7 +62,7 @@ export function createLargeAppends({ files, bytesMin }: { files: Files; bytesMin
           }, refuse)
           .catch(refuse);
       } catch (error) {
-        refuse(error); // Whoever waits for this turn gets his all the same.
+        refuse(error); // The message that waits for this turn gets its own all the same.
       }
     });
     for (const sender of senders) turns.set(sender, turn);

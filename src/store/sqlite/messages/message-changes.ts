@@ -140,7 +140,7 @@ export function createMessageChanges(
 
   function remember({ publish, content }: WireDraft, messageId: number): void {
     if (publish === undefined) return;
-    // While its file was written the session may have ended, and nobody will repeat the packet id.
+    // While its file was written the session may have ended; then no client repeats the packet id.
     if (typeof content !== "string" && "file" in content && sessionRow.get(publish.sessionId) === null) return;
     if (publish.exactlyOnce === true) takePacketId.run(publish.sessionId, publish.packetId);
     else rememberPublish.run(publish.sessionId, publish.packetId, messageId);

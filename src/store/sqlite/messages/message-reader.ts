@@ -131,7 +131,7 @@ export function createMessageReader(db: Database) {
     return rows.map((row) => (row.kind < addressedBit ? toMessage(row) : addressedTo(row, by)));
   }
 
-  /** A message that addresses each recipient by himself, with this reader's text. It never stands in a file. */
+  /** A message with one text for each recipient, as this reader sees it. It never stands in a file. */
   function addressedTo(row: StoredMessageRow, by: MessageReader | undefined): Message {
     const message = toMessage({ ...row, kind: row.kind - addressedBit });
     const own = by === undefined ? null : ownText().get(row.messageId, by.userId, by.deviceId ?? 0);

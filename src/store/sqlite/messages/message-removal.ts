@@ -1,4 +1,4 @@
-/** How a message ends: its row keeps its place in the chat, and nothing of what was said. */
+/** How a message is deleted: its row keeps its place in the chat, and nothing of its content. */
 import { DomainError } from "../../../domain/errors.ts";
 import { messageKinds } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-parts.ts";
@@ -34,7 +34,7 @@ export function createMessageEnds(tx: Tx, chatParts: ChatParts, files: MessageFi
 
   const removeTexts = tx.db.prepare("DELETE FROM message_texts WHERE message_id = ?");
 
-  /** Its sender may, and the owner of the group it was said in. A stranger learns nothing of it. */
+  /** Its sender may, and the owner of its group. A stranger does not learn that there is such a message. */
   function deleteMessage({ userId, messageId }: { userId: number; messageId: number }): WireDeleted {
     const sender = tx.sender(userId);
     if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");

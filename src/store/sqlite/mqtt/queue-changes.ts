@@ -24,7 +24,7 @@ export type WireSending = readonly [number, number, 0 | 1];
 export const toWireSending = (sending: readonly Sending[]): WireSending[] =>
   sending.map(({ queueId, packetId, released }) => [queueId, packetId, released ? 1 : 0]);
 
-/** A packet id of a session that has just ended is nobody's. */
+/** A session that has just ended takes no packet id. */
 export const insertReceived =
   "INSERT OR IGNORE INTO mqtt_received (session_id, packet_id) SELECT session_id, ?2 FROM mqtt_sessions WHERE session_id = ?1";
 

@@ -1,4 +1,4 @@
-/** The picture a user shows of himself. */
+/** The picture of a user. */
 import { DomainError } from "../../../domain/errors.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";

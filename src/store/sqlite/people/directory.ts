@@ -1,13 +1,13 @@
 /**
- * Who may find whom by number. With `directory = contacts` strangers are nobody to each other: neither asked for, nor written
- * to, nor drawn into a chat. A user who was asked and has not answered stays a stranger to the one who asked.
+ * Which users a user may find by number. With `directory = contacts` a stranger can be neither asked, nor written to, nor
+ * added to a chat. A user who was asked and has not answered stays a stranger to the user who asked.
  */
 import { acquaintanceQuery } from "../contacts/friends.ts";
 import type { Tx } from "../engine/tx.ts";
 
 /** The setting, as it comes with a change's arguments. */
 export interface DirectoryRule {
-  /** Users find only those by number whom they know. */
+  /** Users find only their acquaintances by number. */
   readonly hidesStrangers?: boolean | undefined;
 }
 

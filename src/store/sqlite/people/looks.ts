@@ -1,4 +1,4 @@
-/** Whom it concerns that a user is seen differently: their friends, each of whom has a list with the user in it. */
+/** Which friends are told that a user looks different: each of them has the user in a list. */
 import type { ContactChange } from "../../../domain/contacts/contact-store.ts";
 import type { UserId } from "../../../domain/model.ts";
 import type { WireLook } from "./user-parts.ts";

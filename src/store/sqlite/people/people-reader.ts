@@ -1,4 +1,4 @@
-/** Lists of people and of a user's chats, each cut off at what its caller wants, so that nobody's list is a scan. */
+/** Lists of users and of a user's chats. Each stops at what its caller wants, so that none is a scan of everything. */
 import type { Database } from "bun:sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import type { UserStore } from "../../../domain/store.ts";

@@ -102,7 +102,7 @@ export function createTokenChanges(tx: Tx, parts: TokenParts) {
     .prepare();
   const dropRuns = db.prepare("DELETE FROM token_runs WHERE created_at_ms <= ?");
 
-  /** The next pair for a refresh token. One that was used before ends its whole family: somebody else has it. */
+  /** The next pair for a refresh token. One that was used before ends its whole family: two clients have it. */
   function rotateToken({ hash, next }: { hash: string; next: readonly WireToken[] }): RotationOutcome {
     const row = parts.find({ hash, kind: "refresh" });
     if (row === undefined) return "unknown";

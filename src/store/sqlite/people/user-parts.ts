@@ -19,7 +19,7 @@ export interface WireUser extends Omit<NewUser, "scramKeys" | "nick" | "invite">
   readonly invite?: string | undefined;
 }
 
-/** A user is seen differently from now on, and whom that concerns: their friends. */
+/** A user who looks different to others from now on, with the friends who are told. */
 export interface WireLook {
   readonly userId: number;
   readonly updatedAtMs: number;
@@ -72,7 +72,7 @@ export function createUserParts(tx: Tx, credentials: CredentialParts) {
     if (credentials.isDevice(username)) throw new DomainError("username_taken", "an MQTT device has this name");
   }
 
-  /** A new user; nobody else has the username, and `checkName` let it pass. */
+  /** A new user. No other user has the username, and `checkName` let it pass. */
   function make(user: WireUser): number {
     const userId = tx.takeId();
     tx.writes += 1;

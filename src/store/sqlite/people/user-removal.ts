@@ -1,4 +1,4 @@
-/** How an account ends, for a while or for good, by the operator's hand. */
+/** How the operator disables an account, or removes it. */
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
@@ -13,7 +13,7 @@ import type { UserParts } from "./user-parts.ts";
 
 export interface WireUserRemoved extends WireEnded {
   readonly left: readonly LeftParts[];
-  /** Who had a row about him. */
+  /** The users who had a contact row about this one. */
   readonly told: readonly number[];
   readonly formerPhoneId: string;
   readonly updatedAtMs: number;
@@ -64,7 +64,7 @@ export function createUserEnds(
     return disabled ? logIns.endAll(userId) : { tokenIds: [], phoneSessionIds: [] };
   }
 
-  /** His messages stay in the chats others are in. A profile that has no user left goes with him. */
+  /** The user's messages stay in the chats of others. A profile without a user left is removed too. */
   function removeUser({ userId }: { userId: number }): WireUserRemoved {
     const user = people.find(userId);
     if (user === undefined) throw new DomainError("user_not_found");
@@ -73,7 +73,7 @@ export function createUserEnds(
     const ended = logIns.endAll(userId);
     const left = parts.chatEnds.leaveAll(userId);
     parts.credentials.setScramKeys(`user:${userId}`, undefined);
-    deleteUser.run({ userId }); // What refers to him goes with him.
+    deleteUser.run({ userId }); // Rows that refer to the user are removed with it.
     if (phone !== null && selectUsersOf.get({ phone }) === undefined) {
       orphanSessions.run({ phone });
       deleteProfile.run({ phone });

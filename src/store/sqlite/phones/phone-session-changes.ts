@@ -250,7 +250,7 @@ export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts
     };
   }
 
-  /** The first user of the phone, made where it has no profile yet; undefined where nobody may log in to it. */
+  /** The first user of the phone, made where it has no profile yet; undefined where no user of it may log in. */
   function userOf(phone: string, mayRegister: boolean): number | undefined {
     if (profiles.find(phone) === undefined) return mayRegister ? profiles.make(phone) : undefined;
     const first = profiles.usersOf(phone)[0];

@@ -127,7 +127,7 @@ export function createProfileChanges(
     }
     const profile = saved(before, { services, settings });
     const userIds = changedUsers.map((user) => user.userId);
-    // Whoever sets a profile as a whole (`touch`) does not tell friends.
+    // Setting a profile as a whole (`touch`) does not tell the friends.
     const looks = args.touch ? [] : userIds.map((userId) => people.look(userId));
     return { profile, userIds, changed, looks, ownedIds: ownedBy(phone) };
   }
@@ -222,7 +222,7 @@ interface NamedUser {
   readonly avatarLink: string;
 }
 
-/** Undefined where nothing changes. Who never had a nick is known at other doors by his names. */
+/** Undefined where nothing changes. A user who never had a nick is known at other doors by their names. */
 function changeUser(user: NamedUser, change: RosterChange): NamedUser | undefined {
   const names = change.names ?? user.names;
   const surnames = change.surnames ?? user.surnames;

@@ -15,7 +15,7 @@ import { contacts, phoneSessions, profileCodes, profiles, users } from "../schem
 import type { ProfileRow } from "./profile-changes.ts";
 import type { ProfileParts } from "./profile-parts.ts";
 
-/** A user as he was, without what is bytes or secret. */
+/** A user as they were, without bytes and secrets. */
 export type WireFormerUser = Omit<typeof users.$inferSelect, "avatar" | "passwordHash" | "publicKey">;
 
 export interface WireMigrated {

@@ -4,7 +4,7 @@ import { type WebhookProgress, webhooksMax } from "../../../domain/webhooks/webh
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
-/** Events nobody fetched for so long are forgotten. */
+/** Older events are forgotten, fetched or not. */
 const eventKeptMs = 30 * 86_400_000;
 const sweepEvery = 256;
 const deadLettersMax = 10_000;
