@@ -5,6 +5,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { FlushQueue } from "../net/flush-queue.ts";
+import type { OutboxParts } from "../net/outbox.ts";
 import type { Connection, PacketHandlers } from "./connection/connection.ts";
 import { AddressCounts } from "./connection/connection-limits.ts";
 import { DeadlineWheel } from "./connection/keep-alive.ts";
@@ -61,7 +62,7 @@ export class BrokerParts
   readonly limits: BrokerLimits;
   readonly clock: Clock;
   readonly log: Log;
-  readonly flushQueue = new FlushQueue();
+  readonly outboxes: OutboxParts;
   readonly counters = createCounters();
   readonly work = new Work();
   readonly sockets = new Work();
@@ -91,6 +92,8 @@ export class BrokerParts
     this.identity = identity;
     this.store = store;
     this.limits = limits;
+    const { outboxSoftBytesMax, outboxHardBytesMax } = this.limits;
+    this.outboxes = { outboxSoftBytesMax, outboxHardBytesMax, flushQueue: new FlushQueue() };
     this.clock = clock;
     this.log = log;
     this.wheel = new DeadlineWheel(clock);

@@ -17,6 +17,11 @@ export interface OutboxLimits {
   readonly outboxHardBytesMax: number;
 }
 
+/** What all outboxes of a server share. */
+export interface OutboxParts extends OutboxLimits {
+  readonly flushQueue: FlushQueue;
+}
+
 /** Called at the end of a tick or on drain, never inside `reserve`. */
 export interface OutboxOwner {
   /** Bytes were handed to the kernel; `sentBytes` is their running total. Called after `notifyWhenSent`. */
@@ -35,6 +40,16 @@ interface Chunk {
 
 const noBuffer: Buffer = Buffer.alloc(0);
 
+/**
+ * What an outbox is doing, as bits of one number: JavaScriptCore has objects of 12 fields and of 18, and there is an outbox
+ * for each connection.
+ */
+const isScheduled = 1;
+const isBlocked = 2;
+const isClosed = 4;
+const isOverflowed = 8;
+const wantsWritable = 16;
+
 export class Outbox {
   readonly transport: Transport;
   /** Where `reserve` made room. It changes with every call of `reserve`. */
@@ -43,31 +58,25 @@ export class Outbox {
   queuedBytes = 0;
   /** How often room was reserved; each time is one packet. */
   appends = 0;
-  readonly #limits: OutboxLimits;
-  readonly #flushQueue: FlushQueue;
+  readonly #parts: OutboxParts;
   readonly #owner: OutboxOwner;
   /** Full chunks before `buffer`; only while the kernel takes no more bytes. */
   #older: Chunk[] | undefined;
   #start = 0;
   #end = 0;
   #sentBytes = 0;
-  #scheduled = false;
-  #blocked = false;
-  #closed = false;
-  #overflowed = false;
-  #writableWanted = false;
+  #state = 0;
   #sentWantedAt = Number.POSITIVE_INFINITY;
 
-  constructor(transport: Transport, limits: OutboxLimits, flushQueue: FlushQueue, owner: OutboxOwner) {
+  constructor(transport: Transport, parts: OutboxParts, owner: OutboxOwner) {
     this.transport = transport;
-    this.#limits = limits;
-    this.#flushQueue = flushQueue;
+    this.#parts = parts;
     this.#owner = owner;
   }
 
   /** True above the soft cap: data that can wait elsewhere or be dropped should not be appended. */
   get full(): boolean {
-    return this.queuedBytes > this.#limits.outboxSoftBytesMax;
+    return this.queuedBytes > this.#parts.outboxSoftBytesMax;
   }
 
   /** The number of bytes handed to the kernel so far. */
@@ -90,7 +99,7 @@ export class Outbox {
     this.#end = at + bytes;
     this.queuedBytes += bytes;
     this.appends++;
-    if (!this.#scheduled) this.#schedule();
+    if ((this.#state & isScheduled) === 0) this.#schedule();
     return at;
   }
 
@@ -102,7 +111,7 @@ export class Outbox {
 
   /** Asks for one `outboxWritable` when no more than half the soft cap is unsent. */
   notifyWhenWritable(): void {
-    this.#writableWanted = true;
+    this.#state |= wantsWritable;
     this.#schedule();
   }
 
@@ -114,37 +123,37 @@ export class Outbox {
 
   /** Writes what the kernel takes, then notifies the owner. Called by the flush queue. */
   flush(): void {
-    this.#scheduled = false;
-    if (this.#closed) return;
-    if (!this.#blocked) this.#writeOut();
+    this.#state &= ~isScheduled;
+    if ((this.#state & isClosed) !== 0) return;
+    if ((this.#state & isBlocked) === 0) this.#writeOut();
     this.#tell();
   }
 
   /** Call this when the socket takes bytes again. */
   drained(): void {
-    if (this.#closed) return;
-    this.#blocked = false;
+    if ((this.#state & isClosed) !== 0) return;
+    this.#state &= ~isBlocked;
     this.#writeOut();
     this.#tell();
   }
 
   /** Writes what the kernel takes now and drops the rest. Safe to call twice. */
   close(): void {
-    if (this.#closed) return;
-    if (!this.#blocked) this.#writeOut();
-    this.#closed = true;
+    if ((this.#state & isClosed) !== 0) return;
+    if ((this.#state & isBlocked) === 0) this.#writeOut();
+    this.#state |= isClosed;
     this.#forget();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    this.#flushQueue.add(this);
+    if ((this.#state & (isScheduled | isClosed)) !== 0) return;
+    this.#state |= isScheduled;
+    this.#parts.flushQueue.add(this);
   }
 
   #tell(): void {
-    if (this.queuedBytes > this.#limits.outboxHardBytesMax && !this.#overflowed) {
-      this.#overflowed = true;
+    if (this.queuedBytes > this.#parts.outboxHardBytesMax && (this.#state & isOverflowed) === 0) {
+      this.#state |= isOverflowed;
       this.#owner.outboxOverflowed();
       return;
     }
@@ -152,14 +161,18 @@ export class Outbox {
       this.#sentWantedAt = Number.POSITIVE_INFINITY;
       this.#owner.outboxSent(this.#sentBytes);
     }
-    if (!this.#closed && this.#writableWanted && this.queuedBytes <= this.#limits.outboxSoftBytesMax / 2) {
-      this.#writableWanted = false;
+    if (
+      (this.#state & isClosed) === 0 &&
+      (this.#state & wantsWritable) !== 0 &&
+      this.queuedBytes <= this.#parts.outboxSoftBytesMax / 2
+    ) {
+      this.#state &= ~wantsWritable;
       this.#owner.outboxWritable();
     }
   }
 
   #makeRoom(bytes: number): void {
-    if (this.#closed) this.#forget();
+    if ((this.#state & isClosed) !== 0) this.#forget();
     const used = this.#end - this.#start;
     if (this.buffer.length === smallBytes && used + bytes <= largeBytes && this.#older === undefined) {
       const larger = borrowBuffer(largeBytes);
@@ -168,7 +181,7 @@ export class Outbox {
       this.#use(larger, used);
       return;
     }
-    if (used > 0 && !this.#blocked) this.#writeOut();
+    if (used > 0 && (this.#state & isBlocked) === 0) this.#writeOut();
     if (this.#end + bytes <= this.buffer.length) return;
     if (this.#end > this.#start) {
       this.#older ??= [];
@@ -207,13 +220,13 @@ export class Outbox {
     if (this.#start === this.#end) {
       this.#start = 0;
       this.#end = 0;
-      if (!this.#scheduled) this.#release();
+      if ((this.#state & isScheduled) === 0) this.#release();
     }
   }
 
   #write(buffer: Buffer, start: number, end: number): number {
     const taken = Math.max(0, this.transport.write(buffer, start, end - start));
-    if (taken < end - start) this.#blocked = true; // `drain` follows, or the close event if the socket is gone
+    if (taken < end - start) this.#state |= isBlocked; // `drain` follows, or the close event if the socket is gone
     this.#sentBytes += taken;
     this.queuedBytes -= taken;
     return taken;

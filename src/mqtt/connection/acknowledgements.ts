@@ -25,9 +25,9 @@ export interface Pubacks {
 }
 
 export class Acknowledgements {
-  readonly #outbox: Outbox;
+  /** Undefined once nothing is sent any more. */
+  #outbox: Outbox | undefined;
   #waiting: (Acknowledgement | Pubacks)[] | undefined;
-  #closed = false;
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
@@ -35,18 +35,15 @@ export class Acknowledgements {
 
   /** Acknowledges at once, or behind what is still waiting. */
   puback(packetId: number): void {
-    if (this.#waiting !== undefined || this.#closed) {
-      this.acknowledge(packetType.puback, packetId);
-      return;
-    }
-    appendPuback(this.#outbox, packetId);
+    if (this.#waiting !== undefined) this.acknowledge(packetType.puback, packetId);
+    else if (this.#outbox !== undefined) appendPuback(this.#outbox, packetId);
   }
 
   /** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
   acknowledge(type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
     if (this.#waiting !== undefined) {
       this.#waiting.push({ ready: true, type, packetId, reasonCode, reasonString, bytes: undefined });
-    } else if (!this.#closed) appendAnswer(this.#outbox, type, packetId, reasonCode, reasonString);
+    } else if (this.#outbox !== undefined) appendAnswer(this.#outbox, type, packetId, reasonCode, reasonString);
   }
 
   /** Takes the next place; one of the `settle` functions must follow. */
@@ -98,7 +95,7 @@ export class Acknowledgements {
 
   /** Nothing is sent any more. */
   close(): void {
-    this.#closed = true;
+    this.#outbox = undefined;
     this.#waiting = undefined;
   }
 
@@ -109,14 +106,15 @@ export class Acknowledgements {
 
   /** Sends what is ready and has nothing before it that is not. */
   flush(): void {
+    const outbox = this.#outbox;
     const waiting = this.#waiting;
-    if (this.#closed || waiting?.[0]?.ready !== true) return;
+    if (outbox === undefined || waiting?.[0]?.ready !== true) return;
     let sent = 0;
     for (const next of waiting) {
       if (!next.ready) break;
-      if ("packetIds" in next) appendPubacks(this.#outbox, next);
-      else if (next.bytes !== undefined) this.#outbox.append(next.bytes);
-      else appendAnswer(this.#outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
+      if ("packetIds" in next) appendPubacks(outbox, next);
+      else if (next.bytes !== undefined) outbox.append(next.bytes);
+      else appendAnswer(outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
       sent++;
     }
     if (sent === waiting.length) this.#waiting = undefined;

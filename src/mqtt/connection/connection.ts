@@ -4,8 +4,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { FlushQueue } from "../../net/flush-queue.ts";
-import { Outbox, type OutboxOwner } from "../../net/outbox.ts";
+import { Outbox, type OutboxOwner, type OutboxParts } from "../../net/outbox.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { Counters } from "../counters.ts";
 import type { Authenticated, Principal } from "../identity.ts";
@@ -109,7 +108,7 @@ export interface ConnectionParts {
   readonly sockets: Work;
   readonly work: Work;
   readonly wheel: DeadlineWheel;
-  readonly flushQueue: FlushQueue;
+  readonly outboxes: OutboxParts;
   readonly clock: Clock;
   readonly log: Log;
   /** Nothing more is read. */
@@ -144,7 +143,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.#parts = parts;
     this.#addressCount = addressCount;
     this.#reader = new PacketReader(parts.limits);
-    this.outbox = new Outbox(transport, parts.limits, parts.flushQueue, this);
+    this.outbox = new Outbox(transport, parts.outboxes, this);
     this.acknowledgements = new Acknowledgements(this.outbox);
     this.deadlineMs = parts.clock.nowMs() + parts.limits.connectTimeoutMs;
     parts.connections.add(this);

@@ -47,13 +47,18 @@ const walker = new Walker();
 /** Where the packet being read lies; one object for all readers, since reading never waits. */
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
+/** What a reader holds between chunks. An idle connection has none of it. */
+class Kept {
+  /** The beginning of a packet, grown as it arrives and never to the size it only claims to have. */
+  partial: Buffer | undefined;
+  filled = 0;
+  /** What arrived while the sink was not reading. */
+  unread: Buffer | undefined;
+}
+
 export class PacketReader {
   #limits: PacketReaderLimits;
-  /** The beginning of a packet, grown as it arrives and never to the size it only claims to have. */
-  #partial: Buffer | undefined;
-  #filled = 0;
-  /** What arrived while the sink was not reading. */
-  #unread: Buffer | undefined;
+  #kept: Kept | undefined;
 
   constructor(limits: PacketReaderLimits) {
     this.#limits = limits;
@@ -61,14 +66,15 @@ export class PacketReader {
 
   /** Reads the packets of `chunk`. Throws what the codec or the sink throws; the connection is to be closed then. */
   read(chunk: Buffer, sink: PacketSink): void {
-    if (this.#unread !== undefined || !sink.reading) {
-      this.#unread = this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]);
+    const kept = this.#kept;
+    if (kept?.unread !== undefined || !sink.reading) {
+      this.#keepUnread(kept?.unread === undefined ? chunk : Buffer.concat([kept.unread, chunk]));
       return;
     }
-    let at = this.#partial === undefined ? 0 : this.#complete(this.#partial, chunk, sink);
+    let at = kept?.partial === undefined ? 0 : this.#complete(kept, kept.partial, chunk, sink);
     while (at < chunk.length) {
       if (!sink.reading) {
-        this.#unread = chunk.subarray(at);
+        this.#keepUnread(chunk.subarray(at));
         return;
       }
       if (!findPacket(chunk, at, chunk.length, sink, this.#limits) || cut.end > chunk.length) {
@@ -87,43 +93,49 @@ export class PacketReader {
 
   /** Goes on after the sink stopped reading. */
   resume(sink: PacketSink): void {
-    const unread = this.#unread;
-    if (unread === undefined) return;
-    this.#unread = undefined;
+    const kept = this.#kept;
+    if (kept?.unread === undefined) return;
+    const { unread } = kept;
+    kept.unread = undefined;
     this.read(unread, sink);
   }
 
   /** Forgets what is incomplete or unread. */
   clear(): void {
-    this.#partial = undefined;
-    this.#unread = undefined;
+    this.#kept = undefined;
+  }
+
+  #keepUnread(bytes: Buffer): void {
+    this.#kept ??= new Kept();
+    this.#kept.unread = bytes;
   }
 
   #keep(chunk: Buffer, at: number): void {
-    const bytes = chunk.length - at;
-    this.#partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, bytes));
-    this.#filled = chunk.copy(this.#partial, 0, at);
+    this.#kept ??= new Kept();
+    const partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, chunk.length - at));
+    this.#kept.partial = partial;
+    this.#kept.filled = chunk.copy(partial, 0, at);
   }
 
   /** Adds to the incomplete packet and reads it when it is whole. Gives where the chunk goes on. */
-  #complete(partial: Buffer, chunk: Buffer, sink: PacketSink): number {
+  #complete(kept: Kept, partial: Buffer, chunk: Buffer, sink: PacketSink): number {
     let at = 0;
-    while (!findPacket(partial, 0, this.#filled, sink, this.#limits)) {
+    while (!findPacket(partial, 0, kept.filled, sink, this.#limits)) {
       if (at === chunk.length) return at;
-      partial[this.#filled++] = chunk[at++] as number;
+      partial[kept.filled++] = chunk[at++] as number;
     }
-    const wanted = Math.min(cut.end - this.#filled, chunk.length - at);
-    const whole = this.#filled + wanted === cut.end;
+    const wanted = Math.min(cut.end - kept.filled, chunk.length - at);
+    const whole = kept.filled + wanted === cut.end;
     let buffer = partial;
-    if (this.#filled + wanted > buffer.length) {
-      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(this.#filled + wanted, 2 * buffer.length)));
-      partial.copy(buffer, 0, 0, this.#filled);
-      this.#partial = buffer;
+    if (kept.filled + wanted > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(kept.filled + wanted, 2 * buffer.length)));
+      partial.copy(buffer, 0, 0, kept.filled);
+      kept.partial = buffer;
     }
-    chunk.copy(buffer, this.#filled, at, at + wanted);
-    this.#filled += wanted;
+    chunk.copy(buffer, kept.filled, at, at + wanted);
+    kept.filled += wanted;
     if (whole) {
-      this.#partial = undefined;
+      kept.partial = undefined;
       cut.buffer = buffer;
       dispatch(sink, this.#limits);
     }

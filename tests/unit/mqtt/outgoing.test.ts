@@ -17,7 +17,7 @@ function openOutgoing(
   const { parts } = new SteppedBroker({ limits });
   const transport = { remoteAddress: "", write: take, shutdown() {}, terminate() {}, pause() {}, resume() {} };
   const owner = { outboxSent() {}, outboxWritable: () => outgoing.pump(), outboxOverflowed() {} };
-  const outbox = new Outbox(transport, parts.limits, parts.flushQueue, owner);
+  const outbox = new Outbox(transport, parts.outboxes, owner);
   const connection: ClientConnection = {
     outbox,
     protocolVersion: 4,

@@ -26,7 +26,7 @@ function sent(form: PublishForm, flags: number, packetId: number): Buffer {
     resume() {},
   };
   const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {} };
-  const outbox = new Outbox(transport, defaultBrokerLimits, new FlushQueue(), owner);
+  const outbox = new Outbox(transport, { ...defaultBrokerLimits, flushQueue: new FlushQueue() }, owner);
   appendPublish(outbox, form, flags, packetId);
   outbox.close();
   return Buffer.concat(taken);

@@ -38,7 +38,7 @@ function sent(write: (outbox: Outbox) => void): Buffer {
     resume() {},
   };
   const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {} };
-  const outbox = new Outbox(transport, defaultBrokerLimits, new FlushQueue(), owner);
+  const outbox = new Outbox(transport, { ...defaultBrokerLimits, flushQueue: new FlushQueue() }, owner);
   write(outbox);
   outbox.close();
   return Buffer.concat(taken);

@@ -36,7 +36,7 @@ function setUp() {
     outboxWritable: () => void told.push("writable"),
     outboxOverflowed: () => void told.push("overflowed"),
   };
-  const outbox = new Outbox(transport, limits, new FlushQueue(), owner);
+  const outbox = new Outbox(transport, { ...limits, flushQueue: new FlushQueue() }, owner);
   return { transport, told, outbox };
 }
 
