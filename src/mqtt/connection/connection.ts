@@ -2,6 +2,7 @@
  * One network connection of a client: bytes in, packets to the handlers, answers and deliveries out. It begins before
  * anyone knows who is there and has one way out, `close`.
  */
+import { assert } from "../../lib/assert.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { Outbox, type OutboxOwner, type OutboxParts } from "../../net/outbox.ts";
@@ -115,14 +116,31 @@ export interface ConnectionParts {
   readonly stopping: boolean;
 }
 
-export class Connection implements ClientConnection, PacketSink, OutboxOwner, Watched {
-  /** The client's, once CONNECT named it. */
-  protocolVersion: ProtocolVersion = 4;
-  awaitsConnect = true;
+/**
+ * Small things of which every connection has one stand as bits of one number, and what few have in objects of their own:
+ * JavaScriptCore has objects of 12 fields and of 18.
+ */
+const versionBits = 7;
+const awaitsConnectBit = 8;
+const readingBit = 16;
+const closedBit = 32;
+/** The keep alive in seconds stands above the bits; it has sixteen. */
+const keepAliveShift = 6;
+
+/** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets that wait for a service or the store. */
+interface Waiting {
+  count: number;
+  bytes: number;
+}
+
+/** What a client has that leaves something behind, or authenticates in steps. */
+interface Uncommon {
+  leaves: Leaves;
   /** Enhanced authentication, MQTT 5 § 4.12: the method CONNECT named, and what is under way. */
   authenticating: Authenticating | undefined;
-  reading = true;
-  closed = false;
+}
+
+export class Connection implements ClientConnection, PacketSink, OutboxOwner, Watched {
   session: Session | undefined;
   deadlineMs: number;
   wheelSlot = -1;
@@ -133,11 +151,9 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   readonly #parts: ConnectionParts;
   readonly #addressCount: AddressCount;
   readonly #reader: PacketReader;
-  #leaves: Leaves = nothingLeft;
-  #keepAliveMs = Number.POSITIVE_INFINITY;
-  /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets waiting for a service or the store. */
-  #workCount = 0;
-  #workBytes = 0;
+  #state = awaitsConnectBit | readingBit | 4;
+  #waiting: Waiting | undefined;
+  #uncommon: Uncommon | undefined;
 
   constructor(parts: ConnectionParts, transport: Transport, addressCount: AddressCount) {
     this.#parts = parts;
@@ -149,6 +165,51 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     parts.connections.add(this);
     parts.sockets.started();
     parts.wheel.watch(this);
+  }
+
+  /** The client's, once CONNECT named it. */
+  get protocolVersion(): ProtocolVersion {
+    return (this.#state & versionBits) as ProtocolVersion;
+  }
+
+  get awaitsConnect(): boolean {
+    return (this.#state & awaitsConnectBit) !== 0;
+  }
+
+  get reading(): boolean {
+    return (this.#state & readingBit) !== 0;
+  }
+
+  get closed(): boolean {
+    return (this.#state & closedBit) !== 0;
+  }
+
+  get authenticating(): Authenticating | undefined {
+    return this.#uncommon?.authenticating;
+  }
+
+  set authenticating(authenticating: Authenticating | undefined) {
+    if (authenticating === this.authenticating) return;
+    this.#uncommon = { leaves: this.#leaves, authenticating };
+  }
+
+  get #leaves(): Leaves {
+    return this.#uncommon?.leaves ?? nothingLeft;
+  }
+
+  set #leaves(leaves: Leaves) {
+    this.#uncommon = { leaves, authenticating: this.authenticating };
+  }
+
+  get #keepAliveMs(): number {
+    const seconds = this.#state >> keepAliveShift;
+    // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
+    // The wheel's time may lag by a tick, and a client must not be closed early for it.
+    return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1500 + wheelTickMs;
+  }
+
+  #speak(version: ProtocolVersion): void {
+    this.#state = (this.#state & ~versionBits) | version;
   }
 
   get address(): string {
@@ -222,8 +283,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
    */
   close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
-    this.closed = true;
-    this.reading = false;
+    this.#state = (this.#state | closedBit) & ~readingBit;
     this.#reader.clear();
     this.acknowledgements.close();
     this.authenticating?.abandon();
@@ -257,8 +317,8 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   /** CONNECT was read; nothing more is until the client is in, or asked something. */
   admitting(packet: ConnectPacket): void {
-    this.awaitsConnect = false;
-    this.protocolVersion = packet.protocolVersion;
+    this.#state &= ~awaitsConnectBit;
+    this.#speak(packet.protocolVersion);
     if (packet.protocolVersion === 5) {
       const { maximumPacketBytes, receiveMaximum } = packet;
       const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#parts.limits.topicAliasesMax);
@@ -291,15 +351,13 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     const { counters } = this.#parts;
     counters.clientsConnected++;
     counters.clientsMaximum = Math.max(counters.clientsMaximum, counters.clientsConnected);
-    // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
-    // The wheel's time may lag by a tick, and a client must not be closed early for it.
-    if (terms.keepaliveSeconds > 0) this.#keepAliveMs = terms.keepaliveSeconds * 1500 + wheelTickMs;
+    this.#state |= terms.keepaliveSeconds << keepAliveShift;
     this.#watchUntil(this.#keepAliveMs);
   }
 
   /** Whether nothing of it waits for a service or the store. */
   get idle(): boolean {
-    return this.#workCount === 0;
+    return this.#waiting === undefined || this.#waiting.count === 0;
   }
 
   /** Whether the client will be another principal within this connection. */
@@ -353,21 +411,24 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   /** Something is waiting for a service or the store; with too much of it the client is not read. */
   workStarted(bytes: number): void {
     this.#parts.work.started();
-    this.#workCount++;
-    this.#workBytes += bytes;
+    this.#waiting ??= { count: 0, bytes: 0 };
+    const waiting = this.#waiting;
+    waiting.count++;
+    waiting.bytes += bytes;
     const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
-    if (this.#workCount >= inboundInflightMax || this.#workBytes >= inboundInflightBytesMax) this.#stopReading();
+    if (waiting.count >= inboundInflightMax || waiting.bytes >= inboundInflightBytesMax) this.#stopReading();
   }
 
   workDone(bytes: number, count = 1): void {
     this.#parts.work.done(count);
-    this.#workCount -= count;
-    this.#workBytes -= bytes;
+    const waiting = this.#waiting;
+    assert(waiting !== undefined, "what is done was begun");
+    waiting.count -= count;
+    waiting.bytes -= bytes;
     if (this.#parts.identityChanges.waits(this)) return;
     const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
     if (this.reading || this.session === undefined) return;
-    if (2 * this.#workCount <= inboundInflightMax && 2 * this.#workBytes <= inboundInflightBytesMax)
-      this.startReading();
+    if (2 * waiting.count <= inboundInflightMax && 2 * waiting.bytes <= inboundInflightBytesMax) this.startReading();
   }
 
   startReading(): void {
@@ -376,7 +437,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   #resumeReading(): void {
     if (this.reading || this.closed || this.#parts.stopping) return;
-    this.reading = true;
+    this.#state |= readingBit;
     this.#alive();
     this.outbox.transport.resume();
     this.#guard(() => this.#reader.resume(this));
@@ -509,7 +570,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   #stopReading(): void {
     if (!this.reading) return;
-    this.reading = false;
+    this.#state &= ~readingBit;
     this.outbox.transport.pause();
   }
 
@@ -548,7 +609,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   /** Before CONNACK an MQTT 5 client is told in it, if it is known to be one. */
   #refuseOrClose(error: ProtocolError): void {
     const { reasonCode, message, closeReason } = error;
-    if (error.protocolVersion !== undefined) this.protocolVersion = error.protocolVersion;
+    if (error.protocolVersion !== undefined) this.#speak(error.protocolVersion);
     if (this.session === undefined && this.protocolVersion === 5) this.refuseWith(reasonCode, message);
     else this.close(closeReason, message, reasonCode);
   }
