@@ -87,7 +87,7 @@ export class MiniClient implements Disposable {
   }
 
   /** The next thing received, whatever it is. */
-  async next(ms = 5000): Promise<Action> {
+  async next(ms = 15_000): Promise<Action> {
     await this.#until("a frame", () => this.received.length > 0, ms);
     const first = this.received.shift();
     if (first === undefined) throw new Error("closed while waiting for a frame");
@@ -100,7 +100,7 @@ export class MiniClient implements Disposable {
   }
 
   /** Everything received until the answer to a heartbeat, which comes after all that was due before. */
-  async fence(ms = 5000): Promise<Action[]> {
+  async fence(ms = 15_000): Promise<Action[]> {
     this.say({ action: "heartbeat" });
     const isFence = (one: Action) => one.action === "heartbeat.ack";
     await this.#until("heartbeat.ack", () => this.received.some(isFence), ms);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseXml, textAt } from "../../src/providers/xml.ts";
+import { cpuMsOf } from "../support/cpu-time.ts";
 
 describe("XML", () => {
   const at = (text: string, ...path: string[]) => textAt(parseXml(text), path);
@@ -54,11 +55,12 @@ describe("XML", () => {
       }),
       { numRuns: 2000 },
     );
-    const startedMs = performance.now();
-    for (const hostile of ["<a ", "<a b=", "<!--", "<!--a", "&#", "<a x='", "<a x=''  "])
-      parseXml(hostile.repeat(20_000).slice(0, 65_536));
-    for (const hostile of [`<a${" ".repeat(65_000)}`, `<a${" b=''".repeat(12_000)}`, `<!--${"-".repeat(65_000)}`])
-      parseXml(hostile);
-    expect(performance.now() - startedMs).toBeLessThan(5000);
+    const spentMs = cpuMsOf(() => {
+      for (const hostile of ["<a ", "<a b=", "<!--", "<!--a", "&#", "<a x='", "<a x=''  "])
+        parseXml(hostile.repeat(20_000).slice(0, 65_536));
+      for (const hostile of [`<a${" ".repeat(65_000)}`, `<a${" b=''".repeat(12_000)}`, `<!--${"-".repeat(65_000)}`])
+        parseXml(hostile);
+    });
+    expect(spentMs).toBeLessThan(5000);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Refusal } from "../../../src/rest/errors.ts";
 import { defaultRestLimits } from "../../../src/rest/limits.ts";
 import { createSchemas, parse } from "../../../src/rest/schemas.ts";
+import { cpuMsOf } from "../../support/cpu-time.ts";
 
 const schemas = createSchemas({
   ...defaultRestLimits,
@@ -113,10 +114,11 @@ describe("schemas", () => {
   });
 
   test("too long an array is judged before its elements", () => {
-    const begin = performance.now();
-    expect(() => parse(createSchemas(defaultRestLimits).putUsers, { users: Array(200_000).fill({}) })).toThrow(
-      "Too big",
+    const spentMs = cpuMsOf(() =>
+      expect(() => parse(createSchemas(defaultRestLimits).putUsers, { users: Array(200_000).fill({}) })).toThrow(
+        "Too big",
+      ),
     );
-    expect(performance.now() - begin).toBeLessThan(2000);
+    expect(spentMs).toBeLessThan(2000);
   });
 });
