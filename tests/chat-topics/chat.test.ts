@@ -91,7 +91,7 @@ async function connect(server: TestServer, userID: string, options: IClientOptio
 const say = (phone: Phone, chatID: string, payload: string | Buffer) =>
   withDeadline(`PUBACK in ${chatID}`, phone.client.publishAsync(`chat/${chatID}/send`, payload, { qos: 1 }));
 
-test("members hear each other, on the topic they asked for, and the sender hears himself", async () => {
+test("members hear each other, on the topic they asked for, and the sender hears them too", async () => {
   await using server = await startTestServer();
   await join(server, "team", "anna", "ben", "carl");
   await using anna = await connect(server, "anna");

@@ -1,4 +1,4 @@
-/** A message with a text per recipient (REST `messageBlock`) through every door: each gets his own and nobody else's. */
+/** A message with a text per recipient (REST `messageBlock`) through every door: each recipient gets their own and no other. */
 import { expect, test } from "bun:test";
 import mqtt, { type MqttClient } from "mqtt";
 import { MiniClient, messagesOf } from "../minioicq/client.ts";
@@ -43,7 +43,7 @@ async function logIn(server: Server, user: Signer): Promise<MiniClient> {
   return client;
 }
 
-test("live and after being away, in history and in the log: his own text, or nothing at all", async () => {
+test("live and after being away, in history and in the log: the reader's own text, or nothing at all", async () => {
   await using server = await startTestServer();
   const [anna, ben, carl, dora] = await signers(server, "team", "anna", "ben", "carl", "dora");
   if (anna === undefined || ben === undefined || carl === undefined || dora === undefined) throw new Error("signers");
@@ -87,7 +87,7 @@ test("live and after being away, in history and in the log: his own text, or not
   ]);
   for (const one of everybody) {
     const desk = await logIn(after, one);
-    // Own messages of the simple form are pushed to the sender's own clients too, those of a block have no text for him.
+    // Own messages of the simple form are pushed to the sender's own clients too, those of a block have no text for the sender.
     expect([one.userID, await pushed(desk)]).toEqual([one.userID, news.get(one) ?? []]);
     const found = await desk.ask({ action: "message.get", chat_id: Number(await chatIdOf(after)) });
     expect([one.userID, (found["messages"] as { content: string }[]).map(({ content }) => content)]).toEqual([
@@ -142,7 +142,7 @@ test("the position of who is not addressed moves over it, and what is deleted ta
   expect(await domain.store.undelivered(userId, undefined)).toEqual([]);
   expect(await domain.store.positions(userId)).toMatchObject([{ deliveredSeq: 3 }]);
   expect(textsOf(await fetchSigned(server, carl))).toEqual(["for carl 0", "for carl 1", "for carl 2"]);
-  // In between others', one of his own: confirming it moves on over theirs.
+  // In between others', one of the reader's own: confirming it moves on over theirs.
   const id = await send(server, anna, { chatID: "team", clientHash: "ben", to: { [ben.guid]: "for ben" } });
   await send(server, anna, { chatID: "team", clientHash: "carl", to: { [carl.guid]: "for carl 3" } });
   await confirm(server, ben, "delivered", id);

@@ -1,4 +1,4 @@
-/** The compiled binary as a server in a process and a temporary folder of its own, with the disk shim in front if asked for. */
+/** The compiled binary as a server in a process and a temporary folder of its own, with the disk shim before it if asked for. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -54,7 +54,7 @@ async function openProfileStage(openFresh: OpenFresh, options: Parts = {}) {
     get contacts() {
       return made.contacts;
     },
-    /** One phone's first user, with the token of his session. */
+    /** One phone's first user, with the token of their session. */
     async logIn(phone: string, devKey = phone) {
       const { token, session } = await phones.logIn({ phone, devKey });
       const user = await phones.store.findUser(session.userId);

@@ -35,7 +35,7 @@ test("a number alone finds no stranger, and is answered as one that nobody has",
   const list = friend([bUser, binary(phoneNumbers.C)], { status: "list" });
   expect(await a.ask(list)).toEqual([sent, `ses/A ${bare("C", "request")}`]);
   expect([await b.heard(), (await c.heard()).length]).toEqual([[], 2]);
-  // Whoever asked showed himself: he may be confirmed, and asked, by number.
+  // A user who asked has shown who they are: they may be confirmed, and asked, by number.
   await b.ask(friend(aId));
   await a.heard();
   expect(await a.ask(friend(bUser))).toEqual([sent, ...heard.friendOfB]);
@@ -47,7 +47,7 @@ test("a number alone finds no stranger, and is answered as one that nobody has",
   expect(await a.ask(confirm(bId))).toEqual([sent, ...heard.friendOfB]);
 });
 
-test("whoever is asked by phone shows his names when he has agreed, not before", async () => {
+test("a user who is asked by phone shows their names when they have agreed, not before", async () => {
   await using phones = await Phones.start(hidden);
   const { a, b, aId, bId } = await pair(phones);
   for (const [device, given] of [
@@ -73,7 +73,7 @@ test("whoever is asked by phone shows his names when he has agreed, not before",
   ]);
 });
 
-test("whoever was asked, and removes his profile, shows no names either", async () => {
+test("a user who was asked, and removes their profile, shows no names either", async () => {
   await using phones = await Phones.start(hidden);
   const { a, b, bId } = await pair(phones);
   await b.ask(names("Bob"));

@@ -38,7 +38,7 @@ test("a log-in by phone is listed with its client, whether that logged in on thi
   expect(refused).toMatchObject({ code: "session_not_found" });
 });
 
-test("disabling a user ends his log-ins by phone, and he gets no new one", async () => {
+test("disabling a user ends their log-ins by phone, and they get no new one", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna);
   const { domain } = stage.server;

@@ -57,7 +57,7 @@ test("a name that a backend gives is told to the user's friends, once, and not t
   expect(shown).toContain(named("B", "Robert", "online"));
 });
 
-test("whoever is away hears of a new name when he is back, and whoever is not a friend on both sides never", async () => {
+test("a friend who is away hears of a new name when they are back, and a user who is not a friend on both sides never", async () => {
   await using phones = await Phones.start();
   const { a } = await befriended(phones);
   const fields: Partial<IConnectPacket> = { password: Buffer.from(a.token), clean: false };
@@ -80,7 +80,7 @@ test("whoever is away hears of a new name when he is back, and whoever is not a 
     await phones.setStatus("B", "A", ofA);
     await token(phones, "bob", `Bob ${at}`);
     expect([ofB, ofA, await a.heard(), await back.heard()]).toEqual([ofB, ofA, [], []]);
-    // Nor does he see who is connected.
+    // Nor does that user see who is connected.
     const [shown = ""] = await a.ask(tuple("Profile", [], [], [], [], 0, 0, [], atom("get")));
     expect(shown).toMatch(new RegExp(`\\{Contact,B,[^{}]*,\\[\\],${ofB}\\}`));
   }

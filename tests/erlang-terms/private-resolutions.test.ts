@@ -80,7 +80,7 @@ test("V6: what succeeds is answered with the six bytes of an empty binary, once"
   expect(onPhone(await b.client.ask(confirm(aId)), B)[0]).toEqual(empty);
 });
 
-test("V7: whoever is a friend already is answered already_present with his PhoneId, in a plain ok", async () => {
+test("V7: of a user who is a friend already the answer is already_present with their PhoneId, in a plain ok", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   await a.ask(friend(bId));
@@ -107,7 +107,7 @@ test("V9: a revocation is answered on the own phone's topic, to every device, as
   }
 });
 
-test("V11: whoever is asked hears of it on both his topics, and who asked on ses/ alone, beside his answer", async () => {
+test("V11: the user who is asked hears of it on both their topics, and the one who asked on ses/ alone, beside the answer", async () => {
   await using phones = await Phones.start();
   const { a, b, bId } = await pair(phones);
   expect(await a.ask(friend(bId))).toEqual([sent, `ses/A ${long("B", "request")}`]);

@@ -19,7 +19,7 @@ test("both sides hear the same time of one change", async () => {
   expect(new Set(times).size).toBe(1);
 });
 
-test("V8: who has not logged in by phone is told so, on his own topic only", async () => {
+test("V8: a client that has not logged in by phone is told so, on its own topic only", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const nobody = await phones.connect("nobody");
@@ -79,7 +79,7 @@ test("two who ask each other at once become friends, and each hears it once", as
   }
 });
 
-test("what is heard last of another is what the list says of him", async () => {
+test("what is heard last of another user is what the list says of them", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const { contacts } = phones.server.domain;
@@ -130,7 +130,7 @@ test("the names and pictures that users have are told", async () => {
   ]);
 });
 
-test("who is away hears it when he is back, once and in order", async () => {
+test("a client that is away hears it when it is back, once and in order", async () => {
   await using phones = await Phones.start();
   const { token } = await phones.device("B", "reg_B");
   const password = { password: Buffer.from(token), clean: false };

@@ -31,7 +31,7 @@ export interface Cast extends AsyncDisposable {
   client(role: Role): RosterClient;
   /** When they met. */
   readonly metAtMs: number;
-  /** Asks, and gives what everybody heard of it; everybody has asked something of his own behind it, and was answered. */
+  /** Asks, and gives what each client heard of it; each has asked something of its own behind it, and was answered. */
   ask(request: Parameters<RosterClient["ask"]>[0], by?: Role): Promise<Heard>;
   /** The answer alone, on the asking client's own topic. */
   answer(request: Parameters<RosterClient["ask"]>[0], by?: Role): Promise<unknown>;

@@ -17,7 +17,7 @@ test("P5: who is removed is told as a Contact of fifteen elements, deleted, with
   ]);
 });
 
-test("P6: whoever has not logged in is not authorized, whatever he asks", async () => {
+test("P6: a client that has not logged in is not authorized, whatever it asks", async () => {
   await using cast = await gather();
   for (const status of ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"]) {
     for (const record of [profile, shortProfile]) {
@@ -89,7 +89,7 @@ test("P17: presence is online or offline where it is told, and anything where it
   }
   const presencesIn = (answer: unknown): unknown[] =>
     ((answer as unknown[][][][][])[3]?.[0]?.[6] ?? []).map((entry) => entry[13]);
-  // Of oneself and of friends; whoever was only asked does not show his.
+  // Of oneself and of friends; a user who was only asked does not show theirs.
   expect(presencesIn(await got(cast))).toEqual([":online", ":online", []]);
   await cast.friend.client[Symbol.asyncDispose]();
   await until("the friend to be gone", () => !cast.stage.server.hub.isOnline(cast.friend.userId as never));

@@ -67,7 +67,7 @@ test("P9: the code may stand in password, data or id, or alone", async () => {
     await using owner = await stage.logIn(at < 5 ? anna : bob, `client-${at}`);
     await owner.ask(profile("link", { services: [email(address)] }));
     const code = stage.mailed(address).at(-1) ?? "";
-    // Digits only where no zero in front would be lost.
+    // Digits only where no leading zero would be lost.
     const given = name === "a number" && code.startsWith("0") ? [email(address, binary(code))] : services(code);
     expect([name, await owner.ask(profile("email", { services: given }))]).toEqual([name, yes("verified")]);
   }

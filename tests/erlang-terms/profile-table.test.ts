@@ -164,7 +164,7 @@ const rows: Record<string, Row> = {
     async after(cast) {
       for (const role of ["friend", "asked"] as const) {
         const [, , , [own]] = (await got(cast, role)) as [unknown, unknown, unknown, [unknown[]]];
-        expect(own[6]).toHaveLength(1); // himself
+        expect(own[6]).toHaveLength(1); // the user's own
       }
     },
   },

@@ -102,7 +102,7 @@ test("P20: getting shows services without secrets, settings, and users with whom
   await friend.client[Symbol.asyncDispose]();
 });
 
-test("a friend who blocked one does not show whether he is there until he takes it back", async () => {
+test("a friend who blocked the user does not show whether they are there until they take it back", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna);
   await using friend = await stage.logIn(bob);

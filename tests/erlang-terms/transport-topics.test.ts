@@ -276,7 +276,7 @@ test("T6: nobody's client may announce its version too", async () => {
   expect(await heardOf(client)).toEqual([[`actions/api/${client.clientId}`, 2]]);
 });
 
-test("T10: a slash in front and empty levels at the end do not count", async () => {
+test("T10: a leading slash and empty levels at the end do not count", async () => {
   await using client = await stage().connect({ clientId: "t10" });
   const topics: [topic: string, version?: string][] = [
     ["/events//api/anon/me/"],

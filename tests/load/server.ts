@@ -33,7 +33,7 @@ export interface RunningServer {
 export interface StartOptions {
   /** An existing data folder, which is kept; otherwise a temporary one, which is removed. */
   data?: string;
-  /** Puts the disk shim in front; `library` is what `buildSlowFsync` gave. */
+  /** Loads the disk shim before all else; `library` is what `buildSlowFsync` gave. */
   slowFsync?: SlowFsyncOptions & { library: string };
   /** Opens a listener with TLS beside the plain one. */
   tls?: CertificateOnDisk;

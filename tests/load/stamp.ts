@@ -35,7 +35,7 @@ export function readU32(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Text of `bytes` bytes with room for a stamp in front; `stampText` fills it in. */
+/** Text of `bytes` bytes with room for a stamp at the beginning; `stampText` fills it in. */
 export function textTemplate(bytes: number): string {
   const filler = "the quick brown fox jumps over the lazy dog ";
   const rest = Math.max(0, bytes - TEXT_STAMP_BYTES);

@@ -37,7 +37,7 @@ describe.each(["disable", "remove"] as const)("after %s", (end) => {
   });
 });
 
-test("a disabled user is back with a new token and his chats; his messages waited for him", async () => {
+test("a disabled user is back with a new token and their chats; their messages waited", async () => {
   await using server = await startTestServer();
   const ann = await participant(server, "ann");
   const bob = await participant(server, "bob");

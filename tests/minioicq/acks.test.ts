@@ -8,7 +8,7 @@ const contents = (messages: readonly PushedMessage[]): string[] => messages.map(
 const pushedIn = (frames: readonly Action[]): PushedMessage[] =>
   frames.flatMap((frame) => (frame.action === "message.push" ? messagesOf(frame) : []));
 
-/** Two people who have a chat, Bob logged in from scratch so that he acknowledges. */
+/** Two people who have a chat, Bob logged in from scratch so that Bob's client acknowledges. */
 async function stage(http: string, extra: Readonly<Record<string, unknown>> = { ack: true }) {
   const ann = await newUser(http, "Ann");
   const bob = await newUser(http, "Bob");

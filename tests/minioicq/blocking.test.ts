@@ -1,4 +1,4 @@
-/** docs/minioicq.md, contact.block: who is blocked says nothing to the one who blocked him, by no door. */
+/** docs/minioicq.md, contact.block: a blocked user says nothing to the user who blocked them, by any door. */
 import { describe, expect, test } from "bun:test";
 import mqtt from "mqtt";
 import { call } from "../rest/client.ts";
@@ -9,7 +9,7 @@ import { groupOf, participant, person } from "./stage.ts";
 const noChat = { action: "message.send.fail", reason: "Chat not found" };
 
 describe.each([...encodings])("in %s", (encoding) => {
-  test("a blocked person's direct messages are refused like those to a chat he left, in groups nothing changes", async () => {
+  test("a blocked user's direct messages are refused like those to a chat they left, in groups nothing changes", async () => {
     await using server = await startTestServer();
     const ann = await person(server.http, "Ann", encoding);
     const bob = await person(server.http, "Bob", encoding);
@@ -69,7 +69,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect(await server.domain.contacts.isBlocked(Number(ann.id) as never, Number(bob.id) as never)).toBe(true);
   });
 
-  test("a blocked person takes nobody who blocked him into a group", async () => {
+  test("a blocked user takes no user who blocked them into a group", async () => {
     await using server = await startTestServer();
     const ann = await person(server.http, "Ann", encoding);
     const bob = await person(server.http, "Bob", encoding);

@@ -107,7 +107,7 @@ test("REST forgets it, what it kept encoded too, and a phone that comes back nev
   const bob = await participant(server, "bob");
   await room(server, "team", "ann", "bob");
   const chat = String((await ann.client.fence())[0]?.["chat_id"]);
-  await bob.client.bye(); // What he gets here would be delivered.
+  await bob.client.bye(); // What Bob gets here would be delivered.
   const options = { clientId: "phone", clean: false, username: "bob", password: bob.token };
   const phone = await mqtt.connectAsync(`mqtt://${server.mqtt}`, options);
   await phone.subscribeAsync("chat/+/messages", { qos: 1 });

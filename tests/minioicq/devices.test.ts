@@ -128,7 +128,7 @@ test("a device that comes back takes its place from its old connection", async (
   // The same name again on the same connection changes nothing.
   expect(await again.login(bob.id, "secret", { device_id: "phone" })).toMatchObject({ action: "auth.login.success" });
   expect(await again.fence()).toEqual([]);
-  // Nor is another user's device of that name another one of his.
+  // Nor is another user's device of that name one of the user's.
   using hers = await login(server.http, ann.id, "phone");
   await hers.fence();
   expect(await again.fence()).toEqual([]);

@@ -94,7 +94,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     expect(await both(bob, "text/plain", "")).toEqual(["", ""]);
     const history = async (client: MiniClient) =>
       messagesOf(await client.ask({ action: "message.get", chat_id: chat, start: 0, end: 0 }))[0]?.content;
-    // Bob wrote a MIME type last, so he is spoken to so too.
+    // Bob wrote a MIME type last, so the server writes them to Bob too.
     expect([await history(ann.client), await history(bob.client)]).toEqual([base64("hello"), base64("hello")]);
     bob.client.send(chat, "short again");
     await bob.client.fence();

@@ -8,7 +8,7 @@ import { encodings, MiniClient, newUser } from "./client.ts";
 import { groupOf, participant, person } from "./stage.ts";
 
 describe.each([...encodings])("in %s", (encoding) => {
-  test("who leaves hears no more, the others are told, and what he owned is the longest member's", async () => {
+  test("a member who leaves hears no more, the others are told, and what they owned is the longest member's", async () => {
     await using server = await startTestServer();
     const ann = await person(server.http, "Ann", encoding);
     const bob = await person(server.http, "Bob", encoding);

@@ -44,7 +44,7 @@ async function group(owner: MiniClient, ...members: string[]): Promise<string> {
   return String((await owner.ask({ action: "chat.create", members }))["chat_id"]);
 }
 
-/** Somebody who is not disturbed by pushes of what is stored behind his back. */
+/** A user who is not disturbed by pushes of what the test stores. */
 async function comeBack(http: string, userId: string): Promise<MiniClient> {
   const client = await MiniClient.connect(http);
   await client.login(userId, "secret", { device_id: "history" });
@@ -95,7 +95,7 @@ test("a chat is read page by page, back from its end or on from any place", asyn
   }
 }, 30_000);
 
-test("O17 what two people said in all their chats, and what one person has in his, come in the order they were stored", async () => {
+test("O17 what two people said in all their chats, and what one user has in theirs, come in the order they were stored", async () => {
   await using server = await startTestServer();
   const [ann, bob, eve] = [
     await newUser(server.http, "Ann"),

@@ -16,7 +16,7 @@ export async function person(http: string, name: string, encoding: Encoding): Pr
   return { id: String(answer["user_id"]), client };
 }
 
-/** A user whom a backend made, here by his token, and that token for the other doors. */
+/** A user whom a backend made, here by their token, and that token for the other doors. */
 export async function participant(server: TestServer, name: string, encoding: Encoding = "json") {
   const [token = ""] = await enroll(server, name);
   const client = await MiniClient.connect(server.http, encoding);

@@ -166,7 +166,7 @@ describe("leaving", () => {
     }
   });
 
-  test("R10 the owner takes the chat with him, by either of his names", async () => {
+  test("R10 the owner takes the chat along, by either of their names", async () => {
     await using server = await startTestServer();
     await room(server, "one", "owner", "b");
     const [guidOfOwner] = await room(server, "two", "owner", "b");

@@ -66,7 +66,7 @@ async function statusInSimpleForm(parts: { server: TestServer; by: Signer; carla
   keep("GET /messages", await call(server, "GET /messages?format=simple", { as: carla }));
 }
 
-/** A user with a name, a key and a device, seen by himself and by the backend; then he is deactivated. */
+/** A user with a name, a key and a device, seen by that user and by the backend; then the user is deactivated. */
 async function users(server: TestServer, guid: string, keep: Keep): Promise<void> {
   const userKey = keyPair().publicKey.export({ type: "spki", format: "der" }).toString("hex");
   const made = await asBackend(server, "POST /token", [

@@ -158,7 +158,7 @@ test("a reader that takes nothing costs a step, not the backlog, and delays nobo
   expect(seen).toEqual(Array.from({ length: 60 }, (_, at) => at));
 });
 
-test("each reader is shown his own text, another device of the sender's too, and nobody a text of others", async () => {
+test("each reader is shown their own text, another device of the sender's too, and no reader a text of others", async () => {
   await using server = await startTestServer();
   const made = await asBackend(server, "POST /token", [
     { userID: "alice" },

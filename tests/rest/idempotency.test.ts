@@ -166,7 +166,7 @@ test("is forgotten after a day, and each participant has room for a thousand", a
   db.close();
 });
 
-test("the backend's messages and the signed form are answered once too, and a stranger's request without a key is his own", async () => {
+test("the backend's messages and the signed form are answered once too, and a stranger's request without a key is their own", async () => {
   await using server = await startTestServer({ env: { ROOST_REST_OPEN_TOKENS: "true" } });
   const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
   const [, bobGuid = ""] = await room(server, "team", "alice", "bob");

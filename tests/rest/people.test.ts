@@ -1,4 +1,4 @@
-/** What a participant asks about himself: who he is, his chats, and who is typing. */
+/** What participants ask about themselves: who they are, their chats, and who is typing. */
 import { expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, asBackend, call, enroll, inboxOf, prefixes, room, say } from "./client.ts";

@@ -54,7 +54,7 @@ async function guidOfDevice(server: Server, userId: number, name: string): Promi
   return row?.guid ?? "";
 }
 
-/** What this reader is to see of a message; undefined where it is not for him. */
+/** What this reader is to see of a message; undefined where it is not for them. */
 function shownTo(reader: Reader, said: Said, readers: readonly Reader[]): string | undefined {
   if (said.texts === undefined) return said.by.userID === reader.userID ? undefined : said.text;
   const user = readers.find((one) => one.userID === reader.userID && one.device === undefined);
@@ -106,7 +106,7 @@ async function wander(random: Random): Promise<void> {
       return { id, by: sender, texts: undefined, text: `${step} for all`, confirmedBy: new Set() };
     }
 
-    /** Also messages that are not for him, which changes nothing. */
+    /** Also messages that are not for the reader, which changes nothing. */
     async function confirmSome(on: Server, reader: Reader): Promise<void> {
       const chosen = log.filter(() => random.chance(0.2));
       const statuses = chosen.map(({ id }) => ({

@@ -61,7 +61,7 @@ test("R38: what is no GUID is decoded and judged by the route, under every prefi
   }
 });
 
-test("DELETE deactivates: tokens, connections, and what he would say next", async () => {
+test("DELETE deactivates: tokens, connections, and what the user would say next", async () => {
   await using server = await startTestServer();
   const pairs = await asBackend(server, "POST /token", [{ userID: "anna" }, { userID: "ben" }]);
   const [anna, ben] = JSON.parse(pairs.text) as { accessToken: string; refreshToken: string }[];
@@ -95,7 +95,7 @@ test("DELETE deactivates: tokens, connections, and what he would say next", asyn
     content: "still here",
   });
   expect(await fromInside.catch((error: unknown) => (error as { code?: unknown }).code)).toBe("user_disabled");
-  // He is not made anew by the way; messages he sent stay.
+  // The user is not made anew by the way; the messages they sent stay.
   expect((await asBackend(server, "POST /token", { userID: "anna" })).status).toBe(400);
   expect((await inboxOf(server, ben.accessToken)).messages).toMatchObject([{ content: "hello" }]);
   for (const again of [guid, crypto.randomUUID(), "anna"]) {

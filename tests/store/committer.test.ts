@@ -199,7 +199,7 @@ test("a chat's messages are swept slice by slice, other chats' are not", () => {
   expect(stage.rows("SELECT chat_id FROM sweeps")).toEqual([]);
 });
 
-test("a user who never confirms keeps a bounded number of events, wherever his rows fall", () => {
+test("a user who never confirms keeps a bounded number of events, wherever the rows fall", () => {
   using stage = openStage();
   const { ids } = stage.chatOf("Ann", "Bob");
   // Two are told each time, so that the numbers of one of them are all odd.

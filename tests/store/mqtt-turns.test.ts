@@ -77,7 +77,7 @@ test("what has no packet id, QoS 2, a share or no client there gets a row of its
   expect(rows()).toEqual([0, 0]);
 });
 
-test("whoever leaves takes along what is his, with its packet ids; the others' stay", async () => {
+test("a session that ends takes along what is its own, with its packet ids; the others' stay", async () => {
   await using turns = await openTurns();
   const { mqtt, anna, ben, rows } = turns;
   const all = [1, 2, 3, 4, 5, 6].map((queueId) => ({

@@ -48,7 +48,7 @@ export async function buildSlowFsync(): Promise<string | undefined> {
   return library;
 }
 
-/** The environment that puts `library` in front of a process. */
+/** The environment that loads `library` into a process before all else. */
 export function slowFsyncEnvironment(library: string, options: SlowFsyncOptions): Record<string, string> {
   return {
     LD_PRELOAD: library,

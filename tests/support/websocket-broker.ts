@@ -1,4 +1,4 @@
-/** A test broker's WebSocket door on a free port, and a client of frames in front of it. */
+/** A test broker's WebSocket door on a free port, and a client of frames for it. */
 import { generate, type Packet, parser } from "mqtt-packet";
 import type { MqttSocketData } from "../../src/mqtt/connection/websocket.ts";
 import { withDeadline } from "./deadline.ts";

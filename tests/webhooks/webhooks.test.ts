@@ -71,7 +71,7 @@ test("of a message with a text for each recipient a webhook learns that it was s
   expect(receiver.taken.some(({ text }) => text.includes("secret"))).toBe(false);
 });
 
-/** The user himself as a recipient, who is given nothing. */
+/** The user as a recipient, who is given nothing. */
 async function selfOf(server: TestServer, userID: string): Promise<Record<string, string>> {
   const user = await server.domain.store.findUserByKey(userID);
   return { [user?.guid ?? ""]: "to myself" };

@@ -136,7 +136,7 @@ row({
 });
 
 row({
-  name: "A19: issue 8: who is confirmed already gets a code, and his session stays until the new one is confirmed",
+  name: "A19: issue 8: a client that is confirmed already gets a code, and its session stays until the new one is confirmed",
   request: "issue",
   given: async (scene) => {
     const connection = await scene.stage.connect();

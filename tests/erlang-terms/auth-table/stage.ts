@@ -92,7 +92,7 @@ export class AuthStage implements AsyncDisposable {
     });
   }
 
-  /** Somebody with a device and a phone of his own. */
+  /** A user with a device and a phone of their own. */
   person(): Person {
     const at = ++this.#people;
     return { devKey: `device-${at}`, phone: `38067${1_000_000 + at}` };

@@ -213,7 +213,7 @@ row({
     const [userId] = await stage.server.domain.store.listUserIdsOfPhone(phone);
     const [answer] = await client.askFenced(profileGet(phone));
     const shown = answer?.payload.toString("latin1") ?? "";
-    // The one Roster, and in it the user himself as the first contact.
+    // The one Roster, and in it the user as the first contact.
     expect(shown.split("Roster").length - 1).toBe(1);
     expect(shown.split("Contact").length - 1).toBe(1);
     expect(shown).toContain(`${phone}_${userId}`);

@@ -247,7 +247,7 @@ export function chatContract(openFresh: OpenFresh): void {
     await expectRefusal(store.appendMessage(text(ann, swapped, "x")), "chat_not_found");
   });
 
-  test("a user's direct chat with himself has one member", async () => {
+  test("a user's direct chat with their own number has one member", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const [ann] = await people(store, "Ann");

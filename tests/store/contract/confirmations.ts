@@ -5,7 +5,7 @@ import type { Store } from "../../../src/domain/store.ts";
 import type { Range } from "../../../src/lib/ranges.ts";
 import { alsoAfterReopening, group, inChat, type OpenFresh, people, sendMany } from "./stage.ts";
 
-/** Where a user, or his device, has got in a chat: the first message missing, and the ranges confirmed after it. */
+/** Where a user, or a device of theirs, has got in a chat: the first message missing, and the ranges confirmed after it. */
 async function placeOf(store: Store, user: User, chat: Chat, deviceId?: DeviceId) {
   const heads = await store.undelivered(user.userId, deviceId);
   const head = heads.find(({ chatId }) => chatId === chat.chatId);
@@ -32,7 +32,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
     await confirm(phone, [2, 2], [12, 12]);
     await confirm(phone, [1, 1], [5, 6]);
     await alsoAfterReopening(opened, async (now) => {
-      // The device has two in a row, and with it the user: his own ranges join.
+      // The device has two in a row, and with it the user: the user's own ranges join.
       expect(await placeOf(now, bob, chat)).toEqual({ next: 5, ranges: [[6, 6]] });
       expect(await placeOf(now, bob, chat, phone)).toEqual({
         next: 3,
@@ -96,7 +96,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
     expect(await placeOf(store, bob, chat)).toEqual({ next: 515, ranges: [] });
   });
 
-  test("a device is to be told of its user's chats, in the order he came into them, until it was", async () => {
+  test("a device is to be told of its user's chats, in the order the user came into them, until it was", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const [ann, bob] = await people(store, "Ann", "Bob");
@@ -121,7 +121,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
       chatIds: ids.slice(0, 2),
       eventIds: told === undefined ? [] : [told.eventId],
     });
-    // Somebody else's device, and a chat nobody of his is in, change nothing.
+    // Another user's device, and a chat the user is not in, change nothing.
     await store.announceChats({ userId: ann.userId, deviceId: desk, chatIds: ids, eventIds: [] });
     await alsoAfterReopening(opened, async (now) => {
       expect((await page(phone, 0, 10, now)).chatIds).toEqual(ids.slice(2));

@@ -164,7 +164,7 @@ export function exchangeContract(openFresh: OpenFresh): void {
     expect(await now.undelivered(b.userId, undefined)).toEqual([]);
     expect(await confirm(now, b, "read", three, three)).toEqual([a.userId]);
     expect(await confirm(now, b, "read", three)).toEqual([]);
-    // None of these is his to confirm.
+    // None of these is the user's to confirm.
     expect(await confirm(now, c, "delivered", one, 999 as MessageId)).toEqual([]);
     expect(await confirm(now, a, "delivered", one)).toEqual([]);
     const told = (await now.events(a.userId, "rest", { after: 0, limit: 100 })).filter(
@@ -220,7 +220,7 @@ export function exchangeContract(openFresh: OpenFresh): void {
     expect([...(await store.openTokenRun({ ...run, fresh: hash(8) }))]).toEqual([...hash(8)]);
   });
 
-  test("a deactivated user is nobody: his tokens end, and he says nothing more", async () => {
+  test("a deactivated user's tokens end, and the user says nothing more", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const [a, b] = await team(store, "a", "b", "c");

@@ -51,7 +51,7 @@ interface World {
   join(chatKey: string): Promise<void>;
   leave(chatKey: string): Promise<void>;
   send(chatKey: string, count?: number): Promise<Message[]>;
-  /** All there is for the reader, in the order of the commits: what came after he joined. */
+  /** All there is for the reader, in the order of the commits: what came after they joined. */
   ofReader(): Promise<Message[]>;
 }
 
@@ -200,7 +200,7 @@ test("the backlog, then live: each message once, in order, none left out", async
     const world = await openWorld(random, 1 + random.int(4));
     const joined = world.chatKeys.filter((_, n) => n === 0 || random.chance(0.6));
     for (const chatKey of joined) {
-      await world.send(chatKey, 1 + random.int(5)); // From before he came: never his.
+      await world.send(chatKey, 1 + random.int(5)); // From before the reader came: never theirs.
       await world.join(chatKey);
     }
     await Promise.all(
