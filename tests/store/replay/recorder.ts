@@ -53,10 +53,14 @@ function record(worker: Worker, message: ToWorker): void {
 function isNew(path: string): boolean {
   if (!existsSync(path)) return true;
   using db = new Database(path);
-  const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").values().flat().map(String);
-  const made = ["users", "chats", "mqtt_sessions", "events", "profiles"];
-  if (!made.every((table) => tables.includes(table))) return false;
-  return made.every((table) => db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get() === null);
+  try {
+    const filled = ["users", "chats", "mqtt_sessions", "events", "profiles"].filter(
+      (table) => db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get() !== null,
+    );
+    return filled.length === 0;
+  } catch {
+    return false; // An older schema, or no database at all.
+  }
 }
 
 if (recordDir !== undefined) {
