@@ -1,5 +1,4 @@
 /** Changes to chats and who is in them, with the durable events that tell each member. */
-import { eq, sql } from "drizzle-orm";
 import { chatMembersMax, chatNameCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { isReservedChatKey, userIdOfKey } from "../../../domain/keys.ts";
@@ -8,7 +7,6 @@ import type { Tx } from "../engine/tx.ts";
 import type { MessageFiles } from "../messages/message-files.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
-import { chats, sweeps } from "../schema.ts";
 import type { ChatParts, EnteredParts, LeftParts } from "./chat-parts.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
@@ -41,20 +39,10 @@ export function createChatChanges(
     files: MessageFiles;
   },
 ) {
-  const { orm } = tx;
-  const p = sql.placeholder;
-  const rename = orm
-    .update(chats)
-    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
   const sweepRows = tx.db.prepare(
     "DELETE FROM messages WHERE message_id IN (SELECT message_id FROM messages WHERE chat_id = ? ORDER BY seq LIMIT ?)",
   );
-  const endSweep = orm
-    .delete(sweeps)
-    .where(eq(sweeps.chatId, p("chatId")))
-    .prepare();
+  const endSweep = tx.db.prepare("DELETE FROM sweeps WHERE chat_id = ?");
 
   function createChat(
     args: DirectoryRule & {
@@ -120,7 +108,8 @@ export function createChatChanges(
         name: put.chatName?.slice(0, chatNameCharactersMax) ?? "",
         ownerId: userIds[0] ?? 0,
       });
-    if (before !== undefined && put.chatName !== undefined) setName(chatId, put.chatName);
+    if (before !== undefined && put.chatName !== undefined)
+      parts.setName(chatId, put.chatName.slice(0, chatNameCharactersMax));
     const entering = [...new Set(userIds)].filter((userId) => !before?.memberSet.has(userId));
     const named = { userIds, renamed: [...renamed], looks: [...renamed].map((userId) => people.look(userId)) };
     if (entering.length === 0) return { chat: parts.chatOf(chatId), ...named, entered: undefined };
@@ -154,7 +143,7 @@ export function createChatChanges(
     files.releaseSlice(args.chatId, args.rows);
     const { changes } = sweepRows.run(args.chatId, args.rows);
     if (changes === args.rows) return false;
-    endSweep.run({ chatId: args.chatId });
+    endSweep.run(args.chatId);
     return true;
   }
 
@@ -166,14 +155,6 @@ export function createChatChanges(
   }
 
   const findByKeyOrGuid = (key: string): number | undefined => findByKey(key) ?? people.findByGuid(key);
-
-  function setName(chatId: number, given: string): void {
-    const name = given.slice(0, chatNameCharactersMax);
-    if (parts.chatOf(chatId).name === name) return;
-    tx.writes += 1;
-    rename.run({ chatId, name, nowMs: tx.nowMs });
-    tx.chatChanged(chatId);
-  }
 
   return {
     createChat: growing(createChat),

@@ -60,6 +60,11 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
     .from(members)
     .where(eq(members.chatId, p("chatId")))
     .prepare();
+  const rename = orm
+    .update(chats)
+    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
+    .where(eq(chats.chatId, p("chatId")))
+    .prepare();
   const log = createEventLog(tx);
 
   function get(chatId: number): ChatEntry {
@@ -115,6 +120,14 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
     return chatId;
   }
 
+  /** False where that is the name already. */
+  function setName(chatId: number, name: string): boolean {
+    if (chatOf(chatId).name === name) return false;
+    tx.writes += 1;
+    rename.run({ chatId, name, nowMs: tx.nowMs });
+    return true;
+  }
+
   /** New members see what is sent from here on as undelivered. */
   function addMembers(chatId: number, userIds: readonly number[]): void {
     let ordinal = lastOrdinal.get({ chatId })?.ordinal ?? 0;
@@ -163,5 +176,5 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
     return enter(chatId, low === high ? [low] : [a, b]);
   }
 
-  return { get, findUser, summary, chatOf, makeChat, enter, openDirect, tell };
+  return { get, findUser, summary, chatOf, makeChat, setName, enter, openDirect, tell };
 }

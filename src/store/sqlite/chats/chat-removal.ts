@@ -1,46 +1,23 @@
 /** How a chat ends, for one member or for all, with the durable events that tell each of them. */
-import { and, eq, sql } from "drizzle-orm";
 import type { Tx } from "../engine/tx.ts";
-import { chats, members, sweeps } from "../schema.ts";
 import type { ChatParts, LeftParts } from "./chat-parts.ts";
 
 export type ChatEnds = ReturnType<typeof createChatEnds>;
 
 export function createChatEnds(tx: Tx, parts: ChatParts) {
-  const { orm } = tx;
-  const p = sql.placeholder;
-  const deleteMember = orm
-    .delete(members)
-    .where(and(eq(members.chatId, p("chatId")), eq(members.userId, p("userId"))))
-    .prepare();
+  const { db } = tx;
+  const deleteMember = db.prepare("DELETE FROM members WHERE chat_id = ? AND user_id = ?");
   // If the user comes back, their devices must be told of the chat again.
-  const forgetTold = tx.db.prepare(
+  const forgetTold = db.prepare(
     "DELETE FROM device_chats WHERE chat_id = ?1 AND device_id IN (SELECT device_id FROM devices WHERE user_id = ?2)",
   );
-  const touch = orm
-    .update(chats)
-    .set({ updatedAtMs: sql`${p("nowMs")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const setOwner = orm
-    .update(chats)
-    .set({ ownerId: sql`${p("ownerId")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const deleteChat = orm
-    .delete(chats)
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const insertSweep = orm
-    .insert(sweeps)
-    .values({ chatId: p("chatId") })
-    .onConflictDoNothing()
-    .prepare();
-  const selectChats = orm
-    .select({ chatId: members.chatId })
-    .from(members)
-    .where(eq(members.userId, p("userId")))
-    .prepare();
+  const touch = db.prepare("UPDATE chats SET updated_at_ms = ? WHERE chat_id = ?");
+  const setOwner = db.prepare("UPDATE chats SET owner_id = ? WHERE chat_id = ?");
+  const deleteChat = db.prepare("DELETE FROM chats WHERE chat_id = ?");
+  const insertSweep = db.prepare("INSERT OR IGNORE INTO sweeps (chat_id) VALUES (?)");
+  const selectChats = db.prepare<{ chatId: number }, [number]>(
+    "SELECT chat_id chatId FROM members WHERE user_id = ? ORDER BY chat_id",
+  );
 
   /** Some of the members leave; others stay. */
   function leave(chatId: number, leaving: readonly number[]): LeftParts {
@@ -49,7 +26,7 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     const users = leaving.map(parts.summary);
     for (const userId of leaving) {
       tx.writes += 1;
-      deleteMember.run({ chatId, userId });
+      deleteMember.run(chatId, userId);
       forgetTold.run(chatId, userId);
     }
     touchChat(chatId);
@@ -65,15 +42,15 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     const users = told.map(parts.summary);
     const rows = parts.tell({ type: "left", chat, users, deleted: true, told, everyDoor: new Set() });
     tx.writes += 1;
-    insertSweep.run({ chatId });
-    deleteChat.run({ chatId });
+    insertSweep.run(chatId);
+    deleteChat.run(chatId);
     tx.chatChanged(chatId);
     return { chat, users, rows, deleted: true };
   }
 
   /** A user leaves all their chats. */
   function leaveAll(userId: number): LeftParts[] {
-    return selectChats.all({ userId }).map(({ chatId }) => leaveOne(chatId, userId));
+    return selectChats.all(userId).map(({ chatId }) => leaveOne(chatId, userId));
   }
 
   /** The member who has been in the chat longest becomes its owner. A chat without members is dropped. */
@@ -82,14 +59,14 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     if (heir === undefined) return drop(chatId);
     if (parts.chatOf(chatId).ownerId === userId) {
       tx.writes += 1;
-      setOwner.run({ chatId, ownerId: heir });
+      setOwner.run(heir, chatId);
     }
     return leave(chatId, [userId]);
   }
 
   function touchChat(chatId: number): void {
     tx.writes += 1;
-    touch.run({ chatId, nowMs: tx.nowMs });
+    touch.run(tx.nowMs, chatId);
     tx.chatChanged(chatId);
   }
 

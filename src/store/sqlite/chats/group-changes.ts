@@ -1,12 +1,10 @@
 /** Changes that users make to their groups. Each names the acting user and checks that this user may make it. */
-import { eq, sql } from "drizzle-orm";
 import { chatMembersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatRef } from "../../../domain/model.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
-import { chats } from "../schema.ts";
 import type { ChatParts, EnteredParts, LeftParts } from "./chat-parts.ts";
 import type { ChatReferences } from "./chat-references.ts";
 import type { ChatEnds } from "./chat-removal.ts";
@@ -30,13 +28,6 @@ export function createGroupChanges(
     directory,
   }: { chats: ChatParts; references: ChatReferences; ends: ChatEnds; directory: Directory },
 ) {
-  const p = sql.placeholder;
-  const updateName = tx.orm
-    .update(chats)
-    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-
   function leaveChat({ userId, chat }: Acting): LeftParts {
     return ends.leaveOne(groupOf(userId, chat).chatId, userId);
   }
@@ -77,11 +68,8 @@ export function createGroupChanges(
 
   function renameChat({ userId, chat, name }: Acting & { readonly name: string }): WireRenamed {
     const { chatId, members } = ownGroupOf(userId, chat);
-    const before = parts.chatOf(chatId);
-    if (before.name === name) return { chat: before, told: [] };
-    tx.writes += 1;
-    updateName.run({ chatId, name, nowMs: tx.nowMs });
-    return { chat: parts.chatOf(chatId), told: members };
+    const isNew = parts.setName(chatId, name);
+    return { chat: parts.chatOf(chatId), told: isNew ? members : [] };
   }
 
   function ownGroupOf(userId: number, ref: ChatRef): ChatEntry {

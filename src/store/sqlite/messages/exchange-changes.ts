@@ -1,6 +1,5 @@
 /** A batch of one sender: messages with a text per recipient, and statuses. All of it is checked before any is written. */
 
-import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { type ClientStamp, doors, systemUserId, type UserSummary } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-parts.ts";
@@ -11,7 +10,6 @@ import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
-import { devices } from "../schema.ts";
 import type { createMessageChanges } from "./message-changes.ts";
 import { addressedBit } from "./stored-message.ts";
 
@@ -69,19 +67,12 @@ export function createExchangeChanges(
     events: UserEvents;
   },
 ) {
-  const { db, orm } = tx;
+  const { db } = tx;
   const { chats, people, confirmations } = parts;
-  const p = sql.placeholder;
-  const deviceByGuid = orm
-    .select({ userId: devices.userId, deviceId: devices.deviceId })
-    .from(devices)
-    .where(eq(devices.guid, p("guid")))
-    .prepare();
-  const guidOfDevice = orm
-    .select({ guid: devices.guid })
-    .from(devices)
-    .where(eq(devices.deviceId, p("deviceId")))
-    .prepare();
+  const deviceByGuid = db.prepare<{ userId: number; deviceId: number }, [string]>(
+    "SELECT user_id userId, device_id deviceId FROM devices WHERE guid = ?",
+  );
+  const guidOfDevice = db.prepare<{ guid: string }, [number]>("SELECT guid FROM devices WHERE device_id = ?");
   const markAddressed = db.prepare(`UPDATE messages SET kind = kind + ${addressedBit} WHERE message_id = ?`);
   const insertText = db.prepare(
     "INSERT INTO message_texts (message_id, user_id, device_id, content) VALUES (?, ?, ?, ?)",
@@ -152,7 +143,7 @@ export function createExchangeChanges(
     const recipients: [number, number, number][] = [];
     texts.forEach(({ guid }, index) => {
       const userId = people.findByGuid(guid);
-      const device = userId === undefined ? deviceByGuid.get({ guid }) : { userId, deviceId: 0 };
+      const device = userId === undefined ? (deviceByGuid.get(guid) ?? undefined) : { userId, deviceId: 0 };
       if (device === undefined || !chat.memberSet.has(device.userId)) {
         throw new DomainError("chat_not_found", "a recipient is no member of the chat");
       }
@@ -191,7 +182,7 @@ export function createExchangeChanges(
     const sender = tx.sender(senderId);
     if (senderId === systemUserId || sender === undefined || sender.disabled) return undefined;
     const by = chats.summary(reader.userId);
-    const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get({ deviceId: row.textFor })?.guid ?? by.guid);
+    const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get(row.textFor)?.guid ?? by.guid);
     const body: StatusBody = { chatKey: chats.get(chatId).chatKey, messageId, by, guid };
     parts.events.add({ userId: senderId, type: status, chatId, body: JSON.stringify(body), doors: doors.rest });
     return senderId;
