@@ -1,6 +1,6 @@
 /** The path of a request, without what is the same for every route. */
 
-/** The longer ones first, as one may be the beginning of another; the empty one comes last. */
+/** The longer ones first, since one may be the beginning of another. A path may also have no prefix. */
 const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
 
 /** Stands in the path in place of a missing chatID; no id can be spelled so. */
