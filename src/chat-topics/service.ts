@@ -73,7 +73,7 @@ export function createChatTopics(parts: {
     opened(session, { before }) {
       const { userId } = session.principal;
       if (userId === undefined) return;
-      if (domain.accountEnds.hasEnded(userId)) {
+      if (domain.accountRemoval.hasEnded(userId)) {
         // While it was logging in.
         if (before === undefined) session.close(revoked);
         else accounts.endLogIn(session, revoked);

@@ -7,7 +7,7 @@ import { createDeliveries, type Deliveries } from "./deliveries/deliveries.ts";
 import { createExchanges, type Exchanges } from "./messages/exchanges.ts";
 import { createMessages, type MessageLimits, type Messages } from "./messages/messages.ts";
 import type { UserId } from "./model.ts";
-import { type AccountEnds, createAccountEnds } from "./people/account-removal.ts";
+import { type AccountRemoval, createAccountRemoval } from "./people/account-removal.ts";
 import { type Accounts, createAccounts, type Registration } from "./people/accounts.ts";
 import { type Avatars, createAvatars } from "./people/avatars.ts";
 import { createDevices, type Devices } from "./people/devices.ts";
@@ -23,7 +23,7 @@ import type { DoorStore, Store } from "./store.ts";
 export interface Domain {
   readonly accounts: Accounts;
   readonly tokens: Tokens;
-  readonly accountEnds: AccountEnds;
+  readonly accountRemoval: AccountRemoval;
   readonly logIns: LogIns;
   readonly avatars: Avatars;
   readonly devices: Devices;
@@ -63,17 +63,17 @@ export function createDomain(parts: {
   clientTokens: boolean;
 }): Domain {
   const { store, clock, log, registration, sendCode, sendMail, fixedCodeOf, migrationCode } = parts;
-  const accountEnds = createAccountEnds({ store });
+  const accountRemoval = createAccountRemoval({ store });
   const forPhones = { registration, sendCode, fixedCodeOf, clientTokens: parts.clientTokens };
   const guard = createLoginGuard({ clock, limits: parts.loginLimits });
   const passwords = createPasswords(undefined, parts.passwordCost);
   const tokens = createTokens({ store, clock, guard, lifetimes: parts.tokenLifetimes });
-  const accounts = createAccounts({ store, clock, guard, passwords, log, registration, tokens, accountEnds });
+  const accounts = createAccounts({ store, clock, guard, passwords, log, registration, tokens, accountRemoval });
   const phoneSessions = createPhoneSessions({ store, clock, log, guard, ...forPhones });
   return {
     accounts,
     tokens,
-    accountEnds,
+    accountRemoval,
     logIns: createLogIns({ store, clock, log, accounts, phoneSessions, clientsOf: parts.clientsOf }),
     devices: createDevices({ store, guard, passwords }),
     avatars: createAvatars({ store }),

@@ -135,7 +135,7 @@ export class Connection implements Caller, ClientConnection {
   /** The client logged in (O21, O23). What its user is told begins behind the answer. */
   become(user: User, { deviceId, acknowledges, credential }: LoggedInBy): void {
     if (this.#closed) return;
-    if (this.#shared.domain.accountEnds.hasEnded(user.userId)) {
+    if (this.#shared.domain.accountRemoval.hasEnded(user.userId)) {
       this.close(closeCode.policy, "User disabled"); // During the log-in.
       return;
     }

@@ -142,7 +142,7 @@ export function createOperator(parts: {
   /** Called with a failure of our own; the answer says only "internal". */
   onFailure?: (error: unknown) => void;
 }) {
-  const { accounts, accountEnds, devices, store } = parts.domain;
+  const { accounts, accountRemoval, devices, store } = parts.domain;
 
   /** Never throws: every refusal is an answer. */
   async function handle(request: unknown): Promise<OperatorAnswer> {
@@ -171,13 +171,13 @@ export function createOperator(parts: {
       }
       case "setUserDisabled": {
         const { userId } = await getUser(request.user);
-        if (request.disabled) await accountEnds.disable(userId);
-        else await accountEnds.enable(userId);
+        if (request.disabled) await accountRemoval.disable(userId);
+        else await accountRemoval.enable(userId);
         return done<"setUserDisabled">({ user: show(await getUser(String(userId))) });
       }
       case "removeUser": {
         const user = await getUser(request.user);
-        await accountEnds.remove(user.userId);
+        await accountRemoval.remove(user.userId);
         return done<"removeUser">({ user: show(user) });
       }
       case "invite": {

@@ -42,7 +42,7 @@ test("disabling a user ends their log-ins by phone, and they get no new one", as
   await using stage = await start();
   await using owner = await stage.logIn(anna);
   const { domain } = stage.server;
-  await domain.accountEnds.disable(owner.userId as never);
+  await domain.accountRemoval.disable(owner.userId as never);
   expect(await owner.ask(profile("get"))).toEqual(no("not_authorized"));
   expect(await domain.store.listPhoneSessions(anna)).toEqual([]);
   expect(await domain.phoneSessions.logInWithToken(owner.token)).toBeUndefined();
@@ -52,7 +52,7 @@ test("removing the only user of a profile removes the profile, and the phone may
   await using stage = await start();
   const owner = await stage.logIn(anna);
   const { domain } = stage.server;
-  await domain.accountEnds.remove(owner.userId as never);
+  await domain.accountRemoval.remove(owner.userId as never);
   await owner.client[Symbol.asyncDispose]();
   expect(await domain.store.findProfile(anna)).toBeUndefined();
   await using again = await stage.logIn(anna, "again");
@@ -77,7 +77,7 @@ test.each(["disable", "remove"] as const)(
     );
     const waiting = (): string[] => sessions.all(`user:${owner.userId}`).map(({ clientId }) => clientId);
     expect(waiting()).toEqual(["away", "there"]);
-    await stage.server.domain.accountEnds[end](owner.userId as never);
+    await stage.server.domain.accountRemoval[end](owner.userId as never);
     expect(only(await there.ask(profile("get")))).toEqual(no("not_authorized"));
     await until("the sessions' end", () => waiting().length === 0);
     expect(only(await there.ask(profile("get")))).toEqual(no("not_authorized"));

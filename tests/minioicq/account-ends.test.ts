@@ -23,7 +23,7 @@ describe.each(["disable", "remove"] as const)("after %s", (end) => {
     const waiting = call(server, `GET /messages?format=simple&wait=30&after=${next}`, { as: ann.token });
     await until("the request to wait", () => server.hub.clientsOf(Number(ann.id) as never).length === 3);
 
-    await server.domain.accountEnds[end](Number(ann.id) as never);
+    await server.domain.accountRemoval[end](Number(ann.id) as never);
     expect(await withDeadline("the close", ann.client.closed)).toEqual(disabled);
     await gone;
     expect((await withDeadline("the request's end", waiting)).status).toBe(401);
@@ -42,9 +42,9 @@ test("a disabled user is back with a new token and their chats; their messages w
   const ann = await participant(server, "ann");
   const bob = await participant(server, "bob");
   await room(server, "team", "bob", "ann");
-  await server.domain.accountEnds.disable(Number(ann.id) as never);
+  await server.domain.accountRemoval.disable(Number(ann.id) as never);
   await say(server, bob.token, "team", "while away");
-  await server.domain.accountEnds.enable(Number(ann.id) as never);
+  await server.domain.accountRemoval.enable(Number(ann.id) as never);
   const again = await participant(server, "ann");
   const inbox = await call(server, "GET /chats/team/messages", { as: again.token });
   expect(JSON.parse(inbox.text).messages).toMatchObject([{ content: "while away" }]);
@@ -59,7 +59,7 @@ test("what a removed user owned is the longest member's, his name is free, and w
   await bob.client.pushes(1);
   await ann.client.fence();
   await server.domain.contacts.requestFriend(Number(bob.id) as never, Number(ann.id));
-  await server.domain.accountEnds.remove(Number(ann.id) as never);
+  await server.domain.accountRemoval.remove(Number(ann.id) as never);
   expect(await bob.client.fence()).toEqual([
     { action: "chat.left", chat_id: chat, members: [ann.id], owner_id: bob.id, deleted: false },
   ]);
@@ -69,7 +69,7 @@ test("what a removed user owned is the longest member's, his name is free, and w
   expect(await server.domain.contacts.list(Number(bob.id) as never)).toEqual([]);
   const again = await participant(server, "ann");
   expect(again.id).not.toBe(ann.id);
-  await expect(server.domain.accountEnds.remove(Number(ann.id) as never)).rejects.toMatchObject({
+  await expect(server.domain.accountRemoval.remove(Number(ann.id) as never)).rejects.toMatchObject({
     code: "user_not_found",
   });
 });
@@ -80,7 +80,7 @@ test("a log-in that was under way when the account ended is none", async () => {
   const ann = await person(server.http, "Ann", "json");
   using other = await MiniClient.connect(server.http, "json");
   other.say({ action: "auth.login", user_id: ann.id, password: "secret" });
-  await server.domain.accountEnds.disable(Number(ann.id) as never);
+  await server.domain.accountRemoval.disable(Number(ann.id) as never);
   const answer = await other.next().catch(() => undefined);
   if (answer === undefined) expect(await withDeadline("the close", other.closed)).toEqual(disabled);
   else expect(answer).toMatchObject({ action: "auth.login.fail", reason: "User disabled" });

@@ -6,9 +6,9 @@ import type { Store } from "../store.ts";
 /** Enough for the clients that were logging in when their account ended. */
 const rememberedMax = 10_000;
 
-export type AccountEnds = ReturnType<typeof createAccountEnds>;
+export type AccountRemoval = ReturnType<typeof createAccountRemoval>;
 
-export function createAccountEnds({ store }: { store: Store }) {
+export function createAccountRemoval({ store }: { store: Store }) {
   /** Accounts that were disabled or removed while the server ran, the oldest first. */
   const ended = new Set<UserId>();
 

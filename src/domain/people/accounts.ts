@@ -5,7 +5,7 @@ import { nickCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
 import type { DeviceId, User, UserId } from "../model.ts";
 import type { Store } from "../store.ts";
-import type { AccountEnds } from "./account-removal.ts";
+import type { AccountRemoval } from "./account-removal.ts";
 import type { EndedLogIns } from "./log-in-store.ts";
 import type { LoginGuard } from "./login-guard.ts";
 import { newSecret } from "./new-secrets.ts";
@@ -38,7 +38,7 @@ export function createAccounts(parts: {
   registration: Registration;
   log: Log;
   tokens: Tokens;
-  accountEnds: Pick<AccountEnds, "disable">;
+  accountRemoval: Pick<AccountRemoval, "disable">;
 }) {
   const { store, clock, passwords, guard } = parts;
   /** The users whose SCRAM keys are being made. */
@@ -215,7 +215,7 @@ export function createAccounts(parts: {
   async function disable(guid: string): Promise<void> {
     const user = (await store.findParticipant(guid))?.user;
     if (user === undefined || user.guid !== guid || user.disabled) throw new DomainError("user_not_found");
-    await parts.accountEnds.disable(user.userId);
+    await parts.accountRemoval.disable(user.userId);
   }
 
   /** Throws `not_authorized`, `try_later`. */

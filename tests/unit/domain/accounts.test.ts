@@ -51,7 +51,7 @@ function stage() {
       guard,
       lifetimes: { accessMs: 1000, refreshMs: 1000 },
     }),
-    accountEnds: { disable: async () => {} },
+    accountRemoval: { disable: async () => {} },
   });
   const logIn = (user: User | undefined, account: string, password: string) =>
     accounts.logInWithPassword(user, { account, password, address: "127.0.0.1" }).then(
