@@ -6,7 +6,7 @@
 import { decode } from "@msgpack/msgpack";
 import type { PublishProperties } from "../mqtt/wire/properties.ts";
 
-export interface Said {
+export interface ChatPayload {
   readonly content: string | Uint8Array;
   readonly type: string;
   readonly clientId: string | undefined;
@@ -29,22 +29,22 @@ const mediaType = /^\s*([a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*)\
  * Undefined where the payload is not what the properties say, or an object was meant but its fields are of the wrong
  * type. The result shares no memory with `payload`.
  */
-export function parseSaid(payload: Uint8Array, format?: Format): Said | undefined {
+export function parsePayload(payload: Uint8Array, format?: Format): ChatPayload | undefined {
   if (format?.payloadFormat === 1 && tryText(payload) === undefined) return undefined;
   const type = mediaType.exec(format?.contentType ?? "")?.[1]?.toLowerCase();
   return type === undefined ? sniff(payload) : ofType(type, payload, format?.payloadFormat === 1);
 }
 
-function ofType(type: string, payload: Uint8Array, isText: boolean): Said | undefined {
+function ofType(type: string, payload: Uint8Array, isText: boolean): ChatPayload | undefined {
   if (messagePackTypes.has(type)) return fromObject(tryDecode(payload));
   const plain = isText || type.startsWith("text/") || type === "application/json" ? tryText(payload) : undefined;
   if (type === "application/json") return plain === undefined ? undefined : fromObject(tryJson(plain));
   if (type.startsWith("text/") && plain === undefined) return undefined;
-  const said = type === "text/plain" ? "text" : type === "application/octet-stream" ? "file" : type;
-  return { content: plain ?? new Uint8Array(payload), type: said, clientId: undefined };
+  const name = type === "text/plain" ? "text" : type === "application/octet-stream" ? "file" : type;
+  return { content: plain ?? new Uint8Array(payload), type: name, clientId: undefined };
 }
 
-function sniff(payload: Uint8Array): Said | undefined {
+function sniff(payload: Uint8Array): ChatPayload | undefined {
   const first = payload[0];
   if (first !== undefined && isMap(first)) {
     const object = tryDecode(payload);
@@ -62,7 +62,7 @@ function sniff(payload: Uint8Array): Said | undefined {
 /** MessagePack's fixmap, map 16 and map 32. */
 const isMap = (byte: number): boolean => (byte >= 0x80 && byte <= 0x8f) || byte === 0xde || byte === 0xdf;
 
-function fromObject(object: Readonly<Record<string, unknown>> | undefined): Said | undefined {
+function fromObject(object: Readonly<Record<string, unknown>> | undefined): ChatPayload | undefined {
   if (object === undefined) return undefined;
   const { content, type, client_id: clientId } = object;
   if (typeof content !== "string" && !(content instanceof Uint8Array)) return undefined;

@@ -16,7 +16,7 @@ import {
   type Service,
   type ServiceSession,
 } from "../mqtt/service.ts";
-import { parseSaid } from "./payload.ts";
+import { parsePayload } from "./payload.ts";
 import { revoked, Subscriber } from "./subscriber.ts";
 import { chatKeyOfSend, isChatTopic, parseChatFilter } from "./topic-names.ts";
 
@@ -34,17 +34,17 @@ export function createChatTopics(parts: {
     if (userId === undefined) return refuse("not_authorized", "only users say something in chats");
     const chatKey = chatKeyOfSend(publish.topic);
     if (chatKey === undefined) return refuse("topic_name_invalid", "nobody may publish to this topic");
-    const said = parseSaid(publish.payload, publish.properties);
-    if (said === undefined) {
+    const parsed = parsePayload(publish.payload, publish.properties);
+    if (parsed === undefined) {
       return refuse("payload_format_invalid", "the payload is not what its type says, or its fields are wrong");
     }
     return domain.messages
       .send({
         chat: { key: chatKey },
         from: userId,
-        content: said.content,
-        type: said.type,
-        clientId: said.clientId ?? clientIdOf(publish),
+        content: parsed.content,
+        type: parsed.type,
+        clientId: parsed.clientId ?? clientIdOf(publish),
         publish: storedPublish(session, publish),
       })
       .then(

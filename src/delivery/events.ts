@@ -28,27 +28,27 @@ export function createEvents({ log }: { log: Log }): Events {
   }
 
   function committed(events: readonly DomainEvent[]): Promise<void> | undefined {
-    return tellFrom(events, 0);
+    return passFrom(events, 0);
   }
 
-  function tellFrom(events: readonly DomainEvent[], first: number): Promise<void> | undefined {
+  function passFrom(events: readonly DomainEvent[], first: number): Promise<void> | undefined {
     for (let index = first; index < events.length; index += 1) {
       const event = events[index];
-      const pending = event === undefined ? undefined : tell(event);
-      if (pending !== undefined) return pending.then(() => tellFrom(events, index + 1));
+      const pending = event === undefined ? undefined : pass(event);
+      if (pending !== undefined) return pending.then(() => passFrom(events, index + 1));
     }
     return undefined;
   }
 
   /** Undefined where no listener has anything left to do. */
-  function tell(event: DomainEvent): Promise<void> | undefined {
+  function pass(event: DomainEvent): Promise<void> | undefined {
     let pending: Promise<void>[] | undefined;
     for (const listener of listenersOf.get(event.type) ?? none) {
       try {
-        const told = listener(event);
-        if (!(told instanceof Promise)) continue;
+        const result = listener(event);
+        if (!(result instanceof Promise)) continue;
         pending ??= [];
-        pending.push(told.catch((error: unknown) => failed(event, error)));
+        pending.push(result.catch((error: unknown) => failed(event, error)));
       } catch (error) {
         failed(event, error);
       }

@@ -126,7 +126,7 @@ export class Outbox {
     this.#state &= ~isScheduled;
     if ((this.#state & isClosed) !== 0) return;
     if ((this.#state & isBlocked) === 0) this.#writeOut();
-    this.#tell();
+    this.#notify();
   }
 
   /** Call this when the socket takes bytes again. */
@@ -134,7 +134,7 @@ export class Outbox {
     if ((this.#state & isClosed) !== 0) return;
     this.#state &= ~isBlocked;
     this.#writeOut();
-    this.#tell();
+    this.#notify();
   }
 
   /** Writes what the kernel takes now and drops the rest. Safe to call twice. */
@@ -151,7 +151,7 @@ export class Outbox {
     this.#parts.flushQueue.add(this);
   }
 
-  #tell(): void {
+  #notify(): void {
     if (this.queuedBytes > this.#parts.outboxHardBytesMax && (this.#state & isOverflowed) === 0) {
       this.#state |= isOverflowed;
       this.#owner.outboxOverflowed();

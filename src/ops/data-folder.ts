@@ -10,7 +10,7 @@ export class DataFolderError extends Error {
 
 /** The names by which a folder is known as Roost's. `lost+found` comes with a fresh volume. */
 const isOurs = (name: string): boolean => name.startsWith("roost") || name.startsWith("lock.db");
-const isNobodys = (name: string): boolean => name === "lost+found";
+const isOfVolume = (name: string): boolean => name === "lost+found";
 
 /**
  * Creates the folder with mode 0700, or takes one that is empty or is Roost's already. A mounted volume may belong to
@@ -19,7 +19,7 @@ const isNobodys = (name: string): boolean => name === "lost+found";
 export function prepareDataFolder(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const names = readdirSync(dir).filter((name) => !isNobodys(name));
+    const names = readdirSync(dir).filter((name) => !isOfVolume(name));
     if (names.length > 0 && !names.some(isOurs)) {
       throw new DataFolderError(
         `${dir} is not a Roost data folder (it holds ${names[0]}); name an empty or a new folder with --data`,

@@ -36,17 +36,17 @@ export function inOrder(from: WebhookOffset, slice: Slice): Item[] {
   const moreEvents = slice.events.length === slice.eventsMax;
   const items: Item[] = [];
   let { messageId, eventId } = from;
-  let [said, told] = [0, 0];
+  let [messageIndex, eventIndex] = [0, 0];
   for (;;) {
-    const message = messages[said];
-    const event = events[told];
+    const message = messages[messageIndex];
+    const event = events[eventIndex];
     if (event !== undefined && comesFirst(event, message, { messageId, moreMessages })) {
       eventId = event.event.eventId;
-      told += 1;
+      eventIndex += 1;
       items.push(itemOfEvent(event, { messageId, eventId }));
     } else if (message !== undefined && (event !== undefined || !moreEvents)) {
       messageId = message.messageId;
-      said += 1;
+      messageIndex += 1;
       items.push(itemOfMessage(message, { messageId, eventId }));
     } else {
       return items;
@@ -78,7 +78,7 @@ const shapeOf = (message: Message) =>
   isHidden(message) ? { ...messageShape(message), type: "text", addressed: true } : messageShape(message);
 
 function itemOfEvent({ event }: LoggedEvent, offset: WebhookOffset): Item {
-  const { event_id: _nobodyConfirmsIt, ...shape } = eventShape(event);
+  const { event_id: _unconfirmed, ...shape } = eventShape(event);
   return {
     kind: "event",
     chatId: event.chatId,

@@ -163,7 +163,7 @@ export function profileRules(openFresh: OpenFresh): void {
     if (done.result !== "done") throw new Error(done.result);
     const updatedAtMs = stage.clock.nowMs();
     const change = { userId: bob.user.userId, contactId: ann.user.userId, status: "friend" as const, updatedAtMs };
-    expect(done.told).toEqual([change]);
+    expect(done.friendChanges).toEqual([change]);
     expect(done.view).toMatchObject({ updatedAtMs, rosters: [{ user: { names: "Anna" }, contacts: [] }] });
     expect(stage.events).toEqual([
       { type: "contact.changed", change, to: [bob.user.userId] },

@@ -24,5 +24,5 @@ export interface GroupStore {
     userId: UserId;
     chat: ChatRef;
     name: string;
-  }): Promise<{ chat: Chat; told: readonly UserId[] }>;
+  }): Promise<{ chat: Chat; notified: readonly UserId[] }>;
 }

@@ -38,7 +38,7 @@ export interface Exchanged {
     readonly repeated: boolean;
   }[];
   /** The users who now get a durable event about a status. */
-  readonly told: readonly UserId[];
+  readonly notified: readonly UserId[];
 }
 
 /** The recipients of a message, and the message that it replaces. */

@@ -59,7 +59,7 @@ export interface ProfileChanged {
   readonly userIds: readonly UserId[];
   readonly changed: boolean;
   /** The new entries in their friends' contact lists; empty where friends are not told. */
-  readonly told: readonly ContactChange[];
+  readonly friendChanges: readonly ContactChange[];
 }
 
 /** A code for one address of a profile. */

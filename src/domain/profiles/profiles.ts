@@ -136,13 +136,13 @@ export function createProfiles(parts: {
    */
   async function update(
     request: ProfileRequest & { readonly sinceMs?: number | undefined },
-  ): Promise<{ result: "done"; view: ProfileView; told: readonly ContactChange[] } | ProfileRefusal> {
+  ): Promise<{ result: "done"; view: ProfileView; friendChanges: readonly ContactChange[] } | ProfileRefusal> {
     const { sinceMs, ...given } = request;
     const changed = await change(given, { touch: false });
     if ("result" in changed) return changed;
-    const { profile, told } = changed;
+    const { profile, friendChanges } = changed;
     const afterMs = sinceMs === undefined || !(sinceMs > 0) ? undefined : Math.min(sinceMs, clock.nowMs());
-    return { result: "done", view: await viewOf(profile, afterMs), told };
+    return { result: "done", view: await viewOf(profile, afterMs), friendChanges };
   }
 
   async function change(

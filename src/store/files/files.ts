@@ -37,7 +37,7 @@ export interface Files {
    * Resolves when the content is on disk. The file is kept until `settled`. Throws `storage_full`, `message_too_large`,
    * `busy`.
    */
-  put(said: Said): Promise<MessageFile>;
+  put(large: LargeContent): Promise<MessageFile>;
   /** Call this when the change that needed the file has ended, in success or failure. */
   settled(file: MessageFile): void;
   /** Reads a file; undefined where it is missing, which is logged as a fault. */
@@ -51,7 +51,7 @@ export interface Files {
   close(): void;
 }
 
-export interface Said {
+export interface LargeContent {
   readonly kind: MessageKind;
   readonly content: string | Uint8Array;
   /** See `Draft`. */
@@ -59,7 +59,7 @@ export interface Said {
 }
 
 interface Waiting {
-  readonly said: Said;
+  readonly large: LargeContent;
   resolve(file: MessageFile): void;
   reject(error: Error): void;
 }
@@ -91,7 +91,7 @@ export function createFiles(parts: {
 
   function start(): Worker {
     const started = new Worker(new URL("./files.worker.ts", import.meta.url).href);
-    started.onmessage = ({ data }: MessageEvent<FromFilesWorker>) => hear(data);
+    started.onmessage = ({ data }: MessageEvent<FromFilesWorker>) => received(data);
     started.onerror = (event) => died(new Error(event.message));
     started.addEventListener("close", () => died(new Error("the files Worker ended by itself")));
     const { bytesMax, totalBytesMax } = limits;
@@ -100,10 +100,10 @@ export function createFiles(parts: {
     return started;
   }
 
-  const tell = (message: ToFilesWorker, transferred: ArrayBuffer[] = []): void =>
+  const sendToWorker = (message: ToFilesWorker, transferred: ArrayBuffer[] = []): void =>
     (worker ?? start()).postMessage(message, transferred);
 
-  function hear(message: FromFilesWorker): void {
+  function received(message: FromFilesWorker): void {
     if (closed) return;
     if (message.type === "found") {
       remove(message.hashes);
@@ -112,7 +112,7 @@ export function createFiles(parts: {
     const put = waiting.get(message.id);
     if (put === undefined) return;
     waiting.delete(message.id);
-    waitingBytes -= put.said.content.length;
+    waitingBytes -= put.large.content.length;
     inWorker -= 1;
     sendNext();
     if (message.type === "put") put.resolve(message.file);
@@ -132,17 +132,17 @@ export function createFiles(parts: {
     waitingBytes = 0;
   }
 
-  function put(said: Said): Promise<MessageFile> {
+  function put(large: LargeContent): Promise<MessageFile> {
     if (closed) return Promise.reject(new DomainError("stopping"));
     if (refusing !== undefined) return Promise.reject(new DomainError("storage_full", refusing));
-    const bytes = said.content.length;
+    const bytes = large.content.length;
     if (waitingBytes + bytes > waitingBytesMax) {
       return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
     }
     waitingBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<MessageFile>();
     lastId += 1;
-    waiting.set(lastId, { said, resolve, reject });
+    waiting.set(lastId, { large, resolve, reject });
     sendNext();
     return promise;
   }
@@ -153,12 +153,12 @@ export function createFiles(parts: {
       const next = waiting.get(lastSent);
       if (next === undefined) continue;
       inWorker += 1;
-      const { content } = next.said;
+      const { content } = next.large;
       // Bytes may be a view of a whole frame, and a clone would copy the whole frame. The sender's bytes are still
       // needed for publishing, so they are not transferred.
       const copied = typeof content === "string" ? content : new Uint8Array(content);
       const transferred = typeof copied === "string" ? [] : [copied.buffer];
-      tell({ type: "put", id: lastSent, ...next.said, content: copied }, transferred);
+      sendToWorker({ type: "put", id: lastSent, ...next.large, content: copied }, transferred);
     }
   }
 
@@ -183,14 +183,14 @@ export function createFiles(parts: {
   function remove(hashes: readonly string[]): void {
     if (closed) return;
     const unused = hashes.filter((hash) => !isReferenced(hash));
-    if (unused.length > 0) tell({ type: "remove", hashes: unused });
+    if (unused.length > 0) sendToWorker({ type: "remove", hashes: unused });
   }
 
   return {
     put,
     settled({ hash }) {
       if (closed) return;
-      tell({ type: "settled", hash });
+      sendToWorker({ type: "settled", hash });
       remove([hash]);
     },
     read,

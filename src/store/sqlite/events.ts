@@ -168,7 +168,7 @@ function exchangeEvents(outcome: ValueOf<"exchange">): Events {
       events.push({ type: "message.sent", message, to: [...new Set(message.texts.map(({ userId }) => userId))] });
     }
   }
-  if (outcome.told.length > 0) events.push({ type: "status.stored", to: outcome.told });
+  if (outcome.notified.length > 0) events.push({ type: "status.stored", to: outcome.notified });
   return events;
 }
 

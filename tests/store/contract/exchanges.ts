@@ -48,7 +48,7 @@ async function confirm(store: Store, by: User, status: "delivered" | "read", ...
     messages: [],
     confirmations: ids.map((messageId) => ({ of: { messageId }, status })),
   });
-  return exchanged === "foreign" ? [] : exchanged.told;
+  return exchanged === "foreign" ? [] : exchanged.notified;
 }
 
 async function pageOf(store: Store, reader: UserId | undefined) {

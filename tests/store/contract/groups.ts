@@ -88,8 +88,8 @@ export function groupContract(openFresh: OpenFresh): void {
     await expectRefusal(rename(bob, "Bob's"), "not_authorized");
     const renamed = await rename(ann, "Team");
     expect(renamed.chat).toMatchObject({ chatId: chat.chatId, name: "Team" });
-    expect([...renamed.told].sort()).toEqual([ann.userId, bob.userId]);
-    expect((await rename(ann, "Team")).told).toEqual([]);
+    expect([...renamed.notified].sort()).toEqual([ann.userId, bob.userId]);
+    expect((await rename(ann, "Team")).notified).toEqual([]);
     await alsoAfterReopening(opened, async (now) => {
       expect(await now.findChat(inChat(chat))).toMatchObject({ name: "Team" });
     });

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { encode } from "@msgpack/msgpack";
 import { assert as holds, property, uint8Array } from "fast-check";
-import { parseSaid } from "../../../src/chat-topics/payload.ts";
+import { parsePayload } from "../../../src/chat-topics/payload.ts";
 
 const text = (content: string) => ({ content, type: "text", clientId: undefined });
 
@@ -19,19 +19,19 @@ test.each([
   ['{"content":"x","type":5}', undefined],
   ['{"content":"x","client_id":{}}', undefined],
 ] as const)("%s", (payload, said) => {
-  expect(parseSaid(Buffer.from(payload))).toEqual(said);
+  expect(parsePayload(Buffer.from(payload))).toEqual(said);
 });
 
 test("a MessagePack map is read by its fields, bytes stay bytes", () => {
-  expect(parseSaid(encode({ content: "grüße", client_id: "1" }))).toEqual({ ...text("grüße"), clientId: "1" });
-  const image = parseSaid(encode({ content: new Uint8Array([1, 2, 255]), type: "image/png" }));
+  expect(parsePayload(encode({ content: "grüße", client_id: "1" }))).toEqual({ ...text("grüße"), clientId: "1" });
+  const image = parsePayload(encode({ content: new Uint8Array([1, 2, 255]), type: "image/png" }));
   expect(image).toEqual({ content: new Uint8Array([1, 2, 255]), type: "image/png", clientId: undefined });
-  expect(parseSaid(encode({ content: 5 }))).toBeUndefined();
+  expect(parsePayload(encode({ content: 5 }))).toBeUndefined();
 });
 
 test("bytes that are no text are a file, byte for byte, and share no memory with the packet", () => {
   const packet = Buffer.from([0, 0xff, 0xfe, 1]);
-  const said = parseSaid(packet);
+  const said = parsePayload(packet);
   packet.fill(9);
   expect(said).toEqual({ content: new Uint8Array([0, 0xff, 0xfe, 1]), type: "file", clientId: undefined });
 });
@@ -58,15 +58,15 @@ test.each([
   ["", "hello", text("hello")],
 ] as const)("the content type %s says what %p is", (contentType, payload, said) => {
   const packet = typeof payload === "string" ? Buffer.from(payload) : payload;
-  expect(parseSaid(packet, { contentType, payloadFormat: undefined })).toEqual(said);
+  expect(parsePayload(packet, { contentType, payloadFormat: undefined })).toEqual(said);
 });
 
 test("a payload that is said to be UTF-8 is, or refused", () => {
   const format = (contentType?: string) => ({ contentType, payloadFormat: 1 }) as const;
-  expect(parseSaid(bytes(0xff), format())).toBeUndefined();
-  expect(parseSaid(bytes(0xff), format("image/png"))).toBeUndefined();
-  expect(parseSaid(Buffer.from(object), format())).toEqual(read);
-  expect(parseSaid(Buffer.from("<svg/>"), format("image/svg+xml"))).toEqual({
+  expect(parsePayload(bytes(0xff), format())).toBeUndefined();
+  expect(parsePayload(bytes(0xff), format("image/png"))).toBeUndefined();
+  expect(parsePayload(Buffer.from(object), format())).toEqual(read);
+  expect(parsePayload(Buffer.from("<svg/>"), format("image/svg+xml"))).toEqual({
     ...text("<svg/>"),
     type: "image/svg+xml",
   });
@@ -75,7 +75,7 @@ test("a payload that is said to be UTF-8 is, or refused", () => {
 test("whatever is published is understood or refused, and text comes back unchanged", () => {
   void holds(
     property(uint8Array({ maxLength: 64 }), (bytes) => {
-      const said = parseSaid(bytes);
+      const said = parsePayload(bytes);
       if (said?.type === "text" && said.clientId === undefined && bytes[0] !== 0x7b && !((bytes[0] ?? 0) & 0x80)) {
         expect(Buffer.from(said.content)).toEqual(Buffer.from(bytes));
       }

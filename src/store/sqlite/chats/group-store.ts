@@ -30,6 +30,7 @@ export function createGroupStore(
         entered: entered ? toEntered(entered) : undefined,
       })),
     removeFromChat: (request) => submit("removeFromChat", request).then(left),
-    renameChat: (request) => submit("renameChat", request).then(({ chat, told }) => ({ chat, told: told as UserId[] })),
+    renameChat: (request) =>
+      submit("renameChat", request).then(({ chat, told }) => ({ chat, notified: told as UserId[] })),
   };
 }

@@ -50,7 +50,7 @@ const toWire = ({ from, messages, confirmations }: Exchange): WireExchange => ({
 /** What came of a batch, in the domain's words. */
 export const toExchanged = (batch: WireExchange, outcome: WireExchanged): Exchanged => ({
   messages: outcome.messages.map((wire, index) => toMessage(wire, batch, index)),
-  told: outcome.told as UserId[],
+  notified: outcome.told as UserId[],
 });
 
 const same = <Value>(value: Value): Value => value;

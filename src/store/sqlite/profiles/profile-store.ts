@@ -56,7 +56,7 @@ export function createProfileStore(db: Database, parts: { submit: Submit; sweep(
               profile: getProfile(wire.profile),
               userIds: wire.userIds as UserId[],
               changed: wire.changed,
-              told: wire.looks.flatMap(friendsTold),
+              friendChanges: wire.looks.flatMap(friendsTold),
             }
           : undefined,
       ),
