@@ -1,6 +1,6 @@
 /**
- * The accounts an MQTT client may have: a user's, a device's, or that of nobody in particular. However a client logs in, by
- * CONNECT or by a service's word, it has one of these.
+ * The accounts an MQTT client may have: a user's, a device's, or the anonymous one. A client that logs in, by CONNECT
+ * or through a service, gets one of these.
  */
 import type { Domain } from "../domain/domain.ts";
 import { safeInteger } from "../domain/keys.ts";
@@ -12,21 +12,21 @@ import type { ServiceSession } from "../mqtt/service.ts";
 import { fillIn, type Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {
-  /** Undefined for a device, and for a client that is nobody in particular. */
+  /** Undefined for a device and for an anonymous client. */
   readonly userId: UserId | undefined;
   readonly device: DeviceAccount | undefined;
-  /** Of the users, those the operator named so. */
+  /** True for the users whom the operator named as admins. */
   readonly admin: boolean;
-  /** Of a client of the Erlang-term services, logged in or not; undefined for other clients. */
+  /** Set for a client of the Erlang-term services, logged in or not; undefined for other clients. */
   readonly phoneLogin: PhoneLogin | undefined;
-  /** Of the access token it logged in with. */
+  /** The id of the access token that the client logged in with. */
   readonly tokenId: string | undefined;
 }
 
 export interface DeviceAccount {
-  /** The device as it was then: another one of the same name is not this one. */
+  /** The device as it was at the log-in. A later device of the same name is another device. */
   readonly record: MqttDevice;
-  /** Undefined where the server gave it, or it is not known. */
+  /** Undefined where the server assigned it, or where it is unknown. */
   readonly clientId: string | undefined;
   readonly permissions: Permissions;
 }
@@ -53,7 +53,7 @@ export function deviceAccount(record: MqttDevice, clientId: string | undefined):
   };
 }
 
-const nobody: Account = {
+const anonymousAccount: Account = {
   key: "anonymous",
   userId: undefined,
   device: undefined,
@@ -62,7 +62,7 @@ const nobody: Account = {
   tokenId: undefined,
 };
 
-/** Who reads what the broker says about itself, by username or `user.<userId>`. */
+/** Who may read what the broker reports about itself, by username or `user.<userId>`. */
 export type Admins = (user: Pick<User, "userId" | "userKey">) => boolean;
 
 export function createAdmins(names: readonly string[]): Admins {
@@ -71,8 +71,8 @@ export function createAdmins(names: readonly string[]): Admins {
 }
 
 /**
- * What a client without credentials may do. `registration`: connect as nobody in particular, to talk to `events/…` and
- * become a user. `full`: an open broker, for a trusted network. `off`: nothing.
+ * What a client without credentials may do. `registration`: connect anonymously, talk to `events/…` and become a user.
+ * `full`: an open broker, for a trusted network. `off`: nothing.
  */
 export type Anonymous = "registration" | "full" | "off";
 
@@ -80,24 +80,24 @@ export interface AccountsParts {
   readonly domain: Pick<Domain, "devices">;
   readonly admins: Admins;
   readonly anonymous: Anonymous;
-  /** The largest packet of a client that is nobody in particular. */
+  /** The largest packet of an anonymous client. */
   readonly anonymousPacketBytesMax: number;
-  /** A plain read. */
+  /** A plain, synchronous read. */
   findUserNow(userId: number): User | undefined;
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;
 
 export function createAccounts({ domain, admins, anonymous, anonymousPacketBytesMax, findUserNow }: AccountsParts) {
-  const asNobody: Authenticated<Account> = {
-    principal: nobody,
+  const asAnonymous: Authenticated<Account> = {
+    principal: anonymousAccount,
     persistent: false,
     packetBytesMax: anonymousPacketBytesMax,
   };
 
-  /** "user:<id>" and "device:<name>", as they were stored; undefined: nobody any more. */
+  /** "user:<id>" and "device:<name>", as they were stored; undefined where that account no longer exists. */
   function principalOf(key: string, clientId?: string): Account | undefined {
-    if (key === nobody.key) return anonymous === "full" ? nobody : undefined; // it left a will
+    if (key === anonymousAccount.key) return anonymous === "full" ? anonymousAccount : undefined; // it left a will
     if (key.startsWith("device:")) {
       const record = domain.devices.find(key.slice("device:".length));
       return record === undefined ? undefined : deviceAccount(record, clientId);
@@ -110,23 +110,26 @@ export function createAccounts({ domain, admins, anonymous, anonymousPacketBytes
   const ofUser = (user: User, how: Partial<Pick<Account, "phoneLogin" | "tokenId">> = {}): Account =>
     userAccount(user.userId, { admin: admins(user), ...how });
 
-  /** What a client is that logged in by phone; undefined: the user is no more. */
+  /** The account of a client that logged in by phone; undefined where the user no longer exists. */
   function ofPhoneLogin(phoneLogin: PhoneLogin): Authenticated<Account> | undefined {
     const user = phoneLogin.session && findUserNow(phoneLogin.session.userId);
     return user && { principal: ofUser(user, { phoneLogin }), persistent: true };
   }
 
-  /** What a client is that has logged in by nothing; `token` is one that it showed all the same. */
-  const anybody = (token?: string): Authenticated<Account> =>
+  /** The account of a client that is not logged in; `token` is one that it sent even so. */
+  const withoutLogIn = (token?: string): Authenticated<Account> =>
     token === undefined
-      ? asNobody
-      : { ...asNobody, principal: { ...nobody, phoneLogin: { token, session: undefined } } };
+      ? asAnonymous
+      : { ...asAnonymous, principal: { ...anonymousAccount, phoneLogin: { token, session: undefined } } };
 
-  /** A log-in is over. Clients of the Erlang-term services stay, as nobody (PROFILE § Profile/remove); others are closed. */
+  /**
+   * Ends a log-in. Clients of the Erlang-term services stay connected without a user (PROFILE § Profile/remove); others
+   * are closed.
+   */
   function endLogIn(session: ServiceSession<Account>, why: string): void {
     if (session.principal.phoneLogin === undefined || anonymous === "off") session.close(why);
-    else session.become(asNobody);
+    else session.become(asAnonymous);
   }
 
-  return { principalOf, ofUser, ofPhoneLogin, anybody, endLogIn, findUserNow };
+  return { principalOf, ofUser, ofPhoneLogin, anybody: withoutLogIn, endLogIn, findUserNow };
 }

@@ -22,7 +22,7 @@ import {
 import { connectRefusalOf } from "./errors.ts";
 import { createScramMethod } from "./scram.ts";
 
-/** With an empty username or this one, the password is a token or nothing. */
+/** With an empty username or this one, the password must be a token. */
 const tokenUsername = "api";
 const accessTokenPrefix = "ra_";
 const refusedTokens: ReadonlySet<DomainErrorCode> = new Set(["token_invalid", "user_disabled"]);
@@ -58,7 +58,10 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
     });
   }
 
-  /** The token says who it is; without a valid one it is nobody, and told so by nothing but what it may do. */
+  /**
+   * Logs in by the token alone. Without a valid token the client is anonymous; it is not told so, but may do only what
+   * an anonymous client may.
+   */
   async function logInWithTokenAlone(shown: {
     token: string;
     named: boolean;
@@ -82,12 +85,12 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
         if (!invalid || anonymous === "off") throw error;
       }
     }
-    // A name of this family without a token is a wrong one; who says nothing at all is nobody, and not authorized.
+    // A name of this family without a token counts as a wrong token. A client that gives neither is not authorized.
     if (anonymous === "off") return { refused: token === "" && !named ? "not_authorized" : "bad_credentials" };
     return accounts.anybody(token === "" ? undefined : token);
   }
 
-  /** Who a verified certificate stands for. */
+  /** Gives the device of a verified certificate. */
   function deviceOfCertificate(subject: string | undefined): MqttDevice | undefined {
     const canonical = subject === undefined ? undefined : canonicalName(subject);
     return canonical === undefined ? undefined : devices.findByCertificate(canonical);
@@ -119,7 +122,10 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
     );
   }
 
-  /** An exact username (or `user.<userId>`), else a bare number as a user id, else `+<phone>`, which means its first user. */
+  /**
+   * Finds a user by exact username (or `user.<userId>`), else by a bare number as a user id, else by `+<phone>`, which
+   * means the first user of that phone.
+   */
   async function find(username: string): Promise<User | undefined> {
     const named = await store.findUserByKey(username);
     if (named !== undefined) return named;
@@ -146,7 +152,7 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
       }),
   });
 
-  /** Those who log in with the same token are the same user here: one account for all of their connections. */
+  /** Log-ins with the same token share one user object, and so one account for all of their connections. */
   const known = new WeakMap<User, Account>();
 
   function accept(who: User | MqttDevice, clientId?: string): Authentication<Account> {
@@ -167,11 +173,11 @@ export function createAuthentication(parts: AuthenticationParts): Pick<Identity<
   return { authenticate, methods: new Map([[scramSha256, scram]]) };
 }
 
-/** The name failures are counted by, whichever of a user's names was tried. */
+/** The name that failures are counted by, whichever of a user's names was tried. */
 const accountOf = (user: User | undefined, username: string): string =>
   user === undefined ? username.slice(0, 256) : String(user.userId);
 
-/** The token says who the client is; the name it gives must be one of the same user. */
+/** The token says who the client is; the given name must belong to the same user. */
 const isNameOf = (user: User, name: string): boolean =>
   name === user.userKey ||
   name === `user.${user.userId}` ||

@@ -1,26 +1,26 @@
 /**
- * Devices that send codes by SMS: what the server publishes to them goes out on one topic, which only devices hear whose
- * patterns the operator wrote by hand.
+ * Devices that send codes by SMS. The server publishes codes on one topic, which only devices receive whose patterns
+ * the operator wrote.
  */
 import { type CreateService, noTopics, type ServiceBroker } from "../mqtt/service.ts";
 import type { Account } from "./accounts.ts";
 
 export class CodeDevices {
   readonly #topic: string | undefined;
-  /** Undefined: no device can be connected yet. */
+  /** Undefined while no device can be connected yet. */
   #broker: ServiceBroker<Account> | undefined;
 
-  /** `topic` undefined: codes go another way. */
+  /** `topic` is undefined where codes are sent in another way. */
   constructor(topic: string | undefined) {
     this.#topic = topic;
   }
 
-  /** At QoS 1. False: no device hears the topic. */
+  /** Publishes at QoS 1. False where no device subscribes to the topic. */
   publish(topic: string, payload: Uint8Array): boolean {
     return this.#broker?.publish(topic, payload, 1) ?? false;
   }
 
-  /** Keeps the topic from everybody else. */
+  /** Forbids the topic to all other clients. */
   readonly service: CreateService<Account> = (broker) => {
     this.#broker = broker;
     return {

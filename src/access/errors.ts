@@ -1,11 +1,11 @@
-/** A domain's no in the words of MQTT: where a client is refused, and where its PUBLISH is. */
+/** A `DomainError` in the words of MQTT: where a client is refused, and where its PUBLISH is. */
 import type { DomainErrorCode } from "../domain/errors.ts";
 import type { Authentication, Principal } from "../mqtt/identity.ts";
 import type { PublishRefusal } from "../mqtt/service.ts";
 
 type ConnectRefusal = Extract<Authentication<Principal>, { refused: string }>["refused"];
 
-/** Of the codes that logging in may end with. */
+/** For the codes that a log-in may end with. */
 const connectRefusals: Readonly<Partial<Record<DomainErrorCode, ConnectRefusal>>> = {
   user_not_found: "bad_credentials",
   wrong_password: "bad_credentials",
@@ -20,7 +20,7 @@ const connectRefusals: Readonly<Partial<Record<DomainErrorCode, ConnectRefusal>>
   try_later: "busy",
 };
 
-/** What CONNECT is refused with. Whatever else went wrong is not the client's doing: it may try again. */
+/** Gives what CONNECT is refused with. Any other failure is not the client's fault: it may try again. */
 export const connectRefusalOf = (code: DomainErrorCode): ConnectRefusal => connectRefusals[code] ?? "unavailable";
 
 /** What a PUBLISH is refused with (MQTT 5 § 3.4.2.1). */

@@ -1,4 +1,4 @@
-/** What the broker is told of who its clients are and what they may do with ordinary topics. */
+/** Tells the broker who its clients are and what they may do with ordinary topics. */
 import type { Action, Identity } from "../mqtt/identity.ts";
 import type { Account } from "./accounts.ts";
 import { type AuthenticationParts, createAuthentication } from "./authentication.ts";
@@ -13,10 +13,11 @@ export function createIdentity(parts: AuthenticationParts): Identity<Account> {
     if (device !== undefined) {
       return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);
     }
-    // All that nobody may do is talk to a service, which is not asked for here.
+    // An anonymous client may only talk to a service, which is not asked for here.
     if (userId === undefined && anonymous !== "full") return false;
     if (!isReserved(topic)) return true;
-    // Who is connected and how busy it is here is the operator's business, unless the broker is open to everybody anyway.
+    // Who is connected and how busy the broker is concerns the operator alone, unless the broker is open to all
+    // clients.
     return isSys(topic) && (admin || anonymous === "full") && action !== "publish";
   }
 

@@ -1,4 +1,7 @@
-/** "May X publish Y?", answered in words for the operator by the rules the broker asks (`identity.ts`, and those of the services). */
+/**
+ * Answers "May X publish Y?" in words for the operator, by the rules that the broker asks (`identity.ts`, and those of
+ * the services).
+ */
 
 import type { Domain } from "../domain/domain.ts";
 import { isReservedUserKey, safeInteger } from "../domain/keys.ts";
@@ -16,15 +19,15 @@ export interface PermissionQuestion {
   readonly clientId: string | undefined;
 }
 
-/** What a service says of its topics, of which the operator asks. */
+/** What a service says of its topics when the operator asks. */
 export interface TopicPermissions {
-  /** Whether a user hears from the service what a filter covers. */
+  /** Whether the service sends a user anything that a filter covers. */
   serves(filter: string): boolean;
-  /** Undefined: it is none of its topics. */
+  /** Undefined where the topic is not the service's. */
   decide(user: User, action: "publish" | "subscribe", topic: string): Decision | Promise<Decision> | undefined;
 }
 
-/** Undefined: nobody has the name. */
+/** Undefined where no account has the name. */
 export type PermissionCheck = (question: PermissionQuestion) => Promise<Decision | undefined>;
 
 export function createPermissionCheck(parts: {
@@ -35,7 +38,7 @@ export function createPermissionCheck(parts: {
 }): PermissionCheck {
   const { domain, admins, anonymous, services } = parts;
 
-  /** A `#` of a user hears chats besides. */
+  /** A user's `#` covers chats too. */
   const servedToo = (filter: string): boolean => services.some((service) => service.serves(filter));
 
   async function check({ name, action, topic, clientId }: PermissionQuestion): Promise<Decision | undefined> {
@@ -62,7 +65,7 @@ export function createPermissionCheck(parts: {
     if (user.disabled) return no("the user is disabled");
     if (!isReserved(topic)) return yes("users may use everything outside the reserved prefixes");
     if (isSys(topic)) {
-      if (action === "publish") return no("nobody publishes to $SYS");
+      if (action === "publish") return no("no client publishes to $SYS");
       if (admins(user)) return yes("the user is an admin (admins)");
       return anonymous === "full" ? yes("the broker is open (mqtt.anonymous = full)") : no("only admins read $SYS");
     }

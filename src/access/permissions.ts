@@ -1,12 +1,12 @@
 /**
  * Who may publish and subscribe where. A device's patterns are topic filters with `%u` (its name) and `%c` (its client
- * id); without patterns it may do what a user may: everything outside the reserved prefixes. What is reserved follows
- * identity and never patterns, but for `$SYS`, which a pattern may name.
+ * id). Without patterns it may do what a user may: everything outside the reserved prefixes. Reserved topics depend on
+ * identity and never on patterns; the exception is `$SYS`, which a pattern may name.
  */
 import type { Action } from "../mqtt/identity.ts";
 import { isReserved, isSys } from "./reserved-topics.ts";
 
-/** Who a device's patterns are filled in for. An unknown client id is undefined: `%c` matches nothing then. */
+/** The values to fill a device's patterns in with. An unknown client id is undefined: then `%c` matches nothing. */
 export interface PatternValues {
   readonly name: string;
   readonly clientId: string | undefined;
@@ -21,7 +21,7 @@ interface Pattern {
   /** As the operator wrote it. */
   readonly text: string;
   readonly levels: readonly string[];
-  /** It names `$SYS` by itself: a client id of that spelling does not. */
+  /** True where the pattern itself names `$SYS`; a client id with that spelling does not count. */
   readonly grantsSys: boolean;
 }
 
@@ -32,18 +32,18 @@ export interface Permissions {
 
 export interface Decision {
   readonly allowed: boolean;
-  /** The device's pattern that decided, as it was written. */
+  /** The device's pattern that decided, as the operator wrote it. */
   readonly pattern: string | undefined;
   readonly why: string;
 }
 
-/** Each pattern filled in once, so that a topic costs a comparison. */
+/** Fills each pattern in once, so that checking a topic is a comparison. */
 export function fillIn(patterns: DevicePatterns, values: PatternValues): Permissions {
   const fill = (texts: readonly string[] | undefined) => texts?.flatMap((text) => fillInOne(text, values) ?? []);
   return { publish: fill(patterns.publish), subscribe: fill(patterns.subscribe) };
 }
 
-/** Undefined where a value is missing, or would be more than a piece of one level. */
+/** Undefined where a value is missing, or would be more than a part of one level. */
 function fillInOne(text: string, { name, clientId }: PatternValues): Pattern | undefined {
   let filled = true;
   const levels = text
@@ -66,7 +66,7 @@ export function deviceMay(permissions: Permissions, action: Action, topicOrFilte
 export function decideForDevice(permissions: Permissions, action: Action, topicOrFilter: string): Decision {
   const patterns = action === "publish" ? permissions.publish : permissions.subscribe;
   const sys = isSys(topicOrFilter);
-  if (sys && action === "publish") return no("nobody publishes to $SYS");
+  if (sys && action === "publish") return no("no client publishes to $SYS");
   if (!sys && isReserved(topicOrFilter)) return no("the topic is reserved for the server's services");
   if (patterns === undefined) {
     return sys ? no("no pattern grants $SYS") : yes("it has no patterns: everything outside the reserved prefixes");
@@ -78,7 +78,7 @@ export function decideForDevice(permissions: Permissions, action: Action, topicO
   return { allowed: true, pattern: pattern.text, why: `its pattern ${pattern.text}` };
 }
 
-/** `topic` is one that `filter` asks for, MQTT § 4.7. */
+/** Whether `filter` matches `topic`, MQTT § 4.7. */
 export function matches(filter: readonly string[], topic: readonly string[]): boolean {
   // [MQTT-4.7.2-1]
   if (topic[0]?.startsWith("$") && (filter[0] === "#" || filter[0] === "+")) return false;
@@ -90,11 +90,11 @@ export function matches(filter: readonly string[], topic: readonly string[]): bo
   return filter.length === topic.length;
 }
 
-/** Every topic that `filter` asks for `pattern` asks for too. */
+/** Whether `pattern` matches every topic that `filter` matches. */
 export function covers(pattern: readonly string[], filter: readonly string[]): boolean {
   if (filter[0]?.startsWith("$") && (pattern[0] === "#" || pattern[0] === "+")) return false;
   if (filter.length === 1 && filter[0] === "#" && pattern.length === 2 && pattern[0] === "+" && pattern[1] === "#") {
-    return true; // No topic has less than one level.
+    return true; // Every topic has at least one level.
   }
   for (const [at, level] of pattern.entries()) {
     if (level === "#") return true;

@@ -1,6 +1,6 @@
-/** The topics that are not ordinary: services have their own, and `$SYS` is the broker's. */
+/** The topics that are not ordinary: those of the services, and `$SYS`, which is the broker's. */
 
-/** First levels kept for services: nobody publishes or subscribes there as on an ordinary topic. */
+/** First levels reserved for services: no client publishes or subscribes there as on an ordinary topic. */
 const reservedFirstLevels = new Set(["events", "actions", "ses", "ac", "p2p", "room", "muc", "chat", "user"]);
 
 export function isReserved(topicOrFilter: string): boolean {
@@ -9,5 +9,5 @@ export function isReserved(topicOrFilter: string): boolean {
   return reservedFirstLevels.has(slash === -1 ? topicOrFilter : topicOrFilter.slice(0, slash));
 }
 
-/** What the broker says about itself. */
+/** Topics on which the broker reports about itself. */
 export const isSys = (topicOrFilter: string): boolean => topicOrFilter === "$SYS" || topicOrFilter.startsWith("$SYS/");

@@ -1,6 +1,6 @@
 /**
- * Devices and users that are no more: their connections are closed and their sessions end, with what waits for them. One
- * that was logging in meanwhile is closed as soon as it is in.
+ * Removed devices and users: their connections are closed and their sessions end, with the queued messages. A client
+ * that was logging in meanwhile is closed as soon as it is connected.
  */
 import type { Events } from "../delivery/events.ts";
 import type { Domain } from "../domain/domain.ts";

@@ -1,7 +1,6 @@
 /**
- * What a client published to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or MessagePack.
- * The content type of MQTT 5 says which; without one they are told apart by the bytes, and anything that is neither is a
- * file.
+ * The payload of a PUBLISH to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or
+ * MessagePack. The content type of MQTT 5 says which. Without one the bytes decide; bytes that are neither are a file.
  */
 import { decode } from "@msgpack/msgpack";
 import type { PublishProperties } from "../mqtt/wire/properties.ts";
@@ -22,12 +21,12 @@ const messagePackTypes: ReadonlySet<string> = new Set([
   "application/x-msgpack",
   "application/vnd.msgpack",
 ]);
-/** RFC 6838 § 4.2, parameters left out. */
+/** RFC 6838 § 4.2, without parameters. */
 const mediaType = /^\s*([a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*)\s*(?:;|$)/i;
 
 /**
- * Undefined where the payload is not what the properties say, or an object was meant but its fields are of the wrong
- * type. The result shares no memory with `payload`.
+ * Undefined where the payload is not what the properties say, or an object has fields of the wrong type. The result
+ * shares no memory with `payload`.
  */
 export function parsePayload(payload: Uint8Array, format?: Format): ChatPayload | undefined {
   if (format?.payloadFormat === 1 && tryText(payload) === undefined) return undefined;
@@ -75,7 +74,7 @@ function fromObject(object: Readonly<Record<string, unknown>> | undefined): Chat
   };
 }
 
-/** An object that has `content`; other JSON is just text that happens to begin with a brace. */
+/** Gives an object that has `content`; other JSON is text that begins with a brace. */
 function tryJson(plain: string): Record<string, unknown> | undefined {
   try {
     return withContent(JSON.parse(plain));
@@ -89,7 +88,7 @@ function tryDecode(payload: Uint8Array): Record<string, unknown> | undefined {
   try {
     return withContent(decode(payload, { maxMapLength: 16, maxArrayLength: 16, maxExtLength: 0 }));
   } catch {
-    // Not MessagePack after all; the bytes are judged as text or as a file.
+    // It is not MessagePack; the bytes are judged as text or as a file.
     return undefined;
   }
 }

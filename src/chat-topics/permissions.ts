@@ -1,4 +1,4 @@
-/** What users may do with the topics of chats, in words for the operator who asks. */
+/** Says what users may do with the topics of chats, in words for the operator. */
 import type { TopicPermissions } from "../access/permission-check.ts";
 import { type Decision, no, yes } from "../access/permissions.ts";
 import type { Domain } from "../domain/domain.ts";
@@ -13,7 +13,7 @@ export function createChatPermissions({ store }: Pick<Domain, "store">): TopicPe
     if ((await store.findChatOf(user.userId, { key: chatKey })) !== undefined) {
       return yes("the user is a member of the chat");
     }
-    // A direct chat begins with its first message.
+    // The first message creates a direct chat.
     const other = userIdOfKey(chatKey);
     const met = other === undefined || other === user.userId ? undefined : await store.findUser(other);
     return met === undefined ? no("the user is not a member of such a chat") : yes("a direct chat with that user");

@@ -1,4 +1,4 @@
-/** A message of the domain as a PUBLISH: encoded once per topic it goes out on, shared by everyone it goes to. */
+/** A message of the domain as a PUBLISH. It is encoded once per topic, and all its recipients share the bytes. */
 
 import { messageShape } from "../delivery/shapes.ts";
 import type { Message } from "../domain/model.ts";
@@ -7,7 +7,7 @@ import { messagesTopic } from "./topic-names.ts";
 
 const prepared = new WeakMap<Message, Map<string, PreparedPublish>>();
 
-/** `name`: the chat as the subscriber calls it. */
+/** `name` is the chat's name as the subscriber writes it. */
 export function publishOf(message: Message, name: string): PreparedPublish {
   let byName = prepared.get(message);
   if (byName === undefined) {

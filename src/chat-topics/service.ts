@@ -1,6 +1,6 @@
 /**
- * Chat for any MQTT client: the `chat/…` topics, taken over from the broker. A PUBLISH to `chat/{chatID}/send` is
- * acknowledged once the message is on disk and queued for everyone it is for.
+ * Chat for any MQTT client: the service of the broker that serves the `chat/…` topics. A PUBLISH to
+ * `chat/{chatID}/send` is acknowledged once the message is on disk and queued for all recipients.
  */
 import type { Account, Accounts } from "../access/accounts.ts";
 import { publishRefusalOf } from "../access/errors.ts";
@@ -33,7 +33,7 @@ export function createChatTopics(parts: {
     const { userId } = session.principal;
     if (userId === undefined) return refuse("not_authorized", "only users say something in chats");
     const chatKey = chatKeyOfSend(publish.topic);
-    if (chatKey === undefined) return refuse("topic_name_invalid", "nobody may publish to this topic");
+    if (chatKey === undefined) return refuse("topic_name_invalid", "no client may publish to this topic");
     const parsed = parsePayload(publish.payload, publish.properties);
     if (parsed === undefined) {
       return refuse("payload_format_invalid", "the payload is not what its type says, or its fields are wrong");
@@ -74,7 +74,7 @@ export function createChatTopics(parts: {
       const { userId } = session.principal;
       if (userId === undefined) return;
       if (domain.accountRemoval.hasEnded(userId)) {
-        // While it was logging in.
+        // The account ended while the client was logging in.
         if (before === undefined) session.close(revoked);
         else accounts.endLogIn(session, revoked);
         return;
@@ -84,7 +84,7 @@ export function createChatTopics(parts: {
       subscriber.open();
     },
     closed: (session) => subscriberOf(session)?.close(),
-    // Perhaps a session of before a restart, which never was opened here.
+    // The session may be older than a restart and never have been opened here.
     ended(session) {
       const { userId } = session.principal;
       if (userId === undefined) return;
@@ -93,18 +93,20 @@ export function createChatTopics(parts: {
   };
 }
 
-/** Undefined for a session that is nobody's, or never was opened here. */
+/** Undefined for a session without a user, or one that was never opened here. */
 const subscriberOf = ({ deliverer }: ServiceSession<Account>): Subscriber | undefined =>
   deliverer instanceof Subscriber ? deliverer : undefined;
 
 const refuse = (refused: PublishRefusal, why: string): Promise<PublishOutcome> => Promise.resolve({ refused, why });
 
-/** The sender's own id for a message whose payload has none: an empty one is none. */
+/** The sender's own id for a message whose payload has none. An empty id counts as none. */
 function clientIdOf({ properties }: InterceptedPublish): string | undefined {
   return properties?.userProperties.find(([name]) => name === "client-message-id")?.[1] || undefined;
 }
 
-/** What makes a DUP of this PUBLISH recognisable after a reconnect: only a session that outlives its connection has it. */
+/**
+ * What makes a DUP of this PUBLISH recognisable after a reconnect. Only a session that outlives its connection has it.
+ */
 function storedPublish(session: ServiceSession<Account>, publish: InterceptedPublish) {
   if (session.storedId === undefined || publish.packetId === undefined || publish.qos === 0) return undefined;
   const { packetId, dup, qos } = publish;

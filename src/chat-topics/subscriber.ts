@@ -1,7 +1,8 @@
 /**
  * One MQTT session of a user as a sink of the hub. Its `chat/…` filters are not in the broker's tree: they say which of
- * the user's messages this session wants. A session that outlives its connection is a device with a position of its own,
- * moved by the client's PUBACKs; any other hears only what is sent while it listens.
+ * the user's messages this session receives. A session that outlives its connection is a device with a position of its
+ * own, which the client's PUBACKs move. Any other session receives only what is sent while it is connected and
+ * subscribed.
  */
 
 import type { Account } from "../access/accounts.ts";
@@ -33,16 +34,18 @@ export interface SubscriberParts {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly log: Log;
-  /** The account is no more, or the log-in. */
+  /** Called when the account or the log-in has ended. */
   ended(session: ServiceSession<Account>, why: string): void;
 }
 
 class Listening {
-  /** By filter; what each asks for. */
+  /** By filter: what each filter asks for. */
   readonly filters = new Map<string, { readonly chat: ChatFilter; readonly qos: Qos }>();
-  /** Handed to the session and not yet confirmed, in the order of handing over, by message id. */
+  /**
+   * Messages handed to the session and not yet confirmed, in the order in which they were handed over, by message id.
+   */
   readonly deliveries = new Map<number, Delivery>();
-  /** What the previous connection left unconfirmed: it keeps packet ids in use until it is sent again or given up. */
+  /** What the previous connection left unconfirmed. Each holds its packet id until it is sent again or dropped. */
   readonly leftOver = new Set<number>();
   feed: Feed | undefined;
   deviceId: DeviceId | undefined;
@@ -53,7 +56,7 @@ export class Subscriber implements Sink, Deliverer {
   readonly userId: UserId;
   readonly #session: ServiceSession<Account>;
   readonly #parts: SubscriberParts;
-  /** Made when there is something to listen to: most connections only say something. */
+  /** Made with the first filter: most connections only publish. */
   #listening: Listening | undefined;
 
   constructor(session: ServiceSession<Account>, userId: UserId, parts: SubscriberParts) {
@@ -62,7 +65,7 @@ export class Subscriber implements Sink, Deliverer {
     this.#parts = parts;
   }
 
-  /** The client is connected: from here on the user is online. */
+  /** The client is connected; from now on the user is online. */
   open(): void {
     this.#parts.hub.attach(this);
   }
@@ -73,7 +76,7 @@ export class Subscriber implements Sink, Deliverer {
     listening.filters.set(filter, { chat, qos });
     if (listening.feed !== undefined || listening.starting) return;
     listening.starting = true;
-    // All filters of one SUBSCRIBE, or of a stored session, are known before the first message is judged by them.
+    // All filters of one SUBSCRIBE, or of a stored session, are known before the first message is matched.
     setImmediate(() => void this.#start(listening));
   }
 
@@ -84,7 +87,7 @@ export class Subscriber implements Sink, Deliverer {
     void this.endDevice();
   }
 
-  /** The connection is gone. What it had not confirmed will be offered again from the position. */
+  /** The connection is gone. What it had not confirmed is offered again, from the position on. */
   close(): void {
     this.#parts.hub.detach(this);
     this.#stopFeed();
@@ -130,7 +133,7 @@ export class Subscriber implements Sink, Deliverer {
   }
 
   #moveOn({ deliveries, deviceId }: Listening): void {
-    // The position says "everything up to here", so it waits for the oldest.
+    // The position means "everything up to here", so it waits for the oldest delivery.
     for (const [first, oldest] of deliveries) {
       if (!oldest.acknowledged) return;
       deliveries.delete(first);
@@ -138,7 +141,7 @@ export class Subscriber implements Sink, Deliverer {
     }
   }
 
-  /** The session will not come back: its position is of no more use. */
+  /** The session will not return, so its position is removed. */
   async endDevice(): Promise<void> {
     if (this.#session.storedId === undefined) return;
     if (this.#listening !== undefined) this.#listening.deviceId = undefined;
@@ -154,7 +157,7 @@ export class Subscriber implements Sink, Deliverer {
       const persistent = this.#session.storedId !== undefined;
       if (persistent) {
         const { deliveries, store } = this.#parts.domain;
-        // What the previous connection confirmed is still being gathered; the position read next must have it.
+        // What the previous connection confirmed may still be gathered; the position read next must include it.
         [listening.deviceId] = await Promise.all([store.openDevice(this.#device()), deliveries.flush()]);
       }
       listening.starting = false;
@@ -200,23 +203,23 @@ export class Subscriber implements Sink, Deliverer {
     return taken;
   }
 
-  /** False where the session has no room just now. */
+  /** False where the session has no room now. */
   #hand(listening: Listening, message: Message): boolean {
     const { messageId, chatId, seq } = message;
     const { deliveries, leftOver, deviceId } = listening;
     if (isHidden(message)) {
-      // In its turn: an earlier one may not be acknowledged yet.
+      // In order: an earlier message may not be acknowledged yet.
       deliveries.set(messageId, { chatId, seq, acknowledged: true });
       this.#moveOn(listening);
       return true;
     }
-    const wanted = message.kind === "deleted" ? undefined : this.#wanted(listening, message);
-    if (wanted === undefined) {
+    const match = message.kind === "deleted" ? undefined : this.#matching(listening, message);
+    if (match === undefined) {
       if (deviceId !== undefined) this.#parts.domain.deliveries.passedOver(this.userId, deviceId, chatId, seq);
       return true;
     }
     deliveries.set(messageId, { chatId, seq, acknowledged: false });
-    if (this.#session.deliver(publishOf(message, wanted.name), wanted.qos, messageId) === "full") {
+    if (this.#session.deliver(publishOf(message, match.name), match.qos, messageId) === "full") {
       deliveries.delete(messageId);
       return false;
     }
@@ -224,8 +227,10 @@ export class Subscriber implements Sink, Deliverer {
     return true;
   }
 
-  /** Under which name, and at which QoS, this session wants a message: once, however many filters match [MQTT-3.3.5-1]. */
-  #wanted({ filters }: Listening, message: Message): { name: string; qos: Qos } | undefined {
+  /**
+   * Gives the name and the QoS at which this session wants a message: once, however many filters match [MQTT-3.3.5-1].
+   */
+  #matching({ filters }: Listening, message: Message): { name: string; qos: Qos } | undefined {
     const alias = aliasOf(message.chatKey, this.userId);
     let name: string | undefined;
     let qos: Qos = 0;
@@ -240,14 +245,17 @@ export class Subscriber implements Sink, Deliverer {
     return name === undefined ? undefined : { name, qos };
   }
 
-  /** Refs of the previous connection that were not offered again (a chat left, a filter given up) free their packet ids. */
+  /**
+   * Refs of the previous connection that were not offered again (the user left the chat, or the filter was removed)
+   * free their packet ids.
+   */
   #giveUpLeftOver({ leftOver }: Listening): void {
     for (const ref of leftOver) this.#session.forget(ref);
     leftOver.clear();
   }
 }
 
-/** My direct chat with a user is also `user.<userId>`. */
+/** A user's direct chat with another user is also `user.<userId>`. */
 function aliasOf(chatKey: string, userId: UserId): string | undefined {
   if (!chatKey.startsWith("direct.")) return undefined;
   const pair = parseChatKey(chatKey);

@@ -5,7 +5,7 @@ export const isChatTopic = (topic: string): boolean => topic.startsWith("chat/")
 
 const sendSuffix = "/send";
 
-/** The chat a `chat/{chatID}/send` names; undefined for any other topic. */
+/** Gives the chat that a `chat/{chatID}/send` names; undefined for any other topic. */
 export function chatKeyOfSend(topic: string): string | undefined {
   if (!topic.startsWith("chat/") || !topic.endsWith(sendSuffix)) return undefined;
   const key = topic.slice(5, -sendSuffix.length);
@@ -15,8 +15,8 @@ export function chatKeyOfSend(topic: string): string | undefined {
 export const messagesTopic = (chatKey: string): string => `chat/${chatKey}/messages`;
 
 /**
- * What a filter asks for of `chat/{chatID}/messages`: one chat by name, every chat, or nothing.
- * A filter whose first level is a wildcard covers more than chats: it is an ordinary subscription besides.
+ * What a filter asks for of `chat/{chatID}/messages`: one chat by name, every chat, or nothing. A filter whose first
+ * level is a wildcard covers more than chats, so it is an ordinary subscription too.
  */
 export type ChatFilter =
   | { readonly wants: "one"; readonly chatKey: string }

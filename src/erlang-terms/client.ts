@@ -1,4 +1,7 @@
-/** One MQTT session as the Erlang-term services see it: who has logged in on it, and which of its own topics it hears. */
+/**
+ * One MQTT session as the Erlang-term services see it: who has logged in on it, and which of its own topics it
+ * receives.
+ */
 
 import type { Account } from "../access/accounts.ts";
 import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
@@ -9,67 +12,76 @@ import type { ServiceSession } from "../mqtt/service.ts";
 import type { Qos } from "../mqtt/wire/protocol.ts";
 import { answersFilter, answerTopic, isOwnFilter } from "./topics.ts";
 
-/** What a client of these services hears unasked, it hears exactly once. */
+/** The services' own messages reach a client exactly once. */
 export const unaskedQos = 2;
 
 export class TermClient {
-  /** Of the log-in on this connection; a client that repeats a request need not repeat it. */
+  /** The token of the log-in on this connection, so that a client need not repeat it in each request. */
   token: string | undefined;
   phoneSession: PhoneSession | undefined;
-  /** Its log-in ended: it speaks for no user, even where the broker still takes it for one. */
+  /** The log-in ended: the client acts for no user, even where the broker still has one for it. */
   loggedOut = false;
-  /** What its last request was written in. */
+  /** The encoding of its last request. */
   dialect: Dialect = "etf";
   readonly #session: ServiceSession<Account>;
-  /** Topics of its own that it wants to hear no more on this connection. */
-  readonly #unwanted = new Set<string>();
+  /** Its own topics that it unsubscribed from on this connection. */
+  readonly #unsubscribed = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `before` is what it was until its own session took the connection over. */
+  /** `before` is the client of the session that this session took the connection over from. */
   constructor(session: ServiceSession<Account>, before?: TermClient) {
     this.#session = session;
     this.token = session.principal.phoneLogin?.token;
     if (before === undefined) return;
     this.dialect = before.dialect;
-    for (const filter of before.#unwanted) this.#unwanted.add(filter);
+    for (const filter of before.#unsubscribed) this.#unsubscribed.add(filter);
   }
 
-  /** Answers are heard without a subscription: it may give them up all the same. False where it did not hear the topic. */
+  /**
+   * A client receives answers without a subscription, but may unsubscribe from them. False where it did not receive the
+   * topic.
+   */
   unsubscribe(filter: string): boolean {
     const { principal, clientId } = this.#session;
-    if (principal.phoneLogin === undefined || this.#unwanted.has(filter)) return false;
+    if (principal.phoneLogin === undefined || this.#unsubscribed.has(filter)) return false;
     if (!isOwnFilter(filter, { clientId, phone: this.phoneSession?.phone })) return false;
-    this.#unwanted.add(filter);
+    this.#unsubscribed.add(filter);
     return true;
   }
 
-  /** Hears a topic of its phone from here on, unless it gave that up on this connection or asks for all it hears. */
+  /**
+   * From now on the client receives a topic of its phone, unless it unsubscribed from it on this connection or
+   * subscribed to all its topics itself.
+   */
   async listen(topic: string): Promise<void> {
-    if (this.#session.principal.phoneLogin === undefined || this.#unwanted.has(topic)) return;
+    if (this.#session.principal.phoneLogin === undefined || this.#unsubscribed.has(topic)) return;
     await this.#session.listen(topic, unaskedQos);
   }
 
-  /** One request after the other: what a client asks for first is answered first. */
+  /** Runs requests one after the other: the first request is answered first. */
   inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
     const turn = this.#last.then(work);
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  /** Sends a term on the client's own topic; resolves when it is stored for a client that may be away. */
+  /** Sends a term on the client's own topic. Resolves when it is stored for a client that may be away. */
   async answer(version: string | undefined, term: WireTerm): Promise<void> {
     const topic = answerTopic(version, this.#session.clientId);
     const qos = this.#qosOf(topic, version);
     if (qos !== undefined) await this.#session.send(preparePublish(topic, encodePayload(this.dialect, term)), qos);
   }
 
-  /** The highest it asked for, or that of what it hears unasked; undefined: it does not hear the topic. */
+  /**
+   * Gives the highest QoS it subscribed with, or that of the services' own messages; undefined where it does not
+   * receive the topic.
+   */
   #qosOf(topic: string, version: string | undefined): Qos | undefined {
     const session = this.#session;
     const exact = session.qosOf(topic);
     const wild = version === undefined ? undefined : session.qosOf(answersFilter(session.clientId));
     if (exact !== undefined || wild !== undefined) return (exact ?? 0) > (wild ?? 0) ? exact : (wild ?? exact);
-    if (session.principal.phoneLogin === undefined || this.#unwanted.has(topic)) return undefined;
-    return version !== undefined && this.#unwanted.has(answersFilter(session.clientId)) ? undefined : unaskedQos;
+    if (session.principal.phoneLogin === undefined || this.#unsubscribed.has(topic)) return undefined;
+    return version !== undefined && this.#unsubscribed.has(answersFilter(session.clientId)) ? undefined : unaskedQos;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Which user speaks on an MQTT session through the Erlang-term services, and so which phone's device it is: by a log-in of
- * its connection, or as the account that it has anyway.
+ * Which user acts on an MQTT session through the Erlang-term services, and so which phone's device it is: the user of a
+ * log-in on its connection, or of the account that the session has anyway.
  */
 import { type Account, type Accounts, userPrincipalKey } from "../access/accounts.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
@@ -43,7 +43,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     return client;
   }
 
-  /** Of the user who has logged in on the session, by phone or as an account that has one. */
+  /** The phone of the user who has logged in on the session, by phone or with an account that has one. */
   function phoneOf(session: ServiceSession<Account>): string | undefined {
     const { userId } = session.principal;
     const { phoneSession, loggedOut } = clientOf(session);
@@ -51,7 +51,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     return userId === undefined || loggedOut ? undefined : accounts.findUserNow(userId)?.phone;
   }
 
-  /** From here on the session is one of the phone's devices. */
+  /** From now on the session is one of the phone's devices. */
   async function logIn(session: ServiceSession<Account>, phoneSession: PhoneSession): Promise<void> {
     logOut(session);
     const { phone, userId, sessionId } = phoneSession;
@@ -60,7 +60,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     client.loggedOut = false;
     const sink: Sink = {
       userId,
-      // A connection that was a user's from its start is known as that user's.
+      // A connection that had a user from its start is listed as that user's.
       client: () =>
         session.principal.userId === undefined
           ? {
@@ -83,7 +83,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => client.listen(topic)));
   }
 
-  /** What is for the phone waits in a stored session of the same client, until that takes this one's place. */
+  /** A stored session of the same client queues the phone's messages until that session takes this one's place. */
   function hasOther(session: ServiceSession<Account>, userId: UserId): boolean {
     if (session.principal.userId === userId) return false;
     for (const { clientId } of storedSessions(userId)) if (clientId === session.clientId) return true;
@@ -99,7 +99,9 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     clientOf(session).phoneSession = undefined;
   }
 
-  /** A phone became another one: what listened to its topics, connected or away, listens to the other's. */
+  /**
+   * A phone was replaced by another one: sessions that received its topics, connected or away, receive the new phone's.
+   */
   async function moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void> {
     const { fromPhone, toPhone, userIds } = move;
     const connected = phones.take(fromPhone);
@@ -121,7 +123,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     await Promise.all(listening);
   }
 
-  /** The log-in is over: the connection is nobody's from here on. */
+  /** The log-in ended: the connection has no user from now on. */
   function ended(session: ServiceSession<Account>): void {
     logOut(session);
     const client = clientOf(session);
@@ -130,12 +132,12 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     if (session.principal.phoneLogin?.session !== undefined) accounts.endLogIn(session, "the log-in was ended");
   }
 
-  /** `before` is the session whose place this one takes on its connection. */
+  /** `before` is the session that this one replaces on its connection. */
   function opened(session: ServiceSession<Account>, before: ServiceSession<Account> | undefined): void {
     if (before !== undefined) clients.set(session, new TermClient(session, clients.get(before)));
   }
 
-  /** What a connection knew of itself is not the next one's. */
+  /** What is known of a connection does not pass to the next one. */
   function closed(session: ServiceSession<Account>): void {
     if (!clients.has(session)) return;
     logOut(session);

@@ -1,6 +1,6 @@
 /**
- * What the services say unasked: to all devices of a phone, on the two topics that are theirs. A device is a session that
- * listens there, connected or away; what it is sent waits for it as any message of its own.
+ * What the services send without a request: to all devices of a phone, on the phone's two topics. A device is a session
+ * that receives these topics, connected or away; what it is sent is queued like any other message.
  */
 import type { Account } from "../access/accounts.ts";
 import type { UserId } from "../domain/model.ts";
@@ -11,17 +11,17 @@ import type { ServiceSession } from "../mqtt/service.ts";
 import type { TermClient } from "./client.ts";
 import { phoneTopic, sessionsTopic } from "./topics.ts";
 
-/** Each of these reaches every device once, and resolves when it is stored for those that are away. */
+/** Each of these reaches every device once, and resolves when it is stored for the devices that are away. */
 export interface Tell {
   /** On `actions/1/api/phone/{phone}`. */
   phone(phone: string, term: WireTerm): Promise<void>;
   /** On `ses/{phone}`. */
   sessions(phone: string, term: WireTerm): Promise<void>;
-  /** Of those connected, but for one session, each on its own `actions/1/api/{client}`. */
+  /** To the connected devices except one session, each on its own `actions/1/api/{client}`. */
   clients(phone: string, term: WireTerm, options?: { readonly except?: unknown }): Promise<void>;
 }
 
-/** Where answers that no request asked for go. */
+/** The version level of answers without a request. */
 const version = "1";
 
 export interface PhoneDevicesParts {
@@ -30,11 +30,11 @@ export interface PhoneDevicesParts {
   /** A user's sessions that outlive their connections. */
   storedSessions(userId: UserId): Iterable<ServiceSession<Account>>;
   clientOf(session: ServiceSession<Account>): TermClient;
-  /** Of the user who has logged in on the session now. */
+  /** The phone of the user who has logged in on the session now. */
   phoneOf(session: ServiceSession<Account>): string | undefined;
 }
 
-/** The devices of phones that are connected now, and all that can be told to a phone. */
+/** The devices of phones that are connected now, and what can be sent to a phone. */
 export class PhoneDevices implements Tell {
   readonly #parts: PhoneDevicesParts;
   readonly #connected = new Map<string, Set<ServiceSession<Account>>>();
@@ -53,7 +53,7 @@ export class PhoneDevices implements Tell {
     if (sessions?.delete(session) && sessions.size === 0) this.#connected.delete(phone);
   }
 
-  /** Those that were connected; none is known by the phone from here on. */
+  /** Gives the devices that were connected; none belongs to the phone from now on. */
   take(phone: string): ReadonlySet<ServiceSession<Account>> {
     const sessions = this.#connected.get(phone) ?? new Set();
     this.#connected.delete(phone);
@@ -68,7 +68,7 @@ export class PhoneDevices implements Tell {
     return this.#send(phone, sessionsTopic(phone), term);
   }
 
-  /** An account's phone may have become another's since. */
+  /** An account's phone may belong to another account since. */
   connectedTo(phone: string): ServiceSession<Account>[] {
     return [...(this.#connected.get(phone) ?? [])].filter((session) => this.#parts.phoneOf(session) === phone);
   }

@@ -1,4 +1,4 @@
-/** A request as the handlers get it. */
+/** A request as the handlers receive it. */
 import type { Account } from "../access/accounts.ts";
 import type { PhoneSession } from "../domain/phones/phone-sessions.ts";
 import type { Term } from "../etf/term.ts";
@@ -10,10 +10,10 @@ export interface TermRequest {
   readonly client: TermClient;
   readonly session: ServiceSession<Account>;
   readonly topic: RequestTopic;
-  /** Of its record, without the name. */
+  /** The fields of its record, without the name. */
   readonly fields: readonly Term[];
-  /** Of the connection, without its port. */
+  /** The address of the connection, without its port. */
   readonly address: string;
-  /** The client has logged in by phone, on this connection or before. */
+  /** Call this when the client has logged in by phone, on this connection or before. */
   loggedIn(phoneSession: PhoneSession, token: string | undefined): Promise<void>;
 }

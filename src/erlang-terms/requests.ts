@@ -1,4 +1,7 @@
-/** Requests of one client, in turn: a term is decoded, the handler of its record answers it, and the client is told. */
+/**
+ * Handles the requests of one client in order: a term is decoded, the handler of its record answers it, and the answer
+ * is sent.
+ */
 import type { Account, Accounts } from "../access/accounts.ts";
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { PhoneSession, PhoneSessions } from "../domain/phones/phone-sessions.ts";
@@ -15,9 +18,12 @@ import { error } from "./records/answers.ts";
 import type { TermRequest } from "./request.ts";
 import type { RequestTopic } from "./topics.ts";
 
-/** What answers one kind of record: the answer on the client's own topic; undefined where all was said elsewhere. */
+/**
+ * Handles one kind of record. Gives the answer for the client's own topic; undefined where all answers were sent
+ * elsewhere.
+ */
 export interface RecordHandler {
-  /** Where no user has logged in on the connection, a token in the topic does so first, as it would in AUTH. */
+  /** Where no user has logged in on the connection, a token in the topic logs in first, as with AUTH. */
   readonly logsIn: boolean;
   handle(request: TermRequest): Promise<WireTerm | undefined> | WireTerm;
 }
@@ -25,7 +31,7 @@ export interface RecordHandler {
 export interface RequestsParts {
   /** By the names of the records that are requests. */
   readonly handlers: Readonly<Record<string, RecordHandler>>;
-  /** Names of the records that occur within those. */
+  /** The names of the records within those. */
   readonly innerRecords: readonly string[];
   readonly logIns: Pick<TermLogIns, "logIn">;
   readonly phoneSessions: Pick<PhoneSessions, "logInWithToken">;
@@ -33,7 +39,7 @@ export interface RequestsParts {
   readonly log: Log;
 }
 
-/** What has no word of its own in these documents; all else that is refused is refused by the broker. */
+/** Errors that these documents have no word for; the broker refuses the rest. */
 const refusals: ReadonlySet<DomainErrorCode> = new Set([
   "not_authorized",
   "registration_closed",
@@ -47,7 +53,7 @@ export function createRequests(parts: RequestsParts) {
   /** Arrays in MessagePack and JSON that begin with one of these are tuples. */
   const recordNames = new Set([...handlers.keys(), ...parts.innerRecords]);
 
-  /** Resolves when the client was answered: the answer is stored for one that may be away. */
+  /** Resolves when the client was answered; for a client that may be away the answer is stored. */
   async function answerTo(request: {
     session: ServiceSession<Account>;
     client: TermClient;
@@ -63,7 +69,7 @@ export function createRequests(parts: RequestsParts) {
       client.dialect = decoded.dialect;
       const loggedIn = (phoneSession: PhoneSession, token: string | undefined): Promise<void> => {
         client.token = token;
-        // A client that logged in otherwise keeps its account, whichever phone it speaks for here.
+        // A client that logged in otherwise keeps its account, whichever phone it uses here.
         if (session.principal.phoneLogin !== undefined) {
           became = accounts.ofPhoneLogin({ token, session: phoneSession });
         }

@@ -1,7 +1,7 @@
 /**
- * The Erlang-term services over MQTT: requests are terms published to `events/…`, each is answered exactly once on the
- * client's own `actions/…`. PUBACK or PUBREC leaves when the answer is on its way, and on disk if the client may be away
- * when it comes.
+ * The Erlang-term services over MQTT. Requests are terms published to `events/…`; each is answered exactly once on the
+ * client's own `actions/…`. PUBACK or PUBREC is sent when the answer is on its way, and on disk if the client may be
+ * away when it comes.
  */
 import type { Account, Accounts } from "../access/accounts.ts";
 import type { Events } from "../delivery/events.ts";
@@ -88,11 +88,11 @@ export function createErlangTerms(
     log,
   });
 
-  // Friends who have a phone hear of it there, those who are away too.
+  // Friends who have a phone are told on its topics, also those who are away.
   events.on("user.changed", ({ changes }) => tellFriends(profileParts, changes));
   events.on("profile.removed", ({ removed }) => profileRemoved(profileParts, removed));
 
-  /** Undefined where it is no request: nobody may publish there. */
+  /** Undefined where it is no request: no client may publish there. */
   function intercept(
     session: ServiceSession<Account>,
     publish: InterceptedPublish,
@@ -129,10 +129,10 @@ export function createErlangTerms(
       }
     },
     unsubscribed: (session, filter) => isTermTopic(filter) && clientOf(session).unsubscribe(filter),
-    // What is a topic of theirs with a slash before it too, is so for their clients only.
+    // A topic with a leading slash counts as the services' own only for their clients.
     forbids: ({ phoneLogin }, action, topic) =>
       action === "publish" && phoneLogin?.session !== undefined && (isVersionHint(topic) || isTermTopic(topic)),
-    /** A session is one of its phone's devices from here on, if it logged in by that. */
+    /** From now on a session is one of its phone's devices, if it logged in by phone. */
     opened(session, { before }) {
       logIns.opened(session, before);
       const phoneSession = session.principal.phoneLogin?.session;
@@ -145,5 +145,5 @@ export function createErlangTerms(
   };
 }
 
-/** Clients of the Erlang-term services announce their version by a will: nobody is to hear of it. */
+/** Clients of the Erlang-term services announce their version by a will, which no client should receive. */
 const isVersionHint = (topic: string): boolean => topic.startsWith("version/");

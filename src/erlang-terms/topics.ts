@@ -1,11 +1,11 @@
 /**
- * The topics of the Erlang-term services: requests come on `events/…`, answers go to `actions/…` of the client that asked.
- * Two generations of clients write them with and without a version level; an answer mirrors its request.
+ * The topics of the Erlang-term services. Requests come on `events/…`, answers go to the asking client's `actions/…`.
+ * One generation of clients writes them with a version level, one without; an answer has the form of its request.
  */
 
-/** A request's topic: `events/{node}/api/{user}/{client}/{token}`, or the same with a version behind `events`. */
+/** A request's topic: `events/{node}/api/{user}/{client}/{token}`, or the same with a version after `events`. */
 export interface RequestTopic {
-  /** Undefined: the generation without one. */
+  /** Undefined: a client of the generation without one. */
   readonly version: string | undefined;
   /** Undefined where its level says that there is none. */
   readonly token: string | undefined;
@@ -17,7 +17,7 @@ const module = "api";
 const noToken = new Set(["", "anon", "undefined", "_"]);
 const versionForm = /^[\w.-]{1,16}$/;
 
-/** A leading slash is nobody's. */
+/** A leading slash has no meaning and is dropped. */
 const withoutSlash = (topic: string): string => (topic.startsWith("/") ? topic.slice(1) : topic);
 
 /** Whether a topic or filter is of these services. */
@@ -27,7 +27,7 @@ export function isTermTopic(topicOrFilter: string): boolean {
   return firstLevels.has(slash === -1 ? topic : topic.slice(0, slash));
 }
 
-/** Undefined where it is no request. Who the client is says its connection, not the topic. */
+/** Undefined where it is no request. The connection says who the client is, not the topic. */
 export function parseRequestTopic(topic: string): RequestTopic | undefined {
   const levels = withoutSlash(topic).split("/");
   if (levels[0] !== "events") return undefined;
@@ -40,7 +40,10 @@ export function parseRequestTopic(topic: string): RequestTopic | undefined {
   return { version, token: noToken.has(token) ? undefined : token };
 }
 
-/** A client id may be what no topic name can hold. Nobody else hears the topic, so all it must be is one. */
+/**
+ * A client id may hold characters that a topic name cannot. No other client receives the topic, so any valid name will
+ * do.
+ */
 const inTopic = (clientId: string): string => clientId.replace(/[+#]/g, (wild) => encodeURIComponent(wild));
 
 export const answerTopic = (version: string | undefined, clientId: string): string =>
@@ -54,11 +57,11 @@ export const sessionsTopic = (phone: string): string => `ses/${phone}`;
 /** A client's answers of every version. */
 export const answersFilter = (clientId: string): string => `actions/+/${module}/${clientId}`;
 
-/** Whether all that a filter covers is a client's own: its answers, and what is for all devices of its phone. */
+/** Whether a filter covers only a client's own topics: its answers, and those for all devices of its phone. */
 export function isOwnFilter(filter: string, client: { clientId: string; phone: string | undefined }): boolean {
   const { clientId, phone } = client;
   if (phone !== undefined && (filter === phoneTopic(phone) || filter === sessionsTopic(phone))) return true;
-  // A topic that holds such a client id is another one in name.
+  // A topic with such a client id has another name.
   if (/[+#/]/.test(clientId)) return false;
   if (filter === answerTopic(undefined, clientId) || filter === answersFilter(clientId)) return true;
   const version = filter.split("/")[1] ?? "";

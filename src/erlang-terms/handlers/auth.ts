@@ -1,11 +1,11 @@
-/** AUTH: a phone gets a code by SMS and a session by confirming it. */
+/** AUTH: a phone is sent a code by SMS and gets a session by confirming it. */
 import type { PhoneSessions } from "../../domain/phones/phone-sessions.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import { authAnswer, error } from "../records/answers.ts";
 import { readAuth } from "../records/auth-record.ts";
 import type { TermRequest } from "../request.ts";
 
-/** Of all that may happen, what is no error. */
+/** The results that are not errors. */
 const good = new Set(["login", "sms_send"]);
 
 export async function handleAuth(
@@ -15,7 +15,7 @@ export async function handleAuth(
   const { clientId } = session;
   const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);
   const record = await readAuth(fields, { clientId, topicToken: topic.token, boundToken: client.token, knows });
-  if (record === undefined) return error("invalid_data"); // no `Auth` of any generation
+  if (record === undefined) return error("invalid_data"); // not an `Auth` of any generation
   const { token, devKey, phone, language } = record;
   if (record.request === "resend") {
     const { result, token: answered } = await phoneSessions.resend({ token, address, language });
@@ -30,7 +30,7 @@ export async function handleAuth(
 }
 
 function answerOf(result: string, token: string | undefined): WireTerm {
-  // The one name for two things: `ok` says it was sent, `error` that it could not be.
+  // The document has one name for two results: with `ok` the code was sent, with `error` it could not be sent.
   if (result === "sms_failed") return authAnswer("error", "sms_send", token);
   return authAnswer(good.has(result) ? "ok" : "error", result, token);
 }

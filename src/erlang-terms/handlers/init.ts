@@ -1,4 +1,4 @@
-/** `{init,Binary}`: what clients of the family say first on a connection. */
+/** `{init,Binary}`: the first message of clients of this family on a connection. */
 import type { WireTerm } from "../../etf/encode.ts";
 import { textOf } from "../../etf/read.ts";
 import { error, initAnswer } from "../records/answers.ts";

@@ -1,6 +1,6 @@
 /**
- * PRIVATE: asking for a friend, confirming one, taking it back. The client that asks is answered on its phone's topic, so
- * that every device knows; then both sides hear what their lists now say of each other (PROTOCOLS § 3.3).
+ * PRIVATE: requesting, confirming and revoking a friend. The client is answered on its phone's topic, so that every
+ * device of the phone knows. Then both sides get the new entries of their contact lists (PROTOCOLS § 3.3).
  */
 import type { ContactChange, FriendRef, FriendResult } from "../../domain/contacts/contact-store.ts";
 import type { Domain } from "../../domain/domain.ts";
@@ -19,7 +19,7 @@ export interface PrivateParts {
   readonly tell: Tell;
 }
 
-/** What is said on the sender's phone topic, and what changed. */
+/** What is sent on the sender's phone topic, and what changed. */
 interface Outcome {
   readonly reply: WireTerm;
   readonly results: readonly FriendResult<string>[];
@@ -30,7 +30,10 @@ type RecordOf<Action extends PrivateRecord["action"]> = Extract<PrivateRecord, {
 
 const rosterNotFound: Outcome = { reply: error("roster_not_found"), results: [] };
 
-/** The answer for the client's own topic, or undefined: it went to the phone's, and everybody was told. */
+/**
+ * Gives the answer for the client's own topic. Undefined where the answer went to the phone's topic and all users were
+ * told.
+ */
 export async function handlePrivate(
   { domain, tell }: PrivateParts,
   { client, name, fields }: Pick<TermRequest, "client" | "fields"> & { readonly name: PrivateName },
@@ -41,18 +44,18 @@ export async function handlePrivate(
   if (phone === undefined) return error("not_authorized");
   const { contacts, store, directory } = domain;
   const users = await store.listUsersOfPhone(phone);
-  // The profile went while the request was on its way.
+  // The profile was removed while the request was under way.
   if (users.length === 0) return error("not_authorized");
   const known = new Map(users.map((user) => [user.userId, user]));
   try {
     const { reply, results } = await act(contacts, record, { phone, userIds: [...known.keys()] });
-    // Nothing is awaited from the change to the last call, so that what happened first is told first.
-    const told = [tell.phone(phone, reply)];
+    // Nothing is awaited between the change and the last call, so that messages go out in the order of the changes.
+    const sending = [tell.phone(phone, reply)];
     for (const { friend, changes } of results) {
       if (friend !== undefined) known.set(friend.userId, friend);
-      for (const change of changes) told.push(...tellChange(tell, change, { known, directory }));
+      for (const change of changes) sending.push(...tellChange(tell, change, { known, directory }));
     }
-    await Promise.all(told);
+    await Promise.all(sending);
     return undefined;
   } catch (failure) {
     if (failure instanceof DomainError && failure.code === "not_authorized") return error("not_authorized");
@@ -73,12 +76,12 @@ async function act(
     : confirm(contacts, userId, record.friend);
 }
 
-/** PRIVATE § Friend Request. Who is one already, or was asked already, is not told again. */
+/** PRIVATE § Friend Request. A user who is a friend already, or was asked already, is not told again. */
 async function request(contacts: Contacts, userId: UserId, friends: readonly FriendRef[]): Promise<Outcome> {
   const results = await contacts.requestFriends(userId, friends);
   const found = results.filter(({ outcome }) => outcome !== "not_found");
   if (found.length === 0) return rosterNotFound;
-  // No word of the document's says that a list is full; the family's general one does.
+  // The document has no answer for a full list; the family's general one fits.
   const full = found.every(({ outcome }) => outcome === "too_many");
   return { reply: full ? error("not_authorized") : nothing, results };
 }
@@ -93,7 +96,7 @@ async function confirm(contacts: Contacts, userId: UserId, ref: FriendRef | unde
   return { reply: alreadyPresent(phoneIdField(friend)), results: [] };
 }
 
-/** PRIVATE § Revoke: the echo comes whether there was something to revoke or not. */
+/** PRIVATE § Revoke: the echo is sent whether there was something to revoke or not. */
 async function revoke(
   contacts: Contacts,
   { roster, friend, id, user }: RecordOf<"revoke">,
@@ -109,13 +112,13 @@ async function revoke(
   return { reply, results: [] };
 }
 
-/** Statuses that are told on the phone's topic too: those that another's act brings about. */
+/** Statuses that are sent on the phone's topic too: those that the other user causes. */
 const onPhoneTopic: ReadonlySet<ContactChange["status"]> = new Set(["authorization", "friend"]);
 
-/** Whoever was asked may never have agreed to be known. */
+/** The user who was asked may never have agreed to be known. */
 const unconfirmed: ReadonlySet<ContactChange["status"]> = new Set(["request", "revoke"]);
 
-/** Nobody hears it who has no phone. */
+/** A user without a phone is not told. */
 function tellChange(
   tell: Tell,
   change: ContactChange,

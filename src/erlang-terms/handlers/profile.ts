@@ -1,6 +1,6 @@
 /**
- * PROFILE: a phone's account, what it is linked to, and its end or move to another phone (PROFILE.md). A client speaks for the
- * phone it has logged in by and for no other.
+ * PROFILE: a phone's account, its linked services, and its removal or move to another phone (PROFILE.md). A client acts
+ * only for the phone it has logged in by.
  */
 import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { UserId } from "../../domain/model.ts";
@@ -32,7 +32,7 @@ import {
 } from "../records/profile-request.ts";
 import type { TermRequest } from "../request.ts";
 
-/** Temporary credentials for a user; rejects with a text that may be logged. */
+/** Gives temporary credentials for a user; rejects with a text that is safe to log. */
 export type MintCredentials = (user: {
   phone: string;
   userId: number;
@@ -48,20 +48,20 @@ export interface ProfileParts {
   readonly log: Log;
   /** Undefined where the operator configured none. */
   readonly mint: MintCredentials | undefined;
-  /** A phone became another one: its devices are that one's from here on. */
+  /** A phone was replaced by another one: its devices now belong to the new phone. */
   moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void>;
-  /** By phone: the devices that ask for the removal of its profile just now, in the order in which they asked. */
+  /** By phone: the devices that are asking for the removal of its profile, in the order in which they asked. */
   readonly farewells: Map<string, readonly Farewell[]>;
 }
 
-/** Who asks: a phone, its first user, and the language its log-in named. */
+/** The client that asks: its phone, the first user of it, and the language of its log-in. */
 interface Asker {
   readonly phone: string;
   readonly userId: UserId;
   readonly language: string | undefined;
 }
 
-/** The answer on the client's own topic; undefined where it was given already. */
+/** Gives the answer for the client's own topic; undefined where it was sent already. */
 export async function handleProfile(parts: ProfileParts, request: TermRequest): Promise<WireTerm | undefined> {
   const record = readProfile(request.fields);
   if (record === undefined) return error("invalid_data");
@@ -76,7 +76,7 @@ export async function handleProfile(parts: ProfileParts, request: TermRequest): 
       : finishMigration(parts, { asker, newPhone: phone, record });
   }
   if (record.request === "remove") {
-    // Only by name: what cannot be undone is not asked for by an empty field.
+    // Only with the phone's number: an empty field does not ask for what cannot be undone.
     return phone === asker.phone ? remove(parts, asker, request) : error("not_found");
   }
   if (phone !== undefined && phone !== asker.phone) return error("not_authorized");
@@ -100,7 +100,7 @@ async function get(parts: ProfileParts, { phone }: Asker): Promise<WireTerm> {
   return view === undefined ? error("not_authorized") : viewRecord(parts, view, { status: "get" });
 }
 
-/** The user who hears of it is online, since one of the user's devices asked. */
+/** The user who receives it is online, since one of the user's devices asked. */
 function viewRecord(
   shown: ProfileParts,
   view: ProfileView,
@@ -115,7 +115,10 @@ function viewRecord(
   return profileRecord(view, { rosters, updatedAtMs, presence: "online", status });
 }
 
-/** `update` tells friends and gives what is new since the client's time; `set` neither. Other devices hear of both. */
+/**
+ * `update` tells friends and gives what is new since the client's time; `set` does neither. Both are sent to the other
+ * devices.
+ */
 async function change(parts: ProfileParts, asker: Asker, record: ProfileRecord): Promise<WireTerm> {
   const { profiles, tell, clock } = parts;
   const given = changeIn(asker, record);
@@ -137,7 +140,7 @@ async function change(parts: ProfileParts, asker: Asker, record: ProfileRecord):
     const whole = record.timeMs === undefined ? view : await profiles.get(phone);
     if (whole !== undefined) await tell.sessions(phone, viewRecord(parts, whole, { status: "update" }));
   }
-  // What the client asks from next time.
+  // The time that the client sends with its next request.
   const updatedAtMs = Math.max(nowMs, view.updatedAtMs);
   return viewRecord(parts, view, { status: "update", updatedAtMs, sinceMs: record.timeMs });
 }
@@ -156,7 +159,10 @@ function changeIn({ phone, userId }: Asker, record: ProfileRecord): ProfileChang
   };
 }
 
-/** Of users that look different now, through whichever door; friends without a phone are told at their own. */
+/**
+ * Tells friends of users whom others see differently now, whichever door changed them. Friends without a phone are told
+ * at their own door.
+ */
 export async function tellFriends(
   { store, tell, isOnline }: Pick<ProfileParts, "store" | "tell" | "isOnline">,
   changes: readonly ContactChange[],
@@ -171,7 +177,7 @@ export async function tellFriends(
   );
 }
 
-/** Of a code's text: the profile's settings go before what the log-in named. */
+/** The language of a code's text: that of the profile's settings before that of the log-in. */
 async function languageOf({ store }: ProfileParts, { phone, language }: Asker): Promise<string | undefined> {
   return languageIn((await store.findProfile(phone))?.settings ?? []) ?? language;
 }
@@ -191,7 +197,7 @@ async function verifyEmail({ profiles }: ProfileParts, { phone }: Asker, record:
   return result === "verified" ? ok(result) : error(result);
 }
 
-/** Asked for and given in one answer; what is given is kept nowhere. */
+/** Requests credentials and answers with them; they are not stored. */
 async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker): Promise<WireTerm> {
   if (mintCredentials === undefined) return error("aws");
   const { phone, userId } = asker;
@@ -206,29 +212,29 @@ async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker):
   }
 }
 
-/** The last words to the device that asked for the removal of its profile, and what it waits for. */
+/** The farewell to the device that asked for the removal of its profile, and what the removal waits for. */
 interface Farewell {
   readonly session: unknown;
   answer(): Promise<void>;
-  /** Everybody concerned was told. */
-  told(): Promise<void>;
+  /** Called when all users concerned were told. */
+  finished(): Promise<void>;
 }
 
-/** The answer is among the last words to the phone's devices, which come before its log-ins end: see `profileRemoved`. */
+/** The answer is sent with the farewell to the phone's devices, before its log-ins end: see `profileRemoved`. */
 async function remove(
   { profiles, farewells, log }: ProfileParts,
   { phone }: Asker,
   { client, session, topic }: TermRequest,
 ): Promise<WireTerm | undefined> {
-  // A connection that came with its token ends with it: only when this request is acknowledged.
+  // A connection that logged in with its token ends with it, but only after this request is acknowledged.
   const closes = session.principal.phoneLogin?.session !== undefined;
-  const told = Promise.withResolvers<"told">();
+  const toldAll = Promise.withResolvers<"told">();
   const farewell: Farewell = {
     session,
     answer: () => client.answer(topic.version, removedProfileRecord(phone)),
-    async told() {
+    async finished() {
       if (!closes) return;
-      told.resolve("told");
+      toldAll.resolve("told");
       await new Promise((resolve) => setImmediate(resolve));
     },
   };
@@ -239,25 +245,25 @@ async function remove(
     if (others.length === 0) farewells.delete(phone);
     else farewells.set(phone, others);
   });
-  const outcome = await (closes ? Promise.race([removing, told.promise]) : removing);
+  const outcome = await (closes ? Promise.race([removing, toldAll.promise]) : removing);
   removing.catch((failure: unknown) => log.error("a removed profile's log-ins did not end", { error: failure }));
   return outcome === undefined ? error("not_found") : undefined;
 }
 
 /**
- * A profile was removed and its log-ins are about to end. Every device of the phone is told on its own topic, the one that
- * asked where it asked, and then the users who knew the profile's users.
+ * Runs when a profile was removed and its log-ins are about to end. Every device of the phone is told on its own topic,
+ * the asking one where it asked; then the users who knew the profile's users.
  */
 export async function profileRemoved(parts: ProfileParts, removed: ProfileRemoved): Promise<void> {
   const { tell, farewells, log } = parts;
   const { phone } = removed;
-  // Changes are committed in the order in which they were asked for: the first who asked is the one who removed it.
+  // Changes are committed in the order of the requests: the first that asked is the one that removed the profile.
   const farewell = farewells.get(phone)?.[0];
   try {
     const answer = removedProfileRecord(phone);
     await Promise.all([farewell?.answer(), tell.clients(phone, answer, { except: farewell?.session })]);
     await tellCounterparties(parts, removed);
-    await farewell?.told();
+    await farewell?.finished();
   } catch (failure) {
     log.error("users who knew a removed profile were not told", { error: failure });
   }
@@ -267,7 +273,7 @@ async function tellCounterparties(
   { store, tell, hidesStrangers }: ProfileParts,
   removed: ProfileRemoved,
 ): Promise<void> {
-  // Among those who are told may be some who asked and were never answered.
+  // Some recipients may have sent a friend request that was never confirmed.
   const users = new Map(removed.users.map((user) => [user.userId, hidesStrangers ? asStranger(user) : user]));
   await Promise.all(
     removed.changes.map(async ({ userId, contactId, status, updatedAtMs }) => {
@@ -298,7 +304,7 @@ async function finishMigration(
   await parts.moved({ fromPhone, toPhone: view.phone, userIds: migrated.users.map((user) => user.userId) });
   const users = new Map(view.rosters.map(({ user }) => [user.userId, user]));
   const { updatedAtMs } = view;
-  const told = migrated.users.flatMap(({ userId, friendIds }) =>
+  const sending = migrated.users.flatMap(({ userId, friendIds }) =>
     friendIds.map(async (friendId) => {
       const [friend, user] = [await store.findUser(friendId), users.get(userId)];
       if (friend?.phone === undefined || user === undefined) return;
@@ -307,6 +313,6 @@ async function finishMigration(
       await tell.sessions(friend.phone, contact15({ user: former, updatedAtMs, status: "deleted" }));
     }),
   );
-  await Promise.all(told);
+  await Promise.all(sending);
   return viewRecord(parts, view, { status: "phone" });
 }

@@ -1,6 +1,7 @@
 /**
- * The `Auth` tuple as clients of all generations send it. The first two wrote token, device key and phone in different
- * places under the same number of fields, so which is which is told by what is set and by what looks like a phone.
+ * Reads the `Auth` tuple of all generations of clients. The first two put token, device key and phone in different
+ * places with the same number of fields; which is which is decided by the fields that are set and by what looks like a
+ * phone.
  */
 
 import { languageOf } from "../../domain/phones/languages.ts";
@@ -11,19 +12,19 @@ export type AuthRequest = "issue" | "verify" | "resend";
 
 export interface AuthRecord {
   readonly request: AuthRequest;
-  /** Of the tuple, else of the topic, else of the connection. */
+  /** From the tuple, else from the topic, else from the connection. */
   readonly token: string | undefined;
   readonly devKey: string | undefined;
   /** As written; the domain takes the digits. */
   readonly phone: string | undefined;
   readonly code: string | undefined;
-  /** The first of the services that names one we write in. */
+  /** The first language among the services in which the server writes. */
   readonly language: string | undefined;
 }
 
-/** Fields behind the tag, in either order. */
+/** Fields after the tag, in either order. */
 const first = { record: { token: 0, devKey: 1, phone: 3 }, example: { token: 3, devKey: 0, phone: 2 } } as const;
-/** Those of 2017-11 and later begin with the client id. */
+/** The layouts of 2017-11 and later begin with the client id. */
 const clientIdFirst = { token: 4, devKey: 1, phone: 3 } as const;
 const type = 5;
 const smsCode = 6;
@@ -47,9 +48,9 @@ export type KnowsToken = (token: string) => Promise<boolean>;
 
 export interface AuthContext {
   readonly clientId: string;
-  /** What the topic carries. */
+  /** The token in the topic. */
   readonly topicToken: string | undefined;
-  /** Of the connection's log-in or password. */
+  /** The token of the connection's log-in or password. */
   readonly boundToken: string | undefined;
   readonly knows: KnowsToken;
 }
@@ -68,7 +69,7 @@ export async function readAuth(fields: readonly Term[], context: AuthContext): P
     about: requested === "issue" && code === undefined ? "new" : "known",
   });
   const token = text(places.token) ?? context.topicToken ?? context.boundToken;
-  // A code with a token and no type can only be a confirmation.
+  // A code with a token and without a type can only be a confirmation.
   const request =
     requested === "issue" && isUnset(fields[type] as Term) && code !== undefined && token !== undefined
       ? "verify"
@@ -110,7 +111,7 @@ function requestOf(term: Term | undefined): AuthRequest | undefined {
   return name !== undefined && Object.hasOwn(requests, name) ? requests[name] : undefined;
 }
 
-/** In the place of a text that is longer than any of ours. */
+/** Stands for a text that is longer than any of ours. */
 const tooLong = "\0";
 
 function textAt(fields: readonly Term[], at: number): string | undefined {
@@ -121,7 +122,7 @@ function textAt(fields: readonly Term[], at: number): string | undefined {
   return Buffer.byteLength(text) > textBytesMax ? tooLong : text;
 }
 
-/** A binary, a list of characters or a number. */
+/** Reads a binary, a list of characters or a number. */
 function codeOf(term: Term | undefined): string | undefined {
   if (term === undefined || isUnset(term)) return undefined;
   const number = integerOf(term);

@@ -1,15 +1,15 @@
-/** The records that the services send, each in the layout its document prints (PROTOCOLS § 1.4, § 2.3). */
+/** The records that the services send, each in the layout of its document (PROTOCOLS § 1.4, § 2.3). */
 import type { User } from "../../domain/model.ts";
 import { phoneIdOf } from "../../domain/phones/phones.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import { atom, binary, Tuple } from "../../etf/term.ts";
 
-/** What one user's list says about another. */
+/** The entry for a user in another user's list. */
 export interface ContactView {
   readonly user: Pick<User, "userId" | "phone" | "names" | "surnames" | "nick" | "avatarLink">;
   readonly status: string;
   readonly updatedAtMs: number;
-  /** Undefined where it is not known, or not for the reader to know. */
+  /** Undefined where it is unknown, or the reader may not see it. */
   readonly presence?: "online" | "offline" | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The `Friend`, `Confirm` and `Revoke` tuples as clients of all generations send them. What a field says is read as
- * leniently as it can be without two readings; what names nobody is left out, and the answer is that nobody was found.
+ * Reads the `Friend`, `Confirm` and `Revoke` tuples of all generations of clients. A field is read leniently as long as
+ * it has only one reading. A reference that names no user is left out, and the answer is that no user was found.
  */
 import type { FriendRef } from "../../domain/contacts/contact-store.ts";
 import { friendsPerRequestMax } from "../../domain/contacts/contacts.ts";
@@ -14,7 +14,7 @@ export type PrivateName = "Friend" | "Confirm" | "Revoke";
 export type PrivateRecord =
   | { readonly action: "request"; readonly roster: Term; readonly friends: readonly FriendRef[] }
   | { readonly action: "confirm"; readonly roster: Term; readonly friend: FriendRef | undefined }
-  /** Without `roster` it is any of the sender's. `id` and `user` are as they came, to be sent back. */
+  /** Without `roster` it is any user of the sender's phone. `id` and `user` are kept as received, to be sent back. */
   | {
       readonly action: "revoke";
       readonly roster: Term | undefined;
@@ -34,10 +34,10 @@ const friendActions: Readonly<Record<string, "request" | "confirm" | "revoke">> 
 };
 const confirmStatuses = new Set(["", "friend", "confirm", "roster"]);
 const revokeStatuses = new Set(["", "revoke"]);
-/** Those that ask for one friend only. */
+/** Statuses that request one friend only. */
 const singular = new Set(["simple", "request"]);
 
-/** Undefined where the fields are none of the record, or name more friends than may be asked for at once. */
+/** Undefined where the fields are not the record's, or name more friends than one request may. */
 export function readPrivate(name: PrivateName, fields: readonly Term[]): PrivateRecord | undefined {
   const last = fields.at(-1);
   const status = last === undefined ? undefined : statusOf(last);
@@ -72,18 +72,18 @@ function readRevoke(fields: readonly Term[], status: string): PrivateRecord | un
 
 /**
  * `{PhoneId,FriendId,Status}`, `{PhoneId,FriendId,Settings,Status}` or the document's `{Id,UserId,FriendId,Status}`.
- * The second begins with a PhoneId and has nobody in the place where the third has its friends.
+ * The second begins with a PhoneId and names no user where the third has its friends.
  */
 function placesOf(name: PrivateName, fields: readonly Term[]): { roster: Term; friend: Term } | undefined {
   const [first, second, third] = fields;
   if (first === undefined || second === undefined || third === undefined) return undefined;
   if (fields.length === 3) return { roster: first, friend: second };
   if (fields.length !== 4) return undefined;
-  const isLater = name === "Friend" && isPhoneId(first) && !namesAnybody(third);
+  const isLater = name === "Friend" && isPhoneId(first) && !namesUser(third);
   return isLater ? { roster: first, friend: second } : { roster: second, friend: third };
 }
 
-/** An atom, or text for one; "" where it is unset. */
+/** Reads an atom, or text instead of one; "" where it is unset. */
 const statusOf = (term: Term): string | undefined => (isUnset(term) ? "" : (atomOf(term) ?? textOf(term)));
 
 function isPhoneId(term: Term): boolean {
@@ -91,9 +91,9 @@ function isPhoneId(term: Term): boolean {
   return text !== undefined && parsePhoneId(text)?.userId !== undefined;
 }
 
-const namesAnybody = (term: Term): boolean => friendTerms(term).some((one) => friendOf(one) !== undefined);
+const namesUser = (term: Term): boolean => friendTerms(term).some((one) => friendOf(one) !== undefined);
 
-/** A list of one is that one. */
+/** A list of one item counts as that item. */
 function oneFriend(term: Term): FriendRef | undefined {
   const [one, ...others] = friendTerms(term);
   return one === undefined || others.length > 0 ? undefined : friendOf(one);
@@ -109,11 +109,11 @@ function friendTerms(term: Term): readonly Term[] {
   return items === undefined || areCharacters(items) ? [term] : items;
 }
 
-/** Of one id written as a list: no user has so low a number. */
+/** Whether the items are the characters of one id: no user has so low a number. */
 const areCharacters = (items: readonly Term[]): boolean =>
   items.length > 1 && items.every((item) => typeof item === "number" && item <= 0xff);
 
-/** A number is a user's, digits in a text are a phone's. */
+/** A number is a user id; digits in a text are a phone. */
 function friendOf(term: Term): FriendRef | undefined {
   if (isUnset(term)) return undefined;
   if (typeof term === "number" || term instanceof Float) return integerOf(term);
@@ -122,7 +122,10 @@ function friendOf(term: Term): FriendRef | undefined {
   return parsed && { phone: parsed.phone ?? "", userId: parsed.userId };
 }
 
-/** Which of the sender's own users the field means: a number, its digits, or a PhoneId; unset, or the phone: the first. */
+/**
+ * Which of the sender's users the field means: a number, its digits, or a PhoneId. Unset, or the phone alone, means the
+ * first user.
+ */
 export function ownRoster(term: Term, own: { phone: string; userIds: readonly UserId[] }): UserId | undefined {
   const { phone, userIds } = own;
   if (isUnset(term)) return userIds[0];

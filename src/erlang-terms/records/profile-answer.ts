@@ -6,7 +6,7 @@ import type { WireTerm } from "../../etf/encode.ts";
 import { atom, binary, Tuple } from "../../etf/term.ts";
 import { asStranger, contact15, textField } from "./contact-records.ts";
 
-/** A user with the contacts a client is told of. */
+/** A user with the contacts that a client is sent. */
 export interface RosterView {
   readonly user: User;
   readonly contacts: readonly Contact[];
@@ -24,7 +24,7 @@ export type IsOnline = (user: Pick<User, "userId" | "phone">) => boolean;
 const unset: WireTerm = [];
 const record = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
 
-/** An atom, where it can be one. */
+/** An atom, where the text can be one. */
 const name = (value: string): WireTerm =>
   value === "" ? unset : /^[\0-\xff]{1,255}$/.test(value) ? atom(value) : binary(value);
 
@@ -55,7 +55,7 @@ export function profileRecord(
 export const removedProfileRecord = (phone: string): WireTerm =>
   record("Profile", binary(phone), unset, unset, unset, 0, 0, unset, atom("remove"));
 
-/** `{'Service',Id,Type,Data,Login,Password,Expiration,Status}`; passwords are told to nobody. */
+/** `{'Service',Id,Type,Data,Login,Password,Expiration,Status}`; passwords are never sent. */
 const serviceRecord = ({ id, type, data, login, expiration, status }: Service): WireTerm =>
   record(
     "Service",
@@ -68,7 +68,7 @@ const serviceRecord = ({ id, type, data, login, expiration, status }: Service): 
     name(status),
   );
 
-/** What a client signs its requests to AWS with. */
+/** The credentials with which a client signs its requests to AWS. */
 export const credentialsRecord = (credentials: {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -102,7 +102,7 @@ export function rosterRecord(
   { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
 ): WireTerm {
   const { userId, names, surnames, nick, phone, avatarLink, updatedAtMs } = user;
-  // Clients of the family find the user among the user's own contacts.
+  // Clients of this family look for the user among the user's own contacts.
   const self: Contact[] = updatedAtMs > sinceMs ? [{ user, status: "friend", updatedAtMs }] : [];
   const isKnownTo = (other: User["userId"]): boolean => other === userId || friendIds.has(other);
   return record(
@@ -123,7 +123,7 @@ export function rosterRecord(
   );
 }
 
-/** Only friends, by both sides, are told who is connected. */
+/** Presence is sent only of users who are friends on both sides. */
 const contactRecord = (
   { user, status, updatedAtMs }: Contact,
   isKnownTo: (userId: User["userId"]) => boolean,

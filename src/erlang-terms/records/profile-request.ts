@@ -1,6 +1,6 @@
 /**
- * The `Profile` tuple as clients of two generations send it: the older one has no balance, and both write `_` into what a
- * request does not need. So a field is read only when its request asks for it.
+ * Reads the `Profile` tuple of two generations of clients. The older one has no balance, and both write `_` where a
+ * request does not need a field. So a field is read only when its request needs it.
  */
 
 import { rostersMax } from "../../domain/bounds.ts";
@@ -20,7 +20,7 @@ export const innerProfileRecords = ["Service", "Feature", "Roster", "Contact"] a
 
 export interface ProfileRecord {
   readonly request: ProfileRequest;
-  /** Digits. Undefined: not given; null: given, and no number. */
+  /** Digits. Undefined: not given; null: given, but no number. */
   readonly phone: string | null | undefined;
   /** Undefined: not given, or not above 0. */
   readonly timeMs: number | undefined;
@@ -29,9 +29,9 @@ export interface ProfileRecord {
   readonly settings: Term;
 }
 
-/** What a client says of one of its users. */
+/** What a client sends of one of its users. */
 export interface RosterInput {
-  /** Undefined: the first. */
+  /** Undefined: the first user. */
   readonly userId: number | undefined;
   readonly names: string | undefined;
   readonly surnames: string | undefined;
@@ -40,13 +40,13 @@ export interface RosterInput {
   readonly avatarLink: string | undefined;
 }
 
-/** Fields behind the tag: with a balance, and without. */
+/** The number of fields after the tag: with a balance, and without. */
 const arities = new Set([8, 7]);
-/** Of fields as a whole; the domain bounds each more closely. */
+/** A limit for each field; the domain has closer bounds. */
 const itemsMax = 1000;
 const textBytesMax = 64 * 1024;
 const phoneCharactersMax = 64;
-/** A time in milliseconds is later than this in 1973. */
+/** In milliseconds this is a date in 1973; every real time is later. */
 const timeMsMin = 1e11;
 
 /** Undefined where the fields are no `Profile` of either generation. */
@@ -65,7 +65,7 @@ function requestOf(term: Term): ProfileRequest | undefined {
   return profileRequests.find((request) => request === name);
 }
 
-/** A phone or a PhoneId, whose user does not matter: a profile is its phone's. */
+/** Reads a phone or a PhoneId. The user in a PhoneId does not matter, since a profile belongs to its phone. */
 function readPhone(term: Term): string | null | undefined {
   if (isUnset(term)) return undefined;
   const text = textOf(term, { integers: true });
@@ -81,7 +81,7 @@ function timeOf(update: Term, sixth: Term | undefined): number | undefined {
   return other !== undefined && other >= timeMsMin ? other : undefined;
 }
 
-/** A field's list; one item alone is a list of it. Undefined: not given. Null: too long. */
+/** Reads a field's list; one item alone counts as a list of it. Undefined: not given. Null: too long. */
 function itemsOf(term: Term, name: string): readonly Term[] | null | undefined {
   if (isUnset(term)) return undefined;
   if (textOf(term, { integers: true }) !== undefined || recordOf(term)?.name === name) return [term];
@@ -89,7 +89,7 @@ function itemsOf(term: Term, name: string): readonly Term[] | null | undefined {
   return items === undefined || items.length > itemsMax ? null : items;
 }
 
-/** Every item of a field; null where one cannot be read. */
+/** Reads every item of a field; null where one cannot be read. */
 function readItems<Item>(
   term: Term,
   name: string,
@@ -187,8 +187,8 @@ function rosterOf(
 }
 
 /**
- * A code among services: password, else data, else id of one, that is no address. Digits go before what cannot be a code,
- * which is given back all the same: it is a wrong one.
+ * Gives a code among services: the first of password, data and id that is no address. Digits are preferred. A text that
+ * cannot be a code is given too, as a wrong code.
  */
 export function codeIn(services: readonly ServiceInput[]): string | undefined {
   const texts = services
@@ -198,8 +198,9 @@ export function codeIn(services: readonly ServiceInput[]): string | undefined {
 }
 
 /**
- * Of a new phone's confirmation, which has no place for one: a service's password or data, a text alone, or a setting
- * called a code. Only digits, since the fields may hold anything else. Undefined: none is given.
+ * Gives the code in the confirmation of a new phone, which has no field for one: a service's password or data, a text
+ * alone, or a setting called a code. Only digits count, since the fields may hold anything else. Undefined: none is
+ * given.
  */
 export function readCode({ services, settings }: ProfileRecord): string | undefined {
   const texts = [...codeTexts(services), ...codeTexts(settings)];
@@ -217,7 +218,7 @@ function codeTexts(term: Term): (string | undefined)[] {
   });
 }
 
-/** What is no text, and what is too long for one, says nothing. */
+/** A term that is no text, or too long a text, counts as empty. */
 function textAt(term: Term | undefined): string | undefined {
   if (term === undefined || isUnset(term)) return undefined;
   const text = textOf(term, { integers: true });
