@@ -4,7 +4,6 @@
  * the other one does. Blocking: the row of the user who blocks says `banned`; the other's row stays as it is, since the other
  * is to notice nothing. Unblocking restores what the other's row still says of the two.
  */
-import { and, eq, sql } from "drizzle-orm";
 import type {
   ConfirmOutcome,
   ContactChange,
@@ -21,7 +20,6 @@ import type { Tx } from "../engine/tx.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
-import { contacts } from "../schema.ts";
 
 /** Of one user, requests of strangers included. */
 export const contactsMax = 10_000;
@@ -40,30 +38,20 @@ export type ContactParts = ReturnType<typeof createContactParts>;
 
 /** The rows of a pair, and what befriending takes. */
 export function createContactParts(tx: Tx, chats: ChatParts, references: ChatReferences) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
-  const select = orm
-    .select({ status: contacts.status })
-    .from(contacts)
-    .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
-    .prepare();
-  const upsert = orm
-    .insert(contacts)
-    .values({ userId: p("userId"), contactId: p("contactId"), status: p("status"), updatedAtMs: p("nowMs") })
-    .onConflictDoUpdate({
-      target: [contacts.userId, contacts.contactId],
-      set: { status: sql`excluded.status`, updatedAtMs: sql`excluded.updated_at_ms` },
-    })
-    .prepare();
-  const remove = orm
-    .delete(contacts)
-    .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
-    .prepare();
+  const { db } = tx;
+  const select = db.prepare<{ status: ContactStatus }, [number, number]>(
+    "SELECT status FROM contacts WHERE user_id = ? AND contact_id = ?",
+  );
+  const upsert = db.prepare(
+    `INSERT INTO contacts (user_id, contact_id, status, updated_at_ms) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET status = excluded.status, updated_at_ms = excluded.updated_at_ms`,
+  );
+  const remove = db.prepare("DELETE FROM contacts WHERE user_id = ? AND contact_id = ?");
   const count = db.prepare<{ count: number }, [number]>("SELECT count(*) count FROM contacts WHERE user_id = ?");
 
   function put(userId: number, contactId: number, status: ContactStatus): void {
     tx.writes += 1;
-    upsert.run({ userId, contactId, status, nowMs: tx.nowMs });
+    upsert.run(userId, contactId, status, tx.nowMs);
     directChanged(userId, contactId);
   }
 
@@ -74,12 +62,11 @@ export function createContactParts(tx: Tx, chats: ChatParts, references: ChatRef
   }
 
   return {
-    statusOf: (userId: number, contactId: number): ContactStatus | undefined =>
-      select.get({ userId, contactId })?.status,
+    statusOf: (userId: number, contactId: number): ContactStatus | undefined => select.get(userId, contactId)?.status,
     put,
     remove(userId: number, contactId: number): void {
       tx.writes += 1;
-      remove.run({ userId, contactId });
+      remove.run(userId, contactId);
       directChanged(userId, contactId);
     },
     /** Both get their row and, unless they talked before, a direct chat. */

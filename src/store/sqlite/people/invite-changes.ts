@@ -1,10 +1,8 @@
 /** Invitations: made by the operator, used up in the same change that makes the user. */
-import { lte, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { invites } from "../schema.ts";
 
 export type InviteParts = ReturnType<typeof createInviteParts>;
 
@@ -28,21 +26,16 @@ export function createInviteParts(tx: Tx) {
 }
 
 export function createInviteChanges(tx: Tx) {
-  const p = sql.placeholder;
-  const insert = tx.orm
-    .insert(invites)
-    .values({ hash: p("hash"), usesLeft: p("uses"), createdAtMs: p("nowMs"), expiresAtMs: p("expiresAtMs") })
-    .prepare();
-  const deleteExpired = tx.orm
-    .delete(invites)
-    .where(lte(invites.expiresAtMs, p("nowMs")))
-    .prepare();
+  const insert = tx.db.prepare(
+    "INSERT INTO invites (hash, uses_left, created_at_ms, expires_at_ms) VALUES (?, ?, ?, ?)",
+  );
+  const deleteExpired = tx.db.prepare("DELETE FROM invites WHERE expires_at_ms <= ?");
 
   function addInvite(invite: { hash: string; uses: number; expiresAtMs: number }): null {
     const { nowMs } = tx;
     tx.writes += 1;
-    deleteExpired.run({ nowMs });
-    insert.run({ hash: bytesOfHex(invite.hash), uses: invite.uses, nowMs, expiresAtMs: invite.expiresAtMs });
+    deleteExpired.run(nowMs);
+    insert.run(bytesOfHex(invite.hash), invite.uses, nowMs, invite.expiresAtMs);
     return null;
   }
 

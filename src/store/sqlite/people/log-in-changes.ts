@@ -1,11 +1,9 @@
 /** Changes to how a user is logged in: tokens given to clients, a new password, and what ends. */
-import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { tokenIdCharacters } from "../../../domain/people/secrets.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { phoneSessions, tokens, users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
 
 export interface WireEnded {
@@ -25,7 +23,6 @@ export type LogInParts = ReturnType<typeof createLogInParts>;
 
 /** The end of log-ins, which several changes share. */
 export function createLogInParts(tx: Tx) {
-  const p = sql.placeholder;
   const accessTokens = tx.db.prepare<TokenRow, [number]>(
     `SELECT hash, lower(substr(hex(hash), 1, ${tokenIdCharacters})) tokenId, door, device_id deviceId, family
      FROM tokens WHERE user_id = ? AND kind = 'access' AND ended_at_ms IS NULL`,
@@ -34,15 +31,10 @@ export function createLogInParts(tx: Tx) {
   const deleteGiven = tx.db.prepare("DELETE FROM tokens WHERE user_id = ?1 AND (family = ?2 OR device_id = ?3)");
   const deleteOne = tx.db.prepare("DELETE FROM tokens WHERE hash = ?");
   const deleteRefreshing = tx.db.prepare("DELETE FROM tokens WHERE user_id = ? AND kind = 'refresh'");
-  const verifiedSessions = tx.orm
-    .select({ sessionId: phoneSessions.sessionId })
-    .from(phoneSessions)
-    .where(eq(phoneSessions.userId, p("userId")))
-    .prepare();
-  const deleteSessions = tx.orm
-    .delete(phoneSessions)
-    .where(eq(phoneSessions.userId, p("userId")))
-    .prepare();
+  const verifiedSessions = tx.db.prepare<{ sessionId: number }, [number]>(
+    "SELECT session_id sessionId FROM phone_sessions WHERE user_id = ?",
+  );
+  const deleteSessions = tx.db.prepare("DELETE FROM phone_sessions WHERE user_id = ?");
 
   function endToken(userId: number, tokenId: string): WireEnded | undefined {
     const own = accessTokens.all(userId);
@@ -57,11 +49,11 @@ export function createLogInParts(tx: Tx) {
 
   function endAll(userId: number, { exceptTokenId }: { exceptTokenId?: string | undefined } = {}): WireEnded {
     const ended = accessTokens.all(userId).filter((one) => one.tokenId !== exceptTokenId);
-    const sessions = verifiedSessions.all({ userId });
+    const sessions = verifiedSessions.all(userId);
     tx.writes += 1;
     for (const { hash } of ended) deleteOne.run(hash);
     deleteRefreshing.run(userId);
-    deleteSessions.run({ userId });
+    deleteSessions.run(userId);
     return {
       tokenIds: ended.map((one) => one.tokenId),
       phoneSessionIds: sessions.map((session) => session.sessionId),
@@ -72,21 +64,11 @@ export function createLogInParts(tx: Tx) {
 }
 
 export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: CredentialParts) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
-  const insertToken = orm
-    .insert(tokens)
-    .values({
-      hash: p("hash"),
-      kind: "access",
-      userId: p("userId"),
-      door: "minioicq",
-      name: p("name"),
-      createdAtMs: p("nowMs"),
-      lastUsedAtMs: p("nowMs"),
-      expiresAtMs: p("expiresAtMs"),
-    })
-    .prepare();
+  const { db } = tx;
+  const insertToken = db.prepare(
+    `INSERT INTO tokens (hash, kind, user_id, door, name, created_at_ms, last_used_at_ms, expires_at_ms)
+     VALUES (?1, 'access', ?2, 'minioicq', ?3, ?4, ?4, ?5)`,
+  );
   const deleteSurplus = db.prepare(
     `DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE user_id = ?1 AND door = 'minioicq'
      AND expires_at_ms > ?3 ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?2)`,
@@ -95,12 +77,7 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
   const touch = db.prepare(
     "UPDATE tokens SET last_used_at_ms = ?2, expires_at_ms = coalesce(?3, expires_at_ms) WHERE hash = ?1",
   );
-  const updatePassword = orm
-    .update(users)
-    .set({ passwordHash: sql`${p("passwordHash")}` })
-    .where(and(eq(users.userId, p("userId")), eq(users.passwordHash, p("oldHash"))))
-    .returning({ userId: users.userId })
-    .prepare();
+  const updatePassword = db.prepare("UPDATE users SET password_hash = ? WHERE user_id = ? AND password_hash = ?");
 
   function addToken(token: {
     userId: number;
@@ -117,7 +94,7 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
     deleteExpired.run(nowMs);
     deleteSurplus.run(userId, token.tokensMax - 1, nowMs);
     const hash = bytesOfHex(token.hash);
-    insertToken.run({ hash, userId, name: token.name ?? null, nowMs, expiresAtMs: token.expiresAtMs });
+    insertToken.run(hash, userId, token.name ?? null, nowMs, token.expiresAtMs);
     return null;
   }
 
@@ -139,7 +116,7 @@ export function createLogInChanges(tx: Tx, parts: LogInParts, credentials: Crede
     end?: { readonly exceptTokenId?: string | undefined } | undefined;
   }): WireEnded {
     const { userId, oldHash, passwordHash } = change;
-    if (updatePassword.all({ userId, oldHash, passwordHash }).length === 0) throw new DomainError("wrong_password");
+    if (updatePassword.run(passwordHash, userId, oldHash).changes === 0) throw new DomainError("wrong_password");
     tx.writes += 1;
     credentials.setScramKeys(`user:${userId}`, change.scramKeys);
     return change.end === undefined ? { tokenIds: [], phoneSessionIds: [] } : parts.endAll(userId, change.end);

@@ -1,12 +1,10 @@
 /** How the operator disables an account, or removes it. */
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
 import type { LeftParts } from "../chats/chat-parts.ts";
 import type { ChatEnds } from "../chats/chat-removal.ts";
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { contacts, phoneSessions, profiles, users } from "../schema.ts";
 import type { CredentialParts } from "./device-changes.ts";
 import type { LogInParts, WireEnded } from "./log-in-changes.ts";
 import type { UserParts } from "./user-parts.ts";
@@ -23,35 +21,16 @@ export function createUserEnds(
   tx: Tx,
   parts: { people: UserParts; chatEnds: ChatEnds; credentials: CredentialParts; logIns: LogInParts },
 ) {
-  const { orm, db } = tx;
+  const { db } = tx;
   const { people, logIns } = parts;
-  const p = sql.placeholder;
   const updateDisabled = db.prepare("UPDATE users SET disabled = ?, updated_at_ms = ? WHERE user_id = ?");
-  const selectCounterparties = orm
-    .select({ userId: contacts.userId })
-    .from(contacts)
-    .where(eq(contacts.contactId, p("userId")))
-    .orderBy(asc(contacts.userId))
-    .prepare();
-  const deleteUser = orm
-    .delete(users)
-    .where(eq(users.userId, p("userId")))
-    .prepare();
-  const selectUsersOf = orm
-    .select({ userId: users.userId })
-    .from(users)
-    .where(eq(users.phone, p("phone")))
-    .limit(1)
-    .prepare();
-  const deleteProfile = orm
-    .delete(profiles)
-    .where(eq(profiles.phone, p("phone")))
-    .prepare();
-  const orphanSessions = orm
-    .update(phoneSessions)
-    .set({ orphaned: true })
-    .where(and(eq(phoneSessions.phone, p("phone")), isNull(phoneSessions.userId)))
-    .prepare();
+  const selectCounterparties = db.prepare<{ userId: number }, [number]>(
+    "SELECT user_id userId FROM contacts WHERE contact_id = ? ORDER BY user_id",
+  );
+  const deleteUser = db.prepare("DELETE FROM users WHERE user_id = ?");
+  const anyUserOf = db.prepare<{ one: 1 }, [string]>("SELECT 1 one FROM users WHERE phone = ? LIMIT 1");
+  const deleteProfile = db.prepare("DELETE FROM profiles WHERE phone = ?");
+  const orphanSessions = db.prepare("UPDATE phone_sessions SET orphaned = 1 WHERE phone = ? AND user_id IS NULL");
 
   function setUserDisabled({ userId, disabled }: { userId: number; disabled: boolean }): WireEnded {
     const user = people.find(userId);
@@ -69,14 +48,14 @@ export function createUserEnds(
     const user = people.find(userId);
     if (user === undefined) throw new DomainError("user_not_found");
     const { phone } = user;
-    const told = selectCounterparties.all({ userId }).map((row) => row.userId);
+    const told = selectCounterparties.all(userId).map((row) => row.userId);
     const ended = logIns.endAll(userId);
     const left = parts.chatEnds.leaveAll(userId);
     parts.credentials.setScramKeys(`user:${userId}`, undefined);
-    deleteUser.run({ userId }); // Rows that refer to the user are removed with it.
-    if (phone !== null && selectUsersOf.get({ phone }) === undefined) {
-      orphanSessions.run({ phone });
-      deleteProfile.run({ phone });
+    deleteUser.run(userId); // Rows that refer to the user are removed with it.
+    if (phone !== null && anyUserOf.get(phone) === null) {
+      orphanSessions.run(phone);
+      deleteProfile.run(phone);
     }
     tx.userChanged(userId);
     const formerPhoneId = phoneIdOf({ userId, phone: phone ?? undefined });
