@@ -6,6 +6,7 @@
 import { dirname, resolve } from "node:path";
 import type { FilesConfig } from "./config/file-settings.ts";
 import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
+import { type MqttConfig, readMqtt } from "./config/mqtt-settings.ts";
 import { type ProviderConfig, readProviders } from "./config/providers.ts";
 import { type RestConfig, readRest } from "./config/rest-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
@@ -19,7 +20,7 @@ import {
 } from "./config/sources.ts";
 import { Unusable } from "./config/values.ts";
 import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
-import { readWebsocket, type WebsocketConfig } from "./config/websocket.ts";
+import { readWebsocket, type WebsocketConfig } from "./config/websocket-settings.ts";
 import type { Address } from "./lib/address.ts";
 
 export interface Config extends ProviderConfig {
@@ -28,11 +29,7 @@ export interface Config extends ProviderConfig {
   /** Where roost.toml is looked for, absolute; it need not exist. */
   readonly file: string;
   readonly http: { readonly listen: Address; readonly tls: "off" | "on" };
-  readonly mqtt: {
-    readonly listen: Address | null;
-    readonly anonymous: "registration" | "full" | "off";
-    readonly sysIntervalSeconds: number;
-  };
+  readonly mqtt: MqttConfig;
   readonly participants: {
     readonly accessTokenMs: number;
     readonly refreshTokenMs: number;
@@ -149,11 +146,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     data: absolute("data", need("data")),
     file,
     http: { listen: need("http.listen"), tls: need("http.tls") },
-    mqtt: {
-      listen: need("mqtt.listen"),
-      anonymous: need("mqtt.anonymous"),
-      sysIntervalSeconds: need("mqtt.sys_interval"),
-    },
+    mqtt: readMqtt({ need }),
     participants: {
       accessTokenMs: need("rest.access_token_lifetime") * 1000,
       refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,

@@ -27,7 +27,6 @@ import { type Log, silentLog } from "./lib/log.ts";
 import { version } from "./lib/version.ts";
 import { createMiniOicq, type MiniOicq } from "./minioicq/listener.ts";
 import { type Broker, createBroker } from "./mqtt/broker.ts";
-import { type BrokerLimits, defaultBrokerLimits } from "./mqtt/limits.ts";
 import { type Certificate, type CertificateFiles, readCertificate } from "./ops/certificate.ts";
 import { prepareDataFolder } from "./ops/data-folder.ts";
 import { createHealth, type Health } from "./ops/health.ts";
@@ -155,7 +154,7 @@ function makeBroker(config: Config, { domain, hub, events, store, codeDevices, l
     domain,
     admins: createAdmins(config.admins),
     anonymous,
-    anonymousPacketBytesMax: config.limits.mqttAnonymousPacketBytesMax,
+    anonymousPacketBytesMax: config.mqtt.anonymousPacketBytesMax,
     findUserNow: store.findUserNow,
   });
   const mint = createAwsCredentials(config.aws)?.mint;
@@ -168,7 +167,7 @@ function makeBroker(config: Config, { domain, hub, events, store, codeDevices, l
       () => createChatTopics({ domain, hub, log, accounts }),
     ],
     store: store.mqtt,
-    limits: brokerLimits(config.limits),
+    limits: config.mqtt.limits,
     clock,
     log,
     sys: { version: `roost version ${version}`, intervalSeconds: config.mqtt.sysIntervalSeconds },
@@ -351,28 +350,6 @@ async function ensureBackendKey(domain: Domain, configured: string | undefined):
   }
   if ((await domain.accounts.describeBackendKey()) !== undefined) return undefined;
   return domain.accounts.rotateBackendKey();
-}
-
-function brokerLimits(limits: Config["limits"]): BrokerLimits {
-  return {
-    ...defaultBrokerLimits,
-    packetBytesMax: limits.mqttPacketBytesMax,
-    topicBytesMax: limits.mqttTopicBytesMax,
-    topicLevelsMax: limits.mqttTopicLevelsMax,
-    topicAliasesMax: limits.mqttTopicAliasesMax,
-    subscriptionsPerSessionMax: limits.mqttSubscriptionsMax,
-    inflightMax: limits.mqttInflightMax,
-    inboundInflightMax: limits.mqttInflightMax,
-    queuedMessagesMax: limits.mqttQueuedMessagesMax,
-    queuedBytesMax: limits.mqttQueuedBytesMax,
-    sessionsPerPrincipalMax: limits.mqttSessionsPerUserMax,
-    sessionExpirySecondsMax: limits.mqttSessionExpiryMax,
-    retainedMessagesMax: limits.mqttRetainedMessagesMax,
-    retainedBytesMax: limits.mqttRetainedBytesMax,
-    connectionsMax: limits.mqttConnectionsMax,
-    connectionsPerAddressMax: limits.mqttConnectionsPerAddressMax,
-    connectsPerAddressSecondMax: limits.mqttConnectsPerAddressSecondMax,
-  };
 }
 
 /** `host:port` with the port the system chose. */

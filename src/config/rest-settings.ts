@@ -1,5 +1,5 @@
 /** Settings of the REST door, `rest.…`. */
-import { count, type Raw, setting, Unusable, type ValueOf } from "./values.ts";
+import { count, type Raw, type Reading, setting, Unusable } from "./values.ts";
 
 export interface RestConfig {
   /** Requests in a minute, each with the same number at once; 0: no limit. */
@@ -48,13 +48,7 @@ export const restSettings = {
   }),
 };
 
-export function readRest({
-  read,
-  need,
-}: {
-  readonly read: <Key extends keyof typeof restSettings>(key: Key) => ValueOf<(typeof restSettings)[Key]> | undefined;
-  readonly need: <Key extends keyof typeof restSettings>(key: Key) => ValueOf<(typeof restSettings)[Key]>;
-}): RestConfig {
+export function readRest({ read, need }: Reading<typeof restSettings>): RestConfig {
   return {
     requestsPerMinute: need("rest.requests_per_minute"),
     backendRequestsPerMinute: need("rest.backend_requests_per_minute"),

@@ -1,8 +1,8 @@
 /** Settings of the server: where it listens, what it keeps, who may come in. */
+import { mqttDoorSettings, mqttListenSettings } from "./mqtt-settings.ts";
 import {
   address,
   addressAutoOrOff,
-  addressOrOff,
   count,
   duration,
   names,
@@ -32,12 +32,7 @@ export const serverSettings = {
     fallback: "off",
     about: "on: HTTPS and WSS there, with tls.certificate; off: leave that to a proxy.",
   }),
-  "mqtt.listen": setting({
-    ...addressOrOff,
-    fallback: "[::]:1883",
-    flag: "--mqtt",
-    about: "Where MQTT listens on TCP; off closes that door.",
-  }),
+  ...mqttListenSettings,
   "mqtts.listen": setting({
     ...addressAutoOrOff,
     fallback: "auto",
@@ -67,18 +62,7 @@ export const serverSettings = {
     live: true,
     about: "true: MQTT on TLS refuses clients without a certificate; false: they may log in by password.",
   }),
-  "mqtt.anonymous": setting({
-    ...oneOf("registration", "full", "off"),
-    fallback: "registration",
-    about:
-      "MQTT without credentials. registration: let in, for the server's services alone; full: an open broker for a trusted network; off: refused.",
-  }),
-  "mqtt.sys_interval": setting({
-    ...count(0, 86_400),
-    fallback: 10,
-    about:
-      "Seconds between two publications of $SYS/broker/… for admins, devices that may, and all where mqtt.anonymous = full; 0: none.",
-  }),
+  ...mqttDoorSettings,
   durability: setting({
     ...oneOf("disk", "os"),
     fallback: "disk",

@@ -10,8 +10,8 @@ import type { serverSettings } from "./server-settings.ts";
 import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
 import type { Origin } from "./sources.ts";
 import { shownWebhooks, type webhookSettings } from "./webhook-settings.ts";
-import { shownWebsocket } from "./websocket.ts";
 import type { websocketSettings } from "./websocket-settings.ts";
+import { shownWebsocket } from "./websocket-settings.ts";
 
 export interface ShownSetting {
   readonly key: SettingKey;

@@ -24,6 +24,13 @@ export interface Setting<Value> {
   readonly live?: true;
 }
 
+/** How a file of settings gets at their values. */
+export interface Reading<Settings extends Readonly<Record<string, Setting<unknown>>>> {
+  readonly read: <Key extends keyof Settings>(key: Key) => ValueOf<Settings[Key]> | undefined;
+  /** For settings with a default. */
+  readonly need: <Key extends keyof Settings>(key: Key) => ValueOf<Settings[Key]>;
+}
+
 export class Unusable extends Error {}
 
 export const path = { form: "DIR", parse: (raw: Raw) => String(raw) };

@@ -1,6 +1,6 @@
 /** Settings of webhooks, `webhooks.…`: whom the server may be made to call. */
 import { type Network, parseNetwork } from "../providers/address-rules.ts";
-import { duration, pemFile, type Raw, setting, Unusable, type ValueOf } from "./values.ts";
+import { duration, pemFile, type Raw, type Reading, setting, Unusable } from "./values.ts";
 
 export interface WebhookConfig {
   /** Names, `*.example.org` for all below one, `*` for all; none: there are no webhooks. */
@@ -67,11 +67,7 @@ export function readWebhooks({
   read,
   need,
   absolute,
-}: {
-  readonly read: <Key extends keyof typeof webhookSettings>(
-    key: Key,
-  ) => ValueOf<(typeof webhookSettings)[Key]> | undefined;
-  readonly need: <Key extends keyof typeof webhookSettings>(key: Key) => ValueOf<(typeof webhookSettings)[Key]>;
+}: Reading<typeof webhookSettings> & {
   readonly absolute: (key: keyof typeof webhookSettings, path: string) => string;
 }): WebhookConfig {
   const ca = read("webhooks.ca");

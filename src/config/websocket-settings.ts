@@ -1,5 +1,6 @@
-/** Settings of MiniOICQ over WebSocket, `ws.…`. */
-import { count, oneOf, type Raw, setting, Unusable } from "./values.ts";
+/** Settings of MiniOICQ over WebSocket, `ws.…`, and what its door is given (`Config.ws`). */
+import type { MiniOicqOptions } from "../minioicq/options.ts";
+import { count, oneOf, type Raw, type Reading, setting, Unusable } from "./values.ts";
 
 /** As a browser writes it: scheme, host and a port that is not the scheme's own. */
 const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]{1,255}$/;
@@ -49,3 +50,26 @@ export const websocketSettings = {
       "How many users MiniOICQ's user.sync lists at most; on a server with more, those who share a chat or a contact with the asking one.",
   }),
 };
+
+export interface WebsocketConfig extends MiniOicqOptions {
+  readonly syncUsersMax: number;
+}
+
+export const readWebsocket = ({ read, need }: Reading<typeof websocketSettings>): WebsocketConfig => ({
+  integerIds: need("ws.integer_ids"),
+  textBase64: need("ws.text_base64"),
+  origins: read("ws.origins") ?? [],
+  compression: need("ws.compression"),
+  syncUsersMax: need("ws.sync_users_max"),
+});
+
+/** What is in force, for a reader. */
+export const shownWebsocket = (
+  ws: WebsocketConfig,
+): Readonly<Record<keyof typeof websocketSettings, string | null>> => ({
+  "ws.integer_ids": ws.integerIds,
+  "ws.text_base64": ws.textBase64,
+  "ws.origins": ws.origins.length === 0 ? null : ws.origins.join(", "),
+  "ws.compression": ws.compression,
+  "ws.sync_users_max": String(ws.syncUsersMax),
+});
