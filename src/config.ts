@@ -101,7 +101,13 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
   }
 
   const origins = new Map<SettingKey, Origin>();
+  const understood = new Map<SettingKey, unknown>();
+  /** Understood once, however many parts of the program are given it, so that what is wrong is said once. */
   const read = <Key extends SettingKey>(key: Key): ValueOf<Key> | undefined => {
+    if (!understood.has(key)) understood.set(key, understand(key));
+    return understood.get(key) as ValueOf<Key> | undefined;
+  };
+  const understand = <Key extends SettingKey>(key: Key): ValueOf<Key> | undefined => {
     const { parse, fallback, secret } = settingsTable[key];
     const given = fromFlagOrVariable(key) ?? inFile.get(key);
     origins.set(key, given?.origin ?? { kind: "default" });
@@ -116,7 +122,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
       return undefined;
     }
   };
-  /** For settings with a default: undefined only beside a problem, and then nobody sees the value. */
+  /** For settings with a default: undefined only beside a problem, and then the value is not used. */
   const need = <Key extends SettingKey>(key: Key): ValueOf<Key> => {
     const value = read(key);
     const { parse, fallback } = settingsTable[key];

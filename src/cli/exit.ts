@@ -59,7 +59,7 @@ export function describeFailure(error: unknown): { exitCode: ExitCode; message: 
   if (known !== undefined) {
     return { exitCode: known.exitCode, message: known.hint ? `${error.message}; ${known.hint}` : error.message };
   }
-  // Somebody took it between the probe and the listener.
+  // Another program took it between the probe and the listener.
   if ("code" in error && error.code === "EADDRINUSE") return { exitCode: exitCodes.address, message: error.message };
   if (isSqlite(error))
     return { exitCode: exitCodes.dataFolder, message: `the data cannot be opened: ${error.message}` };

@@ -1,4 +1,4 @@
-/** `roost init`: a file that says every setting, each a comment until somebody wants something else. */
+/** `roost init`: a file that says every setting, each a comment until the operator wants another value. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { annotatedFile } from "../config/texts.ts";

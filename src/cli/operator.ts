@@ -11,7 +11,7 @@ export type Ask = <Op extends OperatorOp>(op: Op, details: OperatorDetails[Op]) 
 export async function withOperator<Result>(config: Config, work: (ask: Ask) => Promise<Result>): Promise<Result> {
   requireDataFolder(config.data);
   const path = operatorSocketPath(config.data);
-  // Asking for the key changes nothing: it only tells whether somebody listens.
+  // Asking for the key changes nothing: it only tells whether a server listens.
   if ((await askOperator(path, { op: "showKey" })) !== undefined) {
     return work(asker(async (request) => (await askOperator(path, request)) ?? gone));
   }

@@ -54,7 +54,7 @@ async function prompt(): Promise<string> {
 /** Reads a line from the terminal in raw mode, where nothing typed is shown. */
 function askHidden(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  // First silence, then the question: whoever answers at once must not be echoed.
+  // First silence, then the question: an answer that comes at once must not be echoed.
   stdin.setRawMode(true);
   stderr.write(question);
   stdin.setEncoding("utf8");

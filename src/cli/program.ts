@@ -77,7 +77,7 @@ function addConfig(program: Command): void {
 }
 
 function addUser(program: Command): void {
-  const user = group(program, "user", "the people on this server");
+  const user = group(program, "user", "the users of this server");
   command(user, "add", "make a user; the password is asked for, or read from standard input")
     .argument("<username>", "letters, digits, dots and dashes")
     .option("--nick <nick>", "the name others see (default: the username)")
@@ -86,7 +86,7 @@ function addUser(program: Command): void {
     .action(async (username, options) => (await import("./user.ts")).addUser(username, options));
   command(user, "list", "the users, by rising id")
     .option("--after <id>", "only users with a higher id")
-    .option("--limit <count>", "at most so many; everybody without it")
+    .option("--limit <count>", "list at most this many; all users without it")
     .option("--json", "print JSON")
     .action(async (options) => (await import("./user.ts")).listUsers(options));
   command(user, "passwd", "set a user's password; it is asked for, or read from standard input")
@@ -104,7 +104,7 @@ function addUser(program: Command): void {
     .argument(...userArgument)
     .option("--json", "print JSON")
     .action(async (name, options) => (await import("./user.ts")).setUserDisabled(name, false, options));
-  command(user, "rm", "remove a user for good; what was said in chats stays")
+  command(user, "rm", "remove a user for good; the messages stay in their chats")
     .argument(...userArgument)
     .option("--json", "print JSON")
     .action(async (name, options) => (await import("./user.ts")).removeUser(name, options));
@@ -117,7 +117,7 @@ function addUser(program: Command): void {
 
 function addDevice(program: Command): void {
   const collect = (pattern: string, earlier: readonly string[] = []): string[] => [...earlier, pattern];
-  const device = group(program, "device", "things that speak MQTT with a name and a password of their own");
+  const device = group(program, "device", "MQTT clients with a name and a password of their own");
   command(device, "add", "make a device; its password is generated and printed once")
     .argument("<name>", "letters, digits, dots, dashes and underscores; no user has it")
     .option("--publish <pattern>", "a topic filter it may publish to; may be repeated", collect)

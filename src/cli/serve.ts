@@ -12,7 +12,7 @@ import { createLogOutput } from "./log-output.ts";
 import { configOf, type ServeOptions } from "./options.ts";
 import { openStandardError } from "./standard-error.ts";
 
-/** A stop that takes longer is cut off, so that whoever supervises us need not kill us. */
+/** A stop that takes longer is cut off, so that a supervisor need not kill the server. */
 const stopDeadlineMs = 9500;
 
 /** Ends the process itself once the server has stopped. Standard output carries the start-up lines only. */
@@ -38,7 +38,9 @@ export async function serve(options: ServeOptions): Promise<void> {
 function openSink(config: Config): LogSink {
   const standardError = openStandardError();
   const format = config.log.format === "auto" ? (standardError.isTerminal ? "text" : "json") : config.log.format;
-  const write = createLogOutput(standardError, (lines) => sink.log.warn("log lines were lost: nobody read", { lines }));
+  const write = createLogOutput(standardError, (lines) =>
+    sink.log.warn("log lines were lost: they were not read", { lines }),
+  );
   const sink = openLog({ level: config.log.level, format, write });
   return sink;
 }
@@ -58,7 +60,7 @@ function onStopSignal(log: Log): Promise<void> {
   });
 }
 
-/** What nobody caught is a defect of ours. What was acknowledged is on disk, so ending is safe and going on may not be. */
+/** An error that no code caught is a defect of ours. What was acknowledged is on disk, so ending is safe and going on may not be. */
 function dieOnDefects(log: Log): void {
   const die = (error: unknown): void => {
     log.error("the server failed and ends", { error });
@@ -123,7 +125,7 @@ function announce(text: string): void {
   try {
     writeSync(1, `${text}\n`);
   } catch {
-    // Nobody reads it; the log says the same.
+    // There is no reader; the log says the same.
   }
 }
 

@@ -6,7 +6,7 @@ import { constants, fstatSync, openSync, writeSync } from "node:fs";
 
 export interface StandardError {
   readonly isTerminal: boolean;
-  /** `done` once the system has the text, or nobody will ever read it. Never waits. */
+  /** `done` once the system has the text, or no reader is left. Never waits. */
   write(text: string, done: () => void): void;
 }
 

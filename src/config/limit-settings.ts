@@ -11,7 +11,7 @@ export const limitSettings = {
   "limits.chat_members": setting({
     ...count(2, 10_000),
     fallback: 10_000,
-    about: "Members of one chat; whoever would be one more is refused.",
+    about: "Members of one chat; one more is refused.",
   }),
   "limits.rest_body_bytes": setting({
     ...bytes(kib, 1024 * mib),
@@ -26,7 +26,7 @@ export const limitSettings = {
   "limits.websocket_login_frame_bytes": setting({
     ...bytes(kib, 256 * mib),
     fallback: "64 KiB",
-    about: "The same for MiniOICQ before anybody logged in on the connection.",
+    about: "The same for MiniOICQ before the connection has logged in.",
   }),
   "limits.websocket_requests_per_second": setting({
     ...count(1, 100_000_000),

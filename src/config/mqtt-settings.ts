@@ -36,8 +36,7 @@ export const mqttLimitSettings = {
   "limits.mqtt_anonymous_packet_bytes": setting({
     ...bytes(kib, 256 * mib),
     fallback: "256 KiB",
-    about:
-      "The same from a client that is nobody in particular (mqtt.anonymous); never more than limits.mqtt_packet_bytes.",
+    about: "The same from a client without credentials (mqtt.anonymous); never more than limits.mqtt_packet_bytes.",
   }),
   "limits.mqtt_topic_bytes": setting({
     ...bytes(16, 65_535),

@@ -19,7 +19,8 @@ export const serverSettings = {
     ...path,
     fallback: "./roost-data",
     flag: "--data",
-    about: "The folder that holds everything: database, operator socket and, unless told otherwise, roost.toml.",
+    about:
+      "The folder that holds everything: database, operator socket and, unless --config names another, roost.toml.",
   }),
   "http.listen": setting({
     ...address,
@@ -73,7 +74,7 @@ export const serverSettings = {
     ...oneOf("all", "contacts"),
     fallback: "all",
     about:
-      "Whom users find. all: everybody here; contacts: their contacts and those they share a chat with. Whoever knows a phone may ask for it either way.",
+      "Which users a user can find. all: all users of the server; contacts: their contacts and the members of their chats. A user who knows a phone number may ask for it either way.",
   }),
   registration: setting({
     ...oneOf("open", "invite", "off"),
@@ -113,7 +114,7 @@ export const serverSettings = {
   "rest.open_tokens": setting({
     ...yesOrNo,
     fallback: false,
-    about: "true: anybody may make a participant that does not exist yet (POST /token without the backend key).",
+    about: "true: a client without the backend key may make a participant that does not exist yet (POST /token).",
   }),
   "rest.require_signature": setting({
     ...yesOrNo,

@@ -1,4 +1,4 @@
-/** Where settings are given: flags, `ROOST_*` variables and roost.toml, as text that nobody has understood yet. */
+/** Where settings are given: flags, `ROOST_*` variables and roost.toml, as text that is not understood yet. */
 import { resolve } from "node:path";
 import { nearest } from "../lib/nearest.ts";
 import { type SettingKey, settingKeys, settings, settingsTable, variableOf } from "./settings.ts";
@@ -34,7 +34,7 @@ export interface Given {
 /** Where the settings file is: named by flag or variable, else `roost.toml` in the data folder. Absolute. */
 export function locateFile({ flags = {}, env, cwd = process.cwd() }: Omit<ConfigSources, "readFile">): {
   file: string;
-  /** Somebody named it, so it must exist. */
+  /** A flag or a variable named it, so it must exist. */
   named: boolean;
 } {
   const name = flags.config ?? (env[fileVariable] || undefined);
@@ -43,7 +43,7 @@ export function locateFile({ flags = {}, env, cwd = process.cwd() }: Omit<Config
   return { file: resolve(cwd, String(data), "roost.toml"), named: false };
 }
 
-/** Kubernetes and Docker put such variables beside a service that is called roost; they are nobody's typing error. */
+/** Kubernetes and Docker put such variables beside a service that is called roost; they are not a typing error. */
 const serviceLink = /^ROOST_(?:SERVICE_(?:HOST|PORT(?:_.*)?)|PORT(?:_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)?|NAME)$/;
 
 export function readVariables(

@@ -7,7 +7,7 @@ export type Raw = string | number | boolean | readonly string[];
 export interface Setting<Value> {
   /** Understands a value, or throws `Unusable` saying what was expected. */
   readonly parse: (raw: Raw) => Value;
-  /** What stands here when nobody says anything; undefined means "not set". */
+  /** The value where none is given; undefined means "not set". */
   readonly fallback: Raw | undefined;
   /** One sentence for the operator. */
   readonly about: string;

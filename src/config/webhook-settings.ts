@@ -1,4 +1,4 @@
-/** Settings of webhooks, `webhooks.…`: whom the server may be made to call. */
+/** Settings of webhooks, `webhooks.…`: which addresses the server may be made to call. */
 import { type Network, parseNetwork } from "../providers/address-rules.ts";
 import { duration, pemFile, type Raw, type Reading, setting, Unusable } from "./values.ts";
 
@@ -59,7 +59,7 @@ export const webhookSettings = {
   "webhooks.ca": setting({
     ...pemFile,
     fallback: undefined,
-    about: "Certificates to trust besides those everybody does, in PEM form: for receivers with a CA of your own.",
+    about: "Certificates to trust besides the usual ones, in PEM form: for receivers with a CA of your own.",
   }),
 };
 
