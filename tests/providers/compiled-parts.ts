@@ -1,4 +1,4 @@
-/** The program of `compiled.test.ts`: the parts that speak to the outside, as in the executable. Settings are its environment. */
+/** The program of `compiled.slow.test.ts`: the parts that speak to the outside, as in the executable. Settings are its environment. */
 import { loadConfig } from "../../src/config.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
