@@ -172,7 +172,7 @@ export function profileRules(openFresh: OpenFresh): void {
     stage.events.length = 0;
     stage.clock.advance(1000);
     const same = await stage.profiles.update({ phone: "380001", rosters, sinceMs: updatedAtMs });
-    expect(same).toMatchObject({ result: "done", told: [], view: { updatedAtMs, rosters: [] } });
+    expect(same).toMatchObject({ result: "done", friendChanges: [], view: { updatedAtMs, rosters: [] } });
     expect(stage.events).toEqual([]);
   });
 
