@@ -12,14 +12,23 @@ import { withDeadline } from "../support/deadline.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";
 
-const code = "903182";
+export const code = "903182";
 export const phoneNumbers = { A: "15550001001", B: "15550001002", C: "15550001003" } as const;
 export type PhoneName = keyof typeof phoneNumbers;
 
 export const tuple = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
 
-export interface Device {
-  readonly client: RosterClient;
+/** Where phones log in: a server, or the services alone. */
+export interface Place {
+  readonly store: TestServer["store"];
+  readonly domain: Pick<TestServer["domain"], "profiles">;
+  readonly dataDir: string;
+}
+
+export type Asking = Pick<RosterClient, "clientId" | "ask" | "heard"> & AsyncDisposable;
+
+export interface Device<Client extends Asking = RosterClient> {
+  readonly client: Client;
   readonly token: string;
   /** Everything that came, until the request was acknowledged and nothing more was on its way. */
   ask(request: WireTerm | Buffer, options?: { topic?: string; qos?: 0 | 1 | 2 }): Promise<string[]>;
@@ -28,30 +37,50 @@ export interface Device {
   hears(count: number): Promise<string[]>;
 }
 
-export class Phones implements AsyncDisposable {
-  server: TestServer;
-  readonly #connections: RosterClient[] = [];
+export class Phones<Client extends Asking = RosterClient, At extends Place = TestServer> implements AsyncDisposable {
+  readonly server: At;
+  readonly #dial: (clientId: string, fields: Partial<IConnectPacket>) => Client | Promise<Client>;
+  readonly #connections: Client[] = [];
   readonly #names = new Map<string, string>();
 
   readonly #clock: Clock | undefined;
   readonly #end: () => Promise<void>;
 
-  private constructor(server: TestServer, clock: Clock | undefined, end: () => Promise<void>) {
-    this.server = server;
-    this.#clock = clock;
-    this.#end = end;
+  private constructor(parts: {
+    server: At;
+    dial: (clientId: string, fields: Partial<IConnectPacket>) => Client | Promise<Client>;
+    clock: Clock | undefined;
+    end: () => Promise<void>;
+  }) {
+    this.server = parts.server;
+    this.#dial = parts.dial;
+    this.#clock = parts.clock;
+    this.#end = parts.end;
   }
 
   /** With a clock, a time is printed as `Time` only where it is that of the clock. */
   static async start(options: TestServerOptions = {}): Promise<Phones> {
     const server = await startPhoneServer(options);
-    return new Phones(server, options.clock, async () => server[Symbol.asyncDispose]());
+    return new Phones({
+      server,
+      dial: (clientId, fields) => RosterClient.connect(server, clientId, fields),
+      clock: options.clock,
+      end: async () => server[Symbol.asyncDispose](),
+    });
   }
 
-  /** On a server that others use before and after: the phones begin as unknown ones, and are that again at the end. */
-  static on(server: TestServer, clock: Clock): Phones {
-    return new Phones(server, clock, async () => {
-      for (const phone of Object.values(phoneNumbers)) await server.domain.profiles.remove(phone);
+  /** Where others were before and come after: the phones begin as unknown ones, and are that again at the end. */
+  static at<Client extends Asking, At extends Place>(
+    server: At,
+    { clock, dial }: { clock: Clock; dial: (clientId: string) => Client | Promise<Client> },
+  ): Phones<Client, At> {
+    return new Phones({
+      server,
+      dial,
+      clock,
+      end: async () => {
+        for (const phone of Object.values(phoneNumbers)) await server.domain.profiles.remove(phone);
+      },
     });
   }
 
@@ -75,8 +104,8 @@ export class Phones implements AsyncDisposable {
   }
 
   /** A connection that nobody has logged in on. */
-  async connect(clientId: string, fields: Partial<IConnectPacket> = {}): Promise<RosterClient> {
-    const client = await RosterClient.connect(this.server, clientId, fields);
+  async connect(clientId: string, fields: Partial<IConnectPacket> = {}): Promise<Client> {
+    const client = await this.#dial(clientId, fields);
     this.#connections.push(client);
     return client;
   }
@@ -87,7 +116,7 @@ export class Phones implements AsyncDisposable {
     clientId = `emqttd_${name}`,
     fields: Partial<IConnectPacket> = {},
     services: WireTerm = [],
-  ): Promise<Device> {
+  ): Promise<Device<Client>> {
     const client = await this.connect(clientId, fields);
     const known = fields.password === undefined ? undefined : String(fields.password);
     const token = known ?? (await this.#logIn(client, { phone: phoneNumbers[name], devKey: clientId, services }));
@@ -102,7 +131,7 @@ export class Phones implements AsyncDisposable {
     };
   }
 
-  async #hears(client: RosterClient, count: number): Promise<string[]> {
+  async #hears(client: Client, count: number): Promise<string[]> {
     const answers: Answer[] = [];
     while (answers.length < count) answers.push(...(await client.heard()));
     return this.show(answers);
@@ -114,7 +143,7 @@ export class Phones implements AsyncDisposable {
   }
 
   async userId(name: PhoneName): Promise<UserId> {
-    const [userId] = await this.server.domain.store.listUserIdsOfPhone(phoneNumbers[name]);
+    const [userId] = await this.server.store.listUserIdsOfPhone(phoneNumbers[name]);
     if (userId === undefined) throw new Error(`${name} has no user`);
     return userId;
   }
@@ -122,7 +151,7 @@ export class Phones implements AsyncDisposable {
   phoneId = async (name: PhoneName): Promise<string> => `${phoneNumbers[name]}_${await this.userId(name)}`;
 
   async #logIn(
-    client: RosterClient,
+    client: Client,
     { phone, devKey, services }: { phone: string; devKey: string; services: WireTerm },
   ): Promise<string> {
     const [sent] = await client.ask(tuple("Auth", binary(devKey), [], binary(phone), [], [], [], [], [], services));

@@ -1,7 +1,7 @@
 /** PRIVATE's requests, and what two phones hear of them, as `phones.ts` prints it. */
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { type Device, type Phones, tuple } from "./phones.ts";
+import { type Asking, type Device, type Phones, type Place, tuple } from "./phones.ts";
 
 export const friend = (friendId: WireTerm, { roster = [] as WireTerm, status = "simple" } = {}): WireTerm =>
   tuple("Friend", [], roster, friendId, status === "" ? [] : atom(status));
@@ -27,7 +27,7 @@ export const heard = {
   revokeOfA: [`ses/B ${long("A", "revoke")}`],
 };
 
-export async function pair(phones: Phones) {
+export async function pair<Client extends Asking, At extends Place>(phones: Phones<Client, At>) {
   const [a, b] = [await phones.device("A"), await phones.device("B")];
   return { a, b, aId: binary(await phones.phoneId("A")), bId: binary(await phones.phoneId("B")) };
 }

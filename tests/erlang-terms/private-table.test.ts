@@ -1,16 +1,21 @@
 /**
  * PRIVATE by the book: a row for each request, in each state, with each result (PROTOCOLS § 3.3). Every device of both
- * sides, and a bystander, are asked what they heard and what their lists say, each over its own socket.
+ * sides, and a bystander, are asked what they heard and what their lists say. The services alone are asked; some rows are
+ * held through the broker too, each device over its own socket.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
+import { temporaryFolder } from "../store/open-sqlite.ts";
+import { putEmptyDatabase } from "../support/empty-database.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import type { TestServer } from "../support/server.ts";
-import { type Device, Phones, phoneNumbers, startPhoneServer, tuple } from "./phones.ts";
+import { RosterClient } from "./client.ts";
+import { type Asking, code, type Device, Phones, type Place, phoneNumbers, startPhoneServer, tuple } from "./phones.ts";
 import { confirm, echo, friend, heard, long, notFound, pair, revoke, sent, short } from "./private-stage.ts";
 import { plain } from "./profiles.ts";
+import { openTerms, type Terms } from "./without-sockets.ts";
 
 const none = "none";
 type Status = "none" | "request" | "authorization" | "friend" | "ignore" | "banned";
@@ -86,22 +91,31 @@ const outcomes: Record<keyof typeof states, readonly [Outcome, Outcome, Outcome,
   ],
 };
 
-/** One server for all rows. */
-let server: TestServer;
 const clock = createManualClock(Date.now());
+const folder = temporaryFolder();
+let terms: Terms;
+let server: TestServer;
 beforeAll(async () => {
+  await putEmptyDatabase(folder.path);
+  terms = await openTerms(folder.path, { clock, code });
   server = await startPhoneServer({ clock });
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await terms[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
 
-/** The sender's two devices, the other's two, and somebody who has nothing to do with it. */
-async function gather() {
-  const phones = Phones.on(server, clock);
+const withoutSockets = () => Phones.at(terms, { clock, dial: (clientId) => terms.connect(clientId) });
+const bySockets = () => Phones.at(server, { clock, dial: (clientId) => RosterClient.connect(server, clientId) });
+
+/** The sender's two devices, the other's two, and one of a user who has nothing to do with it. */
+async function gather<Client extends Asking, At extends Place>(phones: Phones<Client, At>) {
   const { a, b, aId, bId } = await pair(phones);
   const [a2, b2] = [await phones.device("A", "emqttd_A2"), await phones.device("B", "emqttd_B2")];
   const c = await phones.device("C");
-  /** What a device's list says, by the sockets: the answer to a later request comes alone, so nothing came between. */
-  async function listOf(device: Device): Promise<Record<string, string>> {
+  /** What a device's list says: the answer to a later request comes alone, so nothing came between. */
+  async function listOf(device: Device<Client>): Promise<Record<string, string>> {
     const answers = await device.client.ask(tuple("Profile", [], [], [], [], 0, 0, [], atom("get")));
     expect(answers.map(({ topic, qos }) => [topic, qos])).toEqual([[`actions/api/${device.client.clientId}`, 2]]);
     const [[, , , [roster]]] = answers.map(({ payload }) => plain(decodeTerm(payload))) as [
@@ -140,8 +154,11 @@ const rows = Object.entries(outcomes).flatMap(([state, four]) =>
   ),
 );
 
-test.each(rows)("%s: %s", async (state, request, [toA, toB, after]) => {
-  await using stage = await gather();
+async function hold<Client extends Asking, At extends Place>(
+  phones: Phones<Client, At>,
+  [state, request, [toA, toB, after]]: (typeof rows)[number],
+): Promise<void> {
+  await using stage = await gather(phones);
   const [ofB, ofA] = states[state];
   if (ofB !== none) await stage.phones.setStatus("A", "B", ofB);
   if (ofA !== none) await stage.phones.setStatus("B", "A", ofA);
@@ -153,7 +170,14 @@ test.each(rows)("%s: %s", async (state, request, [toA, toB, after]) => {
   const again = request === "Confirm" && answer === sent ? present : answer;
   expect(await stage.ask(asks)).toEqual([[again], []]);
   expect(await stage.statuses()).toEqual([...after]);
-});
+}
+
+test.each(rows)("%s: %s", (state, request, outcome) => hold(withoutSockets(), [state, request, outcome]));
+
+// The first three states lead through all that is told to the other side.
+test.each(rows.slice(0, 12))("by sockets, %s: %s", (state, request, outcome) =>
+  hold(bySockets(), [state, request, outcome]),
+);
 
 const unknown = binary("15559999999_1");
 const self = binary(phoneNumbers.A);
@@ -181,14 +205,14 @@ const astray: Record<string, [request: (given: Given) => WireTerm, toA: readonly
 };
 
 test.each(Object.entries(astray))("%s", async (_, [request, toA]) => {
-  await using stage = await gather();
+  await using stage = await gather(withoutSockets());
   const { aId, bId, phones } = stage;
   expect(await stage.ask(request({ aId, bId, bUserId: await phones.userId("B") }))).toEqual([[...toA], []]);
   expect(await stage.statuses()).toEqual([none, none]);
 });
 
 test("Friend/list, with nobody and oneself in it, and one twice: whom it finds is asked, once, and it is answered once", async () => {
-  await using stage = await gather();
+  await using stage = await gather(withoutSockets());
   const { phones, a, a2, b, b2, c, bId, aId } = stage;
   const list = [unknown, bId, self, atom("x"), await phones.userId("C"), aId, binary(phoneNumbers.B)];
   stage.clock.advance(1000);
