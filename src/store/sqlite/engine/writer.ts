@@ -4,7 +4,6 @@
  * the promise of the caller who asked for it resolves.
  */
 
-import { randomBytes } from "node:crypto";
 import { DomainError } from "../../../domain/errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
@@ -78,6 +77,11 @@ export interface WriterParts {
   /** The log ended: what was in flight has been refused, and the process must end. */
   onDeath(error: Error): void;
 }
+
+const seedBytes = Buffer.alloc(16);
+
+/** Not from node:crypto, which a start would have to load for its first batch. */
+const newSeed = (): string => crypto.getRandomValues(seedBytes).toString("hex");
 
 export function createWriter({ batches, committed, clock, log, onStorage, onDeath }: WriterParts): Writer {
   let queue: Waiting[] = [];
@@ -165,7 +169,7 @@ export function createWriter({ batches, committed, clock, log, onStorage, onDeat
       if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
     });
     const changes = `[${inFlight.map((waiting) => waiting.json).join(",")}]`;
-    void batches.append({ nowMs: clock.nowMs(), seed: randomBytes(16).toString("hex"), changes, blobs }).then(settled);
+    void batches.append({ nowMs: clock.nowMs(), seed: newSeed(), changes, blobs }).then(settled);
   }
 
   function settled(batch: CommittedBatch): void {
