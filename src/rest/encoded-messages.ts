@@ -6,7 +6,7 @@
 import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
-import { messageJson } from "./json.ts";
+import { messageJson } from "./message-json.ts";
 
 /** A longer message would push out a hundred others and gain little. */
 const messageCharactersMax = 4096;

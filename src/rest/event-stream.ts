@@ -7,7 +7,7 @@ import { eventShape, typingShape } from "../delivery/shapes.ts";
 import type { Message, MessageId, StoredEvent } from "../domain/model.ts";
 import { type Cursor, encodeCursor } from "./cursor.ts";
 import type { Follower, Page } from "./inbox.ts";
-import { messageJson } from "./json.ts";
+import { messageJson } from "./message-json.ts";
 
 const headers = {
   "Content-Type": "text/event-stream",
