@@ -1,4 +1,4 @@
-/** The broker put together: what the rest of the program makes, starts, publishes through and stops. */
+/** The assembled broker: what the rest of the program creates, starts, publishes through and stops. */
 import { assert } from "../lib/assert.ts";
 import { type Certificate, type ListenAddress, type Listener, listenTcp } from "./connection/listener.ts";
 import { createMqttWebSocket, type MqttWebSocket } from "./connection/websocket.ts";
@@ -13,23 +13,23 @@ export type BrokerOptions<P extends Principal> = PartsOptions<P>;
 export interface BrokerStats extends Readonly<Counters> {
   readonly connections: number;
   readonly sessions: number;
-  /** In the trie: without those only a service serves. */
+  /** Subscriptions in the broker's tree; those that only a service serves are not counted. */
   readonly subscriptions: number;
   readonly retainedMessages: number;
   readonly retainedBytes: number;
 }
 
 export interface Broker extends Pick<ServiceBroker, "publish"> {
-  /** Takes up what an earlier run left in the store. Once, before anything else. */
+  /** Reads what an earlier run left in the store. Call it once, before anything else. */
   start(): Promise<void>;
-  /** Serves MQTT over TCP, with a certificate over TLS. May be called for several addresses. */
+  /** Serves MQTT over TCP; with a certificate over TLS. May be called for several addresses. */
   listen(address: ListenAddress, tls?: Certificate): Pick<Listener, "port" | "useCertificate">;
-  /** Serves MQTT over WebSocket, for the HTTP server's upgrades and its `websocket` object. */
+  /** Serves MQTT over WebSocket: for the HTTP server's upgrades and its `websocket` object. */
   readonly websocket: MqttWebSocket;
   stats(): BrokerStats;
-  /** Does what the clock has made due. The broker's own timer calls it; a test that moves the clock calls it too. */
+  /** Does what is due by the clock. The broker's own timer calls it; a test that moves the clock calls it too. */
   turnClock(): void;
-  /** Accepts nothing more, finishes and acknowledges what is under way, then closes every connection. */
+  /** Accepts no more connections, finishes and acknowledges what is under way, then closes every connection. */
   stop(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export function createBroker<P extends Principal>(options: BrokerOptions<P>): Br
     const deadline = after(parts.limits.stopTimeoutMs);
     await Promise.race([parts.work.whenIdle(), deadline.passed]);
     for (const connection of [...parts.connections]) connection.close("server_stopping");
-    parts.queueWriter.flush(); // the sessions' states among it
+    parts.queueWriter.flush(); // the states of the sessions included
     await Promise.race([parts.work.whenIdle(), deadline.passed]);
     deadline.cancel();
     const lingered = after(parts.limits.lingerMs);

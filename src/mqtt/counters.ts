@@ -1,36 +1,36 @@
-/** What the broker counts for its operator; running totals since start. */
+/** What the broker counts for the operator: running totals since start. */
 export interface Counters {
   connectionsAccepted: number;
   connectionsRefused: number;
-  /** Of those, for what their address had already. */
+  /** The part of them that was refused because their address had too many. */
   refusedByAddress: number;
   protocolErrors: number;
   connectsReceived: number;
-  /** Persistent sessions whose clients stayed away for too long. */
+  /** Persistent sessions that expired because their clients stayed away too long. */
   sessionsExpired: number;
   clientsConnected: number;
-  /** The most at one time. */
+  /** The most connected at one time. */
   clientsMaximum: number;
   /** Control packets of every kind. */
   packetsReceived: number;
-  /** Of connections that are gone; those that are open count themselves, in their outboxes. */
+  /** Of closed connections. Open connections count for themselves, in their outboxes. */
   packetsSent: number;
   bytesReceived: number;
   /** As `packetsSent`. */
   bytesSent: number;
   publishesReceived: number;
   publishesSent: number;
-  /** Publishes the client was not allowed; acknowledged and dropped. */
+  /** Publishes that the client was not allowed; acknowledged and dropped. */
   publishesDenied: number;
-  /** QoS 0 publishes a slow reader missed. */
+  /** QoS 0 publishes that a slow reader missed. */
   droppedSlow: number;
   /** QoS 0 publishes for a persistent session whose client was away. */
   droppedAbsent: number;
-  /** Publishes a persistent session had no room for: it has as many messages, or bytes, as it may. */
+  /** Publishes for which a persistent session had no room: it has the most messages, or bytes, allowed. */
   droppedQueueFull: number;
   /** MQTT 5: expired before they could be sent. */
   droppedExpired: number;
-  /** MQTT 5: larger than their client takes. */
+  /** MQTT 5: larger than their client accepts. */
   droppedTooLarge: number;
   /** Messages that were to be retained, beyond the limits. */
   retainedRefused: number;

@@ -1,48 +1,48 @@
-/** Every bound of the broker, each with its reason. A program passes its own object; these are the defaults. */
+/** Every limit of the broker, each with its reason. A program passes its own object; these are the defaults. */
 import type { OutboxLimits } from "../net/outbox.ts";
 
 export interface BrokerLimits extends OutboxLimits {
   /** A whole control packet, header included; checked before any of it is buffered. */
   readonly packetBytesMax: number;
-  /** The same for the first packet, whose sender nobody knows yet. A CONNECT carries at most a will and credentials. */
+  /** The same for the first packet, whose sender is not known yet. A CONNECT carries at most a will and credentials. */
   readonly connectPacketBytesMax: number;
   /** UTF-8 bytes of a topic name or filter. */
   readonly topicBytesMax: number;
-  /** Levels of a topic name or filter: the depth of the subscription trie, and the cost of one match. */
+  /** Levels of a topic name or filter: the depth of the subscription tree, and the cost of one match. */
   readonly topicLevelsMax: number;
   readonly subscriptionsPerSessionMax: number;
   /** Unacknowledged QoS 1 publishes towards one client. */
   readonly inflightMax: number;
   /**
-   * QoS 1 and 2 publishes waiting for one client: in the store for a persistent session, whether its client is there or
-   * not, and in memory for any other, which is closed when it lets more gather.
+   * QoS 1 and 2 publishes that wait for one client. For a persistent session they are in the store, whether its client
+   * is connected or not. For any other session they are in memory, and its client is closed when too many wait.
    */
   readonly queuedMessagesMax: number;
   readonly queuedBytesMax: number;
   /** How long a session may outlive its connection. */
   readonly sessionExpirySecondsMax: number;
-  /** Persistent ones; a new one takes the place of the one that is away for longest. */
+  /** Persistent sessions; a new one replaces the one whose client has been away for longest. */
   readonly sessionsPerPrincipalMax: number;
-  /** MQTT 5: topics an end of a connection may name by a number, each way. */
+  /** MQTT 5: topics that one side of a connection may name by a number. */
   readonly topicAliasesMax: number;
   /** MQTT 5: messages of one enhanced authentication. */
   readonly authenticationRoundsMax: number;
-  /** PUBLISH packets of one client that wait for a service; beyond either, its socket is not read. */
+  /** PUBLISH packets of one client that wait for a service. Beyond either limit its socket is not read. */
   readonly inboundInflightMax: number;
   readonly inboundInflightBytesMax: number;
-  /** Retained messages, all of them in memory, and the bytes of topics and payloads with what the tree takes. */
+  /** Retained messages, all of them in memory, and the bytes of topics and payloads with the tree's own. */
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
   readonly connectionsMax: number;
-  /** One address must not take all of them; many people may share one. */
+  /** One address must not take all connections; many people may share one address. */
   readonly connectionsPerAddressMax: number;
-  /** New ones in a second: what a CONNECT costs (a password's hash above all) is paid by us. */
+  /** New connections in a second: the server pays the cost of a CONNECT, above all a password's hash. */
   readonly connectsPerAddressSecondMax: number;
-  /** From accept to the whole CONNECT. */
+  /** From accept to the complete CONNECT. */
   readonly connectTimeoutMs: number;
-  /** From CONNECT to the program's answer who it is, and the store's which session. */
+  /** From CONNECT to the program's answer about the client, and the store's about the session. */
   readonly authenticateTimeoutMs: number;
-  /** How long a refused or closed client may take to read our last packet and close its side. */
+  /** How long a refused or closed client has to read the server's last packet and close its side. */
   readonly lingerMs: number;
   /** How long `stop` waits for unfinished publishes. */
   readonly stopTimeoutMs: number;
@@ -75,8 +75,8 @@ export const defaultBrokerLimits: BrokerLimits = {
   lingerMs: 5000,
   stopTimeoutMs: 5000,
   routeCacheMax: 200_000,
-  // The kernel holds some megabytes per socket already; a megabyte more tells a slow reader from a busy one.
+  // The kernel holds some megabytes per socket already; one more megabyte distinguishes a slow reader from a busy one.
   outboxSoftBytesMax: 1024 * 1024,
-  // Above the soft cap only answers and one packet in the making are appended.
+  // Above the soft cap only answers and the packet under construction are appended.
   outboxHardBytesMax: 4 * 1024 * 1024,
 };

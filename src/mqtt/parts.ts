@@ -1,6 +1,6 @@
 /**
- * The broker's parts, each made once and given to those that need it. Some need each other (a session that ends publishes
- * its will, a will finds its session), so they all look at this object, of which each says what it takes.
+ * The broker's parts, each made once. Some parts need each other (a session that ends publishes its will, a will looks
+ * up its session), so all of them get this object, and each declares what it uses of it.
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -36,7 +36,7 @@ import { Work } from "./work.ts";
 
 export interface PartsOptions<P extends Principal> {
   readonly identity: Identity<P>;
-  /** In the order in which they are asked and told. */
+  /** In the order in which services are asked and told. */
   readonly services: readonly CreateService<P>[];
   readonly store: BrokerStore;
   readonly limits: BrokerLimits;
@@ -126,7 +126,7 @@ export class BrokerParts
   }
 }
 
-/** Identity and services are only ever given principals that this identity made, so P may stay theirs. */
+/** Identity and services only ever get principals that this identity made, so the cast of P is safe. */
 export function createParts<P extends Principal>({ identity, services, ...rest }: PartsOptions<P>): BrokerParts {
   return new BrokerParts({
     ...rest,

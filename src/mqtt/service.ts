@@ -1,65 +1,72 @@
 /**
- * The broker's one extension point beside identity: a service takes over topics, serves filters, and follows sessions. A
- * broker has a list of them. A topic belongs to the first that serves it; a filter is served by all that have a part in it,
- * and by the broker's own tree where it covers ordinary topics too. All but the outcome of `intercept` is synchronous and
- * on the hot path.
+ * The broker's extension point besides identity: a service takes over topics, serves filters, and follows sessions. A
+ * broker has a list of services. A topic belongs to the first service that serves it. A filter is served by all
+ * services that have a part in it, and by the broker's tree where it covers ordinary topics too. Everything except the
+ * outcome of `intercept` is synchronous and on the hot path.
  */
 import type { Action, Authenticated, Principal } from "./identity.ts";
 import type { PreparedPublish } from "./publish/prepared-publish.ts";
 import type { PublishProperties } from "./wire/properties.ts";
 import type { ProtocolVersion, Qos } from "./wire/protocol.ts";
 
-/** What a service asks of the broker that it is a part of. */
+/** What a service may call of the broker that it belongs to. */
 export interface ServiceBroker<P extends Principal = Principal> {
-  /** Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. False: it has none. */
+  /**
+   * Publishes to the ordinary subscribers of `topic` in the server's own name; services are not asked. False where
+   * there is no subscriber.
+   */
   publish(topic: string, payload: Uint8Array, qos: Qos): boolean;
-  /** A principal's sessions that outlive their connections, there or away. */
+  /** A principal's sessions that outlive their connections, connected or away. */
   storedSessions(principalKey: string): Iterable<ServiceSession<P>>;
-  /** Ends every session of a principal that is no more, with its connections but for those that become another principal's. */
+  /** Ends every session of a removed principal, with its connections, except those that become another principal's. */
   endSessions(principalKey: string): void;
 }
 
-/** Makes a service for a broker, of which it may ask nothing until it is made. */
+/** Makes a service for a broker. The service may call the broker only once that is complete. */
 export type CreateService<P extends Principal = Principal> = (broker: ServiceBroker<P>) => Service<P>;
 
-/** A service that only follows sessions leaves out what is about topics (`noTopics`). */
+/** A service that only follows sessions leaves out the part about topics (`noTopics`). */
 export interface Service<P extends Principal = Principal> {
-  /** Whether `intercept` is to be asked about a topic. Depends on nothing but the topic; kept with its route. */
+  /** Whether `intercept` is called for a topic. The answer depends on the topic alone and is kept with its route. */
   serves(topic: string): boolean;
   /**
-   * The service takes over a PUBLISH; `session.connected` is false for the will of a client that is gone. Undefined: an
-   * ordinary topic after all, the broker routes it. Otherwise PUBACK (or PUBREC) leaves when the promise resolves, in the
-   * order of arrival; a rejection is our fault: logged, and the connection is closed unacknowledged, so that the client
-   * sends again [MQTT-4.8.0-2].
+   * Takes over a PUBLISH; `session.connected` is false for the will of a client that is gone. Undefined: it is an
+   * ordinary topic after all, and the broker routes it. Otherwise PUBACK (or PUBREC) is sent when the promise resolves,
+   * in the order of arrival. A rejection is our fault: it is logged, and the connection is closed without an
+   * acknowledgement, so that the client sends again [MQTT-4.8.0-2].
    */
   intercept(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
   /**
-   * Which part the service has in a filter. Where it serves all of it (`service`, `addressed`) the service has decided that
-   * the client may have it; else `Identity.authorize` is asked. Asked again when a session is read back from the store.
+   * The service's part in a filter. Where the service serves all of it (`service`, `addressed`) it has decided that the
+   * client may have it; otherwise `Identity.authorize` is called. Called again when a session is read back from the
+   * store.
    */
   serving(session: ServiceSession<P>, filter: string): SubscribeAnswer;
   /**
-   * A client subscribed to what the service serves (`qos` is what it is to deliver at, 2 only of what is addressed), or came
-   * back with such a subscription. Told before SUBACK; a repeated filter replaces its predecessor and is told again.
+   * A client subscribed to what the service serves, or came back with such a subscription. `qos` is the QoS to deliver
+   * at, 2 only for addressed filters. Called before SUBACK. A repeated filter replaces the earlier one and is reported
+   * again.
    */
   subscribed?(session: ServiceSession<P>, filter: string, qos: Qos): void;
   /**
-   * UNSUBSCRIBE, or a subscription the store could not keep; every service is told, whosever the filter is. Not told for
-   * those that end with their session. Also asked where there is no such subscription: true, if the session heard what it
-   * covers all the same, and no longer does.
+   * UNSUBSCRIBE, or a subscription that the store could not keep; every service is called, whichever serves the filter.
+   * Not called for subscriptions that end with their session. Also called where there is no such subscription: true if
+   * the session received what the filter covers even so, and no longer does.
    */
   unsubscribed?(session: ServiceSession<P>, filter: string): boolean;
-  /** Whether the service keeps a principal from an ordinary topic that its identity would allow it; cached as that is. */
+  /**
+   * Whether the service forbids a principal an ordinary topic that its identity would allow. Cached like that answer.
+   */
   forbids?(principal: P, action: Action, topic: string): boolean;
   /**
-   * A client connected, CONNACK is on its way; `subscribed` follows for each stored subscription. `before` is the session
-   * whose place it takes on the same connection (`become`). Services are told in the order of their list; when one of them
-   * closes the connection, those behind it are not told.
+   * A client connected, and CONNACK is on its way; `subscribed` follows for each stored subscription. `before` is the
+   * session that it replaces on the same connection (`become`). Services are called in the order of their list. When
+   * one of them closes the connection, those after it are not called.
    */
   opened?(session: ServiceSession<P>, how: Opening<P>): void;
-  /** The connection is gone; a session that is not persistent ended with it. */
+  /** The connection is gone. A session that is not persistent ended with it. */
   closed?(session: ServiceSession<P>): void;
-  /** A persistent session was ended for good (CONNECT with clean session 1), its connection already closed. */
+  /** A persistent session was ended for good (CONNECT with clean session 1). Its connection is closed already. */
   ended?(session: ServiceSession<P>): void;
 }
 
@@ -68,7 +75,7 @@ export interface Opening<P extends Principal = Principal> {
   readonly before?: ServiceSession<P> | undefined;
 }
 
-/** Of a service that has none. */
+/** For a service without topics. */
 export const noTopics: Pick<Service, "serves" | "intercept" | "serving"> = {
   serves: () => false,
   intercept: () => undefined,
@@ -84,8 +91,8 @@ export interface InterceptedPublish {
   readonly dup: boolean;
   readonly retain: boolean;
   /**
-   * Undefined at QoS 0 and for a will. At QoS 2 a service is given a packet id once, until the client has released it. If
-   * the session is persistent (`storedId`) the service stores the packet id in one change with the message, as
+   * Undefined at QoS 0 and for a will. At QoS 2 a service gets a packet id once, until the client has released it. For
+   * a persistent session (`storedId`) the service stores the packet id in one change with the message, as
    * `BrokerStore.received` does, so that a repeat after a crash is not a second message.
    */
   readonly packetId: number | undefined;
@@ -93,34 +100,40 @@ export interface InterceptedPublish {
   readonly properties: PublishProperties | undefined;
 }
 
-/** Why a PUBLISH is not taken, in the reason codes of MQTT 5 § 3.4.2.1 and § 3.5.2.1. */
+/** Why a PUBLISH is refused, in the reason codes of MQTT 5 § 3.4.2.1 and § 3.5.2.1. */
 export type PublishRefusal = "not_authorized" | "topic_name_invalid" | "payload_format_invalid" | "quota_exceeded";
 
 /**
- * What becomes of the publisher. At QoS 0 `ack` sends nothing. A refusal is told to an MQTT 5 client; before, it closes
- * the connection above QoS 0, since there is no other word for no [MQTT-3.3.5-2].
+ * What the publisher is told. At QoS 0 `ack` sends nothing. An MQTT 5 client is sent a refusal. Before MQTT 5 a refusal
+ * closes the connection above QoS 0, since there is no other answer [MQTT-3.3.5-2].
  */
 export type PublishOutcome = { readonly ack: true } | { readonly refused: PublishRefusal; readonly why: string };
 
 export const acknowledge: PublishOutcome = { ack: true };
 
 /**
- * "none": the service has no part in the filter. "both": it serves a part, and the filter is an ordinary subscription too,
- * such as `#`. "service": the filter names what the service serves and nothing else, so it is not in the broker's tree.
- * "addressed": the same, and what comes is sent to the session itself (`send`), at any QoS. "refused": the client may not
- * have it, 0x80 in its slot of the SUBACK.
+ * "none": the service has no part in the filter. "both": it serves a part, and the filter is an ordinary subscription
+ * too, such as `#`. "service": the filter covers only what the service serves, so it is not in the broker's tree.
+ * "addressed": the same, and messages are sent to the session itself (`send`), at any QoS. "refused": the client may
+ * not have it, 0x80 in its slot of the SUBACK.
  */
 export type SubscribeAnswer = "service" | "addressed" | "both" | "none" | "refused";
 
-/** What delivers to one session by numbers of its own, as fast as the session takes it, and keeps what is not acknowledged. */
+/**
+ * Delivers to one session by numbers of its own, as fast as the session takes messages, and keeps what is not
+ * acknowledged.
+ */
 export interface Deliverer {
   /** A delivery is done: at QoS 1 its PUBACK arrived, at QoS 0 the kernel took its bytes. */
   acknowledged(ref: number, qos: 0 | 1): void;
-  /** After `deliver` said "full": there is room again. */
+  /** After `deliver` gave "full": there is room again. */
   writable(): void;
 }
 
-/** A session as a service sees it: the same object from the first `opened` to `ended`, or to `closed` if not persistent. */
+/**
+ * A session as a service sees it: the same object from the first `opened` to `ended`, or to `closed` if it is not
+ * persistent.
+ */
 export interface ServiceSession<P extends Principal = Principal> {
   readonly principal: P;
   readonly clientId: string;
@@ -128,13 +141,14 @@ export interface ServiceSession<P extends Principal = Principal> {
   readonly storedId: number | undefined;
   readonly protocolVersion: ProtocolVersion;
   readonly connected: boolean;
-  /** Of its connection, without a port; empty where there is none. */
+  /** The address of its connection, without a port; empty where there is none. */
   readonly address: string;
-  /** Who delivers to the session, if anybody does: one for all its time, set by its service. */
+  /** The deliverer of the session, if it has one: set by its service, once for its whole lifetime. */
   deliverer: Deliverer | undefined;
   /**
-   * Puts one message of the session's deliverer into its outbox. "full": nothing was queued, because the outbox is over its
-   * soft cap, the inflight window is used up or the client is gone; wait for `writable` (or the next `opened`).
+   * Puts one message of the session's deliverer into its outbox. "full": nothing was queued, because the outbox is
+   * above its soft cap, the inflight window is used up or the client is gone; wait for `writable` (or the next
+   * `opened`).
    *
    * `ref` is the deliverer's own number for the message and comes back in `acknowledged`. At QoS 1, a ref that was
    * unacknowledged when the client's previous connection ended is sent with its original packet id and DUP set
@@ -142,26 +156,28 @@ export interface ServiceSession<P extends Principal = Principal> {
    */
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full";
   /**
-   * Sends a message as if the session had a subscription that matches it and nobody else had: it waits, and is kept for a
-   * client that is away, as an ordinary one. The promise is of what had to be stored for that, if anything had.
+   * Sends a message as if only this session had a subscription that matches it: it is queued, and kept for a client
+   * that is away, like an ordinary message. The promise resolves when what had to be stored for that is stored;
+   * undefined where nothing had to be.
    */
   send(message: PreparedPublish, qos: Qos): Promise<undefined> | undefined;
   /**
-   * Subscribes on the client's behalf to a filter that `serving` calls addressed, unless it has done so itself; resolves
-   * when that is stored for a session that outlives its connection.
+   * Subscribes on the client's behalf to a filter that `serving` calls addressed, unless the client has done so itself.
+   * Resolves when that is stored, for a session that outlives its connection.
    */
   listen(filter: string, qos: Qos): Promise<void>;
-  /** At which QoS it has subscribed to a filter; undefined: it has not. */
+  /** The QoS at which it has subscribed to a filter; undefined where it has not. */
   qosOf(filter: string): Qos | undefined;
   /**
    * The deliverer will not deliver `ref` again, so its packet id is free. Needed only for a ref that was unacknowledged
-   * when a connection ended and does not exist any more.
+   * when a connection ended and no longer exists.
    */
   forget(ref: number): void;
   /**
-   * Within its connection the client became another principal: that one's session of the same client id takes this one's
-   * place there, with what waited for it, when all that was asked on this one is answered; until then nothing more is read.
-   * `opened` is told of that one, then `closed` of this one. Another connection of that session is closed at once.
+   * The client became another principal within its connection. When everything asked on this session is answered, the
+   * other principal's session of the same client id replaces it there, with its queued messages; until then nothing
+   * more is read. `opened` is called for the new session, then `closed` for this one. Another connection of the new
+   * session is closed at once.
    */
   become(who: Authenticated<P>): void;
   /** Closes the connection; the text is logged. */

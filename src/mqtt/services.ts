@@ -3,7 +3,7 @@ import type { Action, Principal } from "./identity.ts";
 import type { Opening, Service, ServiceSession, SubscribeAnswer } from "./service.ts";
 import type { Qos } from "./wire/protocol.ts";
 
-/** Who serves a filter, besides the tree if `answer` says so. */
+/** The services that serve a filter; the tree serves it too if `answer` says so. */
 export interface Serving {
   readonly answer: SubscribeAnswer;
   readonly by: readonly Service[];
@@ -12,7 +12,7 @@ export interface Serving {
 const ordinary: Serving = { answer: "none", by: [] };
 export const refused: Serving = { answer: "refused", by: [] };
 
-/** Of several services' answers to one filter the last of these counts. */
+/** Where several services answer for one filter, the answer that comes last here counts. */
 const byWeight: readonly SubscribeAnswer[] = ["none", "both", "service", "addressed"];
 
 export class Services {
@@ -22,12 +22,12 @@ export class Services {
     this.#services = services;
   }
 
-  /** Whose a topic is: the first one that serves it. */
+  /** The service of a topic: the first one that serves it. */
   of(topic: string): Service | undefined {
     return this.#services.find((service) => service.serves(topic));
   }
 
-  /** Who has a part in a filter; what one refuses no other serves. */
+  /** The services with a part in a filter. A filter that one refuses is served by none. */
   serving(session: ServiceSession, filter: string): Serving {
     let answer: SubscribeAnswer = "none";
     let by: Service[] | undefined;
@@ -46,7 +46,7 @@ export class Services {
     for (const service of by) service.subscribed?.(session, filter, qos);
   }
 
-  /** Whether any of them says that the session heard what the filter covers. */
+  /** Whether any service says that the session received what the filter covers. */
   unsubscribed(session: ServiceSession, filter: string): boolean {
     let heard = false;
     for (const service of this.#services) if (service.unsubscribed?.(session, filter) === true) heard = true;

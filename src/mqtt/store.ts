@@ -1,7 +1,7 @@
 /**
- * What a broker must remember across restarts. Every method that gives a promise is one whole change and resolves when it
- * is on disk; changes are applied, and resolve, in the order of the calls. The others are plain reads: they see every
- * change that has resolved. Sessions that end with their connection never come here.
+ * What a broker must store across restarts. Every method that gives a promise is one atomic change and resolves when it
+ * is on disk. Changes are applied, and resolve, in the order of the calls. The other methods are plain reads: they see
+ * every change that has resolved. Sessions that end with their connection are not stored.
  */
 import type { Qos } from "./wire/protocol.ts";
 
@@ -9,12 +9,12 @@ export interface StoredSubscription {
   /** As subscribed to, `$share/…` included. */
   readonly filter: string;
   readonly qos: Qos;
-  /** The option bits of MQTT 5 § 3.8.3.1 above the QoS, in their places. */
+  /** The option bits of MQTT 5 § 3.8.3.1 above the QoS, in their positions. */
   readonly options: number;
   readonly subscriptionId: number | undefined;
 }
 
-/** A persistent session as the broker finds it when it starts. */
+/** A persistent session as the broker finds it at the start. */
 export interface StoredSession {
   readonly sessionId: number;
   readonly principalKey: string;
@@ -23,11 +23,11 @@ export interface StoredSession {
   readonly expirySeconds: number | undefined;
   readonly disconnectedAtMs: number;
   readonly subscriptions: readonly StoredSubscription[];
-  /** Messages that wait for it. */
+  /** The number of messages that wait for it. */
   readonly queued: number;
 }
 
-/** A queued message that was sent and is not wholly acknowledged. */
+/** A queued message that was sent and is not completely acknowledged. */
 export interface Sending {
   readonly queueId: number;
   readonly packetId: number;
@@ -36,7 +36,7 @@ export interface Sending {
   readonly released: boolean;
 }
 
-/** A client connects and is to have a session that outlives its connection. */
+/** A client connects and gets a session that outlives its connection. */
 export interface SessionOpening {
   readonly principalKey: string;
   readonly clientId: string;
@@ -61,7 +61,7 @@ export interface StoredRetained {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly qos: Qos;
-  /** MQTT 5 properties as on the wire, those of one hop and the expiry left out; undefined: none. */
+  /** MQTT 5 properties as on the wire, without the expiry and the properties of one hop; undefined: none. */
   readonly properties: Uint8Array | undefined;
   readonly expiresAtMs: number | undefined;
 }
@@ -72,35 +72,38 @@ export interface RetainedChange {
   readonly message: StoredRetained | undefined;
 }
 
-/** Numbers of a message for one session, in this order, in the `rows` of a `QueueChange`. */
+/** The numbers of a message for one session, in this order, in the `rows` of a `QueueChange`. */
 export const queueColumns = {
-  /** Given by the broker, rising over all sessions. */
+  /** Assigned by the broker, rising over all sessions. */
   queueId: 0,
   sessionId: 1,
   qos: 2,
-  /** 0: to be given when it is sent. */
+  /** 0: assigned when it is sent. */
   packetId: 3,
   /** 1: the client is connected and gets it as soon as it is stored; 0: it waits to be read by `queuedPage`. */
   live: 4,
   /** 0: never. */
   expiresAtMs: 5,
-  /** Where its packet lies in `packets`. */
+  /** The start of its packet in `packets`. */
   start: 6,
   end: 7,
 } as const;
 export const queueColumnCount = 8;
 
-/** What one turn of the broker has for the disk; all of it in one change. */
+/** What one turn of the broker writes to disk, all in one change. */
 export interface QueueChange {
   /** `queueColumnCount` numbers for each message and session. */
   readonly rows: Float64Array;
-  /** PUBLISH packets as their publishers' versions write them (`publish/stored-publish.ts`); several rows may name the same one. */
+  /**
+   * PUBLISH packets as their publishers' versions write them (`publish/stored-publish.ts`); several rows may refer to
+   * the same one.
+   */
   readonly packets: Uint8Array;
   /** The `$share/…` filter of a row, by its index. */
   readonly shares: readonly (readonly [row: number, filter: string])[];
-  /** QoS 2 publishes taken over with these messages, as `received`. */
+  /** QoS 2 publishes taken over with these messages, as by `received`. */
   readonly received: readonly (readonly [sessionId: number, packetId: number])[];
-  /** Retained with these messages, as `retain`. */
+  /** Retained with these messages, as by `retain`. */
   readonly retained: readonly RetainedChange[];
 }
 
@@ -115,12 +118,12 @@ export interface QueuedMessage {
   readonly packet: Uint8Array;
 }
 
-/** What a connection leaves behind when it ends. */
+/** What a connection leaves when it ends. */
 export interface SuspendedSession {
   readonly sessionId: number;
   readonly disconnectedAtMs: number;
   readonly expirySeconds: number | undefined;
-  /** Sent and not wholly acknowledged. */
+  /** Sent and not completely acknowledged. */
   readonly sending: readonly Sending[];
   /** Live and not sent. */
   readonly waiting: readonly number[];
@@ -139,30 +142,33 @@ export interface StoredWill {
 
 export interface BrokerStore {
   /**
-   * What an earlier run left: every session is disconnected from now on (if it was connected, since `nowMs`), every
-   * queued message waits, and messages of sessions that are gone are removed.
+   * Takes up what an earlier run left: every session is disconnected from now on (if it was connected, since `nowMs`),
+   * every queued message waits, and messages of sessions that no longer exist are removed.
    */
   restart(nowMs: number): Promise<void>;
   /** In the order of their numbers, from the first one after `after`; a page at a time, empty at the end. */
   sessionsPage(after: number): readonly StoredSession[];
   wills(): readonly StoredWill[];
-  /** The highest queue id ever stored and still there, else 0. */
+  /** The highest queue id that is stored, else 0. */
   lastQueueId(): number;
 
   /** Retained messages in the order of their topics, from the first one after `after`; empty at the end. */
   retainedPage(after: string): readonly StoredRetained[];
-  /** One change, however many topics. */
+  /** One change for any number of topics. */
   retain(changes: readonly RetainedChange[]): Promise<void>;
 
   /** A stored session's number. */
   findSession(principalKey: string, clientId: string): number | undefined;
-  /** Finds or creates the session, connected from now on. */
+  /** Finds or creates the session; it is connected from now on. */
   openSession(session: SessionOpening): Promise<OpenedSession>;
-  /** Its connection ended: what it was being sent waits from now on, with the packet ids it was sent with. */
+  /**
+   * The session's connection ended: messages it was being sent wait from now on, with the packet ids they were sent
+   * with.
+   */
   suspendSession(session: SuspendedSession): Promise<void>;
-  /** Ends the session with all that belongs to it. Nothing happens if it does not exist. */
+  /** Ends the session with everything that belongs to it. Does nothing if it does not exist. */
   endSession(sessionId: number): Promise<void>;
-  /** Adds subscriptions; a filter already there gets what is new. */
+  /** Adds subscriptions; an existing filter gets the new options. */
   subscribe(sessionId: number, subscriptions: readonly StoredSubscription[]): Promise<void>;
   unsubscribe(sessionId: number, filters: readonly string[]): Promise<void>;
 
@@ -170,17 +176,20 @@ export interface BrokerStore {
   received(sessionId: number, packetId: number): Promise<void>;
   released(sessionId: number, packetId: number): Promise<void>;
 
-  /** QueueWriter messages for persistent sessions. `rows` and `packets` are the broker's again once it settles. */
+  /** Stores messages for persistent sessions. The broker may reuse `rows` and `packets` once the promise settles. */
   enqueue(change: QueueChange): Promise<void>;
   /** Live messages of a session that is too slow for them wait to be read from now on. */
   wait(queueIds: readonly number[]): Promise<void>;
   /** The messages were or are about to be sent with these packet ids. */
   send(sent: readonly (readonly [queueId: number, packetId: number])[]): Promise<void>;
-  /** PUBREC arrived: the message itself is of no more use. */
+  /** PUBREC arrived: the message itself is no longer needed. */
   release(queueId: number): Promise<void>;
-  /** Acknowledged, expired or given up. Not worth a commit of its own: it joins one that is made anyway, or follows soon. */
+  /**
+   * Removes messages that were acknowledged, expired or given up. Not worth a commit of its own: it joins the next one,
+   * or follows soon.
+   */
   dequeue(queueIds: readonly number[]): Promise<void>;
-  /** `listener` is called when a commit is about to be made; changes it asks for join that commit. */
+  /** `listener` is called when a commit is about to be made; changes that it submits join that commit. */
   beforeCommit(listener: () => void): void;
   /** Messages that wait for a session (not the live ones), oldest first, after `after`; about a hundred, or 256 KiB. */
   queuedPage(sessionId: number, after: number): readonly QueuedMessage[];
@@ -188,7 +197,7 @@ export interface BrokerStore {
   queuedOf(sessionId: number): { readonly messages: number; readonly bytes: number };
 
   putWill(will: Omit<StoredWill, "willId" | "publishAtMs">): Promise<number>;
-  /** The client is gone and its will is to be published at this time. */
+  /** The client is gone, and its will is to be published at this time. */
   scheduleWill(willId: number, publishAtMs: number): Promise<void>;
   removeWill(willId: number): Promise<void>;
 }

@@ -1,4 +1,7 @@
-/** Counts what is under way (publishes at a service, store changes, sockets still closing), so that stopping can wait. */
+/**
+ * Counts what is under way (publishes at a service, store changes, sockets still closing), so that `stop` can wait for
+ * it.
+ */
 export class Work {
   #count = 0;
   #idle: PromiseWithResolvers<void> | undefined;

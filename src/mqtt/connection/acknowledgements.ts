@@ -1,6 +1,6 @@
 /**
- * The answers of one connection, in the order of what they answer [MQTT-4.6.0-2], whatever each of them waits for.
- * PINGRESP is not among them: a slow service must not look like a dead server.
+ * The answers of one connection, in the order of the packets they answer [MQTT-4.6.0-2], whatever each of them waits
+ * for. PINGRESP is not among them: a slow service must not look like a dead server.
  */
 import type { Outbox } from "../../net/outbox.ts";
 import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
@@ -8,7 +8,7 @@ import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
 /** A place in the order. */
 export interface Acknowledgement {
   ready: boolean;
-  /** The packet type and id of a PUBACK, PUBREC or PUBCOMP; or `bytes` is the answer. */
+  /** The packet type and id of a PUBACK, PUBREC or PUBCOMP, unless `bytes` is the answer. */
   type: number;
   packetId: number;
   reasonCode: number;
@@ -16,11 +16,11 @@ export interface Acknowledgement {
   bytes: Buffer | undefined;
 }
 
-/** A place for PUBACKs that leave together. */
+/** A place for PUBACKs that are sent together. */
 export interface Pubacks {
   ready: boolean;
   readonly packetIds: number[];
-  /** Why they say no, MQTT 5 only. */
+  /** The refusal in these PUBACKs, MQTT 5 only. */
   refusal: { readonly reasonCode: number; readonly reasonString: string | undefined } | undefined;
 }
 
@@ -33,7 +33,7 @@ export class Acknowledgements {
     this.#outbox = outbox;
   }
 
-  /** Acknowledges at once, or behind what is still waiting. */
+  /** Sends a PUBACK at once, or after the answers that still wait. */
   puback(packetId: number): void {
     if (this.#waiting !== undefined) this.acknowledge(packetType.puback, packetId);
     else if (this.#outbox !== undefined) appendPuback(this.#outbox, packetId);
@@ -61,7 +61,7 @@ export class Acknowledgements {
     return acknowledgement;
   }
 
-  /** Takes the next place for a PUBACK, and for more as long as it `isLast`; `ready` and `flush` must follow. */
+  /** Takes the next place for a PUBACK, and for more PUBACKs while it `isLast`; `ready` and `flush` must follow. */
   reservePubacks(packetId: number): Pubacks {
     const pubacks: Pubacks = { ready: false, packetIds: [packetId], refusal: undefined };
     this.#waiting ??= [];
@@ -69,7 +69,7 @@ export class Acknowledgements {
     return pubacks;
   }
 
-  /** Whether nothing has its place behind this one. */
+  /** Whether no answer has a place after this one. */
   isLast(pubacks: Pubacks): boolean {
     return this.#waiting !== undefined && this.#waiting[this.#waiting.length - 1] === pubacks;
   }
@@ -93,7 +93,7 @@ export class Acknowledgements {
     this.#settle(acknowledgement);
   }
 
-  /** Nothing is sent any more. */
+  /** Nothing is sent after this call. */
   close(): void {
     this.#outbox = undefined;
     this.#waiting = undefined;
@@ -104,7 +104,7 @@ export class Acknowledgements {
     if (this.#waiting?.[0] === acknowledgement) this.flush();
   }
 
-  /** Sends what is ready and has nothing before it that is not. */
+  /** Sends the answers that are ready and have no waiting answer before them. */
   flush(): void {
     const outbox = this.#outbox;
     const waiting = this.#waiting;
@@ -129,7 +129,7 @@ function appendPubacks(outbox: Outbox, { packetIds, refusal }: Pubacks): void {
   }
 }
 
-/** Without what `appendAnswer` asks: most of what a broker says. */
+/** Skips the checks of `appendAnswer`: most of a broker's answers are plain PUBACKs. */
 function appendPuback(outbox: Outbox, packetId: number): void {
   const at = outbox.reserve(4);
   const out = outbox.buffer;

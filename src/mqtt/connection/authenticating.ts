@@ -1,4 +1,4 @@
-/** Where one connection stands in an enhanced authentication, MQTT 5 § 4.12. */
+/** The state of an enhanced authentication on one connection, MQTT 5 § 4.12. */
 
 import type { AuthenticationExchange, AuthenticationStep, Principal } from "../identity.ts";
 
@@ -19,7 +19,7 @@ export class Authenticating {
     return this.#exchange !== undefined;
   }
 
-  /** The client was asked something and has not answered. */
+  /** The client was sent a challenge and has not answered. */
   get isAsked(): boolean {
     return this.#asked !== undefined;
   }
@@ -37,7 +37,7 @@ export class Authenticating {
     return this.#exchange.next(data);
   }
 
-  /** Resolves with what the client sends next; never if it sends nothing. */
+  /** Resolves with the client's next message; never resolves where none comes. */
   answer(): Promise<Uint8Array | undefined> {
     this.#asked = Promise.withResolvers();
     return this.#asked.promise;
@@ -49,7 +49,7 @@ export class Authenticating {
     asked?.resolve(data);
   }
 
-  /** The connection is gone: nothing waits for the client any more. */
+  /** The connection is gone, so the exchange stops waiting for the client. */
   abandon(): void {
     this.answered(undefined);
   }

@@ -1,10 +1,12 @@
-/** What an MQTT 5 client said in CONNECT about the packets it wants, and the topics it or we gave aliases to since. */
+/**
+ * What an MQTT 5 client asked for in CONNECT about the packets it receives, and the topic aliases of both sides since.
+ */
 export interface ConnectTerms {
   readonly maximumPacketBytes: number;
   readonly receiveMaximum: number;
-  /** The aliases we may give. */
+  /** The highest alias that the server may assign. */
   readonly topicAliasMaximum: number;
-  /** Whether the client wants to be told why [MQTT-3.1.2-29]. */
+  /** Whether the client wants reason strings [MQTT-3.1.2-29]. */
   readonly explain: boolean;
 }
 
@@ -15,9 +17,9 @@ export class ClientTerms {
   readonly receiveMaximum: number;
   readonly explain: boolean;
   readonly #aliasMaximum: number;
-  /** Topics the client knows by an alias on this connection; MQTT 5 § 3.3.2.3.4. */
+  /** Topics for which the client knows an alias on this connection; MQTT 5 § 3.3.2.3.4. */
   readonly #aliases: Map<string, number> | undefined;
-  /** Topics by the aliases the client gave them. */
+  /** Topics by the aliases that the client assigned. */
   #topics: Map<number, string> | undefined;
 
   constructor({ maximumPacketBytes, receiveMaximum, topicAliasMaximum, explain }: ConnectTerms) {
@@ -28,7 +30,7 @@ export class ClientTerms {
     this.#aliases = topicAliasMaximum > 0 ? new Map() : undefined;
   }
 
-  /** Whether every message goes to the client as it stands. */
+  /** Whether every message goes to the client unchanged. */
   get plain(): boolean {
     return this.#aliases === undefined && this.maximumPacketBytes === Number.POSITIVE_INFINITY;
   }
@@ -37,7 +39,7 @@ export class ClientTerms {
     return this.#aliases !== undefined;
   }
 
-  /** The first topics get the aliases there are: [MQTT-3.1.2-26] [MQTT-3.3.2-8]. */
+  /** The first topics get the available aliases: [MQTT-3.1.2-26] [MQTT-3.3.2-8]. */
   aliasOf(topic: string): { alias: number; aliasKnown: boolean } {
     const known = this.#aliases?.get(topic);
     if (known !== undefined) return { alias: known, aliasKnown: true };
@@ -49,7 +51,7 @@ export class ClientTerms {
     this.#aliases?.set(topic, alias);
   }
 
-  /** What the client means by an alias of its own: the topic it last sent with it. */
+  /** The topic that the client last sent with this alias. */
   topicOf(alias: number): string | undefined {
     return this.#topics?.get(alias);
   }

@@ -1,6 +1,7 @@
 /**
- * Who is let in before a byte was read, whichever transport it comes over: so many connections in all, so many of one
- * address, and so many new ones of it in a second. Loopback counts like any other address.
+ * Decides whether a connection is accepted before a byte is read, over any transport. There are limits for all
+ * connections, for the connections of one address, and for new connections of one address in a second. Loopback counts
+ * like any other address.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -8,7 +9,7 @@ import { SweptMap } from "../../lib/swept-map.ts";
 import type { Counters } from "../counters.ts";
 import type { BrokerLimits } from "../limits.ts";
 
-/** What is known of one address; every connection of it holds this object. */
+/** The counts of one address; all its connections share this object. */
 export interface AddressCount {
   connections: number;
   /** Connects since `secondStartedMs`. */
@@ -18,12 +19,12 @@ export interface AddressCount {
 
 const secondMs = 1000;
 export class AddressCounts {
-  /** An address without connections is forgotten once its second has passed. */
+  /** An address without connections is dropped once its second has passed. */
   readonly #counts = new SweptMap<string, AddressCount>(
     ({ connections, secondStartedMs }, nowMs) => connections === 0 && isOver(secondStartedMs, nowMs),
   );
 
-  /** Addresses remembered. */
+  /** The number of addresses remembered. */
   get size(): number {
     return this.#counts.size;
   }
@@ -44,7 +45,7 @@ export class AddressCounts {
   }
 }
 
-/** Also where the clock was set back. */
+/** Also true where the clock was set back. */
 const isOver = (secondStartedMs: number, nowMs: number): boolean => Math.abs(nowMs - secondStartedMs) >= secondMs;
 export interface AdmissionParts {
   readonly limits: Pick<BrokerLimits, "connectionsMax" | "connectionsPerAddressMax" | "connectsPerAddressSecondMax">;
@@ -56,7 +57,10 @@ export interface AdmissionParts {
   readonly stopping: boolean;
 }
 
-/** Counts one more connection of an address, until `uncount`; undefined where the limits allow none, which is counted too. */
+/**
+ * Counts one more connection of an address, until `uncount`. Undefined where the limits allow none; that refusal is
+ * counted too.
+ */
 export function admit(parts: AdmissionParts, address: string): AddressCount | undefined {
   const { limits, counters } = parts;
   if (parts.connections.size >= limits.connectionsMax || parts.stopping) {
@@ -77,7 +81,7 @@ export function admit(parts: AdmissionParts, address: string): AddressCount | un
   return addressCount;
 }
 
-/** The connection is gone. */
+/** Call this when the connection is gone. */
 export function uncount(addressCount: AddressCount): void {
   addressCount.connections--;
 }

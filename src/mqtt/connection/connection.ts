@@ -1,6 +1,6 @@
 /**
  * One network connection of a client: bytes in, packets to the handlers, answers and deliveries out. It begins before
- * anyone knows who is there and has one way out, `close`.
+ * the client is known and ends only through `close`.
  */
 import { assert } from "../../lib/assert.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -45,30 +45,30 @@ import { ClientTerms } from "./client-terms.ts";
 import { type AddressCount, uncount } from "./connection-limits.ts";
 import { type DeadlineWheel, type Watched, wheelTickMs } from "./keep-alive.ts";
 
-/** What a packet takes besides its reason string, at most: header, packet id, reason code, properties' lengths. */
+/** The most a packet takes besides its reason string: header, packet id, reason code, lengths of the properties. */
 const packetBytesAroundReason = 16;
 
-/** Logged as a matter of course; the other reasons are worth an operator's look. */
+/** These ends are ordinary; the other reasons are logged for the operator's attention. */
 const quietReasons: ReadonlySet<CloseReason> = new Set([
   "disconnected",
   "disconnected_with_will",
   "connection_lost",
   "server_stopping",
 ]);
-/** The peer is not there or not reading: nothing more is to be said to it. */
+/** The peer is gone or does not read, so nothing more is sent to it. */
 const abruptReasons: ReadonlySet<CloseReason> = new Set(["connection_lost", "keep_alive_timeout", "slow_reader"]);
 
-/** What stays when the connection goes. */
+/** What remains when the connection ends. */
 interface Leaves {
   readonly will: Will | undefined;
-  /** How long the session does; undefined: as long as the broker's setting says. */
+  /** How long the session is kept; undefined: as long as the broker's setting says. */
   readonly sessionExpirySeconds: number | undefined;
 }
 
-/** As most clients leave: one object for all of them. */
+/** How most clients leave; one object for all of them. */
 const nothingLeft: Leaves = { will: undefined, sessionExpirySeconds: 0 };
 
-/** What is done with packets that are whole. */
+/** Handles complete packets. */
 export interface PacketHandlers {
   connect(connection: Connection, packet: ConnectPacket): void;
   auth(connection: Connection, packet: AuthPacket): void;
@@ -79,13 +79,13 @@ export interface PacketHandlers {
   unsubscribe(connection: Connection, session: Session, packet: UnsubscribePacket): void;
 }
 
-/** Clients that become other principals within their connections. */
+/** Clients that change their principal within a connection. */
 export interface IdentityChanging {
   begin(connection: Connection, who: Authenticated<Principal>): void;
-  /** Something that was asked is done. Whether the connection is not to be read yet. */
+  /** Some work of the connection is done. Gives whether the connection must not be read yet. */
   waits(connection: Connection): boolean;
   isBecoming(connection: Connection): boolean;
-  /** The client acknowledged something. */
+  /** The client acknowledged a message. */
   acknowledged(connection: Connection): void;
   /** The connection is gone. */
   forget(connection: Connection): void;
@@ -95,17 +95,17 @@ export interface ConnectionParts {
   readonly handlers: PacketHandlers;
   readonly identityChanges: IdentityChanging;
   readonly sessions: {
-    /** The session's connection is gone; for how long it stays (undefined: the setting). */
+    /** The session's connection is gone; for how long it is kept (undefined: the setting). */
     closed(session: Session, staysSeconds: number | undefined): void;
-    /** In how many seconds the session ends if its connection ends now. */
+    /** The number of seconds after which the session ends if its connection ends now. */
     endsInSeconds(session: Session, expirySeconds: number | undefined): number;
   };
   readonly wills: Pick<Wills, "leave" | "discard">;
   readonly limits: BrokerLimits;
   readonly counters: Counters;
-  /** Those there are, which the connection enters and leaves by itself. */
+  /** All connections; a connection adds and removes itself. */
   readonly connections: Set<Connection>;
-  /** Counts open sockets, the closing ones too. */
+  /** Counts open sockets, closing ones included. */
   readonly sockets: Work;
   readonly work: Work;
   readonly wheel: DeadlineWheel;
@@ -136,7 +136,7 @@ interface Waiting {
 /** What a client has that leaves something behind, or authenticates in steps. */
 interface Uncommon {
   leaves: Leaves;
-  /** Enhanced authentication, MQTT 5 § 4.12: the method CONNECT named, and what is under way. */
+  /** Enhanced authentication, MQTT 5 § 4.12: the method that CONNECT named, and the exchange under way. */
   authenticating: Authenticating | undefined;
 }
 
@@ -167,7 +167,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     parts.wheel.watch(this);
   }
 
-  /** The client's, once CONNECT named it. */
+  /** The client's version, once CONNECT named it. */
   get protocolVersion(): ProtocolVersion {
     return (this.#state & versionBits) as ProtocolVersion;
   }
@@ -203,8 +203,8 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   get #keepAliveMs(): number {
     const seconds = this.#state >> keepAliveShift;
-    // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off.
-    // The wheel's time may lag by a tick, and a client must not be closed early for it.
+    // One and a half times the keep alive [MQTT-3.1.2-24]; zero turns it off. The wheel's time may lag by a tick, and a
+    // client must not be closed early because of that.
     return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1500 + wheelTickMs;
   }
 
@@ -220,28 +220,28 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     return this.outbox.transport.certificateSubject;
   }
 
-  /** How many messages above QoS 0 the client takes at a time. */
+  /** The number of unacknowledged messages above QoS 0 that the client accepts. */
   get receiveMaximum(): number {
     return this.terms?.receiveMaximum ?? 65_535;
   }
 
-  /** Until an enhanced authentication is over nothing else may come. */
+  /** Until an enhanced authentication is over no other packet may come. */
   get awaitsAuth(): boolean {
     return this.session === undefined && this.authenticating !== undefined;
   }
 
-  /** What PUBREL says of a packet id that is not known. */
+  /** The reason code of a PUBREL for an unknown packet id. */
   get unknownPacketId(): number {
     return this.protocolVersion === 5 ? reasonCodes.packetIdentifierNotFound : 0;
   }
 
-  /** A text for people, where the client wants one and has room for it [MQTT-3.4.2-2]. */
+  /** Gives a reason string, where the client wants one and has room for it [MQTT-3.4.2-2]. */
   explanation(text: string | undefined): string | undefined {
     if (text === undefined || this.terms?.explain === false) return undefined;
     return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;
   }
 
-  /** Whether the client takes packets of this size [MQTT-3.1.2-24]. */
+  /** Whether the client accepts packets of this size [MQTT-3.1.2-24]. */
   hasRoomFor(bytes: number): boolean {
     return this.terms === undefined || bytes <= this.terms.maximumPacketBytes;
   }
@@ -256,7 +256,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     }
   }
 
-  /** The transport met what the peer may not send. */
+  /** The transport received what the peer may not send. */
   reject(error: ProtocolError): void {
     if (!this.closed) this.#fail(error);
   }
@@ -278,8 +278,8 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   }
 
   /**
-   * The one way out. What was appended is still written if the kernel takes it. An MQTT 5 client is told why, with
-   * `reasonCode` where it is known more exactly. Safe to call twice.
+   * The only way to end a connection. Appended bytes are still written if the kernel takes them. An MQTT 5 client is
+   * sent the reason, with `reasonCode` where that is more exact. Safe to call twice.
    */
   close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
@@ -315,7 +315,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     else this.#guard(() => this.#parts.wills.leave(session, will, endsInSeconds));
   }
 
-  /** CONNECT was read; nothing more is until the client is in, or asked something. */
+  /** CONNECT was read. Nothing more is read until the client is accepted or sent a challenge. */
   admitting(packet: ConnectPacket): void {
     this.#state &= ~awaitsConnectBit;
     this.#speak(packet.protocolVersion);
@@ -340,7 +340,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.#resumeReading();
   }
 
-  /** The client is in. Calls nothing but the transport, so that CONNACK can follow at once. */
+  /** The client is accepted. Calls nothing but the transport, so that CONNACK can follow at once. */
   open(
     session: Session,
     terms: { keepaliveSeconds: number; will: Will | undefined; sessionExpirySeconds: number | undefined },
@@ -355,12 +355,12 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.#watchUntil(this.#keepAliveMs);
   }
 
-  /** Whether nothing of it waits for a service or the store. */
+  /** Whether no packet of it waits for a service or the store. */
   get idle(): boolean {
     return this.#waiting === undefined || this.#waiting.count === 0;
   }
 
-  /** Whether the client will be another principal within this connection. */
+  /** Whether the client will become another principal within this connection. */
   get isBecoming(): boolean {
     return this.#parts.identityChanges.isBecoming(this);
   }
@@ -369,18 +369,18 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.#parts.identityChanges.begin(this, who);
   }
 
-  /** For how long its session stays; undefined: as long as the broker's setting says. */
+  /** For how long the session is kept; undefined: as long as the broker's setting says. */
   get sessionExpirySeconds(): number | undefined {
     return this.#leaves.sessionExpirySeconds;
   }
 
-  /** From here on it is this session's. */
+  /** From now on the connection is this session's. */
   handOver(session: Session, sessionExpirySeconds: number | undefined): void {
     this.session = session;
     this.#leaves = { will: this.#leaves.will, sessionExpirySeconds };
   }
 
-  /** Says that the client is in, in the words of its version. */
+  /** Sends CONNACK for an accepted client, in the form of its version. */
   accept(sessionPresent: boolean, properties: ConnackProperties): void {
     if (this.protocolVersion === 5) {
       this.outbox.append(encodeConnack5({ sessionPresent, reasonCode: reasonCodes.success, properties }));
@@ -408,7 +408,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.close("refused", why);
   }
 
-  /** Something is waiting for a service or the store; with too much of it the client is not read. */
+  /** A packet waits for a service or the store. With too many waiting packets the client is not read. */
   workStarted(bytes: number): void {
     this.#parts.work.started();
     this.#waiting ??= { count: 0, bytes: 0 };
@@ -443,7 +443,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     this.#guard(() => this.#reader.resume(this));
   }
 
-  /** The broker stops: nothing more is read, what is under way is finished. */
+  /** The broker stops: nothing more is read, and the work under way is finished. */
   stopReading(): void {
     this.#stopReading();
   }
@@ -503,7 +503,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   #readDisconnect({ reasonCode, sessionExpirySeconds }: DisconnectPacket): void {
     if (sessionExpirySeconds !== undefined) {
-      // A session that was to end with the connection cannot be kept after all [MQTT-3.14.2-2].
+      // A session that was to end with its connection cannot be kept by DISCONNECT [MQTT-3.14.2-2].
       if (this.#leaves.sessionExpirySeconds === 0 && sessionExpirySeconds > 0) {
         throw new ProtocolError("a session expiry where there was none", reasonCodes.protocolError);
       }
@@ -547,7 +547,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     } else if (this.session === undefined) {
       this.close("connect_timeout");
     } else if (!this.reading) {
-      this.#watchUntil(this.#keepAliveMs); // it is us who do not read
+      this.#watchUntil(this.#keepAliveMs); // the server is not reading
     } else {
       this.close("keep_alive_timeout");
     }
@@ -579,8 +579,8 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
       this.outbox.transport.terminate();
       return;
     }
-    // We end our half and give the peer time to read it: closing with bytes unread would reset the connection and
-    // could take our last packet with it.
+    // The server ends its half and gives the peer time to read. Closing with unread bytes would reset the connection
+    // and could lose the server's last packet.
     this.outbox.transport.shutdown();
     this.outbox.transport.resume();
     this.#watchUntil(this.#parts.limits.lingerMs);
@@ -606,7 +606,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
     }
   }
 
-  /** Before CONNACK an MQTT 5 client is told in it, if it is known to be one. */
+  /** Before CONNACK an MQTT 5 client gets the reason in CONNACK, if its version is known. */
   #refuseOrClose(error: ProtocolError): void {
     const { reasonCode, message, closeReason } = error;
     if (error.protocolVersion !== undefined) this.#speak(error.protocolVersion);

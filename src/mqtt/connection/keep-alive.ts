@@ -1,14 +1,14 @@
 /**
- * One timer for every deadline of every connection: keep alive, CONNECT, linger. A timer per connection would be set
- * anew with each packet; here a packet only moves a number, and the wheel looks at a connection when the deadline it knew
- * of has come. Deadlines are met up to three seconds late, never early.
+ * One timer for every deadline of every connection: keep alive, CONNECT, linger. A timer per connection would be reset
+ * with each packet. Here a packet only changes a number, and the wheel checks a connection when the deadline it last
+ * knew has come. Deadlines are met up to three seconds late, never early.
  */
 import type { Clock } from "../../lib/clock.ts";
 
 export interface Watched {
-  /** UTC milliseconds; may move at any time; moving it to an earlier turn takes a `watch`. */
+  /** UTC milliseconds. It may change at any time; a change to an earlier turn needs a `watch`. */
   deadlineMs: number;
-  /** The wheel's own: where it is, -1 when it is not watched. */
+  /** For the wheel: the slot of the item, -1 when it is not watched. */
   wheelSlot: number;
   /** Called once, after which it is no longer watched. */
   deadlinePassed(): void;
@@ -16,11 +16,11 @@ export interface Watched {
 
 /** How often the wheel turns, and by how much its `nowMs` may lag. */
 export const wheelTickMs = 1000;
-/** Deadlines further off wait in the last slot and move on from there. */
+/** Later deadlines wait in the last slot and move on from there. */
 const slotCount = 64;
 
 export class DeadlineWheel {
-  /** The time of the last turn, at most a tick old while the timer runs. */
+  /** The time of the last turn; at most a tick old while the timer runs. */
   nowMs: number;
   readonly #clock: Clock;
   #slots: Set<Watched>[] = Array.from({ length: slotCount }, () => new Set<Watched>());
@@ -44,7 +44,7 @@ export class DeadlineWheel {
     this.#timer = undefined;
   }
 
-  /** Watches `watched` for its deadline, from whatever slot it was in before. */
+  /** Watches `watched` for its deadline, and removes it from its earlier slot. */
   watch(watched: Watched): void {
     this.unwatch(watched);
     if (watched.deadlineMs === Number.POSITIVE_INFINITY) return;
@@ -60,7 +60,7 @@ export class DeadlineWheel {
     watched.wheelSlot = -1;
   }
 
-  /** Does what the clock has made due. */
+  /** Does what is due by the clock. */
   turn(): void {
     this.nowMs = this.#clock.nowMs();
     const ticks = Math.floor((this.nowMs - this.#turnedMs) / wheelTickMs);
@@ -79,7 +79,7 @@ export class DeadlineWheel {
       slot.clear();
     }
     for (const watched of due) {
-      if (watched.wheelSlot >= 0) continue; // watched anew by another's deadline
+      if (watched.wheelSlot >= 0) continue; // the deadline of another one made it watched again
       if (watched.deadlineMs > this.nowMs) this.watch(watched);
       else watched.deadlinePassed();
     }

@@ -1,4 +1,4 @@
-/** Accepts MQTT connections over TCP and TLS and gives each its `Connection`. */
+/** Accepts MQTT connections over TCP and TLS and makes a `Connection` for each. */
 import type { Socket, SocketHandler } from "bun";
 import { nameOfLines } from "../../lib/distinguished-name.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -7,7 +7,7 @@ import { type AdmissionParts, admit } from "./connection-limits.ts";
 
 export interface ListenAddress {
   readonly hostname: string;
-  /** 0 lets the system choose. */
+  /** With 0 the system chooses. */
   readonly port: number;
 }
 
@@ -15,36 +15,39 @@ export interface ListenAddress {
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
-  /** Clients are asked for certificates: those signed by `ca` are believed, others refused; `required`: none is too. */
+  /**
+   * Clients are asked for certificates. Those signed by `ca` are accepted, others refused; with `required` a client
+   * without one is refused too.
+   */
   readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
 export interface Listener {
   readonly port: number;
-  /** With TLS: new connections are shown this one, those there are stay as they are. */
+  /** For TLS: new connections get this certificate, existing ones keep theirs. */
   useCertificate(tls: Certificate): void;
-  /** Accepts nothing more; what is connected stays. */
+  /** Accepts no more connections; existing ones stay. */
   stopAccepting(): void;
-  /** Drops what is still connected. */
+  /** Drops the existing connections. */
   close(): void;
 }
 
-/** What accepting connections takes, over whichever transport. */
+/** What accepting connections needs, for any transport. */
 export type AcceptingParts = AdmissionParts & ConnectionParts;
 
-/** Undefined: not admitted. */
+/** Undefined where the connection was not admitted. */
 type SocketData = Connection | undefined;
 
 export function listenTcp(parts: AcceptingParts, address: ListenAddress, tls?: Certificate): Listener {
   let server = accept(parts, address, tls);
   const { port } = server;
-  /** Listeners whose certificate was replaced: they accept nothing, but connections they accepted may live on. */
+  /** Listeners whose certificate was replaced. They accept nothing, but connections they accepted may still be open. */
   const replaced: (typeof server)[] = [];
   return {
     port,
     useCertificate(certificate) {
       if (tls === undefined) throw new Error("this listener has no TLS");
-      // `reload` ignores a certificate without saying so. Two listeners share the port for a moment instead.
+      // `reload` ignores a certificate silently. Two listeners share the port for a moment instead.
       const next = accept(parts, { hostname: address.hostname, port }, certificate);
       server.stop(false);
       replaced.push(server);
@@ -71,7 +74,7 @@ function accept(parts: AcceptingParts, { hostname, port }: ListenAddress, tls: C
           socket.terminate();
           return;
         }
-        socket.setNoDelay(true); // the outbox gathers already; Nagle would only delay
+        socket.setNoDelay(true); // the outbox gathers bytes already; Nagle would only delay them
         const transport = clients === undefined ? socket : new CertifiedSocket(socket);
         socket.data = new Connection(parts, transport, addressCount);
       },
@@ -95,7 +98,7 @@ function accept(parts: AcceptingParts, { hostname, port }: ListenAddress, tls: C
 const askFor = (clients: Certificate["clients"]) =>
   clients === undefined ? {} : { ca: clients.ca, requestCert: true, rejectUnauthorized: clients.required };
 
-/** Where no certificate is required, one that does not verify is let through by Bun: it is refused here. */
+/** Where no certificate is required Bun accepts one that does not verify, so it is refused here. */
 function verifying(parts: AcceptingParts): NonNullable<SocketHandler<SocketData>["handshake"]> {
   return (socket, _, error) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
@@ -105,7 +108,7 @@ function verifying(parts: AcceptingParts): NonNullable<SocketHandler<SocketData>
   };
 }
 
-/** A TLS socket of which the certificate counts. The others are transports as they stand. */
+/** A TLS socket whose client certificate is used. Other sockets are transports as they are. */
 class CertifiedSocket implements Transport {
   readonly #socket: Socket<SocketData>;
 

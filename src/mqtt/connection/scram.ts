@@ -1,8 +1,8 @@
 /**
- * SCRAM-SHA-256, RFC 5802 and RFC 7677, as a method of MQTT 5's enhanced authentication: the client proves that it knows
- * the password without showing it, the server that it has the password's keys. No channel binding: the transport would
- * have to say what it is bound to. Names nobody has are asked for a proof like any other, with a salt that stays the
- * same, so that nobody learns who exists.
+ * SCRAM-SHA-256, RFC 5802 and RFC 7677, as a method of MQTT 5's enhanced authentication. The client proves that it
+ * knows the password without sending it; the server proves that it has the password's keys. There is no channel
+ * binding: the transport would have to say what it is bound to. An unknown name is asked for a proof like any other,
+ * always with the same salt, so that no client learns which names exist.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { saslprep } from "../../lib/saslprep.ts";
@@ -24,7 +24,7 @@ export interface ScramKeys {
   readonly serverKey: Uint8Array;
 }
 
-/** The client that wants in, as the exchange names it. */
+/** The client that logs in, as the exchange describes it. */
 export interface ScramClient {
   readonly username: string;
   readonly clientId: string;
@@ -32,17 +32,20 @@ export interface ScramClient {
 }
 
 export interface ScramAccounts<P extends Principal> {
-  /** Undefined: nobody has the name, or there are no keys; the exchange goes on to its end all the same. */
+  /** Undefined where the name is unknown or has no keys; the exchange goes on to its end even so. */
   find(username: string): Promise<ScramKeys | undefined>;
-  /** The proof was right or wrong (always wrong where `find` found nothing); what becomes of the client. */
+  /**
+   * Called with whether the proof was right (always wrong where `find` found nothing); gives the client's
+   * authentication.
+   */
   conclude(client: ScramClient, right: boolean): Promise<Authentication<P>>;
 }
 
 export interface ScramParts<P extends Principal> {
   readonly accounts: ScramAccounts<P>;
-  /** Makes salts for names nobody has; the same for ever. */
+  /** The secret that salts of unknown names are derived from; it never changes. */
   secret(): Promise<Uint8Array>;
-  /** The iterations those names seem to have: as the real ones do, so that none of the numbers gives a name away. */
+  /** The iteration counts that unknown names appear to have: those of real ones, so that no count reveals a name. */
   readonly iterations: readonly number[];
   newNonce?(): string;
 }
@@ -52,7 +55,10 @@ const nonceCharactersMax = 256;
 const hashBytes = 32;
 const saltBytes = 16;
 
-/** n: the client knows no channel binding; y: it thinks that we do not. An authorization identity is only one's own. */
+/**
+ * n: the client knows no channel binding; y: it believes that the server does not. An authorization identity must be
+ * the client's own name.
+ */
 const firstMessage = /^([ny],(?:a=([^,]*))?,)(n=([^,]*),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/su;
 const finalMessage = /^(c=([A-Za-z0-9+/=]*),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?),p=([A-Za-z0-9+/]{43}=)$/su;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -84,10 +90,10 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
 
   async next(data: Uint8Array | undefined): Promise<AuthenticationStep<P>> {
     const state = this.#state;
-    // Whatever fails on the way is the end.
+    // Any failure ends the exchange.
     this.#state = "over";
     if (state === "over") return refused;
-    // The method begins with the client, which may have been too shy to send its message with CONNECT.
+    // The client speaks first in this method; it may not have sent its message with CONNECT.
     if (state === "fresh" && (data === undefined || data.length === 0)) {
       this.#state = "asked";
       return { challenge: new Uint8Array() };
@@ -102,7 +108,7 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
     const username = decodeName(name);
     if (username === undefined || clientNonce.length > nonceCharactersMax) return refused;
     if (identity !== undefined && decodeName(identity) !== username) return refused;
-    const keys = (await this.#parts.accounts.find(username)) ?? (await this.#keysOfNobody(username));
+    const keys = (await this.#parts.accounts.find(username)) ?? (await this.#keysOfUnknown(username));
     const nonce = clientNonce + (this.#parts.newNonce?.() ?? randomBytes(24).toString("base64"));
     const serverFirst = `r=${nonce},s=${Buffer.from(keys.salt).toString("base64")},i=${keys.iterations}`;
     this.#state = { username, gs2Header, firstBare, serverFirst, nonce, keys };
@@ -115,7 +121,7 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
     if (nonce !== begun.nonce || binding !== Buffer.from(begun.gs2Header).toString("base64")) return refused;
     const message = `${begun.firstBare},${begun.serverFirst},${withoutProof}`;
     const { username, keys } = begun;
-    // The password may have changed since, or its owner have gone; nobody's keys are never those found.
+    // The password may have changed since, or its owner may be gone. The keys of an unknown name never match.
     const current = await this.#parts.accounts.find(username);
     const right =
       provesKey(keys, message, Buffer.from(proof, "base64")) &&
@@ -128,7 +134,7 @@ class Exchange<P extends Principal> implements AuthenticationExchange<P> {
     return { done, data: Buffer.from(`v=${signature}`) };
   }
 
-  async #keysOfNobody(username: string): Promise<ScramKeys> {
+  async #keysOfUnknown(username: string): Promise<ScramKeys> {
     const { secret, iterations } = this.#parts;
     const bytes = hmac(await secret(), username);
     const choice = (bytes[hashBytes - 1] ?? 0) % iterations.length;
@@ -157,11 +163,11 @@ function textOf(data: Uint8Array | undefined): string | undefined {
   try {
     return utf8.decode(data);
   } catch {
-    return undefined; // Not UTF-8, so not a message of the method.
+    return undefined; // Text that is not UTF-8 is not a message of the method.
   }
 }
 
-/** `=2C` is a comma and `=3D` an equals sign; a lone `=` is an error, an empty name nobody's. */
+/** `=2C` is a comma and `=3D` an equals sign; a lone `=` is an error, and so is an empty name. */
 function decodeName(name: string): string | undefined {
   if (/=(?!2C|3D)/.test(name)) return undefined;
   const prepared = saslprep(name.replaceAll("=2C", ",").replaceAll("=3D", "="));

@@ -1,6 +1,7 @@
 /**
- * MQTT over WebSocket, MQTT 3.1.1 § 6: the frames' bytes are one stream, whatever packets they hold [MQTT-6.0.0-2].
- * The server's one `websocket` object serves several doors, so each connection's data says whose it is.
+ * MQTT over WebSocket, MQTT 3.1.1 § 6: the bytes of all frames are one stream, whatever packets they hold
+ * [MQTT-6.0.0-2]. The server's one `websocket` object serves several doors, so each connection's data says which door
+ * it belongs to.
  */
 import type { Server, ServerWebSocket } from "bun";
 import type { Transport } from "../../net/transport.ts";
@@ -13,14 +14,14 @@ export interface MqttSocketData {
   readonly door: "mqtt";
   readonly address: string;
   readonly addressCount: AddressCount;
-  /** From `open` on. */
+  /** Set from `open` on. */
   socket: MqttSocket | undefined;
 }
 
-/** The names of [MQTT-6.0.0-3], and the one MQTT 3.1 clients use. */
+/** The names of [MQTT-6.0.0-3], and the name that MQTT 3.1 clients use. */
 const subProtocols: ReadonlySet<string> = new Set(["mqtt", "mqttv3.1"]);
 
-/** What is handed to Bun at once: it keeps what the kernel does not take, so this bounds what it keeps. */
+/** The most that is handed to Bun at once. Bun keeps what the kernel does not take, so this bounds what Bun keeps. */
 const writeBytesMax = 64 * 1024;
 
 const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as const;
@@ -28,7 +29,7 @@ const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as co
 export type MqttWebSocket = ReturnType<typeof createMqttWebSocket>;
 
 export function createMqttWebSocket(parts: AcceptingParts) {
-  /** Undefined once the connection belongs to us, else what to answer. */
+  /** Undefined once the connection is this door's; otherwise the answer to send. */
   function upgrade(
     request: Request,
     server: Pick<Server<MqttSocketData>, "upgrade" | "requestIP">,
@@ -64,7 +65,7 @@ export function createMqttWebSocket(parts: AcceptingParts) {
   };
 }
 
-/** The first offered name that is ours. */
+/** The first offered name that the broker supports. */
 function chooseSubProtocol(offered: string | null): string | undefined {
   return offered
     ?.split(",")
@@ -75,15 +76,15 @@ function chooseSubProtocol(offered: string | null): string | undefined {
 /** A WebSocket as the connection's transport. */
 class MqttSocket implements Transport {
   readonly remoteAddress: string;
-  /** The HTTP port asks for none. */
+  /** The HTTP port asks for no certificate. */
   readonly certificateSubject: undefined;
   readonly #parts: AcceptingParts;
   readonly #ws: ServerWebSocket<MqttSocketData>;
   readonly #connection: Connection;
-  /** Bun keeps bytes the kernel did not take; `drain` follows. */
+  /** Bun keeps bytes that the kernel did not take; `drain` follows. */
   #blocked = false;
   #paused = false;
-  /** Frames that came after `pause`: what Bun had read already, not more. */
+  /** Frames that came after `pause`: only those that Bun had read already. */
   #held: Buffer[] = [];
   #closed = false;
   #closeCode: number = closeCode.normal;
@@ -123,7 +124,7 @@ class MqttSocket implements Transport {
       const start = byteOffset + taken;
       const size = Math.min(writeBytesMax, byteLength - taken);
       const result = this.#ws.sendBinary(bytes.subarray(start, start + size));
-      // -1: all of it is on its way, but Bun had to keep some. 0: nothing is, the socket is closing.
+      // -1: all bytes are on their way, but Bun had to keep some. 0: none are, the socket is closing.
       this.#blocked = result <= 0;
       if (result === 0) break;
       taken += size;
@@ -153,7 +154,7 @@ class MqttSocket implements Transport {
     else queueMicrotask(() => this.#release());
   }
 
-  /** The connection reads again: first what was held, and it may have enough before all of that is read. */
+  /** The connection reads again: the held frames come first, and it may pause again before all of them are read. */
   #release(): void {
     if (this.#paused || this.#closed || this.#held.length === 0) return;
     const held = this.#held;

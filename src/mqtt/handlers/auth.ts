@@ -17,8 +17,8 @@ export interface AuthParts {
 }
 
 /**
- * Authenticates a CONNECT that names a method. Resolves with the outcome once the client has answered everything asked
- * of it; undefined if it was refused already. The connection may be closed by then.
+ * Authenticates a CONNECT that names a method. Resolves with the outcome once the client has answered every challenge;
+ * undefined if it was refused already. The connection may be closed by then.
  */
 export async function authenticateByMethod(
   parts: AuthParts,
@@ -58,7 +58,8 @@ export async function authenticateByMethod(
 
 export function handleAuth(parts: AuthParts, connection: Connection, packet: AuthPacket): void {
   const { authenticating } = connection;
-  // Without a method in CONNECT there is none to go on with [MQTT-4.12.0-6]; and it stays the same [MQTT-4.12.0-5].
+  // Without a method in CONNECT there is none to continue [MQTT-4.12.0-6]; and the method stays the same
+  // [MQTT-4.12.0-5].
   if (authenticating === undefined) throw new ProtocolError("AUTH without a method", reasonCodes.protocolError);
   if (packet.method !== authenticating.method) {
     throw new ProtocolError("another authentication method", reasonCodes.protocolError);
@@ -81,7 +82,7 @@ export function handleAuth(parts: AuthParts, connection: Connection, packet: Aut
     .finally(() => parts.work.done());
 }
 
-/** The connection goes on meanwhile; a failure ends it [MQTT-4.12.1-2]. */
+/** The connection continues meanwhile; a failure ends it [MQTT-4.12.1-2]. */
 async function authenticateAgain(
   parts: AuthParts,
   connection: Connection,

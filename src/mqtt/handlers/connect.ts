@@ -1,4 +1,4 @@
-/** CONNECT, § 3.1: who is it, which session is theirs, and the CONNACK. */
+/** CONNECT, § 3.1: which client it is, which session it gets, and the CONNACK. */
 import { randomUUID } from "node:crypto";
 import type { Log } from "../../lib/log.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -21,7 +21,7 @@ export interface ConnectParts extends AuthParts, RestoreParts {
   readonly identity: Pick<Identity, "methods" | "authenticate">;
   readonly services: InstallParts["services"] & Pick<Services, "opened">;
   readonly identityChanges: {
-    /** What a client asked for that may not have a session beyond its connection as long as it is who it is. */
+    /** Records what a client asked for that may have no session beyond its connection with its present principal. */
     remember(connection: Connection, lifetime: Lifetime): void;
   };
   readonly sessions: Pick<Sessions, "open">;
@@ -44,7 +44,7 @@ export interface RestoreParts extends InstallParts {
   readonly log: Log;
 }
 
-/** Answers when the session is open; until then nothing more of the connection is read. */
+/** Answers when the session is open. Until then nothing more of the connection is read. */
 export function handleConnect(parts: ConnectParts, connection: Connection, packet: ConnectPacket): void {
   parts.counters.connectsReceived++;
   connection.admitting(packet);
@@ -52,7 +52,7 @@ export function handleConnect(parts: ConnectParts, connection: Connection, packe
   if (will !== undefined && !isWillTopic(parts, will.topic)) {
     throw new ProtocolError("the will's topic is not a topic name", reasonCodes.topicNameInvalid);
   }
-  // [MQTT-3.1.3-8]; MQTT 3.1 wants an id in any case. Its upper bound of 23 characters is nobody's any more.
+  // [MQTT-3.1.3-8]; MQTT 3.1 requires an id in any case. Its upper bound of 23 characters is no longer applied.
   if (
     packet.clientId === "" &&
     (packet.protocolVersion === 3 || (packet.protocolVersion === 4 && !packet.cleanStart))
@@ -118,7 +118,7 @@ async function admit(parts: ConnectParts, connection: Connection, packet: Connec
       );
     });
   } finally {
-    // It belongs to a connection that never came to be.
+    // The will belongs to a connection that was never accepted.
     if (will !== undefined && !taken) parts.wills.discard(will);
   }
 }
@@ -146,11 +146,11 @@ export interface Lifetime {
   readonly persistent: boolean;
   /** Undefined: the broker's setting. */
   readonly expirySeconds: number | undefined;
-  /** What an MQTT 5 client is told because it is not what it asked for [MQTT-3.2.2-21]. */
+  /** The expiry that an MQTT 5 client is told, where it differs from what it asked for [MQTT-3.2.2-21]. */
   readonly granted: number | undefined;
 }
 
-/** How long the session is to live on without a connection. */
+/** How long the session lives without a connection. */
 function lifetimeOf({ limits }: ConnectParts, packet: ConnectPacket, mayPersist: boolean): Lifetime {
   const { protocolVersion, cleanStart } = packet;
   if (protocolVersion !== 5) {
@@ -167,7 +167,7 @@ function connackProperties({ limits }: ConnectParts, packet: ConnectPacket, clie
     receiveMaximum: limits.inboundInflightMax,
     topicAliasMaximum: limits.topicAliasesMax,
     assignedClientId: packet.clientId === "" ? clientId : undefined, // [MQTT-3.2.2-16]
-    // Part of a topic name, which a client id need not be.
+    // A client id becomes a part of a topic name here, which it need not be valid for.
     responseInformation:
       packet.requestResponseInformation && isTopicName(clientId) ? `responses/${clientId}` : undefined,
   };
@@ -192,13 +192,13 @@ function welcome(
   connection.accept(resumed, properties);
   const { principal, clientId } = session;
   parts.log.debug("client connected", { clientId, principal: principal.key, address: connection.address, resumed });
-  session.resume(); // before a service delivers anything, so that it keeps its packet ids
+  session.resume(); // before a service delivers anything, so that the session keeps its packet ids
   parts.services.opened(session, { resumed });
   restoreSubscriptions(parts, session);
   connection.startReading();
 }
 
-/** The service hears of every stored subscription; those that are not allowed any more end. */
+/** Services are told of every stored subscription. Those that are no longer allowed end. */
 export function restoreSubscriptions(parts: RestoreParts, session: Session): void {
   const refused: string[] = [];
   for (const [filter, subscription] of [...session.subscriptions]) {

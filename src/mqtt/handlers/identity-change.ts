@@ -1,6 +1,7 @@
 /**
- * A client that becomes another principal within its connection, by a service's word: that principal's session takes the
- * place of the one the connection had. What was asked on that one is answered first; nothing more is read meanwhile.
+ * A client that becomes another principal within its connection, when a service says so. The session of the new
+ * principal replaces the session of the connection. Requests on the old session are answered first; nothing more is
+ * read meanwhile.
  */
 import type { Log } from "../../lib/log.ts";
 import type { Connection, IdentityChanging } from "../connection/connection.ts";
@@ -25,20 +26,20 @@ export interface IdentityChangeParts extends RestoreParts {
   readonly log: Log;
 }
 
-type Wanted = Pick<Lifetime, "persistent" | "expirySeconds">;
+type SessionLifetime = Pick<Lifetime, "persistent" | "expirySeconds">;
 
 interface Change {
   who: Authenticated<Principal>;
   /** Its session is being opened. */
   opening: boolean;
-  /** The client has to acknowledge first what is on its way: both sessions use the same packet ids. */
+  /** The client must first acknowledge what is under way: both sessions use the same packet ids. */
   awaitsClient: boolean;
 }
 
 export class IdentityChanges implements IdentityChanging {
   readonly #parts: IdentityChangeParts;
-  /** What CONNECT asked for where nobody may have it until it is known who it is. */
-  readonly #wanted = new WeakMap<Connection, Wanted>();
+  /** The session that CONNECT asked for, where the client may have none until its user is known. */
+  readonly #lifetimes = new WeakMap<Connection, SessionLifetime>();
   readonly #waiting = new Map<Connection, Change>();
 
   constructor(parts: IdentityChangeParts) {
@@ -46,7 +47,7 @@ export class IdentityChanges implements IdentityChanging {
   }
 
   remember(connection: Connection, { persistent, expirySeconds }: Lifetime): void {
-    if (persistent) this.#wanted.set(connection, { persistent, expirySeconds });
+    if (persistent) this.#lifetimes.set(connection, { persistent, expirySeconds });
   }
 
   begin(connection: Connection, who: Authenticated<Principal>): void {
@@ -55,7 +56,7 @@ export class IdentityChanges implements IdentityChanging {
     if (session === undefined) return;
     const waiting = this.#waiting.get(connection);
     if (waiting !== undefined) {
-      waiting.who = who; // the last word counts
+      waiting.who = who; // the last request counts
       return;
     }
     if (session.principal.key === principal.key) return;
@@ -64,7 +65,7 @@ export class IdentityChanges implements IdentityChanging {
     this.waits(connection);
   }
 
-  /** Something of the connection is done, perhaps the last. Whether it is not to be read yet. */
+  /** Some work of the connection is done, perhaps the last. Gives whether the connection must not be read yet. */
   waits(connection: Connection): boolean {
     if (this.#waiting.size === 0) return false;
     const change = this.#waiting.get(connection);
@@ -73,12 +74,12 @@ export class IdentityChanges implements IdentityChanging {
     return !change.awaitsClient;
   }
 
-  /** The connection will be another principal's. */
+  /** Whether the connection will be another principal's. */
   isBecoming(connection: Connection): boolean {
     return this.#waiting.has(connection);
   }
 
-  /** The client acknowledged something. */
+  /** The client acknowledged a message. */
   acknowledged(connection: Connection): void {
     if (this.#waiting.size > 0) this.waits(connection);
   }
@@ -99,7 +100,7 @@ export class IdentityChanges implements IdentityChanging {
       change.opening = false;
       change.awaitsClient = !done;
       if (done && change.who === who) this.#waiting.delete(connection);
-      else if (done) this.waits(connection); // it became yet another principal meanwhile
+      else if (done) this.waits(connection); // it became another principal again meanwhile
     } catch (error) {
       this.#waiting.delete(connection);
       if (error instanceof SessionRefused) log.info("a session was refused", { address, why: error.message });
@@ -123,20 +124,24 @@ export class IdentityChanges implements IdentityChanging {
     );
   }
 
-  /** As CONNECT asked for; a session that is there stays as long as it would have, where that asked for none. */
-  #lifetimeOf(connection: Connection, { principal, persistent }: Authenticated<Principal>, clientId: string): Wanted {
+  /** As CONNECT asked for. Where it asked for no lifetime, an existing session keeps its own. */
+  #lifetimeOf(
+    connection: Connection,
+    { principal, persistent }: Authenticated<Principal>,
+    clientId: string,
+  ): SessionLifetime {
     const { sessionExpirySeconds } = connection;
-    const wanted = this.#wanted.get(connection) ?? {
+    const lifetime = this.#lifetimes.get(connection) ?? {
       persistent: sessionExpirySeconds !== 0,
       expirySeconds: sessionExpirySeconds,
     };
     if (!persistent) {
-      if (wanted.persistent) this.#wanted.set(connection, wanted);
+      if (lifetime.persistent) this.#lifetimes.set(connection, lifetime);
       return { persistent: false, expirySeconds: 0 };
     }
-    if (wanted.persistent) return wanted;
+    if (lifetime.persistent) return lifetime;
     const { expiry } = this.#parts.sessions.find(principal.key, clientId) ?? {};
-    return expiry === undefined ? wanted : { persistent: true, expirySeconds: expiry.seconds };
+    return expiry === undefined ? lifetime : { persistent: true, expirySeconds: expiry.seconds };
   }
 
   #welcome(
@@ -159,19 +164,19 @@ export class IdentityChanges implements IdentityChanging {
       resumed,
     });
     const asked = [...before.subscriptions];
-    // Of a principal that is no more nothing is kept.
+    // Nothing is kept of a principal that no longer exists.
     const gone = parts.identity.principalOf(before.principal.key, clientId) === undefined;
     const beforeExpirySeconds = gone ? 0 : connection.sessionExpirySeconds;
     connection.handOver(session, expirySeconds);
     connection.limitPackets(Math.min(packetBytesMax ?? Number.POSITIVE_INFINITY, parts.limits.packetBytesMax));
-    session.resume(); // before a service delivers anything, so that it keeps its packet ids
+    session.resume(); // before a service delivers anything, so that the session keeps its packet ids
     parts.services.opened(session, { resumed, before });
     restoreSubscriptions(parts, session);
     this.#subscribe(session, asked);
     parts.sessions.closed(before, beforeExpirySeconds);
   }
 
-  /** What was subscribed to on this connection still is, as far as it may be. */
+  /** Keeps the subscriptions made on this connection, as far as the new principal may have them. */
   #subscribe(session: Session, asked: readonly (readonly [string, Subscription])[]): void {
     const parts = this.#parts;
     const { storedId, clientId } = session;

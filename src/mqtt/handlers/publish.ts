@@ -1,7 +1,7 @@
 /**
- * PUBLISH and PUBREL, §§ 3.3, 3.6 and 4.3. What only connected clean sessions hear is routed and acknowledged at once;
- * what a service takes over, or the store must have, is acknowledged when that is done, while the next packet already
- * starts.
+ * PUBLISH and PUBREL, §§ 3.3, 3.6 and 4.3. A message that goes only to connected clean sessions is routed and
+ * acknowledged at once. A message that a service takes or the store must have is acknowledged when that is done; the
+ * next packet starts meanwhile.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -33,22 +33,25 @@ export interface PublishParts {
   readonly log: Log;
 }
 
-/** Who is answered. */
+/** The publisher that is answered. */
 interface Publisher {
   readonly connection: Connection;
   readonly session: Session;
 }
 
-/** Which answer leaves when something is done. */
+/** The answer to send when something is done. */
 interface Answer {
   readonly type: number;
   /** 0: none, a PUBLISH at QoS 0. */
   readonly packetId: number;
-  /** Held meanwhile. */
+  /** Bytes that are held until then. */
   readonly bytes: number;
 }
 
-/** Of a message on its way: a verdict; "queued", which is `taken` once the turn's messages are stored; or what it waits for. */
+/**
+ * The result for a message: a verdict; "queued", which is `taken` once the turn's messages are stored; or a promise to
+ * wait for.
+ */
 type Forwarding = Verdict | "queued" | Promise<Verdict>;
 
 const forwarded = new ForwardedPublish();
@@ -72,7 +75,7 @@ export function handlePublish(parts: PublishParts, connection: Connection, sessi
   } else if (qos === 1) answer(connection, packetType.puback, packetId, forwarding);
 }
 
-/** Only MQTT 5 has words for what went otherwise. */
+/** Only MQTT 5 has words for other outcomes. */
 function answer(connection: Connection, type: number, packetId: number, verdict: Verdict): void {
   const { acknowledgements } = connection;
   if (verdict === "taken" || connection.protocolVersion !== 5) {
@@ -84,7 +87,7 @@ function answer(connection: Connection, type: number, packetId: number, verdict:
   acknowledgements.acknowledge(type, packetId, reasonCode, connection.explanation(why));
 }
 
-/** A message goes where it belongs when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
+/** A message is forwarded when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
 function handleExactlyOnce(parts: PublishParts, connection: Connection, session: Session, view: PublishView): void {
   const { packetId } = view;
   const { incoming } = session;
@@ -106,8 +109,9 @@ function handleExactlyOnce(parts: PublishParts, connection: Connection, session:
 }
 
 /**
- * In a session that outlives its connection the packet id is on disk before PUBREC leaves: in one change with what it
- * stands for, so that a crash leaves both or neither. A service writes it itself. Gives the verdict if nothing is waited for.
+ * In a session that outlives its connection the packet id is on disk before PUBREC is sent: in one change with the
+ * message it stands for, so that a crash leaves both or neither. A service writes it itself. Gives the verdict if
+ * nothing is waited for.
  */
 function takeOver(parts: PublishParts, session: Session, view: PublishView): Verdict {
   const { queueWriter, counters } = parts;
@@ -121,7 +125,7 @@ function takeOver(parts: PublishParts, session: Session, view: PublishView): Ver
   const queuedBefore = queueWriter.count;
   const overflowsBefore = counters.droppedQueueFull;
   const forwarding = forward(parts, session, view, route);
-  // A refused message is not taken over: its packet id is free [MQTT-4.3.3-9].
+  // A refused message is not taken over, so its packet id is free [MQTT-4.3.3-9].
   if (forwarding === "denied") return "denied";
   if (view.protocolVersion === 5 && counters.droppedQueueFull !== overflowsBefore) return "overflowed";
   const waits = forwarding === "queued" || forwarding instanceof Promise;
@@ -135,7 +139,7 @@ function takeOver(parts: PublishParts, session: Session, view: PublishView): Ver
   return verdict;
 }
 
-/** Until the service has the message nothing was taken over. */
+/** Until the service has the message it is not taken over. */
 function takeOverServed({ incoming }: Session, packetId: number, served: Promise<Verdict>): void {
   incoming.take(packetId, async () => {
     const verdict = await served.catch((error: unknown) => {
@@ -147,7 +151,7 @@ function takeOverServed({ incoming }: Session, packetId: number, served: Promise
   });
 }
 
-/** The message waits for persistent sessions: its packet id is stored with the turn that has it. */
+/** The message waits for persistent sessions: its packet id is stored with the turn that holds it. */
 function takeOverWithTurn(
   { queueWriter }: PublishParts,
   taken: { readonly session: Session; readonly storedId: number; readonly verdict: Verdict },
@@ -159,14 +163,14 @@ function takeOverWithTurn(
   const settled = queueWriter.settled.then(
     () => taken.verdict,
     (): Verdict => {
-      incoming.forget(packetId); // the disk has nothing of it, so a repeat is a new message
+      incoming.forget(packetId); // nothing of it is on disk, so a repeat is a new message
       return "unstored";
     },
   );
   incoming.take(packetId, () => settled);
 }
 
-/** The packet id is stored by itself, if the session outlives its connection, after what the message left on the disk. */
+/** Stores the packet id by itself, if the session outlives its connection, after what the message left on disk. */
 function takeOverAlone(
   parts: PublishParts,
   taken: { readonly session: Session; readonly verdict: Verdict; readonly stored: Promise<Verdict> | undefined },
@@ -175,7 +179,7 @@ function takeOverAlone(
   const { packetId, topic, protocolVersion } = view;
   const { incoming, storedId } = taken.session;
   let { stored } = taken;
-  // A repeat after a failure retains again what is not on disk, and only that.
+  // A repeat after a failure retains again only what is not on disk.
   const draft = stored && view.retain ? copyOf(retainedDraft(parts, view)) : undefined;
   incoming.take(packetId, async () => {
     const before = stored ?? (draft && parts.retained.set(topic, draft));
@@ -191,7 +195,10 @@ function takeOverAlone(
   });
 }
 
-/** PUBREL: the packet id is free. Answered even where it is not known, or the client would ask for ever [MQTT-4.3.3-2]. */
+/**
+ * PUBREL: the packet id is free. An unknown one is answered too, since the client would repeat it for ever
+ * [MQTT-4.3.3-2].
+ */
 export function handleRelease(parts: PublishParts, connection: Connection, session: Session, packetId: number): void {
   const { incoming, storedId } = session;
   if (incoming.isSettling(packetId)) throw new ProtocolError("PUBREL before PUBREC", reasonCodes.protocolError);
@@ -211,7 +218,7 @@ export function handleRelease(parts: PublishParts, connection: Connection, sessi
   awaitVerdict(parts, { connection, session }, released, { type: packetType.pubcomp, packetId, bytes: 0 });
 }
 
-/** What the service of its topic makes of it; undefined where it is an ordinary topic after all. */
+/** Gives what the topic's service does with it; undefined where it is an ordinary topic after all. */
 function intercept(service: Service, session: Session, view: PublishView): Promise<Verdict> | undefined {
   const { topic, qos, dup, retain } = view;
   const payload = view.buffer.subarray(view.payloadStart, view.end);
@@ -221,10 +228,10 @@ function intercept(service: Service, session: Session, view: PublishView): Promi
   return outcome?.then((result) => ("refused" in result ? refusedBy(result) : "taken"));
 }
 
-/** Hands it to everyone who hears the topic and retains it if asked to. A promise is what the acknowledgement waits for. */
+/** Forwards it to all subscribers and retains it if asked to. The acknowledgement waits for a promise. */
 function forward(parts: PublishParts, session: Session, view: PublishView, route: Route): Forwarding {
   const { counters } = parts;
-  // 3.1.1 acknowledges and drops it: it has no other word but closing [MQTT-3.3.5-2].
+  // 3.1.1 acknowledges and drops it: its only other answer is to close the connection [MQTT-3.3.5-2].
   if (!session.mayPublish(route)) {
     counters.publishesDenied++;
     return "denied";
@@ -280,13 +287,13 @@ function awaitVerdict(
       } else if (protocolVersion === 5) {
         acknowledgements.settleAcknowledgement(place, type, packetId, reasonCode, connection.explanation(why));
       } else if (reasonCode >= 0x80 && outcome !== "overflowed") {
-        connection.close("service", why); // 3.1.1 has no other word for no [MQTT-3.3.5-2]
+        connection.close("service", why); // 3.1.1 has no other refusal [MQTT-3.3.5-2]
       } else acknowledgements.settleAcknowledgement(place, type, packetId);
       connection.workDone(bytes);
     },
     (error: unknown) => {
       log.error("a publish failed", { clientId, error });
-      connection.close("internal_error"); // [MQTT-4.8.0-2]; unanswered, the client sends it again
+      connection.close("internal_error"); // [MQTT-4.8.0-2]; without an answer the client sends it again
       connection.workDone(bytes);
     },
   );

@@ -1,4 +1,4 @@
-/** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must remember. */
+/** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must keep. */
 
 import type { Log } from "../../lib/log.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -16,7 +16,7 @@ import { ProtocolError, subscribeFailure } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { countLevels, isTopicFilter } from "../wire/topic-names.ts";
 
-/** What it takes to set a subscription up. */
+/** What is needed to set up a subscription. */
 export interface InstallParts {
   readonly authorize: Authorize;
   readonly services: Pick<Services, "serving" | "subscribed">;
@@ -40,7 +40,7 @@ export interface SubscribeParts extends InstallParts, RemoveParts {
 interface Accepted {
   readonly filter: string;
   readonly subscription: Subscription;
-  /** Whether there was none with this filter. */
+  /** Whether there was no subscription with this filter. */
   readonly isNew: boolean;
 }
 
@@ -50,7 +50,7 @@ export function handleSubscribe(
   session: Session,
   packet: SubscribePacket,
 ): void {
-  // Looked at as a whole first: a packet is obeyed or it is an error, never half of each.
+  // The whole packet is checked first: it is either obeyed or an error, never half of each.
   for (const { filter } of packet.subscriptions) {
     if (!isTopicFilter(filter) || parseShared(filter) === "malformed") {
       throw new ProtocolError("a malformed topic filter", reasonCodes.topicFilterInvalid); // [MQTT-4.7.1-2] [MQTT-4.7.1-3]
@@ -100,14 +100,16 @@ export function handleSubscribe(
 }
 
 /**
- * MQTT 3.1.1 has one failure. MQTT 3.1 has none: like Mosquitto we answer the QoS as if it were granted, and deliver
- * nothing.
+ * MQTT 3.1.1 has one failure code. MQTT 3.1 has none: like Mosquitto we answer with the QoS as if it were granted, and
+ * deliver nothing.
  */
 function failureSlot({ protocolVersion }: Session, qos: number, reasonCode: number): number {
   return protocolVersion === 5 ? reasonCode : protocolVersion === 3 ? qos : subscribeFailure;
 }
 
-/** Retained messages are the trie's; a service delivers its own, and shared subscriptions get none (MQTT 5 § 4.8.2). */
+/**
+ * Retained messages come from the tree. A service delivers its own, and shared subscriptions get none (MQTT 5 § 4.8.2).
+ */
 function sendRetained(parts: SubscribeParts, session: Session, { filter, subscription, isNew }: Accepted): void {
   if (!session.subscriptions.has(filter) || !subscription.routed || parseShared(filter) !== undefined) return;
   const handling = retainHandlingOf(subscription.options);
@@ -116,7 +118,7 @@ function sendRetained(parts: SubscribeParts, session: Session, { filter, subscri
   parts.sys.sendTo(session, filter);
 }
 
-/** Gives the subscription, or the reason code why there is none. */
+/** Gives the subscription, or the reason code of the refusal. */
 function subscribe(
   parts: SubscribeParts,
   session: Session,
@@ -134,14 +136,14 @@ function subscribe(
 }
 
 /**
- * Sets a subscription up as it may be, for the trie and the service; undefined where it may not. A refused one is no
- * longer there afterwards.
+ * Sets up a subscription in the tree and at the services, as far as it is allowed; undefined where it is not. A refused
+ * subscription is removed if it existed.
  */
 export function installSubscription(
   parts: InstallParts,
   session: Session,
   filter: string,
-  wanted: Pick<Subscription, "qos" | "options" | "subscriptionId">,
+  requested: Pick<Subscription, "qos" | "options" | "subscriptionId">,
 ): Subscription | undefined {
   const { services, routes } = parts;
   const before = session.subscriptions.get(filter);
@@ -153,8 +155,8 @@ export function installSubscription(
     return undefined;
   }
   const routed = isRouted(answer);
-  const qos = answer === "service" ? serviceQos(wanted.qos) : wanted.qos;
-  const subscription = subscriptionOf({ ...wanted, qos, routed });
+  const qos = answer === "service" ? serviceQos(requested.qos) : requested.qos;
+  const subscription = subscriptionOf({ ...requested, qos, routed });
   if (before?.routed === true && !routed) routes.remove(filter, session);
   if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
   session.subscriptions.set(filter, subscription);
@@ -162,7 +164,7 @@ export function installSubscription(
   return subscription;
 }
 
-/** Ends a subscription for the trie and the service; false if there was none. */
+/** Ends a subscription in the tree and at the services; false if there was none. */
 export function removeSubscription(parts: RemoveParts, session: Session, filter: string): boolean {
   const subscription = session.subscriptions.get(filter);
   if (subscription === undefined) return parts.services.unsubscribed(session, filter);

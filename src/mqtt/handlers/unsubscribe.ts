@@ -43,7 +43,7 @@ export function handleUnsubscribe(
     .then(
       () => connection.acknowledgements.settle(reply, answer),
       (error: unknown) => {
-        // UNSUBACK before MQTT 5 cannot say no: unanswered, the client tries again.
+        // UNSUBACK before MQTT 5 has no refusal: without an answer the client tries again.
         parts.log.error("removing subscriptions failed", { clientId: session.clientId, error });
         connection.close("internal_error");
       },

@@ -1,6 +1,6 @@
 /**
- * A received PUBLISH on its way to its subscribers. Those of the same version get its packet as it stands, without any
- * encoding; for the others it is encoded once per form.
+ * A received PUBLISH on its way to its subscribers. Clients of the same version get its packet without any encoding;
+ * for the others it is encoded once per form.
  */
 
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
@@ -9,14 +9,17 @@ import { PublishView } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
 import { encodeWith, PublishForm, type Sendable } from "./publish-form.ts";
 
-/** Places of what is made of a received packet for those who cannot have it as it stands; for MQTT 5 they follow once more. */
+/**
+ * Indexes of the forms made of a received packet for clients that cannot have it unchanged; those of MQTT 5 follow
+ * after these.
+ */
 const made = { withoutPacketId: 0, withPacketId: 1, kept1: 2, kept2: 3 } as const;
 const madeIn5 = 4;
 
-/** Which clients may have a packet as it stands. */
-const fits = { before5: 0, in5: 1, nobody: 2 } as const;
+/** Which clients may have a packet unchanged. */
+const fits = { before5: 0, in5: 1, none: 2 } as const;
 
-/** A received PUBLISH on its way out again. One object serves all: `of` turns it to the next packet. */
+/** A received PUBLISH as it is sent out. One object serves all packets: `of` points it at the next one. */
 export class ForwardedPublish implements Sendable {
   #view = new PublishView();
   readonly #received = new PublishForm();
@@ -24,7 +27,7 @@ export class ForwardedPublish implements Sendable {
   readonly #made: (PublishForm | undefined)[] = new Array(2 * madeIn5).fill(undefined);
   #anyMade = false;
 
-  /** The view's topic must be known by now, also where an alias stood for it. */
+  /** The view's topic must be set by now, also where an alias stood for it. */
   of(view: PublishView, nowMs: number): this {
     this.#view = view;
     if (this.#anyMade) {
@@ -62,7 +65,7 @@ export class ForwardedPublish implements Sendable {
     const place = first + (qos === 1 ? made.kept1 : made.kept2);
     const there = this.#made[place];
     if (there !== undefined) return there;
-    // One memory between the two.
+    // One copy of the bytes serves both.
     const other = this.#made[first + (qos === 1 ? made.kept2 : made.kept1)];
     const kept = copyForm(other ?? this.form(protocolVersion, qos), other?.buffer);
     kept.qos = qos;
@@ -75,7 +78,7 @@ export class ForwardedPublish implements Sendable {
 
   #in5(view: PublishView, nowMs: number): void {
     const { start, qos, topicEnd, expiryAt, expirySeconds } = view;
-    this.#fits = view.topicAlias === 0 ? fits.in5 : fits.nobody;
+    this.#fits = view.topicAlias === 0 ? fits.in5 : fits.none;
     const received = this.#received;
     received.propertiesOffset = topicEnd - start + (qos === 0 ? 0 : 2);
     received.expiryOffset = expiryAt === 0 ? 0 : expiryAt - start;
@@ -94,7 +97,7 @@ export class ForwardedPublish implements Sendable {
     const there = this.#made[place];
     if (there !== undefined) return there;
     const sameVersion = (protocolVersion === 5) === (this.#view.protocolVersion === 5);
-    const copies = sameVersion && this.#fits !== fits.nobody;
+    const copies = sameVersion && this.#fits !== fits.none;
     return this.#remember(place, copies ? this.#withoutPacketId() : this.#encode(protocolVersion, qos === 0 ? 0 : 1));
   }
 
@@ -144,7 +147,7 @@ export class ForwardedPublish implements Sendable {
   }
 }
 
-/** The same packet in memory of its own, or in `shared`, a copy made earlier. */
+/** Gives the same packet in memory of its own, or in `shared`, a copy made earlier. */
 function copyForm(form: PublishForm, shared?: Buffer): PublishForm {
   const copy = new PublishForm();
   const { buffer, start, end } = form;

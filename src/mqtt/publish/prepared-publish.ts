@@ -1,6 +1,6 @@
 /**
- * Messages to be sent as PUBLISH, in the forms they take on the wire: those the program makes, and those that were stored.
- * A fan-out encodes once per form and copies.
+ * Messages to be sent as PUBLISH, in their forms on the wire: messages of the program, and stored messages. A fan-out
+ * encodes once per form and copies.
  */
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
@@ -9,17 +9,17 @@ import { encodePublish, type Forms, PublishForm, type Sendable } from "./publish
 import { storedBefore5 } from "./stored-publish.ts";
 
 export interface MessageOptions {
-  /** MQTT 5 properties as on the wire, without their length, without those of one hop and the expiry. */
+  /** MQTT 5 properties as on the wire, without their length, and without the expiry and the properties of one hop. */
   readonly properties?: Uint8Array | undefined;
   readonly expiresAtMs?: number | undefined;
   /** Sent with the RETAIN bit. */
   readonly retain?: boolean;
 }
 
-/** Where the seconds left are written when the message is sent. */
+/** Where the remaining seconds are written when the message is sent. */
 const expiryToCome = 1;
 
-/** A message of the program's own, encoded when it is first needed. */
+/** A message of the program itself, encoded on first use. */
 export class PreparedPublish implements Sendable {
   readonly topic: string;
   readonly payload: Uint8Array;
@@ -73,21 +73,21 @@ export function preparePublish(topic: string, payload: Uint8Array, options?: Mes
   return new PreparedPublish(topic, payload, options);
 }
 
-/** The broker checked these when it took the message over. */
+/** The broker checked these when it accepted the message. */
 const anyTopic: TopicLimits = { topicBytesMax: 65_535, topicLevelsMax: 65_536 };
 
 /** A message that was stored as a whole PUBLISH packet: as `form(5, qos)` writes it, or by `appendAsStored`. */
 export class StoredPublish implements Sendable {
   readonly expiresAtMs: number;
-  /** Its QoS, RETAIN, payload and properties; its packet id means nothing. */
+  /** Its QoS, RETAIN, payload and properties; its packet id has no meaning. */
   readonly view = new PublishView();
   readonly #retain: 0 | 1;
   #before5: Forms | undefined;
   #in5: Forms | undefined;
 
   /**
-   * `packet` is not copied. It is sent with the RETAIN bit if it is stored with it, or as `retain` says: a will's bit is an
-   * order to the broker. Throws a `ProtocolError` if it is not a packet.
+   * `packet` is not copied. It is sent with the RETAIN bit if it was stored with it, or as `retain` says; in a will
+   * that bit is an instruction to the broker. Throws a `ProtocolError` if it is not a packet.
    */
   constructor(packet: Uint8Array, expiresAtMs = Number.POSITIVE_INFINITY, retain?: boolean) {
     this.expiresAtMs = expiresAtMs;

@@ -1,32 +1,34 @@
 /**
- * One PUBLISH packet in a buffer, and how it gets from there into an outbox: as it stands but for its first byte and its
- * packet id, or, in MQTT 5, with what belongs to one client alone.
+ * One PUBLISH packet in a buffer, and how it is copied into an outbox: unchanged except for its first byte and its
+ * packet id, or, in MQTT 5, with the fields of one client.
  */
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import { propertyId } from "../wire/properties.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
-/** Where the packet id is written when the packet is sent; until then it is a valid one. */
+/** Where the packet id is written when the packet is sent; until then it holds a valid one. */
 const packetIdToCome = 1;
 const expirySecondsMax = 0xffffffff;
 
-/** A PUBLISH packet in a buffer, whose first byte and packet id are patched wherever it is copied to. */
+/** A PUBLISH packet in a buffer. Its first byte and packet id are patched in each copy. */
 export class PublishForm {
   buffer: Buffer = noBytes;
   start = 0;
   end = 0;
-  /** From `start`; 0 in a QoS 0 packet. */
+  /** The offset from `start`; 0 in a QoS 0 packet. */
   packetIdOffset = 0;
-  /** Of the length of the properties, from `start`; 0 in a packet of an earlier version than 5. */
+  /** The offset of the length of the properties, from `start`; 0 before MQTT 5. */
   propertiesOffset = 0;
-  /** Of the message expiry interval's four bytes, from `start`; 0: none. */
+  /** The offset of the message expiry interval's four bytes, from `start`; 0: none. */
   expiryOffset = 0;
-  /** What the expiry interval is written from; without it (infinite) the interval stands as it is in the packet. */
+  /**
+   * The time from which the expiry interval is calculated; while infinite, the interval in the packet stays unchanged.
+   */
   expiresAtMs = Number.POSITIVE_INFINITY;
-  /** The RETAIN bit, in a message that is sent because of a new subscription. */
+  /** The RETAIN bit of a message that is sent because of a new subscription. */
   retain: 0 | 1 = 0;
-  /** Of a form that is kept: what it is to be sent at. */
+  /** For a kept form: the QoS to send it at. */
   qos: Qos = 0;
 
   get byteLength(): number {
@@ -37,13 +39,13 @@ export class PublishForm {
 /** What can be sent to a client as PUBLISH. */
 export interface Sendable {
   readonly topic: string;
-  /** Infinite: never. */
+  /** Infinite where it never expires. */
   readonly expiresAtMs: number;
   /** Valid until the tick ends. */
   form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm;
-  /** A form that knows its QoS, in memory of its own. */
+  /** Gives a form that knows its QoS, in memory of its own. */
   kept(protocolVersion: ProtocolVersion, qos: 1 | 2): PublishForm;
-  /** The form that costs least to store, of whatever version; of QoS 1 or 2, no matter which. */
+  /** Gives the form that is cheapest to store, of any version and of QoS 1 or 2. */
   storable(): PublishForm;
 }
 
@@ -51,8 +53,8 @@ export interface Sendable {
 export type Forms = [PublishForm | undefined, PublishForm | undefined, PublishForm | undefined];
 
 /**
- * Appends `form` to the outbox; `flags` is what stands in the first byte besides the packet type. A message that expires
- * goes this way to an MQTT 5 client only in the tick it came in; later `appendPublish5` writes what is left of its time.
+ * Appends `form` to the outbox; `flags` is the first byte without the packet type. A message that expires is sent to an
+ * MQTT 5 client this way only in the tick in which it arrived; later `appendPublish5` writes the time that remains.
  */
 export function appendPublish(outbox: PacketBuffer, form: PublishForm, flags: number, packetId: number): void {
   const { start, end, packetIdOffset, retain } = form;
@@ -74,21 +76,21 @@ export interface PacketBuffer {
   reserve(bytes: number): number;
 }
 
-/** What one MQTT 5 client's copy of a message has of its own. */
+/** The fields that one MQTT 5 client's copy of a message has of its own. */
 export interface Publish5Terms {
-  /** What stands in the first byte besides the packet type and the form's RETAIN. */
+  /** The first byte without the packet type and the form's RETAIN. */
   readonly flags: number;
   readonly packetId: number;
   /** 0: none. */
   readonly alias: number;
-  /** The client has learnt the alias: no topic is sent. */
+  /** The client knows the alias: no topic is sent. */
   readonly aliasKnown: boolean;
-  /** Of the subscriptions that matched [MQTT-3.3.4-3]; none of them 0. */
+  /** Of the subscriptions that matched [MQTT-3.3.4-3]; none of them is 0. */
   readonly subscriptionIds: readonly number[] | undefined;
   readonly nowMs: number;
 }
 
-/** The packet that is made of a form in its MQTT 5 shape; one object for all, since making it never waits. */
+/** The layout of the packet made from a form for MQTT 5; one object for all, since building it never waits. */
 const plan = { topicStart: 0, topicEnd: 0, propertiesStart: 0, propertiesBytes: 0, remaining: 0 };
 
 function makePlan(form: PublishForm, terms: Publish5Terms): void {
@@ -161,13 +163,13 @@ function writeSubscriptionIds(out: Buffer, at: number, ids: readonly number[] | 
   return offset;
 }
 
-/** Rounded up, so that a message that may still be sent does not arrive as one that may not. */
+/** Rounded up, so that a message that has not expired does not arrive with 0 seconds left. */
 function secondsLeft(expiresAtMs: number, nowMs: number): number {
   return Math.min(Math.max(Math.ceil((expiresAtMs - nowMs) / 1000), 1), expirySecondsMax);
 }
 
 export interface PublishOptions {
-  /** 4 if it is not given; 3 and 4 are the same on the wire. All below but `retain` is MQTT 5's. */
+  /** 4 if it is not given; 3 and 4 are the same on the wire. All fields below except `retain` are for MQTT 5. */
   readonly protocolVersion?: ProtocolVersion;
   /** As on the wire, without their length, without expiry and subscription identifiers. */
   readonly properties?: Uint8Array | undefined;
@@ -176,7 +178,7 @@ export interface PublishOptions {
   readonly retain?: boolean;
 }
 
-/** One PUBLISH packet whose packet id is still to be given, in memory of its own. */
+/** Encodes one PUBLISH packet in memory of its own; its packet id is set later. */
 export function encodePublish(topic: string, payload: Uint8Array, qos: Qos, options: PublishOptions = {}): PublishForm {
   return encodeWith(Buffer.allocUnsafeSlow, { topic, payload, qos, options });
 }

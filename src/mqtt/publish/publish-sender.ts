@@ -1,10 +1,10 @@
-/** Puts PUBLISH packets into a connection's outbox, as its client wants them: the last thing that happens to a message. */
+/** Writes PUBLISH packets into a connection's outbox in the form that its client takes: the last step of a delivery. */
 import type { Clock } from "../../lib/clock.ts";
 import { type ClientTerms, noAlias } from "../connection/client-terms.ts";
 import type { Counters } from "../counters.ts";
 import { appendPublish, appendPublish5, type PacketBuffer, type PublishForm, publish5Bytes } from "./publish-form.ts";
 
-/** One packet's place among those of its connection. */
+/** One packet's position in its connection's stream. */
 export interface Sent {
   /** DUP, QoS and RETAIN, as in the first byte. */
   readonly flags: number;
@@ -12,7 +12,7 @@ export interface Sent {
   readonly subscriptionIds: readonly number[] | undefined;
 }
 
-/** Where packets go, and what its client takes (MQTT 5). */
+/** Where packets go, and what the client accepts (MQTT 5). */
 export interface Recipient {
   readonly outbox: PacketBuffer;
   readonly terms: ClientTerms | undefined;
@@ -48,7 +48,7 @@ export class PublishSender {
     return false;
   }
 
-  /** `form` is of the client's version, and `accepts` was asked. */
+  /** `form` is of the client's version, and `accepts` was called. */
   send({ outbox, terms }: Recipient, topic: string, form: PublishForm, sent: Sent): void {
     this.#counters.publishesSent++;
     const { flags, packetId, subscriptionIds } = sent;
@@ -60,7 +60,8 @@ export class PublishSender {
     const known = terms.aliasOf(topic);
     const packet = { flags, packetId, subscriptionIds, nowMs, ...known };
     if (known.alias > 0) {
-      // An alias can make a packet longer: the first one has its topic too, and a short topic is shorter than the alias.
+      // An alias can make a packet longer: the first packet has the topic too, and a short topic is shorter than the
+      // alias.
       const bounded = terms.maximumPacketBytes !== Number.POSITIVE_INFINITY;
       if (bounded && publish5Bytes(form, packet) > terms.maximumPacketBytes) {
         packet.alias = 0;

@@ -1,6 +1,6 @@
 /**
- * Between the wire and the store without a parser: a message is stored as its publisher's version writes a PUBLISH, and
- * most go to clients who want it so. Packets here are at QoS 1 or 2.
+ * Messages between the wire and the store without a parser. A message is stored as its publisher's version writes a
+ * PUBLISH, and most clients take it in that form. Packets here are at QoS 1 or 2.
  */
 import type { Outbox } from "../../net/outbox.ts";
 import { dupBit, publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
@@ -8,17 +8,20 @@ import type { PacketBuffer, PublishForm } from "./publish-form.ts";
 
 const qosAbove0 = 1 << 1;
 
-/** In the first byte of a stored packet, where DUP means nothing: it has the form of the versions before MQTT 5. */
+/**
+ * In the first byte of a stored packet, where DUP has no meaning: the packet has the form of the versions before MQTT
+ * 5.
+ */
 export const storedBefore5 = dupBit;
 
-/** Keeps a packet of an earlier version; its packet id means nothing any more. */
+/** Stores a packet of an earlier version; its packet id has no meaning any more. */
 export function appendAsStored(pile: PacketBuffer, { buffer, start, end }: PublishForm, retain: 0 | 1): void {
   const at = pile.reserve(end - start);
   buffer.copy(pile.buffer, at, start, end);
   pile.buffer[at] = publishByte | qosAbove0 | storedBefore5 | retain;
 }
 
-/** Appends a stored packet as it stands, or with or without the properties that only MQTT 5 has. */
+/** Appends a stored packet unchanged, or with or without the properties that only MQTT 5 has. */
 export function appendStored(
   outbox: Outbox,
   packet: Buffer,

@@ -1,11 +1,11 @@
-/** What became of a client's PUBLISH, as the acknowledgement says it. */
+/** The outcome of a client's PUBLISH, as its acknowledgement reports it. */
 import type { PublishRefusal } from "../service.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 
-/** Why a message is refused when the store does not take it; the store's own failure was logged. */
+/** The refusal where the store does not take a message. The store's own failure was logged. */
 export const notStored = "the message could not be stored";
 
-/** A service's no. */
+/** A service's refusal. */
 export interface Refused {
   readonly reasonCode: number;
   readonly why: string;
@@ -13,9 +13,9 @@ export interface Refused {
 
 export type Verdict =
   | "taken"
-  /** Taken, and nobody subscribed to its topic. */
+  /** Accepted, and no client subscribed to its topic. */
   | "unheard"
-  /** Its sender may not publish there. */
+  /** The publisher may not publish there. */
   | "denied"
   /** A subscriber had no room for it. */
   | "overflowed"
@@ -30,7 +30,7 @@ const reasons = {
   unstored: { reasonCode: reasonCodes.quotaExceeded, why: notStored },
 } as const satisfies Record<Exclude<Verdict, Refused>, { reasonCode: number; why: string | undefined }>;
 
-/** The reason code of its acknowledgement, and in words why it is none. */
+/** Gives the reason code of the acknowledgement and, for a refusal, its reason string. */
 export const reasonOf = (verdict: Verdict): { readonly reasonCode: number; readonly why: string | undefined } =>
   typeof verdict === "string" ? reasons[verdict] : verdict;
 

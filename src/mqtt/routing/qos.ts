@@ -1,7 +1,7 @@
 /** Quality of service as this broker grants and delivers it. */
 import type { Qos } from "../wire/protocol.ts";
 
-/** The highest QoS a service delivers at: what it says is published by it, at QoS 1 [MQTT-3.8.4-6]. */
+/** The highest QoS at which a service delivers: it publishes its messages at QoS 1 [MQTT-3.8.4-6]. */
 export function serviceQos(qos: Qos): 0 | 1 {
   return qos === 0 ? 0 : 1;
 }

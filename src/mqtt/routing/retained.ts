@@ -1,7 +1,7 @@
 /**
- * The last message of each topic that was published with RETAIN, MQTT 3.1.1 § 3.3.1.3. They are kept in memory as a tree
- * by topic level, so that a new subscription finds its matches without the disk, and written through the store: at most
- * one change per topic waits for the disk, however often the topic changes meanwhile.
+ * The last message of each topic that was published with RETAIN, MQTT 3.1.1 § 3.3.1.3. The messages are in memory as a
+ * tree by topic level, so that a new subscription finds its matches without the disk. They are written through the
+ * store: at most one change per topic waits for the disk, however often the topic changes meanwhile.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -22,7 +22,7 @@ export interface RetainedMessage {
   readonly expiresAtMs: number | undefined;
 }
 
-/** What is to be retained; its bytes are copied. */
+/** The message to retain; its bytes are copied. */
 export interface RetainedDraft {
   readonly payload: Uint8Array;
   readonly qos: Qos;
@@ -30,7 +30,7 @@ export interface RetainedDraft {
   readonly expiresAtMs: number | undefined;
 }
 
-/** A topic, or a level on the way to one. */
+/** A topic, or a level above one. */
 class Node {
   readonly parent: Node | undefined;
   readonly level: string;
@@ -58,14 +58,14 @@ export interface RetainedLimits {
   readonly retainedBytesMax: number;
 }
 
-/** One change of the store takes no more than this, so that no commit is long. */
+/** A change of the store takes no more topics than this, so that no commit is long. */
 const writeTopicsMax = 1000;
 const writeBytesMax = 4 * 1024 * 1024;
-/** What a level of a topic takes in the tree, so that many levels of few letters are not memory for nothing. */
+/** The memory that a level of a topic takes in the tree, so that many short levels are counted too. */
 const levelBytes = 128;
-/** A refusal is counted each time and logged this often. */
+/** Every refusal is counted; it is logged only this often. */
 const logEveryMs = 60_000;
-/** How often expired messages are removed; nobody is sent one meanwhile. */
+/** How often expired messages are removed. They are not sent to clients meanwhile. */
 const expireEveryMs = 60_000;
 
 const done = Promise.resolve(undefined);
@@ -83,7 +83,7 @@ export interface RetainedParts {
 export class Retained implements Watched {
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot = -1;
-  /** Messages kept, and the bytes of their topics and payloads, with what the tree takes for them. */
+  /** The number of messages, and the bytes of their topics and payloads with the tree's own. */
   count = 0;
   bytes = 0;
   readonly #store: RetainedParts["store"];
@@ -93,9 +93,9 @@ export class Retained implements Watched {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #root = new Node(undefined, "");
-  /** By topic, in the order they are written. */
+  /** By topic, in the order in which they are written. */
   readonly #pending = new Map<string, Pending>();
-  /** When messages that do not stay for ever end, by topic. */
+  /** When messages with an expiry end, by topic. */
   readonly #expiring = new Map<string, number>();
   readonly #wheel: DeadlineWheel;
   #writing = false;
@@ -112,22 +112,22 @@ export class Retained implements Watched {
     this.#load();
   }
 
-  /** Removes what has expired. */
+  /** Removes expired messages. */
   deadlinePassed(): void {
     const nowMs = this.#clock.nowMs();
     for (const [topic, expiresAtMs] of [...this.#expiring]) if (expiresAtMs <= nowMs) void this.set(topic, nothing);
     this.#watch();
   }
 
-  /** What the topic retains just now. */
+  /** Gives what the topic retains now. */
   current(topic: string): RetainedChange {
     return { topic, message: this.#find(topic)?.message };
   }
 
   /**
-   * Retains a message, or with an empty payload none [MQTT-3.3.1-10] [MQTT-3.3.1-11]; resolves when that is on disk.
-   * Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
-   * retained message, and an outdated one would be a lie. A rejection was logged.
+   * Retains a message; with an empty payload it removes the retained one [MQTT-3.3.1-10] [MQTT-3.3.1-11]. Resolves when
+   * that is on disk. Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
+   * retained message, and an outdated one would be wrong. A rejection was logged.
    */
   set(topic: string, draft: RetainedDraft): Promise<undefined> {
     const known = this.#find(topic);
@@ -149,8 +149,8 @@ export class Retained implements Watched {
   }
 
   /**
-   * What a new subscription hears of [MQTT-3.3.1-6], in no particular order. Walks the tree as it is asked, so that a
-   * filter which matches everything costs nobody a pause; what changes meanwhile is seen or not.
+   * Gives what a new subscription receives [MQTT-3.3.1-6], in no particular order. The tree is walked step by step, so
+   * that a filter that matches everything delays no other client. Changes during the walk may or may not be seen.
    */
   *match(filter: string): Generator<RetainedMessage, undefined> {
     for (const message of matchBelow(this.#root, filter.split("/"), 0)) {
@@ -159,7 +159,7 @@ export class Retained implements Watched {
     return undefined;
   }
 
-  /** In pages, each a statement of its own; nobody is connected yet. */
+  /** Reads page by page, each with a statement of its own; no client is connected yet. */
   #load(): void {
     for (let after = ""; ; ) {
       const page = this.#store.retainedPage(after);
@@ -176,10 +176,10 @@ export class Retained implements Watched {
     this.#wheel.watch(this);
   }
 
-  #hasRoom(node: Node | undefined, wanted: RetainedMessage): boolean {
+  #hasRoom(node: Node | undefined, replacement: RetainedMessage): boolean {
     const message = node?.message;
     const count = this.count + (message === undefined ? 1 : 0);
-    const bytes = this.bytes + sizeOf(wanted) - sizeOf(message);
+    const bytes = this.bytes + sizeOf(replacement) - sizeOf(message);
     if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
     this.#counters.retainedRefused++;
     const nowMs = this.#clock.nowMs();
@@ -198,12 +198,12 @@ export class Retained implements Watched {
       return waiting.settled.promise;
     }
     const settled = Promise.withResolvers<undefined>();
-    settled.promise.catch(() => {}); // logged where it failed; a publisher that waits for it is told besides
+    settled.promise.catch(() => {}); // logged where it failed; a publisher that waits for it gets the rejection too
     this.#pending.set(topic, { node, topic, message, settled });
     if (!this.#writing) {
       this.#writing = true;
       this.#work.started();
-      // What else this turn brings shares the change.
+      // Other changes of this turn join the same change of the store.
       queueMicrotask(() => this.#writeNext());
     }
     return settled.promise;
@@ -239,7 +239,7 @@ export class Retained implements Watched {
     this.#writeNext();
   }
 
-  /** What was not written is not shown either, unless something newer took its place. */
+  /** A message that was not written is not shown, unless a newer one replaced it. */
   #failed(batch: readonly Pending[], error: unknown): void {
     this.#log.error("retained messages could not be stored", { topics: batch.length, error });
     for (const { node, topic, message, settled } of batch) {
@@ -305,7 +305,7 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** Removes what became empty. */
+/** Removes nodes that became empty. */
 function prune(from: Node): void {
   let node = from;
   while (node.parent !== undefined && node.message === undefined && !node.pending && node.children === undefined) {
@@ -333,7 +333,7 @@ function* matchBelow(node: Node, levels: readonly string[], depth: number): Gene
   return undefined;
 }
 
-/** Everything at and below `node`; at the root not what starts with $ [MQTT-4.7.2-1]. */
+/** Gives everything at and below `node`; at the root without topics that start with $ [MQTT-4.7.2-1]. */
 function* collect(node: Node, atRoot: boolean): Generator<RetainedMessage, undefined> {
   if (node.message !== undefined) yield node.message;
   for (const child of node.children?.values() ?? []) {

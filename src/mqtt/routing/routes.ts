@@ -1,8 +1,8 @@
 /**
- * Topic → the sessions that hear it, with every decision already taken: overlapping subscriptions merged, `deliver`
- * authorized, which service takes the topic. Routes are built from the trie once and kept until a subscription they
- * depend on or the permissions change. A filter without wildcards touches its own topic's route only; one with a literal
- * first level only the routes below that level.
+ * Topic → its sessions, with every decision already made: overlapping subscriptions merged, `deliver` authorized, the
+ * topic's service known. A route is built from the tree once and kept until a subscription it depends on or the
+ * permissions change. A filter without wildcards affects only its own topic's route; a filter with a literal first
+ * level affects only the routes below that level.
  */
 import type { Authorize, Identity } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
@@ -22,14 +22,14 @@ interface Version {
   number: number;
 }
 
-/** How a session hears a topic that asked for more than a QoS: at all, at which QoS, as what. */
+/** How a session with more than a plain QoS receives a topic: whether, at which QoS, with which options. */
 interface Hearing {
   readonly qos: Qos;
   readonly retainAsPublished: boolean;
   readonly subscriptionIds: readonly number[] | undefined;
 }
 
-/** Differs where the session's own messages are to be left out; undefined: it hears nothing. */
+/** The two differ where the session does not receive its own messages; undefined: it receives nothing. */
 interface Special {
   readonly ofOthers: Hearing;
   readonly ofItself: Hearing | undefined;
@@ -39,12 +39,12 @@ export interface Route {
   readonly topic: string;
   /** Distinguishes this route from every earlier one of the topic. */
   readonly serial: number;
-  /** Whose the topic is; it is asked first. */
+  /** The service of the topic; it is asked first. */
   readonly service: Service | undefined;
   readonly sessions: readonly Session[];
   /** The granted QoS of the session at the same index. */
   readonly qos: readonly Qos[];
-  /** Of the session at the same index; undefined altogether where nobody asked for more than a QoS. */
+  /** For the session at the same index; undefined where no session asked for more than a QoS. */
   readonly special: readonly (Special | undefined)[] | undefined;
   readonly groups: readonly ShareGroup[] | undefined;
   readonly level: Version;
@@ -62,7 +62,7 @@ export interface RoutesParts extends ShareGroupParts {
     begin(): void;
     /** Messages added since the start. */
     readonly count: number;
-    /** Resolves when everything added so far is on disk. */
+    /** Resolves when all messages added so far are on disk. */
     readonly settled: Promise<undefined>;
   };
 }
@@ -78,7 +78,7 @@ export class Routes {
   readonly #routes = new Map<string, Route>();
   /** One per first level of a cached topic. */
   readonly #levels = new Map<string, Version>();
-  /** Of the filters that start with a wildcard. */
+  /** The version of the filters that start with a wildcard. */
   #wildVersion = 0;
   #cached = 0;
   #serial = 0;
@@ -92,7 +92,7 @@ export class Routes {
     return this.#subscriptions.count + this.#shared;
   }
 
-  /** Of those, how many are shared. */
+  /** How many of them are shared. */
   get sharedCount(): number {
     return this.#shared;
   }
@@ -101,7 +101,7 @@ export class Routes {
     return this.#groupOf.size > 0;
   }
 
-  /** `filter` as subscribed to; a repeated one replaces its predecessor. */
+  /** `filter` as subscribed to. A repeated filter replaces the earlier subscription. */
   add(filter: string, session: Session, subscription: Subscription): void {
     const shared = parseShared(filter);
     if (shared === undefined || shared === "malformed") {
@@ -153,8 +153,8 @@ export class Routes {
   }
 
   /**
-   * Hands a message to everyone on the route, each at the lower of its own and the granted QoS [MQTT-3.8.4-6]. Gives the
-   * promise of what had to be stored for sessions that outlive their connection, if anything had.
+   * Forwards a message to all sessions of the route, each at the lower of its own and the granted QoS [MQTT-3.8.4-6].
+   * Gives a promise where the message had to be stored for sessions that outlive their connection.
    */
   forward(
     route: Route,
@@ -231,7 +231,8 @@ export class Routes {
     if (this.#groups.count > 0) this.#groups.match(topic, (group) => groups.push(group));
     const cost = 1 + found.size + groups.length;
     this.#forget(topic);
-    // All at once rather than the oldest: finding that one in a Map of many deletions costs more than building anew.
+    // All routes are dropped rather than the oldest: finding the oldest in a Map with many deletions costs more than
+    // rebuilding.
     if (this.#cached + cost > this.#cacheMax) this.#clear();
     const level = this.#level(topic);
     const route: Route = {
@@ -263,7 +264,7 @@ export class Routes {
     return asked;
   }
 
-  /** Made and dropped with the routes below it. */
+  /** Created and dropped with the routes below it. */
   #level(topic: string): Version {
     const first = firstLevel(topic);
     let level = this.#levels.get(first);
@@ -288,7 +289,7 @@ export class Routes {
   }
 }
 
-/** Undefined where all it asked for is a QoS. */
+/** Undefined where the session asked only for a QoS. */
 function specialOf(subscriptions: readonly Subscription[]): Special | undefined {
   if (subscriptions.every(({ options, subscriptionId }) => options === 0 && subscriptionId === undefined)) {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * A shared subscription, MQTT 5 § 4.8.2: everyone who subscribed to the same `$share/{ShareName}/{filter}`. A message goes
- * to one of them, in turn, and rather to one that is there and has room.
+ * A shared subscription, MQTT 5 § 4.8.2: all clients that subscribed to the same `$share/{ShareName}/{filter}`. A
+ * message goes to one member, in turn; members that are connected and have room come first.
  */
 import type { Authorize } from "../identity.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
@@ -56,7 +56,7 @@ export class ShareGroup implements Sharing {
     return true;
   }
 
-  /** Gives the message to one member; false if there is none it may go to. */
+  /** Gives the message to one member; false if no member may have it. */
   forward(message: Sendable, qos: Qos, retained: boolean): boolean {
     const member = this.#choose(message.topic, qos);
     if (member === undefined) return false;
@@ -71,13 +71,13 @@ export class ShareGroup implements Sharing {
     return true;
   }
 
-  /** A member left without having acknowledged it. */
+  /** A member left without having acknowledged the message. */
   forwardCopy({ form }: SharedCopy): void {
     this.#parts.queueWriter.begin();
     this.forward(messageOf(form, this.#parts.limits), form.qos, form.retain === 1);
   }
 
-  /** The same with a message that is in the store; `expiresAtMs` 0: never. */
+  /** The same for a message that is in the store; `expiresAtMs` 0: never. */
   forwardStored(packet: Uint8Array, expiresAtMs: number): void {
     const { view, topic, payload } = new StoredPublish(packet);
     const properties = forwardedProperties(view);
@@ -108,7 +108,7 @@ export class ShareGroup implements Sharing {
   }
 }
 
-/** A packet that was on its way to one client, as a message for another. */
+/** Makes a message for another client from a packet that was on its way to one. */
 function messageOf(form: PublishForm, limits: TopicLimits): Sendable {
   const view = new PublishView();
   const { buffer, start, end } = form;

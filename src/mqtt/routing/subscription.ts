@@ -8,19 +8,19 @@ import type { Qos } from "../wire/protocol.ts";
 
 export interface Subscription {
   readonly qos: Qos;
-  /** MQTT 5 § 3.8.3.1: No Local, Retain As Published and Retain Handling, in their places. */
+  /** MQTT 5 § 3.8.3.1: No Local, Retain As Published and Retain Handling, in their bit positions. */
   readonly options: number;
   readonly subscriptionId: number | undefined;
-  /** In the broker's trie; else a service serves it. */
+  /** True where the filter is in the broker's tree; otherwise a service serves it. */
   readonly routed: boolean;
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
 }
 
-/** Whether a filter stands in the broker's trie. */
+/** Whether a filter is in the broker's tree. */
 export const isRouted = (answer: SubscribeAnswer): boolean => answer === "none" || answer === "both";
 
-/** Who serves a filter as it was subscribed to, or that the session may not have it. */
+/** Gives who serves a filter as it was subscribed to, or that the session may not have it. */
 export function servingOf(
   { services, authorize }: { readonly services: Pick<Services, "serving">; readonly authorize: Authorize },
   session: ServiceSession,
@@ -30,16 +30,16 @@ export function servingOf(
   if (shared === "malformed") return refused;
   const named = shared?.filter ?? filter;
   const serving = services.serving(session, named);
-  // What a service says to one person cannot be shared out.
+  // What a service sends to one client cannot be shared.
   if (shared !== undefined && serving.answer !== "none") return refused;
-  // A service has decided about what it serves alone.
+  // A service has decided about a filter that it serves alone.
   if (!isRouted(serving.answer)) return serving;
   return authorize(session.principal, "subscribe", named) ? serving : refused;
 }
 
 type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;
 
-/** Most subscriptions say no more than a QoS: those of a kind are one object. */
+/** Most subscriptions have only a QoS: equal ones are one object. */
 const plain = new Map<number, Subscription>();
 
 export function subscriptionOf(parts: Parts): Subscription {
@@ -72,7 +72,10 @@ export interface SharedFilter {
 
 const sharePrefix = "$share/";
 
-/** Undefined: not a shared filter. "malformed": an empty or wild share name, or no filter [MQTT-4.8.2-1] [MQTT-4.8.2-2]. */
+/**
+ * Undefined: not a shared filter. "malformed": an empty share name or one with wildcards, or no filter [MQTT-4.8.2-1]
+ * [MQTT-4.8.2-2].
+ */
 export function parseShared(filter: string): SharedFilter | "malformed" | undefined {
   if (!filter.startsWith(sharePrefix)) return filter === "$share" ? "malformed" : undefined;
   const slash = filter.indexOf("/", sharePrefix.length);
@@ -81,7 +84,9 @@ export function parseShared(filter: string): SharedFilter | "malformed" | undefi
   return /[+#]/.test(shareName) ? "malformed" : { shareName, filter: filter.slice(slash + 1) };
 }
 
-/** A session's subscriptions by their filters. Most sessions have one, and a Map for it would be most of their memory. */
+/**
+ * A session's subscriptions by their filters. Most sessions have one, and a Map for one would be most of their memory.
+ */
 export class SubscriptionsByFilter {
   #filter: string | undefined;
   #subscription: Subscription | undefined;

@@ -1,7 +1,7 @@
 /**
- * `$SYS/broker/…`: what the broker tells about itself, under the names Mosquitto made customary and dashboards look for.
- * Every value is published at an interval, and once, marked as retained, to each new subscriber. What is not counted on the
- * way of a message (its bytes without the header, what is stored in bytes) has no name here.
+ * `$SYS/broker/…`: what the broker reports about itself, under the names that Mosquitto introduced and dashboards use.
+ * Every value is published at an interval, and once, marked as retained, to each new subscriber. Values that are not
+ * counted on a message's way (bytes without the header, stored bytes) have no topic here.
  */
 
 import type { Clock } from "../../lib/clock.ts";
@@ -19,7 +19,7 @@ import { TopicTree } from "./topic-tree.ts";
 
 export interface SysOptions {
   readonly version: string;
-  /** 0: there are no such topics. */
+  /** 0 means that there are no such topics. */
   readonly intervalSeconds: number;
 }
 
@@ -34,7 +34,7 @@ export interface SysTopicsParts {
   readonly connections: Iterable<{ readonly outbox: Outbox }>;
 }
 
-/** Totals of which averages per minute are made, and their names. */
+/** The totals that averages per minute are made of, and their names. */
 const averaged: readonly (readonly [name: string, total: (counters: Counters) => number])[] = [
   ["messages/received", ({ packetsReceived }) => packetsReceived],
   ["messages/sent", ({ packetsSent }) => packetsSent],
@@ -58,9 +58,9 @@ export class SysTopics implements Watched {
   readonly #startedMs: number;
   #averagedMs: number;
   #totals: Counters;
-  /** By name, a value per window. */
+  /** By name, one value per window. */
   readonly #averages = new Map<string, number[]>(averaged.map(([name]) => [name, windowsMinutes.map(() => 0)]));
-  /** What was looked up in this turn of the event loop: it takes a walk through all sessions. */
+  /** The values of this turn of the event loop: collecting them takes a walk through all sessions. */
   #found: readonly (readonly [topic: string, value: string])[] | undefined;
 
   constructor(parts: SysTopicsParts, options: SysOptions) {
@@ -84,7 +84,7 @@ export class SysTopics implements Watched {
     this.#parts.wheel.watch(this);
   }
 
-  /** What a new subscription finds, as if every value were a retained message at QoS 0. */
+  /** Sends a new subscription every value, as if it were a retained message at QoS 0. */
   sendTo(session: Session, filter: string): void {
     const { connection, principal } = session;
     if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
@@ -103,7 +103,7 @@ export class SysTopics implements Watched {
     return this.#parts.clock.nowMs() + this.#options.intervalSeconds * 1000;
   }
 
-  /** However many filters a turn brings. */
+  /** Collected once per turn, however many filters the turn brings. */
   #values(): readonly (readonly [topic: string, value: string])[] {
     if (this.#found === undefined) {
       this.#found = [...this.#lookUp()];
@@ -157,7 +157,7 @@ export class SysTopics implements Watched {
     }
   }
 
-  /** Exponential moving averages per minute, so that nothing older than one number per window is kept. */
+  /** Exponential moving averages per minute: only one number per window is kept. */
   #average(): void {
     const nowMs = this.#parts.clock.nowMs();
     const minutes = (nowMs - this.#averagedMs) / 60_000;
@@ -177,12 +177,12 @@ export class SysTopics implements Watched {
   }
 }
 
-/** Messages that found no room: with a reader too slow, in a full queue, and at QoS 0 with a client that is away. */
+/** Messages without room: of a slow reader, of a full queue, and at QoS 0 of a client that is away. */
 function dropped({ droppedSlow, droppedAbsent, droppedQueueFull }: Counters): number {
   return droppedSlow + droppedAbsent + droppedQueueFull;
 }
 
-/** The counters with what the open connections have not yet added to them. */
+/** The counters, with what open connections have not added to them yet. */
 function totals({ counters, connections }: SysTopicsParts): Counters {
   const sum = { ...counters };
   for (const { outbox } of connections) {

@@ -1,12 +1,12 @@
 /**
- * Which subscribers a topic name has, MQTT 3.1.1 § 4.7. Filters without wildcards are looked up whole; the others form a
- * trie by level. Knows nothing of sessions beyond their identity.
+ * Which subscribers a topic name has, MQTT 3.1.1 § 4.7. Filters without wildcards are looked up as a whole; the others
+ * form a trie by level. Of a session it uses only the identity.
  */
 import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
 
 type Subscribers<S, V> = Map<S, V>;
 
-/** The one subscriber of a filter, as most have; a Map for it would be most of its memory. */
+/** The only subscriber of a filter, which most filters have; a Map for it would be most of its memory. */
 class Only<S, V> {
   readonly subscriber: S;
   value: V;
@@ -19,11 +19,11 @@ class Only<S, V> {
 
 interface Node<S, V> {
   children: Map<string, Node<S, V>> | undefined;
-  /** Of the filter that ends here. */
+  /** The subscribers of the filter that ends here. */
   subscribers: Subscribers<S, V> | undefined;
 }
 
-/** `S` is who subscribes, `V` what it asked for. */
+/** `S` is the subscriber, `V` what it asked for. */
 export class TopicTree<S, V> {
   count = 0;
   readonly #exact = new Map<string, Only<S, V> | Subscribers<S, V>>();
@@ -125,7 +125,7 @@ function matchBelow<S, V>(
   if (literal !== undefined) matchBelow(literal, levels, depth + 1, found);
 }
 
-/** Removes and prunes what became empty; false if there was no such subscription. */
+/** Removes a subscription and the nodes that became empty; false if there was no such subscription. */
 function removeBelow<S, V>(node: Node<S, V>, levels: readonly string[], depth: number, subscriber: S): boolean {
   const level = levels[depth];
   if (level === undefined) {
@@ -140,7 +140,7 @@ function removeBelow<S, V>(node: Node<S, V>, levels: readonly string[], depth: n
   return true;
 }
 
-/** The first levels a filter can match: its own, or undefined for all of them. */
+/** The first level that a filter can match: its own, or undefined for all. */
 export function matchedFirstLevel(filter: string): string | undefined {
   const first = firstLevel(filter);
   return first === "+" || first === "#" ? undefined : first;

@@ -1,7 +1,7 @@
 /**
- * The messages clients leave to be published if they go without saying so, MQTT 5 § 3.1.2.5. A will is on disk before its
- * client hears that it is connected, so that it is published even if the server is what ends: then at the next start. A
- * delayed one waits here and is given up when its client comes back [MQTT-3.1.3-9].
+ * The messages that clients leave to be published if they end without DISCONNECT, MQTT 5 § 3.1.2.5. A will is on disk
+ * before its client gets CONNACK, so that it is published even if the server ends: then at the next start. A delayed
+ * will waits here and is dropped when its client comes back [MQTT-3.1.3-9].
  */
 
 import type { Clock } from "../../lib/clock.ts";
@@ -28,7 +28,9 @@ export interface Will {
   readonly delaySeconds: number;
 }
 
-/** DISCONNECT discards the will [MQTT-3.14.4-3]. When the server stops it stays in the store, for the next start. */
+/**
+ * DISCONNECT discards the will [MQTT-3.14.4-3]. When the server stops, the will stays in the store for the next start.
+ */
 export function discardsWill(reason: CloseReason): boolean {
   return reason === "disconnected";
 }
@@ -38,7 +40,7 @@ export interface WillsParts {
   readonly store: Pick<BrokerStore, "wills" | "putWill" | "scheduleWill" | "removeWill">;
   readonly sessions: {
     find(principalKey: string, clientId: string): Session | undefined;
-    /** One for the will of a client whose session ended with an earlier run of the server. */
+    /** Makes a session for the will of a client whose session ended with an earlier run of the server. */
     makeUnknown(principal: Principal, clientId: string): Session;
   };
   readonly routes: Pick<Routes, "find" | "forward">;
@@ -78,7 +80,7 @@ export class Wills {
     this.#parts = parts;
   }
 
-  /** What an earlier run left: its clients are gone. */
+  /** Loads the wills of an earlier run, whose clients are gone. */
   load(): void {
     const nowMs = this.#parts.clock.nowMs();
     for (const stored of this.#parts.store.wills()) {
@@ -87,7 +89,7 @@ export class Wills {
         this.#remove(stored.willId);
         continue;
       }
-      // A session that ended with the server takes no delay [MQTT-3.1.2-8].
+      // A session that ended with the server has no delay [MQTT-3.1.2-8].
       const delayMs = session.storedId === undefined ? 0 : stored.delaySeconds * 1000;
       this.#schedule(session, stored, stored.publishAtMs ?? nowMs + delayMs);
     }
@@ -98,13 +100,13 @@ export class Wills {
     const { topic, payload, qos, retain, properties, expirySeconds, delaySeconds } = message;
     const form = encodePublish(topic, payload, qos, { protocolVersion: 5, properties, expirySeconds, retain });
     const packet = form.buffer.subarray(form.start, form.end);
-    if (form.packetIdOffset > 0) packet[form.packetIdOffset + 1] = 1; // any but the invalid 0
+    if (form.packetIdOffset > 0) packet[form.packetIdOffset + 1] = 1; // any packet id but the invalid 0
     const { principalKey, clientId } = session;
     const willId = await this.#parts.store.putWill({ principalKey, clientId, packet, delaySeconds });
     return { willId, packet, delaySeconds };
   }
 
-  /** The connection ended without discarding the will; `endsInSeconds` is when the session does. */
+  /** The connection ended without discarding the will; the session ends after `endsInSeconds`. */
   leave(session: Session, will: Will, endsInSeconds: number): void {
     const delaySeconds = Math.min(will.delaySeconds, endsInSeconds); // [MQTT-3.1.2-8]
     if (delaySeconds === 0) {
@@ -120,7 +122,7 @@ export class Wills {
     this.#remove(will.willId);
   }
 
-  /** A client is there again, and its session with it: in time, unless its will was due and only the wheel behind. */
+  /** The client and its session are back: in time, unless the will was due and only the wheel was late. */
   cancel(key: string): void {
     const delayed = this.#take(key);
     if (delayed === undefined) return;
@@ -128,7 +130,7 @@ export class Wills {
     else this.#remove(delayed.will.willId);
   }
 
-  /** The session is over: a delayed will is due. */
+  /** The session has ended: a delayed will is due. */
   sessionEnded(key: string): void {
     const delayed = this.#take(key);
     if (delayed !== undefined) this.#publish(delayed.session, delayed.will);
@@ -157,7 +159,10 @@ export class Wills {
     return principal && this.#parts.sessions.makeUnknown(principal, clientId);
   }
 
-  /** Publishes as the client would have: a service may take it, and it must be allowed. Removed once that is done. */
+  /**
+   * Publishes the will as its client would have: a service may take it, and it must be allowed. It is removed after
+   * that.
+   */
   #publish(session: Session, will: Will): void {
     const { work, log } = this.#parts;
     work.started();

@@ -1,4 +1,4 @@
-/** A client's connection as its session knows it: where packets go, and what the client can take. */
+/** A client's connection as its session sees it: where packets go, and what the client accepts. */
 import type { Outbox } from "../../net/outbox.ts";
 import type { ClientTerms } from "../connection/client-terms.ts";
 import type { Authenticated, Principal } from "../identity.ts";
@@ -10,15 +10,15 @@ export interface ClientConnection {
   readonly protocolVersion: ProtocolVersion;
   /** MQTT 5 only. */
   readonly terms: ClientTerms | undefined;
-  /** How many messages above QoS 0 the client takes at a time. */
+  /** The number of unacknowledged messages above QoS 0 that the client accepts. */
   readonly receiveMaximum: number;
-  /** What PUBREL says of a packet id that is not known. */
+  /** The reason code of a PUBREL for an unknown packet id. */
   readonly unknownPacketId: number;
-  /** The peer's, without a port. */
+  /** The peer's address, without a port. */
   readonly address: string;
   /** Whether it will be another principal's. */
   readonly isBecoming: boolean;
-  /** From when all that was asked on it is answered, it is another principal's. */
+  /** The connection becomes another principal's once everything asked on it is answered. */
   become(who: Authenticated<Principal>): void;
   close(reason: CloseReason, detail?: string): void;
 }

@@ -1,7 +1,9 @@
-/** How a message goes to one session, and what a share group needs of a message that may have to go to another. */
+/**
+ * How a message goes to one session, and what a share group needs for a message that may have to go to another member.
+ */
 import type { PublishForm } from "../publish/publish-form.ts";
 
-/** The share group a session was chosen from. */
+/** The share group from which the session was chosen. */
 export interface Sharing {
   /** As its members subscribed. */
   readonly sharedFilter: string;

@@ -1,14 +1,14 @@
 /**
- * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B: only their
- * packet ids are remembered, and until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
+ * The QoS 2 publishes of one client that were taken over and not yet released, MQTT 3.1.1 § 4.3.3 method B. Only their
+ * packet ids are kept. Until PUBREL a PUBLISH with one of them is a repeat, with or without DUP.
  */
 import type { Verdict } from "../publish/verdict.ts";
 
-/** What must be on disk before PUBREC; called again by a repeat if it failed. Gives what PUBREC says. */
+/** Stores what must be on disk before PUBREC; a repeat calls it again if it failed. Gives what PUBREC reports. */
 export type Settle = () => Promise<Verdict>;
 
 interface Taken {
-  /** Undefined: nothing is left to wait for. */
+  /** Undefined where nothing is left to wait for. */
   settle: Settle | undefined;
   /** Under way. */
   settling: Promise<Verdict> | undefined;
@@ -30,17 +30,17 @@ export class Incoming {
     return this.#taken.get(packetId)?.settling !== undefined;
   }
 
-  /** What a store remembers of an earlier run. */
+  /** Takes what the store kept of an earlier run. */
   restore(packetIds: readonly number[]): void {
     for (const packetId of packetIds) if (!this.has(packetId)) this.take(packetId, undefined);
   }
 
-  /** Takes a message over; without `settle` it may be answered at once. */
+  /** Takes a message over. Without `settle` it may be answered at once. */
   take(packetId: number, settle: Settle | undefined): void {
     this.#taken.set(packetId, { settle, settling: undefined });
   }
 
-  /** What PUBREC waits for, begun again if it failed before; undefined: nothing. */
+  /** What PUBREC waits for, started again if it failed before; undefined: nothing. */
   settled(packetId: number): Promise<Verdict> | undefined {
     const taken = this.#taken.get(packetId);
     if (taken?.settle === undefined) return undefined;
@@ -62,7 +62,7 @@ export class Incoming {
     return [...this.#taken.keys()];
   }
 
-  /** PUBREL came, or nothing was taken over after all: the packet id may name a new message. */
+  /** PUBREL came, or nothing was taken over after all: the packet id is free for a new message. */
   forget(packetId: number): void {
     this.#taken.delete(packetId);
   }

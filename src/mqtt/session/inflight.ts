@@ -1,18 +1,19 @@
 /**
- * QoS 1 and 2 publishes sent to one client and not yet acknowledged, by packet id. A ring indexed by the id's low bits, since
- * a Map costs several times as much on the busiest path of the broker; it starts small and grows with the window in use.
+ * QoS 1 and 2 publishes sent to one client and not yet acknowledged, by packet id. It is a ring indexed by the id's low
+ * bits, since a Map costs several times as much on the busiest path of the broker. It starts small and grows with the
+ * window in use.
  */
 
 import type { SharedCopy } from "./delivery-terms.ts";
 import type { Queued } from "./queued-message.ts";
 
 /**
- * What a packet id stands for: a message on disk; a service's ref, for which the service delivers again; a message another
- * member of a share group could take over; or nothing more, in a session that ends with its connection.
+ * What a packet id stands for: a message on disk; a service's ref, for which the service delivers again; a message that
+ * another member of a share group could take over; or nothing more, in a session that ends with its connection.
  */
 export type Unacknowledged = Queued | SharedCopy | number | undefined;
 
-/** What the client is to answer next: PUBACK at QoS 1, PUBREC and then PUBCOMP at QoS 2. */
+/** The client's next answer: PUBACK at QoS 1, PUBREC and then PUBCOMP at QoS 2. */
 export const awaited = { puback: 0, pubrec: 1, pubcomp: 2 } as const;
 export type Awaited = (typeof awaited)[keyof typeof awaited];
 
@@ -26,7 +27,10 @@ export class Inflight {
   #ids = new Uint16Array(16);
   #contents: Unacknowledged[] = new Array(16).fill(undefined);
   #awaited = new Uint8Array(16);
-  /** When each was sent: packet ids wrap round, and a resend keeps the order of the first sending [MQTT-4.6.0-1]. */
+  /**
+   * The sequence number of each sending: packet ids wrap round, and a resend keeps the order of the first sending
+   * [MQTT-4.6.0-1].
+   */
   #sequences = new Float64Array(16);
   #nextId = 1;
   #nextSequence = 0;
@@ -47,17 +51,17 @@ export class Inflight {
     return id;
   }
 
-  /** Takes up a packet id an earlier connection used. */
+  /** Takes up a packet id that an earlier connection used. */
   restore(packetId: number, content: Unacknowledged, answer: Awaited): void {
     if (this.has(packetId)) return;
     while (2 * this.count >= this.#ids.length || this.#ids[packetId & (this.#ids.length - 1)] !== 0) this.#grow();
     this.#put(packetId, { content, answer, sequence: this.#nextSequence++ });
     this.count++;
-    // The store may still have the last messages that were acknowledged: their packet ids come last.
+    // The store may still have the last acknowledged messages, so their packet ids are used last.
     this.#nextId = packetId === packetIdMax ? 1 : packetId + 1;
   }
 
-  /** Another's packet ids are still in use: the next ones follow them, and so come back to them last. */
+  /** Another session's packet ids are still in use. The next ones follow them, so those are reached last. */
   continueFrom(other: Inflight): void {
     this.#nextId = other.#nextId;
   }
@@ -66,24 +70,24 @@ export class Inflight {
     return this.#ids[packetId & (this.#ids.length - 1)] === packetId;
   }
 
-  /** What `packetId` stands for, while `has` it. */
+  /** What `packetId` stands for; only while `has` it. */
   get(packetId: number): Unacknowledged {
     return this.#contents[packetId & (this.#ids.length - 1)];
   }
 
-  /** What the client is to answer for `packetId`, while `has` it. */
+  /** The client's next answer for `packetId`; only while `has` it. */
   awaits(packetId: number): Awaited {
     return this.#awaited[packetId & (this.#ids.length - 1)] as Awaited;
   }
 
-  /** PUBREC came: the message is the client's, the packet id is in use until PUBCOMP. */
+  /** PUBREC came: the client has the message, and the packet id is in use until PUBCOMP. */
   release(packetId: number): void {
     const content = this.get(packetId);
     const kept = typeof content === "object" && "queueId" in content ? content : undefined;
     this.#put(packetId, { content: kept, answer: awaited.pubcomp, sequence: this.#nextSequence++ });
   }
 
-  /** Frees `packetId`, which the caller knows to be there. */
+  /** Frees `packetId`, which must be in use. */
   remove(packetId: number): Unacknowledged {
     const slot = packetId & (this.#ids.length - 1);
     const content = this.#contents[slot];

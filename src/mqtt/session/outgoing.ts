@@ -1,7 +1,8 @@
 /**
- * What is on its way to one client beyond the bytes already appended: the inflight window, what waits for room, and what a
- * resumed session sends again. Messages of a persistent session are in the store (`SessionQueue`); those of a session that
- * ends with its connection wait here as bytes, bounded; a service's are only numbers, since it can deliver them again.
+ * What is on its way to one client beyond the bytes already appended: the inflight window, what waits for room, and
+ * what a resumed session sends again. Messages of a persistent session are in the store (`SessionQueue`). Those of a
+ * session that ends with its connection wait here as bytes, bounded. A service's messages are only numbers here, since
+ * the service can deliver them again.
  */
 import type { Counters } from "../counters.ts";
 import type { Authorize, Principal } from "../identity.ts";
@@ -23,7 +24,7 @@ import { type QueueWriting, SessionQueue, type SessionQueueParts, type Window } 
 
 const qos1Flags = 1 << 1;
 
-/** A message of a session that ends with its connection, waiting for room. */
+/** A message that waits for room, in a session that ends with its connection. */
 interface Waiting {
   readonly topic: string;
   readonly form: PublishForm;
@@ -32,7 +33,7 @@ interface Waiting {
   readonly group: Sharing | undefined;
 }
 
-/** A service's QoS 0 message and where it ends in the connection's stream. */
+/** A service's QoS 0 message, and its end position in the connection's stream. */
 interface SentMark {
   readonly position: number;
   readonly ref: number;
@@ -48,7 +49,7 @@ export interface OutgoingParts extends SessionQueueParts {
   readonly retained: Pick<Retained, "match">;
 }
 
-/** The session whose client it is for. */
+/** The session whose client receives it. */
 export interface Receiver {
   readonly connection: ClientConnection | undefined;
   readonly principal: Principal;
@@ -65,15 +66,15 @@ export class Outgoing implements Window {
   #max: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  /** Refs unacknowledged on an earlier connection, with their packet ids. */
+  /** Refs that were unacknowledged on an earlier connection, with their packet ids. */
   readonly #unacknowledgedRefs = new Map<number, number>();
   #sentMarks: SentMark[] = [];
   #serviceWaits = false;
   /** Filters whose retained messages are still to be sent. */
   readonly #retainedFilters = new Map<string, Subscription>();
-  /** Whether either of these has anything. */
+  /** Whether there are any of these two. */
   #retainedWaits = false;
-  /** What the filter at work still has to send. */
+  /** What remains to be sent for the current filter. */
   #retained:
     | {
         readonly filter: string;
@@ -99,7 +100,7 @@ export class Outgoing implements Window {
     return this.inflight.count - this.unsent < this.#max;
   }
 
-  /** Messages the store keeps for the client. */
+  /** Messages that the store keeps for the client. */
   get queuedMessages(): number {
     return this.#queue?.messages ?? 0;
   }
@@ -128,8 +129,8 @@ export class Outgoing implements Window {
   }
 
   /**
-   * The retained messages of a new subscription, also of a repeated one [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked up
-   * when there is room for them: however many match, none of them waits here, and what is sent is never outdated.
+   * Sends the retained messages of a new or repeated subscription [MQTT-3.3.1-6] [MQTT-3.8.4-3]. They are looked up
+   * when there is room for them: however many match, none of them waits here, and none that is sent is outdated.
    */
   sendRetained(filter: string, subscription: Subscription): void {
     this.forgetRetained(filter);
@@ -147,7 +148,7 @@ export class Outgoing implements Window {
   #pumpRetained(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    // What does not fit the session's bound now fits later.
+    // Messages beyond the session's limit fit later.
     const queue = this.#queue;
     while (this.#waiting.length === 0 && queue?.behind !== true && queue?.full !== true && this.#hasRoom(connection)) {
       if (this.#retained === undefined) {
@@ -191,7 +192,7 @@ export class Outgoing implements Window {
     const { sender } = this.#parts;
     if (outbox.full) return this.#waitForRoom(connection);
     const form = message.form(connection.protocolVersion, qos);
-    // What the client cannot take counts as taken, or it would be offered for ever.
+    // A message that the client cannot accept counts as delivered; otherwise it would be offered for ever.
     const accepted = sender.accepts(terms, form, undefined);
     if (qos === 0) {
       if (accepted) sender.send(connection, message.topic, form, { flags: 0, packetId: 0, subscriptionIds: undefined });
@@ -226,7 +227,7 @@ export class Outgoing implements Window {
     this.pump();
   }
 
-  /** A PUBACK. One for an unknown packet id is ignored: after a takeover both sides may remember differently. */
+  /** A PUBACK. One for an unknown packet id is ignored: after a takeover the two sides may differ. */
   acknowledged(packetId: number): void {
     if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.puback) return;
     this.#done(this.inflight.remove(packetId));
@@ -234,7 +235,8 @@ export class Outgoing implements Window {
 
   /**
    * A PUBREC: the client has the message, so it is never sent again [MQTT-4.3.3-1]. PUBREL answers each in turn
-   * [MQTT-4.6.0-4], also for an unknown packet id, or a client that remembers more than we do would ask for ever.
+   * [MQTT-4.6.0-4]. It also answers an unknown packet id; otherwise a client that remembers more than the server would
+   * ask for ever.
    */
   received(connection: ClientConnection, packetId: number, reasonCode: number): void {
     const known = this.inflight.has(packetId);
@@ -264,7 +266,7 @@ export class Outgoing implements Window {
     this.#done(this.inflight.remove(packetId));
   }
 
-  /** What a packet id stood for is the client's, or was refused by it. */
+  /** The client has what the packet id stood for, or refused it. */
   #done(content: unknown): void {
     if (typeof content === "number") {
       if (this.#unacknowledgedRefs.delete(content)) this.unsent--;
@@ -288,7 +290,7 @@ export class Outgoing implements Window {
     for (const mark of marks) this.#session.deliverer?.acknowledged(mark.ref, 0);
   }
 
-  /** Sends what has waited, as far as there is room, and then tells a waiting service. */
+  /** Sends what has waited, as far as there is room, and then calls a waiting service. */
   pump(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
@@ -296,7 +298,7 @@ export class Outgoing implements Window {
     this.#pumpWaiting(connection);
     if (this.#retainedWaits) this.#pumpRetained();
     if (!this.#serviceWaits || connection.outbox.full) return;
-    // Half a window at once, not a call for every PUBACK.
+    // Half a window at once, rather than a call for every PUBACK.
     if (2 * (this.inflight.count - this.unsent) > this.#max) return;
     this.#serviceWaits = false;
     this.#session.deliverer?.writable();
@@ -316,8 +318,8 @@ export class Outgoing implements Window {
   }
 
   /**
-   * A client is there: what it has not acknowledged is sent again, with DUP and its old packet id; of what it has
-   * received at QoS 2, the PUBREL [MQTT-4.4.0-1]. `resume` follows once CONNACK is on its way.
+   * A client is connected. What it has not acknowledged is sent again, with DUP and its old packet id; for what it has
+   * received at QoS 2, PUBREL is sent [MQTT-4.4.0-1]. `resume` follows once CONNACK is on its way.
    */
   attach(connection: ClientConnection, sending: readonly Sending[]): void {
     this.#max = Math.min(this.#parts.limits.inflightMax, connection.receiveMaximum);
@@ -331,7 +333,7 @@ export class Outgoing implements Window {
     this.#queue?.attach(connection, sending);
   }
 
-  /** The connection is gone. Gives what the store is to know of a session that may come back. */
+  /** The connection is gone. Gives what the store must keep for a session that may come back. */
   detached(): { sending: Sending[]; waiting: number[] } | undefined {
     this.#sentMarks = [];
     this.#serviceWaits = false;
@@ -339,7 +341,10 @@ export class Outgoing implements Window {
     return this.#queue?.detach();
   }
 
-  /** The session is over: what a share group chose it for goes to another member, unless QoS 2 was sent [MQTT-4.8.2-5]. */
+  /**
+   * The session has ended: messages for which a share group chose it go to another member, unless QoS 2 was sent
+   * [MQTT-4.8.2-5].
+   */
   redistribute(): void {
     const copies: SharedCopy[] = [];
     for (const packetId of this.inflight.inOrder()) {
@@ -363,7 +368,7 @@ export class Outgoing implements Window {
     return "full";
   }
 
-  /** A client that lets too much gather is closed. */
+  /** A client for which too many messages wait is closed. */
   #wait(connection: ClientConnection, waiting: Waiting): void {
     const { queuedMessagesMax, queuedBytesMax } = this.#parts.limits;
     const bytes = this.#waitingBytes + waiting.form.byteLength;

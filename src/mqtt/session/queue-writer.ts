@@ -1,7 +1,8 @@
 /**
- * Messages for persistent sessions on their way to the disk and away from it. What one turn of the event loop brings, for
- * however many sessions, is one change of the store; what waits for it (a publisher's acknowledgement, the clients that
- * are connected) goes on when it is committed. Acknowledged messages are removed in passing, with other commits.
+ * Messages for persistent sessions on their way to the disk and their removal from it. The messages of one turn of the
+ * event loop, for any number of sessions, are one change of the store. What waits for it (a publisher's
+ * acknowledgement, the connected clients) continues when it is committed. Acknowledged messages are removed along with
+ * other commits.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
@@ -17,19 +18,19 @@ import type { Work } from "../work.ts";
 import type { DeliveryTerms } from "./delivery-terms.ts";
 import type { Keeper, Queued } from "./queued-message.ts";
 
-/** A turn that brings more is more than one change, so that no commit is long. */
+/** A larger turn becomes more than one change, so that no commit is long. */
 const turnBytesMax = 4 * 1024 * 1024;
 const turnRowsMax = 16_384;
-/** Removals join a commit at most this often, and make one of their own when there is none for so long. */
+/** Removals join a commit at most this often, and make one of their own when none comes for this long. */
 const removeEveryMs = 25;
 const removeAfterMs = 250;
 
-/** Memory that another thread may read as it stands. */
+/** Memory that another thread can read without a copy. */
 const sharedBuffer = (bytes: number): Buffer => Buffer.from(new SharedArrayBuffer(bytes));
 const sharedRows = (count: number): Float64Array =>
   new Float64Array(new SharedArrayBuffer(count * queueColumnCount * Float64Array.BYTES_PER_ELEMENT));
 
-/** Packets one after the other; what `appendPublish5` writes to. */
+/** Packets one after the other; `appendPublish5` writes to it. */
 class Pile {
   buffer: Buffer;
   length = 0;
@@ -50,7 +51,7 @@ class Pile {
   }
 }
 
-/** What a turn is gathered in; the next one takes it over. */
+/** The buffers a turn is gathered in; the next turn reuses them. */
 interface Room {
   readonly rows: Float64Array;
   readonly packets: Buffer;
@@ -59,7 +60,7 @@ interface Room {
 const roomsMax = 4;
 const roomBytesMax = 1024 * 1024;
 
-/** What the turn has gathered. */
+/** What one turn has gathered. */
 class Turn {
   rows: Float64Array;
   rowCount = 0;
@@ -67,9 +68,9 @@ class Turn {
   readonly shares: [number, string][] = [];
   readonly received: [number, number][] = [];
   readonly retainedTopics = new Set<string>();
-  /** Of each row: the message, if its client is connected. */
+  /** For each row: the message, if its client is connected. */
   readonly live: (Queued | undefined)[] = [];
-  /** The queues of the other rows, which are to be read back. */
+  /** The queues of the other rows, which will be read back. */
   readonly waiting: { readonly queue: Keeper; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
   readonly pubacks: WaitingPubacks[] = [];
@@ -81,7 +82,7 @@ class Turn {
   }
 }
 
-/** Of one connection, with nothing else to be answered between them. */
+/** PUBACKs of one connection, with no other answer between them. */
 interface WaitingPubacks {
   readonly connection: Connection;
   readonly pubacks: Pubacks;
@@ -97,7 +98,7 @@ export interface QueueWriterParts {
 }
 
 export class QueueWriter {
-  /** Messages added since the start: a caller that looks before and after knows whether it added any. */
+  /** Messages added since the start. A caller that compares it before and after knows whether it added any. */
   count = 0;
   readonly #store: QueueWriterParts["store"];
   readonly #work: Work;
@@ -107,12 +108,12 @@ export class QueueWriter {
   #lastId: number;
   #turn: Turn | undefined;
   #rooms: Room[] = [];
-  /** Where the message being forwarded lies in the turn's pile, once it does. */
+  /** The turn whose pile holds the message being forwarded, once it does. */
   #sharedTurn: Turn | undefined;
   #sharedMessage: Sendable | undefined;
   #sharedStart = 0;
   #sharedEnd = 0;
-  /** Where the packet added last lies. */
+  /** The start of the packet added last. */
   #start = 0;
   #end = 0;
   #removed: number[] = [];
@@ -130,9 +131,9 @@ export class QueueWriter {
     store.beforeCommit(() => this.#passAlong());
   }
 
-  /** A new message is about to be forwarded: what was added before is another one. */
+  /** Begins a new message: packets added before belong to another one. */
   begin(): void {
-    // Between messages, not within one: what belongs together is one change.
+    // Between messages, not within one: the rows of a message belong in one change.
     const turn = this.#turn;
     if (turn !== undefined && (turn.pile.length >= turnBytesMax || turn.rowCount >= turnRowsMax)) this.#flushTurn();
     this.#sharedTurn = undefined;
@@ -149,8 +150,8 @@ export class QueueWriter {
   }
 
   /**
-   * A message for a session whose client is connected, or (`queued` undefined) one that is to be read back. Gives the
-   * bytes of its packet.
+   * Adds a message for a session: one whose client is connected, or (`queued` undefined) one that will be read back.
+   * Gives the bytes of its packet.
    */
   add(
     to: { sessionId: number; queueId: number; queue: Keeper },
@@ -188,7 +189,7 @@ export class QueueWriter {
     return end - start;
   }
 
-  /** PUBACK leaves when everything added so far is on disk. `bytes` are the connection's to account for until then. */
+  /** Sends PUBACK when everything added so far is on disk. `bytes` count for the connection until then. */
   acknowledge(connection: Connection, packetId: number, bytes: number): void {
     connection.workStarted(bytes);
     const { pubacks } = this.#current();
@@ -206,24 +207,24 @@ export class QueueWriter {
     this.#current().received.push([sessionId, packetId]);
   }
 
-  /** So is what its topic retains. */
+  /** What the topic retains is stored in the same change too. */
   retained(topic: string): void {
     this.#current().retainedTopics.add(topic);
   }
 
-  /** Done with: acknowledged, expired or given up. */
+  /** Removes a message that was acknowledged, expired or given up. */
   remove(queueId: number): void {
     this.#removed.push(queueId);
     this.#passSoon();
   }
 
-  /** Sent with a packet id its row does not have. */
+  /** The message was sent with a packet id that its row does not have. */
   sent(queueId: number, packetId: number): void {
     this.#sent.push([queueId, packetId]);
     this.#passSoon();
   }
 
-  /** Asks the store for everything gathered, so that a change asked for now comes after it. */
+  /** Hands everything gathered to the store, so that a change submitted now comes after it. */
   flush(): void {
     this.#flushTurn();
     this.#flushPassing();
@@ -232,17 +233,17 @@ export class QueueWriter {
   #current(): Turn {
     if (this.#turn === undefined) {
       this.#turn = new Turn(this.#rooms.pop() ?? { rows: sharedRows(64), packets: sharedBuffer(16 * 1024) });
-      this.#turn.settled.promise.catch(() => {}); // logged where it failed; what waits for it is told besides
+      this.#turn.settled.promise.catch(() => {}); // logged where it failed; what waits for it gets the rejection too
       this.#work.started();
       setImmediate(() => this.#flushTurn());
     }
     return this.#turn;
   }
 
-  /** Points `#start` and `#end` at the packet; everyone who is to get the same bytes shares them. */
+  /** Points `#start` and `#end` at the packet. All sessions that get the same bytes share them. */
   #place(turn: Turn, message: Sendable, qos: 1 | 2, terms: DeliveryTerms): void {
     const common = terms.retain === 0 && terms.subscriptionIds === undefined;
-    // Handing out one message may close a client whose will is handed out in between.
+    // Forwarding one message may close a client whose will is forwarded in between.
     if (common && this.#sharedTurn === turn && this.#sharedMessage === message) {
       this.#start = this.#sharedStart;
       this.#end = this.#sharedEnd;
@@ -255,7 +256,7 @@ export class QueueWriter {
     else {
       appendPublish5(pile, message.form(5, qos), {
         flags: (qos << 1) | terms.retain,
-        packetId: 1, // any but the invalid 0; it is given anew when it is sent
+        packetId: 1, // any but the invalid 0; the real one is set when it is sent
         alias: 0,
         aliasKnown: false,
         subscriptionIds: terms.subscriptionIds,
@@ -288,7 +289,7 @@ export class QueueWriter {
         (error: unknown) => this.#failed(turn, error),
       )
       .finally(() => {
-        // Whoever still needs a packet has copied it.
+        // Whatever still needs a packet has copied it.
         const { rows, pile } = turn;
         const isKept = this.#rooms.length < roomsMax && rows.byteLength + pile.buffer.length <= roomBytesMax;
         if (isKept) this.#rooms.push({ rows, packets: pile.buffer });
@@ -317,7 +318,7 @@ export class QueueWriter {
     }
     turn.settled.resolve(undefined);
     for (const queue of touched) queue.turnStored();
-    // All of them first: most of a connection's leave together then.
+    // All are marked first, so that those of one connection are sent together.
     for (const { pubacks } of turn.pubacks) pubacks.ready = true;
     for (const { connection, pubacks, bytes } of turn.pubacks) {
       connection.acknowledgements.flush();
@@ -334,7 +335,7 @@ export class QueueWriter {
         pubacks.refusal = { reasonCode: reasonCodes.quotaExceeded, reasonString: connection.explanation(notStored) };
         pubacks.ready = true;
         connection.acknowledgements.flush();
-      } else connection.close("service", notStored); // 3.1.1 has no word for it: unanswered, the client sends it again
+      } else connection.close("service", notStored); // 3.1.1 has no refusal: without an answer the client repeats it
       connection.workDone(bytes, pubacks.packetIds.length);
     }
     turn.settled.reject(error instanceof Error ? error : new Error(String(error)));
@@ -364,7 +365,7 @@ export class QueueWriter {
     if (removed.length > 0) this.#attempt("removals", this.#store.dequeue(removed));
   }
 
-  /** What fails here is repeated to the client after a restart, with DUP. */
+  /** What fails here is sent to the client again after a restart, with DUP. */
   #attempt(what: string, change: Promise<void>): void {
     this.#work.started();
     change

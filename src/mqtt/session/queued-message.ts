@@ -1,12 +1,12 @@
-/** A message for a persistent session, as long as its client is connected and it is not wholly acknowledged. */
+/** A message for a persistent session, while its client is connected and it is not completely acknowledged. */
 
-/** The queue that keeps messages of one session, as their writer knows it. */
+/** The queue that keeps the messages of one session, as their writer sees it. */
 export interface Keeper {
   /** What was added in a turn is on disk. */
   turnStored(): void;
-  /** A row that is to be read back is on disk. */
+  /** A row that will be read back is on disk. */
   rowStored(): void;
-  /** Such a row could not be stored. */
+  /** A row that would be read back could not be stored. */
   rowLost(bytes: number): void;
   /** A message could not be stored. */
   lost(queued: Queued): void;
@@ -15,7 +15,7 @@ export interface Keeper {
 export class Queued {
   readonly queueId: number;
   readonly qos: 1 | 2;
-  /** What it counts for in the session's bound. */
+  /** The bytes it counts for in the session's limit. */
   bytes = 0;
   /** 0 while it has none. */
   packetId = 0;
@@ -27,13 +27,13 @@ export class Queued {
   dup = false;
   /** PUBREC arrived, and the store knows it. */
   released = false;
-  /** An earlier connection got its PUBREC: it takes no room in the window of this one. */
+  /** An earlier connection got its PUBREC: it takes no room in this connection's window. */
   releasedBefore = false;
   /** Left to the store, which is read when there is room. */
   left = false;
   /** Counted among the bytes held in memory. */
   held = false;
-  /** Where its packet is, as it is stored; undefined: still being stored, to be read from the store, or sent. */
+  /** Its packet in stored form; undefined while it is being stored, must be read from the store, or was sent. */
   packet: Buffer | undefined;
   start = 0;
   end = 0;

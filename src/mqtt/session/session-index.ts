@@ -1,5 +1,5 @@
 /**
- * Sessions by (principal, client id). Client ids are rarely shared, so they are looked up by these alone: a string of
+ * Sessions by (principal, client id). Two sessions rarely share a client id, so the client id is the key: a string of
  * both would be one more in memory for every client.
  */
 import type { Session } from "./session.ts";
@@ -15,7 +15,7 @@ export class SessionIndex {
     return found?.principal.key === principalKey ? found : undefined;
   }
 
-  /** There must be none yet of the same names. */
+  /** The index must not have a session of the same names. */
   add(session: Session): void {
     const { clientId } = session;
     const there = this.#byClientId.get(clientId);
@@ -28,7 +28,7 @@ export class SessionIndex {
     this.count++;
   }
 
-  /** False if it is not there. */
+  /** False if the session is not in the index. */
   remove(session: Session): boolean {
     const { clientId, principal } = session;
     const there = this.#byClientId.get(clientId);

@@ -1,7 +1,7 @@
 /**
- * The messages one persistent session is still to get. All of them are on disk. While its client is connected and keeps
- * up they are known here too, and leave as soon as they are stored; a client that is away or too slow is given them from
- * the store, in order, as far as it has room. What is in memory is bounded by a short stall.
+ * The messages that one persistent session has yet to get. All of them are on disk. While its client is connected and
+ * keeps up, they are also in memory and are sent as soon as they are stored. A client that is away or too slow gets
+ * them from the store, in order, as it has room. A short stall bounds what is in memory.
  */
 import type { Log } from "../../lib/log.ts";
 import type { Counters } from "../counters.ts";
@@ -18,29 +18,29 @@ import type { DeliveryTerms } from "./delivery-terms.ts";
 import { awaited, type Inflight } from "./inflight.ts";
 import { type Keeper, Queued } from "./queued-message.ts";
 
-/** Reading a message back costs more than holding it: this much of a stall is held. */
+/** Reading a message back costs more than holding it, so this much of a stall is held. */
 const heldMessagesMax = 1024;
 const heldBytesMax = 128 * 1024;
-/** QoS 2 messages read back whose packet ids go to the store together. */
+/** The number of QoS 2 messages read back whose packet ids go to the store together. */
 const announcedAtOnce = 100;
 
-/** The packets that may be unacknowledged at a time, which the queue shares with everything else sent to the client. */
+/** The packets that may be unacknowledged at a time. The queue shares them with everything else sent to the client. */
 export interface Window {
   readonly inflight: Inflight;
-  /** Of those inflight, what this connection has not been sent yet. */
+  /** Of the inflight packets, those that this connection has not been sent yet. */
   unsent: number;
   /** Whether another packet may be sent before one is acknowledged. */
   readonly open: boolean;
-  /** The same for one that is inflight already. */
+  /** The same for a packet that is inflight already. */
   readonly mayResend: boolean;
-  /** Sends what there is room for, this queue's messages among it. */
+  /** Sends what there is room for, this queue's messages included. */
   pump(): void;
 }
 
-/** What stores the queue's messages and removes them. */
+/** Stores the queue's messages and removes them. */
 export interface QueueWriting {
   nextId(): number;
-  /** Gives the bytes of the packet; `queued` undefined: it is to be read back. */
+  /** Gives the bytes of the packet; `queued` undefined: it will be read back. */
   add(
     to: { sessionId: number; queueId: number; queue: Keeper },
     queued: Queued | undefined,
@@ -50,7 +50,7 @@ export interface QueueWriting {
   ): number;
   sent(queueId: number, packetId: number): void;
   remove(queueId: number): void;
-  /** Asks the store for everything gathered, so that a change asked for now comes after it. */
+  /** Hands everything gathered to the store, so that a change submitted now comes after it. */
   flush(): void;
 }
 
@@ -71,23 +71,23 @@ export class SessionQueue implements Keeper {
   readonly #parts: SessionQueueParts;
   readonly #sessionId: number;
   readonly #window: Window;
-  /** What is on disk for the session; asked once, then counted. */
+  /** The messages on disk for the session; read once, then counted. */
   #messages: number;
   #bytes: number;
-  /** Known here and not sent yet, in order; the first of them have packet ids. */
+  /** In memory and not sent yet, in order; the first of them have packet ids. */
   #live: Queued[] = [];
   #unassigned = 0;
   #heldBytes = 0;
-  /** Whether the store is to be read before anything newer is sent. */
+  /** Whether the store must be read before anything newer is sent. */
   #behind = false;
   #readUpTo = 0;
   #page = noMessages;
   #pageAt = 0;
   /** Rows on their way to the store that must be read back. */
   #storing = 0;
-  /** Messages on their way from `#live` to the store, older than what a reading would find. */
+  /** Messages on their way from `#live` to the store, older than what a read would find. */
   #leaving = 0;
-  /** Left to the store, which failed to hear of it. */
+  /** Left to the store, but the store failed to record that. */
   #strays: number[] = [];
   #connection: ClientConnection | undefined;
 
@@ -100,7 +100,7 @@ export class SessionQueue implements Keeper {
     this.#bytes = bytes;
   }
 
-  /** How many are on disk, or on their way to it. */
+  /** The number of messages on disk or on their way to it. */
   get messages(): number {
     return this.#messages;
   }
@@ -115,13 +115,13 @@ export class SessionQueue implements Keeper {
     return this.#behind;
   }
 
-  /** Whether the session has as many messages as it may. */
+  /** Whether the session has the most messages allowed. */
   get full(): boolean {
     const { queuedMessagesMax, queuedBytesMax } = this.#parts.limits;
     return this.#messages >= queuedMessagesMax || this.#bytes >= queuedBytesMax;
   }
 
-  /** Takes a message; false if the session has as many as it may. */
+  /** Adds a message; false if the session has the most messages allowed. */
   add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
     const { queueWriter, limits } = this.#parts;
     if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
@@ -145,7 +145,7 @@ export class SessionQueue implements Keeper {
   turnStored(): void {
     if (this.#connection === undefined) return;
     this.#window.pump();
-    // What stays must not pin the memory of the whole turn.
+    // Messages that stay must not keep the memory of the whole turn.
     for (const queued of this.#live) {
       const { packet, start, end } = queued;
       if (packet === undefined || queued.held) continue;
@@ -170,7 +170,7 @@ export class SessionQueue implements Keeper {
     this.#window.pump();
   }
 
-  /** It could not be stored. */
+  /** The message could not be stored. */
   lost(queued: Queued): void {
     if (!queued.left) {
       this.#live.splice(this.#live.indexOf(queued), 1);
@@ -180,7 +180,7 @@ export class SessionQueue implements Keeper {
     this.#uncount(queued);
   }
 
-  /** The client is connected: what an earlier connection sent is taken up again, and the store is read. */
+  /** The client is connected: messages that an earlier connection sent are taken up again, and the store is read. */
   attach(connection: ClientConnection, sending: readonly Sending[]): void {
     this.#connection = connection;
     this.#behind = this.#messages > 0 || sending.length > 0;
@@ -199,7 +199,7 @@ export class SessionQueue implements Keeper {
     }
   }
 
-  /** The connection is gone. Gives what it was being sent, and what it was to be sent. */
+  /** The connection is gone. Gives the messages it was being sent, and those it was to be sent. */
   detach(): { sending: Sending[]; waiting: number[] } {
     this.#connection = undefined;
     const { inflight } = this.#window;
@@ -225,7 +225,7 @@ export class SessionQueue implements Keeper {
     return { sending, waiting };
   }
 
-  /** The client has it, or refused it: its packet id is free already. */
+  /** The client has the message or refused it; its packet id is free already. */
   acknowledged(queued: Queued): void {
     if (queued.releasedBefore) this.#window.unsent--;
     else this.#resent(queued);
@@ -233,14 +233,14 @@ export class SessionQueue implements Keeper {
     this.#uncount(queued);
   }
 
-  /** PUBREC came: the message itself is of no more use, and PUBREL waits until the store knows. */
+  /** PUBREC came: the message itself is no longer needed, and PUBREL waits until the store has recorded that. */
   released(connection: ClientConnection, queued: Queued): void {
     this.#resent(queued);
     this.#bytes -= queued.bytes;
     queued.bytes = 0;
     const done = (): void => {
       queued.released = true;
-      // Unless the client has said PUBCOMP unasked.
+      // Unless the client has sent PUBCOMP already.
       if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
     };
     this.#ask(connection, "a PUBREC", this.#parts.store.release(queued.queueId), { done });
@@ -281,22 +281,22 @@ export class SessionQueue implements Keeper {
   }
 
   /**
-   * QoS 2 messages that were stored without packet ids are given them. Nothing is sent before the store knows: after a
+   * Assigns packet ids to QoS 2 messages that were stored without. None is sent before the store has the id: after a
    * crash a message must not come again under another one.
    */
   #announce(connection: ClientConnection, from: number): void {
-    const told: Queued[] = [];
+    const announced: Queued[] = [];
     for (let at = from; at < this.#live.length && this.#window.open; at++) {
       const queued = this.#live[at] as Queued;
       if (queued.qos !== 2 || !queued.stored || queued.packetId !== 0) break;
       this.#assign(queued);
       this.#unassigned--;
       queued.stored = false;
-      told.push(queued);
+      announced.push(queued);
     }
-    const packetIds = told.map(({ queueId, packetId }) => [queueId, packetId] as const);
+    const packetIds = announced.map(({ queueId, packetId }) => [queueId, packetId] as const);
     const done = (): void => {
-      for (const queued of told) queued.stored = true;
+      for (const queued of announced) queued.stored = true;
       this.#window.pump();
     };
     this.#ask(connection, "packet ids", this.#parts.store.send(packetIds), { done });
@@ -318,7 +318,7 @@ export class SessionQueue implements Keeper {
     }
     const message = new StoredPublish(packet.subarray(queued.start, queued.end), expiresAtMs);
     const form = message.form(connection.protocolVersion, qos);
-    // What an earlier connection began to deliver does not expire any more [MQTT-4.3.3-7].
+    // A message that an earlier connection began to deliver no longer expires [MQTT-4.3.3-7].
     if (dup ? sender.fits(terms, form, undefined) : sender.accepts(terms, form, undefined)) {
       const flags = (qos << 1) | (dup ? dupBit : 0);
       sender.send(connection, message.topic, form, { flags, packetId, subscriptionIds: undefined });
@@ -328,7 +328,7 @@ export class SessionQueue implements Keeper {
     this.acknowledged(queued);
   }
 
-  /** The client is slower than what comes: all that is not sent is left to the store. */
+  /** The client is too slow: everything that is not sent is left to the store. */
   #fallBehind(): void {
     const [first] = this.#live;
     const connection = this.#connection;
@@ -359,7 +359,7 @@ export class SessionQueue implements Keeper {
     while (!connection.outbox.full) {
       const message = this.#next();
       if (message === undefined) {
-        // What is still on its way wakes this up again.
+        // What is still on its way wakes this queue again.
         if (this.#leaving === 0 && this.#storing === 0) this.#behind = false;
         break;
       }
@@ -414,7 +414,7 @@ export class SessionQueue implements Keeper {
     return true;
   }
 
-  /** The rest waits for the store; if that fails the connection ends, and what it leaves is stored again. */
+  /** The others wait for the store. If that fails the connection ends, and what it leaves is stored again. */
   #ask(
     connection: ClientConnection,
     what: string,
@@ -438,7 +438,7 @@ export class SessionQueue implements Keeper {
       .finally(() => work.done());
   }
 
-  /** One of an earlier connection was sent again, or acknowledged without that. */
+  /** A message of an earlier connection was sent again, or acknowledged without that. */
   #resent(queued: Queued): void {
     if (queued.dup && !queued.sent && !queued.released) this.#window.unsent--;
     queued.sent = true;

@@ -1,7 +1,7 @@
 /**
- * A session: what a client is to the broker, from its first CONNECT to the end of its connection or, if it is
- * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). The connection comes and
- * goes.
+ * A session: the broker's state of a client, from its first CONNECT to the end of its connection or, if it is
+ * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). Connections come and
+ * go.
  */
 import type { Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
@@ -39,10 +39,10 @@ export interface SessionParts extends OutgoingParts {
   readonly retained: Pick<Retained, "match" | "count">;
 }
 
-/** What a session asks of a route: whether its principal may publish there. */
+/** What a session uses of a route: whether its principal may publish there. */
 interface PublishTarget {
   readonly topic: string;
-  /** Differs where the question is to be asked again. */
+  /** Changes where permission must be checked again. */
   readonly serial: number;
 }
 
@@ -53,13 +53,13 @@ export class Session implements ServiceSession {
   readonly storedId: number | undefined;
   connection: ClientConnection | undefined;
   readonly subscriptions = new SubscriptionsByFilter();
-  /** Of a persistent session: what ends it. */
+  /** For a persistent session: when it ends. */
   expiry: Expiry | undefined;
   deliverer: Deliverer | undefined;
   readonly #parts: SessionParts;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
-  /** The route last asked about, and the answer. */
+  /** The route that was checked last, and the answer. */
   #publishSerial = 0;
   #publishAllowed = false;
 
@@ -93,7 +93,7 @@ export class Session implements ServiceSession {
     return 2;
   }
 
-  /** Messages the store keeps for it. */
+  /** Messages that the store keeps for it. */
   get queuedMessages(): number {
     return this.#outgoing?.queuedMessages ?? this.expiry?.queuedBefore ?? 0;
   }
@@ -104,14 +104,14 @@ export class Session implements ServiceSession {
     return this.#incoming;
   }
 
-  /** Whether the client has not yet acknowledged everything under this packet id. */
+  /** Whether the client has yet to acknowledge the message with this packet id. */
   isSending(packetId: number): boolean {
     return this.#outgoing?.inflight.has(packetId) === true;
   }
 
   /**
-   * Takes another session's place on its connection: what the client publishes goes on under its packet ids, and those it
-   * has yet to acknowledge are not given again. Gives the packet ids that no longer mean a repeat.
+   * Replaces another session on its connection. Packet ids of the client's publishes carry over, and those it has yet
+   * to acknowledge are not assigned again. Gives the packet ids that no longer mean a repeat.
    */
   continueFrom(before: Session): number[] {
     const forgotten = this.#incoming?.packetIds ?? [];
@@ -121,7 +121,7 @@ export class Session implements ServiceSession {
     return forgotten;
   }
 
-  /** `sending` is what the store says was on its way; undefined in a session that did not exist before. */
+  /** `sending` is what was on its way according to the store; undefined for a session that did not exist before. */
   attach(connection: ClientConnection, principal: Principal, sending: readonly Sending[] | undefined): void {
     this.principal = principal;
     this.connection = connection;
@@ -130,24 +130,26 @@ export class Session implements ServiceSession {
     else if (sending !== undefined) this.#outgoing = new Outgoing(this.#parts, this, sending);
   }
 
-  /** The connection is gone. Gives what the store is to know. */
+  /** The connection is gone. Gives what the store must keep. */
   detach(): { sending: Sending[]; waiting: number[] } | undefined {
     this.connection = undefined;
     return this.#outgoing?.detached();
   }
 
-  /** The session is over: what others of a share group can have goes to them. */
+  /** The session has ended: messages that others of a share group can have go to them. */
   redistribute(): void {
     this.#outgoing?.redistribute();
     this.#outgoing = undefined;
   }
 
-  /** Sends again what the client has not acknowledged, and what waited. */
+  /** Sends again what the client has not acknowledged, then what waited. */
   resume(): void {
     this.#outgoing?.pump();
   }
 
-  /** Whether the principal may publish to the route's topic; publishers mostly repeat a topic, so one answer is kept. */
+  /**
+   * Whether the principal may publish to the route's topic. Publishers mostly repeat a topic, so one answer is kept.
+   */
   mayPublish(route: PublishTarget): boolean {
     if (this.#publishSerial !== route.serial) {
       this.#publishSerial = route.serial;
@@ -156,7 +158,7 @@ export class Session implements ServiceSession {
     return this.#publishAllowed;
   }
 
-  /** What is retained on the topics of a filter just subscribed to. */
+  /** Sends what is retained on the topics of a filter just subscribed to. */
   sendRetained(filter: string, subscription: Subscription): void {
     if (this.connection !== undefined && this.#parts.retained.count > 0) {
       this.#getOutgoing().sendRetained(filter, subscription);
@@ -276,11 +278,11 @@ export class Session implements ServiceSession {
 
 const qos0 = { flags: 0, packetId: 0, subscriptionIds: undefined };
 
-/** What there is to know of a persistent session while its client is away, and when it ends. */
+/** What is kept of a persistent session while its client is away, and when it ends. */
 export class Expiry implements Watched {
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot = -1;
-  /** When its client went away. */
+  /** When its client disconnected. */
   sinceMs = 0;
   /** For how long; undefined: the broker's setting. */
   seconds: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * The sessions there are, by (principal, client id): read back at the start, resumed, taken over, expired, ended.
- * Connections that name the same session have their turn one after the other, since opening one may wait for the store.
+ * All sessions, by (principal, client id): read back at the start, resumed, taken over, expired, ended. Connections
+ * that name the same session are served one after the other, since opening one may wait for the store.
  */
 
 import type { Clock } from "../../lib/clock.ts";
@@ -20,15 +20,15 @@ export interface OpenRequest {
   readonly connection: Connection;
   readonly principal: Principal;
   readonly clientId: string;
-  /** Discard what was there [MQTT-3.1.2-4]. */
+  /** Discard the existing session [MQTT-3.1.2-4]. */
   readonly cleanStart: boolean;
-  /** Whether the session is to outlive its connection. */
+  /** Whether the session outlives its connection. */
   readonly persistent: boolean;
-  /** For how long; undefined: the broker's setting. Of no meaning without `persistent`. */
+  /** For how long; undefined: the broker's setting. Ignored without `persistent`. */
   readonly expirySeconds: number | undefined;
 }
 
-/** Why there is no session for a client. */
+/** Why a client gets no session. */
 export class SessionRefused extends Error {
   override readonly name = "SessionRefused";
 }
@@ -40,9 +40,9 @@ export interface SessionsParts extends SessionParts {
   readonly store: SessionParts["store"] &
     Pick<BrokerStore, "sessionsPage" | "findSession" | "openSession" | "suspendSession" | "endSession" | "released">;
   readonly wills: {
-    /** The client is there again: a delayed will is given up. */
+    /** The client is back: a delayed will is dropped. */
     cancel(key: string): void;
-    /** The session is over: a delayed will is due. */
+    /** The session has ended: a delayed will is due. */
     sessionEnded(key: string): void;
   };
   readonly routes: Pick<Routes, "add" | "remove" | "group" | "hasGroups">;
@@ -65,10 +65,10 @@ export class Sessions {
   readonly #sessions = new SessionIndex();
   /** The persistent sessions of a principal, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
-  /** Sessions of principals that are no more, until their connections are other principals'. */
+  /** Sessions of removed principals, until their connections are other principals'. */
   readonly #lastOf = new WeakSet<Session>();
   #endFailed = false;
-  /** The last connection in line for the key of a session. */
+  /** The last connection waiting for the key of a session. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(parts: SessionsParts) {
@@ -79,7 +79,7 @@ export class Sessions {
     return this.#sessions.count;
   }
 
-  /** Those that outlive their connections. */
+  /** A principal's sessions that outlive their connections. */
   storedOf(principalKey: string): ReadonlySet<Session> {
     return this.#storedOf.get(principalKey) ?? noSessions;
   }
@@ -88,7 +88,10 @@ export class Sessions {
     return this.#sessions.find(principalKey, clientId);
   }
 
-  /** One that is not among them: what is left of it is a will, since it ended with an earlier run of the server. */
+  /**
+   * Makes a session that is not in the index. Only a will is left of it, since it ended with an earlier run of the
+   * server.
+   */
   makeUnknown(principal: Principal, clientId: string): Session {
     return new Session(this.#parts, { principal, clientId, storedId: undefined });
   }
@@ -97,7 +100,7 @@ export class Sessions {
     return this.#sessions[Symbol.iterator]();
   }
 
-  /** What an earlier run left: its clients are away, and their subscriptions heard. */
+  /** Loads what an earlier run left: the clients are away, and their subscriptions are active. */
   load(): void {
     const { store, identity } = this.#parts;
     for (let after = 0; ; ) {
@@ -114,16 +117,17 @@ export class Sessions {
   }
 
   /**
-   * Finds or makes the session and calls `opened` before anyone else has a turn with the same key. Does not call it if
-   * the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2]. Throws `SessionRefused`.
+   * Finds or makes the session and calls `opened` before another connection is served with the same key. Does not call
+   * it if the connection is gone by then. An older connection of the session is closed [MQTT-3.1.4-2]. Throws
+   * `SessionRefused`.
    */
   open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
     return this.#inTurn(request, () => this.#open(request, opened));
   }
 
   /**
-   * Puts the session of (principal, client id) in the place of the one that `request.connection` has, and calls `opened`.
-   * False where the client still has packet ids in use that both need, or asked for more. Throws `SessionRefused`.
+   * Replaces the session of `request.connection` by that of (principal, client id), and calls `opened`. False where the
+   * client still has packet ids in use that both need, or asked for more. Throws `SessionRefused`.
    */
   async handOver(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<boolean> {
     const { connection, principal, clientId, expirySeconds } = request;
@@ -144,7 +148,7 @@ export class Sessions {
       if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
       before.connection = undefined;
       session.attach(connection, principal, resumed ? sending : undefined);
-      // Its client has not resumed it: no packet id it once used means a repeat.
+      // The client has not resumed it: no packet id that it used before means a repeat.
       for (const packetId of session.continueFrom(before)) this.#release(session, packetId);
       opened(session, resumed);
       done = true;
@@ -173,7 +177,7 @@ export class Sessions {
     }
   }
 
-  /** The session's connection is gone; `staysSeconds` is how long the session stays (undefined: the setting). */
+  /** The session's connection is gone; the session is kept for `staysSeconds` (undefined: the setting). */
   closed(session: Session, staysSeconds: number | undefined): void {
     const left = session.detach();
     const expirySeconds = this.#lastOf.has(session) ? 0 : staysSeconds;
@@ -187,7 +191,7 @@ export class Sessions {
     this.#parts.services.closed(session);
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
     const disconnectedAtMs = this.#parts.clock.nowMs();
-    this.#parts.queueWriter.flush(); // what it was being sent is stored before it is set aside
+    this.#parts.queueWriter.flush(); // messages it was being sent are stored before they are set aside
     this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
     if (this.#endsAfter(expirySeconds) === 0) this.end(session);
@@ -202,7 +206,7 @@ export class Sessions {
     this.#attempt("suspend", this.#parts.store.suspendSession(left).then(done));
   }
 
-  /** Ends a session for good, with its connection; what a share group chose it for goes to other members. */
+  /** Ends a session for good, with its connection. Messages for which a share group chose it go to other members. */
   end(session: Session): void {
     session.connection?.close("session_ended");
     const { storedId } = session;
@@ -213,7 +217,7 @@ export class Sessions {
     this.#parts.services.ended(session);
   }
 
-  /** The principal is no more: nor is anything of its sessions. A client that becomes another principal keeps its connection. */
+  /** The principal was removed: all its sessions end. A client that becomes another principal keeps its connection. */
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
       if (session.principal.key !== principalKey) continue;
@@ -222,7 +226,7 @@ export class Sessions {
     }
   }
 
-  /** In how many seconds after its connection a session ends. */
+  /** The number of seconds after which a session ends once its connection has ended. */
   #endsAfter(expirySeconds: number | undefined): number {
     return Math.min(expirySeconds ?? Number.POSITIVE_INFINITY, this.#parts.limits.sessionExpirySecondsMax);
   }
@@ -237,7 +241,7 @@ export class Sessions {
     this.#takeOver(request);
     if (cleanStart) await this.#discard(request);
     else this.#parts.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
-    // A client that wants its session no longer than this connection still gets what waits for it.
+    // A client whose session ends with this connection still gets what waits for it.
     const stored = persistent || (!cleanStart && this.#storedId(request) !== undefined);
     const found = stored ? await this.#openStored(request) : this.#openFresh(request);
     if (connection.closed) {
@@ -256,7 +260,7 @@ export class Sessions {
     this.find(principal.key, clientId)?.connection?.close("taken_over");
   }
 
-  /** All of them were read at the start: the store is asked only if it may have kept one that was to end. */
+  /** All sessions were read at the start; the store is asked only if it may have kept one that was to end. */
   #storedId({ principal, clientId }: OpenRequest): number | undefined {
     const known = this.find(principal.key, clientId)?.storedId;
     return known ?? (this.#endFailed ? this.#parts.store.findSession(principal.key, clientId) : undefined);
@@ -271,8 +275,8 @@ export class Sessions {
   async #openStored(request: OpenRequest): Promise<Found> {
     const { principal, clientId } = request;
     if (this.#storedId(request) === undefined) this.#makeRoom(principal);
-    this.#parts.queueWriter.flush(); // what was acknowledged is not to be read back
-    // Under way, or the store failed to take it: before that the session cannot be resumed.
+    this.#parts.queueWriter.flush(); // acknowledged messages must not be read back
+    // Under way, or the store failed to take it: the session cannot be resumed before it is stored.
     const left = this.find(principal.key, clientId)?.expiry?.suspended;
     if (left !== undefined) await this.#parts.store.suspendSession(left);
     const { sessionId, resumed, subscriptions, received, sending } = await this.#parts.store.openSession({
@@ -286,7 +290,7 @@ export class Sessions {
       if (received.length > 0) known.incoming.restore(received); // read back when the broker started, without these
       return { session: known, resumed, sending };
     }
-    if (known !== undefined) this.#remove(known); // the store ended it without us
+    if (known !== undefined) this.#remove(known); // the store ended it by itself
     const session = this.#add({ principal, clientId, sessionId });
     for (const stored of subscriptions) this.#subscribe(session, stored);
     if (received.length > 0) session.incoming.restore(received);
@@ -330,7 +334,7 @@ export class Sessions {
     this.#watch(session, disconnectedAtMs);
   }
 
-  /** Heard from now on if it still may be; the service is told when the client comes back. */
+  /** Active from now on if it is still allowed; the service is told when the client comes back. */
   #subscribe(session: Session, { filter, qos, options, subscriptionId }: StoredSubscription): void {
     const { answer } = servingOf(this.#parts, session, filter);
     if (answer === "refused") return;
@@ -340,7 +344,9 @@ export class Sessions {
     if (routed) this.#parts.routes.add(filter, session, subscription);
   }
 
-  /** A principal has its share of sessions: a new one takes the place of the one that is away for longest. */
+  /**
+   * A principal has a limited number of sessions: a new one replaces the one whose client has been away for longest.
+   */
   #makeRoom(principal: Principal): void {
     const { sessionsPerPrincipalMax } = this.#parts.limits;
     const stored = this.storedOf(principal.key);
@@ -375,7 +381,9 @@ export class Sessions {
     }
   }
 
-  /** What a share group chose a session for that ends goes to another member, unless it was sent at QoS 2 [MQTT-4.8.2-5]. */
+  /**
+   * Messages for which a share group chose an ending session go to another member, unless sent at QoS 2 [MQTT-4.8.2-5].
+   */
   #redistribute(storedId: number): void {
     const { routes, store, queueWriter } = this.#parts;
     for (let after = 0; ; ) {

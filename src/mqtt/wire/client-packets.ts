@@ -1,4 +1,7 @@
-/** What a client may send besides the publish family and PINGREQ, as values; those of MQTT 5 have their defaults before it. */
+/**
+ * The packets of a client except the publish family and PINGREQ, as values. Before MQTT 5 the fields of MQTT 5 have
+ * their defaults.
+ */
 
 import type { UserProperties } from "./properties.ts";
 import type { ProtocolVersion, Qos } from "./protocol.ts";
@@ -10,7 +13,7 @@ export interface WillMessage {
   readonly retain: boolean;
   readonly delaySeconds: number;
   readonly expirySeconds: number | undefined;
-  /** Those that go on with its PUBLISH, as on the wire and without their length; undefined: none. */
+  /** The properties that are forwarded with its PUBLISH, as on the wire and without their length; undefined: none. */
   readonly properties: Buffer | undefined;
 }
 
@@ -24,7 +27,7 @@ export interface ConnectPacket {
   readonly will: WillMessage | undefined;
   readonly username: string | undefined;
   readonly password: Buffer | undefined;
-  /** Undefined before MQTT 5, else 0 where the client says nothing; `sessionNeverExpires` is without end. */
+  /** Undefined before MQTT 5, else 0 where the client gives none; `sessionNeverExpires` means no end. */
   readonly sessionExpirySeconds: number | undefined;
   readonly receiveMaximum: number;
   readonly maximumPacketBytes: number;
@@ -49,7 +52,7 @@ export interface SubscribePacket {
 export interface RequestedSubscription {
   readonly filter: string;
   readonly qos: Qos;
-  /** The option bits above the QoS, in their places; 0 before MQTT 5. */
+  /** The option bits above the QoS, in their positions; 0 before MQTT 5. */
   readonly options: number;
 }
 
@@ -71,7 +74,7 @@ export interface UnsubscribePacket {
 export interface DisconnectPacket {
   readonly type: "disconnect";
   readonly reasonCode: number;
-  /** What CONNECT said stands if this is undefined. */
+  /** Undefined: the value of CONNECT stays. */
   readonly sessionExpirySeconds: number | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Control packets other than the publish family: cut out by their length by the packet reader, checked, and given to
- * mqtt-packet. This is the only file that touches that library, which has no size limit, lets malformed packets pass and
- * reads on after an error: it never sees a byte that was not bounded and checked, and no parser outlives its packet.
+ * Control packets other than the publish family: cut out by the packet reader, checked, and given to mqtt-packet. Only
+ * this file uses that library, which has no size limit, accepts malformed packets and reads on after an error. It never
+ * gets a byte that was not bounded and checked, and no parser is used for more after an error.
  */
 import { generate, type IConnackPacket, type Packet, parser, writeToStream } from "mqtt-packet";
 import {
@@ -33,17 +33,17 @@ import { reasonCodes } from "./reason-codes.ts";
 
 export * from "./client-packets.ts";
 
-// Otherwise the first packet it writes fills a table of 65,536 buffers, several megabytes for next to nothing.
+// Otherwise its first packet fills a table of 65,536 buffers, several megabytes of little use.
 writeToStream.cacheNumbers = false;
 
-/** The protocol name and level CONNECT begins with. */
+/** The protocol name and level that CONNECT begins with. */
 const mqtt5Name = Buffer.from("\0\u0004MQTT\u0005", "latin1");
 const namesMqtt5 = (bytes: Buffer, bodyStart: number): boolean =>
   mqtt5Name.equals(bytes.subarray(bodyStart, bodyStart + mqtt5Name.length));
 
 /**
- * Reads one whole packet from memory of its own: what comes back may point into `bytes`. `protocolVersion` is the
- * connection's, and means nothing for CONNECT. Throws `ProtocolError` or `UnsupportedVersion`.
+ * Reads one whole packet from memory of its own: the result may point into `bytes`. `protocolVersion` is the
+ * connection's, and is ignored for CONNECT. Throws `ProtocolError` or `UnsupportedVersion`.
  */
 export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: ProtocolVersion): ClientPacket {
   switch ((bytes[0] as number) >> 4) {
@@ -72,7 +72,7 @@ export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: 
   }
 }
 
-/** A parser between packets, with what the last one gave. Making one costs more than a CONNECT takes to be read. */
+/** A parser between packets, with the result of the last one. Making one costs more than reading a CONNECT. */
 class IdleParser {
   readonly #parser = parser() as ReturnType<typeof parser> & { settings: { protocolVersion: ProtocolVersion } };
   #packets: Packet[] = [];
@@ -83,10 +83,10 @@ class IdleParser {
     this.#parser.on("error", (error: Error) => this.#errors.push(error));
   }
 
-  /** Throws where it is not exactly one packet; the parser is of no more use then. */
+  /** Throws where it is not exactly one packet; the parser must not be used again then. */
   parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
     this.#packets = [];
-    // A CONNECT leaves its own there.
+    // A CONNECT leaves its own settings there.
     this.#parser.settings = { protocolVersion };
     const left = this.#parser.parse(bytes);
     const [packet] = this.#packets;
@@ -187,7 +187,7 @@ export function encodeConnack(answer: { sessionPresent: boolean; returnCode: num
   return generate({ cmd: "connack", ...answer, sessionPresent: answer.returnCode === 0 && answer.sessionPresent });
 }
 
-/** What the server tells an MQTT 5 client with CONNACK, § 3.2.2.3; what is undefined is left out. */
+/** What the server sends to an MQTT 5 client with CONNACK, § 3.2.2.3; undefined fields are left out. */
 export interface ConnackProperties {
   readonly sessionExpirySeconds?: number | undefined;
   readonly receiveMaximum?: number | undefined;
@@ -228,7 +228,7 @@ export function encodeConnack5(answer: {
   );
 }
 
-/** `codes` are QoS or failures, in the order of the filters; the reason string is MQTT 5's. */
+/** `codes` are QoS or failures, in the order of the filters; the reason string is for MQTT 5. */
 export function encodeSuback(
   packetId: number,
   codes: readonly number[],
@@ -270,7 +270,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Without the fields that are undefined. */
+/** Gives the fields that are not undefined. */
 function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }

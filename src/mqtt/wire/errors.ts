@@ -1,32 +1,37 @@
-/** How the broker says no: why a connection ends, and the wire's codes for a refusal. */
+/** The broker's refusals: why a connection ends, and the codes on the wire. */
 import type { ProtocolVersion } from "./protocol.ts";
 import { reasonCodes } from "./reason-codes.ts";
 
-/** Why a connection was closed; logged, and told to an MQTT 5 client as far as `disconnectReasonCode` has a word for it. */
+/**
+ * Why a connection was closed. It is logged, and sent to an MQTT 5 client where `disconnectReasonCode` has a code for
+ * it.
+ */
 export type CloseReason =
   | "disconnected" // the client sent DISCONNECT
-  | "disconnected_with_will" // the same, and wants its will published
-  | "connection_lost" // the peer closed without one
+  | "disconnected_with_will" // the same, and asks for its will to be published
+  | "connection_lost" // the peer closed without DISCONNECT
   | "protocol_error"
   | "packet_too_large"
   | "connect_timeout"
   | "keep_alive_timeout"
   | "taken_over"
-  | "refused" // CONNACK said no
+  | "refused" // CONNACK refused the client
   | "reauthentication_failed"
   | "too_many_connections"
   | "slow_reader"
   | "service" // a service asked for it
-  | "session_ended" // nobody may have this session any more
+  | "session_ended" // no client may have this session any more
   | "server_stopping"
   | "internal_error";
 
-/** The peer broke the rules of the wire. The connection is closed [MQTT-4.8.0-1] (MQTT 5: § 4.13), the server goes on. */
+/**
+ * The peer broke the rules of the wire. The connection is closed [MQTT-4.8.0-1] (MQTT 5: § 4.13); the server continues.
+ */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
-  /** Of the DISCONNECT, or CONNACK, that says so to an MQTT 5 client. */
+  /** The reason code of the DISCONNECT, or CONNACK, that an MQTT 5 client is sent. */
   readonly reasonCode: number;
-  /** Set for a CONNECT as far as it could be read: who sent it can be answered in the words of its version. */
+  /** Set for a CONNECT as far as it could be read, so that its sender can be answered in its version. */
   protocolVersion: ProtocolVersion | undefined;
 
   constructor(what: string, reasonCode: number = reasonCodes.malformedPacket) {
@@ -39,7 +44,10 @@ export class ProtocolError extends Error {
   }
 }
 
-/** CONNECT names a protocol level this broker does not speak; it is answered before the connection closes [MQTT-3.1.2-2]. */
+/**
+ * CONNECT names a protocol level that this broker does not support; it is answered before the connection closes
+ * [MQTT-3.1.2-2].
+ */
 export class UnsupportedVersion extends Error {
   override readonly name = "UnsupportedVersion";
   readonly protocolLevel: number;
@@ -71,7 +79,7 @@ export type ConnectRefusal =
   | "server_stopping"
   | "protocol_error";
 
-/** Before MQTT 5 and in it, § 3.2.2.2. Where 3.1.1 has no word the nearest is said. */
+/** Before MQTT 5 and in it, § 3.2.2.2. Where 3.1.1 has no code the nearest one is used. */
 const refusalCodes: Readonly<Record<ConnectRefusal, readonly [returnCode: number, reasonCode: number]>> = {
   unacceptable_version: [1, reasonCodes.unsupportedProtocolVersion],
   identifier_rejected: [2, reasonCodes.clientIdentifierNotValid],
@@ -87,7 +95,7 @@ const refusalCodes: Readonly<Record<ConnectRefusal, readonly [returnCode: number
   protocol_error: [5, reasonCodes.protocolError],
 };
 
-/** What CONNACK says to a client of this version. */
+/** Gives the code of CONNACK for a client of this version. */
 export function connectCodes(refusal: ConnectRefusal, protocolVersion: ProtocolVersion): number {
   return refusalCodes[refusal][protocolVersion === 5 ? 1 : 0];
 }
@@ -96,7 +104,7 @@ const closeCodes: Readonly<Record<CloseReason, number | undefined>> = {
   disconnected: undefined,
   disconnected_with_will: undefined,
   connection_lost: undefined,
-  refused: undefined, // CONNACK said it
+  refused: undefined, // CONNACK had it
   connect_timeout: undefined, // no DISCONNECT before CONNACK [MQTT-3.14.0-1]
   protocol_error: reasonCodes.protocolError,
   packet_too_large: reasonCodes.packetTooLarge,
@@ -112,8 +120,8 @@ const closeCodes: Readonly<Record<CloseReason, number | undefined>> = {
 };
 
 /**
- * The reason code of the DISCONNECT that ends an MQTT 5 connection; undefined: nothing is to be said. A `ProtocolError`
- * knows its own more exactly.
+ * The reason code of the DISCONNECT that ends an MQTT 5 connection; undefined: no DISCONNECT is sent. A `ProtocolError`
+ * has a more exact one.
  */
 export function disconnectReasonCode(reason: CloseReason): number | undefined {
   return closeCodes[reason];

@@ -25,7 +25,7 @@ export const publishByte = packetType.publish << 4;
 export const dupBit = 8;
 
 /**
- * Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Without a reason of its own MQTT 5 writes what came before it; a reason
+ * Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Without a reason MQTT 5 has the form of earlier versions; a reason
  * string must not take more than 65,535 bytes.
  */
 export function appendAnswer(
@@ -54,7 +54,7 @@ export function appendAnswer(
   out.write(reasonString, at, "utf8");
 }
 
-/** How many bytes `value` takes as a variable byte integer, such as the remaining length. */
+/** The number of bytes `value` takes as a variable byte integer, such as the remaining length. */
 export function varintBytes(value: number): number {
   return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
 }

@@ -1,7 +1,7 @@
 /**
- * What mqtt-packet lets pass and the specification does not: strings that are not UTF-8, bytes after the last field,
- * reserved bits, fields that contradict each other, properties that do not belong where they are. Each function walks one
- * packet's bytes after the fixed header and gives what MQTT 5 added to it, which mqtt-packet reads with losses.
+ * Checks what mqtt-packet accepts and the specification does not: strings that are not UTF-8, bytes after the last
+ * field, reserved bits, contradicting fields, properties in the wrong packet. Each function walks one packet's bytes
+ * after the fixed header and gives what MQTT 5 added to it, since mqtt-packet loses some of that.
  */
 
 import { ProtocolError, UnsupportedVersion } from "./errors.ts";
@@ -50,12 +50,12 @@ const allowedInAuth: ReadonlySet<number> = new Set([
 export interface ConnectProperties {
   readonly connect: Properties | undefined;
   readonly will: Properties | undefined;
-  /** Where the will's lie in the packet, without their length. */
+  /** The start of the will's properties in the packet, without their length. */
   readonly willStart: number;
   readonly willEnd: number;
 }
 
-/** Throws `UnsupportedVersion` for a protocol level that is answered, `ProtocolError` for anything broken. */
+/** Throws `UnsupportedVersion` for a protocol level that is answered, `ProtocolError` for any malformed packet. */
 export function checkConnect(bytes: Buffer, bodyStart: number): ConnectProperties {
   const walker = new Walker().over(bytes, bodyStart, bytes.length);
   const name = walker.string();

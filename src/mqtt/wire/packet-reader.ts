@@ -1,7 +1,7 @@
 /**
- * Cuts a connection's bytes into control packets, whatever the chunks they arrive in, and reads the publish family in
- * place. A packet is judged by its fixed header before a byte of its body is kept. Only an incomplete packet is kept
- * between chunks, in memory of its own, because a piece of a chunk would pin all of it (up to 512 KiB).
+ * Cuts a connection's bytes into control packets, in any chunks, and reads the publish family in place. A packet is
+ * judged by its fixed header before a byte of its body is kept. Only an incomplete packet is kept between chunks, in
+ * memory of its own, because a part of a chunk would keep the whole chunk (up to 512 KiB).
  */
 
 import { type ClientPacket, decodePacket } from "./codec.ts";
@@ -15,10 +15,10 @@ import { reasonCodes, receiptCodes, releaseCodes } from "./reason-codes.ts";
 const { protocolError, packetTooLarge } = reasonCodes;
 
 export interface PacketSink {
-  /** While false the reader stops after the current packet; `resume` goes on. */
+  /** While false the reader stops after the current packet; `resume` continues. */
   readonly reading: boolean;
   readonly protocolVersion: ProtocolVersion;
-  /** The next packet must be a CONNECT; afterwards none may be. */
+  /** True where the next packet must be a CONNECT; otherwise none may be. */
   readonly awaitsConnect: boolean;
   /** An enhanced authentication is under way: only AUTH and DISCONNECT may come [MQTT-3.1.2-30]. */
   readonly awaitsAuth: boolean;
@@ -35,7 +35,9 @@ export interface PacketReaderLimits extends TopicLimits {
   readonly connectPacketBytesMax: number;
 }
 
-/** The flags each type of packet must have [MQTT-2.2.2-1]; -1: not for a client to send, or (PUBLISH) not fixed. */
+/**
+ * The flags that each packet type must have [MQTT-2.2.2-1]; -1: a client may not send it, or (PUBLISH) the flags vary.
+ */
 const requiredFlags = [-1, 0, -1, -1, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0];
 
 /** A fixed header has at most five bytes. */
@@ -44,12 +46,12 @@ const firstPartialBytes = 1024;
 
 const view = new PublishView();
 const walker = new Walker();
-/** Where the packet being read lies; one object for all readers, since reading never waits. */
+/** The position of the packet being read; one object for all readers, since reading never waits. */
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
 /** What a reader holds between chunks. An idle connection has none of it. */
 class Kept {
-  /** The beginning of a packet, grown as it arrives and never to the size it only claims to have. */
+  /** The beginning of a packet. It grows with the bytes that arrive, not with the size the packet claims. */
   partial: Buffer | undefined;
   filled = 0;
   /** What arrived while the sink was not reading. */
@@ -64,7 +66,9 @@ export class PacketReader {
     this.#limits = limits;
   }
 
-  /** Reads the packets of `chunk`. Throws what the codec or the sink throws; the connection is to be closed then. */
+  /**
+   * Reads the packets of `chunk`. Throws what the codec or the sink throws; the caller must close the connection then.
+   */
   read(chunk: Buffer, sink: PacketSink): void {
     const kept = this.#kept;
     if (kept?.unread !== undefined || !sink.reading) {
@@ -86,12 +90,12 @@ export class PacketReader {
     }
   }
 
-  /** The largest packet to be taken from now on. */
+  /** The largest packet to be accepted from now on. */
   limitPackets(packetBytesMax: number): void {
     this.#limits = narrowed(this.#limits, packetBytesMax);
   }
 
-  /** Goes on after the sink stopped reading. */
+  /** Continues after the sink stopped reading. */
   resume(sink: PacketSink): void {
     const kept = this.#kept;
     if (kept?.unread === undefined) return;
@@ -100,7 +104,7 @@ export class PacketReader {
     this.read(unread, sink);
   }
 
-  /** Forgets what is incomplete or unread. */
+  /** Drops incomplete and unread bytes. */
   clear(): void {
     this.#kept = undefined;
   }
@@ -117,35 +121,35 @@ export class PacketReader {
     this.#kept.filled = chunk.copy(partial, 0, at);
   }
 
-  /** Adds to the incomplete packet and reads it when it is whole. Gives where the chunk goes on. */
+  /** Adds to the incomplete packet and reads it when it is complete. Gives the offset where the chunk continues. */
   #complete(kept: Kept, partial: Buffer, chunk: Buffer, sink: PacketSink): number {
     let at = 0;
     while (!findPacket(partial, 0, kept.filled, sink, this.#limits)) {
       if (at === chunk.length) return at;
       partial[kept.filled++] = chunk[at++] as number;
     }
-    const wanted = Math.min(cut.end - kept.filled, chunk.length - at);
-    const whole = kept.filled + wanted === cut.end;
+    const missing = Math.min(cut.end - kept.filled, chunk.length - at);
+    const whole = kept.filled + missing === cut.end;
     let buffer = partial;
-    if (kept.filled + wanted > buffer.length) {
-      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(kept.filled + wanted, 2 * buffer.length)));
+    if (kept.filled + missing > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(kept.filled + missing, 2 * buffer.length)));
       partial.copy(buffer, 0, 0, kept.filled);
       kept.partial = buffer;
     }
-    chunk.copy(buffer, kept.filled, at, at + wanted);
-    kept.filled += wanted;
+    chunk.copy(buffer, kept.filled, at, at + missing);
+    kept.filled += missing;
     if (whole) {
       kept.partial = undefined;
       cut.buffer = buffer;
       dispatch(sink, this.#limits);
     }
-    return at + wanted;
+    return at + missing;
   }
 }
 
 const narrower = new WeakMap<PacketReaderLimits, PacketReaderLimits>();
 
-/** One object for all readers that are bound alike. */
+/** One object for all readers with the same limit. */
 function narrowed(limits: PacketReaderLimits, packetBytesMax: number): PacketReaderLimits {
   const known = narrower.get(limits);
   if (known?.packetBytesMax === packetBytesMax) return known;
@@ -154,7 +158,7 @@ function narrowed(limits: PacketReaderLimits, packetBytesMax: number): PacketRea
   return made;
 }
 
-/** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is not all there. */
+/** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is incomplete. */
 function findPacket(buffer: Buffer, start: number, end: number, sink: PacketSink, limits: PacketReaderLimits): boolean {
   if (start >= end) return false;
   checkFirstByte(buffer[start] as number, sink);
@@ -206,7 +210,7 @@ function checkLength(remaining: number, sink: PacketSink, limits: PacketReaderLi
   }
 }
 
-/** The reason code of an acknowledgement that goes on after its packet id, and the check of all that follows it. */
+/** Reads the reason code of an acknowledgement that has more than its packet id, and checks all that follows. */
 function readReason(type: number): number {
   walker.over(cut.buffer, cut.bodyStart + 2, cut.end);
   const reasonCode = walker.byte();
@@ -241,7 +245,7 @@ function dispatch(sink: PacketSink, limits: PacketReaderLimits): void {
       sink.readPingreq();
       return;
     default: {
-      // A copy: the packet's strings and password must not pin the chunk they came in.
+      // A copy: the packet's strings and password must not keep the chunk in memory.
       const bytes = Buffer.from(buffer.subarray(cut.start, cut.end));
       sink.readPacket(decodePacket(bytes, bodyStart - cut.start, sink.protocolVersion));
     }

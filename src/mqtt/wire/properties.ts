@@ -9,7 +9,7 @@ export interface PublishProperties {
   readonly userProperties: UserProperties;
 }
 
-/** In their order, names may repeat. */
+/** In the order received; names may repeat. */
 export type UserProperties = readonly (readonly [name: string, value: string])[];
 
 export const propertyId = {
@@ -36,7 +36,7 @@ export const propertyId = {
 /** How the value of a property is written. */
 export type PropertyType = "flag" | "uint16" | "uint32" | "varint" | "string" | "binary" | "pair";
 
-/** Those that a client may send. A flag is a byte that is 0 or 1. */
+/** The properties that a client may send. A flag is a byte that is 0 or 1. */
 export const propertyTypes: ReadonlyMap<number, PropertyType> = new Map<number, PropertyType>([
   [propertyId.payloadFormat, "flag"],
   [propertyId.messageExpiry, "uint32"],

@@ -1,6 +1,6 @@
 /**
- * Walking over the fields of a packet, and over its MQTT 5 properties, without trusting any of them: every length stays
- * within the packet, every string is UTF-8, every number is in its shortest form and its range.
+ * Walks over the fields of a packet and its MQTT 5 properties, and trusts none of them: every length stays within the
+ * packet, every string is UTF-8, every number has its shortest form and is within its range.
  */
 import { ProtocolError } from "./errors.ts";
 import { propertyId, propertyTypes, type UserProperties } from "./properties.ts";
@@ -14,12 +14,12 @@ export class Walker {
   bytes: Buffer = noBytes;
   at = 0;
   end = 0;
-  /** Where the last string or binary field began; it ended at `at`. */
+  /** The start of the last string or binary field; it ended at `at`. */
   fieldStart = 0;
-  /** Where the properties last begun lie, after their length. */
+  /** The start of the current properties, after their length. */
   propertiesStart = 0;
 
-  /** Turns the walker to other bytes. */
+  /** Points the walker at other bytes. */
   over(bytes: Buffer, at: number, end: number): this {
     this.bytes = bytes;
     this.at = at;
@@ -44,7 +44,7 @@ export class Walker {
     return this.uint16() * 65_536 + this.uint16();
   }
 
-  /** A variable byte integer of at most four bytes, and no more than it needs [MQTT-1.5.5-1]. */
+  /** A variable byte integer of at most four bytes, in its shortest form [MQTT-1.5.5-1]. */
   varint(): number {
     let value = 0;
     for (let shift = 0; shift < 28; shift += 7) {
@@ -58,7 +58,7 @@ export class Walker {
     throw new ProtocolError("a variable byte integer has more than four bytes");
   }
 
-  /** Passes a field with its length before it; its bytes are from `fieldStart` to `at`. */
+  /** Skips a field that has its length before it; its bytes are from `fieldStart` to `at`. */
   skipBinary(): void {
     const length = this.uint16();
     this.fieldStart = this.at;
@@ -111,7 +111,7 @@ export class Properties {
     return typeof value === "object" ? value : undefined;
   }
 
-  /** A property at most once, except for user properties. */
+  /** A property comes at most once, except for user properties. */
   add(id: number, walker: Walker): void {
     if (id === propertyId.userProperty) {
       this.#userProperties ??= [];
@@ -157,7 +157,7 @@ export function checkResponseTopic(bytes: Buffer, start: number, end: number): v
   }
 }
 
-/** Reads the length of the properties at the walker, and gives where they end. */
+/** Reads the length of the properties at the walker and gives their end. */
 export function propertiesEnd(walker: Walker): number {
   const length = walker.varint();
   walker.propertiesStart = walker.at;
@@ -166,7 +166,7 @@ export function propertiesEnd(walker: Walker): number {
   return end;
 }
 
-/** Reads the properties at the walker with their length; no others than `allowed` may be there, § 2.2.2.2. */
+/** Reads the properties at the walker with their length; only the `allowed` ones may occur, § 2.2.2.2. */
 export function readProperties(walker: Walker, allowed: ReadonlySet<number>): Properties {
   const packetEnd = walker.end;
   walker.end = propertiesEnd(walker);
@@ -180,7 +180,7 @@ export function readProperties(walker: Walker, allowed: ReadonlySet<number>): Pr
   return properties;
 }
 
-/** Checks the properties of an acknowledgement, which nobody reads, and makes nothing of them. */
+/** Checks the properties of an acknowledgement, which are not used, and builds nothing from them. */
 export function checkReasonProperties(walker: Walker): void {
   const packetEnd = walker.end;
   walker.end = propertiesEnd(walker);

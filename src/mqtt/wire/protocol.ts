@@ -1,4 +1,4 @@
-/** The two numbers by which most of MQTT differs. */
+/** The two numbers that decide most differences within MQTT. */
 
 /** 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0: the protocol level as CONNECT carries it. */
 export type ProtocolVersion = 3 | 4 | 5;

@@ -1,6 +1,6 @@
 /**
- * Reading a PUBLISH in place. One view is filled again for every packet, so that a message costs one string (its topic)
- * and no other object; it and its buffer are valid until the handler returns.
+ * Reads a PUBLISH in place. One view is filled again for every packet, so that a message costs one string (its topic)
+ * and no other object. The view and its buffer are valid until the handler returns.
  */
 
 import { ProtocolError } from "./errors.ts";
@@ -31,7 +31,7 @@ export class PublishView implements PublishFields {
   /** The broker wrote it. */
   stored = false;
   payloadStart = 0;
-  /** Empty where only an alias stands for it: who knows the alias sets it. */
+  /** Empty where an alias stands for the topic; the connection, which knows the alias, sets it. */
   topic = "";
   qos: Qos = 0;
   dup = false;
@@ -98,7 +98,7 @@ export function readPublish(
 }
 
 /**
- * The topic last read. Publishes of a chunk mostly repeat it, and comparing bytes costs less than checking them, making a
+ * The topic read last. Publishes of a chunk mostly repeat it. Comparing bytes costs less than checking them, making a
  * string and hashing that string for the route's lookup.
  */
 const last = { bytes: Buffer.alloc(256), length: 0, topic: "", limits: undefined as TopicLimits | undefined };
@@ -112,7 +112,7 @@ function readTopicName(
 ): string {
   if (isLastTopic(buffer, start, end, limits)) return last.topic;
   if (end === start) {
-    // An alias's place in MQTT 5, and an error before [MQTT-4.7.3-1].
+    // In MQTT 5 it stands for an alias; before it is an error [MQTT-4.7.3-1].
     if (protocolVersion === 5) return "";
     throw new ProtocolError("an empty topic");
   }

@@ -1,6 +1,6 @@
 /**
- * The properties of a PUBLISH, MQTT 5 § 3.3.2.3: checked in place as a packet is read, and made into values only for who
- * asks for them.
+ * The properties of a PUBLISH, MQTT 5 § 3.3.2.3: checked in place as a packet is read, and made into values only on
+ * demand.
  */
 import { ProtocolError } from "./errors.ts";
 import { type PublishProperties, propertyId } from "./properties.ts";
@@ -9,7 +9,7 @@ import { reasonCodes } from "./reason-codes.ts";
 
 const { protocolError } = reasonCodes;
 
-/** Where the properties of a packet lie, and those the broker itself goes by. */
+/** The position of a packet's properties, and the values that the broker itself uses. */
 export interface PublishFields {
   buffer: Buffer;
   /** Without their length. */
@@ -19,16 +19,16 @@ export interface PublishFields {
   topicAlias: number;
   /** -1: none. */
   expirySeconds: number;
-  /** Where the four bytes of the message expiry interval lie; 0: none. */
+  /** The position of the message expiry interval's four bytes; 0: none. */
   expiryAt: number;
-  /** The broker wrote the packet: subscription identifiers may be among them. */
+  /** The broker wrote the packet: it may have subscription identifiers. */
   readonly stored: boolean;
 }
 
-/** One for all: reading never waits. */
+/** One for all packets, since reading never waits. */
 const walker = new Walker();
 
-/** Fills the fields from the properties that begin, with their length, at `at`, and gives the offset after them. */
+/** Fills the fields from the properties at `at`, which begin with their length, and gives the offset after them. */
 export function readPublishProperties(fields: PublishFields, at: number, packetEnd: number): number {
   fields.topicAlias = 0;
   fields.expirySeconds = -1;
@@ -41,7 +41,7 @@ export function readPublishProperties(fields: PublishFields, at: number, packetE
   let seen = 0;
   while (walker.at < end) {
     const id = walker.varint();
-    // No identifier is 0, so that bit is the topic alias's, which lies beyond 31; user properties may repeat.
+    // No identifier is 0, so bit 0 is the topic alias's, whose id lies beyond 31; user properties may repeat.
     const bit = id === propertyId.topicAlias ? 1 : id < 32 ? 1 << id : 0;
     if ((seen & bit) !== 0 && !(fields.stored && id === propertyId.subscriptionId))
       throw new ProtocolError(`property ${id} twice`, protocolError);
@@ -89,7 +89,7 @@ function readProperty(fields: PublishFields, id: number): void {
   }
 }
 
-/** The values of a packet that was read; they have memory of their own. */
+/** Gives the values of a packet that was read, in memory of their own. */
 export function publishProperties(fields: PublishFields): PublishProperties {
   let payloadFormat: 0 | 1 | undefined;
   let contentType: string | undefined;
@@ -110,8 +110,9 @@ export function publishProperties(fields: PublishFields): PublishProperties {
 }
 
 /**
- * The properties that go on with the message to its subscribers, as on the wire: all but the topic alias and the
- * subscription identifiers, which are one hop's [MQTT-3.3.2-18], and the expiry, which changes. In memory of their own; undefined: none.
+ * Gives the properties that are forwarded to subscribers, as on the wire. Left out are the topic alias and the
+ * subscription identifiers, which are for one hop [MQTT-3.3.2-18], and the expiry, which changes. In memory of their
+ * own; undefined: none.
  */
 export function forwardedProperties(fields: PublishFields): Buffer | undefined {
   return withoutProperties(fields.buffer, fields.propertiesStart, fields.propertiesEnd, oneHop);
@@ -122,10 +123,10 @@ const oneHop: ReadonlySet<number> = new Set([
   propertyId.messageExpiry,
   propertyId.subscriptionId,
 ]);
-/** A will's delay is the server's to know, § 3.1.3.2.2. */
+/** A will's delay is for the server alone, § 3.1.3.2.2. */
 export const willOnly: ReadonlySet<number> = new Set([propertyId.willDelay, propertyId.messageExpiry]);
 
-/** A copy of checked properties without those `left`, which are numbers; undefined where nothing remains. */
+/** Gives a copy of checked properties without those in `left`, which are numbers; undefined where nothing remains. */
 export function withoutProperties(
   buffer: Buffer,
   start: number,

@@ -1,4 +1,4 @@
-/** The reason codes of MQTT 5 § 2.4, by their names there. From 0x80 on they say that something failed. */
+/** The reason codes of MQTT 5 § 2.4, by their names there. Codes from 0x80 on mean a failure. */
 
 export const reasonCodes = {
   success: 0x00,
@@ -51,7 +51,7 @@ export const reasonCodes = {
 const { success, unspecifiedError, implementationSpecificError, notAuthorized, topicNameInvalid } = reasonCodes;
 const { packetIdentifierInUse, packetIdentifierNotFound, quotaExceeded, payloadFormatInvalid } = reasonCodes;
 
-/** What PUBACK and PUBREC may say, §§ 3.4.2.1 and 3.5.2.1. */
+/** The codes of PUBACK and PUBREC, §§ 3.4.2.1 and 3.5.2.1. */
 export const receiptCodes: ReadonlySet<number> = new Set([
   success,
   reasonCodes.noMatchingSubscribers,
@@ -64,10 +64,10 @@ export const receiptCodes: ReadonlySet<number> = new Set([
   payloadFormatInvalid,
 ]);
 
-/** What PUBREL and PUBCOMP may say, §§ 3.6.2.1 and 3.7.2.1. */
+/** The codes of PUBREL and PUBCOMP, §§ 3.6.2.1 and 3.7.2.1. */
 export const releaseCodes: ReadonlySet<number> = new Set([success, packetIdentifierNotFound]);
 
-/** What a client's DISCONNECT may say, § 3.14.2.1. */
+/** The codes of a client's DISCONNECT, § 3.14.2.1. */
 export const clientDisconnectCodes: ReadonlySet<number> = new Set([
   reasonCodes.normalDisconnection,
   reasonCodes.disconnectWithWillMessage,
@@ -85,7 +85,7 @@ export const clientDisconnectCodes: ReadonlySet<number> = new Set([
   payloadFormatInvalid,
 ]);
 
-/** What a client's AUTH may say, § 3.15.2.1. */
+/** The codes of a client's AUTH, § 3.15.2.1. */
 export const clientAuthCodes: ReadonlySet<number> = new Set([
   reasonCodes.continueAuthentication,
   reasonCodes.reAuthenticate,

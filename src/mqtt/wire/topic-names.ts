@@ -1,10 +1,13 @@
-/** The rules for topic names and topic filters, MQTT 3.1.1 § 4.7. What is valid UTF-8 was settled by the codec. */
+/** The rules for topic names and topic filters, MQTT 3.1.1 § 4.7. The codec has checked that they are UTF-8. */
 
 const hash = 0x23;
 const plus = 0x2b;
 const slash = 0x2f;
 
-/** `+` stands for a whole level, `#` for the whole rest and only last [MQTT-4.7.1-2] [MQTT-4.7.1-3]; not empty [MQTT-4.7.3-1]. */
+/**
+ * `+` stands for a whole level, `#` for the whole rest and only at the end [MQTT-4.7.1-2] [MQTT-4.7.1-3]; not empty
+ * [MQTT-4.7.3-1].
+ */
 export function isTopicFilter(filter: string): boolean {
   if (filter.length === 0) return false;
   for (let at = 0; at < filter.length; at++) {

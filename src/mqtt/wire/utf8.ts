@@ -1,4 +1,4 @@
-/** Strings as MQTT sends them: UTF-8 that must be well formed [MQTT-1.5.3-1] and without U+0000 [MQTT-1.5.3-2]. */
+/** Strings of MQTT: UTF-8 that must be well formed [MQTT-1.5.3-1] and without U+0000 [MQTT-1.5.3-2]. */
 import { isUtf8 } from "node:buffer";
 import { ProtocolError } from "./errors.ts";
 
@@ -14,7 +14,7 @@ export function decodeUtf8(buffer: Buffer, start: number, end: number): string {
   }
 }
 
-/** The same without making the string. */
+/** Checks the bytes without making the string. */
 export function checkUtf8(buffer: Buffer, start: number, end: number): void {
   if (isAscii(buffer, start, end) || isUtf8(buffer.subarray(start, end))) return;
   throw new ProtocolError("a string is not valid UTF-8");

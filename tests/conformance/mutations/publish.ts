@@ -264,7 +264,7 @@ export const publishMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-3.3.2-7]",
     file: "src/mqtt/publish/forwarded-publish.ts",
-    find: "view.topicAlias === 0 ? fits.in5 : fits.nobody",
+    find: "view.topicAlias === 0 ? fits.in5 : fits.none",
     replace: "fits.in5",
     test: [connack5, "every topic alias up to the server's maximum is taken"],
   },
