@@ -31,7 +31,7 @@ export function createChatTopics(parts: {
 
   function intercept(session: ServiceSession<Account>, publish: InterceptedPublish): Promise<PublishOutcome> {
     const { userId } = session.principal;
-    if (userId === undefined) return refuse("not_authorized", "only users say something in chats");
+    if (userId === undefined) return refuse("not_authorized", "only users send messages to chats");
     const chatKey = chatKeyOfSend(publish.topic);
     if (chatKey === undefined) return refuse("topic_name_invalid", "no client may publish to this topic");
     const parsed = parsePayload(publish.payload, publish.properties);

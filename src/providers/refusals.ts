@@ -18,7 +18,7 @@ export function createRefusals({ log, clock }: { log: Log; clock: Clock }) {
         return;
       }
       const times = 1 + (line?.silent ?? 0);
-      log.warn("a code was not sent, since that would be beyond a limit", { limit, address, times });
+      log.warn("a code was not sent: a limit is reached", { limit, address, times });
       lines.set(limit, { atMs: nowMs, silent: 0 });
     },
   };

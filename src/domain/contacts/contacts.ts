@@ -28,7 +28,7 @@ export function createContacts({ store }: { store: Store }) {
    */
   async function requestFriend(userId: UserId, friend: FriendRef): Promise<FriendResult<RequestOutcome>> {
     const [result] = await requestFriends(userId, [friend]);
-    if (result === undefined) throw new Error("a friend was asked for without an answer");
+    if (result === undefined) throw new Error("a friend request has no outcome");
     return result;
   }
 

@@ -85,7 +85,7 @@ export function createLogIns(parts: {
     const nowMs = clock.nowMs();
     const renewed = expiresAtMs - nowMs < rememberedMs / 2 ? nowMs + rememberedMs : undefined;
     store.touchToken({ hash, expiresAtMs: renewed }).catch((error: unknown) => {
-      parts.log.debug("when a token was last used could not be written", { error });
+      parts.log.debug("the last use of a token could not be written", { error });
     });
   }
 

@@ -243,7 +243,7 @@ export function createPhoneSessions(parts: {
     const user = await store.findUser(session.userId);
     if (user === undefined || user.disabled) return undefined;
     store.touchPhoneSession(session.sessionId, clock.nowMs()).catch((error: unknown) => {
-      log.debug("when a session was last used could not be written", { sessionId: session.sessionId, error });
+      log.debug("the last use of a session could not be written", { sessionId: session.sessionId, error });
     });
     return toPhoneSession(session);
   }

@@ -184,7 +184,7 @@ export function createProfiles(parts: {
       });
     if (added === "invalid_data") return added;
     if (added === undefined) return "not_authorized";
-    if (added.addresses.length < codes.size) log.warn("a profile asked for more mails than it may have");
+    if (added.addresses.length < codes.size) log.warn("a profile reached its limit of mails");
     const { language } = request;
     await Promise.all(added.addresses.map((to) => mail({ to, code: codes.get(to) ?? "", language })));
     return "email_sent";

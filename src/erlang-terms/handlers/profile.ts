@@ -204,7 +204,7 @@ async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker):
   try {
     return okWith("aws", credentialsRecord(await mintCredentials({ phone, userId })));
   } catch (failure) {
-    log.error("AWS credentials could not be had", {
+    log.error("AWS credentials could not be obtained", {
       userId,
       why: failure instanceof Error ? failure.message : "unknown",
     });

@@ -25,7 +25,7 @@ export interface Pubacks {
 }
 
 export class Acknowledgements {
-  /** Undefined once nothing is sent any more. */
+  /** Undefined once the connection sends nothing more. */
   #outbox: Outbox | undefined;
   #waiting: (Acknowledgement | Pubacks)[] | undefined;
 

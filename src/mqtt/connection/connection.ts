@@ -117,14 +117,14 @@ export interface ConnectionParts {
 }
 
 /**
- * Small things of which every connection has one stand as bits of one number, and what few have in objects of their own:
- * JavaScriptCore has objects of 12 fields and of 18.
+ * Small fields of every connection are bits of one number, and fields of few connections are in objects of their own:
+ * JavaScriptCore allocates objects of 12 and of 18 fields.
  */
 const versionBits = 7;
 const awaitsConnectBit = 8;
 const readingBit = 16;
 const closedBit = 32;
-/** The keep alive in seconds stands above the bits; it has sixteen. */
+/** The keep alive in seconds is stored above the bits; it has sixteen. */
 const keepAliveShift = 6;
 
 /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets that wait for a service or the store. */
@@ -133,7 +133,7 @@ interface Waiting {
   bytes: number;
 }
 
-/** What a client has that leaves something behind, or authenticates in steps. */
+/** Fields of a client that leaves something behind, or authenticates in steps. */
 interface Uncommon {
   leaves: Leaves;
   /** Enhanced authentication, MQTT 5 § 4.12: the method that CONNECT named, and the exchange under way. */

@@ -105,7 +105,7 @@ export class IdentityChanges implements IdentityChanging {
       this.#waiting.delete(connection);
       if (error instanceof SessionRefused) log.info("a session was refused", { address, why: error.message });
       else log.error("a session could not be attached", { address, error });
-      connection.close("internal_error", "no session for who logged in");
+      connection.close("internal_error", "no session for the user who logged in");
     } finally {
       work.done();
     }
@@ -157,7 +157,7 @@ export class IdentityChanges implements IdentityChanging {
     const parts = this.#parts;
     const { session, resumed, before, expirySeconds } = opened;
     const { clientId, principal } = session;
-    parts.log.debug("client became another", {
+    parts.log.debug("a client became another principal", {
       clientId,
       principal: principal.key,
       address: connection.address,

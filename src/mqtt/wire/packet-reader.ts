@@ -49,7 +49,7 @@ const walker = new Walker();
 /** The position of the packet being read; one object for all readers, since reading never waits. */
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
-/** What a reader holds between chunks. An idle connection has none of it. */
+/** What a reader keeps between chunks. An idle connection keeps nothing. */
 class Kept {
   /** The beginning of a packet. It grows with the bytes that arrive, not with the size the packet claims. */
   partial: Buffer | undefined;

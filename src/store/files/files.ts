@@ -137,7 +137,7 @@ export function createFiles(parts: {
     if (refusing !== undefined) return Promise.reject(new DomainError("storage_full", refusing));
     const bytes = large.content.length;
     if (waitingBytes + bytes > waitingBytesMax) {
-      return Promise.reject(new DomainError("busy", "the disk is slower than what is asked of it"));
+      return Promise.reject(new DomainError("busy", "too much content waits for the disk"));
     }
     waitingBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<MessageFile>();

@@ -1,6 +1,6 @@
 /**
  * What a committed change means, and to whom: the one place where events come from. It looks at the change's arguments and
- * its outcome alone, so that every executor of a change makes the same events of it, whoever asked for it.
+ * its outcome alone, so that every executor of a change makes the same events of it, whichever caller asked for it.
  */
 import type { DomainEvent } from "../../domain/events.ts";
 import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
