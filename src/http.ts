@@ -1,4 +1,4 @@
-/** The one HTTP port: WebSocket upgrades go to the door that asked for them, everything else is REST's. */
+/** The one HTTP port: WebSocket upgrades go to the door of their path, all other requests to REST. */
 
 import type { ServerWebSocket } from "bun";
 import type { Address } from "./lib/address.ts";
@@ -9,16 +9,16 @@ import type { Rest } from "./rest/door.ts";
 
 export interface HttpListener {
   readonly address: Address;
-  /** Does nothing without TLS. New connections are shown this one, those there are stay as they are. */
+  /** Does nothing without TLS. New connections get this certificate, existing ones keep theirs. */
   useCertificate(certificate: Certificate): void;
-  /** Stops accepting; requests under way are answered, unless they take too long. */
+  /** Accepts no more connections. Requests under way are answered, unless they take too long. */
   stop(): Promise<void>;
 }
 
-/** Whose a WebSocket is: `door` tells. */
+/** `door` says which door a WebSocket belongs to. */
 type SocketData = MiniOicqData | MqttSocketData;
 
-/** A peer that never finishes its request does not keep the server from ending. */
+/** A peer that never finishes its request must not keep the server from stopping. */
 const stopGraceMs = 3000;
 
 export function listenHttp(parts: {
@@ -37,10 +37,10 @@ export function listenHttp(parts: {
       port,
       ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
       development: false,
-      // REST answers 413 itself; this only stops what is far beyond.
+      // REST answers 413 itself; this stops only much larger bodies.
       maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
       websocket: {
-        // The settings are the whole object's, and both doors live with them: MQTT hands over at most 64 KiB at a time.
+        // The settings are those of the whole object, and suit both doors: MQTT hands over at most 64 KiB at a time.
         ...minioicq.websocket,
         open(ws) {
           if (isMqtt(ws)) mqtt.open(ws);
@@ -76,7 +76,7 @@ export function listenHttp(parts: {
     });
   let server = serve(parts.address.port, parts.tls);
   const { hostname = parts.address.hostname, port = parts.address.port } = server;
-  /** Servers whose certificate was replaced and whose connections are not all gone. */
+  /** Servers whose certificate was replaced and that still have connections. */
   const earlier = new Map<Bun.Server<SocketData>, Promise<void>>();
   return {
     address: { hostname, port },
@@ -105,9 +105,9 @@ const isMqtt = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MqttSock
 const isMiniOicq = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MiniOicqData> =>
   ws.data.door === "minioicq";
 
-/** Without the query. */
+/** Gives the path without the query. */
 function pathOf(url: string): string {
-  // Where the Host header makes no URL, Bun gives the bare target.
+  // Where the Host header makes no URL, Bun gives the target alone.
   const target = url.startsWith("/") ? url : url.slice(url.indexOf("/", url.indexOf("://") + 3));
   return /^[^?#]*/.exec(target)?.[0] ?? "";
 }

@@ -1,6 +1,6 @@
 /**
- * The one place where the parts meet: opens the store, builds the domain, starts the doors. Everything below is handed
- * its dependencies from here.
+ * The one place where the parts meet: opens the store, builds the domain, starts the doors. Every part gets its
+ * dependencies from here.
  */
 import { readFileSync } from "node:fs";
 import { createAccounts, createAdmins } from "./access/accounts.ts";
@@ -52,24 +52,26 @@ export interface RunningServer {
   readonly mqtt: string | null;
   readonly mqtts: string | null;
   readonly dataDir: string;
-  /** Only at the first start, and only where it was not configured: it is stored hashed. */
+  /** Set only at the first start, and only where no key is configured: the key is stored hashed. */
   readonly backendKey: string | undefined;
   readonly domain: Domain;
-  /** All of it, past every rule; a door gets `domain.store`. */
+  /** The whole store, past every rule; a door gets `domain.store`. */
   readonly store: Store;
   readonly hub: Hub;
-  /** Reads the certificate again, also from other files than before; connections stay. Throws `CertificateError`. */
+  /**
+   * Reads the certificate again, also from other files than before. Connections stay open. Throws `CertificateError`.
+   */
   reloadCertificate(files: CertificateFiles): void;
-  /** Answers what is under way, says goodbye at every door, and closes the store. */
+  /** Answers requests under way, ends the connections of every door, and closes the store. */
   stop(): Promise<void>;
 }
 
 export interface ServerParts {
   readonly log: Log;
   readonly clock?: Clock;
-  /** Of passwords that are set from now on; what they should cost where it is not given. */
+  /** The cost of passwords that are set from now on; without it the proper cost. */
   readonly passwordCost?: PasswordCost;
-  /** Of the store's writer, where it was started already. */
+  /** The thread of the store's writer, where it was started already. */
   readonly writerThread?: WriterThread;
 }
 
@@ -105,7 +107,7 @@ interface OpenDoors {
   useCertificate(certificate: Certificate): void;
 }
 
-/** Makes every door and starts its listeners; adds to `doors` how each is closed. */
+/** Makes every door and starts its listeners. Adds to `doors` how each is closed. */
 async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): Promise<OpenDoors> {
   const httpAddress = probeAddress(config.http.listen);
   const mqttAddress = config.mqtt.listen === null ? undefined : probeAddress(config.mqtt.listen);
@@ -147,7 +149,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
   };
 }
 
-/** The MQTT door: who its clients are, and what is served there beside ordinary topics. */
+/** The MQTT door: identifies its clients, and has the services besides ordinary topics. */
 function makeBroker(config: Config, { domain, hub, events, store, codeDevices, log, clock }: Core): Broker {
   const { anonymous } = config.mqtt;
   const accounts = createAccounts({
@@ -226,7 +228,7 @@ function makeMiniOicq({ limits, ws }: Config, { domain, hub, log, clock }: Core)
   });
 }
 
-/** What the operator's commands ask. The shapes of their requests are loaded by the first of them. */
+/** Answers the operator's commands. The first request loads the shapes of requests. */
 function makeOperator(config: Config, { domain, hub, log }: Core): Operator {
   const operator = lazily(async () => {
     const { createOperator } = await import("./ops/operator.ts");
@@ -246,7 +248,7 @@ function makeOperator(config: Config, { domain, hub, log }: Core): Operator {
   return { handle: async (request) => (await operator()).handle(request) };
 }
 
-/** For commands that work on the data while no server runs; holds the same lock a server would. */
+/** For commands that read or change the data while no server runs; holds the same lock as a server. */
 export async function openOffline(config: Config): Promise<{ domain: Domain; hub: Hub; close(): Promise<void> }> {
   const { domain, hub, close } = await openCore(config, { log: silentLog, clock: systemClock });
   return { domain, hub, close };
@@ -260,12 +262,12 @@ interface Core {
   readonly health: Health;
   readonly log: Log;
   readonly clock: Clock;
-  /** Where codes go that devices send by SMS. */
+  /** Devices that send codes by SMS. */
   readonly codeDevices: CodeDevices;
   close(): Promise<void>;
 }
 
-/** What is there with or without listeners: lock, store, hub, domain. */
+/** Opens what a server needs with or without listeners: lock, store, hub, domain. */
 async function openCore(config: Config, parts: ServerParts & { readonly clock: Clock }): Promise<Core> {
   const { log, clock } = parts;
   prepareDataFolder(config.data);
@@ -321,7 +323,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
       sendMail: createSendMail(config.mail, { log }),
       fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
     });
-    // The domain listens too, and before any client hears of anything.
+    // The domain listens too, and before any client is told.
     store.onCommitted(events);
     events.on(sinkEvents, hub.publish);
     await domain.devices.load();
@@ -342,7 +344,7 @@ async function openCore(config: Config, parts: ServerParts & { readonly clock: C
   }
 }
 
-/** The key configured, or the one made at the first start; that one is given back to be shown once. */
+/** Stores the configured key, or makes one at the first start and gives it back to be shown once. */
 async function ensureBackendKey(domain: Domain, configured: string | undefined): Promise<string | undefined> {
   if (configured !== undefined) {
     await domain.accounts.useBackendKey(configured);
@@ -352,7 +354,7 @@ async function ensureBackendKey(domain: Domain, configured: string | undefined):
   return domain.accounts.rotateBackendKey();
 }
 
-/** `host:port` with the port the system chose. */
+/** Gives `host:port` with the port that the system chose. */
 function boundTo(address: Address | undefined, listener: { readonly port: number } | undefined): string | null {
   if (address === undefined || listener === undefined) return null;
   return formatAddress({ hostname: address.hostname, port: listener.port });
