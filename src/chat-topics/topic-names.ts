@@ -1,4 +1,4 @@
-/** The topics of SPEC § 4.4: `chat/{chatID}/send` and `chat/{chatID}/messages`. */
+/** The topics of docs/mqtt.md § Chats: `chat/{chatID}/send` and `chat/{chatID}/messages`. */
 import { isKey } from "../domain/keys.ts";
 
 export const isChatTopic = (topic: string): boolean => topic.startsWith("chat/");

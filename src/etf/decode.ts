@@ -1,6 +1,7 @@
 /**
- * Decodes the External Term Format: every tag a peer may send (PROTOCOLS § 1.8), old ones included. Tags that refer to
- * a table shared by two Erlang nodes (67-69, 72-76, 82, 121) have no meaning here and are refused.
+ * Decodes the External Term Format: every tag a peer may send (docs/protocols/erlang-terms.md § Encodings), old ones
+ * included. Tags that refer to a table shared by two Erlang nodes (67-69, 72-76, 82, 121) have no meaning here and are
+ * refused.
  */
 import { Budget } from "./budget.ts";
 import { ByteReader } from "./byte-reader.ts";

@@ -1,6 +1,6 @@
 /**
  * The encodings of a payload of the Erlang-term services. The first byte tells them apart; the answer has the encoding
- * of the request (PROTOCOLS § 1.8).
+ * of the request (docs/protocols/erlang-terms.md § Encodings).
  */
 import { decodeTerm } from "./decode.ts";
 import { encodeTerm, type WireTerm } from "./encode.ts";

@@ -1,6 +1,6 @@
 /**
  * Encodes the terms that the server sends, with only the tags that every known client reads: 97, 98, 100, 104, 106,
- * 108, 109 and 110 (PROTOCOLS § 1.8). A term without such a tag is no `WireTerm`.
+ * 108, 109 and 110 (docs/protocols/erlang-terms.md § Encodings). A term without such a tag is no `WireTerm`.
  */
 import { assert } from "../lib/assert.ts";
 import { ByteWriter } from "./byte-writer.ts";
@@ -71,7 +71,7 @@ const isWireTuple = (term: Tuple<unknown>): boolean => term.items.length <= 255;
 
 /**
  * Converts a peer's own term to send it back. A string of the other dialects becomes a binary, a char list a list; a
- * term without a tag of the wire becomes `[]` (PROTOCOLS § 2.3 V10).
+ * term without a tag of the wire becomes `[]` (V10).
  */
 export function echoed(term: Term): WireTerm {
   if (typeof term === "number" || typeof term === "bigint") return isWireInteger(term) ? term : [];

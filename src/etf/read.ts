@@ -1,6 +1,7 @@
 /**
- * Reads the value of a field in any era's form and any dialect (PROTOCOLS § 1.8). A reader gives undefined for a term
- * of another type. An unset field is `[]`, which is also a list, or `<<>>`, which is also text: ask `isUnset` first.
+ * Reads the value of a field in any era's form and any dialect (docs/protocols/erlang-terms.md § Encodings). A reader
+ * gives undefined for a term of another type. An unset field is `[]`, which is also a list, or `<<>>`, which is also
+ * text: ask `isUnset` first.
  */
 import { Atom, CharList, Float, type Term, Text, Tuple } from "./term.ts";
 import { latin1Text, utf8Text } from "./utf8.ts";

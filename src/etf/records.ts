@@ -1,6 +1,6 @@
 /**
- * How the MessagePack and JSON dialects write terms (PROTOCOLS § 1.8). An array that begins with a record's name is a
- * tuple, any other array is a list; a string is an atom or a binary.
+ * How the MessagePack and JSON dialects write terms (docs/protocols/erlang-terms.md § Encodings). An array that begins
+ * with a record's name is a tuple, any other array is a list; a string is an atom or a binary.
  */
 import { atom, type Term, Text, Tuple } from "./term.ts";
 import { utf8Text } from "./utf8.ts";

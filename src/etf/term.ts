@@ -1,6 +1,7 @@
 /**
- * The Erlang terms as this program holds them, whatever their encoding (PROTOCOLS § 1.8). The classes have a `kind`, so
- * that two classes of the same shape are different types and a `switch` over them is exhaustive.
+ * The Erlang terms as this program holds them, whatever their encoding (docs/protocols/erlang-terms.md § Encodings).
+ * The classes have a `kind`, so that two classes of the same shape are different types and a `switch` over them is
+ * exhaustive.
  */
 
 export type Term =

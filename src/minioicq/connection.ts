@@ -1,8 +1,8 @@
 /**
  * One connected client. Its requests are started in order and answered in order; sends do not wait for each other's
- * commit, while log-ins and reads wait until everything before them was answered (SPEC § 3). Answers and pushes leave
- * together, once a tick. Both directions are bounded: a client that sends faster than it is served is not read, and a
- * client that does not read is not served.
+ * commit, while log-ins and reads wait until everything before them was answered (docs/protocols/minioicq.md §
+ * Answers). Answers and pushes leave together, once a tick. Both directions are bounded: a client that sends faster
+ * than it is served is not read, and a client that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
 import type { DeviceId, Entered, User } from "../domain/model.ts";

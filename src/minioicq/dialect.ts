@@ -1,5 +1,5 @@
 /**
- * How frames for one client are written, which follows from how the client writes (PROTOCOLS § 2.5 O1, O2, O14): in the
+ * How frames for one client are written, which follows from how the client writes (O1, O2, O14): in the
  * encoding of its last frame, with ids as numbers once it wrote one so, and with text in base64 where it writes MIME
  * types and the operator allows that.
  */

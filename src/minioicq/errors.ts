@@ -2,7 +2,7 @@
 import type { DomainErrorCode } from "../domain/errors.ts";
 
 /**
- * `MINIOICQ.md` words the first three; the others are Roost's. A chat of other users and no chat read the same, so that
+ * The MiniOICQ document words the first three; the others are Roost's. A chat of other users and no chat read the same, so that
  * no client learns which chats exist.
  */
 export const failReason = {

@@ -1,5 +1,5 @@
 /**
- * The MiniOICQ door: accepts WebSocket connections (`MINIOICQ.md`). The server's one `websocket` object serves several
+ * The MiniOICQ door: accepts WebSocket connections (docs/protocols/minioicq.md). The server's one `websocket` object serves several
  * doors, so each connection's data says whose it is, and the handlers here take only their own.
  */
 import type { Server, ServerWebSocket } from "bun";

@@ -1,4 +1,4 @@
-/** Times as MiniOICQ clients write them (PROTOCOLS § 2.5 O12): ISO 8601 with or without a zone, or epoch numbers. */
+/** Times as MiniOICQ clients write them (O12): ISO 8601 with or without a zone, or epoch numbers. */
 
 const isoPattern =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?[ ]?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;

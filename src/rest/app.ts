@@ -1,5 +1,5 @@
 /**
- * The routes of REST (REST.md; SPEC § 6) on Hono. Every route answers under six prefixes (R1). The prefix is taken off
+ * The routes of REST (docs/protocols/rest.md) on Hono. Every route answers under six prefixes (R1). The prefix is taken off
  * before Hono routes, and the path is handed on still encoded, as it came, so that each route judges its own ids (R38).
  */
 import { Hono } from "hono";

@@ -16,7 +16,7 @@ export interface Edge {
 export function createEdge(parts: {
   cors: Cors;
   rates: RateLimiter;
-  /** Whether REST.md words the answers of this request's route. */
+  /** Whether the REST document words the answers of this request's route. */
   isDocumented(request: Request): boolean;
 }): Edge {
   const { cors, rates } = parts;

@@ -1,6 +1,7 @@
 /**
- * How REST refuses (PROTOCOLS § 3.5). The documented routes answer `{"error":"…"}` to the letter of REST.md, and tell what
- * was wrong in `X-Error-Detail`. Roost's own routes answer RFC 9457 problem documents, which hold the same `error`.
+ * How REST refuses (docs/protocols/rest.md § Errors). The documented routes answer `{"error":"…"}` to the letter of the REST document,
+ * and tell what was wrong in `X-Error-Detail`. Roost's own routes answer RFC 9457 problem documents, which hold the
+ * same `error`.
  */
 import { DomainError, type DomainErrorCode } from "../domain/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -83,7 +84,7 @@ export interface Words {
   readonly unauthorized?: Answer;
 }
 
-/** Two routes may word the same mistake differently; REST.md is followed to the letter (R4, R5, R6, R25). */
+/** Two routes may word the same mistake differently; the document is followed to the letter (R4, R5, R6, R25). */
 export const words = {
   token: { bad: invalidParameters, unknownChat: internal },
   refresh: {

@@ -1,7 +1,8 @@
 /**
- * GET /messages as Server-Sent Events (SPEC § 6.1; HTML § 9.2): the objects of the simple form, one at a time. The id of
- * each is the cursor behind it, so that a client that comes again goes on where it was. The next step is read when the
- * reader has taken the last one, so what waits for a slow reader is in the store.
+ * GET /messages as Server-Sent Events (docs/protocols/rest.md § Receive messages; HTML § 9.2): the objects of the
+ * simple form, one at a time. The id of each is the cursor behind it, so that a client that comes again goes on where
+ * it was. The next step is read when the reader has taken the last one, so what waits for a slow reader is in the
+ * store.
  */
 import { eventShape, typingShape } from "../delivery/shapes.ts";
 import type { Message, MessageId, StoredEvent } from "../domain/model.ts";

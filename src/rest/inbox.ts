@@ -1,7 +1,8 @@
 /**
- * What waits for a participant: GET /messages in its simple form (SPEC § 6.1). It holds the messages of all the user's
- * chats in the order of their ids, merged by time with the events this door has not confirmed; the oldest first, without
- * the user's own messages. Reading consumes nothing; the cursor remembers how far a reader has come.
+ * What waits for a participant: GET /messages in its simple form (docs/protocols/rest.md § Receive messages). It holds
+ * the messages of all the user's chats in the order of their ids, merged by time with the events this door has not
+ * confirmed; the oldest first, without the user's own messages. Reading consumes nothing; the cursor remembers how far
+ * a reader has come.
  */
 import { Backlog } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";

@@ -1,7 +1,7 @@
 /** Every bound of the REST door, each with its reason. The server may hand in others. */
 
 export interface RestLimits {
-  /** Longer bodies are answered with 413 (SPEC § 4.1). */
+  /** Longer bodies are answered with 413 (docs/limits.md § Limits that are settings). */
   readonly bodyBytesMax: number;
   /** The same where the body itself holds the token: room for one long message, not for 16 MiB of an unknown client. */
   readonly strangersBodyBytesMax: number;
@@ -23,7 +23,7 @@ export interface RestLimits {
   readonly messagesMax: number;
   /** Confirmations in one POST /messages: as many as a page of GET /messages can hold. */
   readonly statusesMax: number;
-  /** RSA keys below this are refused (SPEC § 6.1). */
+  /** RSA keys below this are refused (docs/protocols/rest-signed.md § Tokens). */
   readonly rsaBitsMin: number;
   /** The longest `wait` of GET /messages; a longer one is cut to it. */
   readonly waitSecondsMax: number;

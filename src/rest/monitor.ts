@@ -1,4 +1,7 @@
-/** What a monitor asks (SPEC § 11): alive, ready or why not, which version. It needs no log-in and none of the routes. */
+/**
+ * What a monitor asks (docs/operations.md § Health): alive, ready or why not, which version. It needs no log-in and
+ * none of the routes.
+ */
 import type { RestParts } from "./context.ts";
 import { printable } from "./errors.ts";
 import { json } from "./json.ts";

@@ -6,7 +6,7 @@ const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/
 /** Stands in the path in place of a missing chatID; no id can be spelled so. */
 export const noChatId = "%";
 
-/** The routes of REST.md, whose refusals are worded as that document prints them. */
+/** The routes of the REST document, whose refusals are worded as that document prints them. */
 export const documentedPath = /^\/(?:token|messages|chats\/[^/]+(?:\/users)?|users\/(?!me$)[^/]+)$/;
 
 /** The path without its prefix, query and closing slash; percent escapes stay. */

@@ -1,7 +1,7 @@
 /**
- * How often one caller may ask (SPEC § 6.2): a bucket that holds a minute's requests and fills evenly. A caller is an
- * access token, the backend key, or the address of a client that shows neither. Wrong secrets are counted elsewhere;
- * that limit ends long before a bucket is empty.
+ * How often one caller may ask (docs/protocols/rest.md § Errors): a bucket that holds a minute's requests and fills
+ * evenly. A caller is an access token, the backend key, or the address of a client that shows neither. Wrong secrets
+ * are counted elsewhere; that limit ends long before a bucket is empty.
  */
 import type { Clock } from "../lib/clock.ts";
 import { type TokenBucket, TokenRate } from "../lib/token-bucket.ts";

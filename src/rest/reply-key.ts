@@ -1,5 +1,5 @@
 /**
- * The key that signs replies of the signed form (PROTOCOLS R35). It is made when first asked for and kept in the store.
+ * The key that signs replies of the signed form (R35). It is made when first asked for and kept in the store.
  * Making it and signing with it run beside the event loop.
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from "node:crypto";

@@ -1,6 +1,7 @@
 /**
- * What REST takes in, checked once at the edge (REST.md; PROTOCOLS § 1.11, § 2.6). Where a document is silent the bounds
- * are Roost's. Every string and every array is bounded; an array's length is judged before its elements.
+ * What REST takes in, checked once at the edge (docs/protocols/rest.md, docs/protocols/rest-signed.md;
+ * docs/protocols/resolutions.md § REST). Where a document is silent the bounds are Roost's. Every string and every
+ * array is bounded; an array's length is judged before its elements.
  */
 import { z } from "zod";
 import { chatNameCharactersMax, nickCharactersMax } from "../domain/bounds.ts";
@@ -25,7 +26,7 @@ const text = (charactersMax: number) =>
     .max(charactersMax)
     .refine((value) => value.isWellFormed(), "not well-formed Unicode");
 
-/** chatID and userID as REST.md spells them, at most 256 characters (R7). */
+/** chatID and userID as the REST document spells them, at most 256 characters (R7). */
 const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]{1,256}");
 
 /** The length first: a million bad elements must not make a million findings. */

@@ -1,5 +1,5 @@
 /**
- * Signatures of requests (PROTOCOLS R21): RSASSA-PKCS1-v1_5 over SHA-256, in hex or base64. The text as it was sent is
+ * Signatures of requests (R21): RSASSA-PKCS1-v1_5 over SHA-256, in hex or base64. The text as it was sent is
  * verified first; then other spellings of the same value, which some clients sign.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";

@@ -1,4 +1,7 @@
-/** The bodies of the signed form (PROTOCOLS § 1.11): times and ids are decimal strings, users are GUIDs. */
+/**
+ * The bodies of the signed form (docs/protocols/rest-signed.md § Sending): times and ids are decimal strings, users are
+ * GUIDs.
+ */
 import type { Addressing, Exchanged } from "../domain/messages/exchange-store.ts";
 import type { Message, StoredEvent, Typing, UserSummary } from "../domain/model.ts";
 

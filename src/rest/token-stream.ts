@@ -1,7 +1,7 @@
 /**
- * POST /token as a stream (PROTOCOLS R32): a participant per line, an answer per line, in order, each written once its
- * change is on disk. The request is read as fast as its answers are taken. With an `Idempotency-Key` the tokens are
- * derived, so a client may send a stream that broke off again, from the start or from any line on, and gets the same ones.
+ * POST /token as a stream (R32): a participant per line, an answer per line, in order, each written once its change is
+ * on disk. The request is read as fast as its answers are taken. With an `Idempotency-Key` the tokens are derived, so a
+ * client may send a stream that broke off again, from the start or from any line on, and gets the same ones.
  */
 import type { TokenRun, Tokens } from "../domain/people/tokens.ts";
 import type { Log } from "../lib/log.ts";

@@ -1,4 +1,7 @@
-/** What a client has confirmed does not come again, however soon it returns; what it has not, does (SPEC § 3). */
+/**
+ * What a client has confirmed does not come again, however soon it returns; what it has not, does (docs/mqtt.md §
+ * Persistent sessions).
+ */
 import { expect, test } from "bun:test";
 import { enroll, room, say } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";

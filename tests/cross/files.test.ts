@@ -1,7 +1,7 @@
 /**
- * Large content and the disk (SPEC § 3, docs/files.md): the file is on disk before the commit that refers to it and so before
- * the acknowledgement; kill -9 leaves a file too many at most, never a message without its file; and a disk that takes no
- * file refuses it in each door's words and keeps nothing of it.
+ * Large content and the disk (docs/protocols/files.md § On disk): the file is on disk before the commit that refers to
+ * it and so before the acknowledgement; kill -9 leaves a file too many at most, never a message without its file; and a
+ * disk that takes no file refuses it in each door's words and keeps nothing of it.
  */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";

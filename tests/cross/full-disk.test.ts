@@ -1,6 +1,7 @@
 /**
- * A full disk (SPEC § 3): every door refuses in its own words, reads and pings go on, `/readyz` says why, and once there
- * is room service resumes by itself. The disk shim fails every write to a database file while a flag file exists.
+ * A full disk (docs/operations.md § A full disk): every door refuses in its own words, reads and pings go on, `/readyz`
+ * says why, and once there is room service resumes by itself. The disk shim fails every write to a database file while
+ * a flag file exists.
  */
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";

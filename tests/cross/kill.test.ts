@@ -1,7 +1,7 @@
 /**
- * kill -9, again and again, on one data folder: whatever was acknowledged is there once, in order, with the ids that were
- * told, and receivers miss nothing (SPEC § 3). The moments are random; a run is repeated with `ROOST_KILL_SEED=<seed>`,
- * and made longer with `ROOST_KILL_ROUNDS=<rounds>`.
+ * kill -9, again and again, on one data folder: whatever was acknowledged is there once, in order, with the ids that
+ * were told, and receivers miss nothing (docs/operations.md § Signals). The moments are random; a run is repeated with
+ * `ROOST_KILL_SEED=<seed>`, and made longer with `ROOST_KILL_ROUNDS=<rounds>`.
  */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";

@@ -1,6 +1,6 @@
 /**
- * Many large uploads at once, with readers that have stopped reading: what waits is on the disk, so memory is bounded by
- * what is on its way, not by what was said (docs/files.md, Memory).
+ * Many large uploads at once, with readers that have stopped reading: what waits is on the disk, so memory is bounded
+ * by what is on its way, not by what was said (docs/protocols/files.md § Memory).
  */
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * The promise: an acknowledgement means the message is on disk (SPEC § 3). At the moment an acknowledgement arrives, the
- * log of the disk shim must already hold a sync of the WAL that began after the last write of the transaction's frames
- * and has ended. Every sync takes 30 ms longer than the disk needs, so an early acknowledgement has no way to pass.
+ * The promise: an acknowledgement means the message is on disk (docs/mqtt.md § What an acknowledgement means). At the
+ * moment an acknowledgement arrives, the log of the disk shim must already hold a sync of the WAL that began after the
+ * last write of the transaction's frames and has ended. Every sync takes 30 ms longer than the disk needs, so an early
+ * acknowledgement has no way to pass.
  */
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";

@@ -1,4 +1,7 @@
-/** PRIVATE on a store: which users know each other, and which of them are told (PRIVATE.md, PROTOCOLS § 3.3). */
+/**
+ * PRIVATE on a store: which users know each other, and which of them are told (docs/protocols/erlang-terms.md §
+ * PRIVATE).
+ */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ContactStatus, FriendRef } from "../../src/domain/contacts/contact-store.ts";

@@ -1,4 +1,7 @@
-/** AUTH on a store: what each request answers in each state of a session (AUTH.md, PROTOCOLS § 3.1). */
+/**
+ * AUTH on a store: what each request answers in each state of a session (docs/protocols/resolutions.md § AUTH step by
+ * step).
+ */
 import { expect, test } from "bun:test";
 
 import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";

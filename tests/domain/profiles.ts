@@ -1,4 +1,6 @@
-/** PROFILE on a store: what each request changes, answers, and tells to whom (PROFILE.md, PROTOCOLS § 3.2). */
+/**
+ * PROFILE on a store: what each request changes, answers, and tells to whom (docs/protocols/erlang-terms.md § PROFILE).
+ */
 import { expect, test } from "bun:test";
 
 import { createContacts } from "../../src/domain/contacts/contacts.ts";

@@ -1,4 +1,4 @@
-/** A client that logs in by AUTH on a connection that was nobody's is its user's from then on (PROTOCOLS § 2.4, T8). */
+/** A client that logs in by AUTH on a connection that was nobody's is its user's from then on (T8). */
 import { expect, test } from "bun:test";
 import type { IPublishPacket } from "mqtt-packet";
 import { encodeTerm } from "../../src/etf/encode.ts";

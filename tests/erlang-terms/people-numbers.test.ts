@@ -1,4 +1,7 @@
-/** Every line of PROTOCOLS § 2.2 (P) and § 2.3 (V) has a test that bears its number, and no test bears another. */
+/**
+ * Every line of docs/protocols/resolutions.md § PROFILE (P) and § PRIVATE (V) has a test that bears its number, and no
+ * test bears another.
+ */
 import { expect, test } from "bun:test";
 import { testNames } from "../conformance/ledger.ts";
 

@@ -1,4 +1,4 @@
-/** PRIVATE's fields in every form a client may write them in (PROTOCOLS § 2.3, V1 to V16). */
+/** PRIVATE's fields in every form a client may write them in (V1 to V16). */
 import { expect, test } from "bun:test";
 import { encode } from "@msgpack/msgpack";
 import type { WireTerm } from "../../src/etf/encode.ts";

@@ -1,4 +1,7 @@
-/** How PRIVATE is read where its document leaves something open: the lines of PROTOCOLS § 2.3 that say what is answered where. */
+/**
+ * How PRIVATE is read where its document leaves something open: the lines of docs/protocols/resolutions.md § PRIVATE
+ * that say what is answered where.
+ */
 import { expect, test } from "bun:test";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";

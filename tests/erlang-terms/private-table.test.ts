@@ -1,7 +1,7 @@
 /**
- * PRIVATE by the book: a row for each request, in each state, with each result (PROTOCOLS § 3.3). Every device of both
- * sides, and a bystander, are asked what they heard and what their lists say. The services alone are asked; some rows are
- * held through the broker too, each device over its own socket.
+ * PRIVATE by the book: a row for each request, in each state, with each result (docs/protocols/erlang-terms.md §
+ * PRIVATE). Every device of both sides, and a bystander, are asked what they heard and what their lists say. The
+ * services alone are asked; some rows are held through the broker too, each device over its own socket.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { decodeTerm } from "../../src/etf/decode.ts";

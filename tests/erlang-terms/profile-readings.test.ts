@@ -1,4 +1,4 @@
-/** How PROFILE's tuples are read where its document leaves something open (PROTOCOLS § 2.2). */
+/** How PROFILE's tuples are read where its document leaves something open (docs/protocols/resolutions.md § PROFILE). */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";

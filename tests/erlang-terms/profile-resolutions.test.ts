@@ -1,4 +1,7 @@
-/** Who may ask what of PROFILE, and who hears of it, where its document leaves that open (PROTOCOLS § 2.2). */
+/**
+ * Who may ask what of PROFILE, and who hears of it, where its document leaves that open (docs/protocols/resolutions.md
+ * § PROFILE).
+ */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";

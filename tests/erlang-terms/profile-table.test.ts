@@ -1,4 +1,7 @@
-/** PROFILE by the book, a row for each request, state and result: what is got, updated, set and removed (PROTOCOLS § 3.2). */
+/**
+ * PROFILE by the book, a row for each request, state and result: what is got, updated, set and removed
+ * (docs/protocols/erlang-terms.md § PROFILE).
+ */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";

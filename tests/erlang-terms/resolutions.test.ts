@@ -1,4 +1,7 @@
-/** What the documents leave open about AUTH and its transport: every resolution of PROTOCOLS § 2.1 and § 2.4 has its test. */
+/**
+ * What the documents leave open about AUTH and its transport: every resolution of docs/protocols/resolutions.md § AUTH
+ * and § Transport has its test.
+ */
 import { expect, test } from "bun:test";
 
 const numbers = [

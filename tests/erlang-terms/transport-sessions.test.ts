@@ -1,4 +1,4 @@
-/** Who a client of the Erlang-term services is, by its CONNECT and its session (PROTOCOLS § 2.4: T7 to T9, T11, T12). */
+/** Who a client of the Erlang-term services is, by its CONNECT and its session (T7 to T9, T11, T12). */
 import { expect, test } from "bun:test";
 import mqtt, { type IClientOptions } from "mqtt";
 import type { IConnectPacket } from "mqtt-packet";

@@ -1,4 +1,4 @@
-/** Which topics a client of the Erlang-term services hears and says something on (PROTOCOLS § 2.4: T1 to T6, T10). */
+/** Which topics a client of the Erlang-term services hears and says something on (T1 to T6, T10). */
 import { expect, test } from "bun:test";
 import mqtt from "mqtt";
 import type { WireTerm } from "../../src/etf/encode.ts";

@@ -1,4 +1,4 @@
-/** `message.push.ack` (PROTOCOLS § 2.5 O26): what was not confirmed comes again, what was confirmed never does. */
+/** `message.push.ack` (O26): what was not confirmed comes again, what was confirmed never does. */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { type Action, encodings, MiniClient, messagesOf, newUser, type PushedMessage } from "./client.ts";

@@ -78,7 +78,7 @@ describe.each([...encodings])("in %s", (encoding) => {
 
 type State = "nobody" | "ann" | "eve";
 
-/** Without what `user.sync` says to the desktop client alone (PROTOCOLS § 4.3). */
+/** Without what `user.sync` says to the desktop client alone (docs/protocols/minioicq.md § user.sync). */
 function withoutExtras(frame: Action): Action {
   if (frame.action !== "user.sync") return frame;
   const { chats: _chats, messages: _messages, ...rest } = frame;

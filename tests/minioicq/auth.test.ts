@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Register, Login, Logout, Heartbeat, with PROTOCOLS § 2.5 O6 and O19 to O27, through real sockets. */
+/** MiniOICQ § Register, Login, Logout, Heartbeat, with O6 and O19 to O27, through real sockets. */
 import { describe, expect, test } from "bun:test";
 import { until, withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";

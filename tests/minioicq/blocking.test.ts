@@ -1,4 +1,6 @@
-/** docs/minioicq.md, contact.block: a blocked user says nothing to the user who blocked them, by any door. */
+/**
+ * docs/protocols/minioicq.md § contact.block: a blocked user says nothing to the user who blocked them, by any door.
+ */
 import { describe, expect, test } from "bun:test";
 import mqtt from "mqtt";
 import { call } from "../rest/client.ts";

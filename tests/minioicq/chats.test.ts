@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Create Chat, Sync Users, Get User Info, with PROTOCOLS § 2.5 O3, O4, O10, O15, O16, O18. */
+/** MiniOICQ § Create Chat, Sync Users, Get User Info, with O3, O4, O10, O15, O16, O18. */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser } from "./client.ts";

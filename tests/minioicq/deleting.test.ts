@@ -1,4 +1,4 @@
-/** docs/minioicq.md, message.delete: what was said is gone at every door, and its place stays. */
+/** docs/protocols/minioicq.md § message.delete: what was said is gone at every door, and its place stays. */
 import { describe, expect, test } from "bun:test";
 import mqtt from "mqtt";
 import { call, inboxOf, room } from "../rest/client.ts";

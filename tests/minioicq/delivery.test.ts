@@ -1,4 +1,7 @@
-/** Catching up at login and live delivery (PROTOCOLS § 3.4 auth.login, § 2.5 O22, O26): each message once, in order, and no other. */
+/**
+ * Catching up at login and live delivery (docs/protocols/minioicq.md § What comes unasked; O22, O26): each message
+ * once, in order, and no other.
+ */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser, type PushedMessage } from "./client.ts";

@@ -1,6 +1,6 @@
 /**
  * The dialects of the original desktop client, each in a recorded conversation (`conversations/`), and what tells them
- * apart (PROTOCOLS § 2.5 O2, O9, O14, O16). In a recording `$word` is a value met for the first time or the same as
+ * apart (O2, O9, O14, O16). In a recording `$word` is a value met for the first time or the same as
  * before, as a string; `$#word` the same as a number. What a client does not read is left out.
  */
 import { describe, expect, test } from "bun:test";

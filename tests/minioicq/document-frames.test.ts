@@ -1,6 +1,7 @@
 /**
- * The frames `MINIOICQ.md` prints, kept as it prints them (`frames/*.json5`, trailing commas and all): its requests are
- * sent as they stand, with ids and times in place of the words in brackets, and its answers say what ours must hold.
+ * The frames the MiniOICQ document prints, kept as it prints them (`frames/*.json5`, trailing commas and all): its
+ * requests are sent as they stand, with ids and times in place of the words in brackets, and its answers say what ours
+ * must hold.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ async function printed(name: string, words: Words = {}): Promise<Action> {
   return JSON.parse(filled.replace(/,(\s*[}\]])/g, "$1")) as Action;
 }
 
-/** What Roost says beside the document's keys (PROTOCOLS § 2.5 O3, O9, O16, O17). */
+/** What Roost says beside the document's keys (O3, O9, O16, O17). */
 const besides: Readonly<Record<string, readonly string[]>> = {
   "message.push": ["client_id", "sender_id", "seq"],
   "message.retrieve": ["chat_id", "client_id", "message_id", "sender_id", "seq"],

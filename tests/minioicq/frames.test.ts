@@ -1,4 +1,4 @@
-/** Broken, hostile and odd frames (PROTOCOLS § 2.5 O1, O20): an answer or a close with a reason, and the server goes on. */
+/** Broken, hostile and odd frames (O1, O20): an answer or a close with a reason, and the server goes on. */
 import { describe, expect, test } from "bun:test";
 import { encode } from "@msgpack/msgpack";
 import { withDeadline } from "../support/deadline.ts";

@@ -1,7 +1,8 @@
 /**
- * Random and damaged frames in both encodings through real sockets: each is answered, or ends its connection with a code
- * that docs/minioicq.md names; nothing is lost to the next good client, and memory stays bounded.
- * `ROOST_FUZZ_FRAMES=1000000 bun test tests/minioicq/fuzz.slow.test.ts` makes it longer, `ROOST_FUZZ_SEED=<seed>` repeats a run.
+ * Random and damaged frames in both encodings through real sockets: each is answered, or ends its connection with a
+ * code that docs/protocols/minioicq.md § Close codes names; nothing is lost to the next good client, and memory stays
+ * bounded. `ROOST_FUZZ_FRAMES=1000000 bun test tests/minioicq/fuzz.slow.test.ts` makes it longer,
+ * `ROOST_FUZZ_SEED=<seed>` repeats a run.
  */
 import { expect, test } from "bun:test";
 import { decode, encode } from "@msgpack/msgpack";
@@ -133,7 +134,7 @@ function expectationOf(frame: string | Uint8Array): readonly Expected[] {
   }
 }
 
-/** Codes docs/minioicq.md names for what a client may do wrong, and 1000 for a logout. */
+/** Codes docs/protocols/minioicq.md § Close codes names for what a client may do wrong, and 1000 for a logout. */
 const codes = [1000, 1003, 1007];
 
 test(

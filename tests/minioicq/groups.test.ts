@@ -1,4 +1,4 @@
-/** docs/minioicq.md, Chats: who may change a group, who is told, and that every door follows at once. */
+/** docs/protocols/minioicq.md § chat.list: who may change a group, who is told, and that every door follows at once. */
 import { describe, expect, test } from "bun:test";
 import mqtt from "mqtt";
 import { call, inboxOf, room } from "../rest/client.ts";

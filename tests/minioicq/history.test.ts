@@ -1,4 +1,4 @@
-/** `message.get` by pages (PROTOCOLS § 2.5 O17): every message once, and an old page at the cost of a new one. */
+/** `message.get` by pages (O17): every message once, and an old page at the cost of a new one. */
 import { expect, test } from "bun:test";
 import type { ChatId, UserId } from "../../src/domain/model.ts";
 import type { Store } from "../../src/domain/store.ts";

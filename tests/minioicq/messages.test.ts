@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Send Message, Push Message, Get Message History, with PROTOCOLS § 2.5 O2, O7 to O14, O17. */
+/** MiniOICQ § Send Message, Push Message, Get Message History, with O2, O7 to O14, O17. */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { type Action, encodings, MiniClient, messagesOf, newUser } from "./client.ts";

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Set Avatar, with PROTOCOLS § 2.5 O5 and O28. */
+/** MiniOICQ § Set Avatar, with O5 and O28. */
 import { describe, expect, test } from "bun:test";
 import { generatedAvatar } from "../../src/minioicq/outgoing/avatar.ts";
 import { startTestServer } from "../support/server.ts";

@@ -1,6 +1,7 @@
 /**
- * What the document leaves open was resolved point by point, O1 to O28 (docs/minioicq.md lists those a client's author
- * may meet). Each has a test that bears its number in its title; a resolution without one is a rule nobody keeps.
+ * What the document leaves open was resolved point by point, O1 to O28 (docs/protocols/resolutions.md § MiniOICQ; a
+ * client's author meets some of them in docs/protocols/minioicq.md may meet). Each has a test that bears its number in
+ * its title; a resolution without one is a rule nobody keeps.
  */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** docs/minioicq.md, Log-ins: a new password, tokens in place of it, and the end of log-ins at every door. */
+/**
+ * docs/protocols/minioicq.md § session.list: a new password, tokens in place of it, and the end of log-ins at every
+ * door.
+ */
 import { describe, expect, test } from "bun:test";
 import mqtt from "mqtt";
 import { call } from "../rest/client.ts";

@@ -1,4 +1,4 @@
-/** `user.sync` (PROTOCOLS § 2.5 O4): encoded once for all who ask, never outdated, and bounded. */
+/** `user.sync` (O4): encoded once for all who ask, never outdated, and bounded. */
 import { expect, test } from "bun:test";
 import type { UserId } from "../../src/domain/model.ts";
 import type { Store } from "../../src/domain/store.ts";

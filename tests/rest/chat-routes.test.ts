@@ -1,6 +1,7 @@
 /**
- * The chat routes of REST.md, to the letter: every route with every status the document and PROTOCOLS § 3.5 give it, the
- * body as text and its Content-Type, under every prefix (R1). `*` stands for a body whose GUIDs and times differ by run.
+ * The chat routes of the REST document, to the letter: every route with every status that docs/protocols/rest.md §
+ * Routes gives it, the body as text and its Content-Type, under every prefix (R1). `*` stands for a body whose GUIDs
+ * and times differ by run.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startTestServer, type TestServer } from "../support/server.ts";

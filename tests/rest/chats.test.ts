@@ -1,4 +1,7 @@
-/** What the chat routes of REST.md do (PROTOCOLS § 2.6); their answers, row by row, stand in chat-routes.test.ts. */
+/**
+ * What the chat routes do (docs/protocols/resolutions.md § REST); their answers, row by row, stand in
+ * chat-routes.test.ts.
+ */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { asBackend, call, enroll, inboxOf, room, say } from "./client.ts";

@@ -1,4 +1,4 @@
-/** GET /messages as Server-Sent Events (SPEC § 6.1). */
+/** GET /messages as Server-Sent Events (docs/protocols/rest.md § Receive messages). */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { startTestServer } from "../support/server.ts";

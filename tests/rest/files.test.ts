@@ -1,4 +1,4 @@
-/** Large content through REST: what history shows of it, and `GET /_/files/<hash>` (docs/files.md). */
+/** Large content through REST: what history shows of it, and `GET /_/files/<hash>` (docs/protocols/files.md). */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

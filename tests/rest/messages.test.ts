@@ -1,4 +1,4 @@
-/** /messages in its simple form, and a chat's history (SPEC § 6.1, § 6.2). */
+/** /messages in its simple form, and a chat's history (docs/protocols/rest.md § Send messages, § Receive messages). */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, asBackend, call, enroll, inboxOf, people, prefixes, room, say } from "./client.ts";

@@ -1,4 +1,7 @@
-/** POST and GET /messages in the signed form: every status of PROTOCOLS § 3.5, and the rules of § 2.6 by their numbers. */
+/**
+ * POST and GET /messages in the signed form: every status of docs/protocols/rest-signed.md § Sending, and the
+ * resolutions R by their numbers.
+ */
 import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { createManualClock } from "../support/manual-clock.ts";

@@ -1,4 +1,4 @@
-/** PUT and DELETE /token, and who may call POST (PROTOCOLS R18, R20, R30, R33, R34). */
+/** PUT and DELETE /token, and who may call POST (R18, R20, R30, R33, R34). */
 import { expect, test } from "bun:test";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";

@@ -1,4 +1,4 @@
-/** POST /token as a stream: a participant per line, an answer per line (PROTOCOLS R29, R32). */
+/** POST /token as a stream: a participant per line, an answer per line (R29, R32). */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

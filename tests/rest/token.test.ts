@@ -1,4 +1,4 @@
-/** POST /token: participants and their token pairs (PROTOCOLS R19, R29, R30, R32). */
+/** POST /token: participants and their token pairs (R19, R29, R30, R32). */
 import { expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { startTestServer } from "../support/server.ts";

@@ -1,4 +1,4 @@
-/** /users/{GUID}: seen by peers and the backend, deactivated by the backend (PROTOCOLS § 3.5). */
+/** /users/{GUID}: seen by peers and the backend, deactivated by the backend (docs/protocols/rest-signed.md § Users). */
 import { expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { connectAsync } from "mqtt";

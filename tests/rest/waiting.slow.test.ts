@@ -1,4 +1,4 @@
-/** What a connection that says nothing for a while is due, by the clock (SPEC § 6.1). */
+/** What a connection that says nothing for a while is due, by the clock (docs/protocols/rest.md § Receive messages). */
 import { describe, expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
 import { inboxOf, people, raw } from "./client.ts";

@@ -1,6 +1,7 @@
 /**
- * Contacts: request, confirm, revoke (PRIVATE.md). Every answer says which users the door has to tell of which change.
- * Events say the same: a `contact.changed` for each side, and `chat.entered` where two friends got their direct chat.
+ * Contacts: request, confirm, revoke (docs/protocols/erlang-terms.md § PRIVATE). Every answer says which users the door
+ * has to tell of which change. Events say the same: a `contact.changed` for each side, and `chat.entered` where two
+ * friends got their direct chat.
  */
 
 import { DomainError } from "../errors.ts";

@@ -1,6 +1,6 @@
 /**
  * Large content and the file that keeps it. Text is kept as UTF-8. Text that is exact base64 is kept as the bytes it
- * encodes, so that a picture is the same file whichever door it came through (PROTOCOLS § 2.5 O14).
+ * encodes, so that a picture is the same file whichever door it came through (O14).
  */
 import type { ContentForm, Message, MessageFile } from "../model.ts";
 

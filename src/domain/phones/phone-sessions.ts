@@ -1,7 +1,7 @@
 /**
  * Log-ins by phone: the server issues a token and sends a code to the phone; a client that gives both is logged in
- * (AUTH.md). The token is the session: opaque, stored hashed, without an expiry but revocable. Results have the words
- * of the document.
+ * (docs/protocols/erlang-terms.md § AUTH). The token is the session: opaque, stored hashed, without an expiry but
+ * revocable. Results have the words of the document.
  */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";

@@ -1,6 +1,7 @@
 /**
- * Profiles: a phone, the users it owns, and its linked services (PROFILE.md). The acting phone is that of the session;
- * the door checks whether it may act. Every answer says which users the door has to tell of what; events say the same.
+ * Profiles: a phone, the users it owns, and its linked services (docs/protocols/erlang-terms.md § PROFILE). The acting
+ * phone is that of the session; the door checks whether it may act. Every answer says which users the door has to tell
+ * of what; events say the same.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";

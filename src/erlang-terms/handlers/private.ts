@@ -1,6 +1,6 @@
 /**
  * PRIVATE: requesting, confirming and revoking a friend. The client is answered on its phone's topic, so that every
- * device of the phone knows. Then both sides get the new entries of their contact lists (PROTOCOLS § 3.3).
+ * device of the phone knows. Then both sides get the new entries of their contact lists (docs/protocols/resolutions.md).
  */
 import type { ContactChange, FriendRef, FriendResult } from "../../domain/contacts/contact-store.ts";
 import type { Domain } from "../../domain/domain.ts";

@@ -1,6 +1,6 @@
 /**
- * PROFILE: a phone's account, its linked services, and its removal or move to another phone (PROFILE.md). A client acts
- * only for the phone it has logged in by.
+ * PROFILE: a phone's account, its linked services, and its removal or move to another phone
+ * (docs/protocols/erlang-terms.md § PROFILE). A client acts only for the phone it has logged in by.
  */
 import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { UserId } from "../../domain/model.ts";

@@ -1,4 +1,4 @@
-/** The records that the services send, each in the layout of its document (PROTOCOLS § 1.4, § 2.3). */
+/** The records that the services send, each in the layout of its document (docs/protocols/erlang-terms.md). */
 import type { User } from "../../domain/model.ts";
 import { phoneIdOf } from "../../domain/phones/phones.ts";
 import type { WireTerm } from "../../etf/encode.ts";

@@ -1,5 +1,5 @@
 /**
- * `message.get` (PROTOCOLS § 2.5 O17): messages of one or several chats in the order the server stored them, picked by
+ * `message.get` (O17): messages of one or several chats in the order the server stored them, picked by
  * time or by place in the list, a page at a time. A page begins where it is asked for and looks at a bounded number of
  * messages, so an old one costs what a new one does; where it stopped before its end it tells how to go on.
  */

@@ -1,8 +1,8 @@
 /**
- * `MINIOICQ.md` Sync Users (PROTOCOLS § 2.5 O4): all users, the asking one too; on a server with very many users, or
- * one that hides strangers, those whom the user knows. The list of all users is encoded once for each of its versions,
- * in slices, so that other work gets its turn between them. In JSON the newest chats and messages stand beside it, where
- * the original's later client looks for them (PROTOCOLS § 4.3).
+ * MiniOICQ § Sync Users (O4): all users, the asking one too; on a server with very many users, or one that hides
+ * strangers, those whom the user knows. The list of all users is encoded once for each of its versions, in slices, so
+ * that other work gets its turn between them. In JSON the newest chats and messages stand beside it, where the
+ * original's later client looks for them (docs/protocols/minioicq.md § user.sync).
  */
 import type { Domain } from "../../domain/domain.ts";
 import type { DeviceId, User } from "../../domain/model.ts";

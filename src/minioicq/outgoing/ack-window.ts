@@ -1,7 +1,7 @@
 /**
- * What a client that acknowledges (PROTOCOLS § 2.5 O26) was told and has not confirmed. A plain `message.push.ack`
- * confirms the oldest push; one with `message_ids` confirms those messages, in any order. The document has no
- * acknowledgement for chats: TCP keeps the order, so a client that confirms a push has read every announcement before it.
+ * What a client that acknowledges (O26) was told and has not confirmed. A plain `message.push.ack` confirms the oldest
+ * push; one with `message_ids` confirms those messages, in any order. The document has no acknowledgement for chats:
+ * TCP keeps the order, so a client that confirms a push has read every announcement before it.
  */
 import type { ChatId, Message, MessageId } from "../../domain/model.ts";
 import type { MiniOicqLimits } from "../limits.ts";

@@ -1,5 +1,5 @@
 /**
- * The picture of a user or chat that has none of its own (`MINIOICQ.md` "generated avatar"): five by five cells,
+ * The picture of a user or chat that has none of its own (MiniOICQ § Register, "generated avatar"): five by five cells,
  * mirrored, in one colour on light grey, drawn from the id alone. An indexed PNG of one bit a pixel; its 32 × 32
  * pixels are stored without compression, which costs microseconds and comes to 246 bytes.
  */

@@ -1,4 +1,4 @@
-/** Pushes beyond the document, for clients that use extensions (docs/minioicq.md). Each event is encoded once per dialect. */
+/** Pushes beyond the document, for clients that use extensions (docs/protocols/minioicq.md). Each event is encoded once per dialect. */
 import type { DomainEvent } from "../../domain/events.ts";
 import type { Dialect } from "../dialect.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";

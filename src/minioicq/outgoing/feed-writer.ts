@@ -1,6 +1,6 @@
 /**
  * Writes what one log-in is told without asking: first the chats it does not know and the messages it missed, then both as
- * they happen (PROTOCOLS § 3.4 auth.login). A slow client is given no more messages, which then wait in the store, so
+ * they happen (docs/protocols/resolutions.md § MiniOICQ). A slow client is given no more messages, which then wait in the store, so
  * what is kept here is bounded; the same holds for a client that acknowledges and has too much left to confirm.
  */
 import { Feed } from "../../delivery/feed.ts";
@@ -233,7 +233,7 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
     return taken;
   }
 
-  /** Pushes of bounded size, each when the one before has drained (PROTOCOLS § 3.4). */
+  /** Pushes of bounded size, each when the one before has drained (docs/protocols/minioicq.md § What comes unasked). */
   #emitMissed(messages: readonly Message[]): number {
     if (this.pushes.waitingBytes > 0 || this.acknowledgements.isFull) return 0;
     const { pushMessagesMax, pushBytesMax } = this.#shared.limits;

@@ -1,8 +1,8 @@
 /**
- * Large content in this door (docs/files.md). It stands in pushes and histories as any other content, unless the client
- * asked for addresses alone (`auth.login` with `files: "url"`) or the content would not fit a frame. Missed messages are
- * read from the store without it; it is added just before a frame is made, so that what waits for a slow client is not
- * in memory.
+ * Large content in this door (docs/protocols/files.md). It stands in pushes and histories as any other content, unless
+ * the client asked for addresses alone (`auth.login` with `files: "url"`) or the content would not fit a frame. Missed
+ * messages are read from the store without it; it is added just before a frame is made, so that what waits for a slow
+ * client is not in memory.
  */
 import { fileShape } from "../../delivery/shapes.ts";
 import { base64Of, isLeftOut } from "../../domain/messages/content.ts";

@@ -1,6 +1,6 @@
 /**
  * A client's own messages. Each is pushed to the client once: as the answer to its send, or by the feed, whichever has
- * it first (PROTOCOLS § 2.5 O8).
+ * it first (O8).
  */
 import type { Message, MessageId, Sent, UserId } from "../../domain/model.ts";
 import type { QueuedFrame } from "./push-queue.ts";

@@ -1,6 +1,7 @@
 /**
- * What the server tells clients by itself, `message.push` and `chat.spawn` (`MINIOICQ.md`), and the parts that answers
- * share with them. A live frame is encoded once for each dialect and given to every socket of that dialect.
+ * What the server tells clients by itself, `message.push` and `chat.spawn` (MiniOICQ § Push Message, § Create Chat),
+ * and the parts that answers share with them. A live frame is encoded once for each dialect and given to every socket
+ * of that dialect.
  */
 
 import { isoTime } from "../../delivery/shapes.ts";

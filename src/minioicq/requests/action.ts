@@ -34,7 +34,7 @@ interface Rules<One> {
   parse(fields: Fields, reader: Reader): One | readonly (One | Refusal)[];
   /** It may start while earlier requests have no answer yet, and later ones beside it. */
   readonly besideOthers: boolean;
-  /** The document (`MINIOICQ.md`) does not know it. */
+  /** The MiniOICQ document does not know it. */
   readonly beyondDocument: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
- * All actions of this door: those of `MINIOICQ.md`, and those beyond it in its style (docs/minioicq.md). What a frame
+ * All actions of this door: those of the MiniOICQ document, and those beyond it in its style (docs/protocols/minioicq.md). What a frame
  * decoded to is read here once; everything behind works with typed requests. Ids come as integers or numeric strings
- * (PROTOCOLS § 2.5 O2), a message alone or in a list (O7).
+ * (O2), a message alone or in a list (O7).
  */
 import { Refusal } from "../errors.ts";
 import type { Action } from "./action.ts";

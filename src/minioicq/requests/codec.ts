@@ -1,5 +1,5 @@
 /**
- * Frames to values and back: a binary frame is MessagePack, a text frame JSON (`MINIOICQ.md`; PROTOCOLS § 2.5 O1).
+ * Frames to values and back: a binary frame is MessagePack, a text frame JSON (O1).
  * Anyone may send a frame, so its structure is bounded before anything is built from it.
  */
 import { isUtf8 } from "node:buffer";

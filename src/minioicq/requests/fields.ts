@@ -30,7 +30,7 @@ export class Refused extends Error {
   }
 }
 
-/** `sawNumber` is called where the client wrote an id as a number (PROTOCOLS § 2.5 O2). */
+/** `sawNumber` is called where the client wrote an id as a number (O2). */
 export function createReader(limits: FieldLimits, sawNumber: () => void): Reader {
   return {
     limits,
@@ -83,7 +83,7 @@ export function idList(list: unknown, reader: Reader): readonly WireId[] {
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const dataUri = /^data:[a-z0-9.+/-]{0,64};base64,/i;
 
-/** MessagePack's binary, base64, or a data: URI (PROTOCOLS § 2.5 O5). */
+/** MessagePack's binary, base64, or a data: URI (O5). */
 export function optionalBytes(value: unknown, wrong: string): Uint8Array | undefined {
   if (isAbsent(value)) return undefined;
   if (value instanceof Uint8Array) return value.byteLength === 0 ? undefined : value;

@@ -62,10 +62,10 @@ export const documented = (text: string, about: string): OperationAnswer => ({
   schema: shapes.documentedError(text),
 });
 
-/** What a route of REST.md may answer at any time. */
+/** What a route of the REST document may answer at any time. */
 export const usual = { 401: badToken, 429: tooOften, "5XX": fault };
 export const usualWithBody = { ...usual, 413: tooLarge };
-/** REST.md's form of an answer where the request may be one of that document's, else a problem document. */
+/** The REST document's form of an answer where the request may be one of that document's, else a problem document. */
 export const either = (answer: OperationAnswer, ...texts: readonly [string, ...string[]]): OperationAnswer => ({
   ...problem(answer.about),
   or: { about: answer.about, schema: shapes.documentedError(...texts) },

@@ -11,7 +11,7 @@ const guid = z.uuid();
 const seq = z.int().min(0);
 const cursor = z.string().regex(/^[A-Za-z0-9_-]{1,96}$/);
 
-/** REST.md's own form: one word. */
+/** The REST document's own form: one word. */
 export const documentedError = <const Text extends string>(...texts: readonly [Text, ...Text[]]) =>
   z.strictObject({ error: z.enum(texts) });
 

@@ -1,6 +1,6 @@
 /**
- * The chat interface for backends (REST.md, "Chats interface", "Chat room management") with the backend's key, and a
- * chat's history for its members (SPEC § 6.2).
+ * The chat interface for backends (REST § Chats interface for backend, § Chat room management) with the backend's key,
+ * and a chat's history for its members (docs/protocols/rest.md § Receive messages).
  */
 
 import { isKey } from "../../domain/keys.ts";
@@ -127,7 +127,7 @@ function chatKeyOf(c: RestContext): string {
   throw new Refusal(invalidChatId, key === noChatId ? "chatID is missing" : "chatID must match [a-zA-Z0-9.-]{1,256}");
 }
 
-/** REST.md, "Get a list of users in a chat room": times are decimal strings, displayName only where one is known. */
+/** REST § Chat room management: times are decimal strings, displayName only where one is known. */
 function chatShape({ chat, members }: ChatView, owner: User | undefined) {
   return {
     chatID: chat.chatKey,

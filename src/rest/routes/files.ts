@@ -1,8 +1,8 @@
 /**
  * `GET /_/files/<hash>`: large content by its hash, for members of a chat with a message that refers to it
- * (docs/files.md). Any user may have sent the bytes, so they are served as the type the server recognised and never as
- * something that runs. They never change, so a client that has them need not ask again. They go from the disk to the
- * socket piece by piece.
+ * (docs/protocols/files.md). Any user may have sent the bytes, so they are served as the type the server recognised and
+ * never as something that runs. They never change, so a client that has them need not ask again. They go from the disk
+ * to the socket piece by piece.
  */
 import { isShownInline } from "../../domain/messages/media-types.ts";
 import type { ServedFile } from "../../domain/store.ts";

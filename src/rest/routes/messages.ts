@@ -1,6 +1,6 @@
 /**
- * /messages in its simple form (SPEC § 6.1, § 6.2): send messages, fetch what waits, confirm it. The signed form of the
- * documents (`outgoingEvents`, `incomingEvents`) shares these paths.
+ * /messages in its simple form (docs/protocols/rest.md § Send messages): send messages, fetch what waits, confirm it.
+ * The signed form of the documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
 import { eventShape, sentShape, typingShape } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
@@ -90,7 +90,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
   /**
    * `{statuses: [{messageID, messageStatus}]}`: events are confirmed one by one; a message stands for everything in its
-   * chat up to it. An unknown id, or one of other users, is no error (PROTOCOLS § 3.5). Answers once all is on disk.
+   * chat up to it. An unknown id, or one of other users, is no error (docs/protocols/rest-signed.md § Fetching and confirming). Answers once all is on disk.
    */
   async function confirm({ user, deviceId }: LoggedIn, body: object): Promise<Response> {
     const { statuses } = parse(schemas.statuses, body);

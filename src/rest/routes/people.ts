@@ -1,4 +1,4 @@
-/** What participants ask about themselves (SPEC § 6.2): who they are and which chats they are in; and that they are typing. */
+/** What participants ask about themselves (docs/protocols/rest.md § Routes): who they are and which chats they are in; and that they are typing. */
 import { isoTime } from "../../delivery/shapes.ts";
 import { isKey } from "../../domain/keys.ts";
 import type { MemberChat, User } from "../../domain/model.ts";

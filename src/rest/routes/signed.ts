@@ -1,7 +1,7 @@
 /**
- * /messages in the form of the documents (PROTOCOLS § 1.11, § 3.5): a batch of messages, each with a text per recipient,
- * and statuses, signed by its sender; and what waits, signed by the server. Errors in the documents' order: the token,
- * the shape, the signature, the time, then the chats.
+ * /messages in the signed form (docs/protocols/rest-signed.md § Sending): a batch of messages, each with a text per
+ * recipient, and statuses, signed by its sender; and what waits, signed by the server. Errors in the documents' order:
+ * the token, the shape, the signature, the time, then the chats.
  */
 
 import { safeInteger } from "../../domain/keys.ts";

@@ -1,4 +1,4 @@
-/** What a monitor asks, and which key replies are verified with (SPEC § 11). No log-in is needed for it. */
+/** What a monitor asks, and which key replies are verified with (docs/operations.md § Health). No log-in is needed for it. */
 import { type Handler, own, type RouteParts } from "../context.ts";
 import { json } from "../json.ts";
 import { createMonitorAnswers } from "../monitor.ts";

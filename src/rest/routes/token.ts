@@ -1,8 +1,8 @@
 /**
- * /token (REST.md, step 2; PROTOCOLS R19, R20, R29, R30, R32 to R34). POST: a backend asks for the token pairs of its
- * participants: one, an array of them (all or nothing), or a stream. A participant that does not exist is made; a new
- * key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token is revoked, with all that go back
- * to the same request.
+ * /token (docs/protocols/rest-signed.md § Tokens; R19, R20, R29, R30, R32 to R34). POST: a backend asks for the token
+ * pairs of its participants: one, an array of them (all or nothing), or a stream. A participant that does not exist is
+ * made; a new key replaces the older one. PUT: the next pair for a refresh token. DELETE: a token is revoked, with all
+ * that go back to the same request.
  */
 import type { ParticipantRequest, TokenPair } from "../../domain/people/tokens.ts";
 import { requireBackend, secretInHeaders } from "../auth.ts";

@@ -1,6 +1,6 @@
 /**
  * /users/{GUID}: who a user is and the key they sign with, for the backend and for users who share a chat with them; and,
- * for the backend alone, deactivating a user (PROTOCOLS § 3.5).
+ * for the backend alone, deactivating a user (docs/protocols/rest-signed.md § Users).
  */
 import type { ParticipantView } from "../../domain/store.ts";
 import { accessToken, asksAsBackend, requireBackend, requireParticipant } from "../auth.ts";

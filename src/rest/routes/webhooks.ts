@@ -1,4 +1,7 @@
-/** Webhooks, managed with the backend's key (SPEC § 6.2): where they go, how far they have come, what was given up. */
+/**
+ * Webhooks, managed with the backend's key (docs/protocols/rest.md § Webhooks): where they go, how far they have come,
+ * what was given up.
+ */
 import { isoTime } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import { type Webhook, type WebhookOffset, webhookKinds } from "../../domain/webhooks/webhook-store.ts";

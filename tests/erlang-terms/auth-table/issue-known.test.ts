@@ -1,4 +1,7 @@
-/** AUTH § Auth Issuing with a token (PROTOCOLS § 3.1, issue 1 to 5): what is known of the token decides. */
+/**
+ * AUTH § Auth Issuing with a token (docs/protocols/resolutions.md § AUTH step by step, issue 1 to 5): what is known of
+ * the token decides.
+ */
 import { expect, test } from "bun:test";
 import { openTable, type Scene } from "./row.ts";
 import { AuthStage, isLoggedInBy } from "./stage.ts";

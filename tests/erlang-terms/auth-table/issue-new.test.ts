@@ -1,4 +1,7 @@
-/** AUTH § Auth Issuing without a token that is known (PROTOCOLS § 3.1, issue 6 to 8): whether a code is sent. */
+/**
+ * AUTH § Auth Issuing without a token that is known (docs/protocols/resolutions.md § AUTH step by step, issue 6 to 8):
+ * whether a code is sent.
+ */
 import { expect, test } from "bun:test";
 import { decodeTerm } from "../../../src/etf/decode.ts";
 import { atom, Tuple } from "../../../src/etf/term.ts";

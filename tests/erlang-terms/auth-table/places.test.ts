@@ -1,4 +1,4 @@
-/** Which field of an `Auth` is which (PROTOCOLS § 2.1, A1 to A3): told by what the server answers to each reading. */
+/** Which field of an `Auth` is which (A1 to A3): told by what the server answers to each reading. */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../../src/etf/encode.ts";
 import { atom, binary } from "../../../src/etf/term.ts";

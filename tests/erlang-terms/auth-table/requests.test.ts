@@ -1,4 +1,4 @@
-/** What names a request, and what stands beside it (PROTOCOLS § 2.1: A4, A9 to A13, A18). */
+/** What names a request, and what stands beside it (A4, A9 to A13, A18). */
 import { expect, test } from "bun:test";
 import type { WireTerm } from "../../../src/etf/encode.ts";
 import { atom, binary, CharList, type Term, Tuple } from "../../../src/etf/term.ts";

@@ -1,4 +1,7 @@
-/** AUTH § Resend User Confirmation (PROTOCOLS § 3.1, resend): whether another code is sent, and what it changes. */
+/**
+ * AUTH § Resend User Confirmation (docs/protocols/resolutions.md § AUTH step by step, resend): whether another code is
+ * sent, and what it changes.
+ */
 import { expect } from "bun:test";
 import { atom, binary, Tuple } from "../../../src/etf/term.ts";
 import { openTable, type Scene } from "./row.ts";

@@ -1,4 +1,7 @@
-/** AUTH § User Confirmation (PROTOCOLS § 3.1, verify): what is known of the token, and whether the code is right. */
+/**
+ * AUTH § User Confirmation (docs/protocols/resolutions.md § AUTH step by step, verify): what is known of the token, and
+ * whether the code is right.
+ */
 import { expect, test } from "bun:test";
 import { atom, binary, Tuple } from "../../../src/etf/term.ts";
 import { openTable, type Scene } from "./row.ts";

@@ -1,4 +1,4 @@
-/** Reading actions: tables of what a client may write and what it means (PROTOCOLS § 2.5). */
+/** Reading actions: tables of what a client may write and what it means (docs/protocols/resolutions.md § MiniOICQ). */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Refusal } from "../../../src/minioicq/errors.ts";

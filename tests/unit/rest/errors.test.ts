@@ -6,7 +6,7 @@ import { answerDocumented, answerProblem, badRequest, printable, Refusal, words 
 
 const request = { method: "PUT", path: "/chats/team/users" };
 
-/** What REST.md prints for each route, and what may be answered anywhere. */
+/** What the REST document prints for each route, and what may be answered anywhere. */
 const documentedAnswers: Record<keyof typeof words, string[]> = {
   token: ["400 Invalid parameters"],
   refresh: ["400 Invalid parameters", "401 refreshToken is not valid"],

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Push Message, the client's acknowledgement (O26). */
+/** MiniOICQ § Push Message, the client's acknowledgement (O26). */
 import type { OpenHandler } from "../action.ts";
 import { isAbsent, type Reader, Refused } from "../fields.ts";
 

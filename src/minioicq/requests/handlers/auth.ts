@@ -1,6 +1,7 @@
 /**
- * `MINIOICQ.md` Register, Login, Logout. The password is echoed from the request, as the document has it (O6); the
- * server keeps a hash. A client that asks for a token gets one to log in with the next time (docs/minioicq.md).
+ * MiniOICQ § Register, Login, Logout. The password is echoed from the request, as the document has it (O6); the server
+ * keeps a hash. A client that asks for a token gets one to log in with the next time (docs/protocols/minioicq.md §
+ * auth.login).
  */
 import { isoTime } from "../../../delivery/shapes.ts";
 import { nickCharactersMax } from "../../../domain/bounds.ts";
@@ -38,7 +39,7 @@ interface LogIn {
   readonly client: ClientWishes;
 }
 
-/** What a client says of itself beyond the document (docs/minioicq.md). */
+/** What a client says of itself beyond the original document (docs/protocols/minioicq.md § auth.login). */
 interface ClientWishes {
   /** It wants a token, so that it need not keep the password. */
   readonly remember: boolean;

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Set Avatar (PROTOCOLS § 2.5 O5, O28): acknowledged, and seen by others when they ask. */
+/** MiniOICQ § Set Avatar (O5, O28): acknowledged, and seen by others when they ask. */
 import { type PictureRefusal, pictureBytesMax, pictureSideMax } from "../../../domain/people/pictures.ts";
 import type { Handler } from "../action.ts";
 import { answerWith, failed } from "../answer.ts";

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Create Chat; listing, leaving and changing chats (docs/minioicq.md). */
+/** MiniOICQ § Create Chat; listing, leaving and changing chats (docs/protocols/minioicq.md). */
 import { DomainError } from "../../../domain/errors.ts";
 import { parseChatKey } from "../../../domain/keys.ts";
 import type { Chat, User } from "../../../domain/model.ts";

@@ -1,4 +1,4 @@
-/** Blocking a user, and unblocking (docs/minioicq.md). */
+/** Blocking a user, and unblocking (docs/protocols/minioicq.md). */
 import { DomainError } from "../../../domain/errors.ts";
 import { wireId } from "../../outgoing/push.ts";
 import type { Handler } from "../action.ts";

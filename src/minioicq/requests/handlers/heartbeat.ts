@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Heartbeat; also before log-in (O25). */
+/** MiniOICQ § Heartbeat; also before log-in (O25). */
 import type { OpenHandler } from "../action.ts";
 
 export const heartbeat: OpenHandler<{ readonly action: "heartbeat" }> = {

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Get Message History (PROTOCOLS § 2.5 O17). */
+/** MiniOICQ § Get Message History (O17). */
 import { DomainError } from "../../../domain/errors.ts";
 import { safeInteger } from "../../../domain/keys.ts";
 import type { User } from "../../../domain/model.ts";

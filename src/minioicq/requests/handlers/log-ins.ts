@@ -1,4 +1,4 @@
-/** The user's password, and where the user is logged in at every door (docs/minioicq.md). */
+/** The user's password, and where the user is logged in at every door (docs/protocols/minioicq.md). */
 import { isoTime } from "../../../delivery/shapes.ts";
 import type { User } from "../../../domain/model.ts";
 import type { LogIn } from "../../../domain/people/log-ins.ts";

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Send Message; deleting one (docs/minioicq.md). */
+/** MiniOICQ § Send Message; deleting one (docs/protocols/minioicq.md). */
 import { DomainError } from "../../../domain/errors.ts";
 import type { MessageId } from "../../../domain/model.ts";
 import { Refusal } from "../../errors.ts";

@@ -1,4 +1,4 @@
-/** `MINIOICQ.md` Get User Info, Sync Users. */
+/** MiniOICQ § Get User Info, Sync Users. */
 import { DomainError } from "../../../domain/errors.ts";
 import { userFields } from "../../outgoing/push.ts";
 import type { Handler } from "../action.ts";
