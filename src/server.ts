@@ -229,7 +229,7 @@ function makeMiniOicq({ limits, ws }: Config, { domain, hub, log, clock }: Core)
 }
 
 /** Answers the operator's commands. The first request loads the shapes of requests. */
-function makeOperator(config: Config, { domain, hub, log }: Core): Operator {
+function makeOperator(config: Config, { domain, hub, log }: Pick<Core, "domain" | "hub" | "log">): Operator {
   const operator = lazily(async () => {
     const { createOperator } = await import("./ops/operator.ts");
     return createOperator({
@@ -249,9 +249,10 @@ function makeOperator(config: Config, { domain, hub, log }: Core): Operator {
 }
 
 /** For commands that read or change the data while no server runs; holds the same lock as a server. */
-export async function openOffline(config: Config): Promise<{ domain: Domain; hub: Hub; close(): Promise<void> }> {
-  const { domain, hub, close } = await openCore(config, { log: silentLog, clock: systemClock });
-  return { domain, hub, close };
+export async function openOffline(config: Config, error: Log["error"]): Promise<Operator & { close(): Promise<void> }> {
+  const core = await openCore(config, { log: silentLog, clock: systemClock });
+  const operator = makeOperator(config, { ...core, log: { ...silentLog, error } });
+  return { handle: operator.handle, close: core.close };
 }
 
 interface Core {

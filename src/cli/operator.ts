@@ -15,30 +15,14 @@ export async function withOperator<Result>(config: Config, work: (ask: Ask) => P
   if ((await askOperator(path, { op: "showKey" })) !== undefined) {
     return work(asker(async (request) => (await askOperator(path, request)) ?? gone));
   }
-  const [{ openOffline }, { createOperator }, { createPermissionCheck }, { createAdmins }, { createChatPermissions }] =
-    await Promise.all([
-      import("../server.ts"),
-      import("../ops/operator.ts"),
-      import("../access/permission-check.ts"),
-      import("../access/accounts.ts"),
-      import("../chat-topics/permissions.ts"),
-    ]);
+  const { openOffline } = await import("../server.ts");
   process.umask(0o077);
-  const { domain, hub, close } = await openOffline(config);
+  const { handle, close } = await openOffline(config, (_, fields) => {
+    const error = fields?.["error"];
+    process.stderr.write(`roost: ${error instanceof Error ? error.stack : String(error)}\n`);
+  });
   try {
-    const operator = createOperator({
-      domain,
-      hub,
-      checkPermission: createPermissionCheck({
-        domain,
-        admins: createAdmins(config.admins),
-        anonymous: config.mqtt.anonymous,
-        services: [createChatPermissions(domain)],
-      }),
-      backendKeyConfigured: config.backendKey !== undefined,
-      onFailure: (error) => process.stderr.write(`roost: ${error instanceof Error ? error.stack : String(error)}\n`),
-    });
-    return await work(asker(operator.handle));
+    return await work(asker(handle));
   } finally {
     await close();
   }

@@ -1,4 +1,5 @@
 /** What a setting is, and the kinds of values there are: each understands what an operator writes, or says what it wanted. */
+import { isKey } from "../domain/keys.ts";
 import { type Address, parseAddress } from "../lib/address.ts";
 
 /** As it stands in a flag, a variable or the file, before it is understood. */
@@ -153,7 +154,7 @@ export const names = {
   parse: (raw: Raw): readonly string[] => {
     const given = typeof raw === "object" ? raw : String(raw).split(",");
     const trimmed = given.map((name) => name.trim()).filter((name) => name !== "");
-    if (!trimmed.every((name) => /^[a-zA-Z0-9.-]{1,256}$/.test(name))) {
+    if (!trimmed.every(isKey)) {
       throw new Unusable("expected usernames, or user.<userId>, with commas between");
     }
     return trimmed;

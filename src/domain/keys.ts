@@ -5,7 +5,7 @@
 import type { ChatKind } from "./model.ts";
 
 /** [a-zA-Z0-9.-], case-sensitive, as in the REST document; at most 256 characters. */
-const keyPattern = /^[a-zA-Z0-9.-]{1,256}$/;
+export const keyPattern = /^[a-zA-Z0-9.-]{1,256}$/;
 const reservedUser = /^user\.\d+$/;
 const reservedChat = /^(?:chat\.\d+|direct\.\d+\.\d+|user\.\d+)$/;
 

@@ -3,8 +3,10 @@
  * docs/protocols/resolutions.md § REST). Where a document is silent the bounds are Roost's. Every string and every
  * array is bounded; an array's length is judged before its elements.
  */
+
 import { z } from "zod";
 import { chatNameCharactersMax, nickCharactersMax } from "../domain/bounds.ts";
+import { keyPattern } from "../domain/keys.ts";
 import { defaultMessageLimits, historyRowsMax } from "../domain/messages/messages.ts";
 import { webhookKinds } from "../domain/webhooks/webhook-store.ts";
 import { badRequest, Refusal } from "./errors.ts";
@@ -27,7 +29,7 @@ const text = (charactersMax: number) =>
     .refine((value) => value.isWellFormed(), "not well-formed Unicode");
 
 /** chatID and userID as the REST document spells them, at most 256 characters (R7). */
-const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/, "must match [a-zA-Z0-9.-]{1,256}");
+const key = z.string().regex(keyPattern, "must match [a-zA-Z0-9.-]{1,256}");
 
 /** The length first: a million bad elements must not make a million findings. */
 const list = <Element extends z.ZodType>(element: Element, elementsMax: number) =>

@@ -2,7 +2,9 @@
  * The OpenAPI 3.1 document, made of the schemas that check requests and of those that describe answers. It takes some
  * tens of milliseconds, so between two paths other work gets its turn.
  */
+
 import { z } from "zod";
+import { keyPattern } from "../../domain/keys.ts";
 import { shownSchema } from "./described.ts";
 import type { Operation, OperationAnswer } from "./operation.ts";
 import type { Operations } from "./operations.ts";
@@ -98,7 +100,7 @@ const pathParameter = (name: string): Json => ({
 });
 
 const pathPatterns: Readonly<Record<string, string>> = {
-  chatID: "^[a-zA-Z0-9.-]{1,256}$",
+  chatID: keyPattern.source,
   GUID: "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
 };
 

@@ -2,11 +2,13 @@
  * What REST answers, as schemas. The document is made of them, and a test compares the server's answers with it. Answers
  * are put together without them, since a page of history is read too often to be checked each time.
  */
+
 import { z } from "zod";
+import { keyPattern } from "../../domain/keys.ts";
 
 const id = z.string().regex(/^\d{1,16}$/);
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const key = z.string().regex(/^[a-zA-Z0-9.-]{1,256}$/);
+const key = z.string().regex(keyPattern);
 const guid = z.uuid();
 const seq = z.int().min(0);
 const cursor = z.string().regex(/^[A-Za-z0-9_-]{1,96}$/);
