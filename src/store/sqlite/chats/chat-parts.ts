@@ -1,11 +1,9 @@
 /** The pieces of chats that several changes share: making one, entering it, and telling its members. */
-import { eq, sql } from "drizzle-orm";
 import { userKeyOf } from "../../../domain/keys.ts";
 import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
 import type { UserEvents } from "../deliveries/user-events.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
-import { chats, members } from "../schema.ts";
 import { createEventLog } from "../webhooks/webhook-changes.ts";
 
 export interface EnteredParts {
@@ -23,8 +21,7 @@ export type LeftParts = EnteredParts & { readonly deleted: boolean };
 export type ChatParts = ReturnType<typeof createChatParts>;
 
 export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvents) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, eq, sql, chats, members } = tx.drizzle();
   const selectChat = orm
     .select()
     .from(chats)

@@ -1,40 +1,38 @@
 /** Reads of chats and of who is in them, as `people/user-reader.ts`. */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf } from "../../../domain/keys.ts";
 import type { Chat, ChatId, ChatRef, ChatView, MemberChat, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
 import { toUser } from "../people/user-row.ts";
-import { chats, members, users } from "../schema.ts";
+import type { chats } from "../schema.ts";
 import { type ChatLookup, findNamed } from "./chat-references.ts";
 
 export function createChatReader(db: Database) {
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
+  const late = lateStatements(db);
 
-  const chatById = lazily(() =>
+  const chatById = late(({ orm, p, eq, chats }) =>
     orm
       .select()
       .from(chats)
       .where(eq(chats.chatId, p("chatId")))
       .prepare(),
   );
-  const chatByKey = lazily(() =>
+  const chatByKey = late(({ orm, p, eq, chats }) =>
     orm
       .select()
       .from(chats)
       .where(eq(chats.chatKey, p("chatKey")))
       .prepare(),
   );
-  const chatByPair = lazily(() =>
+  const chatByPair = late(({ orm, p, and, eq, chats }) =>
     orm
       .select()
       .from(chats)
       .where(and(eq(chats.directLow, p("low")), eq(chats.directHigh, p("high"))))
       .prepare(),
   );
-  const chatsOfUser = lazily(() =>
+  const chatsOfUser = late(({ orm, p, asc, eq, chats, members }) =>
     orm
       .select({ chat: chats })
       .from(members)
@@ -43,7 +41,7 @@ export function createChatReader(db: Database) {
       .orderBy(asc(chats.chatId))
       .prepare(),
   );
-  const chatPageOfUser = lazily(() =>
+  const chatPageOfUser = late(({ orm, p, and, asc, eq, gt, chats, members }) =>
     orm
       .select({ chat: chats, deliveredSeq: members.deliveredSeq, readSeq: members.readSeq })
       .from(members)
@@ -58,7 +56,7 @@ export function createChatReader(db: Database) {
       "SELECT user_id userId FROM members WHERE chat_id = ? ORDER BY user_id LIMIT ?",
     ),
   );
-  const membersOfChat = lazily(() =>
+  const membersOfChat = late(({ orm, p, asc, eq, members, users }) =>
     orm
       .select({ user: users })
       .from(members)

@@ -1,8 +1,6 @@
 /** Contacts in the store: reads of this thread's connection, and changes sent to the writer. */
 
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, or, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import type {
   BlockResult,
   Contact,
@@ -13,20 +11,19 @@ import type {
 import type { User, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { toEntered } from "../chats/entered.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
 import type { DirectoryRule } from "../people/directory.ts";
 import { toUser } from "../people/user-row.ts";
-import { contacts, users } from "../schema.ts";
+import type { contacts, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import type { WireBlocked, WireFriendResult } from "./contact-changes.ts";
 import { acquaintanceQuery, blockQuery, friendIdsQuery } from "./friends.ts";
 
 export function createContactStore(db: Database, submit: Submit, rule: DirectoryRule): ContactStore {
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
-  const columns = { contact: contacts, user: users };
-  const changed = lazily(() =>
+  const late = lateStatements(db);
+  const changed = late(({ orm, p, and, asc, eq, gt, or, contacts, users }) =>
     orm
-      .select(columns)
+      .select({ contact: contacts, user: users })
       .from(contacts)
       .innerJoin(users, eq(users.userId, contacts.contactId))
       .where(
@@ -38,15 +35,15 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
       .orderBy(asc(contacts.contactId))
       .prepare(),
   );
-  const one = lazily(() =>
+  const one = late(({ orm, p, and, eq, contacts, users }) =>
     orm
-      .select(columns)
+      .select({ contact: contacts, user: users })
       .from(contacts)
       .innerJoin(users, eq(users.userId, contacts.contactId))
       .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
       .prepare(),
   );
-  const userById = lazily(() =>
+  const userById = late(({ orm, p, eq, users }) =>
     orm
       .select()
       .from(users)

@@ -4,10 +4,10 @@
  */
 import type { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { chatKeyOf, userKeyOf } from "../../../domain/keys.ts";
 import { type ChatId, type ChatKind, systemUserId, type UserId } from "../../../domain/model.ts";
 import { blockQuery } from "../contacts/friends.ts";
+import { type Drizzle, lateDrizzle } from "./late-drizzle.ts";
 
 export interface ChatEntry {
   readonly chatId: ChatId;
@@ -62,7 +62,8 @@ interface Sequences {
 
 export class Tx {
   readonly db: Database;
-  readonly orm: BunSQLiteDatabase;
+  /** For statements that are not written in SQL. */
+  readonly drizzle: () => Drizzle;
   /** The batch's time. */
   nowMs = 0;
   /** Rows written in this batch; a change that throws after it wrote must not leave half of itself behind. */
@@ -93,7 +94,7 @@ export class Tx {
 
   constructor(db: Database) {
     this.db = db;
-    this.orm = drizzle({ client: db });
+    this.drizzle = lateDrizzle(db);
     db.run(
       "INSERT OR IGNORE INTO sequence (name, next) VALUES ('id', 10001), ('message', 1), ('users', 1), ('time', 0)",
     );

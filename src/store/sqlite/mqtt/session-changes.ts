@@ -1,8 +1,6 @@
 /** Changes to MQTT sessions that outlive their connection. */
-import { and, eq, sql } from "drizzle-orm";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { mqttReceived, mqttSessions, mqttSubscriptions } from "../schema.ts";
 import { insertReceived, type QueueChanges, type WireSending } from "./queue-changes.ts";
 import type { SubscriptionRow } from "./rows.ts";
 import { noTurns, type WireTurns } from "./turns.ts";
@@ -25,8 +23,8 @@ export interface WireSuspended extends WireTurns {
 }
 
 export function createSessionChanges(tx: Tx, queue: QueueChanges) {
-  const { db, orm } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const { orm, p, and, eq, sql, mqttReceived, mqttSessions, mqttSubscriptions } = tx.drizzle();
   const selectSession = orm
     .select({ sessionId: mqttSessions.sessionId })
     .from(mqttSessions)

@@ -1,10 +1,8 @@
 /** Changes to MQTT devices, to what SCRAM needs to check passwords, and to the server's own secrets. */
-import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ScramKeys } from "../../../domain/people/scram-keys.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { mqttDevices, scramKeys, serverKeys, users } from "../schema.ts";
 
 /** Bytes cross to the Worker as base64. */
 export interface WireScramKeys {
@@ -37,8 +35,7 @@ export type CredentialParts = ReturnType<typeof createCredentialParts>;
 
 /** What the changes to users share with those to devices: one space of names, and the keys of a password. */
 export function createCredentialParts(tx: Tx) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, eq, sql, mqttDevices, scramKeys } = tx.drizzle();
   const selectDevice = orm
     .select({ name: mqttDevices.name })
     .from(mqttDevices)
@@ -90,8 +87,7 @@ export function createCredentialParts(tx: Tx) {
 }
 
 export function createMqttDeviceChanges(tx: Tx, credentials: CredentialParts) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, and, eq, mqttDevices, scramKeys, serverKeys, users } = tx.drizzle();
   const selectUser = orm
     .select({ userId: users.userId })
     .from(users)

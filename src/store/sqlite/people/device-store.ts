@@ -1,17 +1,15 @@
 /** MQTT devices and SCRAM keys in the store: reads of this thread's connection, and changes sent to the writer. */
 
 import type { Database } from "bun:sqlite";
-import { eq, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { MqttDevice, MqttDeviceStore } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
-import { mqttDevices, scramKeys, serverKeys } from "../schema.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
+import type { mqttDevices } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import { toWireScramKeys } from "./device-changes.ts";
 
 export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceStore {
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
+  const late = lateStatements(db);
   // Every start reads the devices, and building the statement would take longer than that.
   const page = lazily(() =>
     db.prepare<DeviceRow, [string, number]>(
@@ -19,21 +17,21 @@ export function createMqttDeviceStore(db: Database, submit: Submit): MqttDeviceS
        FROM mqtt_devices WHERE name > ? ORDER BY name LIMIT ?`,
     ),
   );
-  const password = lazily(() =>
+  const password = late(({ orm, p, eq, mqttDevices }) =>
     orm
       .select({ hash: mqttDevices.passwordHash })
       .from(mqttDevices)
       .where(eq(mqttDevices.name, p("name")))
       .prepare(),
   );
-  const keys = lazily(() =>
+  const keys = late(({ orm, p, eq, scramKeys }) =>
     orm
       .select()
       .from(scramKeys)
       .where(eq(scramKeys.ownerKey, p("ownerKey")))
       .prepare(),
   );
-  const secret = lazily(() =>
+  const secret = late(({ orm, p, eq, serverKeys }) =>
     orm
       .select({ secret: serverKeys.hash })
       .from(serverKeys)

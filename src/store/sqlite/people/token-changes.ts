@@ -1,10 +1,8 @@
 /** Changes to bearer tokens: made in pairs, rotated, revoked with everything that goes back to the same first pair. */
-import { and, eq, lte, sql } from "drizzle-orm";
 import type { RotationOutcome, TokenKind } from "../../../domain/people/token-store.ts";
 import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { tokenRuns, tokens } from "../schema.ts";
 
 /** Hashes cross to the Worker as hex. */
 export interface WireToken {
@@ -16,8 +14,7 @@ export interface WireToken {
 export type TokenParts = ReturnType<typeof createTokenParts>;
 
 export function createTokenParts(tx: Tx) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, and, eq, lte, tokens } = tx.drizzle();
   const values = {
     hash: p("hash"),
     kind: p("kind"),
@@ -87,8 +84,8 @@ export function createTokenParts(tx: Tx) {
 }
 
 export function createTokenChanges(tx: Tx, parts: TokenParts) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const { orm, p, eq, tokenRuns } = tx.drizzle();
   const endToken = db.prepare("UPDATE tokens SET ended_at_ms = ?2, family = ?3 WHERE hash = ?1");
   const endFamily = db.prepare("UPDATE tokens SET ended_at_ms = ?2 WHERE family = ?1 AND ended_at_ms IS NULL");
   const selectRun = orm

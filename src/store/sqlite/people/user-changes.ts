@@ -1,11 +1,9 @@
 /** Changes to people and to what they log in with. */
-import { and, eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import type { DeviceName } from "../../../domain/store.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import { devices, serverKeys, users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
 import type { InviteParts } from "./invite-changes.ts";
 import type { TokenParts, WireToken } from "./token-changes.ts";
@@ -44,8 +42,7 @@ export interface UserChangeParts {
 }
 
 export function createUserChanges(tx: Tx, { people, credentials, tokens, invites }: UserChangeParts) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, and, eq, sql, devices, serverKeys, users } = tx.drizzle();
   const updatePassword = orm
     .update(users)
     .set({ passwordHash: sql`${p("passwordHash")}` })

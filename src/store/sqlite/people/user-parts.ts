@@ -1,11 +1,9 @@
 /** The pieces of changing people that several changes share. */
-import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
 import type { NewUser } from "../../../domain/store.ts";
 import { friendIdsQuery } from "../contacts/friends.ts";
 import type { Tx } from "../engine/tx.ts";
-import { users } from "../schema.ts";
 import type { CredentialParts, WireScramKeys } from "./device-changes.ts";
 
 /** A user to be made; bytes cross to the Worker as base64. */
@@ -29,8 +27,7 @@ export interface WireLook {
 export type UserParts = ReturnType<typeof createUserParts>;
 
 export function createUserParts(tx: Tx, credentials: CredentialParts) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, eq, sql, users } = tx.drizzle();
   const byId = orm
     .select()
     .from(users)

@@ -3,42 +3,39 @@
  * it is first asked for, and runs to its end within the tick: one left open would pin the WAL. So do those of the other readers.
  */
 import type { Database } from "bun:sqlite";
-import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import { userIdOfKey } from "../../../domain/keys.ts";
 import type { DeviceId, TokenOwner, User, UserId } from "../../../domain/model.ts";
 import type { TokenKind } from "../../../domain/people/token-store.ts";
 import type { ParticipantView } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
-import { devices, tokens, users } from "../schema.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
 import { toUser } from "./user-row.ts";
 
 export function createUserReader(db: Database) {
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
+  const late = lateStatements(db);
 
-  const userById = lazily(() =>
+  const userById = late(({ orm, p, eq, users }) =>
     orm
       .select()
       .from(users)
       .where(eq(users.userId, p("userId")))
       .prepare(),
   );
-  const userByUsername = lazily(() =>
+  const userByUsername = late(({ orm, p, eq, users }) =>
     orm
       .select()
       .from(users)
       .where(eq(users.username, p("username")))
       .prepare(),
   );
-  const userByGuid = lazily(() =>
+  const userByGuid = late(({ orm, p, eq, users }) =>
     orm
       .select()
       .from(users)
       .where(eq(users.guid, p("guid")))
       .prepare(),
   );
-  const userByDeviceGuid = lazily(() =>
+  const userByDeviceGuid = late(({ orm, p, eq, devices, users }) =>
     orm
       .select({ user: users })
       .from(devices)
@@ -46,7 +43,7 @@ export function createUserReader(db: Database) {
       .where(eq(devices.guid, p("guid")))
       .prepare(),
   );
-  const keyedDevices = lazily(() =>
+  const keyedDevices = late(({ orm, p, and, asc, eq, isNotNull, devices }) =>
     orm
       .select({ guid: devices.guid, publicKey: devices.publicKey })
       .from(devices)
@@ -59,7 +56,7 @@ export function createUserReader(db: Database) {
       "SELECT 1 one FROM members m JOIN members o ON o.chat_id = m.chat_id AND o.user_id = ?2 WHERE m.user_id = ?1 LIMIT 1",
     ),
   );
-  const userPage = lazily(() =>
+  const userPage = late(({ orm, p, and, asc, eq, gt, or, sql, users }) =>
     orm
       .select()
       .from(users)
@@ -68,7 +65,7 @@ export function createUserReader(db: Database) {
       .limit(p("limit"))
       .prepare(),
   );
-  const usersByIds = lazily(() =>
+  const usersByIds = late(({ orm, p, and, asc, eq, inArray, sql, users }) =>
     orm
       .select()
       .from(users)
@@ -79,7 +76,7 @@ export function createUserReader(db: Database) {
   const passwordHash = lazily(() =>
     db.prepare<{ hash: string | null }, [number]>("SELECT password_hash hash FROM users WHERE user_id = ?"),
   );
-  const tokenByHash = lazily(() =>
+  const tokenByHash = late(({ orm, p, and, eq, isNull, devices, tokens, users }) =>
     orm
       .select({
         user: users,

@@ -1,7 +1,5 @@
 /** What is counted within an hour and must survive a restart: wrong codes of a phone, over all its sessions, and the like. */
-import { eq, sql } from "drizzle-orm";
 import type { Tx } from "../engine/tx.ts";
-import { hourlyCounts } from "../schema.ts";
 
 const windowMs = 3_600_000;
 /** Rows whose time is over, removed with one change, so that no commit is long. */
@@ -10,8 +8,8 @@ export const sweptMax = 100;
 export type HourlyCounts = ReturnType<typeof createHourlyCounts>;
 
 export function createHourlyCounts(tx: Tx) {
-  const { db, orm } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const { orm, p, eq, sql, hourlyCounts } = tx.drizzle();
   const select = orm
     .select()
     .from(hourlyCounts)

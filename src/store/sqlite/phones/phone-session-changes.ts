@@ -2,7 +2,6 @@
  * Log-ins by phone. What issuing decides and what verifying decides is one change each, so that of two that happen at
  * once the second sees what the first one did.
  */
-import { eq, sql } from "drizzle-orm";
 import { DomainError } from "../../../domain/errors.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { PhoneCodeState, PhoneLimits } from "../../../domain/phones/phone-store.ts";
@@ -10,7 +9,7 @@ import { bytesOfHex } from "../../../lib/hex.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
-import { phoneCodes, phoneSessions } from "../schema.ts";
+import type { phoneSessions } from "../schema.ts";
 import { type HourlyCounts, sweptMax } from "./hourly-counts.ts";
 
 /** Hashes cross to the Worker as hex. */
@@ -52,8 +51,8 @@ export type Verified =
     };
 
 export function createPhoneSessionChanges(tx: Tx, profiles: ProfileParts, counts: HourlyCounts) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const { orm, p, eq, sql, phoneCodes, phoneSessions } = tx.drizzle();
   const byHash = orm
     .select()
     .from(phoneSessions)

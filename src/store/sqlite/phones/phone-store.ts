@@ -1,8 +1,6 @@
 /** Log-ins by phone in the store: reads of this thread's connection, and changes sent to the writer. */
 
 import type { Database } from "bun:sqlite";
-import { and, asc, desc, eq, isNotNull, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { UserId } from "../../../domain/model.ts";
 import type { HashedCode } from "../../../domain/phones/codes.ts";
 import type {
@@ -13,7 +11,7 @@ import type {
 } from "../../../domain/phones/phone-store.ts";
 import { hexOf } from "../../../lib/hex.ts";
 import { lazily } from "../../../lib/lazily.ts";
-import { phoneSessions, users } from "../schema.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
 import type { WirePhoneSession } from "./phone-session-changes.ts";
 
@@ -21,16 +19,15 @@ export function createPhoneStore(
   db: Database,
   { submit, submitLater }: { submit: Submit; submitLater: SubmitLater },
 ): PhoneStore {
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
-  const byHash = lazily(() =>
+  const late = lateStatements(db);
+  const byHash = late(({ orm, p, eq, phoneSessions }) =>
     orm
       .select()
       .from(phoneSessions)
       .where(eq(phoneSessions.hash, p("hash")))
       .prepare(),
   );
-  const verifiedOf = lazily(() =>
+  const verifiedOf = late(({ orm, p, and, desc, eq, isNotNull, phoneSessions }) =>
     orm
       .select()
       .from(phoneSessions)
@@ -38,7 +35,7 @@ export function createPhoneStore(
       .orderBy(desc(phoneSessions.sessionId))
       .prepare(),
   );
-  const userIdsOf = lazily(() =>
+  const userIdsOf = late(({ orm, p, asc, eq, users }) =>
     orm
       .select({ userId: users.userId })
       .from(users)

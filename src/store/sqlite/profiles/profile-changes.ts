@@ -1,5 +1,4 @@
 /** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
-import { and, eq, sql } from "drizzle-orm";
 import { nickCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
@@ -12,7 +11,7 @@ import type { Tx } from "../engine/tx.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
 import type { WireCode } from "../phones/phone-session-changes.ts";
-import { profileCodes, profiles, users } from "../schema.ts";
+import type { profiles } from "../schema.ts";
 import type { ProfileParts } from "./profile-parts.ts";
 
 export type ProfileRow = typeof profiles.$inferSelect;
@@ -34,8 +33,8 @@ export function createProfileChanges(
   tx: Tx,
   { profiles: parts, people, counts }: { profiles: ProfileParts; people: UserParts; counts: HourlyCounts },
 ) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const { orm, p, and, eq, sql, profileCodes, profiles, users } = tx.drizzle();
   const save = orm
     .update(profiles)
     .set({

@@ -1,14 +1,11 @@
 /** The pieces that log-ins by phone and changes to profiles share: a phone's profile and the users it owns. */
-import { asc, eq, sql } from "drizzle-orm";
 import type { Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
-import { profiles, users } from "../schema.ts";
 
 export type ProfileParts = ReturnType<typeof createProfileParts>;
 
 export function createProfileParts(tx: Tx, people: UserParts) {
-  const { orm } = tx;
-  const p = sql.placeholder;
+  const { orm, p, asc, eq, profiles, users } = tx.drizzle();
   const select = orm
     .select()
     .from(profiles)

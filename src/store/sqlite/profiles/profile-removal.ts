@@ -1,5 +1,4 @@
 /** What ends a phone's hold on its users: moving to another phone, and being removed. */
-import { and, asc, eq, isNotNull, isNull, notInArray, sql } from "drizzle-orm";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
@@ -11,7 +10,7 @@ import type { Tx } from "../engine/tx.ts";
 import type { CredentialParts } from "../people/device-changes.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
 import { type WireCode, type WirePhoneSession, withoutSecrets } from "../phones/phone-session-changes.ts";
-import { contacts, phoneSessions, profileCodes, profiles, users } from "../schema.ts";
+import type { users } from "../schema.ts";
 import type { ProfileRow } from "./profile-changes.ts";
 import type { ProfileParts } from "./profile-parts.ts";
 
@@ -38,8 +37,22 @@ export function createProfileEndChanges(
   tx: Tx,
   parts: { profiles: ProfileParts; chatEnds: ChatEnds; credentials: CredentialParts; counts: HourlyCounts },
 ) {
-  const { orm, db } = tx;
-  const p = sql.placeholder;
+  const { db } = tx;
+  const {
+    orm,
+    p,
+    and,
+    asc,
+    eq,
+    isNotNull,
+    isNull,
+    notInArray,
+    contacts,
+    phoneSessions,
+    profileCodes,
+    profiles,
+    users,
+  } = tx.drizzle();
   const isMigration = and(eq(profileCodes.phone, p("phone")), eq(profileCodes.purpose, "migration"));
   const selectPending = orm.select().from(profileCodes).where(isMigration).prepare();
   const deletePending = orm.delete(profileCodes).where(isMigration).prepare();

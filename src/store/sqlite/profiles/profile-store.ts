@@ -1,8 +1,6 @@
 /** Profiles in the store: reads of this thread's connection, and changes sent to the writer. */
 
 import type { Database } from "bun:sqlite";
-import { asc, eq, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { ChatId, UserId } from "../../../domain/model.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
 import type {
@@ -12,28 +10,26 @@ import type {
   ProfileStore,
   Service,
 } from "../../../domain/profiles/profile-store.ts";
-import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
+import { lateStatements } from "../engine/late-drizzle.ts";
 import { friendsTold } from "../people/looks.ts";
 import { toUser } from "../people/user-row.ts";
 import { toSession, toWireCode } from "../phones/phone-store.ts";
-import { profiles, users } from "../schema.ts";
 import type { Submit } from "../submit.ts";
 import type { ProfileRow } from "./profile-changes.ts";
 import type { WireRemoved } from "./profile-removal.ts";
 
 export function createProfileStore(db: Database, parts: { submit: Submit; sweep(chatId: ChatId): void }): ProfileStore {
   const { submit } = parts;
-  const orm = drizzle({ client: db });
-  const p = sql.placeholder;
-  const byPhone = lazily(() =>
+  const late = lateStatements(db);
+  const byPhone = late(({ orm, p, eq, profiles }) =>
     orm
       .select()
       .from(profiles)
       .where(eq(profiles.phone, p("phone")))
       .prepare(),
   );
-  const usersOf = lazily(() =>
+  const usersOf = late(({ orm, p, asc, eq, users }) =>
     orm
       .select()
       .from(users)
