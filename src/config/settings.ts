@@ -22,6 +22,6 @@ export type SettingKey = keyof typeof settings;
 export type ValueOf<Key extends SettingKey> = ValueOfSetting<(typeof settings)[Key]>;
 export const settingsTable: { readonly [Key in SettingKey]: Setting<ValueOf<Key>> } = settings;
 
-export const settingKeys = Object.keys(settings).filter((key): key is SettingKey => key in settings);
+export const settingKeys = Object.keys(settings) as SettingKey[];
 /** `http.listen` → `ROOST_HTTP_LISTEN`. */
 export const variableOf = (key: SettingKey): string => `ROOST_${key.replaceAll(".", "_").toUpperCase()}`;

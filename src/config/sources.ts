@@ -52,6 +52,9 @@ export function readVariables(
   problems: string[],
 ): Map<SettingKey, Given> {
   const found = new Map<SettingKey, Given>();
+  const names = Object.keys(env).filter((name) => name.startsWith("ROOST_"));
+  // Usual, and then a start need not make the names of all settings.
+  if (names.length === 0) return found;
   const known = new Set<string>([fileVariable]);
   for (const key of settingKeys) {
     const name = variableOf(key);
@@ -72,8 +75,8 @@ export function readVariables(
     if (text === undefined) continue;
     found.set(key, { raw: text.replace(/\r?\n$/, ""), origin: { kind: "environment file", name: twin, path: file } });
   }
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith("ROOST_") || known.has(name) || serviceLink.test(name)) continue;
+  for (const name of names) {
+    if (known.has(name) || serviceLink.test(name)) continue;
     problems.push(`${name}: there is no such setting${suggestion(name, known)}`);
   }
   return found;
