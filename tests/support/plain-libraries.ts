@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const sources = fileURLToPath(new URL("../../src", import.meta.url));
 const list = join(sources, "providers/libraries.ts");
-/** None of them is used in the Worker, which must listen before its first message comes. */
+/** They are required: what awaits at its top level could not be required in turn by a module that loads them late. */
 const atStart = ["zod", "commander", "hono", "mqtt-packet", "@msgpack/msgpack", "aws4fetch"] as const;
 
 export interface PlainLibraries extends Disposable {
@@ -67,7 +67,7 @@ export async function bundlePlainLibraries(): Promise<PlainLibraries> {
           const exact = new RegExp(`^${library}$`);
           const parts = library === "zod" ? ["z"] : [...(used.names.get(library) ?? [])];
           const file = embedded(join(folder, `at-start-${n}.mjs`));
-          const shim = `import file from ${file};\nexport const { ${parts.join(", ")} } = await import(file);`;
+          const shim = `import file from ${file};\nexport const { ${parts.join(", ")} } = require(file);`;
           builder.onResolve({ filter: exact }, () => ({ path: library, namespace: "plain" }));
           builder.onLoad({ filter: exact, namespace: "plain" }, () => ({ contents: shim, loader: "ts" }));
         }

@@ -3,7 +3,8 @@
  * this file uses that library, which has no size limit, accepts malformed packets and reads on after an error. It never
  * gets a byte that was not bounded and checked, and no parser is used for more after an error.
  */
-import { generate, type IConnackPacket, type Packet, parser, writeToStream } from "mqtt-packet";
+import type { IConnackPacket, Packet } from "mqtt-packet";
+import { lazily } from "../../lib/lazily.ts";
 import {
   type AuthPacket,
   type ClientPacket,
@@ -33,8 +34,8 @@ import { reasonCodes } from "./reason-codes.ts";
 
 export * from "./client-packets.ts";
 
-// Otherwise its first packet fills a table of 65,536 buffers, several megabytes of little use.
-writeToStream.cacheNumbers = false;
+/** Loaded by the first connection. A packet is read within a turn of the event loop, so it cannot be `import`. */
+const library = lazily((): typeof import("./library.ts") => require("./library.ts"));
 
 /** The protocol name and level that CONNECT begins with. */
 const mqtt5Name = Buffer.from("\0\u0004MQTT\u0005", "latin1");
@@ -72,9 +73,11 @@ export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: 
   }
 }
 
+type Parser = ReturnType<typeof import("mqtt-packet").parser>;
+
 /** A parser between packets, with the result of the last one. Making one costs more than reading a CONNECT. */
 class IdleParser {
-  readonly #parser = parser() as ReturnType<typeof parser> & { settings: { protocolVersion: ProtocolVersion } };
+  readonly #parser = library().parser() as Parser & { settings: { protocolVersion: ProtocolVersion } };
   #packets: Packet[] = [];
   #errors: Error[] = [];
 
@@ -184,7 +187,11 @@ function unexpected(packet: Packet): ProtocolError {
 
 export function encodeConnack(answer: { sessionPresent: boolean; returnCode: number }): Buffer {
   // [MQTT-3.2.2-4]: a refusal never says "session present".
-  return generate({ cmd: "connack", ...answer, sessionPresent: answer.returnCode === 0 && answer.sessionPresent });
+  return library().generate({
+    cmd: "connack",
+    ...answer,
+    sessionPresent: answer.returnCode === 0 && answer.sessionPresent,
+  });
 }
 
 /** What the server sends to an MQTT 5 client with CONNACK, § 3.2.2.3; undefined fields are left out. */
@@ -222,7 +229,7 @@ export function encodeConnack5(answer: {
   });
   // [MQTT-3.2.2-6]: a refusal never says "session present".
   const present5 = reasonCode === 0 && sessionPresent;
-  return generate(
+  return library().generate(
     { cmd: "connack", sessionPresent: present5, reasonCode, properties: written },
     { protocolVersion: 5 },
   );
@@ -235,7 +242,7 @@ export function encodeSuback(
   protocolVersion: ProtocolVersion,
   reasonString?: string,
 ): Buffer {
-  return generate(
+  return library().generate(
     { cmd: "suback", messageId: packetId, granted: [...codes], properties: present({ reasonString }) },
     { protocolVersion },
   );
@@ -243,7 +250,7 @@ export function encodeSuback(
 
 /** `codes` are written only in MQTT 5. */
 export function encodeUnsuback(packetId: number, codes: readonly number[], protocolVersion: ProtocolVersion): Buffer {
-  return generate({ cmd: "unsuback", messageId: packetId, granted: [...codes] }, { protocolVersion });
+  return library().generate({ cmd: "unsuback", messageId: packetId, granted: [...codes] }, { protocolVersion });
 }
 
 export function encodeDisconnect5(reason: {
@@ -251,7 +258,10 @@ export function encodeDisconnect5(reason: {
   readonly reasonString?: string | undefined;
 }): Buffer {
   const { reasonCode, reasonString } = reason;
-  return generate({ cmd: "disconnect", reasonCode, properties: present({ reasonString }) }, { protocolVersion: 5 });
+  return library().generate(
+    { cmd: "disconnect", reasonCode, properties: present({ reasonString }) },
+    { protocolVersion: 5 },
+  );
 }
 
 export function encodeAuth5(step: {
@@ -263,7 +273,7 @@ export function encodeAuth5(step: {
     authenticationMethod: step.method,
     authenticationData: step.data && asBuffer(step.data),
   });
-  return generate({ cmd: "auth", reasonCode: step.reasonCode, properties } as Packet, { protocolVersion: 5 });
+  return library().generate({ cmd: "auth", reasonCode: step.reasonCode, properties } as Packet, { protocolVersion: 5 });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
