@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const ownersOf: Readonly<Record<string, readonly string[]>> = {
   "drizzle-orm": ["src/store/"],
   "bun:sqlite": ["src/store/"],
-  "mqtt-packet": ["src/mqtt/wire/codec.ts"],
+  "mqtt-packet": ["src/mqtt/wire/codec.ts", "src/mqtt/wire/library.ts"],
   "@msgpack/msgpack": ["src/minioicq/", "src/chat-topics/"],
 };
 const entryPoints = ["src/main.ts", "src/store/sqlite/engine/writer.worker.ts", "src/store/files/files.worker.ts"];
@@ -47,7 +47,7 @@ const files = [...new Bun.Glob("src/**/*.ts").scanSync(root)].filter((file) => !
 const imports: readonly Import[] = files.flatMap((from) =>
   [
     ...readFileSync(join(root, from), "utf8").matchAll(
-      /(?:^(?:import|export)\b[^"';]*?(?:from )?|\bimport\(|new URL\()"([^"]+)"/gm,
+      /(?:^(?:import|export)\b[^"';]*?(?:from )?|\b(?:import|require)\(|new URL\()"([^"]+)"/gm,
     ),
   ].map(([text, to = ""]) => ({
     from,
