@@ -1,7 +1,7 @@
 /**
  * Control packets other than the publish family: cut out by the packet reader, checked, and given to mqtt-packet. Only
- * this file and `library.ts` know that library, which has no size limit, accepts malformed packets and reads on after an error. It never
- * gets a byte that was not bounded and checked, and no parser is used for more after an error.
+ * this file and `library.ts` know that library, which has no size limit, accepts malformed packets and reads on after
+ * an error. It never gets a byte that was not bounded and checked, and no parser is used for more after an error.
  */
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { lazily } from "../../lib/lazily.ts";
