@@ -201,7 +201,7 @@ function welcome(
 /** Services are told of every stored subscription. Those that are no longer allowed end. */
 export function restoreSubscriptions(parts: RestoreParts, session: Session): void {
   const refused: string[] = [];
-  for (const [filter, subscription] of [...session.subscriptions]) {
+  for (const [filter, subscription] of session.subscriptions()) {
     if (installSubscription(parts, session, filter, subscription) === undefined) refused.push(filter);
   }
   if (refused.length === 0 || session.storedId === undefined) return;

@@ -163,7 +163,7 @@ export class IdentityChanges implements IdentityChanging {
       address: connection.address,
       resumed,
     });
-    const asked = [...before.subscriptions];
+    const asked = before.subscriptions();
     // Nothing is kept of a principal that no longer exists.
     const gone = parts.identity.principalOf(before.principal.key, clientId) === undefined;
     const beforeExpirySeconds = gone ? 0 : connection.sessionExpirySeconds;

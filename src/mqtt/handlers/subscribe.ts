@@ -60,7 +60,7 @@ export function handleSubscribe(
   const accepted: Accepted[] = [];
   for (const requested of packet.subscriptions) {
     const { filter } = requested;
-    const isNew = !session.subscriptions.has(filter);
+    const isNew = session.subscriptionTo(filter) === undefined;
     const answer = subscribe(parts, session, requested, packet.subscriptionId);
     if (typeof answer === "number") codes.push(failureSlot(session, requested.qos, answer));
     else {
@@ -111,7 +111,7 @@ function failureSlot({ protocolVersion }: Session, qos: number, reasonCode: numb
  * Retained messages come from the tree. A service delivers its own, and shared subscriptions get none (MQTT 5 § 4.8.2).
  */
 function sendRetained(parts: SubscribeParts, session: Session, { filter, subscription, isNew }: Accepted): void {
-  if (!session.subscriptions.has(filter) || !subscription.routed || parseShared(filter) !== undefined) return;
+  if (session.subscriptionTo(filter) === undefined || !subscription.routed || parseShared(filter) !== undefined) return;
   const handling = retainHandlingOf(subscription.options);
   if (handling === 2 || (handling === 1 && !isNew)) return; // [MQTT-3.3.1-10] [MQTT-3.3.1-11]
   session.sendRetained(filter, subscription);
@@ -129,8 +129,8 @@ function subscribe(
   if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) {
     return reasonCodes.topicFilterInvalid;
   }
-  const isNew = !session.subscriptions.has(filter);
-  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return reasonCodes.quotaExceeded;
+  const isNew = session.subscriptionTo(filter) === undefined;
+  if (isNew && session.subscriptionCount >= limits.subscriptionsPerSessionMax) return reasonCodes.quotaExceeded;
   const subscription = installSubscription(parts, session, filter, { qos, options, subscriptionId });
   return subscription ?? reasonCodes.notAuthorized;
 }
@@ -146,12 +146,12 @@ export function installSubscription(
   requested: Pick<Subscription, "qos" | "options" | "subscriptionId">,
 ): Subscription | undefined {
   const { services, routes } = parts;
-  const before = session.subscriptions.get(filter);
+  const before = session.subscriptionTo(filter);
   const serving = servingOf(parts, session, filter);
   const { answer } = serving;
   if (answer === "refused") {
     if (before?.routed === true) routes.remove(filter, session);
-    session.subscriptions.delete(filter);
+    session.deleteSubscription(filter);
     return undefined;
   }
   const routed = isRouted(answer);
@@ -159,16 +159,16 @@ export function installSubscription(
   const subscription = subscriptionOf({ ...requested, qos, routed });
   if (before?.routed === true && !routed) routes.remove(filter, session);
   if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
-  session.subscriptions.set(filter, subscription);
+  session.setSubscription(filter, subscription);
   services.subscribed(serving, session, filter, answer === "addressed" ? qos : serviceQos(qos));
   return subscription;
 }
 
 /** Ends a subscription in the tree and at the services; false if there was none. */
 export function removeSubscription(parts: RemoveParts, session: Session, filter: string): boolean {
-  const subscription = session.subscriptions.get(filter);
+  const subscription = session.subscriptionTo(filter);
   if (subscription === undefined) return parts.services.unsubscribed(session, filter);
-  session.subscriptions.delete(filter);
+  session.deleteSubscription(filter);
   session.forgetRetained(filter);
   if (subscription.routed) parts.routes.remove(filter, session);
   parts.services.unsubscribed(session, filter);

@@ -124,7 +124,7 @@ export class SysTopics implements Watched {
     let subscriptions = 0;
     for (const session of sessions) {
       stored += session.queuedMessages;
-      subscriptions += session.subscriptions.size;
+      subscriptions += session.subscriptionCount;
     }
     const named = {
       version: this.#options.version,

@@ -9,7 +9,7 @@ import type { Authenticated, Authorize, Principal } from "../identity.ts";
 import type { PreparedPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
 import type { Retained } from "../routing/retained.ts";
-import { type Subscription, SubscriptionsByFilter, subscriptionOf } from "../routing/subscription.ts";
+import { type Subscription, subscriptionOf } from "../routing/subscription.ts";
 import type { Deliverer, ServiceSession } from "../service.ts";
 import type { BrokerStore, Sending, SuspendedSession } from "../store.ts";
 import { appendAnswer, packetType } from "../wire/packet-bytes.ts";
@@ -46,22 +46,27 @@ interface PublishTarget {
   readonly serial: number;
 }
 
+/**
+ * There is one for each client, and JavaScriptCore has objects of 12 fields and of 18: so what belongs together is one
+ * field here, and what few sessions need stands in an object of its own.
+ */
 export class Session implements ServiceSession {
   /** Replaced by an equal one when the client comes back. */
   principal: Principal;
   readonly clientId: string;
   readonly storedId: number | undefined;
   connection: ClientConnection | undefined;
-  readonly subscriptions = new SubscriptionsByFilter();
   /** For a persistent session: when it ends. */
   expiry: Expiry | undefined;
   deliverer: Deliverer | undefined;
   readonly #parts: SessionParts;
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
-  /** The route that was checked last, and the answer. */
-  #publishSerial = 0;
-  #publishAllowed = false;
+  /** The filter of the only subscription, which `#subscription` is, or all subscriptions by their filters. */
+  #filters: string | Map<string, Subscription> | undefined;
+  #subscription: Subscription | undefined;
+  /** The serial of the route that was checked last; negative where the principal may not publish to it. */
+  #checked = 0;
 
   constructor(parts: SessionParts, who: { principal: Principal; clientId: string; storedId: number | undefined }) {
     this.#parts = parts;
@@ -125,7 +130,7 @@ export class Session implements ServiceSession {
   attach(connection: ClientConnection, principal: Principal, sending: readonly Sending[] | undefined): void {
     this.principal = principal;
     this.connection = connection;
-    this.#publishSerial = 0;
+    this.#checked = 0;
     if (this.#outgoing !== undefined) this.#outgoing.attach(connection, sending ?? []);
     else if (sending !== undefined) this.#outgoing = new Outgoing(this.#parts, this, sending);
   }
@@ -151,11 +156,57 @@ export class Session implements ServiceSession {
    * Whether the principal may publish to the route's topic. Publishers mostly repeat a topic, so one answer is kept.
    */
   mayPublish(route: PublishTarget): boolean {
-    if (this.#publishSerial !== route.serial) {
-      this.#publishSerial = route.serial;
-      this.#publishAllowed = this.#parts.authorize(this.principal, "publish", route.topic);
+    const { serial } = route;
+    if (this.#checked === serial) return true;
+    if (this.#checked === -serial) return false;
+    const allowed = this.#parts.authorize(this.principal, "publish", route.topic);
+    this.#checked = allowed ? serial : -serial;
+    return allowed;
+  }
+
+  get subscriptionCount(): number {
+    if (this.#filters === undefined) return 0;
+    return typeof this.#filters === "string" ? 1 : this.#filters.size;
+  }
+
+  subscriptionTo(filter: string): Subscription | undefined {
+    if (this.#filters === filter) return this.#subscription;
+    return this.#filters instanceof Map ? this.#filters.get(filter) : undefined;
+  }
+
+  /** Replaces an earlier subscription to the same filter. */
+  setSubscription(filter: string, subscription: Subscription): void {
+    if (this.#filters instanceof Map) {
+      this.#filters.set(filter, subscription);
+      return;
     }
-    return this.#publishAllowed;
+    if (this.#filters === undefined || this.#filters === filter || this.#subscription === undefined) {
+      this.#filters = filter;
+      this.#subscription = subscription;
+      return;
+    }
+    this.#filters = new Map([
+      [this.#filters, this.#subscription],
+      [filter, subscription],
+    ]);
+    this.#subscription = undefined;
+  }
+
+  /** Safe to call for a filter without a subscription. */
+  deleteSubscription(filter: string): void {
+    if (this.#filters === filter) this.clearSubscriptions();
+    else if (this.#filters instanceof Map) this.#filters.delete(filter);
+  }
+
+  clearSubscriptions(): void {
+    this.#filters = undefined;
+    this.#subscription = undefined;
+  }
+
+  /** The subscriptions by their filters, as they are now. */
+  subscriptions(): [filter: string, subscription: Subscription][] {
+    if (this.#filters instanceof Map) return [...this.#filters];
+    return this.#filters === undefined || this.#subscription === undefined ? [] : [[this.#filters, this.#subscription]];
   }
 
   /** Sends what is retained on the topics of a filter just subscribed to. */
@@ -218,14 +269,14 @@ export class Session implements ServiceSession {
   }
 
   async listen(filter: string, qos: Qos): Promise<void> {
-    if (this.subscriptions.has(filter)) return;
-    this.subscriptions.set(filter, subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: false }));
+    if (this.subscriptionTo(filter) !== undefined) return;
+    this.setSubscription(filter, subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: false }));
     if (this.storedId === undefined) return;
     await this.#parts.store.subscribe(this.storedId, [{ filter, qos, options: 0, subscriptionId: undefined }]);
   }
 
   qosOf(filter: string): Qos | undefined {
-    return this.subscriptions.get(filter)?.qos;
+    return this.subscriptionTo(filter)?.qos;
   }
 
   deliver(packet: PreparedPublish, qos: 0 | 1, ref: number): "queued" | "full" {

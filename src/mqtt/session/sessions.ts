@@ -340,7 +340,7 @@ export class Sessions {
     if (answer === "refused") return;
     const routed = isRouted(answer);
     const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
-    session.subscriptions.set(filter, subscription);
+    session.setSubscription(filter, subscription);
     if (routed) this.#parts.routes.add(filter, session, subscription);
   }
 
@@ -406,8 +406,8 @@ export class Sessions {
   }
 
   #remove(session: Session): void {
-    for (const [filter, { routed }] of session.subscriptions) if (routed) this.#parts.routes.remove(filter, session);
-    session.subscriptions.clear();
+    for (const [filter, { routed }] of session.subscriptions()) if (routed) this.#parts.routes.remove(filter, session);
+    session.clearSubscriptions();
     if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
     if (!this.#sessions.remove(session) || session.storedId === undefined) return;
     const stored = this.#storedOf.get(session.principal.key);
