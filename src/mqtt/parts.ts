@@ -30,6 +30,7 @@ import { Services } from "./services.ts";
 import { QueueWriter } from "./session/queue-writer.ts";
 import { Sessions, type SessionsParts } from "./session/sessions.ts";
 import type { BrokerStore } from "./store.ts";
+import { PacketReader } from "./wire/packet-reader.ts";
 import type { Qos } from "./wire/protocol.ts";
 import { isTopicName } from "./wire/topic-names.ts";
 import { Work } from "./work.ts";
@@ -68,6 +69,7 @@ export class BrokerParts
   readonly sockets = new Work();
   readonly connections = new Set<Connection>();
   readonly addressCounts = new AddressCounts();
+  readonly reader: PacketReader;
   readonly wheel: DeadlineWheel;
   readonly sender: PublishSender;
   readonly retained: Retained;
@@ -96,6 +98,7 @@ export class BrokerParts
     this.outboxes = { outboxSoftBytesMax, outboxHardBytesMax, flushQueue: new FlushQueue() };
     this.clock = clock;
     this.log = log;
+    this.reader = new PacketReader(limits);
     this.wheel = new DeadlineWheel(clock);
     this.sender = new PublishSender(this);
     this.retained = new Retained(this);

@@ -24,102 +24,101 @@ export interface Pubacks {
   refusal: { readonly reasonCode: number; readonly reasonString: string | undefined } | undefined;
 }
 
-export class Acknowledgements {
-  /** Undefined once the connection sends nothing more. */
-  #outbox: Outbox | undefined;
-  #waiting: (Acknowledgement | Pubacks)[] | undefined;
+/** A connection, as its answers need it. */
+export interface Answering {
+  readonly outbox: Outbox;
+  /** The answers that wait; undefined where none does, so that an idle connection has no list. */
+  answers: (Acknowledgement | Pubacks)[] | undefined;
+  /** Nothing more is sent. */
+  readonly closed: boolean;
+}
 
-  constructor(outbox: Outbox) {
-    this.#outbox = outbox;
-  }
+/** Sends a PUBACK at once, or after the answers that still wait. */
+export function puback(to: Answering, packetId: number): void {
+  if (to.answers !== undefined) acknowledge(to, packetType.puback, packetId);
+  else if (!to.closed) appendPuback(to.outbox, packetId);
+}
 
-  /** Sends a PUBACK at once, or after the answers that still wait. */
-  puback(packetId: number): void {
-    if (this.#waiting !== undefined) this.acknowledge(packetType.puback, packetId);
-    else if (this.#outbox !== undefined) appendPuback(this.#outbox, packetId);
-  }
+/** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
+export function acknowledge(
+  to: Answering,
+  type: number,
+  packetId: number,
+  reasonCode = 0,
+  reasonString?: string,
+): void {
+  if (to.answers !== undefined) {
+    to.answers.push({ ready: true, type, packetId, reasonCode, reasonString, bytes: undefined });
+  } else if (!to.closed) appendAnswer(to.outbox, type, packetId, reasonCode, reasonString);
+}
 
-  /** The same with PUBREC or PUBCOMP, or with a reason, which only MQTT 5 has. */
-  acknowledge(type: number, packetId: number, reasonCode = 0, reasonString?: string): void {
-    if (this.#waiting !== undefined) {
-      this.#waiting.push({ ready: true, type, packetId, reasonCode, reasonString, bytes: undefined });
-    } else if (this.#outbox !== undefined) appendAnswer(this.#outbox, type, packetId, reasonCode, reasonString);
-  }
+/** Takes the next place; one of the `settle` functions must follow. */
+export function reserveAnswer(to: Answering): Acknowledgement {
+  const acknowledgement: Acknowledgement = {
+    ready: false,
+    type: 0,
+    packetId: 0,
+    reasonCode: 0,
+    reasonString: undefined,
+    bytes: undefined,
+  };
+  to.answers ??= [];
+  to.answers.push(acknowledgement);
+  return acknowledgement;
+}
 
-  /** Takes the next place; one of the `settle` functions must follow. */
-  reserve(): Acknowledgement {
-    const acknowledgement: Acknowledgement = {
-      ready: false,
-      type: 0,
-      packetId: 0,
-      reasonCode: 0,
-      reasonString: undefined,
-      bytes: undefined,
-    };
-    this.#waiting ??= [];
-    this.#waiting.push(acknowledgement);
-    return acknowledgement;
-  }
+/** Takes the next place for a PUBACK, and for more PUBACKs while it `isLast`; `ready` and `flushAnswers` must follow. */
+export function reservePubacks(to: Answering, packetId: number): Pubacks {
+  const pubacks: Pubacks = { ready: false, packetIds: [packetId], refusal: undefined };
+  to.answers ??= [];
+  to.answers.push(pubacks);
+  return pubacks;
+}
 
-  /** Takes the next place for a PUBACK, and for more PUBACKs while it `isLast`; `ready` and `flush` must follow. */
-  reservePubacks(packetId: number): Pubacks {
-    const pubacks: Pubacks = { ready: false, packetIds: [packetId], refusal: undefined };
-    this.#waiting ??= [];
-    this.#waiting.push(pubacks);
-    return pubacks;
-  }
+/** Whether no answer has a place after this one. */
+export function isLast({ answers }: Answering, pubacks: Pubacks): boolean {
+  return answers !== undefined && answers[answers.length - 1] === pubacks;
+}
 
-  /** Whether no answer has a place after this one. */
-  isLast(pubacks: Pubacks): boolean {
-    return this.#waiting !== undefined && this.#waiting[this.#waiting.length - 1] === pubacks;
-  }
+export function settleAcknowledgement(
+  to: Answering,
+  acknowledgement: Acknowledgement,
+  type: number,
+  packetId: number,
+  reasonCode = 0,
+  reasonString?: string,
+): void {
+  acknowledgement.type = type;
+  acknowledgement.packetId = packetId;
+  acknowledgement.reasonCode = reasonCode;
+  acknowledgement.reasonString = reasonString;
+  settle(to, acknowledgement);
+}
 
-  settleAcknowledgement(
-    acknowledgement: Acknowledgement,
-    type: number,
-    packetId: number,
-    reasonCode = 0,
-    reasonString?: string,
-  ): void {
-    acknowledgement.type = type;
-    acknowledgement.packetId = packetId;
-    acknowledgement.reasonCode = reasonCode;
-    acknowledgement.reasonString = reasonString;
-    this.#settle(acknowledgement);
-  }
+export function settleWith(to: Answering, acknowledgement: Acknowledgement, bytes: Buffer): void {
+  acknowledgement.bytes = bytes;
+  settle(to, acknowledgement);
+}
 
-  settle(acknowledgement: Acknowledgement, bytes: Buffer): void {
-    acknowledgement.bytes = bytes;
-    this.#settle(acknowledgement);
-  }
+function settle(to: Answering, acknowledgement: Acknowledgement): void {
+  acknowledgement.ready = true;
+  if (to.answers?.[0] === acknowledgement) flushAnswers(to);
+}
 
-  /** Nothing is sent after this call. */
-  close(): void {
-    this.#outbox = undefined;
-    this.#waiting = undefined;
+/** Sends the answers that are ready and have no waiting answer before them. */
+export function flushAnswers(to: Answering): void {
+  const { outbox, answers } = to;
+  if (to.closed || answers?.[0]?.ready !== true) return;
+  let sent = 0;
+  for (const next of answers) {
+    if (!next.ready) break;
+    if ("packetIds" in next) appendPubacks(outbox, next);
+    else if (next.bytes !== undefined) outbox.append(next.bytes);
+    else appendAnswer(outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
+    sent++;
   }
-
-  #settle(acknowledgement: Acknowledgement): void {
-    acknowledgement.ready = true;
-    if (this.#waiting?.[0] === acknowledgement) this.flush();
-  }
-
-  /** Sends the answers that are ready and have no waiting answer before them. */
-  flush(): void {
-    const outbox = this.#outbox;
-    const waiting = this.#waiting;
-    if (outbox === undefined || waiting?.[0]?.ready !== true) return;
-    let sent = 0;
-    for (const next of waiting) {
-      if (!next.ready) break;
-      if ("packetIds" in next) appendPubacks(outbox, next);
-      else if (next.bytes !== undefined) outbox.append(next.bytes);
-      else appendAnswer(outbox, next.type, next.packetId, next.reasonCode, next.reasonString);
-      sent++;
-    }
-    if (sent === waiting.length) this.#waiting = undefined;
-    else waiting.splice(0, sent);
-  }
+  if (sent === answers.length) to.answers = undefined;
+  else answers.splice(0, sent);
 }
 
 function appendPubacks(outbox: Outbox, { packetIds, refusal }: Pubacks): void {

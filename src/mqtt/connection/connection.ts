@@ -34,12 +34,12 @@ import {
   UnsupportedVersion,
 } from "../wire/errors.ts";
 import { packetType } from "../wire/packet-bytes.ts";
-import { PacketReader, type PacketSink } from "../wire/packet-reader.ts";
+import type { Kept, PacketReader, PacketSink } from "../wire/packet-reader.ts";
 import type { ProtocolVersion } from "../wire/protocol.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import type { Work } from "../work.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
+import type { Answering } from "./acknowledgements.ts";
 import type { Authenticating } from "./authenticating.ts";
 import { ClientTerms } from "./client-terms.ts";
 import { type AddressCount, uncount } from "./connection-limits.ts";
@@ -108,6 +108,7 @@ export interface ConnectionParts {
   /** Counts open sockets, closing ones included. */
   readonly sockets: Work;
   readonly work: Work;
+  readonly reader: PacketReader;
   readonly wheel: DeadlineWheel;
   readonly outboxes: OutboxParts;
   readonly clock: Clock;
@@ -133,24 +134,26 @@ interface Waiting {
   bytes: number;
 }
 
-/** Fields of a client that leaves something behind, or authenticates in steps. */
+/** Fields of a client that leaves something behind, authenticates in steps, or may send only small packets. */
 interface Uncommon {
   leaves: Leaves;
   /** Enhanced authentication, MQTT 5 § 4.12: the method that CONNECT named, and the exchange under way. */
   authenticating: Authenticating | undefined;
+  /** The reader of a client with limits of its own. */
+  reader: PacketReader | undefined;
 }
 
-export class Connection implements ClientConnection, PacketSink, OutboxOwner, Watched {
+export class Connection implements Answering, ClientConnection, PacketSink, OutboxOwner, Watched {
   session: Session | undefined;
   deadlineMs: number;
   wheelSlot = -1;
   readonly outbox: Outbox;
-  readonly acknowledgements: Acknowledgements;
+  answers: Answering["answers"];
   /** MQTT 5 only. */
   terms: ClientTerms | undefined;
+  kept: Kept | undefined;
   readonly #parts: ConnectionParts;
   readonly #addressCount: AddressCount;
-  readonly #reader: PacketReader;
   #state = awaitsConnectBit | readingBit | 4;
   #waiting: Waiting | undefined;
   #uncommon: Uncommon | undefined;
@@ -158,9 +161,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   constructor(parts: ConnectionParts, transport: Transport, addressCount: AddressCount) {
     this.#parts = parts;
     this.#addressCount = addressCount;
-    this.#reader = new PacketReader(parts.limits);
     this.outbox = new Outbox(transport, parts.outboxes, this);
-    this.acknowledgements = new Acknowledgements(this.outbox);
     this.deadlineMs = parts.clock.nowMs() + parts.limits.connectTimeoutMs;
     parts.connections.add(this);
     parts.sockets.started();
@@ -189,8 +190,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   }
 
   set authenticating(authenticating: Authenticating | undefined) {
-    if (authenticating === this.authenticating) return;
-    this.#uncommon = { leaves: this.#leaves, authenticating };
+    if (authenticating !== this.authenticating) this.#getUncommon().authenticating = authenticating;
   }
 
   get #leaves(): Leaves {
@@ -198,7 +198,16 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   }
 
   set #leaves(leaves: Leaves) {
-    this.#uncommon = { leaves, authenticating: this.authenticating };
+    this.#getUncommon().leaves = leaves;
+  }
+
+  get #reader(): PacketReader {
+    return this.#uncommon?.reader ?? this.#parts.reader;
+  }
+
+  #getUncommon(): Uncommon {
+    this.#uncommon ??= { leaves: nothingLeft, authenticating: undefined, reader: undefined };
+    return this.#uncommon;
   }
 
   get #keepAliveMs(): number {
@@ -284,8 +293,8 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
   close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
     this.#state = (this.#state | closedBit) & ~readingBit;
-    this.#reader.clear();
-    this.acknowledgements.close();
+    this.kept = undefined;
+    this.answers = undefined;
     this.authenticating?.abandon();
     this.#parts.identityChanges.forget(this);
     const { session } = this;
@@ -331,7 +340,7 @@ export class Connection implements ClientConnection, PacketSink, OutboxOwner, Wa
 
   /** The largest packet the client may send from now on. */
   limitPackets(packetBytesMax: number): void {
-    this.#reader.limitPackets(packetBytesMax);
+    this.#getUncommon().reader = this.#parts.reader.limited(packetBytesMax);
   }
 
   /** The next message of an enhanced authentication may come. */

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import { acknowledge, puback, reserveAnswer, settleAcknowledgement } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Counters } from "../counters.ts";
 import type { BrokerLimits } from "../limits.ts";
@@ -77,14 +78,13 @@ export function handlePublish(parts: PublishParts, connection: Connection, sessi
 
 /** Only MQTT 5 has words for other outcomes. */
 function answer(connection: Connection, type: number, packetId: number, verdict: Verdict): void {
-  const { acknowledgements } = connection;
   if (verdict === "taken" || connection.protocolVersion !== 5) {
-    if (type === packetType.puback) acknowledgements.puback(packetId);
-    else acknowledgements.acknowledge(type, packetId);
+    if (type === packetType.puback) puback(connection, packetId);
+    else acknowledge(connection, type, packetId);
     return;
   }
   const { reasonCode, why } = reasonOf(verdict);
-  acknowledgements.acknowledge(type, packetId, reasonCode, connection.explanation(why));
+  acknowledge(connection, type, packetId, reasonCode, connection.explanation(why));
 }
 
 /** A message is forwarded when its packet id is new; a repeat is only answered [MQTT-4.3.3-2]. */
@@ -203,12 +203,12 @@ export function handleRelease(parts: PublishParts, connection: Connection, sessi
   const { incoming, storedId } = session;
   if (incoming.isSettling(packetId)) throw new ProtocolError("PUBREL before PUBREC", reasonCodes.protocolError);
   if (!incoming.has(packetId)) {
-    connection.acknowledgements.acknowledge(packetType.pubcomp, packetId, connection.unknownPacketId);
+    acknowledge(connection, packetType.pubcomp, packetId, connection.unknownPacketId);
     return;
   }
   if (storedId === undefined) {
     incoming.forget(packetId);
-    connection.acknowledgements.acknowledge(packetType.pubcomp, packetId);
+    acknowledge(connection, packetType.pubcomp, packetId);
     return;
   }
   const released = parts.store.released(storedId, packetId).then((): Verdict => {
@@ -276,8 +276,8 @@ function awaitVerdict(
   verdict: Promise<Verdict>,
   { type, packetId, bytes }: Answer,
 ): void {
-  const { protocolVersion, acknowledgements } = connection;
-  const place = packetId === 0 ? undefined : acknowledgements.reserve();
+  const { protocolVersion } = connection;
+  const place = packetId === 0 ? undefined : reserveAnswer(connection);
   connection.workStarted(bytes);
   verdict.then(
     (outcome) => {
@@ -285,10 +285,10 @@ function awaitVerdict(
       if (place === undefined) {
         if (why !== undefined) log.debug("a PUBLISH was dropped", { clientId, why });
       } else if (protocolVersion === 5) {
-        acknowledgements.settleAcknowledgement(place, type, packetId, reasonCode, connection.explanation(why));
+        settleAcknowledgement(connection, place, type, packetId, reasonCode, connection.explanation(why));
       } else if (reasonCode >= 0x80 && outcome !== "overflowed") {
         connection.close("service", why); // 3.1.1 has no other refusal [MQTT-3.3.5-2]
-      } else acknowledgements.settleAcknowledgement(place, type, packetId);
+      } else settleAcknowledgement(connection, place, type, packetId);
       connection.workDone(bytes);
     },
     (error: unknown) => {

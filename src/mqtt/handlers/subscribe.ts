@@ -1,6 +1,7 @@
 /** SUBSCRIBE, § 3.8: every filter is answered in its slot, once the store has what it must keep. */
 
 import type { Log } from "../../lib/log.ts";
+import { reserveAnswer, settleWith } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Authorize } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
@@ -68,14 +69,14 @@ export function handleSubscribe(
       codes.push(answer.qos); // [MQTT-3.8.4-5]
     }
   }
-  const reply = connection.acknowledgements.reserve();
+  const reply = reserveAnswer(connection);
   const settle = (): void => {
     const suback = encodeSuback(packet.packetId, codes, connection.protocolVersion);
     if (!connection.hasRoomFor(suback.length)) {
       connection.close("packet_too_large", "SUBACK is larger than the client takes");
       return;
     }
-    connection.acknowledgements.settle(reply, suback);
+    settleWith(connection, reply, suback);
     if (session.connection !== connection) return;
     for (const one of accepted) sendRetained(parts, session, one);
   };

@@ -1,6 +1,7 @@
 /** UNSUBSCRIBE, § 3.10: acknowledged even if nothing matched [MQTT-3.10.4-5]. */
 
 import type { Log } from "../../lib/log.ts";
+import { reserveAnswer, settleWith } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { parseShared } from "../routing/subscription.ts";
 import type { Session } from "../session/session.ts";
@@ -31,17 +32,17 @@ export function handleUnsubscribe(
     removed.push(filter);
     return reasonCodes.success;
   });
-  const reply = connection.acknowledgements.reserve();
+  const reply = reserveAnswer(connection);
   const answer = encodeUnsuback(packet.packetId, codes, connection.protocolVersion);
   if (session.storedId === undefined || removed.length === 0) {
-    connection.acknowledgements.settle(reply, answer);
+    settleWith(connection, reply, answer);
     return;
   }
   connection.workStarted(0);
   parts.store
     .unsubscribe(session.storedId, removed)
     .then(
-      () => connection.acknowledgements.settle(reply, answer),
+      () => settleWith(connection, reply, answer),
       (error: unknown) => {
         // UNSUBACK before MQTT 5 has no refusal: without an answer the client tries again.
         parts.log.error("removing subscriptions failed", { clientId: session.clientId, error });

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Pubacks } from "../connection/acknowledgements.ts";
+import { flushAnswers, isLast, type Pubacks, reservePubacks } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { appendPublish5, type Sendable } from "../publish/publish-form.ts";
 import { appendAsStored } from "../publish/stored-publish.ts";
@@ -194,12 +194,12 @@ export class QueueWriter {
     connection.workStarted(bytes);
     const { pubacks } = this.#current();
     const last = pubacks[pubacks.length - 1];
-    if (last !== undefined && last.connection === connection && connection.acknowledgements.isLast(last.pubacks)) {
+    if (last !== undefined && last.connection === connection && isLast(connection, last.pubacks)) {
       last.pubacks.packetIds.push(packetId);
       last.bytes += bytes;
       return;
     }
-    pubacks.push({ connection, pubacks: connection.acknowledgements.reservePubacks(packetId), bytes });
+    pubacks.push({ connection, pubacks: reservePubacks(connection, packetId), bytes });
   }
 
   /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
@@ -321,7 +321,7 @@ export class QueueWriter {
     // All are marked first, so that those of one connection are sent together.
     for (const { pubacks } of turn.pubacks) pubacks.ready = true;
     for (const { connection, pubacks, bytes } of turn.pubacks) {
-      connection.acknowledgements.flush();
+      flushAnswers(connection);
       connection.workDone(bytes, pubacks.packetIds.length);
     }
   }
@@ -334,7 +334,7 @@ export class QueueWriter {
       if (connection.protocolVersion === 5) {
         pubacks.refusal = { reasonCode: reasonCodes.quotaExceeded, reasonString: connection.explanation(notStored) };
         pubacks.ready = true;
-        connection.acknowledgements.flush();
+        flushAnswers(connection);
       } else connection.close("service", notStored); // 3.1.1 has no refusal: without an answer the client repeats it
       connection.workDone(bytes, pubacks.packetIds.length);
     }

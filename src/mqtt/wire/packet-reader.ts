@@ -28,6 +28,8 @@ export interface PacketSink {
   readAcknowledgement(type: number, packetId: number, reasonCode: number): void;
   readPingreq(): void;
   readPacket(packet: ClientPacket): void;
+  /** What the reader keeps between chunks; the reader sets it. An idle connection keeps nothing. */
+  kept?: Kept | undefined;
 }
 
 export interface PacketReaderLimits extends TopicLimits {
@@ -49,8 +51,8 @@ const walker = new Walker();
 /** The position of the packet being read; one object for all readers, since reading never waits. */
 const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 
-/** What a reader keeps between chunks. An idle connection keeps nothing. */
-class Kept {
+/** Bytes of one connection that could not be read yet. */
+export class Kept {
   /** The beginning of a packet. It grows with the bytes that arrive, not with the size the packet claims. */
   partial: Buffer | undefined;
   filled = 0;
@@ -58,9 +60,11 @@ class Kept {
   unread: Buffer | undefined;
 }
 
+/** One for all connections with the same limits: what it keeps of a connection stands in the sink. */
 export class PacketReader {
-  #limits: PacketReaderLimits;
-  #kept: Kept | undefined;
+  readonly #limits: PacketReaderLimits;
+  /** The reader that `limited` gave last. */
+  #narrower: PacketReader | undefined;
 
   constructor(limits: PacketReaderLimits) {
     this.#limits = limits;
@@ -70,19 +74,19 @@ export class PacketReader {
    * Reads the packets of `chunk`. Throws what the codec or the sink throws; the caller must close the connection then.
    */
   read(chunk: Buffer, sink: PacketSink): void {
-    const kept = this.#kept;
+    const { kept } = sink;
     if (kept?.unread !== undefined || !sink.reading) {
-      this.#keepUnread(kept?.unread === undefined ? chunk : Buffer.concat([kept.unread, chunk]));
+      keepUnread(sink, kept?.unread === undefined ? chunk : Buffer.concat([kept.unread, chunk]));
       return;
     }
     let at = kept?.partial === undefined ? 0 : this.#complete(kept, kept.partial, chunk, sink);
     while (at < chunk.length) {
       if (!sink.reading) {
-        this.#keepUnread(chunk.subarray(at));
+        keepUnread(sink, chunk.subarray(at));
         return;
       }
       if (!findPacket(chunk, at, chunk.length, sink, this.#limits) || cut.end > chunk.length) {
-        this.#keep(chunk, at);
+        keepPartial(sink, chunk, at);
         return;
       }
       at = cut.end;
@@ -90,35 +94,21 @@ export class PacketReader {
     }
   }
 
-  /** The largest packet to be accepted from now on. */
-  limitPackets(packetBytesMax: number): void {
-    this.#limits = narrowed(this.#limits, packetBytesMax);
+  /** Gives a reader that accepts no packet above this size, the same one for the same size. */
+  limited(packetBytesMax: number): PacketReader {
+    const known = this.#narrower;
+    if (known !== undefined && known.#limits.packetBytesMax === packetBytesMax) return known;
+    this.#narrower = new PacketReader({ ...this.#limits, packetBytesMax });
+    return this.#narrower;
   }
 
   /** Continues after the sink stopped reading. */
   resume(sink: PacketSink): void {
-    const kept = this.#kept;
+    const { kept } = sink;
     if (kept?.unread === undefined) return;
     const { unread } = kept;
     kept.unread = undefined;
     this.read(unread, sink);
-  }
-
-  /** Drops incomplete and unread bytes. */
-  clear(): void {
-    this.#kept = undefined;
-  }
-
-  #keepUnread(bytes: Buffer): void {
-    this.#kept ??= new Kept();
-    this.#kept.unread = bytes;
-  }
-
-  #keep(chunk: Buffer, at: number): void {
-    this.#kept ??= new Kept();
-    const partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, chunk.length - at));
-    this.#kept.partial = partial;
-    this.#kept.filled = chunk.copy(partial, 0, at);
   }
 
   /** Adds to the incomplete packet and reads it when it is complete. Gives the offset where the chunk continues. */
@@ -147,15 +137,16 @@ export class PacketReader {
   }
 }
 
-const narrower = new WeakMap<PacketReaderLimits, PacketReaderLimits>();
+function keepUnread(sink: PacketSink, bytes: Buffer): void {
+  sink.kept ??= new Kept();
+  sink.kept.unread = bytes;
+}
 
-/** One object for all readers with the same limit. */
-function narrowed(limits: PacketReaderLimits, packetBytesMax: number): PacketReaderLimits {
-  const known = narrower.get(limits);
-  if (known?.packetBytesMax === packetBytesMax) return known;
-  const made = { ...limits, packetBytesMax };
-  narrower.set(limits, made);
-  return made;
+function keepPartial(sink: PacketSink, chunk: Buffer, at: number): void {
+  sink.kept ??= new Kept();
+  const partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, chunk.length - at));
+  sink.kept.partial = partial;
+  sink.kept.filled = chunk.copy(partial, 0, at);
 }
 
 /** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is incomplete. */

@@ -28,8 +28,8 @@ export const publishMutations: readonly Mutation[] = [
     version: "3.1.1",
     rule: "[MQTT-4.3.3-2]",
     file: "src/mqtt/handlers/publish.ts",
-    find: "incoming.forget(packetId);\n    connection.acknowledgements",
-    replace: "connection.acknowledgements",
+    find: "incoming.forget(packetId);\n    acknowledge(connection",
+    replace: "acknowledge(connection",
     test: [qos2, "after PUBREL the packet id names a new message"],
   },
   {

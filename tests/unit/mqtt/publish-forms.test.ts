@@ -2,7 +2,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
-import { Acknowledgements } from "../../../src/mqtt/connection/acknowledgements.ts";
+import {
+  type Answering,
+  acknowledge,
+  puback,
+  reserveAnswer,
+  settleAcknowledgement,
+} from "../../../src/mqtt/connection/acknowledgements.ts";
 import { defaultBrokerLimits } from "../../../src/mqtt/limits.ts";
 import { ForwardedPublish } from "../../../src/mqtt/publish/forwarded-publish.ts";
 import { preparePublish, StoredPublish } from "../../../src/mqtt/publish/prepared-publish.ts";
@@ -354,14 +360,14 @@ test("an acknowledgement without a reason is what it always was, with one it has
 
 test("replies leave in the order of what they answer, with their reasons", () => {
   const bytes = sent((outbox) => {
-    const acknowledgements = new Acknowledgements(outbox);
-    const first = acknowledgements.reserve();
-    const second = acknowledgements.reserve();
-    acknowledgements.puback(3);
-    acknowledgements.acknowledge(packetType.pubrec, 4, 0x97);
-    acknowledgements.settleAcknowledgement(second, packetType.puback, 2, 0x10, "x");
-    acknowledgements.settleAcknowledgement(first, packetType.puback, 1);
-    acknowledgements.acknowledge(packetType.puback, 5, 0x87, "y");
+    const answering: Answering = { outbox, answers: undefined, closed: false };
+    const first = reserveAnswer(answering);
+    const second = reserveAnswer(answering);
+    puback(answering, 3);
+    acknowledge(answering, packetType.pubrec, 4, 0x97);
+    settleAcknowledgement(answering, second, packetType.puback, 2, 0x10, "x");
+    settleAcknowledgement(answering, first, packetType.puback, 1);
+    acknowledge(answering, packetType.puback, 5, 0x87, "y");
   });
   const wanted = ["40020001", "40080002" + "10041f000178", "40020003", "5003000497", "40080005" + "87041f000179"];
   expect(bytes.toString("hex")).toBe(wanted.join(""));
