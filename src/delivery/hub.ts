@@ -53,7 +53,8 @@ export const sinkEvents = [
 ] as const satisfies readonly EventType[];
 
 export function createHub({ log }: { log: Log }): Hub {
-  const sinksOf = new Map<UserId, Set<Sink>>();
+  /** Most users have one client, and a Set of one would be most of its memory. */
+  const sinksOf = new Map<UserId, Sink | Set<Sink>>();
   const listeners: ((presence: Presence) => void)[] = [];
   /** A number is given on first use. */
   const connectionIds = new WeakMap<Sink, number>();
@@ -61,24 +62,26 @@ export function createHub({ log }: { log: Log }): Hub {
   let sinkCount = 0;
 
   function attach(sink: Sink): void {
-    let sinks = sinksOf.get(sink.userId);
-    if (sinks === undefined) {
-      sinks = new Set();
-      sinksOf.set(sink.userId, sinks);
-    }
-    if (sinks.has(sink)) return;
-    sinks.add(sink);
+    const { userId } = sink;
+    const there = sinksOf.get(userId);
+    if (there === sink || (there instanceof Set && there.has(sink))) return;
     sinkCount += 1;
-    if (sinks.size === 1) announce({ userId: sink.userId, online: true });
+    if (there instanceof Set) there.add(sink);
+    else if (there !== undefined) sinksOf.set(userId, new Set([there, sink]));
+    else {
+      sinksOf.set(userId, sink);
+      announce({ userId, online: true });
+    }
   }
 
   function detach(sink: Sink): void {
-    const sinks = sinksOf.get(sink.userId);
-    if (!sinks?.delete(sink)) return;
+    const { userId } = sink;
+    const there = sinksOf.get(userId);
+    if (there instanceof Set ? !there.delete(sink) : there !== sink) return;
     sinkCount -= 1;
-    if (sinks.size > 0) return;
-    sinksOf.delete(sink.userId);
-    announce({ userId: sink.userId, online: false });
+    if (there instanceof Set && there.size > 0) return;
+    sinksOf.delete(userId);
+    announce({ userId, online: false });
   }
 
   function announce(presence: Presence): void {
@@ -94,8 +97,8 @@ export function createHub({ log }: { log: Log }): Hub {
   function publish(event: DomainEvent): void {
     for (const userId of event.to) {
       const sinks = sinksOf.get(userId);
-      if (sinks === undefined) continue;
-      for (const sink of sinks) deliver(sink, event);
+      if (sinks instanceof Set) for (const sink of sinks) deliver(sink, event);
+      else if (sinks !== undefined) deliver(sinks, event);
     }
   }
 
@@ -117,7 +120,9 @@ export function createHub({ log }: { log: Log }): Hub {
   }
 
   function clientsOf(userId: UserId): ConnectedClient[] {
-    return [...(sinksOf.get(userId) ?? [])].flatMap((sink) => {
+    const sinks = sinksOf.get(userId);
+    const all = sinks instanceof Set ? [...sinks] : sinks === undefined ? [] : [sinks];
+    return all.flatMap((sink) => {
       const client = sink.client?.();
       return client === undefined ? [] : { ...client, connectionId: connectionIdOf(sink) };
     });
