@@ -164,8 +164,8 @@ export const publishMutations: readonly Mutation[] = [
     version: "3.1.1",
     rule: "[MQTT-4.6.0-2]",
     file: "src/mqtt/connection/acknowledgements.ts",
-    find: "if (this.#waiting !== undefined) {\n      this.#waiting.push(",
-    replace: "if (this.#outbox === undefined) {\n      this.#waiting?.push(",
+    find: "if (to.answers !== undefined) {\n    to.answers.push(",
+    replace: "if (to.closed) {\n    to.answers?.push(",
     test: [services, "acknowledgements leave in order of arrival"],
   },
   {
