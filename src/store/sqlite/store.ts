@@ -40,10 +40,10 @@ import type { WireExchange, WireExchanged } from "./messages/exchange-changes.ts
 import { createExchangeStore, toExchanged } from "./messages/exchange-store.ts";
 import { createHistoryReader } from "./messages/history-reader.ts";
 import { createLargeAppends, type PutFile } from "./messages/large-appends.ts";
-import type { EncodedAppend, WireDraft } from "./messages/message-changes.ts";
+import type { WireDraft } from "./messages/message-changes.ts";
 import { createMessageContent } from "./messages/message-content.ts";
 import { createMessageReader } from "./messages/message-reader.ts";
-import { sentMessage } from "./messages/sent-message.ts";
+import { type EncodedAppend, sentMessage } from "./messages/stored-message.ts";
 import { createMqttReader } from "./mqtt/reader.ts";
 import { createMqttStore } from "./mqtt/store.ts";
 import { toWireScramKeys } from "./people/device-changes.ts";

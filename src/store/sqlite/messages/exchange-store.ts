@@ -6,7 +6,7 @@ import type { DeviceId, MessageId, UserId } from "../../../domain/model.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
-import { sentMessage } from "./sent-message.ts";
+import { sentMessage } from "./stored-message.ts";
 
 export function createExchangeStore(db: Database, submit: Submit): ExchangeStore {
   const addressees = lazily(() =>

@@ -9,7 +9,7 @@ import type { ChatEntry, Tx } from "../engine/tx.ts";
 import { insertReceived } from "../mqtt/queue-changes.ts";
 import type { DirectoryRule } from "../people/directory.ts";
 import type { MessageFiles } from "./message-files.ts";
-import { type StoredMessageRow, storedMessageColumns } from "./stored-message.ts";
+import { type EncodedAppend, type StoredMessageRow, storedMessageColumns } from "./stored-message.ts";
 
 /** A draft as it crosses to the Worker; bytes travel beside the batch, large content is on disk already. */
 export type WireDraft = Omit<Draft, "content"> &
@@ -55,18 +55,6 @@ export class Appended {
     ];
   }
 }
-
-export type EncodedAppend = [
-  messageId: number,
-  seq: number,
-  sentAtMs: number,
-  chatId: number,
-  chatKey: string,
-  senderKey: string,
-  repeatOf: number,
-  members: readonly number[] | null,
-  entered: EnteredParts | null,
-];
 
 type Content = StoredMessageRow["content"];
 type PublishedRow = Pick<StoredMessageRow, "messageId" | "chatId" | "kind" | "type" | "content" | "clientId">;

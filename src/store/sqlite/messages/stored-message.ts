@@ -1,4 +1,7 @@
-/** A message as its row says it, for those who read one. */
+/** A message as its row says it, for those who read one; and one just stored, made of what its sender said and of its place. */
+import { kindOf } from "../../../domain/messages/messages.ts";
+import type { ChatId, Draft, Message, MessageId } from "../../../domain/model.ts";
+import type { EnteredParts } from "../chats/chat-parts.ts";
 
 /** The bit in `messages.kind` of a message that has a text of its own for each recipient. */
 export const addressedBit = 16;
@@ -19,3 +22,47 @@ export interface StoredMessageRow {
 
 export const storedMessageColumns =
   "message_id messageId, chat_id chatId, seq, sender_id senderId, kind, type, content, client_id clientId, client_time_ms clientTimeMs, sent_at_ms sentAtMs";
+
+export type EncodedAppend = [
+  messageId: number,
+  seq: number,
+  sentAtMs: number,
+  chatId: number,
+  chatKey: string,
+  senderKey: string,
+  repeatOf: number,
+  members: readonly number[] | null,
+  entered: EnteredParts | null,
+];
+
+/** How an `EncodedAppend` begins. */
+export type Placed = readonly [
+  messageId: EncodedAppend[0],
+  seq: EncodedAppend[1],
+  sentAtMs: EncodedAppend[2],
+  chatId: EncodedAppend[3],
+  chatKey: EncodedAppend[4],
+  senderKey: EncodedAppend[5],
+  ...unknown[],
+];
+
+export function sentMessage(
+  draft: Pick<Draft, "from" | "type" | "clientId" | "clientTimeMs">,
+  [messageId, seq, sentAtMs, chatId, chatKey, senderKey]: Placed,
+  content: string | Uint8Array,
+): Message {
+  return {
+    messageId: messageId as MessageId,
+    chatId: chatId as ChatId,
+    chatKey,
+    seq,
+    senderId: draft.from,
+    senderKey,
+    kind: kindOf(draft),
+    type: draft.type,
+    content,
+    clientId: draft.clientId,
+    clientTimeMs: draft.clientTimeMs,
+    sentAtMs,
+  };
+}
