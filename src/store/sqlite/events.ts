@@ -3,7 +3,7 @@
  * its outcome alone, so that every executor of a change makes the same events of it, whichever caller asked for it.
  */
 import type { DomainEvent } from "../../domain/events.ts";
-import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
+import type { ChatId, DeletedMessage, Entered, Left, Sent, UserId } from "../../domain/model.ts";
 import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
 import type { EnteredParts, LeftParts } from "./chats/chat-parts.ts";
 import { toEntered, toLeft } from "./chats/entered.ts";
@@ -31,7 +31,7 @@ const table: EventTable = {
   exchange: exchangeEvents,
   confirmStatuses: exchangeEvents,
   deleteMessage: ({ members, ...of }, { messageId }) => [
-    { type: "message.deleted", message: { ...of, messageId } as never, to: members as UserId[] },
+    { type: "message.deleted", message: { ...of, messageId } as DeletedMessage, to: members as UserId[] },
   ],
 
   createChat: (entered) => [enteredEvent(entered)],

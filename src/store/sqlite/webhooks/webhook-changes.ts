@@ -79,8 +79,6 @@ export function createWebhookChanges(tx: Tx) {
   };
 }
 
-export type EventLog = ReturnType<typeof createEventLog>;
-
 /** One row for each event of a chat, however many are told of it; none where there is no webhook. */
 export function createEventLog(tx: Tx) {
   const { db } = tx;
