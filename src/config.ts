@@ -4,12 +4,17 @@
  * (`config/settings.ts`). Whatever is wrong is reported at once.
  */
 import { dirname, resolve } from "node:path";
-import type { FilesConfig } from "./config/file-settings.ts";
-import { type Limits, limitKeys, limitNameOf } from "./config/limit-settings.ts";
-import { type MqttConfig, readMqtt } from "./config/mqtt-settings.ts";
-import { type ProviderConfig, readProviders } from "./config/providers.ts";
+import { type AuthConfig, readAuth } from "./config/auth-settings.ts";
+import { readAws } from "./config/aws-settings.ts";
+import { type FilesConfig, readFiles } from "./config/file-settings.ts";
+import { type Limits, readLimits } from "./config/limit-settings.ts";
+import { readMail } from "./config/mail-settings.ts";
+import { type MqttConfig, type MqttsConfig, readMqtt, readMqtts } from "./config/mqtt-settings.ts";
+import { type ProxyConfig, readProxy } from "./config/proxy-settings.ts";
 import { type RestConfig, readRest } from "./config/rest-settings.ts";
-import { type SettingKey, settingKeys, settingsTable, type ValueOf, variableOf } from "./config/settings.ts";
+import { readServer, type ServerConfig } from "./config/server-settings.ts";
+import { type SettingKey, settingKeys, settingsTable, variableOf } from "./config/settings.ts";
+import { readSms, type SmsConfig } from "./config/sms-settings.ts";
 import {
   type ConfigSources,
   type Given,
@@ -18,58 +23,33 @@ import {
   readSettingsFile,
   readVariables,
 } from "./config/sources.ts";
-import { Unusable } from "./config/values.ts";
+import { readTls, type TlsConfig } from "./config/tls-settings.ts";
+import { type Reading, Unusable } from "./config/values.ts";
 import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import { readWebsocket, type WebsocketConfig } from "./config/websocket-settings.ts";
-import type { Address } from "./lib/address.ts";
+import { isSocketPath } from "./lib/address.ts";
+import type { AwsOptions } from "./providers/aws.ts";
+import type { MailOptions } from "./providers/mail-message.ts";
 
-export interface Config extends ProviderConfig {
-  /** Absolute. */
-  readonly data: string;
+export interface Config extends ServerConfig {
   /** Where roost.toml is looked for, absolute; it need not exist. */
   readonly file: string;
-  readonly http: { readonly listen: Address; readonly tls: "off" | "on" };
+  readonly tls: TlsConfig | undefined;
+  readonly proxy: ProxyConfig;
   readonly mqtt: MqttConfig;
-  readonly participants: {
-    readonly accessTokenMs: number;
-    readonly refreshTokenMs: number;
-    readonly openTokens: boolean;
-    readonly requireSignature: boolean;
-  };
-  readonly mqtts: { readonly listen: Address | null };
-  /** Absolute paths. */
-  readonly tls:
-    | {
-        readonly certificate: string;
-        readonly key: string;
-        /** MQTT clients are asked for certificates signed by one of `ca`. */
-        readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
-      }
-    | undefined;
-  readonly durability: "disk" | "os";
-  readonly directory: "all" | "contacts";
-  readonly registration: "open" | "invite" | "off";
-  readonly migrationCode: "optional" | "required";
-  /** Whether a client of AUTH may bring its own. */
-  readonly clientTokens: boolean;
-  readonly backendKey: string | undefined;
-  /** Usernames, or `user.<userId>`. */
-  readonly admins: readonly string[];
-  readonly log: { readonly level: LogLevel; readonly format: "auto" | "text" | "json" };
-  readonly login: {
-    readonly failuresPerAddressMinute: number;
-    readonly failuresPerAccountHour: number;
-    readonly registrationsPerAddressHour: number;
-  };
+  readonly mqtts: MqttsConfig;
+  readonly auth: AuthConfig;
   readonly ws: WebsocketConfig;
-  readonly files: FilesConfig;
   readonly rest: RestConfig;
   readonly webhooks: WebhookConfig;
+  readonly sms: SmsConfig;
+  readonly mail: MailOptions;
+  /** Undefined where users are given no credentials. */
+  readonly aws: AwsOptions | undefined;
+  readonly files: FilesConfig;
   readonly limits: Limits;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
 }
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Everything that is wrong with the configuration, a sentence each. Never quotes a secret. */
 export class ConfigError extends Error {
@@ -82,15 +62,13 @@ export class ConfigError extends Error {
   }
 }
 
+/** The others' defaults are shares of the first. */
+const inOrder = new Set<SettingKey>(["limits.memory_bytes", ...settingKeys]);
+
 /** Throws `ConfigError` with every problem there is. */
 export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: ConfigSources): Config {
   const problems: string[] = [];
   const variables = readVariables(env, readFile, problems);
-  const fromFlagOrVariable = (key: SettingKey): Given | undefined => {
-    const raw = flags[key];
-    if (raw === undefined) return variables.get(key);
-    return { raw, origin: { kind: "flag", name: settingsTable[key].flag ?? key } };
-  };
 
   const { file, named } = locateFile({ flags, env, cwd });
   const inFile = readSettingsFile({ file, mustExist: named, readFile, problems });
@@ -100,94 +78,64 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     );
   }
 
-  const origins = new Map<SettingKey, Origin>();
-  const understood = new Map<SettingKey, unknown>();
-  /** Understood once, however many parts of the program are given it, so that what is wrong is said once. */
-  const read = <Key extends SettingKey>(key: Key): ValueOf<Key> | undefined => {
-    if (!understood.has(key)) understood.set(key, understand(key));
-    return understood.get(key) as ValueOf<Key> | undefined;
-  };
-  const understand = <Key extends SettingKey>(key: Key): ValueOf<Key> | undefined => {
-    const { parse, fallback, secret } = settingsTable[key];
-    const given = fromFlagOrVariable(key) ?? inFile.get(key);
-    origins.set(key, given?.origin ?? { kind: "default" });
+  const origins: Partial<Record<SettingKey, Origin>> = {};
+  const optional: Partial<Record<SettingKey, unknown>> = {};
+  const needed: Partial<Record<SettingKey, unknown>> = {};
+  // One loop, and no function called for each: the runtime's optimiser is not to start for it.
+  for (const key of inOrder) {
+    const { parse, fallback, secret, memoryShare } = settingsTable[key];
+    const flag = flags[key];
+    const given: Given | undefined =
+      flag === undefined
+        ? (variables.get(key) ?? inFile.get(key))
+        : { raw: flag, origin: { kind: "flag", name: settingsTable[key].flag ?? key } };
+    origins[key] = given?.origin ?? { kind: "default" };
     const raw = given?.raw ?? fallback;
-    if (raw === undefined) return undefined;
+    if (raw === undefined) continue;
     try {
-      return parse(raw);
+      let value: unknown = parse(raw);
+      if (given === undefined && memoryShare !== undefined && typeof value === "number") {
+        value = Math.min(value, Math.floor(Number(needed["limits.memory_bytes"]) * memoryShare));
+      }
+      optional[key] = value;
+      needed[key] = value;
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;
       const shown = secret ? "the value" : JSON.stringify(raw);
       problems.push(`${nameOfOrigin(key, given?.origin)}: ${shown} cannot be used: ${error.message}`);
-      return undefined;
+      // Beside a problem it is not used.
+      if (fallback !== undefined) needed[key] = parse(fallback);
     }
-  };
-  /** For settings with a default: undefined only beside a problem, and then the value is not used. */
-  const need = <Key extends SettingKey>(key: Key): ValueOf<Key> => {
-    const value = read(key);
-    const { parse, fallback } = settingsTable[key];
-    return value === undefined ? parse(fallback ?? "") : value;
-  };
+  }
 
   /** A path in the file starts where the file is. */
   const absolute = (key: SettingKey, value: string): string =>
-    resolve(fromFlagOrVariable(key) === undefined && inFile.has(key) ? dirname(file) : cwd, value);
-  const [certificate, key, clientCa] = (["tls.certificate", "tls.key", "tls.client_ca"] as const).map((name) => {
-    const value = read(name);
-    return value === undefined ? undefined : absolute(name, value);
-  });
-  const required = need("tls.require_client_certificate");
-  const files = bothOrNone([certificate, key], problems);
-  const clients = clientCa === undefined ? undefined : { ca: clientCa, required };
-  const tls = files === undefined ? undefined : { ...files, clients };
-  if (required && clientCa === undefined) problems.push("tls.require_client_certificate needs tls.client_ca");
-  if (clientCa !== undefined && certificate === undefined && key === undefined) {
-    problems.push("tls.client_ca needs tls.certificate and tls.key");
-  }
-  const mqttsListen = need("mqtts.listen");
-  if (mqttsListen !== "auto" && mqttsListen !== null && tls === undefined) {
-    problems.push("mqtts.listen needs tls.certificate and tls.key");
-  }
+    resolve(origins[key]?.kind === "file" ? dirname(file) : cwd, value);
+  const reading = { optional, needed, absolute, problems } as Reading<typeof settingsTable>;
+  const tls = readTls(reading);
   const values = {
-    data: absolute("data", need("data")),
+    ...readServer(reading),
     file,
-    http: { listen: need("http.listen"), tls: need("http.tls") },
-    mqtt: readMqtt({ need }),
-    participants: {
-      accessTokenMs: need("rest.access_token_lifetime") * 1000,
-      refreshTokenMs: need("rest.refresh_token_lifetime") * 1000,
-      openTokens: need("rest.open_tokens"),
-      requireSignature: need("rest.require_signature"),
-    },
-    mqtts: { listen: mqttsListen !== "auto" ? mqttsListen : tls === undefined ? null : { hostname: "::", port: 8883 } },
     tls,
-    durability: need("durability"),
-    directory: need("directory"),
-    registration: need("registration"),
-    migrationCode: need("migration_code"),
-    clientTokens: need("auth.client_tokens"),
-    backendKey: read("backend_key"),
-    admins: read("admins") ?? [],
-    log: { level: need("log.level"), format: need("log.format") },
-    login: {
-      failuresPerAddressMinute: need("login.failures_per_minute"),
-      failuresPerAccountHour: need("login.failures_per_account_hour"),
-      registrationsPerAddressHour: need("registrations_per_address_hour"),
-    },
-    ws: readWebsocket({ read, need }),
-    rest: readRest({ read, need }),
-    webhooks: readWebhooks({ read, need, absolute }),
-    ...readProviders({ read, need, absolute, problems }),
-    files: {
-      bytesMin: need("files.min_bytes"),
-      bytesMax: need("files.max_bytes"),
-      totalBytesMax: need("files.total_bytes"),
-    },
-    limits: Object.fromEntries(limitKeys.map((key) => [limitNameOf(key), need(key)])) as Limits,
+    proxy: readProxy(reading),
+    mqtt: readMqtt(reading),
+    mqtts: readMqtts(reading, tls),
+    auth: readAuth(reading),
+    ws: readWebsocket(reading),
+    rest: readRest(reading),
+    webhooks: readWebhooks(reading),
+    sms: readSms(reading),
+    mail: readMail(reading),
+    aws: readAws(reading),
+    files: readFiles(reading),
+    limits: readLimits(reading),
   };
   if (values.http.tls === "on" && tls === undefined) problems.push("http.tls needs tls.certificate and tls.key");
+  if (values.mqtt.proxyProtocol === "on" && values.proxy.trusted.length === 0) {
+    problems.push("mqtt.proxy_protocol needs proxy.trusted: a PROXY header counts from a trusted proxy alone");
+  }
   const ports = [
-    ["http.listen", values.http.listen.port],
+    ["http.listen", isSocketPath(values.http.listen) ? 0 : values.http.listen.port],
     ["mqtt.listen", values.mqtt.listen?.port ?? 0],
     ["mqtts.listen", values.mqtts.listen?.port ?? 0],
   ] as const;
@@ -198,17 +146,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze({ ...values, origins: completeOrigins(origins) });
-}
-
-function bothOrNone(
-  [certificate, key]: readonly (string | undefined)[],
-  problems: string[],
-): { readonly certificate: string; readonly key: string } | undefined {
-  if (certificate !== undefined && key !== undefined) return { certificate, key };
-  if (certificate !== undefined) problems.push("tls.certificate is set and tls.key is not; TLS needs both");
-  if (key !== undefined) problems.push("tls.key is set and tls.certificate is not; TLS needs both");
-  return undefined;
+  return deepFreeze({ ...values, origins: origins as Record<SettingKey, Origin> });
 }
 
 const nameOfOrigin = (key: SettingKey, origin: Origin | undefined): string => {
@@ -216,12 +154,6 @@ const nameOfOrigin = (key: SettingKey, origin: Origin | undefined): string => {
   if (origin.kind === "file") return `${origin.path}: ${key}`;
   return origin.kind === "environment file" ? `${origin.name} (${origin.path})` : origin.name;
 };
-
-function completeOrigins(origins: ReadonlyMap<SettingKey, Origin>): Record<SettingKey, Origin> {
-  const complete: Partial<Record<SettingKey, Origin>> = {};
-  for (const key of settingKeys) complete[key] = origins.get(key) ?? { kind: "default" };
-  return complete as Record<SettingKey, Origin>;
-}
 
 function deepFreeze<Value extends object>(value: Value): Value {
   for (const inner of Object.values(value)) if (typeof inner === "object" && inner !== null) deepFreeze(inner);

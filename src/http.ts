@@ -1,14 +1,19 @@
 /** The one HTTP port: WebSocket upgrades go to the door of their path, all other requests to REST. */
 
+import { chmodSync, rmSync } from "node:fs";
 import type { ServerWebSocket } from "bun";
-import type { Address } from "./lib/address.ts";
+import { type Address, isSocketPath, type SocketPath } from "./lib/address.ts";
 import type { MiniOicq, MiniOicqData } from "./minioicq/listener.ts";
 import type { MqttSocketData, MqttWebSocket } from "./mqtt/connection/websocket.ts";
+import type { PausingListener } from "./net/descriptors.ts";
+import type { HttpClientOf } from "./net/forwarded.ts";
+import { createOriginPolicy } from "./net/origins.ts";
+import { unixPeer } from "./net/trusted-proxies.ts";
 import type { Certificate } from "./ops/certificate.ts";
 import type { Rest } from "./rest/door.ts";
 
-export interface HttpListener {
-  readonly address: Address;
+export interface HttpListener extends PausingListener {
+  readonly address: Address | SocketPath;
   /** Does nothing without TLS. New connections get this certificate, existing ones keep theirs. */
   useCertificate(certificate: Certificate): void;
   /** Accepts no more connections. Requests under way are answered, unless they take too long. */
@@ -18,24 +23,37 @@ export interface HttpListener {
 /** `door` says which door a WebSocket belongs to. */
 type SocketData = MiniOicqData | MqttSocketData;
 
-/** A peer that never finishes its request must not keep the server from stopping. */
+/** The proxy is another user; who reaches the socket is for its folder to say, as a firewall says it of a port. */
+const socketMode = 0o666;
+
+/** A peer that never takes its answer must not keep the server from stopping. */
 const stopGraceMs = 3000;
+const stopCheckMs = 50;
+/** For a WebSocket's answer to the close frame. */
+const farewellMs = 500;
 
 export function listenHttp(parts: {
-  address: Address;
+  address: Address | SocketPath;
   /** HTTPS and WSS instead of HTTP and WS. */
   tls: Certificate | undefined;
   rest: Rest;
   minioicq: MiniOicq;
   mqtt: MqttWebSocket;
+  clientOf: HttpClientOf;
+  /** Web pages of other hosts that may open a WebSocket, see `createOriginPolicy`. */
+  origins: readonly string[];
   bodyBytesMax: number;
 }): HttpListener {
-  const { rest, minioicq, mqtt } = parts;
-  const serve = (port: number, tls: Certificate | undefined) =>
+  const { rest, minioicq, mqtt, clientOf } = parts;
+  const mayConnect = createOriginPolicy(parts.origins);
+  /** A peer on a Unix socket has none. */
+  const noAddress = isSocketPath(parts.address) ? unixPeer : "unknown";
+  const serve = (place: Address | SocketPath, tls: Certificate | undefined) =>
     Bun.serve<SocketData>({
-      hostname: parts.address.hostname,
-      port,
-      ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
+      ...(isSocketPath(place)
+        ? { unix: place.path }
+        : { hostname: place.hostname, port: place.port, reusePort: tls !== undefined }),
+      ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
       development: false,
       // REST answers 413 itself; this stops only much larger bodies.
       maxRequestBodySize: parts.bodyBytesMax + 1024 * 1024,
@@ -60,13 +78,15 @@ export function listenHttp(parts: {
         },
       },
       fetch(request, self) {
+        const client = clientOf(request.headers, self.requestIP(request)?.address ?? noAddress);
         if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
           const path = pathOf(request.url);
-          if (path === "/mqtt") return mqtt.upgrade(request, self);
           // `/` because the original desktop client connects there.
-          if (path === "/ws" || path === "/") return minioicq.upgrade(request, self);
+          const door = path === "/mqtt" ? mqtt : path === "/ws" || path === "/" ? minioicq : undefined;
+          if (door !== undefined && !mayConnect(request, client)) return foreignPage();
+          if (door !== undefined) return door.upgrade(request, self, client);
         }
-        return rest.fetch(request, { address: self.requestIP(request)?.address ?? "unknown", timeouts: self });
+        return rest.fetch(request, { address: client.address, timeouts: self });
       },
       error: () =>
         Response.json(
@@ -74,32 +94,63 @@ export function listenHttp(parts: {
           { status: 500, headers: { "X-Error-Detail": "a fault of the server; its log says more" } },
         ),
     });
-  let server = serve(parts.address.port, parts.tls);
-  const { hostname = parts.address.hostname, port = parts.address.port } = server;
-  /** Servers whose certificate was replaced and that still have connections. */
+  let server = serve(parts.address, parts.tls);
+  const bound = isSocketPath(parts.address) ? parts.address : boundAddress(parts.address, server);
+  if (isSocketPath(bound)) chmodSync(bound.path, socketMode);
+  /** Servers that accept no more and still have connections. */
   const earlier = new Map<Bun.Server<SocketData>, Promise<void>>();
+  let certificate = parts.tls;
+  /** It accepts no more; its connections stay. */
+  function retire(old: typeof server): void {
+    if (earlier.has(old)) return;
+    earlier.set(
+      old,
+      old.stop().then(() => void earlier.delete(old)),
+    );
+  }
   return {
-    address: { hostname, port },
-    useCertificate(certificate) {
+    address: bound,
+    useCertificate(next) {
       if (parts.tls === undefined) return;
+      certificate = next;
       // As for MQTT, see `mqtt/connection/listener.ts`.
       const old = server;
-      server = serve(port, certificate);
-      earlier.set(
-        old,
-        old.stop().then(() => void earlier.delete(old)),
-      );
+      server = serve(bound, certificate);
+      retire(old);
+    },
+    pause: () => retire(server),
+    resume() {
+      if (isSocketPath(bound)) rmSync(bound.path, { force: true }); // left by the one that was retired
+      server = serve(bound, certificate);
+      if (isSocketPath(bound)) chmodSync(bound.path, socketMode);
     },
     stop: async () => {
-      const servers = [server, ...earlier.keys()];
-      const grace = setTimeout(() => {
+      retire(server);
+      const servers = [...earlier.keys()];
+      const stopped = Promise.all(earlier.values());
+      const sum = (count: (one: typeof server) => number): number =>
+        servers.reduce((total, each) => total + count(each), 0);
+      const startedMs = performance.now();
+      // Nothing is to be waited for where no request is whole yet.
+      const timer = setInterval(() => {
+        const answers = sum((each) => each.pendingRequests) > rest.halfSent();
+        const farewells = sum((each) => each.pendingWebSockets) > 0;
+        const waitedMs = performance.now() - startedMs;
+        if ((answers && waitedMs < stopGraceMs) || (farewells && waitedMs < farewellMs)) return;
         for (const each of servers) void each.stop(true);
-      }, stopGraceMs);
-      await Promise.all([server.stop(), ...earlier.values()]);
-      clearTimeout(grace);
+      }, stopCheckMs);
+      await stopped;
+      clearInterval(timer);
     },
   };
 }
+
+const foreignPage = (): Response => new Response("Web pages of this origin may not connect here\n", { status: 403 });
+
+const boundAddress = (asked: Address, { hostname, port }: Pick<Bun.Server<unknown>, "hostname" | "port">): Address => ({
+  hostname: hostname ?? asked.hostname,
+  port: port ?? asked.port,
+});
 
 const isMqtt = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MqttSocketData> => ws.data.door === "mqtt";
 const isMiniOicq = (ws: ServerWebSocket<SocketData>): ws is ServerWebSocket<MiniOicqData> =>

@@ -4,12 +4,15 @@
  */
 import type { Domain } from "../domain/domain.ts";
 import { safeInteger } from "../domain/keys.ts";
-import type { User, UserId } from "../domain/model.ts";
+import type { TokenScopes, User, UserId } from "../domain/model.ts";
+import type { Admins } from "../domain/people/admins.ts";
+import type { Device } from "../domain/people/devices.ts";
+import type { LongToken } from "../domain/people/long-token-store.ts";
 import type { PhoneLogin } from "../domain/phones/phone-login.ts";
-import type { MqttDevice } from "../domain/store.ts";
+import { type Clock, forever } from "../lib/clock.ts";
 import type { Authenticated, Principal } from "../mqtt/identity.ts";
 import type { ServiceSession } from "../mqtt/service.ts";
-import { fillIn, type Permissions } from "./permissions.ts";
+import type { Permissions } from "./permissions.ts";
 
 export interface Account extends Principal {
   /** Undefined for a device and for an anonymous client. */
@@ -19,16 +22,26 @@ export interface Account extends Principal {
   readonly admin: boolean;
   /** Set for a client of the Erlang-term services, logged in or not; undefined for other clients. */
   readonly phoneLogin: PhoneLogin | undefined;
-  /** The id of the access token that the client logged in with. */
+  /** The id of the token that the client logged in with. */
   readonly tokenId: string | undefined;
+  /** Set where that is a long-lived token with scopes: what it opens of what the account may do. */
+  readonly scoped: ScopedToken | undefined;
+}
+
+export interface ScopedToken extends Pick<LongToken, "tokenId"> {
+  readonly scopes: TokenScopes;
 }
 
 export interface DeviceAccount {
-  /** The device as it was at the log-in. A later device of the same name is another device. */
-  readonly record: MqttDevice;
+  readonly name: string;
+  /** A later device of the same name is another device. */
+  readonly incarnation: number;
+  /** Which password it came by; undefined where it came by its certificate or a token. */
+  readonly passwordNumber: number | undefined;
   /** Undefined where the server assigned it, or where it is unknown. */
   readonly clientId: string | undefined;
-  readonly permissions: Permissions;
+  /** What it may do, as of a version; kept by `rights.ts`. */
+  rights: { readonly version: number; readonly permissions: Permissions } | undefined;
 }
 
 export const userPrincipalKey = (userId: UserId): string => `user:${userId}`;
@@ -38,20 +51,48 @@ export function userAccount(
   userId: UserId,
   { admin = false, phoneLogin, tokenId }: Partial<Pick<Account, "admin" | "phoneLogin" | "tokenId">> = {},
 ): Account {
-  return { key: userPrincipalKey(userId), userId, device: undefined, admin, phoneLogin, tokenId };
+  const key = userPrincipalKey(userId);
+  return { key, userId, device: undefined, admin, phoneLogin, tokenId, scoped: undefined };
 }
 
-export function deviceAccount(record: MqttDevice, clientId: string | undefined): Account {
-  const permissions = fillIn(record, { name: record.name, clientId });
+export function deviceAccount(
+  { name, incarnation, passwordNumber }: Device,
+  { clientId, byPassword = true }: { clientId: string | undefined; byPassword?: boolean },
+): Account {
   return {
-    key: devicePrincipalKey(record.name),
+    key: devicePrincipalKey(name),
     userId: undefined,
-    device: { record, clientId, permissions },
+    device: {
+      name,
+      incarnation,
+      passwordNumber: byPassword ? passwordNumber : undefined,
+      clientId,
+      rights: undefined,
+    },
     admin: false,
     phoneLogin: undefined,
     tokenId: undefined,
+    scoped: undefined,
   };
 }
+
+/**
+ * The same account by a long-lived token. One with scopes has sessions of its own, so that nothing that the account's other
+ * clients asked for reaches it; they use the account's shares of the limits.
+ */
+export function withLongToken(account: Account, { tokenId, scopes }: LongToken): Account {
+  if (scopes === undefined) return { ...account, tokenId };
+  return {
+    ...account,
+    key: scopedPrincipalKey(account.key, tokenId),
+    owner: account.key,
+    tokenId,
+    scoped: { tokenId, scopes },
+  };
+}
+
+/** No user's and no device's key holds the mark. */
+export const scopedPrincipalKey = (ownerKey: string, tokenId: string): string => `${ownerKey}#t${tokenId}`;
 
 const anonymousAccount: Account = {
   key: "anonymous",
@@ -60,15 +101,8 @@ const anonymousAccount: Account = {
   admin: false,
   phoneLogin: { token: undefined, session: undefined },
   tokenId: undefined,
+  scoped: undefined,
 };
-
-/** Who may read what the broker reports about itself, by username or `user.<userId>`. */
-export type Admins = (user: Pick<User, "userId" | "userKey">) => boolean;
-
-export function createAdmins(names: readonly string[]): Admins {
-  const named = new Set(names);
-  return ({ userId, userKey }) => named.has(userKey) || named.has(`user.${userId}`);
-}
 
 /**
  * What a client without credentials may do. `registration`: connect anonymously, talk to `events/…` and become a user.
@@ -77,30 +111,43 @@ export function createAdmins(names: readonly string[]): Admins {
 export type Anonymous = "registration" | "full" | "off";
 
 export interface AccountsParts {
-  readonly domain: Pick<Domain, "devices">;
+  readonly domain: Pick<Domain, "accountRemoval" | "devices" | "logIns">;
   readonly admins: Admins;
   readonly anonymous: Anonymous;
   /** The largest packet of an anonymous client. */
   readonly anonymousPacketBytesMax: number;
   /** A plain, synchronous read. */
   findUserNow(userId: number): User | undefined;
+  findLongTokenNow(tokenId: string): LongToken | undefined;
+  readonly clock: Pick<Clock, "steadyMs">;
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;
 
-export function createAccounts({ domain, admins, anonymous, anonymousPacketBytesMax, findUserNow }: AccountsParts) {
+export function createAccounts(parts: AccountsParts) {
+  const { domain, admins, anonymous, anonymousPacketBytesMax, findUserNow } = parts;
   const asAnonymous: Authenticated<Account> = {
     principal: anonymousAccount,
     persistent: false,
     packetBytesMax: anonymousPacketBytesMax,
+    isStranger: anonymous !== "full",
   };
 
-  /** "user:<id>" and "device:<name>", as they were stored; undefined where that account no longer exists. */
+  /** "user:<id>" and "device:<name>", perhaps with "#t<token>", as they were stored; undefined where that account no longer exists. */
   function principalOf(key: string, clientId?: string): Account | undefined {
+    const [ownerKey = "", tokenId] = key.split("#t", 2);
+    const owner = ownerOfKey(ownerKey, clientId);
+    if (tokenId === undefined || owner === undefined) return owner;
+    const token = parts.findLongTokenNow(tokenId);
+    const valid = token?.ownerKey === ownerKey && (token.expiresAtMs ?? forever) > parts.clock.steadyMs();
+    return valid ? withLongToken(owner, token) : undefined;
+  }
+
+  function ownerOfKey(key: string, clientId: string | undefined): Account | undefined {
     if (key === anonymousAccount.key) return anonymous === "full" ? anonymousAccount : undefined; // it left a will
     if (key.startsWith("device:")) {
       const record = domain.devices.find(key.slice("device:".length));
-      return record === undefined ? undefined : deviceAccount(record, clientId);
+      return record === undefined ? undefined : deviceAccount(record, { clientId });
     }
     const userId = key.startsWith("user:") ? safeInteger(key.slice("user:".length)) : undefined;
     const user = userId === undefined ? undefined : findUserNow(userId);
@@ -131,5 +178,24 @@ export function createAccounts({ domain, admins, anonymous, anonymousPacketBytes
     else session.become(asAnonymous);
   }
 
-  return { principalOf, ofUser, ofPhoneLogin, anybody: withoutLogIn, endLogIn, findUserNow };
+  /** Of log-ins by password that are not connected yet: when they began. */
+  const began = new WeakMap<Account, number>();
+
+  /** The account of a client that logs in by password, which began at `since` (`LogIns.stamp`). */
+  function byPassword(user: User, since: number): Account {
+    const account = ofUser(user);
+    began.set(account, since);
+    return account;
+  }
+
+  /** Whether the log-in ended before the client was connected. */
+  function hasEnded(account: Account): boolean {
+    const { userId, tokenId } = account;
+    if (userId === undefined) return false;
+    const since = began.get(account);
+    began.delete(account);
+    return domain.accountRemoval.hasEnded(userId) || domain.logIns.hasEnded({ userId, tokenId, since });
+  }
+
+  return { byPassword, hasEnded, principalOf, ofUser, ofPhoneLogin, anybody: withoutLogIn, endLogIn, findUserNow };
 }

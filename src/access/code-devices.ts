@@ -4,6 +4,7 @@
  */
 import { type CreateService, noTopics, type ServiceBroker } from "../mqtt/service.ts";
 import type { Account } from "./accounts.ts";
+import type { Rights } from "./rights.ts";
 
 export class CodeDevices {
   readonly #topic: string | undefined;
@@ -21,12 +22,16 @@ export class CodeDevices {
   }
 
   /** Forbids the topic to all other clients. */
-  readonly service: CreateService<Account> = (broker) => {
-    this.#broker = broker;
-    return {
-      ...noTopics,
-      forbids: ({ device }, action, topic) =>
-        topic === this.#topic && action !== "publish" && device?.record.subscribe === undefined,
+  service(rights: Pick<Rights, "of">): CreateService<Account> {
+    return (broker) => {
+      this.#broker = broker;
+      return {
+        ...noTopics,
+        forbids: (account, action, topic) =>
+          topic === this.#topic &&
+          action !== "publish" &&
+          (account.device === undefined || rights.of(account).subscribe === undefined),
+      };
     };
-  };
+  }
 }

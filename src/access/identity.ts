@@ -2,29 +2,33 @@
 import type { Action, Identity } from "../mqtt/identity.ts";
 import type { Account } from "./accounts.ts";
 import { type AuthenticationParts, createAuthentication } from "./authentication.ts";
-import { deviceMay } from "./permissions.ts";
+import { allows } from "./permissions.ts";
 import { isReserved, isSys } from "./reserved-topics.ts";
+import type { Rights } from "./rights.ts";
+import { opensTopic } from "./topic-scopes.ts";
 
-export function createIdentity(parts: AuthenticationParts): Identity<Account> {
-  const { accounts, anonymous } = parts;
-  const { devices } = parts.domain;
+export function createIdentity(parts: AuthenticationParts & { readonly rights: Rights }): Identity<Account> {
+  const { accounts, anonymous, rights, notes } = parts;
 
-  function authorize({ userId, device, admin }: Account, action: Action, topic: string): boolean {
-    if (device !== undefined) {
-      return devices.find(device.record.name) === device.record && deviceMay(device.permissions, action, topic);
+  function authorize(account: Account, action: Action, topic: string): boolean {
+    const { userId, device, admin, scoped } = account;
+    if (scoped !== undefined && !opensTopic(scoped.scopes, action, topic)) return false;
+    if (userId === undefined && device === undefined) {
+      // Without an open broker an anonymous client may only talk to a service, which is not asked for here.
+      return anonymous === "full" && (!isReserved(topic) || (isSys(topic) && action !== "publish"));
     }
-    // An anonymous client may only talk to a service, which is not asked for here.
-    if (userId === undefined && anonymous !== "full") return false;
-    if (!isReserved(topic)) return true;
     // Who is connected and how busy the broker is concerns the operator alone, unless the broker is open to all
     // clients.
-    return isSys(topic) && (admin || anonymous === "full") && action !== "publish";
+    if (device === undefined && (admin || anonymous === "full") && isSys(topic)) return action !== "publish";
+    return allows(rights.of(account), action, topic);
   }
 
   return {
     ...createAuthentication(parts),
     principalOf: accounts.principalOf,
     authorize,
-    permissionsVersion: devices.version,
+    refused: notes.refused,
+    nameOf: notes.nameOf,
+    permissionsVersion: rights.version,
   };
 }

@@ -1,20 +1,16 @@
 /**
- * Who may publish and subscribe where. A device's patterns are topic filters with `%u` (its name) and `%c` (its client
- * id). Without patterns it may do what a user may: everything outside the reserved prefixes. Reserved topics depend on
- * identity and never on patterns; the exception is `$SYS`, which a pattern may name.
+ * What patterns allow. They are topic filters with `%u` (the name of the user or the device) and `%c` (the device's
+ * client id). Reserved topics depend on identity and never on patterns; the exception is `$SYS`, which a pattern may
+ * name. Whose patterns they are: `rights.ts`.
  */
+import type { TopicPatterns } from "../domain/people/topic-store.ts";
 import type { Action } from "../mqtt/identity.ts";
 import { isReserved, isSys } from "./reserved-topics.ts";
 
-/** The values to fill a device's patterns in with. An unknown client id is undefined: then `%c` matches nothing. */
+/** The values to fill patterns in with. An unknown client id is undefined: then `%c` matches nothing. */
 export interface PatternValues {
   readonly name: string;
   readonly clientId: string | undefined;
-}
-
-export interface DevicePatterns {
-  readonly publish: readonly string[] | undefined;
-  readonly subscribe: readonly string[] | undefined;
 }
 
 interface Pattern {
@@ -25,22 +21,25 @@ interface Pattern {
   readonly grantsSys: boolean;
 }
 
+/** Undefined instead of a list: everything outside the reserved prefixes. */
 export interface Permissions {
   readonly publish: readonly Pattern[] | undefined;
   readonly subscribe: readonly Pattern[] | undefined;
+  /** Why there are no patterns to decide by, in words for the operator. */
+  readonly why: string | undefined;
 }
 
 export interface Decision {
   readonly allowed: boolean;
-  /** The device's pattern that decided, as the operator wrote it. */
+  /** The pattern that decided, as the operator wrote it. */
   readonly pattern: string | undefined;
   readonly why: string;
 }
 
 /** Fills each pattern in once, so that checking a topic is a comparison. */
-export function fillIn(patterns: DevicePatterns, values: PatternValues): Permissions {
-  const fill = (texts: readonly string[] | undefined) => texts?.flatMap((text) => fillInOne(text, values) ?? []);
-  return { publish: fill(patterns.publish), subscribe: fill(patterns.subscribe) };
+export function fillIn({ publish, subscribe }: TopicPatterns, values: PatternValues): Permissions {
+  const fill = (texts: readonly string[]) => texts.flatMap((text) => fillInOne(text, values) ?? []);
+  return { publish: fill(publish), subscribe: fill(subscribe), why: undefined };
 }
 
 /** Undefined where a value is missing, or would be more than a part of one level. */
@@ -59,23 +58,34 @@ function fillInOne(text: string, { name, clientId }: PatternValues): Pattern | u
 
 const isPieceOfLevel = (value: string): boolean => value !== "" && !/[/+#]/.test(value) && !value.includes("\0");
 
-export function deviceMay(permissions: Permissions, action: Action, topicOrFilter: string): boolean {
-  return decideForDevice(permissions, action, topicOrFilter).allowed;
-}
-
-export function decideForDevice(permissions: Permissions, action: Action, topicOrFilter: string): Decision {
+/** Undefined: no pattern allows it. Allocates nothing where there are no patterns to compare with. */
+function findPattern(permissions: Permissions, action: Action, topicOrFilter: string): Pattern | "all" | undefined {
   const patterns = action === "publish" ? permissions.publish : permissions.subscribe;
   const sys = isSys(topicOrFilter);
-  if (sys && action === "publish") return no("no client publishes to $SYS");
-  if (!sys && isReserved(topicOrFilter)) return no("the topic is reserved for the server's services");
-  if (patterns === undefined) {
-    return sys ? no("no pattern grants $SYS") : yes("it has no patterns: everything outside the reserved prefixes");
-  }
+  if (sys ? action === "publish" : isReserved(topicOrFilter)) return undefined;
+  if (patterns === undefined) return sys ? undefined : "all";
+  if (patterns.length === 0) return undefined;
   const levels = topicOrFilter.split("/");
   const fits = action === "subscribe" ? covers : matches;
-  const pattern = patterns.find((one) => (!sys || one.grantsSys) && fits(one.levels, levels));
-  if (pattern === undefined) return no(`none of its patterns to ${action === "publish" ? action : "subscribe"} fits`);
-  return { allowed: true, pattern: pattern.text, why: `its pattern ${pattern.text}` };
+  return patterns.find((one) => (!sys || one.grantsSys) && fits(one.levels, levels));
+}
+
+export function allows(permissions: Permissions, action: Action, topicOrFilter: string): boolean {
+  return findPattern(permissions, action, topicOrFilter) !== undefined;
+}
+
+/** The same in words. */
+export function decide(permissions: Permissions, action: Action, topicOrFilter: string): Decision {
+  const pattern = findPattern(permissions, action, topicOrFilter);
+  if (pattern === "all") return yes(`${permissions.why}: everything outside the reserved prefixes`);
+  if (pattern !== undefined) return { allowed: true, pattern: pattern.text, why: `the pattern ${pattern.text}` };
+  if (isSys(topicOrFilter)) {
+    return no(
+      action === "publish" ? "no client publishes to $SYS" : "only admins read $SYS, and who has a pattern for it",
+    );
+  }
+  if (isReserved(topicOrFilter)) return no("the topic is reserved for the server's services");
+  return no(permissions.why ?? `none of its patterns to ${action === "publish" ? action : "subscribe"} fits`);
 }
 
 /** Whether `filter` matches `topic`, MQTT § 4.7. */

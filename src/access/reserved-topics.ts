@@ -11,3 +11,16 @@ export function isReserved(topicOrFilter: string): boolean {
 
 /** Topics on which the broker reports about itself. */
 export const isSys = (topicOrFilter: string): boolean => topicOrFilter === "$SYS" || topicOrFilter.startsWith("$SYS/");
+
+/**
+ * A topic for the log. Clients of the Erlang-term services write their token into their topics, behind
+ * `api/{user}/{client}/`.
+ */
+export function withoutToken(topicOrFilter: string): string {
+  const levels = topicOrFilter.split("/");
+  const start = levels[0] === "" ? 1 : 0;
+  if (levels[start] !== "events") return topicOrFilter;
+  const module = levels.indexOf("api", start);
+  const kept = module === -1 ? start + 1 : module + 3;
+  return levels.length <= kept ? topicOrFilter : [...levels.slice(0, kept), "***"].join("/");
+}

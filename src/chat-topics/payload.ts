@@ -1,14 +1,26 @@
 /**
- * The payload of a PUBLISH to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?}` as JSON or
- * MessagePack. The content type of MQTT 5 says which. Without one the bytes decide; bytes that are neither are a file.
+ * The payload of a PUBLISH to `chat/{chatID}/send`: plain text, or `{content, type?, client_id?, reply_to?, mentions?}` as JSON or
+ * MessagePack, with `file` in place of `content` where the content was uploaded. The content type of MQTT 5 says which. Without
+ * one the bytes decide; bytes that are neither are a file.
  */
 import { decode } from "@msgpack/msgpack";
+import { isFileId } from "../domain/messages/file-ids.ts";
+import { mentionsMax } from "../domain/messages/messages.ts";
+import type { MessageId, UserId } from "../domain/model.ts";
 import type { PublishProperties } from "../mqtt/wire/properties.ts";
+import { idOf, parseMentions } from "./change-payload.ts";
 
 export interface ChatPayload {
   readonly content: string | Uint8Array;
+  /** See `Draft.file`. */
+  readonly file?: string;
+  /** Empty where the file's sender said what it is. */
   readonly type: string;
   readonly clientId: string | undefined;
+  /** The message that it answers; 0 where the id is none that a message may have. */
+  readonly replyTo?: MessageId;
+  /** Users whom it names. */
+  readonly mentions?: readonly UserId[];
 }
 
 const openBrace = 0x7b;
@@ -63,18 +75,35 @@ const isMap = (byte: number): boolean => (byte >= 0x80 && byte <= 0x8f) || byte 
 
 function fromObject(object: Readonly<Record<string, unknown>> | undefined): ChatPayload | undefined {
   if (object === undefined) return undefined;
-  const { content, type, client_id: clientId } = object;
-  if (typeof content !== "string" && !(content instanceof Uint8Array)) return undefined;
+  const { content, file, type, client_id: clientId } = object;
   if (type !== undefined && typeof type !== "string") return undefined;
   if (clientId !== undefined && typeof clientId !== "string") return undefined;
+  const more = parseMore(object);
+  if (more === undefined) return undefined;
+  if (typeof file === "string") {
+    return content === undefined ? { content: "", file, type: type ?? "", clientId, ...more } : undefined;
+  }
+  if (typeof content !== "string" && !(content instanceof Uint8Array)) return undefined;
   return {
     content: typeof content === "string" ? content : new Uint8Array(content),
     type: type ?? (typeof content === "string" ? "text" : "file"),
     clientId,
+    ...more,
   };
 }
 
-/** Gives an object that has `content`; other JSON is text that begins with a brace. */
+function parseMore(object: Readonly<Record<string, unknown>>): Pick<ChatPayload, "replyTo" | "mentions"> | undefined {
+  const { reply_to: replyTo, mentions } = object;
+  if (replyTo !== undefined && typeof replyTo !== "string" && typeof replyTo !== "number") return undefined;
+  const named = mentions === undefined ? undefined : parseMentions(mentions);
+  if (mentions !== undefined && named === undefined) return undefined;
+  return {
+    ...(replyTo === undefined ? {} : { replyTo: (idOf(replyTo) ?? 0) as MessageId }),
+    ...(named === undefined ? {} : { mentions: named }),
+  };
+}
+
+/** Gives an object that has `content` or names a file; other JSON is text that begins with a brace. */
 function tryJson(plain: string): Record<string, unknown> | undefined {
   try {
     return withContent(JSON.parse(plain));
@@ -86,7 +115,7 @@ function tryJson(plain: string): Record<string, unknown> | undefined {
 
 function tryDecode(payload: Uint8Array): Record<string, unknown> | undefined {
   try {
-    return withContent(decode(payload, { maxMapLength: 16, maxArrayLength: 16, maxExtLength: 0 }));
+    return withContent(decode(payload, { maxMapLength: 16, maxArrayLength: mentionsMax, maxExtLength: 0 }));
   } catch {
     // It is not MessagePack; the bytes are judged as text or as a file.
     return undefined;
@@ -94,9 +123,11 @@ function tryDecode(payload: Uint8Array): Record<string, unknown> | undefined {
 }
 
 function withContent(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, "content")
-    ? (value as Record<string, unknown>)
-    : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const object = value as Record<string, unknown>;
+  if (Object.hasOwn(object, "content")) return object;
+  const { file } = object;
+  return Object.hasOwn(object, "file") && typeof file === "string" && isFileId(file) ? object : undefined;
 }
 
 function tryText(payload: Uint8Array): string | undefined {

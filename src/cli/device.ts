@@ -1,25 +1,25 @@
-/** `roost device add|list|revoke|may` */
+/** `roost device add|list|set|passwd|revoke|may` */
 
-import { isReserved, isSys } from "../access/reserved-topics.ts";
 import type { OperatorDevice } from "../ops/operator.ts";
 import { Answered, CommandError, exitCodes } from "./exit.ts";
 import { withOperator } from "./operator.ts";
 import { type CommonOptions, configOf } from "./options.ts";
 import { readPassword } from "./password.ts";
 import { printJson, printLine, printTable } from "./print.ts";
+import { onlyOne, type TopicOptions, textOf, topicsOf } from "./topics.ts";
 
-interface AddOptions extends CommonOptions {
-  readonly publish?: readonly string[];
-  readonly subscribe?: readonly string[];
+interface AddOptions extends CommonOptions, TopicOptions {
+  readonly user?: string;
   readonly certificate?: string;
   readonly passwordFile?: string;
+  readonly chat?: readonly string[];
 }
 
 export async function addDevice(name: string, options: AddOptions): Promise<void> {
   const config = configOf(options);
-  checkPatterns("--publish", options.publish ?? [], () => false);
-  checkPatterns("--subscribe", options.subscribe ?? [], isSys);
-  const { publish, subscribe, certificate, passwordFile } = options;
+  topicsOf(options);
+  const { publish, subscribe, certificate, passwordFile, user } = options;
+  const chats = options.chat?.map(chatOf);
   const chosen = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const { device, password } = await withOperator(config, (ask) =>
     ask("addDevice", {
@@ -28,6 +28,8 @@ export async function addDevice(name: string, options: AddOptions): Promise<void
       ...(certificate === undefined ? {} : { certificate }),
       ...(publish === undefined ? {} : { publish: [...publish] }),
       ...(subscribe === undefined ? {} : { subscribe: [...subscribe] }),
+      ...(user === undefined ? {} : { user }),
+      ...(chats === undefined ? {} : { chats }),
     }),
   );
   if (options.json) {
@@ -38,15 +40,57 @@ export async function addDevice(name: string, options: AddOptions): Promise<void
   if (password !== null) printLine(`password ${password}`);
 }
 
-/** What would never grant anything is a mistake. */
-function checkPatterns(flag: string, patterns: readonly string[], granted: (pattern: string) => boolean): void {
-  for (const pattern of patterns) {
-    if (!isReserved(pattern) || granted(pattern)) continue;
+/** `KEY`, `KEY=read` or `KEY=write`. */
+function chatOf(given: string): { chat: string; may?: "read" | "write" } {
+  const [chat = "", may, ...more] = given.split("=");
+  if (chat === "" || more.length > 0 || (may !== undefined && may !== "read" && may !== "write")) {
+    throw new CommandError(exitCodes.usage, `"${given}" is no chat: give KEY, KEY=read or KEY=write`);
+  }
+  return may === undefined ? { chat } : { chat, may };
+}
+
+interface SetOptions extends CommonOptions, TopicOptions {
+  readonly defaultTopics?: boolean;
+  /** False: `--no-user`. */
+  readonly user?: string | false;
+}
+
+/** Changes what is named; all else stays, the sessions and queues of the device too. */
+export async function setDevice(name: string, options: SetOptions): Promise<void> {
+  const config = configOf(options);
+  const given = topicsOf(options);
+  onlyOne({ "--publish or --subscribe": given !== undefined, "--default-topics": options.defaultTopics === true });
+  const topics = options.defaultTopics ? null : given;
+  const user = options.user === false ? null : options.user;
+  if (topics === undefined && user === undefined) {
     throw new CommandError(
       exitCodes.usage,
-      `${flag}: ${pattern} is reserved for the server's services; no pattern opens it`,
+      "nothing to change: give --publish, --subscribe, --default-topics, --user or --no-user",
     );
   }
+  const { device } = await withOperator(config, (ask) =>
+    ask("setDevice", { name, ...(topics === undefined ? {} : { topics }), ...(user === undefined ? {} : { user }) }),
+  );
+  if (options.json) printJson({ device });
+  else printLine(`changed ${device.name}`);
+}
+
+export async function setDevicePassword(
+  name: string,
+  options: CommonOptions & { passwordFile?: string },
+): Promise<void> {
+  const config = configOf(options);
+  const chosen = options.passwordFile === undefined ? undefined : await readPassword(options.passwordFile);
+  const changed = await withOperator(config, (ask) =>
+    ask("setDevicePassword", { name, ...(chosen === undefined ? {} : { password: chosen }) }),
+  );
+  const { password } = changed;
+  if (options.json) {
+    printJson({ name, ...(password === null ? {} : { password }) });
+    return;
+  }
+  printLine(`the password of ${name} is changed; connections by the old one are closed`);
+  if (password !== null) printLine(`password ${password}`);
 }
 
 const pageSize = 500;
@@ -69,19 +113,38 @@ export async function listDevices(options: CommonOptions): Promise<void> {
   }
   const rows = devices.map((device) => [
     device.name,
-    patternsOf(device.publish),
-    patternsOf(device.subscribe),
+    topicsText(device, device.publish),
+    topicsText(device, device.subscribe),
+    device.groups.join(" ") || "-",
+    device.user ?? "-",
+    device.chats.map(({ chat, may }) => (may === null ? chat : `${chat}=${may}`)).join(" ") || "-",
     device.certificate ?? "-",
+    device.online ? "online" : "offline",
+    device.last_seen ?? "-",
     device.created,
   ]);
-  printTable([["NAME", "PUBLISH", "SUBSCRIBE", "CERTIFICATE", "CREATED"], ...rows]);
+  const head = [
+    "NAME",
+    "PUBLISH",
+    "SUBSCRIBE",
+    "GROUPS",
+    "CHATS AS",
+    "CHATS",
+    "CERTIFICATE",
+    "STATE",
+    "LAST SEEN",
+    "CREATED",
+  ];
+  printTable([head, ...rows]);
 }
 
-const patternsOf = (patterns: readonly string[] | null): string =>
-  patterns === null ? "(default)" : patterns.length === 0 ? "(nothing)" : patterns.join(" ");
+/** Without patterns of its own a member of a group may use those of the group alone. */
+const topicsText = ({ groups }: OperatorDevice, patterns: readonly string[] | null): string =>
+  patterns === null && groups.length > 0 ? "-" : textOf(patterns);
 
-export async function revokeDevice(name: string, options: CommonOptions): Promise<void> {
-  const revoked = await withOperator(configOf(options), (ask) => ask("revokeDevice", { name }));
+export async function revokeDevice(name: string, options: CommonOptions & { retained?: boolean }): Promise<void> {
+  const { retained = false } = options;
+  const revoked = await withOperator(configOf(options), (ask) => ask("revokeDevice", { name, retained }));
   if (options.json) printJson(revoked);
   else printLine(`revoked ${revoked.name}`);
 }

@@ -1,4 +1,6 @@
 /** How a command ends: its exit codes, and one line for people that says what to do. */
+import { isDenied } from "../lib/system-errors.ts";
+
 export const exitCodes = {
   ok: 0,
   failure: 1,
@@ -13,7 +15,7 @@ export const exitCodesHelp = `Exit codes:
   0  done
   1  it failed, or the answer is no
   2  the command line or the configuration is wrong
-  3  the data folder is in use, or cannot be opened
+  3  the data folder is in use, another system user's or cannot be opened, or its database is lost
   4  a listening address is in use, or cannot be bound`;
 
 /** Ends the command; the message is printed without a stack. */
@@ -38,13 +40,20 @@ export class Answered extends Error {
   }
 }
 
+/** What most often is behind it: a command was run as root once. */
+const ownership = "all files in the data folder must belong to the system user that runs roost (chown -R)";
+
 const hints: Readonly<Record<string, { exitCode: ExitCode; hint?: string }>> = {
   ConfigError: { exitCode: exitCodes.usage },
   CertificateError: { exitCode: exitCodes.usage },
   DataFolderLocked: { exitCode: exitCodes.dataFolder, hint: "stop it, or choose another folder with --data" },
   DataFolderError: { exitCode: exitCodes.dataFolder },
   SchemaError: { exitCode: exitCodes.dataFolder },
-  DatabaseError: { exitCode: exitCodes.dataFolder },
+  DatabaseError: { exitCode: exitCodes.dataFolder, hint: ownership },
+  DatabaseRefused: {
+    exitCode: exitCodes.dataFolder,
+    hint: "or start with an empty one: roost serve --new-database (it deletes nothing)",
+  },
   AddressError: { exitCode: exitCodes.address, hint: "choose another one with --http or --mqtt" },
 };
 
@@ -61,8 +70,11 @@ export function describeFailure(error: unknown): { exitCode: ExitCode; message: 
   }
   // Another program took it between the probe and the listener.
   if ("code" in error && error.code === "EADDRINUSE") return { exitCode: exitCodes.address, message: error.message };
-  if (isSqlite(error))
-    return { exitCode: exitCodes.dataFolder, message: `the data cannot be opened: ${error.message}` };
+  if (isSqlite(error)) {
+    const message = `the data cannot be opened: ${error.message}; ${ownership}`;
+    return { exitCode: exitCodes.dataFolder, message };
+  }
+  if (isDenied(error)) return { exitCode: exitCodes.dataFolder, message: `${error.message}; ${ownership}` };
   return { exitCode: exitCodes.failure, message: error.message };
 }
 

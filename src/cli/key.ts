@@ -1,4 +1,5 @@
 /** `roost key show|rotate` */
+import { durationOf } from "./durations.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { withOperator } from "./operator.ts";
 import { type CommonOptions, configOf } from "./options.ts";
@@ -14,7 +15,7 @@ export async function showKey(options: CommonOptions): Promise<void> {
     throw new CommandError(exitCodes.failure, "there is no backend key yet; roost serve or roost key rotate makes one");
   }
   printLine(`fingerprint ${key.fingerprint}`);
-  printLine(`made        ${key.created} (${ageOf(key.age_seconds)} ago)`);
+  printLine(`made        ${key.created} (${durationOf(key.age_seconds)} ago)`);
 }
 
 export async function rotateKey(options: CommonOptions): Promise<void> {
@@ -26,10 +27,4 @@ export async function rotateKey(options: CommonOptions): Promise<void> {
   // The key alone on standard output, so that it can go straight into a file or a variable.
   printLine(rotated.backend_key);
   process.stderr.write(`This is shown once. Fingerprint ${rotated.fingerprint}; the old key no longer works.\n`);
-}
-
-function ageOf(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
 }

@@ -1,4 +1,6 @@
 /** What commands write to standard output. */
+import { replaceControls } from "../lib/control-characters.ts";
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
@@ -9,7 +11,7 @@ export function printLine(line: string): void {
 
 /** Columns as wide as their widest cell. Control characters are shown as �, since names come from strangers. */
 export function printTable(rows: readonly (readonly string[])[]): void {
-  const clean = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}|\p{Cf}/gu, "�")));
+  const clean = rows.map((row) => row.map((cell) => replaceControls(cell)));
   const widths: number[] = [];
   for (const row of clean) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, Bun.stringWidth(cell));

@@ -27,7 +27,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   dieOnDefects(sink.log);
 
   const { startServer } = await import("../server.ts");
-  const server = await startServer(config, { log: sink.log, writerThread });
+  const server = await startServer(config, { log: sink.log, writerThread, startEmpty: options.newDatabase });
   process.on("SIGHUP", () => reload({ options, running: config, sink, server }));
   announce(options.json ? JSON.stringify(startLine(server)) : startText(config, server));
 
@@ -146,6 +146,14 @@ function startText(config: Config, server: RunningServer): string {
       `  ${backendKey}`,
     );
   }
+  if (server.isEmpty && config.mqtt.anonymous !== "full") {
+    lines.push(
+      "",
+      "Every account may chat. All other MQTT topics belong to users made by roost user add and to devices made by",
+      "roost device add. To give topics to a user who registered or was made by a backend, use",
+      "roost user topics NAME --publish PATTERN --subscribe PATTERN, roost group, or roost user trust NAME.",
+    );
+  }
   if (config.registration === "open") {
     lines.push(
       "",
@@ -162,6 +170,7 @@ function startText(config: Config, server: RunningServer): string {
 
 /** A URL that works on this machine: a wildcard is no place to connect to. */
 function urlOf(scheme: string, bound: string): string {
+  if (bound.startsWith("unix:")) return bound;
   const address = parseAddress(bound);
   if (address === undefined) return `${scheme}://${bound}`;
   if (!isWildcard(address)) return `${scheme}://${formatAddress(address)}`;

@@ -1,9 +1,11 @@
 /** Where settings are given: flags, `ROOST_*` variables and roost.toml, as text that is not understood yet. */
 import { resolve } from "node:path";
 import { nearest } from "../lib/nearest.ts";
+import { isDenied } from "../lib/system-errors.ts";
 import { type SettingKey, settingKeys, settings, settingsTable, variableOf } from "./settings.ts";
 import type { Raw } from "./values.ts";
 
+const prefix = "ROOST_";
 const fileVariable = "ROOST_CONFIG";
 
 export type Origin =
@@ -52,7 +54,7 @@ export function readVariables(
   problems: string[],
 ): Map<SettingKey, Given> {
   const found = new Map<SettingKey, Given>();
-  const names = Object.keys(env).filter((name) => name.startsWith("ROOST_"));
+  const names = Object.keys(env).filter((name) => name.startsWith(prefix));
   // Usual, and then a start need not make the names of all settings.
   if (names.length === 0) return found;
   const known = new Set<string>([fileVariable]);
@@ -77,15 +79,39 @@ export function readVariables(
   }
   for (const name of names) {
     if (known.has(name) || serviceLink.test(name)) continue;
-    problems.push(`${name}: there is no such setting${suggestion(name, known)}`);
+    problems.push(`${name}: there is no such setting${suggestVariable(name, known)}`);
   }
   return found;
 }
 
-const suggestion = (word: string, known: Iterable<string>): string => {
-  const meant = nearest(word, known);
-  return meant === undefined ? "" : `; did you mean ${meant}?`;
-};
+/** In a variable the prefix says nothing: `ROOST_HTTP` is not near `ROOST_DATA`. */
+const suggestVariable = (name: string, known: Iterable<string>): string =>
+  suggestion(
+    name.slice(prefix.length),
+    [...known].map((one) => one.slice(prefix.length)),
+    prefix,
+  );
+
+function suggestion(word: string, known: readonly string[], before = ""): string {
+  const meant =
+    known.find((one) => isPartOf(word, one)) ??
+    known.find((one) => isPartOf(one, word)) ??
+    nearestInSection(word, known) ??
+    nearest(word, known);
+  return meant === undefined ? "" : `; did you mean ${before}${meant}?`;
+}
+
+/** `http` of `http.listen`, `HTTP` of `HTTP_LISTEN`. */
+const isPartOf = (part: string, whole: string): boolean =>
+  part !== "" && whole.startsWith(part) && /[._]/.test(whole.charAt(part.length));
+
+/** Where the section exists: the nearest setting in it, else its first one. */
+function nearestInSection(word: string, known: readonly string[]): string | undefined {
+  const section = known.filter((one) => isPartOf(sectionOf(word), one));
+  return nearest(word, section) ?? section[0];
+}
+
+const sectionOf = (word: string): string => word.split(/[._]/, 1)[0] ?? "";
 
 function readText(
   path: string,
@@ -97,7 +123,9 @@ function readText(
     if (text === undefined) problem("does not exist");
     return text;
   } catch (error) {
-    problem(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    if (isDenied(error))
+      problem("may not be read by this system user; run the command as the user that roost serve runs as");
+    else problem(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
 }

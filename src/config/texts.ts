@@ -1,80 +1,51 @@
 /** The settings for a reader: what is in force, a file to fill in, the help text. */
 import type { Config } from "../config.ts";
-import { formatAddress } from "../lib/address.ts";
-import { type fileSettings, shownFiles } from "./file-settings.ts";
-import { isLimit, limitNameOf } from "./limit-settings.ts";
-import type { providerSettings } from "./provider-settings.ts";
-import { shownProviders } from "./providers.ts";
-import { type restSettings, shownRest } from "./rest-settings.ts";
-import type { serverSettings } from "./server-settings.ts";
-import { type SettingKey, settingKeys, settingsTable, variableOf } from "./settings.ts";
+import { shownAuth } from "./auth-settings.ts";
+import { shownAws } from "./aws-settings.ts";
+import { shownFiles } from "./file-settings.ts";
+import { shownLimits } from "./limit-settings.ts";
+import { shownMail } from "./mail-settings.ts";
+import { shownMqtt } from "./mqtt-settings.ts";
+import { shownProxy } from "./proxy-settings.ts";
+import { shownRest } from "./rest-settings.ts";
+import { shownServer } from "./server-settings.ts";
+import { type SettingKey, settingKeys, type settings, settingsTable, variableOf } from "./settings.ts";
+import { shownSms } from "./sms-settings.ts";
 import type { Origin } from "./sources.ts";
-import { shownWebhooks, type webhookSettings } from "./webhook-settings.ts";
-import type { websocketSettings } from "./websocket-settings.ts";
+import { shownTls } from "./tls-settings.ts";
+import type { Shown, ShownValue } from "./values.ts";
+import { shownWebhooks } from "./webhook-settings.ts";
 import { shownWebsocket } from "./websocket-settings.ts";
 
 export interface ShownSetting {
   readonly key: SettingKey;
-  /** What is in force, in bytes or seconds where it is either; a secret is shown as `(set)`, null is "not set". */
-  readonly value: string | number | boolean | null;
+  /** What is in force; a secret is shown as `(set)`. */
+  readonly value: ShownValue;
   readonly origin: Origin;
 }
 
 /** Every setting with the value in force and where it came from, without secrets. */
 export function showConfig(config: Config): ShownSetting[] {
-  const { http, mqtt, log, login } = config;
-  const values: Readonly<
-    Record<
-      | keyof typeof serverSettings
-      | keyof typeof websocketSettings
-      | keyof typeof restSettings
-      | keyof typeof webhookSettings
-      | keyof typeof providerSettings
-      | keyof typeof fileSettings,
-      ShownSetting["value"]
-    >
-  > = {
-    ...shownProviders(config),
+  const values: Shown<typeof settings> = {
+    ...shownServer(config),
+    ...shownTls(config.tls),
+    ...shownProxy(config.proxy),
+    ...shownMqtt(config.mqtt, config.mqtts),
+    ...shownAuth(config.auth),
     ...shownWebsocket(config.ws),
-    ...shownFiles(config.files),
     ...shownRest(config.rest),
     ...shownWebhooks(config.webhooks),
-    data: config.data,
-    "http.listen": formatAddress(http.listen),
-    "http.tls": http.tls,
-    "mqtt.listen": mqtt.listen === null ? "off" : formatAddress(mqtt.listen),
-    "mqtts.listen": config.mqtts.listen === null ? "off" : formatAddress(config.mqtts.listen),
-    "tls.certificate": config.tls?.certificate ?? null,
-    "tls.key": config.tls?.key ?? null,
-    "tls.client_ca": config.tls?.clients?.ca ?? null,
-    "tls.require_client_certificate": config.tls?.clients?.required ?? false,
-    "mqtt.anonymous": mqtt.anonymous,
-    "mqtt.sys_interval": mqtt.sysIntervalSeconds,
-    durability: config.durability,
-    directory: config.directory,
-    "rest.access_token_lifetime": config.participants.accessTokenMs / 1000,
-    "rest.refresh_token_lifetime": config.participants.refreshTokenMs / 1000,
-    "rest.open_tokens": config.participants.openTokens,
-    "rest.require_signature": config.participants.requireSignature,
-    registration: config.registration,
-    migration_code: config.migrationCode,
-    "auth.client_tokens": config.clientTokens,
-    admins: config.admins.length === 0 ? null : config.admins.join(", "),
-    backend_key: config.backendKey === undefined ? null : "(set)",
-    "log.level": log.level,
-    "log.format": log.format,
-    "login.failures_per_minute": login.failuresPerAddressMinute,
-    "login.failures_per_account_hour": login.failuresPerAccountHour,
-    registrations_per_address_hour: login.registrationsPerAddressHour,
+    ...shownSms(config.sms),
+    ...shownMail(config.mail),
+    ...shownAws(config.aws),
+    ...shownFiles(config.files),
+    ...shownLimits(config.limits),
   };
-  return settingKeys.map((key) => {
-    const value = isLimit(key) ? config.limits[limitNameOf(key)] : values[key];
-    return { key, value, origin: config.origins[key] };
-  });
+  return settingKeys.map((key) => ({ key, value: values[key], origin: config.origins[key] }));
 }
 
 /** `16 MiB`, `30 d`, `off`, `(not set)`: for a reader. */
-export function describeValue(key: SettingKey, value: ShownSetting["value"]): string {
+export function describeValue(key: SettingKey, value: ShownValue): string {
   const { format } = settingsTable[key];
   return typeof value === "number" && format !== undefined ? format(value) : String(value ?? "(not set)");
 }

@@ -1,6 +1,6 @@
 /** What a setting is, and the kinds of values there are: each understands what an operator writes, or says what it wanted. */
-import { isKey } from "../domain/keys.ts";
-import { type Address, parseAddress } from "../lib/address.ts";
+import { isUserKey } from "../domain/keys.ts";
+import { type Address, parseAddress, type SocketPath } from "../lib/address.ts";
 
 /** As it stands in a flag, a variable or the file, before it is understood. */
 export type Raw = string | number | boolean | readonly string[];
@@ -21,16 +21,32 @@ export interface Setting<Value> {
   /** The file may give it as an array of strings, a flag or variable with commas between. */
   readonly list?: true;
   readonly flag?: string;
+  /** The default is no more than this share of `limits.memory_bytes`. */
+  readonly memoryShare?: number;
   /** SIGHUP applies a new value; the others need a restart. */
   readonly live?: true;
 }
 
 /** How a file of settings gets at their values. */
 export interface Reading<Settings extends Readonly<Record<string, Setting<unknown>>>> {
-  readonly read: <Key extends keyof Settings>(key: Key) => ValueOf<Settings[Key]> | undefined;
+  /** Undefined where a setting is not set. */
+  readonly optional: { readonly [Key in keyof Settings]: ValueOf<Settings[Key]> | undefined };
   /** For settings with a default. */
-  readonly need: <Key extends keyof Settings>(key: Key) => ValueOf<Settings[Key]>;
+  readonly needed: { readonly [Key in keyof Settings]: ValueOf<Settings[Key]> };
+  /** Absolute, from where the setting was given. */
+  readonly absolute: (key: keyof Settings, path: string) => string;
+  /** What is wrong, a sentence each. */
+  readonly problems: string[];
 }
+
+/** In bytes or seconds where it is either; null is "not set". */
+export type ShownValue = string | number | boolean | null;
+
+/** What is in force, for a reader. */
+export type Shown<Settings> = { readonly [Key in keyof Settings]: ShownValue };
+
+/** How a secret is shown. */
+export const hidden = (value: unknown): ShownValue => (value === undefined ? null : "(set)");
 
 export class Unusable extends Error {}
 
@@ -44,6 +60,18 @@ export const address = {
     if (parsed === undefined)
       throw new Unusable("expected HOST:PORT, [IPV6]:PORT or PORT, with a port from 0 to 65535");
     return parsed;
+  },
+};
+
+/** The path may be relative still. */
+export const addressOrSocket = {
+  form: "HOST:PORT | unix:PATH",
+  parse: (raw: Raw): Address | SocketPath => {
+    const text = String(raw);
+    if (!text.startsWith("unix:")) return address.parse(raw);
+    const path = text.slice("unix:".length);
+    if (path === "" || path.includes("\0")) throw new Unusable("expected a path behind unix:");
+    return { path };
   },
 };
 
@@ -152,12 +180,11 @@ export const names = {
   form: "NAMES",
   list: true as const,
   parse: (raw: Raw): readonly string[] => {
-    const given = typeof raw === "object" ? raw : String(raw).split(",");
-    const trimmed = given.map((name) => name.trim()).filter((name) => name !== "");
-    if (!trimmed.every(isKey)) {
+    const given = items(raw);
+    if (!given.every(isUserKey)) {
       throw new Unusable("expected usernames, or user.<userId>, with commas between");
     }
-    return trimmed;
+    return given;
   },
 };
 
@@ -181,8 +208,48 @@ export const secretText = {
   },
 };
 
-export function setting<Value>(one: Setting<Value>): Setting<Value> {
-  return one;
+/** A list, with commas between where it is one text. */
+export const items = (raw: Raw): readonly string[] =>
+  (typeof raw === "object" ? raw : String(raw).split(",")).map((one) => one.trim()).filter((one) => one !== "");
+
+/** One line that a pattern describes. */
+export function line(form: string, pattern: RegExp, expected: string) {
+  return {
+    form,
+    parse: (raw: Raw): string => {
+      const text = String(raw);
+      if (!pattern.test(text)) throw new Unusable(`expected ${expected}`);
+      return text;
+    },
+  };
+}
+
+export const webUrl = {
+  form: "URL",
+  parse: (raw: Raw): string => {
+    const text = String(raw);
+    if (!/^https?:\/\/[^\s{}/?#]/i.test(text) || !URL.canParse(text) || text.length > 4096) {
+      throw new Unusable("expected a URL that begins with https:// or http://");
+    }
+    return text;
+  },
+};
+
+/** Throws where a place to fill in is none of `names`, since it would be sent as it stands. */
+export function checkPlaces(text: string, names: readonly string[]): string {
+  for (const [place, name = ""] of text.matchAll(/\{([a-z_]+)\}/g)) {
+    if (!names.includes(name))
+      throw new Unusable(`${place} is not one of ${names.map((one) => `{${one}}`).join(", ")}`);
+  }
+  return text;
+}
+
+export const secretLine = line("TEXT", /^[\x20-\x7e]{1,512}$/, "up to 512 printable ASCII characters");
+export const keyId = line("TEXT", /^\w{2,128}$/, "letters and digits");
+
+/** A table of settings, with the type of each value. */
+export function settingsOf<Values>(table: { readonly [Key in keyof Values]: Setting<Values[Key]> }) {
+  return table;
 }
 
 /** What a setting gives once it is understood. */

@@ -5,6 +5,7 @@
  * many chats. In quiet chats a slice would hold mostly other users' rows. So after a slice that gave few rows, the next
  * message of each chat is looked up, and reading continues there. With one chat left, that chat is read in order.
  */
+import { emptied } from "../domain/messages/addressed.ts";
 import type { ChatId, DeviceId, Message, MessageId, MessageReader, UserId } from "../domain/model.ts";
 import type { DeliveryReads, Head } from "../domain/store.ts";
 import { isInRanges, type Range } from "../lib/ranges.ts";
@@ -23,6 +24,13 @@ interface Place {
   readonly confirmed?: readonly Range[];
 }
 
+/** How many messages these heads begin: at most, since deleted ones and those for others are among them. */
+export function waitingIn(heads: readonly Head[]): number {
+  return heads.reduce((sum, { seq, lastSeq, confirmed = [] }) => {
+    return sum + lastSeq - seq + 1 - confirmed.reduce((known, [from, to]) => known + to - from + 1, 0);
+  }, 0);
+}
+
 export class Backlog {
   readonly #store: Pick<DeliveryReads, "run" | "scan">;
   readonly #reader: MessageReader;
@@ -34,6 +42,8 @@ export class Backlog {
   #next: number;
   #rows: Message[] = [];
   #taken = 0;
+  /** What the client confirmed meanwhile, up to a place in a chat. */
+  #confirmed: Map<ChatId, number> | undefined;
 
   /**
    * @param parts.from where the missing messages of each chat begin; for a short range, the id after which all of the
@@ -69,19 +79,31 @@ export class Backlog {
     return this.#rows;
   }
 
+  /** Everything in the chat up to `seq` needs no handing over any more. */
+  confirmedThrough(chatId: ChatId, seq: number): void {
+    this.#confirmed ??= new Map();
+    this.#confirmed.set(chatId, Math.max(seq, this.#confirmed.get(chatId) ?? 0));
+    emptyThrough(this.#rows, chatId, seq);
+  }
+
+  #isMissing({ chatId, seq }: Message): boolean {
+    return seq > (this.#confirmed?.get(chatId) ?? 0);
+  }
+
   /** Undefined at the end. */
   async #readRange(limit: number): Promise<Message[] | undefined> {
     if (this.#next > this.#through) return undefined;
     const to = Math.min(this.#through, this.#next + sliceIds - 1);
     const slice = await this.#scan(this.#next, to, limit);
     this.#next = slice.through + 1;
-    return slice.messages;
+    return slice.messages.filter((message) => this.#isMissing(message));
   }
 
   /** Undefined at the end. */
   async #readPlaces(limit: number): Promise<Message[] | undefined> {
     const places = (this.#places ?? []).filter((place) => place.messageId <= this.#through);
     this.#places = places;
+    for (const place of places) place.seq = Math.max(place.seq, (this.#confirmed?.get(place.chatId) ?? 0) + 1);
     const [only, second] = places;
     if (only === undefined) return undefined;
     return second === undefined ? this.#readOn(only, limit) : this.#readSlice(places, limit);
@@ -97,13 +119,20 @@ export class Backlog {
     empty(this.#rows, messageId);
   }
 
+  /** The same for a message that is edited now. */
+  edited(message: Message): void {
+    replace(this.#rows, message);
+  }
+
   async #readOn(place: Place, limit: number): Promise<Message[]> {
     const { confirmed } = place;
     const rows = await this.#run(place, limit);
     const last = rows.at(-1);
     if (last === undefined) this.#places = [];
     else moveBehind(place, last);
-    return confirmed === undefined ? rows : rows.filter((message) => !isInRanges(confirmed, message.seq));
+    return rows.filter(
+      (message) => this.#isMissing(message) && (confirmed === undefined || !isInRanges(confirmed, message.seq)),
+    );
   }
 
   async #readSlice(places: Place[], limit: number): Promise<Message[]> {
@@ -113,7 +142,7 @@ export class Backlog {
     const placeOf = new Map(places.map((place) => [place.chatId, place]));
     const rows = slice.messages.filter((message) => {
       const place = placeOf.get(message.chatId);
-      if (place === undefined || message.seq < place.seq) return false;
+      if (place === undefined || message.seq < place.seq || !this.#isMissing(message)) return false;
       moveBehind(place, message);
       return place.confirmed === undefined || !isInRanges(place.confirmed, message.seq);
     });
@@ -146,7 +175,20 @@ export class Backlog {
 export function empty(messages: Message[], messageId: MessageId): void {
   const at = messages.findIndex((message) => message.messageId === messageId);
   const message = messages[at];
-  if (message !== undefined) messages[at] = { ...message, kind: "deleted", type: "deleted", content: "" };
+  if (message !== undefined) messages[at] = emptied(message);
+}
+
+/** Puts the message as it is now in the place of an earlier state, unless nothing of it is to be handed over. */
+export function replace(messages: Message[], edited: Message): void {
+  const at = messages.findIndex(({ messageId, kind }) => messageId === edited.messageId && kind !== "deleted");
+  if (at >= 0) messages[at] = edited;
+}
+
+/** Replaces the messages of a chat up to `seq` so. */
+export function emptyThrough(messages: Message[], chatId: ChatId, seq: number): void {
+  for (const message of messages) {
+    if (message.chatId === chatId && message.seq <= seq) empty(messages, message.messageId);
+  }
 }
 
 function moveBehind(place: Place, message: Message): void {

@@ -10,8 +10,15 @@ import type { Log } from "../lib/log.ts";
 export type EventListener<Type extends EventType> = (event: EventOf<Type>) => Promise<void> | undefined | void;
 
 export interface Events extends CommitListener {
-  /** Adds a listener. Listeners of one type are called in the order in which they were added. */
-  on<Type extends EventType>(types: Type | readonly Type[], listener: EventListener<Type>): void;
+  /**
+   * Adds a listener. Listeners of one type are called in the order in which they were added. Very frequent events are made
+   * only while a listener of their type `isWanted`.
+   */
+  on<Type extends EventType>(
+    types: Type | readonly Type[],
+    listener: EventListener<Type>,
+    isWanted?: () => boolean,
+  ): void;
 }
 
 type AnyListener = (event: DomainEvent) => Promise<void> | undefined | void;
@@ -19,8 +26,15 @@ type AnyListener = (event: DomainEvent) => Promise<void> | undefined | void;
 export function createEvents({ log }: { log: Log }): Events {
   const listenersOf = new Map<EventType, AnyListener[]>();
 
-  function on<Type extends EventType>(types: Type | readonly Type[], listener: EventListener<Type>): void {
+  const wantedOf = new Map<EventType, (() => boolean)[]>();
+
+  function on<Type extends EventType>(
+    types: Type | readonly Type[],
+    listener: EventListener<Type>,
+    isWanted: () => boolean = always,
+  ): void {
     for (const type of typeof types === "string" ? [types] : types) {
+      wantedOf.set(type, [...(wantedOf.get(type) ?? []), isWanted]);
       const listeners = listenersOf.get(type) ?? [];
       listeners.push(listener as AnyListener);
       listenersOf.set(type, listeners);
@@ -60,7 +74,8 @@ export function createEvents({ log }: { log: Log }): Events {
     log.error("a listener failed at an event", { event: type, error });
   }
 
-  return { on, committed, hears: (type) => listenersOf.has(type) };
+  return { on, committed, hears: (type) => wantedOf.get(type)?.some((isWanted) => isWanted()) ?? false };
 }
 
 const none: readonly AnyListener[] = [];
+const always = (): boolean => true;

@@ -9,9 +9,9 @@
  * the same way when it has room. What waits for the client is in the store, never in memory.
  */
 import { messageFor } from "../domain/messages/addressed.ts";
-import type { DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
+import type { ChatId, DeletedMessage, DeviceId, Message, MessageId, UserId } from "../domain/model.ts";
 import type { DeliveryReads, Head } from "../domain/store.ts";
-import { Backlog, empty } from "./backlog.ts";
+import { Backlog, empty, emptyThrough, replace, waitingIn } from "./backlog.ts";
 
 /** The number of rows one read of the store gives. Other work gets its turn between two pages. */
 const pageRows = 128;
@@ -38,6 +38,8 @@ export interface FeedOptions {
    * given means that it is full until `resume()`.
    */
   emit(messages: readonly Message[]): number;
+  /** Called once before the messages that were missed: how many there are, at most (`waitingIn`). */
+  begins?(waiting: number): void;
   /** Called when the feed goes live for the first time, after the stored backlog. */
   caughtUp?(): void;
   /** The store failed while catching up. The caller should close the client; the client catches up when it returns. */
@@ -120,6 +122,18 @@ export class Feed {
     this.#backlog?.deleted(messageId);
   }
 
+  /** A message that waits here is handed over as it is now. */
+  edited(message: Message): void {
+    if (this.#held !== undefined) replace(this.#held, message);
+    this.#backlog?.edited(message);
+  }
+
+  /** The client has everything in the chat up to `seq`: what waits of it here keeps only its position. */
+  confirmedThrough(chatId: ChatId, seq: number): void {
+    if (this.#held !== undefined) emptyThrough(this.#held, chatId, seq);
+    this.#backlog?.confirmedThrough(chatId, seq);
+  }
+
   /** Call this when the client has room again. */
   resume(): void {
     if (this.#state !== "full") return;
@@ -140,7 +154,8 @@ export class Feed {
       this.#held = undefined;
       return;
     }
-    for (const message of held.splice(0, taken)) this.#heldBytes -= weightOf(message);
+    held.splice(0, taken);
+    this.#heldBytes = held.reduce((bytes, message) => bytes + weightOf(message), 0);
     if (this.#state === "live") this.#state = "full";
   }
 
@@ -169,7 +184,9 @@ export class Feed {
     const { store, userId, deviceId } = this.#options;
     if (begin === "position") {
       this.#roundEnd = await store.lastMessageId();
-      this.#beginRound(await store.undelivered(userId, deviceId));
+      const heads = await store.undelivered(userId, deviceId);
+      if (this.#state === "behind") this.#options.begins?.(waitingIn(heads));
+      this.#beginRound(heads);
     }
     while (this.#state === "behind") {
       if (this.#backlog !== undefined) {

@@ -3,7 +3,20 @@
  */
 import { isLeftOut } from "../domain/messages/content.ts";
 import { shownTimeMs } from "../domain/messages/messages.ts";
-import type { Message, MessageFile, Sent, StoredEvent, Typing } from "../domain/model.ts";
+import type {
+  ChatId,
+  DeletedMessage,
+  Message,
+  MessageFile,
+  ReachedThrough,
+  Reacted,
+  ReactionCount,
+  Receipt,
+  Sent,
+  StoredEvent,
+  Typing,
+} from "../domain/model.ts";
+import type { ShownPresence } from "./presence.ts";
 
 /**
  * Content of larger files is not in the JSON; `file` says where it is. As base64 this size fits an MQTT packet of the
@@ -20,13 +33,16 @@ export interface FileShape {
   readonly bytes: number;
   /** The media type it is served with. */
   readonly type: string;
+  /** Present where its sender gave one. */
+  readonly name?: string;
 }
 
-export const fileShape = ({ hash, bytes, mediaType }: MessageFile): FileShape => ({
+export const fileShape = ({ hash, bytes, mediaType, name }: MessageFile): FileShape => ({
   hash,
   url: `/_/files/${hash}`,
   bytes,
   type: mediaType,
+  ...(name === undefined ? {} : { name }),
 });
 
 /** Whether the JSON of a message holds its content, rather than only its `file`. */
@@ -50,11 +66,27 @@ export interface MessageShape {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly client_id?: string;
+  /** Id of the message that it answers. */
+  readonly reply_to?: string;
+  /** Ids of the members whom it names. */
+  readonly mentions?: readonly string[];
+  /** Of the last edit, deletion or reaction, in the chat. */
+  readonly revision?: number;
+  /** When it was last edited. */
+  readonly edited?: string;
+  readonly reactions?: readonly ReactionShape[];
+}
+
+export interface ReactionShape {
+  readonly reaction: string;
+  readonly count: number;
+  /** The first of those who reacted so. */
+  readonly user_ids: readonly string[];
 }
 
 export function messageShape(message: Message): MessageShape {
   const { file } = message;
-  return {
+  const shape = {
     message_id: String(message.messageId),
     seq: message.seq,
     chat_id: String(message.chatId),
@@ -67,7 +99,70 @@ export function messageShape(message: Message): MessageShape {
     time: isoTime(shownTimeMs(message)),
     ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
   };
+  return isBeyondContent(message) ? { ...shape, ...beyondContentShape(message) } : shape;
 }
+
+/** Whether it is a message that answers, names, or was changed; most are not. */
+export const isBeyondContent = ({ revision, replyTo, mentions }: Message): boolean =>
+  revision !== undefined || replyTo !== undefined || mentions !== undefined;
+
+/** In this order, at the end of the shape. */
+export const beyondContentShape = ({ replyTo, mentions, revision, editedAtMs, reactions }: Message) => ({
+  ...(replyTo === undefined ? {} : { reply_to: String(replyTo) }),
+  ...(mentions === undefined ? {} : { mentions: mentions.map(String) }),
+  ...(revision === undefined ? {} : { revision }),
+  ...(editedAtMs === undefined ? {} : { edited: isoTime(editedAtMs) }),
+  ...(reactions === undefined ? {} : { reactions: reactionShapes(reactions) }),
+});
+
+export const reactionShapes = (reactions: readonly ReactionCount[]): ReactionShape[] =>
+  reactions.map(({ reaction, count, userIds }) => ({ reaction, count, user_ids: userIds.map(String) }));
+
+/** Where a message stands that is not shown as a whole. */
+export const placeShape = ({
+  messageId,
+  seq,
+  chatId,
+  chatKey,
+}: Pick<Message, "messageId" | "seq" | "chatId" | "chatKey">) => ({
+  message_id: String(messageId),
+  seq,
+  chat_id: String(chatId),
+  chatID: chatKey,
+});
+
+/** One of what changed after a revision: a message as it is now, or the place where one was. */
+export const changeShape = (message: Message) =>
+  message.kind === "deleted"
+    ? { change: "deleted", revision: message.revision, ...placeShape(message) }
+    : { change: "changed", revision: message.revision, message: messageShape(message) };
+
+/** What was done to a message just now. */
+export type MessageChange =
+  | { readonly type: "message.edited"; readonly message: Message }
+  | { readonly type: "message.deleted"; readonly message: DeletedMessage }
+  | { readonly type: "message.reacted"; readonly reacted: Reacted };
+
+export function liveChangeShape(change: MessageChange) {
+  switch (change.type) {
+    case "message.edited":
+      return { change: "edited", revision: change.message.revision, message: messageShape(change.message) };
+    case "message.deleted":
+      return { change: "deleted", revision: change.message.revision, ...placeShape(change.message) };
+    case "message.reacted":
+      return reactedShape(change.reacted);
+  }
+}
+
+const reactedShape = ({ revision, by, reaction, added, reactions, ...place }: Reacted) => ({
+  change: "reacted",
+  revision,
+  ...placeShape(place),
+  user_id: String(by),
+  reaction,
+  added,
+  reactions: reactionShapes(reactions),
+});
 
 const contentShape = (content: string | Uint8Array): Pick<MessageShape, "content" | "encoding"> =>
   typeof content === "string"
@@ -117,5 +212,46 @@ export function typingShape({ chatId, chatKey, user, typing, atMs }: Typing) {
     time: isoTime(atMs),
   };
 }
+
+export const presenceShape = ({ userId, online, lastSeenAtMs }: ShownPresence) => ({
+  user_id: String(userId),
+  online,
+  last_seen: lastSeenAtMs === undefined ? undefined : isoTime(lastSeenAtMs),
+});
+
+/** The same as a state of that user. */
+export const typingStateShape = ({ chatId, chatKey, user, typing }: Typing) => ({
+  chat_id: String(chatId),
+  chatID: chatKey,
+  user_id: String(user.userId),
+  typing,
+});
+
+/** Everything up to `delivered` reached the user, and the user has read up to `read`. */
+export function receiptShape(
+  { userId, deliveredSeq, readSeq, atMs }: Receipt,
+  chat: { readonly chatId: ChatId; readonly chatKey: string },
+) {
+  return {
+    chat_id: String(chat.chatId),
+    chatID: chat.chatKey,
+    user_id: String(userId),
+    delivered: deliveredSeq,
+    ...(readSeq === undefined ? {} : { read: readSeq }),
+    ...(atMs === undefined ? {} : { time: isoTime(atMs) }),
+  };
+}
+
+/** As an event: everything up to `through`. It has no id, since there is nothing to confirm. */
+export const reachedShape = ({ chatId, chatKey, user, status, seq }: ReachedThrough) => ({
+  type: status,
+  chat_id: String(chatId),
+  chatID: chatKey,
+  through: seq,
+  users: [{ GUID: user.guid, user_id: String(user.userId), userID: user.userKey }],
+});
+
+/** As an event: it has no id, since there is nothing to confirm. */
+export const changeEventShape = (change: MessageChange) => ({ type: "change", ...liveChangeShape(change) });
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

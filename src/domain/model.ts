@@ -2,6 +2,7 @@
  * The people, chats and messages that every door uses. One word per thing, whatever a wire calls it (ARCHITECTURE.md,
  * Words). Times are UTC epoch milliseconds; each door writes its own form.
  */
+import type { SteadyMs } from "../lib/clock.ts";
 
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -17,11 +18,22 @@ export type DeviceId = Branded<number, "DeviceId">;
 /** The id of no user: the sender of messages of the server itself (`user.0`), for its backend. */
 export const systemUserId = 0 as UserId;
 
+/** How a user came to be. Users whom the operator made may use all ordinary MQTT topics unless patterns say otherwise. */
+export type MadeBy = "operator" | "registered" | "invited" | "backend";
+
+/** Of a hook: see `hooks.ts`; of a device that is a member of chats: `people/devices.ts`. What each may do: `people/kinds.ts`. */
+export type UserKind = "person" | "hook" | "device";
+
 export interface User {
   readonly userId: UserId;
   readonly guid: string;
   /** The name that a backend gave (REST `userID`), if any. */
   readonly username: string | undefined;
+  /**
+   * What the user chose to log in by. It means the user unless a user or a device has the same name (`typed-names.ts`),
+   * and only in a log-in: no other place knows it.
+   */
+  readonly loginName: string | undefined;
   /** The string id that clients use: the username, else `user.<userId>`. */
   readonly userKey: string;
   readonly nick: string;
@@ -36,6 +48,9 @@ export interface User {
   /** SPKI, DER. */
   readonly publicKey: Uint8Array | undefined;
   readonly disabled: boolean;
+  readonly kind: UserKind;
+  readonly madeBy: MadeBy;
+  readonly presenceRule: PresenceRule;
   readonly createdAtMs: number;
   readonly lastSeenAtMs: number | undefined;
   /** Changes when what others see of the user changes. */
@@ -56,17 +71,44 @@ export interface Chat {
   readonly createdAtMs: number;
   /** Changes with membership and name. */
   readonly updatedAtMs: number;
+  /** Grows with every edit, deletion and reaction in the chat; 0 while there was none. */
+  readonly revision: number;
+}
+
+/** A chat as a backend lists it. */
+export interface OwnedChat {
+  readonly chat: Chat;
+  /** Undefined where the owner is gone. */
+  readonly ownerGuid: string | undefined;
 }
 
 /** A chat as one member sees it. */
 export interface MemberChat {
   readonly chat: Chat;
   readonly deliveredSeq: number;
+  /** Up to here the member has read everything that was for them to read. */
   readonly readSeq: number;
+  /** Messages of others after it; past 256 places it counts places. */
+  readonly unread: number;
+  /** See `Mute`. */
+  readonly mutedUntilMs: number | undefined;
+}
+
+/**
+ * Until then a member wants no notices of a chat, but for messages that name them (`Message.mentions`). Nothing else
+ * changes: messages are delivered and counted as before. Clients keep it; a time that is over mutes nothing.
+ */
+export interface Mute {
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  /** Undefined: notices are wanted. */
+  readonly mutedUntilMs: number | undefined;
 }
 
 /** A chat with its members, in joining order. */
 export interface ChatView {
+  /** The picture that the owner of a group uploaded; undefined means the generated one. */
+  readonly avatar?: Uint8Array | undefined;
   readonly chat: Chat;
   readonly members: readonly User[];
 }
@@ -86,6 +128,8 @@ export interface MessageFile {
   readonly form: ContentForm;
   /** One of the list in `media-types.ts`. */
   readonly mediaType: string;
+  /** The file's name, where its sender gave one. */
+  readonly name?: string | undefined;
 }
 
 export interface Message {
@@ -116,10 +160,50 @@ export interface Message {
   readonly addressed?: "to_reader" | "to_others";
   /** The text of each recipient, for such a message that was just sent; `content` is empty then. */
   readonly texts?: readonly AddressedText[];
+  /** The message of the same chat that this one answers. */
+  readonly replyTo?: MessageId;
+  /** Members whom the message names. */
+  readonly mentions?: readonly UserId[];
+  /** Of the last edit, deletion or reaction; unset where there was none. */
+  readonly revision?: number;
+  /** When its sender last edited it. */
+  readonly editedAtMs?: number;
+  readonly reactions?: readonly ReactionCount[];
 }
 
+/** One kind of reaction to a message. */
+export interface ReactionCount {
+  /** One grapheme. */
+  readonly reaction: string;
+  readonly count: number;
+  /** The first of the users who reacted so. */
+  readonly userIds: readonly UserId[];
+}
+
+type MessagePlace = Pick<Message, "messageId" | "chatId" | "chatKey" | "seq" | "senderId">;
+
+/** Whom a message with a text for each recipient is for: a user, at one device or (undefined) at all of them. */
+export type Addressee = Pick<AddressedText, "userId" | "deviceId">;
+
 /** What remains of a deleted message. */
-export type DeletedMessage = Pick<Message, "messageId" | "chatId" | "chatKey" | "seq" | "senderId">;
+export interface DeletedMessage extends MessagePlace {
+  readonly revision: number;
+  /** For a message that was not for all members: whom it was for. */
+  readonly addressees?: readonly Addressee[];
+}
+
+/** A user reacted to a message, or took a reaction back. */
+export interface Reacted extends MessagePlace {
+  readonly revision: number;
+  readonly by: UserId;
+  readonly reaction: string;
+  /** False where it was taken back. */
+  readonly added: boolean;
+  /** All reactions to the message now. */
+  readonly reactions: readonly ReactionCount[];
+  /** As in `DeletedMessage`. */
+  readonly addressees?: readonly Addressee[];
+}
 
 /** How a door names a chat: by our number (a user's number means the direct chat with that user) or by its string id. */
 export type ChatRef = { readonly id: number } | { readonly key: string };
@@ -137,8 +221,17 @@ export interface Draft extends ClientStamp {
   readonly from: UserId;
   readonly type: string;
   readonly content: string | Uint8Array;
+  /**
+   * The content is this file, and `content` is empty: an upload of the sender, or a hash that the sender may fetch. An
+   * empty `type` is then what the file's sender called it.
+   */
+  readonly file?: string | undefined;
   /** `content` is bytes that stand for their base64 text. Where a file keeps them, that text is not made. */
   readonly asBase64?: boolean | undefined;
+  /** The message of the same chat that it answers. */
+  readonly replyTo?: MessageId | undefined;
+  /** Users whom it names; those who are no members are left out. Without it, a text is searched for `@username`. */
+  readonly mentions?: readonly UserId[] | undefined;
   /** The PUBLISH of a persistent MQTT session, so that its repeat is recognised after a reconnect. */
   readonly publish?: DraftPublish | undefined;
 }
@@ -226,13 +319,40 @@ export interface Position {
   readonly readSeq: number;
 }
 
+/** What a user lets others know: how far messages reached them and what they read, the first alone, or nothing. */
+export const receiptRules = ["all", "delivered", "none"] as const;
+export type ReceiptRule = (typeof receiptRules)[number];
+
+/** Who sees whether a user is online, and when they were last seen: their friends, or no one. */
+export const presenceRules = ["friends", "none"] as const;
+export type PresenceRule = (typeof presenceRules)[number];
+
+/** How far a member of a chat has got, as others are told. */
+export interface Receipt {
+  readonly userId: UserId;
+  readonly deliveredSeq: number;
+  /** Undefined where the reader is not to know. */
+  readonly readSeq: number | undefined;
+  /** When the member got there, where that was seen. */
+  readonly atMs: number | undefined;
+}
+
+/** A member of a chat got, or read, everything up to a place. */
+export interface ReachedThrough {
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  readonly user: Omit<UserSummary, "nick">;
+  readonly status: "delivered" | "read";
+  readonly seq: number;
+}
+
 /** The user that a bearer token stands for. */
 export interface TokenOwner {
   readonly user: User;
   readonly deviceId: DeviceId | undefined;
   /** SPKI, DER: the key that the token's holder signs with; the device's key, else the user's. */
   readonly signingKey: Uint8Array | undefined;
-  readonly expiresAtMs: number | undefined;
+  readonly expiresAtMs: SteadyMs | undefined;
   /** The token was given to a client to use instead of the password. */
   readonly remembered: boolean;
 }
@@ -248,4 +368,35 @@ export interface AddressedText {
   /** Undefined: for all of the user's devices that have no text of their own. */
   readonly deviceId: DeviceId | undefined;
   readonly text: string;
+}
+
+/** What opens some of what an account may do: see `people/scopes.ts`. */
+export type TokenScope =
+  /** Publishing to these ordinary topics; or subscribing to them and being delivered them. */
+  | { readonly allow: "publish" | "read"; readonly topic: string }
+  /** Sending to these chats; or the messages of these chats. */
+  | { readonly allow: "send" | "read"; readonly chat: string };
+
+export type TokenScopes = readonly TokenScope[];
+
+export interface DeviceMember {
+  readonly userId: UserId;
+  readonly scopes: TokenScopes;
+}
+
+/** A thing that speaks MQTT under a name of its own, which no user has. */
+export interface MqttDevice {
+  readonly name: string;
+  /** Canonical (`lib/distinguished-name.ts`). */
+  readonly certificateSubject: string | undefined;
+  /** Topic filters with `%u` and `%c`; undefined means the default. */
+  readonly publish: readonly string[] | undefined;
+  readonly subscribe: readonly string[] | undefined;
+  /** The user in whose name the device writes to chats. */
+  readonly userId: UserId | undefined;
+  /** Set for a device that is itself a member of chats: its own user, and what it may do in them. */
+  readonly member: DeviceMember | undefined;
+  readonly createdAtMs: number;
+  /** When a client of it came or went, to some minutes, as it was when this was read; undefined: never. */
+  readonly lastSeenAtMs: number | undefined;
 }

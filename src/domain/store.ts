@@ -7,10 +7,15 @@
 import type { Range } from "../lib/ranges.ts";
 import type { AnswerReads, AnswerStore } from "./answer-store.ts";
 import type { GroupStore } from "./chats/group-store.ts";
+import type { HookReads, HookStore } from "./chats/hook-store.ts";
 import type { ContactReads, ContactStore } from "./contacts/contact-store.ts";
+import type { ReceiptReads, ReceiptStore } from "./deliveries/receipt-store.ts";
 import type { DomainEvent, EventType } from "./events.ts";
+import type { EditReads, EditStore } from "./messages/edit-store.ts";
 import type { ExchangeReads, ExchangeStore } from "./messages/exchange-store.ts";
 import type { HistoryReads } from "./messages/history-store.ts";
+import type { SearchReads } from "./messages/search-store.ts";
+import type { UploadReads, UploadStore } from "./messages/upload-store.ts";
 import type {
   Chat,
   ChatId,
@@ -23,20 +28,29 @@ import type {
   Entered,
   EventId,
   Left,
+  MadeBy,
   MemberChat,
   Message,
   MessageFile,
   MessageId,
   MessageReader,
+  MqttDevice,
+  Mute,
+  OwnedChat,
   Position,
+  PresenceRule,
   Sent,
   StoredEvent,
   User,
   UserId,
 } from "./model.ts";
-import type { LogInReads, LogInStore } from "./people/log-in-store.ts";
+import type { AccountCodeStore } from "./people/account-code-store.ts";
+import type { DiskShareReads, DiskShareStore } from "./people/disk-share-store.ts";
+import type { LogInReads, LogInStore, LogInsToEnd } from "./people/log-in-store.ts";
+import type { LongTokenReads, LongTokenStore } from "./people/long-token-store.ts";
 import type { ScramKeys } from "./people/scram-keys.ts";
 import type { TokenReads, TokenStore } from "./people/token-store.ts";
+import type { TopicPatterns, TopicReads, TopicStore } from "./people/topic-store.ts";
 import type { PhoneReads, PhoneStore } from "./phones/phone-store.ts";
 import type { ProfileReads, ProfileStore } from "./profiles/profile-store.ts";
 import type { WebhookReads, WebhookStore } from "./webhooks/webhook-store.ts";
@@ -44,24 +58,24 @@ import type { WebhookReads, WebhookStore } from "./webhooks/webhook-store.ts";
 export interface NewUser {
   readonly nick: string;
   readonly username?: string | undefined;
+  readonly loginName?: string | undefined;
+  /** Without it `registered`, or `invited` where an invitation is used up. */
+  readonly madeBy?: MadeBy | undefined;
   readonly passwordHash?: string | undefined;
   readonly scramKeys?: ScramKeys | undefined;
   /** SHA-256 of the invitation that the registration uses up. */
   readonly invite?: Uint8Array | undefined;
 }
 
-/** A thing that speaks MQTT under a name of its own, which no user has. */
-export interface MqttDevice {
-  readonly name: string;
-  /** Canonical (`lib/distinguished-name.ts`). */
-  readonly certificateSubject: string | undefined;
-  /** Topic filters with `%u` and `%c`; undefined means the default. */
-  readonly publish: readonly string[] | undefined;
-  readonly subscribe: readonly string[] | undefined;
-  readonly createdAtMs: number;
+/** A chat that a device is to be a member of. Without `allow` it may send there and reads it. */
+export interface NewDeviceChat {
+  readonly chat: ChatRef;
+  readonly allow: "send" | "read" | undefined;
 }
 
-export interface NewMqttDevice extends Omit<MqttDevice, "createdAtMs"> {
+export interface NewMqttDevice extends Omit<MqttDevice, "member" | "createdAtMs" | "lastSeenAtMs"> {
+  /** With these it gets a user of its own, which is gone with it. */
+  readonly chats?: readonly NewDeviceChat[] | undefined;
   readonly passwordHash: string | undefined;
   readonly scramKeys: ScramKeys | undefined;
 }
@@ -71,25 +85,34 @@ export interface Head {
   readonly chatId: ChatId;
   readonly seq: number;
   readonly messageId: MessageId;
+  /** Of the chat's last message. */
+  readonly lastSeq: number;
   /** Messages further on that were confirmed out of order. */
   readonly confirmed?: readonly Range[];
 }
 
 export interface Advance {
   readonly userId: UserId;
-  /** The device whose position moves. The user's own position moves with it unless the device only passed over. */
+  /**
+   * The device whose position moves. The messages also count as delivered to the user, unless the device only passed over
+   * them.
+   */
   readonly deviceId: DeviceId | undefined;
   /** The device skips this chat: its position moves over the messages, and they are not delivered to the user. */
   readonly passedOver?: boolean | undefined;
+  /** The messages were read too. */
+  readonly read?: boolean | undefined;
   readonly chatId: ChatId;
-  /** Every message up to here was delivered. A position never moves back. */
+  /** The first message that was delivered; without it, every message up to `deliveredSeq` was. */
+  readonly fromSeq?: number | undefined;
+  /** Every message from `fromSeq` up to here was delivered. A position never moves back. */
   readonly deliveredSeq: number;
 }
 
 /** Messages that a client confirmed one by one. The position moves over those that it reaches without a gap. */
 export interface Confirmed {
   readonly userId: UserId;
-  /** The device whose position it is. Where that moves ahead of the user's own, the user's own moves too. */
+  /** The device whose position it is. The messages count as delivered to the user too. */
   readonly deviceId: DeviceId | undefined;
   readonly chatId: ChatId;
   readonly ranges: readonly Range[];
@@ -102,16 +125,30 @@ export interface DeviceName {
   readonly name: string;
 }
 
+export interface OpenedDevice {
+  readonly deviceId: DeviceId;
+  readonly isNew: boolean;
+}
+
 /** A user with those of their devices that have a key of their own. */
 export interface ParticipantView {
   readonly user: User;
   readonly devices: readonly { readonly guid: string; readonly publicKey: Uint8Array }[];
 }
 
+/** What others know a user by. */
+export interface NamedUser {
+  readonly userId: UserId;
+  readonly nick: string;
+  readonly userKey: string;
+}
+
 export interface UserReads {
   findUser(userId: number): Promise<User | undefined>;
   /** By exact username, else by `user.<userId>`. */
   findUserByKey(key: string): Promise<User | undefined>;
+  /** Also where a username or a device goes before the log-in name: see `typed-names.ts`. */
+  findUserByLoginName(loginName: string): Promise<User | undefined>;
   findPasswordHash(userId: UserId): Promise<string | undefined>;
   /** By rising id; without `disabledToo` only enabled users. */
   listUsers(page: { after: number; limit: number; disabledToo?: boolean }): Promise<User[]>;
@@ -124,6 +161,10 @@ export interface UserReads {
    * starting with their most active chats; by rising id.
    */
   listAcquaintances(userId: UserId, limit: number): Promise<User[]>;
+  /** The names of these users, enabled people alone; by rising id. */
+  namesOfAcquaintances(userId: UserId, limit: number): Promise<NamedUser[]>;
+  /** Enabled people whose nick begins so, by nick. ASCII letters may be small or capital. */
+  usersNamed(beginning: string, limit: number): Promise<UserId[]>;
   /** The user's chats, the one with the newest message first. Members are not counted past `membersMax + 1`. */
   recentChats(
     userId: UserId,
@@ -138,8 +179,18 @@ export interface UserReads {
 export interface UserStore extends UserReads {
   /** Throws `username_taken`, `invite_invalid`. */
   createUser(user: NewUser): Promise<User>;
-  /** Without `scramKeys` the keys of the old password are removed too. */
-  setPassword(userId: UserId, passwordHash: string, scramKeys?: ScramKeys): Promise<void>;
+  /** Without `scramKeys` the keys of the old password are removed too; without `end` all log-ins stay. */
+  setPassword(
+    userId: UserId,
+    passwordHash: string,
+    more?: { readonly scramKeys?: ScramKeys | undefined; readonly end?: LogInsToEnd | undefined },
+  ): Promise<void>;
+  /** Undefined removes it. Throws `username_taken` where another user or a device has the name, `user_not_found`. */
+  setLoginName(userId: UserId, loginName: string | undefined): Promise<void>;
+  /** Whom others see from now on. Throws `user_disabled`. */
+  setNick(userId: UserId, nick: string): Promise<void>;
+  /** Who sees whether the user is online. Throws `user_disabled`. */
+  setPresenceRule(userId: UserId, rule: PresenceRule): Promise<void>;
   /**
    * Sets the picture; without one the stored picture is removed. Gives the time of the change. Throws `user_disabled`.
    */
@@ -160,11 +211,30 @@ export interface MqttDeviceReads {
 
 export interface MqttDeviceStore extends MqttDeviceReads {
   /**
-   * Throws `username_taken` where a user or a device has the name, `invalid_device` where a device has the certificate.
+   * Throws `username_taken` where a user or a device has the name, `invalid_device` where a device has the certificate,
+   * or is to be a member and to write for a user, `user_not_found`, and of its chats `chat_not_found`, `chat_is_direct`,
+   * `too_many_members`.
    */
   addMqttDevice(device: NewMqttDevice): Promise<MqttDevice>;
-  /** Removes a device with its password and keys; false where there was none. */
-  removeMqttDevice(name: string): Promise<boolean>;
+  /**
+   * What is undefined stays; null means the default patterns, or no user. Undefined where there is no such device. Throws
+   * `user_not_found`, and `invalid_device` where a device that is a member itself is to write for a user.
+   */
+  setMqttDevice(change: {
+    name: string;
+    patterns: TopicPatterns | null | undefined;
+    userId: UserId | null | undefined;
+  }): Promise<MqttDevice | undefined>;
+  /** False where there is no such device. */
+  setMqttDevicePassword(change: {
+    name: string;
+    passwordHash: string | undefined;
+    scramKeys: ScramKeys | undefined;
+  }): Promise<boolean>;
+  /** Records when clients of devices were last there. Devices that do not exist are passed over. */
+  touchMqttDevices(seen: readonly { name: string; lastSeenAtMs: number }[]): Promise<void>;
+  /** Removes a device with its password and keys, and with what it retained where that is asked for; false where there was none. */
+  removeMqttDevice(name: string, how?: { readonly retainedToo?: boolean }): Promise<boolean>;
   /** Adds keys made from a user's existing password. Does nothing if the password changed meanwhile or keys exist. */
   addScramKeys(keys: { userId: UserId; passwordHash: string; scramKeys: ScramKeys }): Promise<void>;
   /** As `findSecret`; stores and gives `fresh` where there is no secret of that name. */
@@ -177,11 +247,20 @@ export interface CredentialReads {
 }
 
 export interface CredentialStore extends CredentialReads {
-  /** Gives the device of this user at this door by the name that its client gives it; created when new. */
-  openDevice(device: DeviceName): Promise<DeviceId>;
+  /**
+   * Gives the device of this user at this door by the name that its client gives it; created when new. A new device has got
+   * what its user has got.
+   */
+  openDevice(device: DeviceName): Promise<OpenedDevice>;
   /** Removes a device and its positions, if it exists. */
   endDevice(device: DeviceName): Promise<void>;
   setBackendKey(hash: Uint8Array): Promise<void>;
+}
+
+/** Where a chat stands among a user's chats by their newest messages. */
+export interface RecentPlace {
+  readonly messageId: number;
+  readonly chatId: number;
 }
 
 export interface ChatReads {
@@ -193,6 +272,17 @@ export interface ChatReads {
   chatsOf(userId: UserId): Promise<Chat[]>;
   /** The user's chats by rising id, from the first one after `after`, with the user's position in each. */
   chatPage(userId: UserId, page: { after: number; limit: number }): Promise<MemberChat[]>;
+  /** The picture that a group was given. */
+  findChatAvatar(chatId: number): Promise<Uint8Array | undefined>;
+  /** The user's chats, the one with the newest message first, from the first one behind `before`; with the user's position. */
+  recentChatPage(
+    userId: UserId,
+    page: { before: RecentPlace | undefined; limit: number },
+  ): Promise<(MemberChat & { readonly place: RecentPlace })[]>;
+  /** All chats by rising id, from the first one after `after`, with the GUIDs of their owners. */
+  listChats(page: { after: number; limit: number }): Promise<OwnedChat[]>;
+  /** The chats that the user muted, also where the time is over, with the end of each. */
+  mutes(userId: UserId): Promise<ReadonlyMap<ChatId, number>>;
   /** The first `limit` members, by id. */
   memberIds(chatId: ChatId, limit: number): Promise<UserId[]>;
 }
@@ -215,10 +305,15 @@ export interface ChatStore extends ChatReads {
    */
   removeMembers(removal: { chatKey: string; people: readonly string[] }): Promise<Left | undefined>;
   deleteChat(chatKey: string): Promise<Left>;
+  /**
+   * Until a time of the wall clock, at most ten years from now; undefined, or a time that is over, ends it. Throws
+   * `chat_not_found`.
+   */
+  muteChat(request: { userId: UserId; chat: ChatRef; untilMs: number | undefined }): Promise<Mute>;
 }
 
 /** A file as the door that serves it needs it. */
-export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType"> {
+export interface ServedFile extends Pick<MessageFile, "bytes" | "mediaType" | "name"> {
   /** The bytes of the file, read piece by piece on demand. */
   readonly content: Blob;
 }
@@ -227,6 +322,8 @@ export interface MessageReads {
   findMessage(messageId: MessageId, inlineBytesMax?: number): Promise<Message | undefined>;
   /** Gives the file, if a message of one of the user's chats refers to it. */
   findFile(userId: UserId, hash: string): Promise<ServedFile | undefined>;
+  /** The user's chats with a message that refers to the file, at most `limit`. */
+  chatsOfFile(userId: UserId, hash: string, limit: number): Promise<{ readonly chatId: ChatId }[]>;
   /**
    * Gives the same messages with the content that was left out of them; with `inlineBytesMax` only that of files up to
    * this size.
@@ -253,16 +350,19 @@ export interface MessageReads {
 }
 
 export interface MessageStore extends MessageReads {
-  /** Throws `chat_not_found`, `not_a_member`, `user_disabled`. */
+  /**
+   * Throws `chat_not_found`, `not_a_member`, `user_disabled`, `message_not_found` for what it answers, `file_not_found` for a
+   * file that it names, `share_full`.
+   */
   appendMessage(draft: Draft): Promise<Sent>;
   /** All or nothing, in order. */
   appendMessages(drafts: readonly Draft[]): Promise<Sent[]>;
   /**
-   * Deletes a message; only its position remains. Gives the chat's members too. Throws `message_not_found` also where
-   * `userId` is not in its chat, `not_authorized`.
+   * Deletes a message; only its position remains. Gives also whom it was for: as a rule the chat's members. Throws
+   * `message_not_found` also where `userId` is not in its chat, `not_authorized`. Without a user any message goes.
    */
   deleteMessage(request: {
-    userId: UserId;
+    userId?: UserId | undefined;
     messageId: MessageId;
   }): Promise<{ message: DeletedMessage; members: readonly UserId[] }>;
 }
@@ -337,18 +437,26 @@ export interface DeliveryStore extends DeliveryReads {
 export interface Reads
   extends UserReads,
     MqttDeviceReads,
+    TopicReads,
     TokenReads,
+    LongTokenReads,
     CredentialReads,
     LogInReads,
     PhoneReads,
     ProfileReads,
     ContactReads,
     ChatReads,
+    HookReads,
     MessageReads,
+    EditReads,
     ExchangeReads,
     HistoryReads,
+    SearchReads,
     DeliveryReads,
+    ReceiptReads,
     AnswerReads,
+    UploadReads,
+    DiskShareReads,
     WebhookReads {}
 
 /** Receives the events of commits. Neither method may throw. */
@@ -375,18 +483,26 @@ export interface Store
     CommitStore,
     UserStore,
     MqttDeviceStore,
+    TopicStore,
     TokenStore,
+    LongTokenStore,
     CredentialStore,
     LogInStore,
+    AccountCodeStore,
     PhoneStore,
     ProfileStore,
     ContactStore,
     ChatStore,
     GroupStore,
+    HookStore,
     MessageStore,
+    EditStore,
     ExchangeStore,
     DeliveryStore,
+    ReceiptStore,
     AnswerStore,
+    UploadStore,
+    DiskShareStore,
     WebhookStore {}
 
 /**
@@ -395,4 +511,4 @@ export interface Store
  * the domain.
  */
 export type DoorStore = Reads &
-  Pick<Store, "openDevice" | "endDevice" | "advance" | "confirmEvents" | "announceChats" | "keepSecret" | "keepAnswer">;
+  Pick<Store, "endDevice" | "advance" | "confirmEvents" | "announceChats" | "keepSecret" | "keepAnswer">;

@@ -18,11 +18,13 @@ export interface TermLogInsParts {
   readonly hub: Pick<Hub, "attach" | "detach">;
   readonly accounts: Pick<Accounts, "endLogIn" | "findUserNow">;
   readonly broker: Pick<ServiceBroker<Account>, "storedSessions">;
+  /** Called where the client of a log-in that hears of chats is there. */
+  listenToChats(session: ServiceSession<Account>): Promise<void>;
 }
 
 export type TermLogIns = ReturnType<typeof createTermLogIns>;
 
-export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsParts) {
+export function createTermLogIns({ store, hub, accounts, broker, listenToChats }: TermLogInsParts) {
   /** A user's sessions that outlive their connections. */
   const storedSessions = (userId: UserId): Iterable<ServiceSession<Account>> =>
     broker.storedSessions(userPrincipalKey(userId));
@@ -81,6 +83,7 @@ export function createTermLogIns({ store, hub, accounts, broker }: TermLogInsPar
     if (hasOther(session, userId)) return;
     phones.connected(phone, session);
     await Promise.all([phoneTopic(phone), sessionsTopic(phone)].map((topic) => client.listen(topic)));
+    if (phoneSession.hearsChats) await listenToChats(session);
   }
 
   /** A stored session of the same client queues the phone's messages until that session takes this one's place. */

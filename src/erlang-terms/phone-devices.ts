@@ -9,6 +9,7 @@ import type { WireTerm } from "../etf/encode.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
 import type { ServiceSession } from "../mqtt/service.ts";
 import type { TermClient } from "./client.ts";
+import { hearingFilters } from "./records/feeds.ts";
 import { phoneTopic, sessionsTopic } from "./topics.ts";
 
 /** Each of these reaches every device once, and resolves when it is stored for the devices that are away. */
@@ -17,12 +18,21 @@ export interface Tell {
   phone(phone: string, term: WireTerm): Promise<void>;
   /** On `ses/{phone}`. */
   sessions(phone: string, term: WireTerm): Promise<void>;
+  /** On `ses/{phone}` of each phone, to the devices that hear of chats. */
+  hearing(phones: Iterable<string>, term: WireTerm): Promise<void>;
   /** To the connected devices except one session, each on its own `actions/1/api/{client}`. */
   clients(phone: string, term: WireTerm, options?: { readonly except?: unknown }): Promise<void>;
 }
 
 /** The version level of answers without a request. */
 const version = "1";
+
+/** After so many phones other work gets its turn. */
+const phonesBetweenTurns = 64;
+
+/** Whether the session is told of what no document has. */
+const hearsChats = (session: ServiceSession<Account>): boolean =>
+  hearingFilters.some((filter) => session.qosOf(filter) !== undefined);
 
 export interface PhoneDevicesParts {
   /** By rising id. */
@@ -68,6 +78,15 @@ export class PhoneDevices implements Tell {
     return this.#send(phone, sessionsTopic(phone), term);
   }
 
+  async hearing(phones: Iterable<string>, term: WireTerm): Promise<void> {
+    let told = 0;
+    for (const phone of phones) {
+      await this.#send(phone, sessionsTopic(phone), term, hearsChats);
+      told += 1;
+      if (told % phonesBetweenTurns === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** An account's phone may belong to another account since. */
   connectedTo(phone: string): ServiceSession<Account>[] {
     return [...(this.#connected.get(phone) ?? [])].filter((session) => this.#parts.phoneOf(session) === phone);
@@ -78,7 +97,12 @@ export class PhoneDevices implements Tell {
     await Promise.all(sessions.map((session) => this.#parts.clientOf(session).answer(version, term)));
   }
 
-  async #send(phone: string, topic: string, term: WireTerm): Promise<void> {
+  async #send(
+    phone: string,
+    topic: string,
+    term: WireTerm,
+    isMeant: (session: ServiceSession<Account>) => boolean = () => true,
+  ): Promise<void> {
     const sessions = new Set(this.connectedTo(phone));
     for (const userId of await this.#parts.usersOf(phone)) {
       for (const session of this.#parts.storedSessions(userId)) sessions.add(session);
@@ -86,7 +110,9 @@ export class PhoneDevices implements Tell {
     const stored = [...sessions].map((session) => {
       const qos = session.qosOf(topic);
       const { dialect } = this.#parts.clientOf(session);
-      return qos === undefined ? undefined : session.send(preparePublish(topic, encodePayload(dialect, term)), qos);
+      return qos === undefined || !isMeant(session)
+        ? undefined
+        : session.send(preparePublish(topic, encodePayload(dialect, term)), qos);
     });
     await Promise.all(stored);
   }

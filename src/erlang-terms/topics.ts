@@ -12,6 +12,8 @@ export interface RequestTopic {
 }
 
 const firstLevels = new Set(["events", "actions", "ses"]);
+/** Of the topics on which clients hear of chats and friends. */
+const hearingLevels = new Set(["p2p", "room", "ac"]);
 const module = "api";
 /** What clients without a token write in its place. */
 const noToken = new Set(["", "anon", "undefined", "_"]);
@@ -20,12 +22,19 @@ const versionForm = /^[\w.-]{1,16}$/;
 /** A leading slash has no meaning and is dropped. */
 const withoutSlash = (topic: string): string => (topic.startsWith("/") ? topic.slice(1) : topic);
 
+const firstLevelOf = (topic: string): string => {
+  const slash = topic.indexOf("/");
+  return slash === -1 ? topic : topic.slice(0, slash);
+};
+
 /** Whether a topic or filter is of these services. */
 export function isTermTopic(topicOrFilter: string): boolean {
-  const topic = withoutSlash(topicOrFilter);
-  const slash = topic.indexOf("/");
-  return firstLevels.has(slash === -1 ? topic : topic.slice(0, slash));
+  const first = firstLevelOf(withoutSlash(topicOrFilter));
+  return firstLevels.has(first) || hearingLevels.has(first);
 }
+
+/** Whether a filter is of the topics on which clients hear of chats and friends. */
+export const isHearingFilter = (filter: string): boolean => hearingLevels.has(firstLevelOf(filter));
 
 /** Undefined where it is no request. The connection says who the client is, not the topic. */
 export function parseRequestTopic(topic: string): RequestTopic | undefined {

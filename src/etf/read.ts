@@ -6,10 +6,11 @@
 import { Atom, CharList, Float, type Term, Text, Tuple } from "./term.ts";
 import { latin1Text, utf8Text } from "./utf8.ts";
 
-const unsetAtoms: ReadonlySet<string> = new Set(["", "undefined", "nil"]);
+/** The documents print `_` for a field that a request does not need, and clients send what they print. */
+const unsetAtoms: ReadonlySet<string> = new Set(["", "undefined", "nil", "_"]);
 
 /**
- * Unset are `[]`, `''`, `undefined`, `nil`, `<<>>`, and the other dialects' `null` (decoded to `[]`) and empty string.
+ * Unset are `[]`, `''`, `undefined`, `nil`, `'_'`, `<<>>`, and the other dialects' `null` (decoded to `[]`) and empty string.
  */
 export function isUnset(term: Term): boolean {
   if (Array.isArray(term)) return term.length === 0;

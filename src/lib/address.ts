@@ -20,3 +20,14 @@ export const formatAddress = ({ hostname, port }: Address): string =>
   hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 
 export const isWildcard = ({ hostname }: Address): boolean => hostname === "::" || hostname === "0.0.0.0";
+
+/** A Unix socket to listen on; written `unix:/run/roost/http.sock`. */
+export interface SocketPath {
+  /** Absolute. */
+  readonly path: string;
+}
+
+export const isSocketPath = (listen: Address | SocketPath): listen is SocketPath => "path" in listen;
+
+export const formatListen = (listen: Address | SocketPath): string =>
+  isSocketPath(listen) ? `unix:${listen.path}` : formatAddress(listen);

@@ -1,4 +1,5 @@
 /** Where log lines go: text for people on a terminal, JSON lines for everything else. */
+import { escapeControls } from "./control-characters.ts";
 import type { Fields, Log } from "./log.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -58,7 +59,10 @@ function plainError(error: Error): Record<string, unknown> {
   return { name: error.name, message: error.message, ...code, ...cause, stack: error.stack };
 }
 
-/** `15:04:05.123 WARN  a sentence  name=value other="two words"`; an error's stack follows on the next lines. */
+/**
+ * `15:04:05.123 WARN  a sentence  name=value other="two words"`; an error's stack follows on the next lines, indented, so
+ * that no text in it looks like a line of the log.
+ */
 function formatText({ atMs, level, message, fields: given }: Line): string {
   const time = new Date(atMs).toISOString().slice(11, 23);
   const stacks: string[] = [];
@@ -66,9 +70,9 @@ function formatText({ atMs, level, message, fields: given }: Line): string {
   for (const [name, value] of Object.entries(given)) {
     fields += `${fields === "" ? "  " : " "}${name}=${formatValue(value)}`;
     const stack = typeof value === "object" && value !== null && "stack" in value ? value.stack : undefined;
-    if (typeof stack === "string") stacks.push(stack);
+    if (typeof stack === "string") stacks.push(...stack.split("\n").map((line) => `  ${escapeControls(line)}`));
   }
-  return [`${time} ${level.toUpperCase().padEnd(5)} ${message}${fields}`, ...stacks, ""].join("\n");
+  return [escapeControls(`${time} ${level.toUpperCase().padEnd(5)} ${message}${fields}`), ...stacks, ""].join("\n");
 }
 
 function formatValue(value: unknown): string {
@@ -83,7 +87,7 @@ function formatValue(value: unknown): string {
 function formatJson({ atMs, level, message, fields }: Line): string {
   const time = new Date(atMs).toISOString();
   const start = `{"@timestamp":"${time}","level":"${level.toUpperCase()}","message":${JSON.stringify(message)},"logger":"roost"`;
-  return `${start},"fields":${printJson(fields)}}\n`;
+  return `${escapeControls(`${start},"fields":${printJson(fields)}}`)}\n`;
 }
 
 /** Gives JSON for any object, also a circular one. */

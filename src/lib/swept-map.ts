@@ -3,15 +3,17 @@
  * additions.
  */
 
+import type { MonotonicMs } from "./clock.ts";
+
 /** A smaller table is never swept. */
 const sweepFrom = 1024;
 
 export class SweptMap<Key, Value> {
   readonly #values = new Map<Key, Value>();
-  readonly #isStale: (value: Value, nowMs: number) => boolean;
+  readonly #isStale: (value: Value, nowMs: MonotonicMs) => boolean;
   #sweepAt = sweepFrom;
 
-  constructor(isStale: (value: Value, nowMs: number) => boolean) {
+  constructor(isStale: (value: Value, nowMs: MonotonicMs) => boolean) {
     this.#isStale = isStale;
   }
 
@@ -23,12 +25,12 @@ export class SweptMap<Key, Value> {
     return this.#values.get(key);
   }
 
-  add(key: Key, value: Value, nowMs: number): void {
+  add(key: Key, value: Value, nowMs: MonotonicMs): void {
     if (this.#values.size >= this.#sweepAt) this.#sweep(nowMs);
     this.#values.set(key, value);
   }
 
-  #sweep(nowMs: number): void {
+  #sweep(nowMs: MonotonicMs): void {
     for (const [key, value] of this.#values) {
       if (this.#isStale(value, nowMs)) this.#values.delete(key);
     }

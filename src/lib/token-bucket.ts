@@ -2,36 +2,35 @@
  * Token buckets: a bucket starts full and fills evenly; a request takes a token. All buckets of one rate share this
  * object.
  */
-import type { Clock } from "./clock.ts";
+import type { Clock, MonotonicMs } from "./clock.ts";
 
 export interface TokenBucket {
   /** Below zero where more tokens were spent than there were. */
   tokens: number;
-  filledAtMs: number;
+  filledAtMs: MonotonicMs;
 }
 
 export class TokenRate {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   /** The number of tokens in a full bucket. */
   readonly capacity: number;
   /** The time in which an empty bucket becomes full. */
   readonly fillMs: number;
 
-  constructor(parts: { clock: Clock; capacity: number; fillMs: number }) {
+  constructor(parts: { clock: Pick<Clock, "monotonicMs">; capacity: number; fillMs: number }) {
     this.#clock = parts.clock;
     this.capacity = parts.capacity;
     this.fillMs = parts.fillMs;
   }
 
   full(): TokenBucket {
-    return { tokens: this.capacity, filledAtMs: this.#clock.nowMs() };
+    return { tokens: this.capacity, filledAtMs: this.#clock.monotonicMs() };
   }
 
   /** Adds the tokens for the time since the last filling. */
   fill(bucket: TokenBucket): void {
-    const nowMs = this.#clock.nowMs();
-    // When the clock was set back, the bucket gains and loses nothing and counts from the new time.
-    const passedMs = Math.max(0, nowMs - bucket.filledAtMs);
+    const nowMs = this.#clock.monotonicMs();
+    const passedMs = nowMs - bucket.filledAtMs;
     bucket.tokens = Math.min(this.capacity, bucket.tokens + (passedMs * this.capacity) / this.fillMs);
     bucket.filledAtMs = nowMs;
   }

@@ -5,10 +5,18 @@
  * than it is served is not read, and a client that does not read is not served.
  */
 import { DomainError } from "../domain/errors.ts";
-import type { DeviceId, Entered, User } from "../domain/model.ts";
+import type { ChatId, DeviceId, Entered, User } from "../domain/model.ts";
+import { chatReachOf } from "../domain/people/chat-reach.ts";
+import type { ListedClient } from "../domain/people/clients.ts";
 import type { Client, Own } from "../domain/people/log-ins.ts";
+import type { LongToken } from "../domain/people/long-token-store.ts";
+import { nameOfUser } from "../domain/people/refusals.ts";
+import type { MonotonicMs } from "../lib/clock.ts";
+import { keptFor } from "../net/kept-frames.ts";
+import { type Holder, heldStepBytes } from "../net/memory-budget.ts";
+import type { StrangerEnd, WebSocketPlace } from "../net/websocket-guard.ts";
 import { type Dialect, DialectBuilder } from "./dialect.ts";
-import { closeCode, FrameError, failReason, Refusal } from "./errors.ts";
+import { closeCode, FrameError, Refusal, reasonOf } from "./errors.ts";
 import { FeedWriter } from "./outgoing/feed-writer.ts";
 import { contentBytesMaxOf } from "./outgoing/large-content.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
@@ -19,9 +27,9 @@ import { type Answer, answerWith, failed } from "./requests/answer.ts";
 import { decodeFrame, type Frame, frameBytes } from "./requests/codec.ts";
 import type { MessageAck } from "./requests/handlers/acknowledge.ts";
 import type { Caller, Credential, LoggedInBy } from "./requests/handlers/caller.ts";
-import { createLoginWatch, type LoginWatch } from "./requests/login-watch.ts";
 import { type PendingRequest, pendingRequest, RequestQueue } from "./requests/queue.ts";
 import type { CloseRequest, RequestRate } from "./requests/rates.ts";
+import { noteRefusal, triesName } from "./requests/refused.ts";
 import type { Shared } from "./shared.ts";
 
 /** What a connection needs of Bun's `ServerWebSocket`. */
@@ -33,11 +41,12 @@ interface Socket {
   getBufferedAmount(): number;
   pause(): void;
   resume(): void;
+  terminate(): void;
 }
 
-const byPassword: Credential = { tokenId: undefined, name: undefined };
+const byPassword: Credential = { tokenId: undefined, name: undefined, longToken: undefined };
 
-export class Connection implements Caller, ClientConnection {
+export class Connection implements Caller, ClientConnection, Holder {
   readonly address: string;
   readonly #shared: Shared;
   readonly #onClosed: (connection: Connection) => void;
@@ -45,8 +54,9 @@ export class Connection implements Caller, ClientConnection {
   readonly #requests: RequestQueue;
   readonly #outgoing: Outgoing;
   readonly #rate: RequestRate;
-  readonly #loginWatch: LoginWatch;
+  readonly #openedAtMs: MonotonicMs;
   #socket: Socket | undefined;
+  #place: WebSocketPlace | undefined;
   #closed = false;
   #scheduled = false;
   /** A request that will close the connection has arrived; later ones are not read. */
@@ -63,20 +73,18 @@ export class Connection implements Caller, ClientConnection {
     shared: Shared;
     rate: RequestRate;
     address: string;
+    openedAtMs: MonotonicMs;
     onClosed(connection: Connection): void;
   }) {
     const { limits, options } = parts.shared;
     this.address = parts.address;
+    this.#openedAtMs = parts.openedAtMs;
     this.#shared = parts.shared;
     this.#onClosed = parts.onClosed;
     this.#dialects = new DialectBuilder(options, contentBytesMaxOf(limits));
     this.#requests = new RequestQueue(limits);
     this.#outgoing = new Outgoing(this.#requests, this.#dialects);
     this.#rate = parts.rate;
-    this.#loginWatch = createLoginWatch({
-      idleMs: limits.loginIdleMs,
-      expired: () => this.close(closeCode.policy, "Not logged in"),
-    });
   }
 
   // ---- the socket's life
@@ -87,28 +95,42 @@ export class Connection implements Caller, ClientConnection {
       return;
     }
     this.#socket = socket;
-    this.#loginWatch.start();
+    this.#place = this.#shared.websocketGuard.enter(this.address, (why) => this.#endStranger(why));
+  }
+
+  #endStranger(why: StrangerEnd): void {
+    if (why === "login_timeout") {
+      this.close(closeCode.policy, "Not logged in");
+      return;
+    }
+    this.close(closeCode.tryAgainLater, "Too many connections without a log-in");
   }
 
   /** The one way out, safe to call twice. What was not handed over stays in the store. */
   close(code: number, reason: string): void {
     if (this.#closed) return;
     const socket = this.#socket;
+    const lingers = code === closeCode.goingAway || this.#place?.mayLinger() !== false;
     this.#end();
-    socket?.close(code, reason);
+    if (lingers) socket?.close(code, reason);
+    else socket?.terminate();
   }
 
   /** The client, or Bun, closed the socket. */
   closed(): void {
     if (!this.#closed) this.#end();
+    this.#place?.closed();
   }
 
   #end(): void {
     this.#closed = true;
+    const { user, address } = this;
+    const account = user === undefined ? {} : { account: nameOfUser(user) };
+    this.#shared.logConnections("connection closed", { door: "minioicq", address, ...account });
     this.#endFeedWriter();
     this.#outgoing.end();
     this.#rate.left();
-    this.#loginWatch.end();
+    this.#place?.leave();
     clearTimeout(this.#stalled);
     this.#socket = undefined;
     this.#onClosed(this);
@@ -132,6 +154,10 @@ export class Connection implements Caller, ClientConnection {
     return { connectionId: this.#feedWriter?.connectionId ?? 0, tokenId: this.#credential.tokenId };
   }
 
+  get longToken(): LongToken | undefined {
+    return this.#credential.longToken;
+  }
+
   /** The client logged in (O21, O23). What its user is told begins behind the answer. */
   become(user: User, { deviceId, acknowledges, credential }: LoggedInBy): void {
     if (this.#closed) return;
@@ -147,15 +173,21 @@ export class Connection implements Caller, ClientConnection {
       if (acknowledges) before.acknowledgements.begin();
       return;
     }
+    if (this.#place?.logIn(`user:${user.userId}`) === false) {
+      this.close(closeCode.tryAgainLater, "Too many connections");
+      return;
+    }
     this.#endFeedWriter();
-    this.#loginWatch.end();
     this.#rate.became(user.userId);
+    const address = this.address;
+    this.#shared.logConnections("client connected", { door: "minioicq", address, account: nameOfUser(user) });
     const feedWriter = new FeedWriter({
       shared: this.#shared,
       connection: this,
       dialects: this.#dialects,
       user,
       deviceId,
+      reach: chatReachOf(credential.longToken, user.userId, this.#shared.domain.store),
       acknowledges: this.#acknowledges,
       owed,
     });
@@ -177,6 +209,18 @@ export class Connection implements Caller, ClientConnection {
     this.#dialects.filesByUrl = byUrl;
   }
 
+  wantAvatarsByUrl(byUrl: boolean): void {
+    this.#dialects.avatarsByUrl = byUrl;
+  }
+
+  confirmedThrough(chatId: ChatId, seq: number, read: boolean): void {
+    this.#feedWriter?.confirmedThrough(chatId, seq, read);
+  }
+
+  watchPresence(watch: boolean): void {
+    this.#feedWriter?.watchPresence(watch);
+  }
+
   announcementOf(entered: Entered): QueuedFrame | undefined {
     return this.#feedWriter?.announcementOf(entered);
   }
@@ -185,7 +229,6 @@ export class Connection implements Caller, ClientConnection {
 
   message(frame: string | Uint8Array): void {
     if (this.#closed || this.#deaf) return;
-    this.#loginWatch.heard();
     const encoding = typeof frame === "string" ? "json" : "msgpack";
     this.#dialects.encoding = encoding;
     const bytes = frameBytes(frame);
@@ -194,12 +237,14 @@ export class Connection implements Caller, ClientConnection {
         this.#acknowledged(request);
         return;
       }
-      // A frame with many messages counts once.
-      this.#requests.add(pendingRequest(request, index === 0 ? bytes : 0, encoding));
+      // A frame with many messages counts once, and one that only closes the connection is not kept.
+      const held = index === 0 && request.action !== "close" ? bytes : 0;
+      this.#requests.add(pendingRequest(request, held, encoding));
       // Requests behind it get no answer.
       if (request.action === "close") this.#deaf = true;
     });
     this.#rate.weigh(bytes);
+    if (bytes >= heldStepBytes) this.#shared.memory.grew(this, bytes);
     this.#pump();
   }
 
@@ -224,7 +269,10 @@ export class Connection implements Caller, ClientConnection {
     }
     const { requests, numericIds, extended } = parseAction(value, limits);
     if (numericIds) this.#dialects.wroteNumericIds();
-    if (extended) this.#dialects.extended = true;
+    if (extended && !this.#dialects.extended) {
+      this.#dialects.extended = true;
+      this.#feedWriter?.hearReceipts();
+    }
     return this.#dialects.watchesTypes ? requests.map((request) => this.#inPlain(request)) : requests;
   }
 
@@ -308,9 +356,40 @@ export class Connection implements Caller, ClientConnection {
   }
 
   #failure(request: PendingRequest["request"], error: unknown): Answer {
-    if (error instanceof DomainError) return failed(request, failReason[error.code]);
+    if (error instanceof DomainError) {
+      if (!(request instanceof Refusal) && request.action !== "close") this.#noteRefusal(request, error);
+      return failed(request, reasonOf(error.code, { byName: triesName(request) }));
+    }
     this.#shared.log.error("a request failed", { action: request.action, userId: this.user?.userId, error });
     return failed(request, "Internal error");
+  }
+
+  // ---- what waits in memory
+
+  get heldBytes(): number {
+    if (this.#closed) return 0;
+    return keptFor(this.#socket) + this.#outgoing.pushBytes + this.#requests.bytes;
+  }
+
+  get holder(): string | undefined {
+    return this.user === undefined ? undefined : `user:${this.user.userId}`;
+  }
+
+  endForRoom(): void {
+    const socket = this.#socket;
+    // Behind what the client does not read, a close frame would not arrive, and all of it would stay.
+    if (this.bufferedBytes > 0) {
+      this.#end();
+      socket?.terminate();
+    } else this.close(closeCode.tryAgainLater, "Too slow");
+  }
+
+  #noteRefusal(request: Request, error: DomainError): void {
+    const { user, address } = this;
+    const { name } = this.#credential;
+    noteRefusal(this.#shared, { user, address, name }, request, error).catch((failure: unknown) => {
+      this.#shared.log.error("a refusal could not be noted", { error: failure });
+    });
   }
 
   // ---- out
@@ -320,10 +399,29 @@ export class Connection implements Caller, ClientConnection {
     return this.#socket?.getBufferedAmount() ?? 0;
   }
 
-  client(): Client {
+  /** As the operator lists it. */
+  listed(nowMs: MonotonicMs): ListedClient {
+    const { user, address } = this;
     return {
       door: "minioicq",
-      ...this.#credential,
+      account: user === undefined ? undefined : { userId: user.userId },
+      clientId: this.#credential.name,
+      address,
+      connectedMs: nowMs - this.#openedAtMs,
+      idleMs: undefined,
+      protocol: "MiniOICQ",
+      subscriptions: undefined,
+      queued: undefined,
+      end: () => this.close(closeCode.policy, "Ended by the operator"),
+    };
+  }
+
+  client(): Client {
+    const { tokenId, name } = this.#credential;
+    return {
+      door: "minioicq",
+      tokenId,
+      name,
       address: this.address,
       phoneSessionId: undefined,
       end: () => this.close(closeCode.policy, "Session ended"),
@@ -366,6 +464,7 @@ export class Connection implements Caller, ClientConnection {
     };
     if (frames.length === 1) write();
     else socket.cork(write);
+    if (this.bufferedBytes >= heldStepBytes) this.#shared.memory.grew(this, this.bufferedBytes);
     // The bounds keep the buffer below Bun's limit, so a dropped frame means the socket is gone or misconfigured.
     if (dropped) this.close(closeCode.tryAgainLater, "Too slow");
   }

@@ -16,6 +16,10 @@ export interface Dialect {
   readonly textBase64: boolean;
   /** Large content of more bytes than this is left out; 0: all of it. */
   readonly contentBytesMax: number;
+  /** Pictures are given by their address alone. */
+  readonly avatarsByUrl: boolean;
+  /** The client knows what the document does not: keys of messages, and pushes. */
+  readonly extended: boolean;
 }
 
 /** What of a message its client wrote. */
@@ -34,6 +38,8 @@ export class DialectBuilder {
   readonly #frameContentBytesMax: number;
   /** The client wants large content as an address alone. */
   filesByUrl = false;
+  /** The client wants pictures as an address alone. */
+  avatarsByUrl = false;
   /** The client knows pushes beyond the document. */
   extended = false;
 
@@ -59,6 +65,8 @@ export class DialectBuilder {
       numericIds: this.#numericIds,
       textBase64: this.#watchesTypes && this.#mimeTypes,
       contentBytesMax: this.contentBytesMax,
+      avatarsByUrl: this.avatarsByUrl,
+      extended: this.extended,
     };
   }
 
@@ -77,7 +85,7 @@ export class DialectBuilder {
 }
 
 /** Undefined where `content` is not the one base64 form of some UTF-8 text. Bytes are their own base64, decoded. */
-function plainText(content: string | Uint8Array): string | undefined {
+export function plainText(content: string | Uint8Array): string | undefined {
   if (typeof content !== "string") {
     return isUtf8(content) ? Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString() : undefined;
   }

@@ -1,5 +1,5 @@
 /** Every bound of the MiniOICQ door, each with its reason. */
-import { chatMembersMax, chatNameCharactersMax } from "../domain/bounds.ts";
+import { chatMembersMax } from "../domain/bounds.ts";
 
 export interface MiniOicqLimits {
   /** Of one frame; Bun closes with 1009 beyond it. Larger than a message may be, so that too large a message gets an answer. */
@@ -58,13 +58,10 @@ export interface MiniOicqLimits {
   readonly historyRowsAtOnceMax: number;
   /** `chat.create`. */
   readonly membersMax: number;
-  readonly chatNameCharactersMax: number;
   readonly deviceNameCharactersMax: number;
   /** `message.send` with a list of messages. */
   readonly messagesPerRequestMax: number;
   readonly connectionsMax: number;
-  /** A connection without a log-in that is silent for so long is closed (1008). */
-  readonly loginIdleMs: number;
   /** A client that sends, but reads nothing for so long, is closed (1013). */
   readonly stalledMs: number;
   /** Seconds without any frame or pong before Bun closes the socket; it pings shortly before. */
@@ -75,7 +72,7 @@ const kib = 1024;
 const mib = 1024 * kib;
 
 export const defaultMiniOicqLimits: MiniOicqLimits = {
-  frameBytesMax: 16 * mib,
+  frameBytesMax: 2 * mib,
   loginFrameBytesMax: 64 * kib,
   requestsPerSecondMax: 1000,
   accountRequestsPerSecondMax: 2000,
@@ -104,15 +101,13 @@ export const defaultMiniOicqLimits: MiniOicqLimits = {
   syncMessagesMax: 200,
   avatarBytesMax: 4 * mib,
   historyMessagesMax: 1000,
-  historyBytesMax: 8 * mib,
+  historyBytesMax: 4 * mib,
   historyScanMax: 10_000,
   historyRowsAtOnceMax: 256,
   membersMax: chatMembersMax,
-  chatNameCharactersMax,
   deviceNameCharactersMax: 128,
   messagesPerRequestMax: 256,
   connectionsMax: 100_000,
-  loginIdleMs: 120_000,
   stalledMs: 60_000,
   idleSeconds: 120,
 };

@@ -1,8 +1,15 @@
 /** What all connections of this door share. */
 import type { Hub } from "../delivery/hub.ts";
+import type { PresenceNews } from "../delivery/presence.ts";
+import type { Receipts } from "../delivery/receipts.ts";
+import type { Typing } from "../delivery/typing.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { ChatView, DeviceId, Entered, User, UserId } from "../domain/model.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { Turns } from "../lib/turns.ts";
+import type { MemoryBudget } from "../net/memory-budget.ts";
+import type { WebSocketGuard } from "../net/websocket-guard.ts";
 import type { Dialect } from "./dialect.ts";
 import { closeCode } from "./errors.ts";
 import { createUserSync } from "./history/user-sync.ts";
@@ -14,10 +21,21 @@ import type { Frame } from "./requests/codec.ts";
 export interface Shared {
   readonly domain: Domain;
   readonly hub: Hub;
+  readonly receipts: Pick<Receipts, "listen" | "list">;
+  readonly typing: Pick<Typing, "set">;
+  readonly presence: Pick<PresenceNews, "listen" | "current">;
+  /** Whether a mute is over is judged by it. */
+  readonly clock: Pick<Clock, "nowMs">;
   readonly log: Log;
+  /** Writes that clients come and go. */
+  readonly logConnections: Log["debug"];
   readonly limits: MiniOicqLimits;
   readonly options: MiniOicqOptions;
+  readonly memory: Pick<MemoryBudget, "grew" | "mayBegin">;
+  readonly websocketGuard: Pick<WebSocketGuard, "enter">;
   readonly toldChats: ToldChats;
+  /** Pages of history that are read: a user's connections have few at a time. */
+  readonly historyTurns: Turns<UserId>;
   /** The answer to `user.sync`. */
   userSync(user: User, deviceId: DeviceId | undefined, dialect: Dialect): Promise<Frame>;
   /** The chat that users entered, read once for all who are told of it. */
@@ -29,12 +47,31 @@ export interface Shared {
   schedule(connection: Flushable): void;
 }
 
+/** Of one user. While a page is made it takes several times its 4 MiB. */
+const historyPagesAtOnce = 2;
+
 interface Flushable {
   flush(): void;
   close(code: number, reason: string): void;
 }
 
-export function createShared(parts: Pick<Shared, "domain" | "hub" | "log" | "limits" | "options">): Shared {
+export function createShared(
+  parts: Pick<
+    Shared,
+    | "domain"
+    | "hub"
+    | "receipts"
+    | "typing"
+    | "presence"
+    | "clock"
+    | "log"
+    | "logConnections"
+    | "limits"
+    | "options"
+    | "memory"
+    | "websocketGuard"
+  >,
+): Shared {
   const { domain, log } = parts;
   const views = new WeakMap<Entered, Promise<ChatView | undefined>>();
   const connectionOf = new Map<DeviceId, Flushable>();
@@ -56,6 +93,7 @@ export function createShared(parts: Pick<Shared, "domain" | "hub" | "log" | "lim
   return {
     ...parts,
     toldChats: createToldChats({ store: domain.store, log }),
+    historyTurns: new Turns(historyPagesAtOnce),
     userSync: createUserSync(parts),
     viewOf(entered, reader) {
       const known = views.get(entered);

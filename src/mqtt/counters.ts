@@ -13,10 +13,8 @@ export interface Counters {
   clientsMaximum: number;
   /** Control packets of every kind. */
   packetsReceived: number;
-  /** Of closed connections. Open connections count for themselves, in their outboxes. */
   packetsSent: number;
   bytesReceived: number;
-  /** As `packetsSent`. */
   bytesSent: number;
   publishesReceived: number;
   publishesSent: number;

@@ -11,7 +11,12 @@ import type { ProtocolVersion } from "./wire/protocol.ts";
 export interface Principal {
   /** For example "user:10001"; must not contain U+0000. */
   readonly key: string;
+  /** The key of the principal whose shares of the limits it uses; undefined: its own. */
+  readonly owner?: string | undefined;
 }
+
+/** Whose shares of the limits a principal uses. */
+export const ownerOf = ({ key, owner }: Principal): string => owner ?? key;
 
 export interface ConnectRequest {
   /** Empty where the client left the choice to the server. */
@@ -33,6 +38,8 @@ export interface Authenticated<P extends Principal> {
   readonly persistent: boolean;
   /** The largest packet that the client may send from now on, where that is less than the broker's own limit. */
   readonly packetBytesMax?: number | undefined;
+  /** The client is not logged in: little may wait for it, and a WebSocket of it ends soon. */
+  readonly isStranger?: boolean;
 }
 
 export type Authentication<P extends Principal> =
@@ -44,6 +51,36 @@ export type Action = "publish" | "subscribe" | "deliver";
 
 /** Whether a principal may do this with a topic or a filter. */
 export type Authorize = (principal: Principal, action: Action, topic: string) => boolean;
+
+/** What a client was refused. */
+export interface Refusal<P extends Principal = Principal> {
+  /** Undefined where the client is not known yet. */
+  readonly principal: P | undefined;
+  /** Undefined before CONNECT. */
+  readonly clientId: string | undefined;
+  /** The peer's. */
+  readonly address: string;
+  readonly asked: "connect" | "publish" | "subscribe";
+  /** The topic, or the filter. */
+  readonly topic: string | undefined;
+  /** Undefined where it was not authorized. */
+  readonly reason: BrokersReason | undefined;
+}
+
+/** Why the broker itself refused something. */
+export interface BrokersReason {
+  readonly text: string;
+  /** Of which of its limits it is. */
+  readonly limit?:
+    | "connections"
+    | "connectionsPerAddress"
+    | "connectsPerAddressSecond"
+    | "sessionsPerPrincipal"
+    | "subscriptions"
+    | "topic";
+  /** What makes room besides a higher limit. */
+  readonly command?: string | undefined;
+}
 
 /** What the broker asks of its program: who a client is, and what it may do. */
 export interface Identity<P extends Principal = Principal> {
@@ -61,6 +98,10 @@ export interface Identity<P extends Principal = Principal> {
    * topics. The answer is cached with the topic's route until `permissionsVersion` changes.
    */
   authorize(principal: P, action: Action, topic: string): boolean;
+  /** Something was refused to a client, besides what `authenticate` and the services refused. Must not throw. */
+  refused(refusal: Refusal<P>): void;
+  /** A principal's name for people, as it stands in the log. */
+  nameOf(principal: P): string;
   /** When this number changes the broker calls `authorize` again. */
   permissionsVersion(): number;
 }

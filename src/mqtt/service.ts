@@ -18,8 +18,17 @@ export interface ServiceBroker<P extends Principal = Principal> {
   publish(topic: string, payload: Uint8Array, qos: Qos): boolean;
   /** A principal's sessions that outlive their connections, connected or away. */
   storedSessions(principalKey: string): Iterable<ServiceSession<P>>;
-  /** Ends every session of a removed principal, with its connections, except those that become another principal's. */
+  /** Ends every session of a removed principal and of those that use its shares, with their connections, except those that become another principal's. */
   endSessions(principalKey: string): void;
+  /** Ends stored sessions, with their connections, of these principals, which use the shares of `owner`. */
+  endStoredSessions(owner: string, principalKeys: ReadonlySet<string>): void;
+  /** Removes the retained messages that a principal published. */
+  dropRetained(principalKey: string): void;
+  /**
+   * `authorize` may answer otherwise for a principal and those that use its shares (undefined: for any): messages that wait for its sessions and that
+   * it may no longer hear are dropped. The sessions and their subscriptions stay.
+   */
+  permissionsChanged(principalKey: string | undefined): void;
 }
 
 /** Makes a service for a broker. The service may call the broker only once that is complete. */
@@ -38,8 +47,8 @@ export interface Service<P extends Principal = Principal> {
   intercept(session: ServiceSession<P>, publish: InterceptedPublish): Promise<PublishOutcome> | undefined;
   /**
    * The service's part in a filter. Where the service serves all of it (`service`, `addressed`) it has decided that the
-   * client may have it; otherwise `Identity.authorize` is called. Called again when a session is read back from the
-   * store.
+   * client may have it. Where no service serves any of it, `Identity.authorize` is called. Called again when a session
+   * is read back from the store.
    */
   serving(session: ServiceSession<P>, filter: string): SubscribeAnswer;
   /**
@@ -180,6 +189,8 @@ export interface ServiceSession<P extends Principal = Principal> {
    * session is closed at once.
    */
   become(who: Authenticated<P>): void;
+  /** Its client, which is not logged in, may stay connected for so long from now. */
+  mayStay(ms: number): void;
   /** Closes the connection; the text is logged. */
   close(why: string): void;
 }

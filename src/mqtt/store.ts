@@ -3,6 +3,7 @@
  * is on disk. Changes are applied, and resolve, in the order of the calls. The other methods are plain reads: they see
  * every change that has resolved. Sessions that end with their connection are not stored.
  */
+import type { SteadyMs } from "../lib/clock.ts";
 import type { Qos } from "./wire/protocol.ts";
 
 export interface StoredSubscription {
@@ -21,7 +22,7 @@ export interface StoredSession {
   readonly clientId: string;
   /** Undefined: the broker's setting. */
   readonly expirySeconds: number | undefined;
-  readonly disconnectedAtMs: number;
+  readonly disconnectedAtMs: SteadyMs;
   readonly subscriptions: readonly StoredSubscription[];
   /** The number of messages that wait for it. */
   readonly queued: number;
@@ -40,7 +41,7 @@ export interface Sending {
 export interface SessionOpening {
   readonly principalKey: string;
   readonly clientId: string;
-  readonly nowMs: number;
+  readonly nowMs: SteadyMs;
   /** Undefined: the broker's setting. */
   readonly expirySeconds: number | undefined;
 }
@@ -63,7 +64,9 @@ export interface StoredRetained {
   readonly qos: Qos;
   /** MQTT 5 properties as on the wire, without the expiry and the properties of one hop; undefined: none. */
   readonly properties: Uint8Array | undefined;
-  readonly expiresAtMs: number | undefined;
+  readonly expiresAtMs: SteadyMs | undefined;
+  /** The key of the principal that published it; undefined: the server, or unknown. */
+  readonly owner?: string | undefined;
 }
 
 /** What a topic retains from now on; undefined: nothing. */
@@ -113,7 +116,8 @@ export interface QueuedMessage {
   readonly qos: 1 | 2;
   readonly packetId: number;
   readonly released: boolean;
-  readonly expiresAtMs: number;
+  /** 0: never. */
+  readonly expiresAtMs: SteadyMs;
   readonly share: string | undefined;
   readonly packet: Uint8Array;
 }
@@ -121,7 +125,7 @@ export interface QueuedMessage {
 /** What a connection leaves when it ends. */
 export interface SuspendedSession {
   readonly sessionId: number;
-  readonly disconnectedAtMs: number;
+  readonly disconnectedAtMs: SteadyMs;
   readonly expirySeconds: number | undefined;
   /** Sent and not completely acknowledged. */
   readonly sending: readonly Sending[];
@@ -137,7 +141,7 @@ export interface StoredWill {
   readonly packet: Uint8Array;
   readonly delaySeconds: number;
   /** Undefined: its client was connected when the server ended. */
-  readonly publishAtMs: number | undefined;
+  readonly publishAtMs: SteadyMs | undefined;
 }
 
 export interface BrokerStore {
@@ -145,7 +149,7 @@ export interface BrokerStore {
    * Takes up what an earlier run left: every session is disconnected from now on (if it was connected, since `nowMs`),
    * every queued message waits, and messages of sessions that no longer exist are removed.
    */
-  restart(nowMs: number): Promise<void>;
+  restart(nowMs: SteadyMs): Promise<void>;
   /** In the order of their numbers, from the first one after `after`; a page at a time, empty at the end. */
   sessionsPage(after: number): readonly StoredSession[];
   wills(): readonly StoredWill[];
@@ -154,7 +158,9 @@ export interface BrokerStore {
 
   /** Retained messages in the order of their topics, from the first one after `after`; empty at the end. */
   retainedPage(after: string): readonly StoredRetained[];
-  /** One change for any number of topics. */
+  /** Whether the principal with this key may have so many bytes more on the disk. They are asked for only where it has a share. */
+  hasDiskFor(principalKey: string, bytes: () => number): boolean;
+  /** One change for any number of topics. If none of them retains anything from now on, it works on a full disk too. */
   retain(changes: readonly RetainedChange[]): Promise<void>;
 
   /** A stored session's number. */
@@ -163,7 +169,7 @@ export interface BrokerStore {
   openSession(session: SessionOpening): Promise<OpenedSession>;
   /**
    * The session's connection ended: messages it was being sent wait from now on, with the packet ids they were sent
-   * with.
+   * with. What was released stays so.
    */
   suspendSession(session: SuspendedSession): Promise<void>;
   /** Ends the session with everything that belongs to it. Does nothing if it does not exist. */
@@ -198,6 +204,6 @@ export interface BrokerStore {
 
   putWill(will: Omit<StoredWill, "willId" | "publishAtMs">): Promise<number>;
   /** The client is gone, and its will is to be published at this time. */
-  scheduleWill(willId: number, publishAtMs: number): Promise<void>;
+  scheduleWill(willId: number, publishAtMs: SteadyMs): Promise<void>;
   removeWill(willId: number): Promise<void>;
 }

@@ -8,6 +8,7 @@
  */
 import { borrowBuffer, largeBytes, returnBuffer, smallBytes } from "./buffer-pool.ts";
 import type { FlushQueue } from "./flush-queue.ts";
+import { heldStepBytes } from "./memory-budget.ts";
 import type { Transport } from "./transport.ts";
 
 export interface OutboxLimits {
@@ -20,9 +21,11 @@ export interface OutboxLimits {
 /** What all outboxes of a server share. */
 export interface OutboxParts extends OutboxLimits {
   readonly flushQueue: FlushQueue;
+  /** Running totals of them all. Each `reserve` is one packet. */
+  readonly counters: { packetsSent: number; bytesSent: number };
 }
 
-/** Called at the end of a tick or on drain, never inside `reserve`. */
+/** Called at the end of a tick or on drain, never inside `reserve`, but for `outboxGrew`. */
 export interface OutboxOwner {
   /** Bytes were handed to the kernel; `sentBytes` is their running total. Called after `notifyWhenSent`. */
   outboxSent(sentBytes: number): void;
@@ -30,6 +33,8 @@ export interface OutboxOwner {
   outboxWritable(): void;
   /** The hard cap is passed because the peer does not read. */
   outboxOverflowed(): void;
+  /** Much waits for the peer, by so many bytes more than before. Also called inside `reserve`, so it only takes note. */
+  outboxGrew(bytes: number): void;
 }
 
 interface Chunk {
@@ -41,8 +46,8 @@ interface Chunk {
 const noBuffer: Buffer = Buffer.alloc(0);
 
 /**
- * What an outbox is doing, as bits of one number: JavaScriptCore has objects of 12 fields and of 18, and there is an outbox
- * for each connection.
+ * There is an outbox for each connection, and JavaScriptCore has objects of 8 fields and of 12: so what an outbox is doing
+ * are bits of one number, and what only few have stands in an object of its own.
  */
 const isScheduled = 1;
 const isBlocked = 2;
@@ -50,28 +55,44 @@ const isClosed = 4;
 const isOverflowed = 8;
 const wantsWritable = 16;
 
+/** Of an outbox whose peer once read too slowly, or whose owner once asked what was sent. */
+interface Uncommon {
+  /** Full chunks before `buffer`; only while the kernel takes no more bytes. */
+  older: Chunk[] | undefined;
+  /** The unsent bytes of `older`. */
+  olderBytes: number;
+  /** The bytes of `buffer` that the kernel has already. */
+  start: number;
+  /** The position of which the owner wants to hear. */
+  sentWantedAt: number;
+}
+
 export class Outbox {
   readonly transport: Transport;
   /** Where `reserve` made room. It changes with every call of `reserve`. */
   buffer: Buffer = noBuffer;
-  /** Unsent bytes. */
-  queuedBytes = 0;
-  /** How often room was reserved; each time is one packet. */
-  appends = 0;
-  readonly #parts: OutboxParts;
+  #parts: OutboxParts;
   readonly #owner: OutboxOwner;
-  /** Full chunks before `buffer`; only while the kernel takes no more bytes. */
-  #older: Chunk[] | undefined;
-  #start = 0;
   #end = 0;
   #sentBytes = 0;
   #state = 0;
-  #sentWantedAt = Number.POSITIVE_INFINITY;
+  #uncommon: Uncommon | undefined;
 
   constructor(transport: Transport, parts: OutboxParts, owner: OutboxOwner) {
     this.transport = transport;
     this.#parts = parts;
     this.#owner = owner;
+  }
+
+  /** From now on these limits hold. */
+  useParts(parts: OutboxParts): void {
+    this.#parts = parts;
+  }
+
+  /** Unsent bytes. */
+  get queuedBytes(): number {
+    const uncommon = this.#uncommon;
+    return uncommon === undefined ? this.#end : this.#end - uncommon.start + uncommon.olderBytes;
   }
 
   /** True above the soft cap: data that can wait elsewhere or be dropped should not be appended. */
@@ -97,8 +118,7 @@ export class Outbox {
       at = this.#end;
     }
     this.#end = at + bytes;
-    this.queuedBytes += bytes;
-    this.appends++;
+    this.#parts.counters.packetsSent++;
     if ((this.#state & isScheduled) === 0) this.#schedule();
     return at;
   }
@@ -117,7 +137,8 @@ export class Outbox {
 
   /** Asks for one `outboxSent` when all bytes before `position` (an `appendedBytes`) went to the kernel. */
   notifyWhenSent(position: number): void {
-    if (position < this.#sentWantedAt) this.#sentWantedAt = position;
+    const uncommon = this.#getUncommon();
+    if (position < uncommon.sentWantedAt) uncommon.sentWantedAt = position;
     this.#schedule();
   }
 
@@ -157,8 +178,9 @@ export class Outbox {
       this.#owner.outboxOverflowed();
       return;
     }
-    if (this.#sentBytes >= this.#sentWantedAt) {
-      this.#sentWantedAt = Number.POSITIVE_INFINITY;
+    const uncommon = this.#uncommon;
+    if (uncommon !== undefined && this.#sentBytes >= uncommon.sentWantedAt) {
+      uncommon.sentWantedAt = Number.POSITIVE_INFINITY;
       this.#owner.outboxSent(this.#sentBytes);
     }
     if (
@@ -173,19 +195,19 @@ export class Outbox {
 
   #makeRoom(bytes: number): void {
     if ((this.#state & isClosed) !== 0) this.#forget();
-    const used = this.#end - this.#start;
-    if (this.buffer.length === smallBytes && used + bytes <= largeBytes && this.#older === undefined) {
+    const start = this.#uncommon?.start ?? 0;
+    const used = this.#end - start;
+    if (this.buffer.length === smallBytes && used + bytes <= largeBytes && this.#uncommon?.older === undefined) {
       const larger = borrowBuffer(largeBytes);
-      this.buffer.copy(larger, 0, this.#start, this.#end);
+      this.buffer.copy(larger, 0, start, this.#end);
       returnBuffer(this.buffer);
       this.#use(larger, used);
       return;
     }
     if (used > 0 && (this.#state & isBlocked) === 0) this.#writeOut();
     if (this.#end + bytes <= this.buffer.length) return;
-    if (this.#end > this.#start) {
-      this.#older ??= [];
-      this.#older.push({ buffer: this.buffer, start: this.#start, end: this.#end });
+    if (this.queuedBytes > 0) {
+      this.#setAside();
       this.#use(borrowBuffer(Math.max(bytes, largeBytes)), 0);
       return;
     }
@@ -193,42 +215,70 @@ export class Outbox {
     this.#use(borrowBuffer(bytes), 0);
   }
 
+  /** Moves what `buffer` holds to the older chunks. */
+  #setAside(): void {
+    const uncommon = this.#getUncommon();
+    const { start } = uncommon;
+    uncommon.older ??= [];
+    uncommon.older.push({ buffer: this.buffer, start, end: this.#end });
+    uncommon.olderBytes += this.#end - start;
+    if (uncommon.olderBytes >= heldStepBytes) this.#owner.outboxGrew(this.#end - start);
+  }
+
+  #getUncommon(): Uncommon {
+    this.#uncommon ??= { older: undefined, olderBytes: 0, start: 0, sentWantedAt: Number.POSITIVE_INFINITY };
+    return this.#uncommon;
+  }
+
   #use(buffer: Buffer, end: number): void {
     this.buffer = buffer;
-    this.#start = 0;
     this.#end = end;
+    if (this.#uncommon !== undefined) this.#uncommon.start = 0;
   }
 
   /** Leaves an empty `buffer` in place until the tick ends; then `#release` gives it back. */
   #writeOut(): void {
-    const older = this.#older;
-    if (older !== undefined) {
-      let sent = 0;
-      for (const chunk of older) {
-        chunk.start += this.#write(chunk.buffer, chunk.start, chunk.end);
-        if (chunk.start < chunk.end) break;
-        returnBuffer(chunk.buffer);
-        sent++;
-      }
-      if (sent < older.length) {
-        older.splice(0, sent);
+    const uncommon = this.#uncommon;
+    if (uncommon?.older !== undefined && !this.#writeOlder(uncommon, uncommon.older)) return;
+    const start = uncommon?.start ?? 0;
+    if (this.#end > start) {
+      const sentTo = start + this.#write(this.buffer, start, this.#end);
+      if (sentTo < this.#end) {
+        this.#getUncommon().start = sentTo;
         return;
       }
-      this.#older = undefined;
     }
-    if (this.#end > this.#start) this.#start += this.#write(this.buffer, this.#start, this.#end);
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-      if ((this.#state & isScheduled) === 0) this.#release();
+    this.#use(this.buffer, 0);
+    if ((this.#state & isScheduled) === 0) this.#release();
+  }
+
+  /** Gives whether all older chunks went to the kernel. */
+  #writeOlder(uncommon: Uncommon, older: Chunk[]): boolean {
+    let sent = 0;
+    for (const chunk of older) {
+      const taken = this.#write(chunk.buffer, chunk.start, chunk.end);
+      chunk.start += taken;
+      uncommon.olderBytes -= taken;
+      if (chunk.start < chunk.end) break;
+      returnBuffer(chunk.buffer);
+      sent++;
     }
+    if (sent < older.length) {
+      older.splice(0, sent);
+      return false;
+    }
+    uncommon.older = undefined;
+    return true;
   }
 
   #write(buffer: Buffer, start: number, end: number): number {
     const taken = Math.max(0, this.transport.write(buffer, start, end - start));
-    if (taken < end - start) this.#state |= isBlocked; // `drain` follows, or the close event if the socket is gone
+    if (taken < end - start) {
+      this.#state |= isBlocked; // `drain` follows, or the close event if the socket is gone
+      if (end - start - taken >= heldStepBytes) this.#owner.outboxGrew(end - start - taken);
+    }
     this.#sentBytes += taken;
-    this.queuedBytes -= taken;
+    this.#parts.counters.bytesSent += taken;
     return taken;
   }
 
@@ -238,9 +288,9 @@ export class Outbox {
   }
 
   #forget(): void {
-    for (const chunk of this.#older ?? []) returnBuffer(chunk.buffer);
-    this.#older = undefined;
+    const uncommon = this.#uncommon;
+    for (const chunk of uncommon?.older ?? []) returnBuffer(chunk.buffer);
+    this.#uncommon = undefined;
     this.#release();
-    this.queuedBytes = 0;
   }
 }

@@ -18,4 +18,13 @@ export interface Transport {
   /** `pause` stops reading, `resume` goes on: TCP flow control towards the peer. */
   pause(): unknown;
   resume(): unknown;
+  /** Of a WebSocket, of which strangers and accounts have a limited number. */
+  readonly place?: TransportPlace | undefined;
+}
+
+export interface TransportPlace {
+  /** The peer is this account now. False where the account has as many as it may. */
+  logIn(account: string): boolean;
+  /** The peer may go without a log-in for so long from now. */
+  stay(ms: number): void;
 }

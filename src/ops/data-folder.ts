@@ -1,5 +1,6 @@
 /** The data folder: accessible to this system user alone, and never a folder that holds other data. */
-import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { isDenied, systemCodeOf } from "../lib/system-errors.ts";
 
 export class DataFolderError extends Error {
   constructor(reason: string) {
@@ -28,15 +29,53 @@ export function prepareDataFolder(dir: string): void {
     if ((statSync(dir).mode & 0o077) !== 0) tighten(dir);
   } catch (error) {
     if (error instanceof DataFolderError) throw error;
-    throw new DataFolderError(`the data folder ${dir} cannot be used: ${reasonOf(error)}`);
+    throw new DataFolderError(unusable(dir, error));
   }
+}
+
+/** Of the file system that the folder is on, whatever else is on it. */
+export function fileSystemBytes(dir: string): number {
+  const { blocks, bsize } = statfsSync(dir);
+  return blocks * bsize;
 }
 
 function tighten(dir: string): void {
   try {
     chmodSync(dir, 0o700);
   } catch (error) {
-    if (codeOf(error) !== "EPERM" && codeOf(error) !== "EROFS") throw error;
+    const code = systemCodeOf(error);
+    if (code !== "EPERM" && code !== "EROFS") throw error;
+  }
+}
+
+/** Throws `DataFolderError` where the folder is there and this system user may not use it. */
+export function requireAccess(dir: string): void {
+  try {
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (isDenied(error)) throw new DataFolderError(unusable(dir, error));
+  }
+}
+
+function unusable(dir: string, error: unknown): string {
+  if (!isDenied(error)) return `the data folder ${dir} cannot be used: ${reasonOf(error)}`;
+  const owner = ownerOf(dir);
+  return owner === undefined
+    ? `this system user may not make or enter the data folder ${dir}; name another one with --data, or run the command as a user who may`
+    : `the data folder ${dir} belongs to the system user ${owner}; run the command as that user: sudo -u '${owner}' roost …`;
+}
+
+/** The name of a folder's owner, else `#` and the number, as sudo takes it; undefined where it cannot be seen. */
+function ownerOf(dir: string): string | undefined {
+  try {
+    const { uid } = statSync(dir);
+    if (uid === process.getuid?.()) return undefined;
+    const line = readFileSync("/etc/passwd", "utf8")
+      .split("\n")
+      .find((one) => one.split(":")[2] === String(uid));
+    return line?.split(":")[0] ?? `#${uid}`;
+  } catch {
+    return undefined;
   }
 }
 
@@ -46,9 +85,7 @@ export function requireDataFolder(dir: string): void {
   try {
     names = readdirSync(dir);
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") {
-      throw new DataFolderError(`the data folder ${dir} cannot be used: ${reasonOf(error)}`);
-    }
+    if (systemCodeOf(error) !== "ENOENT") throw new DataFolderError(unusable(dir, error));
   }
   if (names.some(isOurs)) return;
   throw new DataFolderError(
@@ -56,6 +93,4 @@ export function requireDataFolder(dir: string): void {
   );
 }
 
-const codeOf = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

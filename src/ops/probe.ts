@@ -3,7 +3,8 @@
  * also finds what a listener with reusePort would not: such a listener binds beside another server and takes half its
  * connections.
  */
-import { type Address, formatAddress } from "../lib/address.ts";
+import { lstatSync, unlinkSync } from "node:fs";
+import { type Address, formatAddress, formatListen, type SocketPath } from "../lib/address.ts";
 
 /** `reason` is a sentence for the operator and holds the address. */
 export class AddressError extends Error {
@@ -33,6 +34,24 @@ export function probeAddress(address: Address, bind: (address: Address) => strin
       ? "may not be bound by this user (ports below 1024 need a permission)"
       : "is not an address of this machine";
   throw new AddressError("address_unavailable", `${formatAddress(address)} ${reason}`);
+}
+
+/**
+ * The same for a Unix socket. One that a killed server left behind is removed, and nothing else: not what is no socket, and
+ * not what another program listens on.
+ */
+export async function probeSocket(listen: SocketPath): Promise<SocketPath> {
+  const { path } = listen;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return listen;
+  if (!found.isSocket()) throw new AddressError("address_unavailable", `${path} is there and is no socket`);
+  try {
+    (await Bun.connect({ unix: path, socket: { data() {} } })).terminate();
+  } catch {
+    unlinkSync(path);
+    return listen;
+  }
+  throw new AddressError("address_in_use", `${formatListen(listen)} is in use by another program`);
 }
 
 /** Gives the kernel's code for a refusal; undefined where the address may be bound. */

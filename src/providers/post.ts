@@ -22,6 +22,8 @@ export interface Post {
 
 /** The longest first line of an answer. */
 const statusLineBytesMax = 1024;
+/** The longest head of an interim answer. */
+const headBytesMax = 16 * 1024;
 
 /**
  * Gives the status of the answer. Throws `OutsideError` where there is none; its text holds nothing of the other side.
@@ -32,21 +34,38 @@ export async function post(request: Post): Promise<number> {
   return untilAborted(exchange(request, address, signal), signal);
 }
 
+/** How long the question for a name's addresses may take. */
+const lookupMsMax = 3000;
+
+/** Whether a host has an address now that may not be called. False where it has none now. */
+export async function hasClosedAddress(hostname: string, mayCall: AddressRule): Promise<boolean> {
+  try {
+    const found = await untilAborted(addressesOf(bare(hostname)), AbortSignal.timeout(lookupMsMax));
+    return !found.every(({ address }) => mayCall(address));
+  } catch {
+    return false;
+  }
+}
+
 /** Gives an address of the name that may be called. Refuses as soon as one of its addresses may not be called. */
 async function resolve(hostname: string, mayCall: AddressRule): Promise<string> {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  const { lookup } = await import("node:dns/promises");
-  const found =
-    isIP(host) === 0
-      ? await lookup(host, { all: true, order: "verbatim" }).catch((error: unknown) => {
-          throw new OutsideError(`the name cannot be resolved (${reasonOf(error)})`);
-        })
-      : [{ address: host }];
+  const found = await addressesOf(bare(hostname));
   const [first] = found;
   if (first === undefined) throw new OutsideError("the name has no address");
   if (!found.every(({ address }) => mayCall(address))) throw new OutsideError("the address is none that may be called");
   return first.address;
 }
+
+async function addressesOf(host: string): Promise<{ readonly address: string }[]> {
+  if (isIP(host) !== 0) return [{ address: host }];
+  const { lookup } = await import("node:dns/promises");
+  return lookup(host, { all: true, order: "verbatim" }).catch((error: unknown) => {
+    throw new OutsideError(`the name cannot be resolved (${reasonOf(error)})`);
+  });
+}
+
+/** An IPv6 address in a URL stands in brackets. */
+const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, "");
 
 function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((settle, reject) => {
@@ -62,7 +81,7 @@ async function exchange({ url, headers, body, ca }: Post, address: string, signa
   // Loaded on first use: with its root certificates it takes megabytes.
   const { connect: connectTls, rootCertificates } = await import("node:tls");
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const hostname = bare(url.hostname);
   const servername = isIP(hostname) === 0 ? hostname : "";
   return new Promise((settle, reject) => {
     const socket: Socket = secure
@@ -80,14 +99,15 @@ async function exchange({ url, headers, body, ca }: Post, address: string, signa
       socket.write(body);
     });
     socket.on("data", (chunk: Buffer) => {
-      head += chunk.toString("latin1");
-      const status = /^HTTP\/1\.[01] (\d{3})\b[^\n]*\n/.exec(head)?.[1];
-      if (status !== undefined) {
-        settle(Number(status));
+      head = withoutInterim(head + chunk.toString("latin1"));
+      const status = statusIn(head);
+      if (status !== undefined && !isInterim(status)) {
+        settle(status);
         socket.destroy();
-      } else if (head.length > statusLineBytesMax || head.includes("\n")) {
-        fail("the answer is no HTTP");
+        return;
       }
+      const isNone = status === undefined && (head.length > statusLineBytesMax || head.includes("\n"));
+      if (isNone || head.length > headBytesMax) fail("the answer is no HTTP");
     });
     socket.on("error", (error: unknown) => fail(`could not be called (${reasonOf(error)})`));
     socket.on("close", () => {
@@ -95,6 +115,25 @@ async function exchange({ url, headers, body, ca }: Post, address: string, signa
       reject(new OutsideError("the connection ended before an answer"));
     });
   });
+}
+
+const statusIn = (head: string): number | undefined => {
+  const digits = /^HTTP\/1\.[01] (\d{3})\b[^\n]*\n/.exec(head)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+/** 100, 102 and 103 come before the answer (RFC 9110 § 15.2). 101 ends it: no other protocol was asked for. */
+const isInterim = (status: number): boolean => status >= 100 && status < 200 && status !== 101;
+
+/** Takes off the complete interim answers that `text` begins with. */
+function withoutInterim(text: string): string {
+  let rest = text;
+  for (;;) {
+    const status = statusIn(rest);
+    const end = status !== undefined && isInterim(status) ? /\r?\n\r?\n/.exec(rest) : null;
+    if (end === null) return rest;
+    rest = rest.slice(end.index + end[0].length);
+  }
 }
 
 function headOf(url: URL, headers: Readonly<Record<string, string>>): string {

@@ -1,19 +1,18 @@
 /** Writes refusals to the log, one line a minute for each limit: a million requests do not fill the disk. */
-import type { Clock } from "../lib/clock.ts";
+import type { Clock, MonotonicMs } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Admission } from "./spend-guard.ts";
 
 const everyMs = 60_000;
 
 export function createRefusals({ log, clock }: { log: Log; clock: Clock }) {
-  const lines = new Map<Admission, { readonly atMs: number; silent: number }>();
+  const lines = new Map<Admission, { readonly atMs: MonotonicMs; silent: number }>();
   return {
     /** `address` is that of the last refusal. */
     add(limit: Admission, address: string): void {
-      const nowMs = clock.nowMs();
+      const nowMs = clock.monotonicMs();
       const line = lines.get(limit);
-      // Also true where the clock was set back.
-      if (line !== undefined && Math.abs(nowMs - line.atMs) < everyMs) {
+      if (line !== undefined && nowMs - line.atMs < everyMs) {
         line.silent += 1;
         return;
       }

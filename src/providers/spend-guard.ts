@@ -5,8 +5,9 @@
  * share of others, and what is kept is bounded by the day's limit. A message that failed to be sent stays counted,
  * since a gateway may charge for it even so.
  */
+
+import { networkOf } from "../lib/client-network.ts";
 import type { Clock } from "../lib/clock.ts";
-import { networkOf } from "./network.ts";
 import { type PhoneNumber, parsePhoneNumber } from "./phone-number.ts";
 import { type CountedMessage, SpendWindows } from "./spend-windows.ts";
 
@@ -16,13 +17,6 @@ export interface SpendLimits {
   readonly perPrefixHour: number;
   readonly perDay: number;
 }
-
-export const defaultSpendLimits: SpendLimits = {
-  perNumberHour: 5,
-  perAddressHour: 20,
-  perPrefixHour: 200,
-  perDay: 1000,
-};
 
 /** Why not: the limit that was reached. `country` also stands for premium ranges. */
 export type Admission = "ok" | "invalid_number" | "country" | "number" | "address" | "prefix" | "day";
@@ -57,7 +51,7 @@ export function createSpendGuard({
   earlier?: readonly CountedMessage[];
 }): SpendGuard {
   const isAllowed = allowedBy(countries);
-  const admitted = new SpendWindows(clock.nowMs(), earlier);
+  const admitted = new SpendWindows(clock.steadyMs(), earlier);
   // With one country alone nothing is kept for others.
   const kept = countries?.length === 1 ? 0 : Math.floor(limits.perDay * keptOfDay);
   return {
@@ -65,7 +59,7 @@ export function createSpendGuard({
       const phone = parsePhoneNumber(number);
       if (phone === undefined) return "invalid_number";
       if (!isAllowed(phone)) return "country";
-      const atMs = clock.nowMs();
+      const atMs = clock.steadyMs();
       admitted.moveTo(atMs);
       const message = { number: phone.digits, network: networkOf(address), prefix: phone.callingCode };
       if (admitted.ofNumber(message.number) >= limits.perNumberHour) return "number";

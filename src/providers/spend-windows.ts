@@ -1,5 +1,7 @@
 /** The paid messages of the last day in order, and counts of them; exact at every moment. */
 
+import type { SteadyMs } from "../lib/clock.ts";
+
 /** A message as it is known after a restart. */
 export interface CountedMessage {
   /** Digits with the country code. */
@@ -8,7 +10,7 @@ export interface CountedMessage {
   readonly network: string;
   /** The country code. */
   readonly prefix: string;
-  readonly atMs: number;
+  readonly atMs: SteadyMs;
 }
 
 const hourMs = 3_600_000;
@@ -30,17 +32,15 @@ export class SpendWindows {
   readonly #messages: Admitted[] = [];
   #dayStart = 0;
   #hourStart = 0;
-  /** Time since the start, by a clock that never goes back. */
-  #nowMs = 0;
-  #clockMs: number;
+  #nowMs: SteadyMs;
 
   /** A message whose time lies in the future is taken as one of now. */
-  constructor(clockMs: number, earlier: readonly CountedMessage[]) {
-    this.#clockMs = clockMs;
+  constructor(nowMs: SteadyMs, earlier: readonly CountedMessage[]) {
+    this.#nowMs = nowMs;
     for (const message of [...earlier].sort((a, b) => a.atMs - b.atMs)) {
-      this.#add(message, Math.min(0, message.atMs - clockMs));
+      this.#add(message, Math.min(message.atMs, nowMs));
     }
-    this.moveTo(clockMs);
+    this.moveTo(nowMs);
   }
 
   get ofDay(): number {
@@ -52,13 +52,11 @@ export class SpendWindows {
   ofPrefix = (prefix: string): number => this.#prefixes.get(prefix) ?? 0;
   ofPrefixInDay = (prefix: string): number => this.#prefixesInDay.get(prefix) ?? 0;
 
-  /** When the clock is set back, only that moment is lost: nothing is dropped early, and nothing is kept for years. */
-  moveTo(clockMs: number): void {
-    this.#nowMs += Math.max(0, clockMs - this.#clockMs);
-    this.#clockMs = clockMs;
+  moveTo(nowMs: SteadyMs): void {
+    this.#nowMs = nowMs;
     const messages = this.#messages;
     for (let oldest = messages[this.#hourStart]; oldest !== undefined; oldest = messages[this.#hourStart]) {
-      if (this.#nowMs - oldest.atMs < hourMs) break;
+      if (nowMs - oldest.atMs < hourMs) break;
       if (oldest.hour !== undefined) {
         countDown(this.#numbers, oldest.hour.number);
         countDown(this.#networks, oldest.hour.network);
@@ -68,7 +66,7 @@ export class SpendWindows {
       this.#hourStart++;
     }
     for (let oldest = messages[this.#dayStart]; oldest !== undefined; oldest = messages[this.#dayStart]) {
-      if (this.#nowMs - oldest.atMs < dayMs) break;
+      if (nowMs - oldest.atMs < dayMs) break;
       countDown(this.#prefixesInDay, oldest.prefix);
       this.#dayStart++;
     }

@@ -1,8 +1,15 @@
 /** A request's body as a bounded JSON value: its bytes, its depth and the number of its values are limited; UTF-8 is strict. */
-import { badRequest, Refusal, tooLarge } from "./errors.ts";
+import type { Bodies } from "./bodies.ts";
+import { badRequest, compressed, Refusal, tooLarge } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 
-export type BodyLimits = Pick<RestLimits, "bodyBytesMax" | "jsonDepthMax" | "jsonValuesMax">;
+export type JsonLimits = Pick<RestLimits, "jsonDepthMax" | "jsonValuesMax">;
+
+export interface BodyLimits extends JsonLimits, Pick<RestLimits, "bodyBytesMax"> {
+  readonly bodies: Bodies;
+  /** The body must say itself who sends it. */
+  readonly ofStranger?: boolean;
+}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -18,23 +25,39 @@ export interface JsonDocument {
 }
 
 export async function readDocument(request: Request, limits: BodyLimits): Promise<JsonDocument> {
-  const bytes = await readBytes(request, limits.bodyBytesMax);
+  const bytes = await readBytes(request, limits);
   return bytes.byteLength === 0 ? { value: undefined, text: "" } : parseDocument(bytes, limits);
 }
 
-export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
+/** Throws a refusal where the body is too large, or where there is no room for it now. */
+export async function readBytes(
+  request: Request,
+  { bodyBytesMax, bodies, ofStranger = false }: Pick<BodyLimits, "bodyBytesMax" | "bodies" | "ofStranger">,
+): Promise<Uint8Array> {
+  const { body } = request;
+  if (body === null) return new Uint8Array();
+  refuseCompressed(request);
   const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > bytesMax) throw overlong(bytesMax);
+  const bytes = announced === null ? bodyBytesMax : Number(announced);
+  if (bytes > bodyBytesMax) throw overlong(bodyBytesMax);
+  return bodies.read(request, bytes, ofStranger, () => readWhole(request, body, announced !== null, bodyBytesMax));
+}
+
+async function readWhole(
+  request: Request,
+  body: ReadableStream<Uint8Array>,
+  isAnnounced: boolean,
+  bytesMax: number,
+): Promise<Uint8Array> {
   try {
-    if (announced !== null) {
+    if (isAnnounced) {
       const bytes = await request.bytes();
       if (bytes.byteLength > bytesMax) throw overlong(bytesMax);
       return bytes;
     }
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of request.body) {
+    for await (const chunk of body) {
       length += chunk.byteLength;
       if (length > bytesMax) throw overlong(bytesMax);
       chunks.push(chunk);
@@ -47,11 +70,17 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Uin
   }
 }
 
+/** A body is taken as it is sent: a small one could otherwise become a large one here. */
+export function refuseCompressed(request: Request): void {
+  const coding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (coding !== "" && coding !== "identity") throw new Refusal(compressed, "send the body without Content-Encoding");
+}
+
 const overlong = (bytesMax: number) => new Refusal(tooLarge, `the body is over ${bytesMax} bytes`);
 
-export const parseJson = (bytes: Uint8Array, limits: BodyLimits): unknown => parseDocument(bytes, limits).value;
+export const parseJson = (bytes: Uint8Array, limits: JsonLimits): unknown => parseDocument(bytes, limits).value;
 
-function parseDocument(bytes: Uint8Array, limits: BodyLimits): JsonDocument {
+function parseDocument(bytes: Uint8Array, limits: JsonLimits): JsonDocument {
   checkShape(bytes, limits);
   let text: string;
   try {
@@ -70,7 +99,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /** Counts brackets and commas outside strings before anything is built from them. */
-function checkShape(bytes: Uint8Array, limits: BodyLimits): void {
+function checkShape(bytes: Uint8Array, limits: JsonLimits): void {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < bytes.length; at += 1) {

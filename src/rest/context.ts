@@ -1,30 +1,39 @@
 /** What every REST route is given, and what wraps it. */
 import type { Context } from "hono";
 import type { Hub } from "../delivery/hub.ts";
+import type { PresenceNews } from "../delivery/presence.ts";
+import type { Receipts } from "../delivery/receipts.ts";
 import type { Typing } from "../delivery/typing.ts";
 import type { Domain } from "../domain/domain.ts";
+import type { Need } from "../domain/people/scope-rules.ts";
 import type { WebhookKeeper } from "../domain/webhooks/webhook-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Bodies } from "./bodies.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
+import type { AnswerBudget, BodyBudget, PageRoom } from "./memory.ts";
 import type { RateLimits } from "./rate-limit.ts";
 import type { Schemas } from "./schemas.ts";
 
 export interface Health {
   live(): boolean;
-  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings: readonly string[] };
 }
 
 export interface RestParts {
   readonly domain: Domain;
+  readonly receipts: Receipts;
   readonly typing: Typing;
+  readonly presence: Pick<PresenceNews, "seenBy">;
   readonly hub: Hub;
   readonly log: Log;
   readonly clock: Clock;
   readonly health: Health;
   readonly version: string;
   readonly limits: RestLimits;
+  /** Shared with the other doors. */
+  readonly memory: AnswerBudget & BodyBudget;
   /** Callers without the backend key may make participants that do not exist yet. */
   readonly openTokens: boolean;
   /** Participants that have a key must sign. */
@@ -35,7 +44,12 @@ export interface RestParts {
   readonly corsOrigins: readonly string[];
 }
 
-export interface RouteParts extends RestParts {
+export interface AppParts extends RestParts {
+  readonly answers: PageRoom;
+  readonly limits: RestLimits & { readonly bodies: Bodies };
+}
+
+export interface RouteParts extends AppParts {
   readonly schemas: Schemas;
 }
 
@@ -50,6 +64,10 @@ export interface RequestInfo {
   /** The client's; wrong secrets are counted by it. */
   readonly address: string;
   readonly timeouts: RequestTimeouts;
+  /** What a long-lived token must have for the route; undefined: none opens it. Set once the route is known. */
+  need?: Need | undefined;
+  /** The request is a HEAD, which the routes get as GET. */
+  readonly isHead?: boolean;
 }
 
 export type RestEnvironment = { Bindings: RequestInfo };

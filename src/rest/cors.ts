@@ -6,13 +6,18 @@
 
 const exposedHeaders = [
   "Idempotency-Replayed",
+  "Location",
   "RateLimit-Limit",
   "RateLimit-Remaining",
   "RateLimit-Reset",
   "Retry-After",
+  "Upload-Complete",
+  "Upload-Length",
+  "Upload-Offset",
   "X-Error-Detail",
 ].join(", ");
-const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key";
+const allowedHeaders =
+  "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Upload-Complete, Upload-Length, Upload-Offset, X-API-Key";
 /** How long a browser may remember the answer to its preflight. */
 const preflightSeconds = "600";
 

@@ -2,36 +2,57 @@
  * What every request passes on its way to a route, and every answer on its way out: the limit on how often its caller may
  * ask, and the headers that let pages of other origins read the answer.
  */
-import { accessToken, secretInHeaders, showedBackendKey } from "./auth.ts";
-import { queryOf } from "./context.ts";
+import { accessToken, secretInHeaders } from "./auth.ts";
+import { queryOf, type RequestInfo } from "./context.ts";
 import type { Cors } from "./cors.ts";
 import { answerTooOften, Refusal } from "./errors.ts";
-import type { RateLimiter, Standing } from "./rate-limit.ts";
+import type { RateLimiter, SecretKind, Standing } from "./rate-limit.ts";
 
 export interface Edge {
   /** Asks `route` unless the caller has asked too often. */
-  pass(request: Request, address: string, route: () => Response | Promise<Response>): Response | Promise<Response>;
+  pass(request: Request, info: RequestInfo, route: () => Response | Promise<Response>): Response | Promise<Response>;
 }
 
 export function createEdge(parts: {
   cors: Cors;
   rates: RateLimiter;
+  /** What a secret is; undefined where it is not right. */
+  kindOf(secret: string): Promise<SecretKind | undefined>;
+  /** Notes for the operator what was refused. */
+  refused(request: Request, refusal: { address: string; secret: string | undefined; response: Response }): void;
   /** Whether the REST document words the answers of this request's route. */
   isDocumented(request: Request): boolean;
+  /** What is sent instead of a large answer; undefined for others. */
+  counted(request: Request, info: RequestInfo, response: Response): Response | Promise<Response> | undefined;
 }): Edge {
   const { cors, rates } = parts;
 
-  async function pass(request: Request, address: string, route: () => Response | Promise<Response>): Promise<Response> {
+  async function pass(
+    request: Request,
+    info: RequestInfo,
+    route: () => Response | Promise<Response>,
+  ): Promise<Response> {
+    const { address } = info;
     const secret = secretOf(request);
-    const standing = secret === undefined ? rates.take("address", address) : rates.take("token", secret);
+    const known = secret !== undefined && (rates.knows(secret) || (await admits(secret)));
+    const standing = known ? rates.takeOf(secret) : rates.takeOfAddress(address);
     const refused = standing?.admitted === false;
-    const response = refused ? answerTooOften(parts.isDocumented(request), standing.resetSeconds) : await route();
-    if (secret !== undefined && showedBackendKey(request)) rates.isBackend(secret);
+    let response = refused ? answerTooOften(parts.isDocumented(request), standing.resetSeconds) : await route();
+    const counted = parts.counted(request, info, response);
+    if (counted !== undefined) response = await counted;
+    if (response.status >= 400) parts.refused(request, { address, secret, response });
     if (standing !== undefined) tell(response, standing);
     if (cors.varies) response.headers.append("Vary", "Origin");
     const origin = cors.originOf(request);
     if (origin !== undefined) cors.allow(response, origin);
     return response;
+  }
+
+  /** Only the first request of a right secret waits for this. */
+  async function admits(secret: string): Promise<boolean> {
+    const kind = await parts.kindOf(secret);
+    if (kind !== undefined) rates.admit(secret, kind);
+    return kind !== undefined;
   }
 
   return { pass };

@@ -1,6 +1,6 @@
 /**
- * Messages of recently read chats as the JSON that answers hold. A message never changes once it has its place, so what
- * is kept here stays true until a chat's messages are deleted; `invalidate` tells of that. Reading and encoding a page
+ * Messages of recently read chats as the JSON that answers hold. What is kept here stays true until a message of the chat
+ * is edited, deleted or reacted to; `invalidate` tells of that. Reading and encoding a page
  * of fifty costs several times what everything else about its request does.
  */
 import { isHidden } from "../domain/messages/addressed.ts";

@@ -32,13 +32,23 @@ const badSignature: Answer = { status: 403, error: "Bad signature" };
 const timeConflict: Answer = { status: 409, error: "Time conflict" };
 export const userNotFound: Answer = { status: 404, error: "userGUID not found" };
 const badToken: Answer = { status: 401, error: "Bad token" };
+const outOfScope: Answer = { status: 403, error: "Out of scope" };
 const chatNotFound: Answer = { status: 404, error: "ChatID not found" };
+export const forbidden: Answer = { status: 403, error: "Not authorized" };
 export const fileNotFound: Answer = { status: 404, error: "File not found" };
 export const conflict: Answer = { status: 409, error: "Conflict", retryAfterSeconds: 1 };
+export const wrongOffset: Answer = { status: 409, error: "Wrong offset" };
+export const overtaken: Answer = { status: 409, error: "Overtaken" };
 export const mismatch: Answer = { status: 422, error: "Unprocessable content" };
+export const hookNotFound: Answer = { status: 404, error: "Hook not found" };
 export const webhookNotFound: Answer = { status: 404, error: "Webhook not found" };
+export const noLength: Answer = { status: 411, error: "Length required" };
 export const tooLarge: Answer = { status: 413, error: "Request too large" };
+export const compressed: Answer = { status: 415, error: "Unsupported content encoding" };
+export const unsupported: Answer = { status: 415, error: "Unsupported media type" };
 export const tooMany: Answer = { status: 429, error: "Too many requests", retryAfterSeconds: 1 };
+/** Waiting does not help, so no client is told to. */
+const shareFull: Answer = { status: 507, error: "Account full" };
 const internal: Answer = { status: 500, error: "Internal server error" };
 export const unavailable: Answer = { status: 503, error: "Service unavailable", retryAfterSeconds: 1 };
 
@@ -53,26 +63,40 @@ const answers = {
   username_taken: { status: 409, error: "userID is taken" },
   invalid_name: invalidParameters,
   empty_name_or_password: invalidParameters,
+  password_too_short: invalidParameters,
   registration_closed: { status: 403, error: "Registration is closed" },
   token_invalid: badToken,
   chat_not_found: chatNotFound,
   not_a_member: chatNotFound,
   invalid_chat_key: invalidChatId,
+  invalid_chat_name: invalidParameters,
   reserved_key: invalidParameters,
   invalid_device: invalidParameters,
   too_many_members: invalidParameters,
   invalid_message: badRequest,
   message_too_large: { status: 413, error: "Message too large" },
   message_not_found: { status: 404, error: "messageID not found" },
+  invalid_reaction: badRequest,
+  too_many_reactions: { status: 409, error: "Too many reactions" },
+  file_not_found: fileNotFound,
   session_not_found: { status: 404, error: "Session not found" },
+  token_not_found: { status: 404, error: "Token not found" },
+  too_many_tokens: { status: 409, error: "Too many tokens" },
+  invalid_scope: invalidParameters,
+  out_of_scope: outOfScope,
+  code_invalid: { status: 403, error: "Invalid code" },
   invite_invalid: { status: 403, error: "Invalid invite" },
+  invalid_query: badRequest,
+  search_off: { status: 403, error: "Search is off" },
   too_many_contacts: invalidParameters,
   chat_is_direct: invalidChatId,
   not_authorized: badToken,
   busy: unavailable,
-  // The window of wrong secrets per address is a minute.
+  // The refusal itself says when, where it knows.
   try_later: { status: 429, error: "Too many requests", retryAfterSeconds: 60 },
   storage_full: { status: 507, error: "Insufficient storage", retryAfterSeconds: 30 },
+  // Waiting does not help: the account must make room.
+  share_full: shareFull,
   stopping: { status: 503, error: "Service unavailable", retryAfterSeconds: 5 },
 } as const satisfies Record<DomainErrorCode, Answer>;
 
@@ -108,9 +132,16 @@ interface Finding {
 /** Tells the three kinds of error apart. A fault of the server is logged, and its text goes nowhere else. */
 function find(error: unknown, log: Log, request: { method: string; path: string }): Finding {
   if (error instanceof Refusal) return { answer: error.answer, detail: error.detail };
-  if (error instanceof DomainError) return { answer: answers[error.code], detail: error.message };
+  if (error instanceof DomainError) return { answer: answerOf(error), detail: error.reason };
   log.error("a REST request failed", { ...request, error });
   return { answer: internal, detail: "a fault of the server; its log says more" };
+}
+
+function answerOf({ code, retryAfterMs }: DomainError): Answer {
+  const answer = answers[code];
+  return retryAfterMs === undefined
+    ? answer
+    : { ...answer, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
 }
 
 /** Only status and words, for an answer that is one line of many. */
@@ -119,9 +150,21 @@ export function answerInLine(
   error: unknown,
   log: Log,
   request: { method: string; path: string },
-): { readonly status: number; readonly error: string } {
-  const { status, error: text } = wordedBy(words, find(error, log, request).answer);
-  return { status, error: text };
+): { readonly status: number; readonly error: string; readonly detail: string } {
+  const { answer, detail } = find(error, log, request);
+  const { status, error: text } = wordedBy(words, answer);
+  return { status, error: text, detail: printable(detail) };
+}
+
+/** What is behind an answer, for the operator's log. */
+const causes = new WeakMap<Response, DomainError | Refusal>();
+
+/** Undefined where the answer is no refusal, or a kept one. */
+export const causeOf = (response: Response): DomainError | Refusal | undefined => causes.get(response);
+
+function because(response: Response, error: unknown): Response {
+  if (error instanceof DomainError || error instanceof Refusal) causes.set(response, error);
+  return response;
 }
 
 /** `{"error":"…"}` as the document prints it. */
@@ -132,7 +175,7 @@ export function answerDocumented(
   request: { method: string; path: string },
 ): Response {
   const { answer, detail } = find(error, log, request);
-  return plain(wordedBy(words, answer), detail);
+  return because(plain(wordedBy(words, answer), detail), error);
 }
 
 const plain = (answer: Answer, detail: string): Response =>
@@ -141,12 +184,16 @@ const plain = (answer: Answer, detail: string): Response =>
 function wordedBy(words: Words, answer: Answer): Answer {
   if (answer === chatNotFound) return words.unknownChat;
   if (answer === badToken) return words.unauthorized ?? answer;
-  if (answer === badSignature || answer === timeConflict || answer === userNotFound) return answer;
+  if (answer === badSignature || answer === timeConflict || answer === outOfScope) return answer;
+  if (answer === userNotFound) return answer;
+  if (answer === shareFull) return answer;
   if (answer.status === 507) return { ...internal, ...retryAfter(answer) };
-  // 413 is clearer than 400, though the documents do not have it everywhere, and codes of a later try keep their meaning.
-  if (answer.status === 401 || answer.status === 413 || answer.status === 429 || answer.status >= 500) return answer;
+  // 413 and 415 are clearer than 400, though the documents do not have them, and codes of a later try keep their meaning.
+  if (clearerThanBad.has(answer.status) || answer.status >= 500) return answer;
   return words.bad;
 }
+
+const clearerThanBad: ReadonlySet<number> = new Set([401, 413, 415, 429]);
 
 const retryAfter = (answer: Answer) =>
   answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
@@ -154,7 +201,7 @@ const retryAfter = (answer: Answer) =>
 /** RFC 9457, for routes beyond the documents. */
 export function answerProblem(error: unknown, log: Log, request: { method: string; path: string }): Response {
   const { answer, detail } = find(error, log, request);
-  return problem(answer, detail);
+  return because(problem(answer, detail), error);
 }
 
 function problem(answer: Answer, detail: string): Response {
@@ -173,8 +220,11 @@ const titles = new Map([
   [401, "Unauthorized"],
   [403, "Forbidden"],
   [404, "Not Found"],
+  [405, "Method Not Allowed"],
   [409, "Conflict"],
+  [411, "Length Required"],
   [413, "Content Too Large"],
+  [415, "Unsupported Media Type"],
   [422, "Unprocessable Content"],
   [429, "Too Many Requests"],
   [500, "Internal Server Error"],
@@ -184,11 +234,16 @@ const titles = new Map([
 
 /** Paths and methods that no route serves: JSON too, never HTML. */
 export function answerUnknownPath(): Response {
-  return plain({ status: 404, error: "Not found" }, "no such path");
+  return problem({ status: 404, error: "Not found" }, "no such path; GET /docs shows the paths there are");
+}
+
+/** An address of no hook, or of one that is gone. The caller does not learn which. */
+export function answerNoHook(): Response {
+  return problem({ status: 404, error: "Not found" }, "this address leads nowhere; ask for a new one");
 }
 
 export function answerWrongMethod(allow: readonly string[]): Response {
-  const response = plain({ status: 405, error: "Method not allowed" }, `use ${allow.join(" or ")}`);
+  const response = problem({ status: 405, error: "Method not allowed" }, `use ${allow.join(" or ")}`);
   response.headers.set("Allow", allow.join(", "));
   return response;
 }

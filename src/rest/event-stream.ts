@@ -4,7 +4,7 @@
  * it was. The next step is read when the reader has taken the last one, so what waits for a slow reader is in the
  * store.
  */
-import { eventShape, typingShape } from "../delivery/shapes.ts";
+import { changeEventShape, eventShape, reachedShape, typingShape } from "../delivery/shapes.ts";
 import type { Message, MessageId, StoredEvent } from "../domain/model.ts";
 import { type Cursor, encodeCursor } from "./cursor.ts";
 import type { Follower, Page } from "./inbox.ts";
@@ -28,6 +28,8 @@ export const wantsEventStream = (request: Request): boolean =>
 export interface EventStreamParts {
   /** Where the first page begins. */
   readonly after: Cursor | undefined;
+  /** Of the data folder. */
+  readonly epoch: string;
   /** Whether the reader may still read; asked before each step is sent. */
   isAllowed(): Promise<boolean>;
   /** The reader has room for the next step; from now on its time to take it runs. */
@@ -35,9 +37,15 @@ export interface EventStreamParts {
 }
 
 /** The answer to HEAD: a stream without a reader would be kept open for nothing. */
-export const answerStreamHead = (): Response => new Response(null, { headers });
+export const answerStreamHead = (): Response => new Response(endedStream(), { headers });
 
-export function answerEventStream(pages: Follower, { after, isAllowed, waiting }: EventStreamParts): Response {
+/** Unlike no body it has no length. */
+const endedStream = () =>
+  new ReadableStream({
+    start: (controller) => controller.close(),
+  });
+
+export function answerEventStream(pages: Follower, { after, epoch, isAllowed, waiting }: EventStreamParts): Response {
   const encoder = new TextEncoder();
   let at = after;
   let opened = false;
@@ -51,7 +59,7 @@ export function answerEventStream(pages: Follower, { after, isAllowed, waiting }
     const page = await pages.next().catch(() => "end" as const);
     if (page === "end" || !(await isAllowed())) return undefined;
     if (page === "idle") return ":\n\n";
-    const text = pageText(page, at);
+    const text = pageText(page, at, epoch);
     at = page.next;
     return text;
   }
@@ -76,7 +84,11 @@ export function answerEventStream(pages: Follower, { after, isAllowed, waiting }
 }
 
 /** A step for each of the page's objects, the oldest first; the cursor behind the last one is the page's own. */
-export function pageText({ messages, events, typing, next }: Page, from: Cursor | undefined): string {
+export function pageText(
+  { messages, events, typing, changes, receipts, next }: Page,
+  from: Cursor | undefined,
+  epoch: string,
+): string {
   let place: Cursor = { messageId: 0 as MessageId, eventId: 0, ...from, backlogEnd: next.backlogEnd };
   const steps: { readonly name: string; readonly json: string; readonly place: Cursor }[] = [];
   for (const item of inTimeOrder(messages, events)) {
@@ -88,12 +100,14 @@ export function pageText({ messages, events, typing, next }: Page, from: Cursor 
       steps.push({ name: "event", json: JSON.stringify(eventShape(item.event)), place });
     }
   }
+  for (const one of receipts) steps.push({ name: "event", json: JSON.stringify(reachedShape(one)), place });
   const texts = steps.map(({ name, json, place: behind }, index) => {
-    const id = encodeCursor(index === steps.length - 1 ? next : behind);
+    const id = encodeCursor(index === steps.length - 1 ? next : behind, epoch);
     return `event: ${name}\nid: ${id}\ndata: ${json}\n\n`;
   });
   // No reader goes on from these, so they have no id.
   for (const one of typing) texts.push(`event: event\ndata: ${JSON.stringify(typingShape(one))}\n\n`);
+  for (const one of changes) texts.push(`event: event\ndata: ${JSON.stringify(changeEventShape(one))}\n\n`);
   return texts.join("");
 }
 

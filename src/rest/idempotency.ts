@@ -10,7 +10,7 @@ import type { KeptAnswer } from "../domain/answer-store.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Log } from "../lib/log.ts";
 import { accessToken, asksAsBackend, requireBackend, requireParticipant, secretInHeaders } from "./auth.ts";
-import { readBytes } from "./body.ts";
+import { type BodyLimits, readBytes } from "./body.ts";
 import { type Handler, queryOf, type RestContext } from "./context.ts";
 import {
   answerDocumented,
@@ -22,7 +22,7 @@ import {
   unavailable,
   type Words,
 } from "./errors.ts";
-import type { RestLimits } from "./limits.ts";
+import { takeLarge } from "./json.ts";
 import { isStream } from "./token-stream.ts";
 
 /** Answers kept for each caller; the oldest go first. */
@@ -49,7 +49,7 @@ interface Caller {
 
 export type Once = ReturnType<typeof createOnce>;
 
-export function createOnce({ domain, limits, log }: { domain: Domain; limits: RestLimits; log: Log }) {
+export function createOnce({ domain, limits, log }: { domain: Domain; limits: BodyLimits; log: Log }) {
   const { accounts, store } = domain;
   const underWay = new Map<string, UnderWay>();
 
@@ -83,7 +83,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
     const caller = kind === "backend" ? await backendOf(c) : await participantOf(c);
     // A token in the body names its user only once the body is read; such requests have clientIDs.
     if (caller === undefined) return handle(c);
-    const body = await readBytes(raw, limits.bodyBytesMax);
+    const body = await readBytes(raw, limits);
     const hash = sha256("kept answer", caller.identity, key);
     const fingerprint = sha256("request", raw.method, targetOf(raw), body);
     const name = hash.toString("base64");
@@ -120,10 +120,12 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
   async function participantOf(c: RestContext): Promise<Caller | undefined> {
     const token = accessToken(c.req.raw, queryOf(c.req.raw));
     if (token === undefined) return undefined;
-    if (await asksAsBackend(accounts, c.req.raw, { token, address: c.env.address })) return backendWith(token);
-    const { user } = await requireParticipant(accounts, token, c.env.address);
+    if (await asksAsBackend(accounts, token)) return backendWith(token);
+    const { user, longToken } = await requireParticipant(accounts, token, c.env);
     const name = `user.${user.userId}`;
-    return { name, identity: name, answersMax: answersMax.participant };
+    // A token with scopes is given no answer to what another token asked.
+    const identity = longToken?.scopes === undefined ? name : `${name} ${longToken.tokenId}`;
+    return { name, identity, answersMax: answersMax.participant };
   }
 
   /** Answers that may be different next time are not kept: faults, and refusals that do not depend on the request. */
@@ -133,7 +135,7 @@ export function createOnce({ domain, limits, log }: { domain: Domain; limits: Re
   ): Promise<Response> {
     const { status, headers } = response;
     if (status >= 500 || status === 401 || status === 413 || status === 429) return response;
-    const body = await response.bytes();
+    const body = takeLarge(response) ?? (await response.bytes());
     if (body.byteLength <= answerBytesMax) {
       const contentType = headers.get("content-type") ?? "application/json";
       const detail = headers.get("x-error-detail");

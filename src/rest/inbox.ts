@@ -4,12 +4,14 @@
  * confirmed; the oldest first, without the user's own messages. Reading consumes nothing; the cursor remembers how far
  * a reader has come.
  */
-import { Backlog } from "../delivery/backlog.ts";
+import { Backlog, waitingIn } from "../delivery/backlog.ts";
 import type { Hub, Sink } from "../delivery/hub.ts";
-import { inlineFileBytesMax } from "../delivery/shapes.ts";
+import { narrowed } from "../delivery/narrowed.ts";
+import type { Receipts } from "../delivery/receipts.ts";
+import { inlineFileBytesMax, type MessageChange } from "../delivery/shapes.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { DomainEvent } from "../domain/events.ts";
-import { isHidden } from "../domain/messages/addressed.ts";
+import { concerns, isHidden } from "../domain/messages/addressed.ts";
 import { isLeftOut } from "../domain/messages/content.ts";
 import type {
   ChatId,
@@ -17,15 +19,23 @@ import type {
   Message,
   MessageId,
   MessageReader,
+  ReachedThrough,
   StoredEvent,
   Typing,
   UserId,
 } from "../domain/model.ts";
+import type { LoggedIn } from "../domain/people/accounts.ts";
+import type { ChatReach } from "../domain/people/chat-reach.ts";
+import type { ListedClient } from "../domain/people/clients.ts";
 import type { Client } from "../domain/people/log-ins.ts";
-import type { DeliveryReads, Head, MessageReads } from "../domain/store.ts";
+import { tokenIdOf } from "../domain/people/secrets.ts";
+import type { ChatReads, DeliveryReads, Head, MessageReads } from "../domain/store.ts";
+import type { Range } from "../lib/ranges.ts";
+import { reachOf } from "./auth.ts";
 import type { Cursor } from "./cursor.ts";
 import { Refusal, tooMany, unavailable } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
+import type { PageRoom } from "./memory.ts";
 
 type InboxStore = Pick<DeliveryReads, "lastMessageId" | "undelivered" | "newerThan" | "run" | "scan" | "events"> &
   Pick<MessageReads, "withContent">;
@@ -38,13 +48,31 @@ export interface Reader extends MessageReader {
   readonly deviceId: DeviceId | undefined;
   /** The token and the address it reads with. */
   readonly by?: { readonly tokenId: string; readonly address: string };
+  /** The chats that the token opens; undefined: all of the user's, and what happens besides messages. */
+  readonly reach?: ChatReach | undefined;
 }
+
+export const readerOf = (
+  loggedIn: LoggedIn,
+  { address, store }: { address: string; store: Pick<ChatReads, "findChatOf"> },
+): Reader => ({
+  userId: loggedIn.user.userId,
+  deviceId: loggedIn.deviceId,
+  by: { tokenId: tokenIdOf(loggedIn.tokenHash), address },
+  reach: reachOf(loggedIn, store),
+});
 
 export interface Page {
   readonly messages: readonly Message[];
   readonly events: readonly StoredEvent[];
   /** Users who began or stopped typing while the reader waited; it is not kept for later. */
   readonly typing: readonly Typing[];
+  /** What was changed while the reader waited. Who was away asks for what changed after a revision. */
+  readonly changes: readonly MessageChange[];
+  /** How far others have got since the cursor, where the reader asks for it. */
+  readonly receipts: readonly ReachedThrough[];
+  /** Where reading began without a cursor: so many messages wait, at most, those of this page included. */
+  readonly waiting?: number;
   readonly next: Cursor;
 }
 
@@ -53,6 +81,8 @@ export interface Following {
   readonly limit: number;
   readonly bytesMax: number;
   readonly idleMs: number;
+  /** The reader asks for receipts. */
+  readonly receipts: boolean;
 }
 
 export interface Follower {
@@ -62,12 +92,16 @@ export interface Follower {
   end(): void;
 }
 
-const isEmpty = ({ messages, events, typing }: Page): boolean => messages.length + events.length + typing.length === 0;
+const isEmpty = ({ messages, events, typing, changes, receipts }: Page): boolean =>
+  messages.length + events.length + typing.length + changes.length + receipts.length === 0;
 
 /** Rows read from the store at once, so that a page of long messages is never in memory as a whole. */
 const runRows = 32;
 /** One waiting request is told of so many users typing, and of no more. */
 const typingMax = 32;
+/** The same of changes, and of the content in them. */
+const changesMax = 64;
+const changedBytesMax = 1024 * 1024;
 /** After so many rows that are not for the reader (their own messages) other work gets its turn. */
 const rowsBetweenTurns = 512;
 
@@ -76,11 +110,15 @@ export type Inbox = ReturnType<typeof createInbox>;
 export function createInbox(parts: {
   store: InboxStore;
   hub: Hub;
+  receipts: Pick<Receipts, "listen" | "since">;
   limits: RestLimits;
-  /** Up to this place in the chat everything is delivered, or is not for this reader. */
-  passedOver(reader: Reader, chatId: ChatId, seq: number): void;
+  /** These messages of the chat, with which what waits in it begins, are not for this reader. */
+  passedOver(reader: Reader, chatId: ChatId, messages: Range): void;
+  /** Resolves when what the user's clients confirmed so far counts. */
+  settled(userId: UserId): Promise<void>;
+  readonly answers: PageRoom;
 }) {
-  const { store, hub, limits, passedOver } = parts;
+  const { hub, limits, passedOver, settled, answers } = parts;
   const waiting = new Map<UserId, number>();
   const waiters = new Set<Waiter>();
   let stopped = false;
@@ -93,27 +131,35 @@ export function createInbox(parts: {
     content: Content = "inline",
     bytesMax = limits.pageBytesMax,
   ): Promise<Page> {
+    const { reach } = reader;
+    const store = narrowed(parts.store, reach);
     const newest = await store.lastMessageId();
     const from: Cursor = {
       // Ids past the newest are from before a restore of an older backup.
       messageId: Math.min(after?.messageId ?? 0, newest) as MessageId,
       eventId: after?.eventId ?? 0,
       backlogEnd: Math.min(after?.backlogEnd ?? newest, newest) as MessageId,
+      receipts: after?.receipts,
     };
-    const events = await store.events(reader.userId, "rest", { after: from.eventId, limit });
+    const events = reach === undefined ? await store.events(reader.userId, "rest", { after: from.eventId, limit }) : [];
+    let waiting = 0;
     const backlog = new Gathering({ store, reader, limit, bytesMax, content, through: from.messageId });
     if (from.messageId < from.backlogEnd) {
+      await settled(reader.userId);
       const undelivered = await store.undelivered(reader.userId, reader.deviceId);
       const newer = from.messageId === 0 ? undefined : await store.newerThan(reader.userId, from.messageId);
       await backlog.walk(furthest(undelivered, newer), from.backlogEnd);
+      waiting = waitingIn(undelivered);
       if (newer === undefined) {
-        for (const [chatId, seq] of backlog.passed) passedOver(reader, chatId, seq);
+        for (const [chatId, range] of backlog.passed) passedOver(reader, chatId, range);
       }
     }
     if (!backlog.full && backlog.through < newest) {
       await backlog.walk(await store.newerThan(reader.userId, backlog.through), newest);
     }
-    const page = merge(from, backlog, events, limit);
+    const merged = merge(from, backlog, events, limit);
+    const page =
+      after === undefined ? { ...merged, waiting: backlog.full ? waiting : backlog.messages.length } : merged;
     if (content === "inline" || page.messages.length === 0) return page;
     // A message whose file cannot be read is left out rather than shown empty: it stays unconfirmed and is tried again.
     const messages = (await store.withContent(page.messages)).filter((message) => !isLeftOut(message));
@@ -127,20 +173,35 @@ export function createInbox(parts: {
    */
   async function wait(
     reader: Reader,
-    query: { after: Cursor | undefined; limit: number; waitMs: number; signal: AbortSignal; content?: Content },
+    query: {
+      after: Cursor | undefined;
+      limit: number;
+      waitMs: number;
+      signal: AbortSignal;
+      content?: Content;
+      receipts?: boolean;
+    },
   ): Promise<Page> {
-    if (query.waitMs <= 0 || stopped) return read(reader, query.after, query.limit, query.content);
-    const waiter = admit(reader);
+    const { limit, content, signal } = query;
+    const readPage = (after: Cursor | undefined): Promise<Page> =>
+      answers.page(reader.userId, query, () => read(reader, after, limit, content));
+    const asksForReceipts = query.receipts === true && reader.reach === undefined;
+    if (query.waitMs <= 0 || stopped) {
+      const page = await readPage(query.after);
+      return asksForReceipts ? withReceipts(reader, page) : page;
+    }
+    const waiter = admit(reader, { hearsChanges: content !== "whole", hearsReceipts: asksForReceipts });
     const expire = () => waiter.expire();
     const timer = setTimeout(expire, query.waitMs);
-    query.signal.addEventListener("abort", expire);
+    signal.addEventListener("abort", expire);
     // Attached before the first read, so that nothing can settle unseen between reading and waiting.
     hub.attach(waiter);
     try {
       let after = query.after;
       for (;;) {
         const last = waiter.expired;
-        const page = { ...(await read(reader, after, query.limit, query.content)), typing: waiter.takeTyping() };
+        const gathered = { ...(await readPage(after)), ...waiter.take() };
+        const page = waiter.takeReceipts() ? await withReceipts(reader, gathered) : gathered;
         if (last || !isEmpty(page)) return page;
         after = page.next;
         await waiter.news();
@@ -148,7 +209,7 @@ export function createInbox(parts: {
       }
     } finally {
       clearTimeout(timer);
-      query.signal.removeEventListener("abort", expire);
+      signal.removeEventListener("abort", expire);
       hub.detach(waiter);
       release(waiter);
     }
@@ -156,17 +217,19 @@ export function createInbox(parts: {
 
   /** Page after page as they come, until `end` is called, the server stops or the account is revoked. Refuses as `wait` does. */
   function follow(reader: Reader, query: Following): Follower {
-    const waiter = admit(reader);
+    const hearsReceipts = query.receipts && reader.reach === undefined;
+    const waiter = admit(reader, { hearsChanges: true, hearsReceipts });
     hub.attach(waiter);
     let { after } = query;
     let ended = false;
 
     async function next(): Promise<Page | "idle" | "end"> {
       while (!waiter.expired && !waiter.revoked) {
-        const page = {
+        const gathered = {
           ...(await read(reader, after, query.limit, "inline", query.bytesMax)),
-          typing: waiter.takeTyping(),
+          ...waiter.take(),
         };
+        const page = waiter.takeReceipts() ? await withReceipts(reader, gathered) : gathered;
         after = page.next;
         if (!isEmpty(page)) return page;
         if (!(await waiter.newsWithin(query.idleMs))) return "idle";
@@ -185,12 +248,19 @@ export function createInbox(parts: {
     return { next, end };
   }
 
-  function admit(reader: Reader): Waiter {
+  /** A token with scopes opens no receipts. */
+  async function withReceipts({ userId }: Reader, page: Page): Promise<Page> {
+    const { receipts, next } = await parts.receipts.since(userId, page.next.receipts);
+    return { ...page, receipts, next: { ...page.next, receipts: next } };
+  }
+
+  function admit(reader: Reader, hears: Hears): Waiter {
     const { userId } = reader;
     const mine = waiting.get(userId) ?? 0;
     if (mine >= limits.waitingPerUserMax) throw new Refusal(tooMany, "too many requests of this user are waiting");
     if (waiters.size >= limits.waitingMax) throw new Refusal(unavailable, "too many requests are waiting");
-    const waiter = new Waiter(reader);
+    const waiter = new Waiter(reader, hears);
+    if (hears.hearsReceipts) waiter.endHearing = parts.receipts.listen(userId);
     waiting.set(userId, mine + 1);
     waiters.add(waiter);
     return waiter;
@@ -198,6 +268,7 @@ export function createInbox(parts: {
 
   function release(waiter: Waiter): void {
     waiters.delete(waiter);
+    waiter.endHearing?.();
     const left = (waiting.get(waiter.userId) ?? 1) - 1;
     if (left === 0) waiting.delete(waiter.userId);
     else waiting.set(waiter.userId, left);
@@ -209,7 +280,21 @@ export function createInbox(parts: {
     for (const waiter of waiters) waiter.expire();
   }
 
-  return { read, wait, follow, stop };
+  /** Requests that wait, and streams. */
+  function* clients(): Generator<ListedClient> {
+    for (const waiter of waiters) {
+      const listed = waiter.listed();
+      if (listed !== undefined) yield listed;
+    }
+  }
+
+  return { read, wait, follow, clients, stop };
+}
+
+interface Hears {
+  /** The signed form has no words for changes. */
+  readonly hearsChanges: boolean;
+  readonly hearsReceipts: boolean;
 }
 
 /** One request that waits. The first event that could change its answer wakes it, or the end of its time. */
@@ -222,10 +307,19 @@ class Waiter implements Sink {
   #typing: Map<string, Typing> | undefined;
   #wake: (() => void) | undefined;
   readonly #reader: Reader;
+  readonly #hears: Hears;
+  /** There may be receipts: they are read once when the request begins, and again when some were told. */
+  #receipts: boolean;
+  endHearing: (() => void) | undefined;
+  #changes: MessageChange[] = [];
+  #changesLeft = changesMax;
+  #changedBytesLeft = changedBytesMax;
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, hears: Hears) {
     this.userId = reader.userId;
     this.#reader = reader;
+    this.#hears = hears;
+    this.#receipts = hears.hearsReceipts;
   }
 
   get expired(): boolean {
@@ -237,7 +331,16 @@ class Waiter implements Sink {
   }
 
   deliver(event: DomainEvent): void {
+    if (this.#isBeyond(event)) return;
     if (event.type === "message.sent" && this.#isOwn(event.message)) return;
+    if (event.type === "receipts.told") {
+      if (!this.#hears.hearsReceipts || event.receipts.every(({ userId }) => userId === this.userId)) return;
+      this.#receipts = true;
+    }
+    if (event.type === "chat.typing" && event.by !== undefined && event.by === this.#reader.by?.tokenId) return;
+    if (event.type === "message.deleted" || event.type === "message.edited" || event.type === "message.reacted") {
+      if (!this.#hears.hearsChanges || !this.#keepChange(event)) return;
+    }
     if (event.type === "user.revoked") this.#revoked = true;
     if (event.type === "chat.typing") this.#keepTyping(event.typing);
     this.#news = true;
@@ -249,15 +352,54 @@ class Waiter implements Sink {
     return senderId === this.userId && texts === undefined;
   }
 
-  #keepTyping(typing: Typing): void {
-    this.#typing ??= new Map();
-    if (this.#typing.size < typingMax) this.#typing.set(`${typing.chatId} ${typing.user.userId}`, typing);
+  /** A token with scopes opens the messages of some chats, and nothing else that happens. */
+  #isBeyond(event: DomainEvent): boolean {
+    const { reach } = this.#reader;
+    if (reach === undefined || event.type === "user.revoked") return false;
+    return event.type !== "message.sent" || !reach.opens("read", event.message);
   }
 
-  takeTyping(): Typing[] {
+  #keepTyping(typing: Typing): void {
+    this.#typing ??= new Map();
+    const key = `${typing.chatId} ${typing.user.userId}`;
+    if (this.#typing.has(key) || this.#typing.size < typingMax) this.#typing.set(key, typing);
+  }
+
+  /** False where it is not kept: a reader sees by the revisions that there was more. */
+  #keepChange(change: MessageChange): boolean {
+    const bytes = change.type === "message.edited" ? weightOf(change.message) : 0;
+    const of =
+      change.type === "message.reacted" ? change.reacted : change.type === "message.deleted" ? change.message : {};
+    if (!concerns(of, this.#reader) || this.#changesLeft === 0 || bytes > this.#changedBytesLeft) return false;
+    this.#changesLeft -= 1;
+    this.#changedBytesLeft -= bytes;
+    this.#changes.push(change);
+    return true;
+  }
+
+  takeReceipts(): boolean {
+    const before = this.#receipts;
+    this.#receipts = false;
+    return before;
+  }
+
+  take(): Pick<Page, "typing" | "changes"> {
     const typing = [...(this.#typing?.values() ?? [])];
     this.#typing = undefined;
-    return typing;
+    const changes = this.#changes;
+    this.#changes = [];
+    this.#changesLeft = changesMax;
+    this.#changedBytesLeft = changedBytesMax;
+    return { typing, changes };
+  }
+
+  /** As the operator lists it; undefined where no address is known. */
+  listed(): ListedClient | undefined {
+    const client = this.client();
+    if (client === undefined) return undefined;
+    const { name: clientId, address, end } = client;
+    const unknown = { connectedMs: undefined, idleMs: undefined, subscriptions: undefined, queued: undefined };
+    return { door: "rest", account: { userId: this.userId }, clientId, address, protocol: "REST", ...unknown, end };
   }
 
   client(): Client | undefined {
@@ -314,8 +456,8 @@ class Gathering {
   through: MessageId;
   /** Gathering stopped before the last message there is. */
   full = false;
-  /** How far each chat holds hidden messages only, from where reading it began. */
-  readonly passed = new Map<ChatId, number>();
+  /** The hidden messages with which each chat began. */
+  readonly passed = new Map<ChatId, Range>();
   readonly #begun = new Set<ChatId>();
   #bytes = 0;
   #rowsSinceTurn = 0;
@@ -355,7 +497,8 @@ class Gathering {
 
   #take(row: Message): boolean {
     if (isHidden(row)) {
-      if (!this.#begun.has(row.chatId)) this.passed.set(row.chatId, row.seq);
+      if (!this.#begun.has(row.chatId))
+        this.passed.set(row.chatId, [this.passed.get(row.chatId)?.[0] ?? row.seq, row.seq]);
       this.through = row.messageId;
       return true;
     }
@@ -414,6 +557,17 @@ function merge(from: Cursor, backlog: Gathering, stored: readonly StoredEvent[],
     messages: messages.slice(0, taken),
     events: stored.slice(0, events),
     typing: [],
-    next: { messageId, eventId: stored[events - 1]?.eventId ?? from.eventId, backlogEnd: from.backlogEnd },
+    changes: [],
+    receipts: [],
+    next: {
+      messageId,
+      eventId: stored[events - 1]?.eventId ?? from.eventId,
+      backlogEnd: from.backlogEnd,
+      receipts: from.receipts,
+    },
   };
 }
+
+/** Of content that the JSON shows. */
+const weightOf = ({ file, content }: Message): number =>
+  file === undefined ? content.length : file.bytes > inlineFileBytesMax ? 0 : file.bytes;

@@ -1,4 +1,8 @@
 /** Answers whose body is JSON text already. */
+
+/** A smaller one is not counted. */
+const largeBytes = 64 * 1024;
+
 const jsonHeaders = {
   "Content-Type": "application/json",
   "Cache-Control": "no-store",
@@ -7,5 +11,20 @@ const jsonHeaders = {
 
 const ok = { status: 200, headers: jsonHeaders };
 
-export const json = (body: string | Uint8Array<ArrayBuffer>, status = 200): Response =>
-  new Response(body, status === 200 ? ok : { status, headers: jsonHeaders });
+const large = new WeakMap<Response, Uint8Array<ArrayBuffer>>();
+
+/** A large answer gets its body only where it leaves (`large-answers.ts`), since Bun copies it. */
+export function json(body: string | Uint8Array<ArrayBuffer>, status = 200): Response {
+  const how = status === 200 ? ok : { status, headers: jsonHeaders };
+  if (body.length < largeBytes) return new Response(body, how);
+  const answer = new Response(null, how);
+  large.set(answer, typeof body === "string" ? Buffer.from(body) : body);
+  return answer;
+}
+
+/** Gives the body of a large answer, once. */
+export function takeLarge(answer: Response): Uint8Array<ArrayBuffer> | undefined {
+  const bytes = large.get(answer);
+  if (bytes !== undefined) large.delete(answer);
+  return bytes;
+}

@@ -2,11 +2,11 @@
  * Bodies as text. Pages of fifty messages are answered some ten thousand times a second, so their JSON is put together by
  * hand. `messageShape` in delivery stays the definition, and a test compares the two.
  */
-import { fileShape, isInline, isoTime } from "../delivery/shapes.ts";
+import { beyondContentShape, fileShape, isBeyondContent, isInline, isoTime } from "../delivery/shapes.ts";
 import { shownTimeMs } from "../domain/messages/messages.ts";
 import type { Message, MessageFile } from "../domain/model.ts";
 
-/** The same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.-] and need no escaping. */
+/** The same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.@_:-] and need no escaping. */
 export function messageJson(message: Message): string {
   const { clientId, type, file } = message;
   return (
@@ -14,9 +14,11 @@ export function messageJson(message: Message): string {
     `"chatID":"${message.chatKey}","sender_id":"${message.senderId}","sender":"${message.senderKey}",` +
     `"type":${type === "text" ? '"text"' : JSON.stringify(type)}${file === undefined ? contentJson(message) : fileJson(message, file)},"time":"${timeText(shownTimeMs(message))}"${
       clientId === undefined ? "" : `,"client_id":${JSON.stringify(clientId)}`
-    }}`
+    }${isBeyondContent(message) ? beyondContentJson(message) : ""}}`
   );
 }
+
+const beyondContentJson = (message: Message): string => `,${JSON.stringify(beyondContentShape(message)).slice(1, -1)}`;
 
 function contentJson({ content }: Message): string {
   if (typeof content === "string") return `,"content":${JSON.stringify(content)}`;

@@ -13,8 +13,8 @@ export function createMonitorAnswers({ health, version }: Pick<RestParts, "healt
   };
 
   const readyz = (): Response => {
-    const { ready, reasons } = health.readiness();
-    return answer({ ready, reasons }, ready ? undefined : reasons.join("; "));
+    const { ready, reasons, warnings } = health.readiness();
+    return answer({ ready, reasons, ...(warnings.length > 0 && { warnings }) }, ready ? undefined : reasons.join("; "));
   };
 
   return { healthz, readyz, version: (): Response => answer({ version }, undefined) };

@@ -1,6 +1,9 @@
 /** Messages of the simple form, as the domain takes them. */
+
 import { answerKeptMs } from "../domain/answer-store.ts";
-import type { Draft, UserId } from "../domain/model.ts";
+import { safeInteger } from "../domain/keys.ts";
+import type { Draft, MessageId, UserId } from "../domain/model.ts";
+import type { SteadyMs } from "../lib/clock.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { Schemas } from "./schemas.ts";
 
@@ -13,23 +16,41 @@ export interface SentBy {
 }
 
 export function draftOf(
-  { chatID, type, content, encoding, clientID }: Outgoing,
+  { chatID, type, content, encoding, file, clientID, reply_to: replyTo, mentions }: Outgoing,
   { from, fallbackClientId }: SentBy,
 ): Draft {
+  const isNamed = typeof file === "string";
   return {
     chat: { key: chatID },
     from,
-    type: type ?? "text",
-    content: encoding === "base64" ? bytesOf(content) : content,
+    type: type ?? (isNamed ? "" : "text"),
+    content: contentOf({ content: content ?? "", encoding }),
+    ...(isNamed ? { file } : {}),
     clientId: clientID ?? fallbackClientId,
+    // An id of another form is one that no message has.
+    ...(replyTo == null ? {} : { replyTo: (safeInteger(replyTo) ?? 0) as MessageId }),
+    ...mentionsOf(mentions),
   };
 }
+
+/** What is no number names no one. */
+export function mentionsOf(mentions: readonly string[] | null | undefined): Pick<Draft, "mentions"> {
+  if (mentions == null) return {};
+  return { mentions: mentions.map(safeInteger).filter((id): id is UserId => id !== undefined) };
+}
+
+/** Content as the domain takes it. */
+export const contentOf = ({
+  content,
+  encoding,
+}: Pick<Outgoing, "encoding"> & { readonly content: string }): string | Uint8Array =>
+  encoding === "base64" ? bytesOf(content) : content;
 
 /**
  * The client id of a message whose sender gave none, in a request with an idempotency key. A repeat finds the message by
  * it where a crash took the kept answer. The day stands in it, since a key may be used again after one.
  */
-export function clientIdsOf({ headers }: Request, nowMs: number): (index: number) => string | undefined {
+export function clientIdsOf({ headers }: Request, nowMs: SteadyMs): (index: number) => string | undefined {
   const key = headers.get("idempotency-key");
   if (key === null) return () => undefined;
   const day = Math.floor(nowMs / answerKeptMs);

@@ -1,4 +1,7 @@
 /** The path of a request, without what is the same for every route. */
+import { DomainError } from "../domain/errors.ts";
+import { safeInteger } from "../domain/keys.ts";
+import type { MessageId } from "../domain/model.ts";
 
 /** The longer ones first, since one may be the beginning of another. A path may also have no prefix. */
 const prefixes = ["/api/v3/backend", "/api/v3/public", "/api/v3", "/backend", "/public"] as const;
@@ -24,7 +27,8 @@ export function pathOf(request: Request): string {
   for (const prefix of prefixes) {
     if (path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === "/")) {
       // The server's own paths have no prefix: behind one they do not exist.
-      if (!path.startsWith("/_/", prefix.length)) path = path.slice(prefix.length);
+      if (!path.startsWith("/_/", prefix.length) && !path.startsWith("/in/", prefix.length))
+        path = path.slice(prefix.length);
       break;
     }
   }
@@ -32,4 +36,11 @@ export function pathOf(request: Request): string {
   if (path.startsWith("/chats/") && (path.length === 7 || path[7] === "/")) path = `/chats/${noChatId}${path.slice(7)}`;
   if (path.endsWith("/")) path = path.slice(0, -1);
   return path === "" ? "/" : path;
+}
+
+/** Throws `message_not_found`: an id of another form is one that no message here has. */
+export function messageIdOf(text: string | undefined): MessageId {
+  const id = safeInteger(text ?? "");
+  if (id === undefined) throw new DomainError("message_not_found");
+  return id as MessageId;
 }

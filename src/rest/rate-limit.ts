@@ -1,8 +1,10 @@
 /**
  * How often one caller may ask (docs/protocols/rest.md § Errors): a bucket that holds a minute's requests and fills
- * evenly. A caller is an access token, the backend key, or the address of a client that shows neither. Wrong secrets
- * are counted elsewhere; that limit ends long before a bucket is empty.
+ * evenly. A caller is an access token, the backend key, or the network of a client that shows neither. A secret has a
+ * bucket only once it was found to be right, so a client that makes secrets up shares the bucket of its network.
  */
+
+import { networkOf } from "../lib/client-network.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type TokenBucket, TokenRate } from "../lib/token-bucket.ts";
 
@@ -13,13 +15,9 @@ export interface RateLimits {
   readonly anonymousRequestsPerMinute: number;
 }
 
-export const noRateLimits: RateLimits = {
-  requestsPerMinute: 0,
-  backendRequestsPerMinute: 0,
-  anonymousRequestsPerMinute: 0,
-};
-
-export type CallerKind = "token" | "backend" | "address";
+/** What a right secret is. */
+export type SecretKind = "token" | "backend";
+type CallerKind = SecretKind | "address";
 
 /** Where a caller stands after a request; undefined at every place means there is no limit. */
 export interface Standing {
@@ -31,7 +29,7 @@ export interface Standing {
 }
 
 interface CallerBucket extends TokenBucket {
-  kind: CallerKind;
+  readonly kind: CallerKind;
 }
 
 /** Beyond this the bucket made longest ago goes; its caller begins with a full one again. */
@@ -49,10 +47,19 @@ export function createRateLimiter({ clock, limits }: { clock: Clock; limits: Rat
     address: rateOf(limits.anonymousRequestsPerMinute),
   };
 
-  /** Counts one request; undefined where the caller has no limit. */
-  function take(kind: "token" | "address", name: string): Standing | undefined {
-    const key = kind === "token" ? name : `address ${name}`;
-    const bucket = find(key, kind);
+  /** Counts one request of a secret that `admit` was called for; undefined where the caller has no limit. */
+  function takeOf(secret: string): Standing | undefined {
+    const bucket = buckets.get(secret);
+    return bucket === undefined ? undefined : take(bucket);
+  }
+
+  /** Counts one request of a client that showed no right secret; undefined where it has no limit. */
+  function takeOfAddress(address: string): Standing | undefined {
+    const key = `address ${networkOf(address)}`;
+    return take(buckets.get(key) ?? open(key, "address"));
+  }
+
+  function take(bucket: CallerBucket): Standing | undefined {
     const rate = rates[bucket.kind];
     const limit = rate.capacity;
     if (limit === 0) return undefined;
@@ -68,9 +75,7 @@ export function createRateLimiter({ clock, limits }: { clock: Clock; limits: Rat
     };
   }
 
-  function find(key: string, kind: "token" | "address"): CallerBucket {
-    const known = buckets.get(key);
-    if (known !== undefined) return known;
+  function open(key: string, kind: CallerKind): CallerBucket {
     if (buckets.size >= bucketsMax) {
       const oldest = buckets.keys().next();
       if (!oldest.done) buckets.delete(oldest.value);
@@ -80,13 +85,14 @@ export function createRateLimiter({ clock, limits }: { clock: Clock; limits: Rat
     return bucket;
   }
 
-  /** The secret turned out to be the backend's key. */
-  function isBackend(secret: string): void {
-    const bucket = buckets.get(secret);
-    if (bucket === undefined || bucket.kind === "backend") return;
-    bucket.kind = "backend";
-    bucket.tokens = rates.backend.capacity;
-  }
-
-  return { take, isBackend, size: () => buckets.size };
+  return {
+    takeOf,
+    takeOfAddress,
+    knows: (secret: string): boolean => buckets.has(secret),
+    /** The secret was found to be right: from now on it has a bucket of its own. */
+    admit(secret: string, kind: SecretKind): void {
+      if (!buckets.has(secret)) open(secret, kind);
+    },
+    size: () => buckets.size,
+  };
 }

@@ -23,7 +23,11 @@ export const isStream = (request: Request): boolean =>
 export function createTokenStream(parts: { tokens: Tokens; limits: RestLimits; schemas: Schemas; log: Log }) {
   const { tokens, limits, schemas, log } = parts;
   const place = { method: "POST", path: "/token" };
-  const spent = { status: 409, error: "The tokens were used or revoked" };
+  const spent = {
+    status: 409,
+    error: "The tokens were used or revoked",
+    detail: "send the line with another Idempotency-Key to get new ones",
+  };
 
   return function answer(body: ReadableStream<Uint8Array>, by: StreamedBy): Response {
     const idleMs = limits.streamIdleSeconds * 1000;

@@ -1,19 +1,29 @@
 /**
- * One item that a webhook is sent: a message or an event, in the shapes of the simple form, with its position in the
+ * One item that a webhook is sent: a message, an event or a change, in the shapes of the simple form, with its position in the
  * log.
  */
-import { eventShape, messageShape } from "../delivery/shapes.ts";
+import { eventShape, messageShape, placeShape } from "../delivery/shapes.ts";
 import { isHidden } from "../domain/messages/addressed.ts";
-import type { ChatId, Message } from "../domain/model.ts";
-import type { LoggedEvent, WebhookKind, WebhookOffset } from "../domain/webhooks/webhook-store.ts";
+import type { ChatId, Message, MessageId } from "../domain/model.ts";
+import {
+  isLoggedChange,
+  type LoggedChange,
+  type LoggedEvent,
+  type WebhookKind,
+  type WebhookOffset,
+} from "../domain/webhooks/webhook-store.ts";
 
 export interface Item {
   readonly kind: WebhookKind;
   readonly chatId: ChatId;
   /** The webhook's position in this chat once the item is delivered. */
   readonly offset: WebhookOffset;
-  body(webhook: string): Uint8Array;
+  /** Of a change, with the message as it is by now. */
+  body(webhook: string, find: FindMessage): Uint8Array | Promise<Uint8Array>;
 }
+
+/** Large content may be left out. */
+export type FindMessage = (messageId: MessageId) => Promise<Message | undefined>;
 
 /** What one read of the log gave, in one chat or in all chats. */
 export interface Slice {
@@ -78,6 +88,7 @@ const shapeOf = (message: Message) =>
   isHidden(message) ? { ...messageShape(message), type: "text", addressed: true } : messageShape(message);
 
 function itemOfEvent({ event }: LoggedEvent, offset: WebhookOffset): Item {
+  if (isLoggedChange(event)) return itemOfChange(event, offset);
   const { event_id: _unconfirmed, ...shape } = eventShape(event);
   return {
     kind: "event",
@@ -85,6 +96,24 @@ function itemOfEvent({ event }: LoggedEvent, offset: WebhookOffset): Item {
     offset,
     body: (webhook) => encode({ webhook, offset: offsetText(offset), type: "event", event: shape }),
   };
+}
+
+const itemOfChange = (change: LoggedChange, offset: WebhookOffset): Item => ({
+  kind: "change",
+  chatId: change.chatId,
+  offset,
+  async body(webhook, find) {
+    const message = change.type === "deleted" ? undefined : await find(change.messageId);
+    return encode({ webhook, offset: offsetText(offset), type: "change", change: shapeOfChange(change, message) });
+  },
+});
+
+/** A message that was deleted since, or whose chat is gone, is not shown. */
+function shapeOfChange({ type, revision, reaction, ...place }: LoggedChange, message: Message | undefined) {
+  const shown = message === undefined || message.kind === "deleted" ? {} : { message: messageShape(message) };
+  const done =
+    reaction === undefined ? {} : { user_id: String(reaction.by), reaction: reaction.reaction, added: reaction.added };
+  return { change: type, revision, ...placeShape(place), ...done, ...shown };
 }
 
 const encode = (body: object): Uint8Array => Buffer.from(JSON.stringify(body));

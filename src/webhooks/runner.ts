@@ -4,7 +4,9 @@
  * failing chats mean that the receiver is down; then no new chat is begun until some of them succeed. An item that
  * cannot be delivered is given up in the end and recorded, so that its chat continues.
  */
+import { inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { ChatId } from "../domain/model.ts";
+import type { MessageReads } from "../domain/store.ts";
 import type {
   DeadLetter,
   Webhook,
@@ -12,7 +14,7 @@ import type {
   WebhookPlace,
   WebhookStore,
 } from "../domain/webhooks/webhook-store.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, later } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { type Item, inOrder, offsetText } from "./item.ts";
 import { signedHeaders } from "./signature.ts";
@@ -35,7 +37,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 export interface RunnerParts {
-  readonly store: WebhookStore & { lastMessageId(): Promise<number> };
+  readonly store: WebhookStore & { lastMessageId(): Promise<number> } & Pick<MessageReads, "findMessage">;
   readonly clock: Clock;
   readonly log: Log;
   readonly retry: RetryPolicy;
@@ -132,7 +134,7 @@ export class Runner {
 
   /** Gives whether any retry was due. */
   async #retryDue(): Promise<boolean> {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#parts.clock.steadyMs();
     const due = [...this.#places.values()].filter((place) => place.nextAtMs <= nowMs).slice(0, chatsAtOnce);
     await Promise.all(due.map((place) => this.#retryChat(place)));
     return due.length > 0;
@@ -207,7 +209,7 @@ export class Runner {
   #succeed(chatId: ChatId, at: WebhookOffset): void {
     const place = this.#places.get(chatId);
     if (place === undefined) return;
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#parts.clock.steadyMs();
     const again = { attempts: 0, failingSinceMs: nowMs, nextAtMs: nowMs, problem: "" };
     this.#places.set(chatId, { ...place, ...again, messageId: at.messageId, eventId: at.eventId });
     this.#changed.add(chatId);
@@ -215,7 +217,7 @@ export class Runner {
 
   #fail(chatId: ChatId, at: WebhookOffset, problem: string): void {
     const { clock, retry } = this.#parts;
-    const nowMs = clock.nowMs();
+    const nowMs = clock.steadyMs();
     const place = this.#places.get(chatId);
     const attempts = (place?.attempts ?? 0) + 1;
     const pauseMs = Math.min(retry.longestPauseMs, retry.firstPauseMs * 2 ** Math.min(attempts - 1, 30));
@@ -225,7 +227,7 @@ export class Runner {
       eventId: at.eventId,
       attempts,
       failingSinceMs: attempts === 1 ? nowMs : (place?.failingSinceMs ?? nowMs),
-      nextAtMs: nowMs + pauseMs,
+      nextAtMs: later(nowMs, pauseMs),
       problem,
     });
     this.#changed.add(chatId);
@@ -238,7 +240,7 @@ export class Runner {
     if (place === undefined) return false;
     const { clock, retry } = this.#parts;
     const tooOften = refused && place.attempts + 1 >= retry.refusalsMax;
-    const tooLong = clock.nowMs() - place.failingSinceMs >= retry.givenUpAfterMs;
+    const tooLong = clock.steadyMs() - place.failingSinceMs >= retry.givenUpAfterMs;
     if (place.attempts === 0 || !(tooOften || tooLong)) return false;
     this.#givenUp.push({ chatId, kind: item.kind, ...item.offset, problem });
     this.#parts.log.warn("a webhook's delivery was given up", { webhook: this.#webhook.name, chatId, problem });
@@ -248,7 +250,7 @@ export class Runner {
   async #deliver(item: Item): Promise<Outcome> {
     const { name, url, secret, kinds } = this.#webhook;
     if (!kinds.includes(item.kind)) return { ok: true };
-    const body = item.body(name);
+    const body = await item.body(name, (messageId) => this.#parts.store.findMessage(messageId, inlineFileBytesMax));
     const id = `${name}.${item.kind}.${offsetText(item.offset)}`;
     const headers = {
       "Content-Type": "application/json",
@@ -276,7 +278,7 @@ export class Runner {
 
   #untilNextTry(): number | undefined {
     const times = [...this.#places.values()].map((place) => place.nextAtMs);
-    return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - this.#parts.clock.nowMs());
+    return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - this.#parts.clock.steadyMs());
   }
 
   /** Waits until there is news, or at most `ms`. */

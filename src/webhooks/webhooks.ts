@@ -14,6 +14,8 @@ export function createWebhooks(
   parts: RunnerParts & {
     /** The names that the operator allows: `*.example.org` for all names below one, `*` for all names. */
     readonly hosts: readonly string[];
+    /** Whether a host has an address now that may not be called. */
+    hasClosedAddress(hostname: string): Promise<boolean>;
   },
 ): Webhooks {
   const { store, hosts } = parts;
@@ -23,7 +25,7 @@ export function createWebhooks(
 
   /** Checked on each request, since the operator may have changed the setting after the webhook was created. */
   const send: RunnerParts["send"] = async (request) => {
-    const refusal = refusalOf(request.url);
+    const refusal = refusalByName(request.url);
     if (refusal !== undefined) throw new Error(refusal);
     return parts.send(request);
   };
@@ -61,7 +63,13 @@ export function createWebhooks(
     });
   }
 
-  function refusalOf(text: string): string | undefined {
+  async function refusalOf(url: string): Promise<string | undefined> {
+    const refusal = refusalByName(url);
+    if (refusal !== undefined || !(await parts.hasClosedAddress(new URL(url).hostname))) return refusal;
+    return "url: the host has an address that is not public, and that the operator does not allow (webhooks.networks)";
+  }
+
+  function refusalByName(text: string): string | undefined {
     if (!URL.canParse(text) || text.length > 2048) return "url: not a URL of at most 2048 characters";
     const url = new URL(text);
     if (url.protocol !== "https:" && url.protocol !== "http:") return "url: must begin with https:// or http://";

@@ -7,7 +7,9 @@ import { startTestServer, type TestServer } from "../support/server.ts";
 
 async function tokenOf(server: TestServer, username: string): Promise<string> {
   const [pair] = await server.domain.accounts.provision([{ username }]);
-  return pair?.accessToken ?? "";
+  if (pair === undefined) throw new Error("no token");
+  await server.domain.topics.trust(pair.user.userId);
+  return pair.accessToken;
 }
 
 /** The return code of CONNACK. */
@@ -80,7 +82,7 @@ test("in mode registration an MQTT 5 client without a name is told what it may n
   await client.endAsync();
 });
 
-test("what nobody wills is not said", async () => {
+test("the will of a client without a log-in is not published", async () => {
   await using server = await startTestServer();
   const token = await tokenOf(server, "anna");
   await using anna = await RawMqtt.connect(server.mqttPort, { username: "anna", password: Buffer.from(token) });
@@ -93,7 +95,7 @@ test("what nobody wills is not said", async () => {
   expect(await anna.fence()).toEqual([]);
 });
 
-test("nobody's session ends with its connection", async () => {
+test("a session without a log-in ends with its connection", async () => {
   await using server = await startTestServer();
   const { client, connack } = await connect5(server, {
     clientId: "nobody",
@@ -109,7 +111,7 @@ test("nobody's session ends with its connection", async () => {
   }
 });
 
-test("nobody's packets are smaller than those of somebody, in both modes", async () => {
+test("packets of a client without a log-in are smaller than those of a user, in both modes", async () => {
   for (const anonymous of ["registration", "full"]) {
     const env = { ROOST_MQTT_ANONYMOUS: anonymous, ROOST_LIMITS_MQTT_ANONYMOUS_PACKET_BYTES: "2 KiB" };
     await using server = await startTestServer({ env });
@@ -136,7 +138,7 @@ test("nobody's packets are smaller than those of somebody, in both modes", async
   }
 });
 
-test("a token alone makes somebody of a client, with an empty name or api", async () => {
+test("a token alone logs a client in, with an empty name or api", async () => {
   for (const anonymous of ["registration", "full", "off"]) {
     await using server = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: anonymous } });
     const token = await tokenOf(server, "anna");
@@ -151,7 +153,7 @@ test("a token alone makes somebody of a client, with an empty name or api", asyn
   }
 });
 
-test("a token that is none leaves nobody, or no way in where mqtt.anonymous is off", async () => {
+test("an unknown token leaves a client without a log-in, or refuses it where mqtt.anonymous is off", async () => {
   for (const [anonymous, expected] of [
     ["registration", 0],
     ["full", 0],
@@ -179,7 +181,7 @@ test("a token that is none leaves nobody, or no way in where mqtt.anonymous is o
   }
 });
 
-test("wrong tokens are counted, and nobody at all still comes in", async () => {
+test("wrong tokens are counted, and a client without a token still comes in", async () => {
   await using server = await startTestServer({ env: { ROOST_LOGIN_FAILURES_PER_MINUTE: "2" } });
   expect(await returnCode(server, "api", "ra_wrong")).toBe(0);
   expect(await returnCode(server, "", "ra_wrong")).toBe(0);
@@ -208,7 +210,7 @@ test("admins read $SYS by whichever name they come in, also in a stored session 
   expect(await again.expect("publish", 10_000)).toMatchObject({ topic: "$SYS/broker/uptime" });
 });
 
-test("where the broker is open to everybody, nobody's will outlives the server too", async () => {
+test("where the broker is open to everybody, the will of a client without a log-in outlives the server too", async () => {
   await using first = await startTestServer({ env: { ROOST_MQTT_ANONYMOUS: "full" } });
   const token = await tokenOf(first, "anna");
   const lasting = { username: "anna", password: Buffer.from(token), clean: false, clientId: "watcher" };

@@ -2,14 +2,17 @@
 
 import { expect, test } from "bun:test";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
-import { type Account, createAccounts, createAdmins, userAccount } from "../../src/access/accounts.ts";
+import { type Account, createAccounts, deviceAccount, userAccount } from "../../src/access/accounts.ts";
 import { createIdentity } from "../../src/access/identity.ts";
 import { createRevocation } from "../../src/access/revocation.ts";
+import { createRights } from "../../src/access/rights.ts";
+import { createHearings } from "../../src/chat-topics/hearings.ts";
 import { createChatTopics } from "../../src/chat-topics/service.ts";
 import { createEvents } from "../../src/delivery/events.ts";
 import type { User } from "../../src/domain/model.ts";
+import { createAdmins } from "../../src/domain/people/admins.ts";
+import type { Device } from "../../src/domain/people/devices.ts";
 import { createErlangTerms } from "../../src/erlang-terms/service.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { scramSha256 } from "../../src/mqtt/connection/scram.ts";
 import type { ConnectRequest, Identity } from "../../src/mqtt/identity.ts";
@@ -22,6 +25,10 @@ import type {
 } from "../../src/mqtt/service.ts";
 import { Services } from "../../src/mqtt/services.ts";
 import { until } from "../support/deadline.ts";
+import { realClock } from "../support/manual-clock.ts";
+import { noNotes } from "../support/no-notes.ts";
+import { noPresence } from "../support/no-presence.ts";
+import { noTyping } from "../support/no-typing.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 interface Stage extends AsyncDisposable {
@@ -31,30 +38,67 @@ interface Stage extends AsyncDisposable {
   disable(userId: number): void;
 }
 
-const noBroker: ServiceBroker<Account> = { publish: () => false, storedSessions: () => [], endSessions() {} };
+const noBroker: ServiceBroker<Account> = {
+  publish: () => false,
+  storedSessions: () => [],
+  endSessions() {},
+  endStoredSessions() {},
+  permissionsChanged() {},
+  dropRetained() {},
+};
 
 async function stage(env: Record<string, string> = {}): Promise<Stage> {
   const server = await startTestServer({ env });
   const { domain, hub } = server;
   const disabled = new Set<number>();
   const findUserNow = (userId: number) =>
-    userId < 10_001 ? undefined : ({ userId, userKey: `user.${userId}`, disabled: disabled.has(userId) } as User);
+    userId < 10_001
+      ? undefined
+      : ({ userId, userKey: `user.${userId}`, madeBy: "operator", disabled: disabled.has(userId) } as User);
   const accounts = createAccounts({
     domain,
     admins: createAdmins(["user.10002"]),
     anonymous: "off",
     anonymousPacketBytesMax: 1024,
     findUserNow,
+    findLongTokenNow: () => undefined,
+    clock: realClock,
   });
   const events = createEvents({ log: silentLog });
-  const parts = { domain, hub, events, log: silentLog, clock: systemClock, accounts, mint: undefined };
+  server.store.onCommitted(events);
+  const log = silentLog;
+  const receipts = { listen: () => () => {} };
+  const hearings = createHearings({ domain, hub, receipts, presence: noPresence, log, ended: accounts.endLogIn });
+  const parts = {
+    typing: noTyping,
+    messageIdNow: () => undefined,
+    domain,
+    hub,
+    hearings,
+    events,
+    log,
+    clock: realClock,
+    accounts,
+    notes: noNotes,
+    mint: undefined,
+  };
   return {
     server,
-    identity: createIdentity({ ...parts, anonymous: "off" }),
+    identity: createIdentity({
+      ...parts,
+      rights: createRights({
+        devices: domain.devices,
+        anonymous: "off",
+        findTopicsNow: () => ({ madeBy: "operator", own: undefined, groups: [] }),
+        findUserNow,
+        events,
+      }),
+      anonymous: "off",
+    }),
     services: new Services([
-      createRevocation({ devices: domain.devices, events })(noBroker),
+      createRevocation({ ...domain, events, connected: new Map() })(noBroker),
       createErlangTerms(parts, noBroker),
-      createChatTopics(parts),
+      createChatTopics({ ...parts, typing: noTyping }),
     ]),
     disable: (userId) => disabled.add(userId),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -217,6 +261,7 @@ function sessionOf(principal: Account) {
     qosOf: () => undefined,
     forget() {},
     become() {},
+    mayStay() {},
     close: (why) => closed.push(why),
   };
   return { session, closed };
@@ -239,6 +284,25 @@ test("sessions of a revoked device are closed, also one that opens a moment late
   services.opened(late.session, { resumed: false });
   const counts = [one, gone, late, other].map(({ closed }) => closed.length);
   expect(counts).toEqual([1, 0, 1, 0]);
+});
+
+test("a new password ends what came by the old one, and nothing that came by a certificate", async () => {
+  await using place = await stage();
+  const { services } = place;
+  const { devices } = place.server.domain;
+  await devices.add({ name: "lamp", password: "first words", certificateSubject: "CN=lamp" });
+  const before = devices.find("lamp");
+  if (before === undefined) throw new Error("no lamp");
+  const by = (record: Device, byPassword: boolean) => sessionOf(deviceAccount(record, { clientId: "c7", byPassword }));
+  const [password, certificate, late] = [by(before, true), by(before, false), by(before, true)];
+  for (const { session } of [password, certificate]) services.opened(session, { resumed: false });
+  await devices.set("lamp", { patterns: { publish: ["a"] } });
+  expect([password.closed, certificate.closed]).toEqual([[], []]);
+  await devices.setPassword("lamp", "second words");
+  services.opened(late.session, { resumed: false });
+  const again = by(devices.find("lamp") ?? before, true);
+  services.opened(again.session, { resumed: false });
+  expect([password, certificate, late, again].map(({ closed }) => closed.length)).toEqual([1, 0, 1, 0]);
 });
 
 test("who serves a filter depends on whose session asks", async () => {

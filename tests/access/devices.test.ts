@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { until, withDeadline } from "../support/deadline.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { LineProcess, output, run } from "../support/processes.ts";
 import { requireProgram } from "../support/programs.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -144,12 +145,13 @@ test("a revoked device's connections close at once, and it does not come back", 
   expect(await outcome(connect(server, "lamp", again))).toBe("in");
 });
 
-test("a wrong password is refused, and counted", async () => {
-  await using server = await startTestServer({ env: { ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "2" } });
+test("a wrong password is refused, and counted; the right one that the server made passes all the same", async () => {
+  const clock = createManualClock();
+  await using server = await startTestServer({ clock, env: { ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "2" } });
   const password = await deviceOf(server, "lamp");
+  for (const wrong of ["a", "b"]) expect(await outcome(connect(server, "lamp", wrong))).toMatch(/^refused with [45]$/);
+  expect(await outcome(connect(server, "lamp", "c"))).toBe("refused with 3");
   expect(await outcome(connect(server, "lamp", password))).toBe("in");
-  for (let n = 0; n < 2; n++) expect(await outcome(connect(server, "lamp", "wrong"))).toMatch(/^refused with [45]$/);
-  expect(await outcome(connect(server, "lamp", password))).toBe("refused with 3");
 });
 
 test("devices outlive a restart", async () => {
@@ -186,4 +188,100 @@ test.skipIf(!mosquitto)("mosquitto_pub and mosquitto_sub with a device's passwor
   ).not.toBe(0);
   await server.domain.devices.revoke("lamp");
   await sub.lineThat((line) => /disconnect|connection|Error/i.test(line), "the end of the connection");
+});
+
+/** In a session that stays; what waited for it is heard from the first packet on. */
+async function stored(server: TestServer, username: string, password: string): Promise<Thing> {
+  const options = { username, password, clientId: `${username}'s`, clean: false, reconnectPeriod: 0 };
+  const thing = new Thing(mqtt.connect(`mqtt://${server.mqtt}`, options));
+  await withDeadline("CONNACK", new Promise<void>((resolve) => thing.client.once("connect", () => resolve())));
+  return thing;
+}
+
+test("new patterns are felt by an open subscription, by what waits and by a will, and end no session", async () => {
+  await using server = await startTestServer();
+  const { devices } = server.domain;
+  await using free = await connect(server, "free", await deviceOf(server, "free"));
+  await free.subscribe("last/#");
+  const password = await deviceOf(server, "lamp", { publish: ["out/#", "last/#"], subscribe: ["in/#"] });
+  const will = (topic: string): IClientOptions => ({
+    will: { topic, payload: Buffer.from("gone"), qos: 1, retain: true },
+  });
+  const away = await stored(server, "lamp", password);
+  expect(await away.subscribe("in/#")).toBe(1);
+  await away.client.endAsync();
+  for (const topic of ["in/secret", "in/open"]) await free.client.publishAsync(topic, "1", { qos: 1 });
+  const doomed = await connect(server, "lamp", password, will("last/secret"));
+  const allowed = await connect(server, "lamp", password, will("last/open"));
+  expect(await devices.set("lamp", { patterns: { publish: ["last/open"], subscribe: ["in/open"] } })).toBe(true);
+  await using back = await stored(server, "lamp", password);
+  for (const topic of ["in/secret", "in/open"]) await free.client.publishAsync(topic, "2", { qos: 1 });
+  await until("what it still hears", () => back.heard.length === 2);
+  expect(back.heard).toEqual(["in/open 1", "in/open 2"]);
+  for (const thing of [doomed, allowed]) {
+    thing.client.stream.destroy();
+    await until("its end", () => thing.closed);
+  }
+  await until("the will", () => free.heard.length === 1);
+  expect(free.heard).toEqual(["last/open gone"]);
+  // Given back, the same connection hears it all again.
+  await devices.set("lamp", { patterns: null });
+  await free.client.publishAsync("in/secret", "3", { qos: 1 });
+  await until("what it hears again", () => back.heard.length === 3);
+  expect([back.heard[2], back.closed]).toEqual(["in/secret 3", false]);
+  expect(await devices.set("none", { patterns: null })).toBe(false);
+});
+
+test("a new password ends connections by the old one, and keeps session and queue", async () => {
+  await using server = await startTestServer();
+  const { devices } = server.domain;
+  const password = await deviceOf(server, "lamp");
+  await using free = await connect(server, "free", await deviceOf(server, "free"));
+  const lamp = await stored(server, "lamp", password);
+  await lamp.subscribe("in/#");
+  const changed = await devices.setPassword("lamp");
+  await until("the end of the old connection", () => lamp.closed);
+  expect([lamp.closed, free.closed]).toEqual([true, false]);
+  expect(await outcome(connect(server, "lamp", password))).toMatch(/^refused with [45]$/);
+  await free.client.publishAsync("in/1", "kept", { qos: 1 });
+  await using again = await stored(server, "lamp", changed?.password ?? "");
+  await until("what was kept", () => again.heard.length === 1);
+  expect(again.heard).toEqual(["in/1 kept"]);
+  expect(await devices.setPassword("none")).toBeUndefined();
+});
+
+test("a device writes to chats in the name of the user whom it was given, and no longer than that", async () => {
+  await using server = await startTestServer();
+  const { accounts, accountRemoval, chats, devices } = server.domain;
+  const anna = await accounts.add({ nick: "Anna", username: "anna", password: "correct horse" });
+  await accounts.add({ nick: "Ben", username: "ben", password: "correct horse" });
+  await chats.putMembers({ chatKey: "team", people: [{ username: "anna" }, { username: "ben" }], chatName: undefined });
+  await using ben = await connect(server, "ben", "correct horse");
+  await ben.subscribe("chat/+/messages");
+  const password = await deviceOf(server, "door", { publish: [], subscribe: ["chat/#"] });
+  await using door = await connect(server, "door", password, { protocolVersion: 5 });
+  const ring = (content: string): Promise<unknown> =>
+    door.client.publishAsync("chat/team/send", content, { qos: 1 }).then(
+      () => "taken",
+      (error: { code?: unknown }) => error.code,
+    );
+  expect(await ring("nobody's")).toBe(0x87);
+  expect(await devices.set("door", { userId: anna.userId })).toBe(true);
+  expect(await ring("ding")).toBe("taken");
+  await until("the message", () => ben.heard.length === 1);
+  expect(JSON.parse(ben.heard[0]?.replace("chat/team/messages ", "") ?? "")).toMatchObject({
+    sender: "anna",
+    content: "ding",
+  });
+  // It hears no chats.
+  expect(await door.subscribe("chat/team/messages")).toBe(0x87);
+  await accountRemoval.disable(anna.userId);
+  expect(await ring("disabled")).toBe(0x87);
+  await accountRemoval.enable(anna.userId);
+  await devices.set("door", { userId: null });
+  expect(await ring("nobody's again")).toBe(0x87);
+  await devices.set("door", { userId: anna.userId });
+  await accountRemoval.remove(anna.userId);
+  expect(await ring("removed")).toBe(0x87);
+  expect(ben.heard).toHaveLength(1);
 });

@@ -1,9 +1,9 @@
 /** "May X publish Y?" and the broker, side by side: what the one says the other does, in every mode. */
 import { expect, test } from "bun:test";
 import mqtt, { type MqttClient } from "mqtt";
-import { createAdmins } from "../../src/access/accounts.ts";
 import { createPermissionCheck } from "../../src/access/permission-check.ts";
 import { createChatPermissions } from "../../src/chat-topics/permissions.ts";
+import { createAdmins } from "../../src/domain/people/admins.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -59,6 +59,7 @@ test.each(["registration", "full", "off"] as const)("in mode %s the broker does 
   });
   const may = createPermissionCheck({
     domain,
+    rights: server.rights,
     admins: createAdmins(["root"]),
     anonymous: mode,
     services: [createChatPermissions(domain)],

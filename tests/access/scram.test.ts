@@ -57,7 +57,11 @@ test("a user and a device prove their passwords, and the server proves itself", 
   await using server = await startTestServer();
   await server.domain.accounts.add({ nick: "Ann", username: "ann", password: "pässwörd" });
   const { password = "" } = await server.domain.devices.add({ name: "lamp" });
+  const eve = { nick: "Eve", loginName: "eve", password: "eve's password", address: "127.0.0.1" };
+  const { userId } = await server.domain.accounts.register(eve);
   const good = { reasonCode: 0, proved: true };
+  for (const name of ["eve", String(userId)]) expect(await logIn(server, name, eve.password)).toEqual(good);
+  expect(await logIn(server, "eve", "another")).not.toEqual(good);
   expect(await logIn(server, "ann", "pässwörd")).toEqual(good);
   expect(await logIn(server, "lamp", password)).toEqual(good);
   const bad = { reasonCode: 0x87, proved: false };

@@ -1,8 +1,11 @@
 /** Commands that need no server. */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import manifest from "../../package.json" with { type: "json" };
-import { roost, temporaryFolder } from "./roost.ts";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
+import { requireProgram } from "../support/programs.ts";
+import { fromSources, roost, serving, temporaryFolder } from "./roost.ts";
 
 test("the licences of every package are printed from the sources too", async () => {
   using folder = temporaryFolder();
@@ -28,7 +31,7 @@ test("help says every command, its settings and the exit codes", async () => {
   using folder = temporaryFolder();
   const help = await roost(["--help"], { cwd: folder.path });
   expect(help.exitCode).toBe(0);
-  for (const word of ["serve", "init", "config", "user", "device", "key", "version", "Exit codes:", "  3  "]) {
+  for (const word of ["serve", "init", "config", "user", "group", "device", "key", "version", "Exit codes:", "  3  "]) {
     expect(help.stdout).toContain(word);
   }
   for (const command of [
@@ -36,6 +39,9 @@ test("help says every command, its settings and the exit codes", async () => {
     ["init"],
     ["config", "show"],
     ["user", "add"],
+    ["user", "topics"],
+    ["group", "members"],
+    ["device", "set"],
     ["device", "may"],
     ["key", "rotate"],
     ["version"],
@@ -141,6 +147,51 @@ describe("config", () => {
   });
 });
 
+test("config check names the admins who are no users of the operator, and so does the start", async () => {
+  using folder = temporaryFolder();
+  const cwd = folder.path;
+  expect((await roost(["init"], { cwd })).exitCode).toBe(0);
+  expect((await roost(["user", "add", "ann"], { cwd, stdin: "secret of ann\n" })).exitCode).toBe(0);
+  expect((await roost(["user", "add", "ben"], { cwd, stdin: "secret of ben\n" })).exitCode).toBe(0);
+  {
+    // A participant of a backend.
+    using db = new Database(databasePath(folder.in("roost-data")));
+    db.run("UPDATE users SET made_by = 'backend' WHERE username = 'ben'");
+  }
+  writeFileSync(folder.in("roost-data", "roost.toml"), 'admins = ["ann", "nobody1", "user.10001", "ben", "user.99"]\n');
+  const check = async () => {
+    const text = await roost(["config", "check"], { cwd });
+    const json = await roost(["config", "check", "--json"], { cwd });
+    expect([text.exitCode, text.stderr.trimEnd().split("\n")]).toEqual([
+      0,
+      [
+        "roost: admins: there is no user nobody1; roost user add nobody1 makes one",
+        "roost: admins: the user ben was not made by the operator and is no admin; roost user trust ben makes one",
+        expect.stringContaining("there is no user user.99"),
+      ],
+    ]);
+    expect(JSON.parse(json.stdout)).toEqual({
+      ok: true,
+      problems: [],
+      warnings: ["nobody1", "ben", "user.99"].map((name) => expect.stringContaining(name)),
+    });
+  };
+  await check();
+  await using server = await serving(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"], { cwd });
+  await check();
+  const { stderr } = await server.end();
+  const named = stderr
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { level: string; message: string; fields: { name?: string } })
+    .filter(({ message }) => message.startsWith("admins: "));
+  expect(named.map(({ level, fields }) => [level, fields.name])).toEqual([
+    ["WARN", "nobody1"],
+    ["WARN", "ben"],
+    ["WARN", "user.99"],
+  ]);
+});
+
 describe("commands on the data end with 3", () => {
   test("where there is none", async () => {
     using folder = temporaryFolder();
@@ -155,6 +206,43 @@ describe("commands on the data end with 3", () => {
     }
     expect(existsSync(folder.in("roost-data"))).toBe(false);
   });
+
+  /** As root everything may be read, so that right is taken from the program. */
+  const asRoot = process.getuid?.() === 0;
+  const withoutRights = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", ...fromSources];
+
+  test.skipIf(asRoot && !requireProgram("setpriv"))(
+    "where the folder, or a file in it, is another system user's",
+    async () => {
+      using folder = temporaryFolder();
+      const cwd = folder.path;
+      const program = asRoot ? withoutRights : fromSources;
+      const data = folder.in("roost-data");
+      expect((await roost(["init"], { cwd })).exitCode).toBe(0);
+      expect((await roost(["user", "add", "ann"], { cwd, stdin: "secret of ann\n" })).exitCode).toBe(0);
+      const close = (path: string) => (asRoot ? chownSync(path, 65_534, 65_534) : chmodSync(path, 0));
+      const serve = ["serve", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"];
+
+      close(folder.in("roost-data", "roost.db"));
+      for (const args of [["user", "list"], serve]) {
+        const { exitCode, stdout, stderr } = await roost(args, { cwd, program });
+        expect([args[0], exitCode, stdout]).toEqual([args[0], 3, ""]);
+        expect(stderr).toContain("all files in the data folder must belong to the system user that runs roost");
+      }
+      close(data);
+      for (const args of [["user", "list"], ["config", "check"], ["key", "show"], ["init"], serve]) {
+        const { exitCode, stdout, stderr } = await roost(args, { cwd, program });
+        expect([args[0], exitCode, stdout]).toEqual([args[0], 3, ""]);
+        expect(stderr).not.toContain("EACCES");
+        expect(stderr).toMatch(
+          asRoot
+            ? /^roost: the data folder \S+ belongs to the system user \S+; run the command as that user: sudo -u /
+            : /^roost: this system user may not make or enter the data folder /,
+        );
+      }
+      chmodSync(data, 0o700);
+    },
+  );
 
   test("where the folder is somebody else's", async () => {
     using folder = temporaryFolder();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withDeadline } from "../support/deadline.ts";
 
-const fromSources = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
+export const fromSources = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 
 /** A folder that goes when the test ends. */
 export function temporaryFolder(): Disposable & { readonly path: string; in(...names: string[]): string } {

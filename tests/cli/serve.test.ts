@@ -1,9 +1,11 @@
 /** `roost serve` as a process: its start, its signals, and who else may have its folder and its ports. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import manifest from "../../package.json" with { type: "json" };
 import { provision, roost, serving, temporaryFolder } from "./roost.ts";
 
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1));
 const anywhere = ["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"];
 
 describe("start", () => {
@@ -38,6 +40,19 @@ describe("start", () => {
     const again = await second.end();
     expect(again.stdout).not.toContain("roost_");
     expect(again.stdout).not.toContain("Registration");
+  });
+
+  test("until there is an account it says what one may do, and how to give more", async () => {
+    using folder = temporaryFolder();
+    const start = async (): Promise<string> => {
+      await using server = await serving(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"], { cwd: folder.path });
+      return (await server.end()).stdout;
+    };
+    const says =
+      /Every account may chat\. All other MQTT topics belong to users made by roost user add[\s\S]*roost user topics/;
+    expect(await start()).toMatch(says);
+    expect((await roost(["device", "add", "lamp"], { cwd: folder.path })).exitCode).toBe(0);
+    expect(await start()).not.toMatch(says);
   });
 
   test("the folder and everything in it is this user's alone", async () => {
@@ -105,6 +120,36 @@ describe("one server per folder and per port", () => {
   });
 });
 
+describe("a database that is lost", () => {
+  test("ends the start with 3 and says what to do; --new-database starts empty and sets aside what was there", async () => {
+    using folder = temporaryFolder();
+    const data = folder.in("roost-data");
+    await using first = await serving(anywhere, { cwd: folder.path });
+    await first.end();
+    mkdirSync(folder.in("roost-data", "files"), { recursive: true });
+    rmSync(folder.in("roost-data", "roost.db"));
+    for (const args of [
+      ["serve", ...anywhere],
+      ["user", "list"],
+      ["key", "rotate"],
+    ]) {
+      const refused = await roost(args, { cwd: folder.path });
+      expect([refused.exitCode, refused.stdout]).toEqual([3, ""]);
+      expect(refused.stderr).toContain(
+        `roost: ${data}/roost.db is missing, and beside it are files and roost.db-wal; put the database back`,
+      );
+      expect(refused.stderr).toContain("roost serve --new-database");
+    }
+    expect(readdirSync(data)).not.toContain("roost.db");
+    await using second = await serving([...anywhere, "--new-database", "--json"], { cwd: folder.path });
+    expect(JSON.parse(second.firstLine).backend_key).toBeString();
+    const { exitCode, stderr } = await second.end();
+    expect(exitCode).toBe(0);
+    expect(readdirSync(folder.in("roost-data", "set-aside-1"))).toContain("files");
+    expect(stderr).toContain("set-aside-1");
+  });
+});
+
 describe("signals", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`${signal} ends it with 0, its folder free and its socket gone`, async () => {
@@ -123,13 +168,43 @@ describe("signals", () => {
   test("a second signal does not wait for the first one's goodbye", async () => {
     using folder = temporaryFolder();
     await using server = await serving([...anywhere, "--json"], { cwd: folder.path });
-    const [hostname = "", port] = JSON.parse(server.firstLine).http.split(":");
-    // A request that never ends to arrive keeps a graceful stop busy for a while.
-    using half = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
-    half.write("GET /healthz HT");
+    const mqtt: string = JSON.parse(server.firstLine).mqtt;
+    // A client that is told, and does not close its side, keeps a graceful stop busy for a while.
+    const socket = connect({ port: portOf(mqtt), allowHalfOpen: true });
+    const connected = new Promise((resolve) => socket.once("data", resolve));
+    socket.write(Buffer.from("101000044d51545404020000000474686578", "hex"));
+    await connected;
     server.signal("SIGTERM");
     await server.untilLogged("stopping");
     expect((await server.end()).exitCode).toBe(1);
+    socket.destroy();
+  });
+
+  test("a stop waits for no peer that has said nothing, or half of something", async () => {
+    using folder = temporaryFolder();
+    await using server = await serving([...anywhere, "--json"], { cwd: folder.path });
+    const { http, mqtt } = JSON.parse(server.firstLine);
+    const upgrade =
+      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIz\r\n";
+    const said: [string, string][] = [
+      [mqtt, ""],
+      [http, ""],
+      [http, "GET /healthz HT"],
+      [http, "PUT /token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"],
+      [http, `GET /ws HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`],
+    ];
+    const sockets = said.map(([at, text]) => {
+      const socket = connect({ port: portOf(at), allowHalfOpen: true });
+      socket.on("error", () => {}); // a reset is one way to be ended
+      socket.write(text);
+      return socket;
+    });
+    // The server has read all of it once it has answered what came last.
+    await new Promise((resolve) => sockets.at(-1)?.once("data", resolve));
+    const startedMs = performance.now();
+    expect((await server.end()).exitCode).toBe(0);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    for (const socket of sockets) socket.destroy();
   });
 
   test("SIGHUP takes a new log level, and a broken file changes nothing", async () => {

@@ -1138,7 +1138,13 @@ export const mqtt311: Specification = {
       number: "4.8.0-1",
       binds: "both",
       demands: "A protocol violation closes the connection it came on, unless something else is said of it.",
-      state: held([packets, "[MQTT-4.8.0-1] a protocol violation closes the connection it came on, and no other"]),
+      state: held(
+        [packets, "[MQTT-4.8.0-1] a protocol violation closes the connection it came on, and no other"],
+        [
+          packets,
+          "[MQTT-4.8.0-1] an acknowledgement of another QoS closes the connection, one that comes late or again does not",
+        ],
+      ),
     },
     {
       number: "4.8.0-2",

@@ -390,11 +390,22 @@ export const mqtt50: Specification = {
       number: "3.1.2-24",
       binds: "server",
       demands: "No packet to a client is larger than its maximum packet size.",
-      state: held([
-        connect,
-        "[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client's maximum packet size is not sent and counts as sent",
-        "[MQTT-3.1.2-24] every packet is bounded by the client's maximum packet size, DISCONNECT too",
-      ]),
+      state: held(
+        [
+          connect,
+          "[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client's maximum packet size is not sent and counts as sent",
+          "[MQTT-3.1.2-24] every packet is bounded by the client's maximum packet size, DISCONNECT too",
+        ],
+        [
+          connack,
+          "[MQTT-3.1.2-24] CONNACK leaves out what the client's maximum packet size has no room for, but not what the client must know",
+        ],
+        [
+          subscribe,
+          "[MQTT-3.1.2-24] where SUBACK or UNSUBACK is larger than the client takes the connection is closed",
+        ],
+        [ending, "[MQTT-3.1.2-24] where AUTH is larger than the client takes the client is refused, or closed"],
+      ),
     },
     {
       number: "3.1.2-25",
@@ -2134,6 +2145,7 @@ export const mqtt50: Specification = {
           "[MQTT-4.13.1-1] properties that are unknown, in the wrong packet, there twice, cut short or out of range close the connection",
         ],
         [acknowledgements, "[MQTT-4.13.1-1] an acknowledgement that is cut short or too long is malformed"],
+        [acknowledgements, "[MQTT-4.13.1-1] an acknowledgement of another QoS is a protocol error"],
         [ending, "[MQTT-4.13.1-1] a protocol violation closes the connection it came on, and no other"],
       ),
     },

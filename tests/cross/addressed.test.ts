@@ -159,3 +159,35 @@ test("the position of who is not addressed moves over it, and what is deleted ta
     return count("messages") === 0 && count("message_texts") === 0;
   });
 });
+
+test("the sender of the signed form is told of each recipient, whichever door the recipient confirmed at", async () => {
+  await using server = await startTestServer();
+  const [anna, ben, carl, dora] = await signers(server, "team", "anna", "ben", "carl", "dora");
+  if (anna === undefined || ben === undefined || carl === undefined || dora === undefined) throw new Error("signers");
+  const phone = await listen(server, ben);
+  const desk = await logIn(server, carl);
+  await desk.fence();
+  const to = { [ben.guid]: "for ben", [carl.guid]: "for carl", [dora.guid]: "for dora" };
+  const id = await send(server, anna, { chatID: "team", clientHash: "h1", to });
+  await until("ben's PUBACK", () => phone.heard.length === 1);
+  await phone.client.publishAsync("chat/team/receipts", JSON.stringify({ message_id: id }), { qos: 1 });
+  await pushed(desk);
+  const body = { statuses: [{ messageID: id, messageStatus: "delivered" }] };
+  expect((await call(server, "POST /messages", { as: dora.token, body })).status).toBe(200);
+  const expected = [
+    `delivered ${ben.guid}`,
+    `read ${ben.guid}`,
+    `delivered ${carl.guid}`,
+    `delivered ${dora.guid}`,
+  ].toSorted();
+  let told: string[] = [];
+  const end = performance.now() + 15_000;
+  while (told.length < expected.length && performance.now() < end) {
+    const { statuses = [] } = await fetchSigned(server, anna, "&wait=1");
+    for (const status of statuses) expect(status.messageIDStatus).toBe(id);
+    told = statuses.map(({ type, recipient }) => `${type} ${recipient}`).toSorted();
+  }
+  expect(told).toEqual(expected);
+  await phone.client.endAsync();
+  await desk.bye();
+});

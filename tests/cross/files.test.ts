@@ -191,9 +191,17 @@ test.skipIf(library === undefined)(
     ).toBe(200);
     await until("the small message", () => answers.length === 3);
     expect(answers[2]).toMatchObject({ content: "small" });
-    expect((await call(server, "GET /readyz")).status).toBe(200);
+    const told = await call(server, "GET /readyz");
+    expect([told.status, JSON.parse(told.text)]).toEqual([
+      503,
+      {
+        ready: false,
+        reasons: [expect.stringMatching(/^files: storage_full: content of 65536 bytes and more is refused: ./)],
+      },
+    ]);
     rmSync(join(server.data, "files"));
     expect(await post(server, anna, large(2), "p2")).toBe(200);
+    expect((await call(server, "GET /readyz")).status).toBe(200);
     await until("the picture", () => answers.length === 4);
 
     // The file could be written and the database cannot: it goes again.

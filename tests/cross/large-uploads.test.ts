@@ -26,7 +26,9 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "roost-large-uploads-"));
     try {
-      await using server = await startBinary(folder, { env: { ROOST_DURABILITY: "os" } });
+      await using server = await startBinary(folder, {
+        env: { ROOST_DURABILITY: "os", ROOST_LIMITS_WEBSOCKET_FRAME_BYTES: "16 MiB" },
+      });
       const port = Number(server.http.slice(server.http.lastIndexOf(":") + 1));
       const names = Array.from({ length: senderCount + readerCount }, (_, n) => `user${n}`);
       const tokens = await enroll(server, ...names);

@@ -2,10 +2,10 @@
  * An MQTT 3.1.1 client without any memory of its own: packet ids, DUP and what is unacknowledged are the test's to
  * choose, and packets are handed over as they arrive.
  */
-import type { Socket } from "node:net";
 import type { IConnackPacket, IPublishPacket, ISubackPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "../support/deadline.ts";
-import { dial, MqttLink } from "../support/mqtt-link.ts";
+import { dial, type Line } from "../support/line.ts";
+import { MqttLink } from "../support/mqtt-link.ts";
 import { connectPacket } from "../support/raw-mqtt.ts";
 
 export interface MqttLogin {
@@ -33,8 +33,8 @@ export class MqttClient extends MqttLink {
   readonly #suback = new Map<number, (packet: ISubackPacket) => void>();
   readonly #pings: (() => void)[] = [];
 
-  private constructor(socket: Socket, handlers: MqttHandlers) {
-    super(socket);
+  private constructor(line: Line, handlers: MqttHandlers) {
+    super(line);
     this.#handlers = handlers;
   }
 

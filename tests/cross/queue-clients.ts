@@ -3,10 +3,10 @@
  * break at any moment. Subscribers hold the server to its word: every message once at QoS 2, at least once at QoS 1, each
  * stream in order without a gap, packet ids and DUP as the specification wants them.
  */
-import type { Socket } from "node:net";
 import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "../support/deadline.ts";
-import { dial, MqttLink, type Version } from "../support/mqtt-link.ts";
+import { dial, type Line } from "../support/line.ts";
+import { MqttLink, type Version } from "../support/mqtt-link.ts";
 import type { Random } from "../support/random.ts";
 import { connectPacket } from "../support/raw-mqtt.ts";
 
@@ -34,8 +34,8 @@ class Link extends MqttLink {
   readonly #heard: Heard;
   #isOpen = false;
 
-  private constructor(socket: Socket, parts: ClientParts, heard: Heard) {
-    super(socket, parts.version);
+  private constructor(line: Line, parts: ClientParts, heard: Heard) {
+    super(line, parts.version);
     this.#parts = parts;
     this.#heard = heard;
   }

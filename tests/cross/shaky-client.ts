@@ -3,6 +3,7 @@
  * breaks, sometimes while its old connection still stands, and says again what was not answered. It checks as it goes
  * that nothing it knows to be confirmed comes again.
  */
+import { type Action, MiniClient } from "../minioicq/client.ts";
 import type { Random } from "../support/random.ts";
 
 export interface Logged {
@@ -19,8 +20,7 @@ export interface ShakyAccount {
   readonly acks: "plain" | "ids";
 }
 
-interface Frame {
-  readonly action: string;
+type Frame = Action & {
   readonly chat_id?: string;
   readonly reason?: string;
   readonly messages?: readonly {
@@ -31,11 +31,12 @@ interface Frame {
     readonly content: string;
     readonly client_id?: string;
   }[];
-}
+};
 
 /** What one connection said and heard; a new one begins with nothing known to be taken of it. */
 interface Visit {
-  readonly socket: WebSocket;
+  /** Once it is open. */
+  client: MiniClient | undefined;
   /** Acknowledged here, the server's word for it still to come. */
   acked: string[];
   chats: string[];
@@ -65,7 +66,7 @@ export class ShakyClient implements Disposable {
   /** Not answered yet, in order, by client id. */
   readonly #unsent = new Map<string, { readonly chatId: string; readonly content: string }>();
   readonly #lastForeign = new Map<string, number>();
-  readonly #sockets = new Set<WebSocket>();
+  readonly #clients = new Set<MiniClient>();
   #visit: Visit | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -97,7 +98,7 @@ export class ShakyClient implements Disposable {
 
   /** Comes back although the old connection still stands, as a phone does that changed its network. */
   moveOn(): void {
-    if (this.#visit?.socket.readyState === WebSocket.OPEN) this.overlaps += 1;
+    if (this.#visit?.client?.isOpen === true) this.overlaps += 1;
     this.#connect();
   }
 
@@ -109,10 +110,8 @@ export class ShakyClient implements Disposable {
   #connect(): void {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
-    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/ws`);
-    this.#sockets.add(socket);
     const visit: Visit = {
-      socket,
+      client: undefined,
       acked: [],
       chats: [],
       fences: [],
@@ -122,25 +121,38 @@ export class ShakyClient implements Disposable {
     };
     this.#visit = visit;
     this.visits += 1;
-    socket.onopen = () => {
-      if (this.#visit !== visit) return;
-      const { token, deviceId } = this.account;
-      this.#say(visit, { action: "auth.login", token, device_id: deviceId, ack: true });
-      for (const clientId of this.#unsent.keys()) this.#say(visit, this.#request(clientId));
-    };
-    socket.onmessage = ({ data }) => {
-      if (this.#visit === visit) this.#heard(visit, JSON.parse(String(data)) as Frame);
-    };
-    socket.onclose = () => {
-      this.#sockets.delete(socket);
-      if (this.#visit === visit && !this.#stopped)
-        this.#timer = setTimeout(() => this.#connect(), this.#random.int(60));
-    };
-    socket.onerror = () => {};
+    MiniClient.connect(`127.0.0.1:${this.#port}`, "json").then(
+      (client) => this.#opened(visit, client),
+      () => this.#lost(visit),
+    );
   }
 
-  #say(visit: Visit | undefined, request: object): void {
-    if (visit?.socket.readyState === WebSocket.OPEN) visit.socket.send(JSON.stringify(request));
+  #opened(visit: Visit, client: MiniClient): void {
+    if (this.#stopped) {
+      client[Symbol.dispose]();
+      return;
+    }
+    this.#clients.add(client);
+    visit.client = client;
+    client.handOver((frame) => {
+      if (this.#visit === visit) this.#heard(visit, frame as Frame);
+    });
+    void client.closed.then(() => {
+      this.#clients.delete(client);
+      this.#lost(visit);
+    });
+    if (this.#visit !== visit) return;
+    const { token, deviceId } = this.account;
+    this.#say(visit, { action: "auth.login", token, device_id: deviceId, ack: true });
+    for (const clientId of this.#unsent.keys()) this.#say(visit, this.#request(clientId));
+  }
+
+  #lost(visit: Visit): void {
+    if (this.#visit === visit && !this.#stopped) this.#timer = setTimeout(() => this.#connect(), this.#random.int(60));
+  }
+
+  #say(visit: Visit | undefined, request: Readonly<Record<string, unknown>>): void {
+    if (visit?.client?.isOpen === true) visit.client.say(request);
   }
 
   #heard(visit: Visit, frame: Frame): void {
@@ -222,6 +234,6 @@ export class ShakyClient implements Disposable {
   [Symbol.dispose](): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const socket of this.#sockets) socket.terminate();
+    for (const client of this.#clients) client[Symbol.dispose]();
   }
 }

@@ -11,6 +11,7 @@ import type { User, UserId } from "../../src/domain/model.ts";
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { expectRefusal, type OpenFresh, people, text, withUser } from "../store/contract/stage.ts";
+import { createTestGuard } from "../support/login-guard.ts";
 import { recordEvents } from "../support/recorded-events.ts";
 
 type Outcome = "request" | "confirm" | "revoke";
@@ -20,13 +21,14 @@ async function openContactStage(openFresh: OpenFresh) {
   const events: DomainEvent[] = [];
   const open = () => {
     recordEvents(opened.store, events);
-    return createContacts({ store: opened.store });
+    return createContacts({ directory: "all", store: opened.store });
   };
   let contacts = open();
   const sessions = createPhoneSessions({
     store: opened.store,
     clock: opened.clock,
     log: silentLog,
+    guard: createTestGuard(opened.clock),
     fixedCodeOf: () => "903182",
     sendCode: async () => "sent",
   });

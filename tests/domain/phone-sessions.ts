@@ -4,9 +4,7 @@
  */
 import { expect, test } from "bun:test";
 
-import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
 import { expectRefusal, type OpenFresh } from "../store/contract/stage.ts";
-import { createManualClock } from "../support/manual-clock.ts";
 import { address, openPhoneStage, type PhoneStage, type PhoneStageOptions, wrongCode } from "./phone-stage.ts";
 
 const own = "a-token-of-the-client-itself";
@@ -132,7 +130,7 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     for (const token of [undefined, "", "x".repeat(5000), "\ud800"]) {
       expect(await stage.verify(token, "123456")).toEqual({ result: "session_not_found", token: undefined });
       expect(await stage.resend(token)).toEqual({ result: "session_not_found", token: undefined });
-      expect(await stage.sessions.logInWithToken(token ?? "")).toBeUndefined();
+      expect(await stage.sessions.logInWithToken(token ?? "", { address })).toBeUndefined();
     }
   });
 
@@ -169,10 +167,10 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     await using stage = await openStage();
     const before = await stage.logIn();
     const { token } = await stage.issue();
-    expect(await stage.sessions.logInWithToken(before.token)).toEqual(before.session);
+    expect(await stage.sessions.logInWithToken(before.token, { address })).toEqual(before.session);
     expect(stage.events).toEqual([]);
     await stage.verify(token, stage.lastCode());
-    expect(await stage.sessions.logInWithToken(before.token)).toBeUndefined();
+    expect(await stage.sessions.logInWithToken(before.token, { address })).toBeUndefined();
     expect(stage.events).toEqual([
       { type: "session.ended", sessionIds: [before.session.sessionId], to: [before.session.userId] },
     ]);
@@ -199,6 +197,26 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     expect((await stage.verify(first.token, firstCode)).result).toBe("login");
     expect((await stage.verify(second.token, stage.lastCode())).result).toBe("login");
   });
+
+  test.each([60_000, 2 * 60 * minutes, 86_400_000].flatMap((ms) => [ms, -ms]))(
+    "a machine's clock that is set by %d ms makes a code good for no longer and no shorter",
+    async (ms) => {
+      await using stage = await openStage();
+      const { token } = await stage.issue();
+      stage.clock.set(ms);
+      expect((await stage.issue()).result).toBe("not_verified"); // Within the cool-down still.
+      stage.clock.advance(10 * minutes - 1);
+      expect((await stage.verify(token, stage.lastCode())).result).toBe("login");
+      const { token: late } = await stage.issue({ phone: "380002", devKey: "late" });
+      stage.clock.set(ms);
+      stage.clock.advance(10 * minutes);
+      expect((await stage.verify(late, stage.lastCode())).result).toBe("invalid_sms_code");
+      expect((await stage.resend(late)).result).toBe("sms_send");
+      stage.clock.set(-2 * ms);
+      stage.clock.advance(24 * 60 * minutes);
+      expect((await stage.resend(late)).result).toBe("session_not_found");
+    },
+  );
 
   test("the try that reaches the limit says invalid, those after it expired, until a new code", async () => {
     await using stage = await openStage();
@@ -351,12 +369,12 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     const { token, session } = await stage.logIn();
     const { token: pending = "" } = await stage.issue({ devKey: "other" });
     stage.clock.advance(3 * 365 * 86_400_000);
-    expect(await stage.sessions.logInWithToken(token)).toEqual(session);
-    expect(await stage.sessions.logInWithToken(pending)).toBeUndefined();
+    expect(await stage.sessions.logInWithToken(token, { address })).toEqual(session);
+    expect(await stage.sessions.logInWithToken(pending, { address })).toBeUndefined();
     expect(await stage.sessions.end({ ...session, phone: "380002" })).toBe(false);
     expect(await stage.sessions.end(session)).toBe(true);
     expect(await stage.sessions.end(session)).toBe(false);
-    expect(await stage.sessions.logInWithToken(token)).toBeUndefined();
+    expect(await stage.sessions.logInWithToken(token, { address })).toBeUndefined();
     expect(stage.events).toEqual([{ type: "session.ended", sessionIds: [session.sessionId], to: [session.userId] }]);
   });
 
@@ -367,7 +385,7 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     const code = stage.lastCode();
     for (let n = 0; n < 4; n += 1) await stage.verify(pending.token, wrongCode(code));
     await stage.reopen();
-    expect(await stage.sessions.logInWithToken(token)).toEqual(session);
+    expect(await stage.sessions.logInWithToken(token, { address })).toEqual(session);
     expect((await stage.issue({ token })).result).toBe("login");
     expect((await stage.verify(pending.token, wrongCode(code))).result).toBe("invalid_sms_code");
     expect((await stage.verify(pending.token, code)).result).toBe("attempts_expired");
@@ -380,16 +398,79 @@ export function phoneSessionRules(openFresh: OpenFresh): void {
     expect(await stage.store.countUsers()).toBe(0);
   });
 
-  test("an address that showed too many wrong secrets is not listened to for a while", async () => {
-    const clock = createManualClock();
-    const guard = createLoginGuard({ clock, limits: { ...defaultLoginLimits, failuresPerAddressMinute: 3 } });
-    await using stage = await openStage({ guard });
-    const { token } = await stage.issue();
-    for (let n = 0; n < 3; n += 1) await stage.verify(own, "123456");
-    expect((await stage.verify(token, stage.lastCode())).result).toBe("attempts_expired");
-    expect((await stage.resend(token)).result).toBe("sms_failed");
-    expect(await stage.issue({ token })).toEqual({ result: "sms_failed", token });
-    clock.advance(1 * minutes);
+  test("wrong tokens hold up neither tokens of the server nor pending ones, whoever showed them", async () => {
+    await using stage = await openStage({
+      limits: { pendingPerDeviceMax: 10 },
+      guardLimits: { failuresPerAddressMinute: 3 },
+    });
+    const { token } = await stage.logIn();
+    const pending = await stage.issue({ devKey: "other" });
+    for (let n = 0; n < 3; n += 1) expect((await stage.verify(own, "123456")).result).toBe("session_not_found");
+    expect((await stage.verify(own, "123456")).result).toBe("attempts_expired");
+    expect((await stage.resend(own)).result).toBe("sms_failed");
+    expect((await stage.issue({ token: own, devKey: undefined })).result).toBe("sms_failed");
+    await expectRefusal(stage.sessions.logInWithToken(own, { address }), "try_later");
+    expect((await stage.issue({ token })).result).toBe("login");
+    expect(await stage.sessions.logInWithToken(token, { address })).toBeDefined();
+    expect((await stage.resend(pending.token)).result).toBe("sms_send");
+    expect((await stage.verify(pending.token, stage.lastCode())).result).toBe("login");
+    stage.clock.advance(1 * minutes);
+    expect((await stage.verify(own, "123456")).result).toBe("session_not_found");
+  });
+
+  test("a token that its client brought is not listened to where others are guessed, unless it logged in from there", async () => {
+    await using stage = await openStage({ guardLimits: { failuresPerAddressMinute: 3 } });
+    await stage.logIn({ token: own });
+    const elsewhere = "198.51.100.9";
+    for (const from of [elsewhere, address]) {
+      for (let n = 0; n < 4; n += 1)
+        await stage.sessions.verify({ token: `${own}${n}`, code: "123456", address: from });
+    }
+    await expectRefusal(stage.sessions.logInWithToken(own, { address: elsewhere }), "try_later");
+    const request = { devKey: "dev", phone: "380001", token: own, clientId: "c", language: "en" };
+    expect((await stage.sessions.issue({ ...request, address: elsewhere })).result).toBe("sms_failed");
+    expect((await stage.sessions.verify({ token: own, code: "1", address: elsewhere })).result).toBe(
+      "attempts_expired",
+    );
+    expect(await stage.sessions.logInWithToken(own, { address })).toBeDefined();
+    expect((await stage.issue({ token: own })).result).toBe("login");
+    stage.clock.advance(1 * minutes);
+    expect(await stage.sessions.logInWithToken(own, { address: elsewhere })).toBeDefined();
+  });
+
+  test("strangers' wrong codes hold up no network from which the phone logged in", async () => {
+    await using stage = await openStage({ limits: { pendingPerDeviceMax: 50 } });
+    await stage.logIn();
+    const results: string[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      const { token } = await stage.issue({ devKey: `stranger${n}` });
+      const guess = { token, code: wrongCode(stage.lastCode()), address: `198.51.100.${n}` };
+      results.push((await stage.sessions.verify(guess)).result);
+    }
+    expect(results).toEqual([...Array(20).fill("invalid_sms_code"), ...Array(10).fill("attempts_expired")]);
+    const { token } = await stage.issue({ devKey: "new" });
+    const right = { token, code: stage.lastCode() };
+    expect((await stage.sessions.verify({ ...right, address: "203.0.113.9" })).result).toBe("attempts_expired");
+    expect((await stage.sessions.verify({ ...right, address })).result).toBe("login");
+  });
+
+  test("a client that shows a thousand wrong codes slows its own address alone", async () => {
+    await using stage = await openStage();
+    await stage.logIn();
+    const guesser = "198.51.100.1";
+    const told: Record<string, number> = {};
+    for (let n = 0; n < 200; n += 1) {
+      const { token } = await stage.issue({ devKey: `guesser${n}` });
+      for (let at = 0; at < 5; at += 1) {
+        const { result } = await stage.sessions.verify({ token, code: wrongCode(stage.lastCode()), address: guesser });
+        told[result] = (told[result] ?? 0) + 1;
+      }
+    }
+    expect(told).toEqual({ invalid_sms_code: 10, attempts_expired: 990 });
+    const other = await stage.issue({ devKey: "other", phone: "380002" });
+    const code = stage.lastCode();
+    expect((await stage.sessions.verify({ token: other.token, code, address: guesser })).result).toBe("login");
+    const { token } = await stage.issue({ devKey: "new" });
     expect((await stage.verify(token, stage.lastCode())).result).toBe("login");
   });
 

@@ -1,13 +1,16 @@
 /** Log-ins by phone on a store, with a gateway whose messages the test reads. */
 
 import type { DomainEvent } from "../../src/domain/events.ts";
-import { createLoginGuard, defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
+import type { LoginLimits } from "../../src/domain/people/login-guard.ts";
 import { createPhoneSessions } from "../../src/domain/phones/phone-sessions.ts";
 import type { Fields, Log } from "../../src/lib/log.ts";
 import type { OpenFresh } from "../store/contract/stage.ts";
+import { createTestGuard } from "../support/login-guard.ts";
 import { recordEvents } from "../support/recorded-events.ts";
 
-export type PhoneStageOptions = Partial<Parameters<typeof createPhoneSessions>[0]>;
+export type PhoneStageOptions = Partial<Parameters<typeof createPhoneSessions>[0]> & {
+  readonly guardLimits?: Partial<LoginLimits>;
+};
 
 export interface SentCode {
   readonly phone: string;
@@ -31,10 +34,8 @@ export async function openPhoneStage(openFresh: OpenFresh, options: PhoneStageOp
   const events: DomainEvent[] = [];
   const log = createLogKeeper();
   const gateway = { outcome: "sent" as "sent" | "failed" | "refused" | "throws" };
-  const guard = createLoginGuard({
-    clock: opened.clock,
-    limits: { ...defaultLoginLimits, failuresPerAddressMinute: 1000 },
-  });
+  const limits = options.guardLimits ?? { failuresPerAddressMinute: 1000 };
+  const guard = createTestGuard(opened.clock, { limits });
   const open = () => {
     recordEvents(opened.store, events);
     return createPhoneSessions({
@@ -79,6 +80,7 @@ export async function openPhoneStage(openFresh: OpenFresh, options: PhoneStageOp
   return {
     opened,
     clock: opened.clock,
+    guard,
     get store() {
       return opened.store;
     },

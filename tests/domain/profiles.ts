@@ -8,7 +8,7 @@ import type { UserId } from "../../src/domain/model.ts";
 import type { Feature } from "../../src/domain/profiles/profile-store.ts";
 import { createProfiles } from "../../src/domain/profiles/profiles.ts";
 import { group, type OpenFresh, people, text, withUser } from "../store/contract/stage.ts";
-import { openPhoneStage, wrongCode } from "./phone-stage.ts";
+import { address as clientAddress, openPhoneStage, wrongCode } from "./phone-stage.ts";
 
 type Parts = Partial<Parameters<typeof createProfiles>[0]>;
 
@@ -25,6 +25,7 @@ async function openProfileStage(openFresh: OpenFresh, options: Parts = {}) {
       store: phones.store,
       clock: phones.clock,
       log: phones.log,
+      guard: phones.guard,
       async sendMail(mail) {
         if (mailing.outcome === "throws") throw new Error(`no mail with ${mail.code}`);
         if (mailing.outcome === "sent") mails.push(mail);
@@ -37,7 +38,7 @@ async function openProfileStage(openFresh: OpenFresh, options: Parts = {}) {
       fixedCodeOf: () => undefined,
       ...options,
     }),
-    contacts: createContacts({ store: phones.store }),
+    contacts: createContacts({ directory: "all", store: phones.store }),
   });
   let made = make();
 
@@ -256,7 +257,7 @@ export function profileRules(openFresh: OpenFresh): void {
     expect(stage.mails).toEqual([{ to: "ann@example.org", code: expect.stringMatching(/^\d{6}$/), language: "ua" }]);
     const code = stage.mails[0]?.code ?? "";
     const verify = (shown: string | undefined, address?: string) =>
-      stage.profiles.verifyEmail({ phone: "380001", address, code: shown });
+      stage.profiles.verifyEmail({ phone: "380001", address, code: shown, clientAddress });
     expect((await stage.profiles.get("380001"))?.services).toMatchObject([
       { login: "ann@example.org", status: "added" },
     ]);
@@ -264,7 +265,9 @@ export function profileRules(openFresh: OpenFresh): void {
     expect(await verify(undefined)).toBe("wrong_code");
     expect(await verify(code, "other@example.org")).toBe("wrong_code");
     expect(await verify(code, "no address")).toBe("wrong_code");
-    expect(await stage.profiles.verifyEmail({ phone: "380009", address: undefined, code })).toBe("wrong_code");
+    expect(await stage.profiles.verifyEmail({ phone: "380009", address: undefined, code, clientAddress })).toBe(
+      "wrong_code",
+    );
     await stage.reopen();
     stage.clock.advance(1000);
     stage.events.length = 0;
@@ -317,7 +320,7 @@ export function profileRules(openFresh: OpenFresh): void {
     await stage.logIn("380001");
     const link = () => stage.profiles.linkEmail({ phone: "380001", services: [email("ann@example.org")] });
     const verify = (code: string | undefined) =>
-      stage.profiles.verifyEmail({ phone: "380001", address: undefined, code });
+      stage.profiles.verifyEmail({ phone: "380001", address: undefined, code, clientAddress });
     const last = () => stage.mails.at(-1)?.code ?? "";
     await link();
     stage.clock.advance(10 * minutes);
@@ -332,6 +335,53 @@ export function profileRules(openFresh: OpenFresh): void {
     stage.clock.advance(60 * minutes);
     await link();
     expect(await verify(last())).toBe("verified");
+  });
+
+  test.each([60_000, 2 * 60 * minutes, 86_400_000].flatMap((ms) => [ms, -ms]))(
+    "a machine's clock that is set by %d ms changes neither how long a code is good nor how many mails are sent",
+    async (ms) => {
+      await using stage = await openStage();
+      await stage.logIn("380001");
+      const link = () => stage.profiles.linkEmail({ phone: "380001", services: [email("ann@example.org")] });
+      const verify = () =>
+        stage.profiles.verifyEmail({
+          phone: "380001",
+          address: undefined,
+          code: stage.mails.at(-1)?.code,
+          clientAddress,
+        });
+      await link();
+      stage.clock.set(ms);
+      stage.clock.advance(10 * minutes);
+      expect(await verify()).toBe("wrong_code");
+      for (let n = 0; n < 20; n += 1) await link();
+      expect(stage.mails).toHaveLength(10);
+      stage.clock.set(-ms);
+      stage.clock.advance(10 * minutes - 1);
+      expect(await verify()).toBe("verified");
+    },
+  );
+
+  test("a thousand wrong codes of one profile are no more than twenty tries an hour, and concern no other profile", async () => {
+    await using stage = await openStage();
+    for (const phone of ["380001", "380002"]) {
+      await stage.logIn(phone);
+      await stage.profiles.linkEmail({ phone, services: [email(`of${phone}@example.org`)] });
+    }
+    const [mine, others] = stage.mails.map(({ code }) => code);
+    const verify = (phone: string, code = "", n = 0) =>
+      stage.profiles.verifyEmail({ phone, address: undefined, code, clientAddress: `198.51.100.${n}` });
+    for (let n = 0; n < 1000; n += 1) {
+      // A new code gives new tries of that code, not of the profile.
+      if (n % 5 === 0 && n < 40) {
+        await stage.profiles.linkEmail({ phone: "380001", services: [email("of380001@example.org")] });
+      }
+      expect(await verify("380001", wrongCode(mine ?? ""), n % 250)).toBe("wrong_code");
+    }
+    expect(await verify("380001", stage.mails.at(-1)?.code)).toBe("wrong_code");
+    expect(await verify("380002", others)).toBe("verified");
+    stage.clock.advance(3 * minutes);
+    expect(await verify("380001", stage.mails.at(-1)?.code)).toBe("verified");
   });
 
   test("removing takes users, contacts, chats and log-ins, and says who is to be told", async () => {
@@ -379,7 +429,7 @@ export function profileRules(openFresh: OpenFresh): void {
     const { store } = stage;
     expect(await store.findUser(ann.user.userId)).toBeUndefined();
     expect(await stage.profiles.get("380001")).toBeUndefined();
-    expect(await stage.phones.sessions.logInWithToken(ann.token)).toBeUndefined();
+    expect(await stage.phones.sessions.logInWithToken(ann.token, { address: clientAddress })).toBeUndefined();
     expect(await stage.phones.sessions.list("380001")).toEqual([]);
     expect(await stage.contacts.list(bob.user.userId)).toEqual([]);
     expect(await stage.contacts.list(dora.user.userId)).toEqual([]);
@@ -427,7 +477,7 @@ export function profileRules(openFresh: OpenFresh): void {
     expect(await stage.store.findPasswordHash(ann.user.userId)).toBe("hash");
     expect(await stage.contacts.list(ann.user.userId)).toEqual([]);
     expect(await stage.store.chatsOf(ann.user.userId)).toHaveLength(1);
-    expect(await stage.phones.sessions.logInWithToken(ann.token)).toBeUndefined();
+    expect(await stage.phones.sessions.logInWithToken(ann.token, { address: clientAddress })).toBeUndefined();
   });
 
   test("a migration gives profile, users and sessions the new phone, and tells whom to tell", async () => {
@@ -448,7 +498,12 @@ export function profileRules(openFresh: OpenFresh): void {
     await stage.reopen();
     stage.clock.advance(1000);
     const code = stage.phones.lastCode();
-    const migrated = await stage.profiles.finishMigration({ phone: "380001", newPhone: "380009", code });
+    const migrated = await stage.profiles.finishMigration({
+      phone: "380001",
+      newPhone: "380009",
+      code,
+      address: clientAddress,
+    });
     const { userId } = ann.user;
     expect(migrated).toMatchObject({
       result: "migrated",
@@ -467,7 +522,10 @@ export function profileRules(openFresh: OpenFresh): void {
       services: [{ login: "a@example.org" }],
       rosters: [{ phoneId: `380009_${userId}`, contacts: [{ status: "friend" }] }],
     });
-    expect(await stage.phones.sessions.logInWithToken(ann.token)).toMatchObject({ phone: "380009", userId });
+    expect(await stage.phones.sessions.logInWithToken(ann.token, { address: clientAddress })).toMatchObject({
+      phone: "380009",
+      userId,
+    });
     expect((await stage.contacts.list(bob.user.userId))[0]?.user.phone).toBe("380009");
     // The old number is free for somebody else.
     expect((await stage.logIn("380001", "new")).user.userId).not.toBe(userId);
@@ -487,7 +545,12 @@ export function profileRules(openFresh: OpenFresh): void {
     await stage.profiles.startMigration({ phone: "380001", newPhone: "380009", address: "192.0.2.1" });
     const right = stage.phones.lastCode();
     const code = { none: undefined, right, wrong: wrongCode(right), nonsense: "abc" }[kind];
-    const done = await stage.profiles.finishMigration({ phone: "380001", newPhone: "380009", code });
+    const done = await stage.profiles.finishMigration({
+      phone: "380001",
+      newPhone: "380009",
+      code,
+      address: clientAddress,
+    });
     expect(done.result).toBe(result);
   });
 
@@ -498,7 +561,7 @@ export function profileRules(openFresh: OpenFresh): void {
     const start = (newPhone: string, phone = "380001") =>
       stage.profiles.startMigration({ phone, newPhone, address: "192.0.2.1" });
     const finish = async (newPhone: string, phone = "380001", code?: string) =>
-      (await stage.profiles.finishMigration({ phone, newPhone, code })).result;
+      (await stage.profiles.finishMigration({ phone, newPhone, code, address: clientAddress })).result;
     const sent = stage.phones.sent.length;
     expect(await start("380002")).toBe("not_authorized");
     expect(await start("380001")).toBe("not_authorized");
@@ -530,7 +593,9 @@ export function profileRules(openFresh: OpenFresh): void {
       await stage.profiles.startMigration({ phone, newPhone: "380009", address: "192.0.2.1" });
     }
     const done = await Promise.all(
-      ["380001", "380002"].map((phone) => stage.profiles.finishMigration({ phone, newPhone: "380009" })),
+      ["380001", "380002"].map((phone) =>
+        stage.profiles.finishMigration({ phone, newPhone: "380009", address: clientAddress }),
+      ),
     );
     expect(done.map((one) => one.result)).toEqual(["migrated", "not_authorized"]);
   });

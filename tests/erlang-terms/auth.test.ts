@@ -24,7 +24,7 @@ test("the same in MessagePack and in JSON is answered in kind", async () => {
   expect(JSON.parse(String(third?.payload))).toEqual(["io", ["ok", "login", token], ""]);
 });
 
-test("codes go to the device that sends them, and to nobody else who listens", async () => {
+test("codes go to the device that sends them, and to no other listener", async () => {
   await using stage = await AuthStage.start({ ROOST_SMS_ADAPTER: "device" });
   const { server } = stage;
   const { devices, accounts } = server.domain;

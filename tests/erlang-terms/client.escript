@@ -10,7 +10,9 @@ main([Host, Port, PhoneA, PhoneB, Code, PhoneC]) ->
     A = login(Address, <<"emqttd_a">>, <<"dev-a">>, list_to_binary(PhoneA), list_to_binary(Code)),
     B = login(Address, <<"emqttd_b">>, <<"dev-b">>, list_to_binary(PhoneB), list_to_binary(Code)),
     befriend(A, list_to_binary(PhoneA), B, list_to_binary(PhoneB)),
-    profile(Address, {A, list_to_binary(PhoneA)}, {B, list_to_binary(PhoneB)}, list_to_binary(PhoneC)),
+    profile(Address, {A, list_to_binary(PhoneA)}, {B, list_to_binary(PhoneB)}, list_to_binary(PhoneC), list_to_binary(Code)),
+    E = login(Address, <<"emqttd_e">>, <<"dev-e">>, list_to_binary(PhoneA), list_to_binary(Code)),
+    conversation({E, list_to_binary(PhoneA)}, {B, list_to_binary(PhoneB)}),
     io:format("ok ~p~n", [get(checks)]).
 
 %% Issue, a wrong code, the right one, and again as a client that has a password.
@@ -64,7 +66,7 @@ befriend(A, PhoneA, B, PhoneB) ->
     [ok, ok] = [fence(Socket) || Socket <- [A, B]].
 
 %% Got, set, updated, linked, moved and removed: every record that PROFILE answers with, and what a friend hears of it.
-profile(Address, {A, PhoneA}, {B, PhoneB}, PhoneC) ->
+profile(Address, {A, PhoneA}, {B, PhoneB}, PhoneC, MoveCode) ->
     Events = <<"events/1//api/anon//">>,
     Own = <<"actions/1/api/emqttd_a">>,
     [SesA, SesB, SesC] = [<<"ses/", P/binary>> || P <- [PhoneA, PhoneB, PhoneC]],
@@ -126,7 +128,7 @@ profile(Address, {A, PhoneA}, {B, PhoneB}, PhoneC) ->
     %% Another number.
     check(Ask({'Profile', PhoneB, [], [], [], 0, 0, [], migrate}) =:= {io, {error, not_authorized}, <<>>}),
     check(Ask({'Profile', PhoneC, [], [], [], 0, T3, [], migrate}) =:= {io, {ok, migration}, <<>>}),
-    {'Profile', _, _, _, _, T4, _, _, _} = Moved = Ask({'Profile', PhoneC, [], [], [], T3, 0, [], phone}),
+    {'Profile', _, _, _, _, T4, _, _, _} = Moved = Ask({'Profile', PhoneC, [MoveCode], [], [], T3, 0, [], phone}),
     IdC = <<PhoneC/binary, "_", (integer_to_binary(Id))/binary>>,
     There = {'Contact', IdC, Face, <<"Ann">>, <<"K">>, <<"ann">>, [], [], 0, 0, [], T4, [], online, friend},
     check(Moved =:= {'Profile', PhoneC, Services,
@@ -153,6 +155,40 @@ profile(Address, {A, PhoneA}, {B, PhoneB}, PhoneC) ->
     ok = fence(B),
     check(ask(connect(Address, <<"emqttd_n">>, <<>>), Events, <<"actions/1/api/emqttd_n">>,
               {'Profile', PhoneC, [], [], [], 0, 0, [], remove}) =:= {io, {error, not_authorized}, <<>>}).
+
+%% Said, edited, read, asked for again and deleted, in both layouts.
+conversation({E, PhoneE}, {B, PhoneB}) ->
+    Events = <<"events/1//api/anon//">>,
+    [OwnE, OwnB] = [<<"actions/1/api/emqttd_", Id/binary>> || Id <- [<<"e">>, <<"b">>]],
+    Feed = {p2p, PhoneE, PhoneB},
+    check(ask(B, Events, OwnB, {'History', [], Feed, -10, 0, [], get}) =:= {io, {error, not_found}, <<>>}),
+    Desc = fun(Text) -> [{'Desc', [], <<"text">>, Text, [], []}] end,
+    publish(E, Events, term_to_binary({'Message', [], chain, Feed, [], [], <<"m1">>, [], [], [], Desc(<<"hello">>), [], [], [], [], [], []})),
+    [{OwnE, {'Ack', 'Message', <<"m1">>}}, {Topic, Said}] = lists:sort([hear_any(E), hear_any(E)]),
+    {'Message', Id, chain, {p2p, IdE, IdB}, [], [], <<"m1">>, IdE, IdB, At, Files, [], [], [], [], [], []} = Said,
+    check(Topic =:= iolist_to_binary(["p2p/", lists:join("/", lists:sort([IdE, IdB]))])),
+    check(is_integer(Id) andalso is_integer(At) andalso Files =:= Desc(<<"hello">>)),
+    check(hear(B, Topic) =:= Said),
+    %% B writes as of November 2017 from here on.
+    publish(B, Events, term_to_binary({'Message', [], [], [], [], [], 2, IdB, IdE, [], [{'Desc', text, <<"hi">>, 2, [], []}], [], [], []})),
+    [{OwnB, {'Ack', 'Message', <<"2">>}}, {Topic, Reply}] = lists:sort([hear_any(B), hear_any(B)]),
+    {'Message', Next, chain, {p2p, IdB, IdE}, [], [], <<"2">>, IdB, IdE, _, [{'Desc', <<"text">>, <<"hi">>, 2, [], []}], text, [], []} = Reply,
+    check(Next > Id),
+    check(element(2, hear(E, Topic)) =:= Next),
+    publish(E, Events, term_to_binary({'Message', Id, [], Feed, [], [], [], [], [], [], Desc(<<"hello!">>), [], [], [], [], [], edit})),
+    [{OwnE, {'Ack', 'Message', Id}}, {Topic, Edited}] = lists:sort([hear_any(E), hear_any(E)]),
+    check(Edited =:= setelement(17, setelement(12, setelement(11, Said, Desc(<<"hello!">>)), [edited]), edit)),
+    check(element(14, hear(B, Topic)) =:= edit),
+    {'History', _, {p2p, IdB, IdE}, 2, 0, [First, Reply], get} = ask(B, Events, OwnB, {'History', [], Feed, -10, 0, [], get}),
+    check(element(11, First) =:= [{'Desc', <<"text">>, <<"hello!">>, 6, [], []}]),
+    {'History', _, _, 0, Id, [], update} = ask(B, Events, OwnB, {'History', [], Feed, 0, Id, [], update}),
+    {'Contact', IdB, [], [], [], _, [], [], Id, 0, [], _, [], [], last_msg} = hear(E, Topic),
+    publish(B, Events, term_to_binary({'Typing', IdE, <<"...">>})),
+    check(hear(E, Topic) =:= {'Typing', IdB, <<"typing">>}),
+    publish(E, Events, term_to_binary({'Message', Id, [], Feed, [], [], [], [], [], [], [], [], [], [], [], [], delete})),
+    [{OwnE, {'Ack', 'Message', Id}}, {Topic, Deleted}] = lists:sort([hear_any(E), hear_any(E)]),
+    check(Deleted =:= {'Message', Id, chain, {p2p, IdE, IdB}, [], [], [], IdE, IdB, [], [], [], [], [], [], [], delete}),
+    check(element(14, hear(B, Topic)) =:= delete).
 
 %% By a list, and confirmed as another generation does; nothing is left to be heard.
 befriended({A, PhoneA}, {B, PhoneB}, IdA) ->
@@ -206,7 +242,12 @@ next_publish(Socket) ->
         {16#62, Released} -> ok = gen_tcp:send(Socket, packet(16#70, Released)), next_publish(Socket);
         {Head, <<Size:16, Topic:Size/binary, Id:16, Payload/binary>>} when Head band 16#f6 =:= 16#34 ->
             ok = gen_tcp:send(Socket, packet(16#50, <<Id:16>>)),
-            {Topic, Payload}
+            {Topic, Payload};
+        %% What is said in chats comes at QoS 1, and what follows it at QoS 0.
+        {Head, <<Size:16, Topic:Size/binary, Id:16, Payload/binary>>} when Head band 16#f6 =:= 16#32 ->
+            ok = gen_tcp:send(Socket, packet(16#40, <<Id:16>>)),
+            {Topic, Payload};
+        {16#30, <<Size:16, Topic:Size/binary, Payload/binary>>} -> {Topic, Payload}
     end.
 
 %% Everything on its way is here before the answer to a ping; the second one is behind the handshakes of the first.

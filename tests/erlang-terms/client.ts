@@ -20,6 +20,8 @@ export class RosterClient implements AsyncDisposable {
   #packetId = 0;
   /** Came before the acknowledgement of something else, to be told by the next `heard`. */
   readonly #early: Answer[] = [];
+  /** The packet ids of QoS 2 messages whose PUBREL has not come. */
+  readonly #taken = new Set<number>();
 
   private constructor(raw: RawMqtt, clientId: string) {
     this.raw = raw;
@@ -73,11 +75,12 @@ export class RosterClient implements AsyncDisposable {
     return answers;
   }
 
-  /** What came meanwhile, each handshake finished. */
+  /** What came meanwhile, each handshake finished: every PUBREC is answered with PUBREL. */
   async heard(): Promise<Answer[]> {
     const answers = this.#early.splice(0);
     for (let quiet = false; !quiet; ) {
       const packets = await this.raw.fence();
+      if (packets.length === 0 && this.#taken.size > 0) packets.push(await this.raw.next("PUBREL"));
       for (const packet of packets) this.#take(packet, answers);
       quiet = packets.length === 0;
     }
@@ -105,12 +108,18 @@ export class RosterClient implements AsyncDisposable {
   }
 
   #take(packet: Packet, answers: Answer[]): void {
-    if (packet.cmd === "pubrel") this.raw.send({ cmd: "pubcomp", messageId: packet.messageId ?? 0 });
+    if (packet.cmd === "pubrel") {
+      this.#taken.delete(packet.messageId ?? 0);
+      this.raw.send({ cmd: "pubcomp", messageId: packet.messageId ?? 0 });
+    }
     if (packet.cmd !== "publish") return;
     const { topic, qos, retain, payload, messageId = 0 } = packet as IPublishPacket;
     answers.push({ topic, qos, retain, payload: Buffer.from(payload) });
     if (qos === 1) this.raw.send({ cmd: "puback", messageId });
-    if (qos === 2) this.raw.send({ cmd: "pubrec", messageId });
+    if (qos === 2) {
+      this.#taken.add(messageId);
+      this.raw.send({ cmd: "pubrec", messageId });
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ const bare = (of: string, status: string): string => `{Contact,${of},[],[],[],[]
 const full = (of: string, given: string, status: string): string =>
   `{Contact,${of},<<${picture}>>,<<${given}>>,[],<<${given}>>,[],[],0,0,[],Time,[],[],${status}}`;
 
-test("a number alone finds no stranger, and is answered as one that nobody has", async () => {
+test("a number alone finds no stranger, and is answered as a number without a user", async () => {
   await using phones = await Phones.start(hidden);
   const { a, b, aId, bId } = await pair(phones);
   const [aUser, bUser] = [await phones.userId("A"), await phones.userId("B")];

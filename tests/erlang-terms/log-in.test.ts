@@ -157,7 +157,7 @@ test("packet ids of the one session mean nothing to the other", async () => {
   expect(said).toContain("own {io,<<>>,{Token,<<new>>}}");
 });
 
-test("a user's log-in that ended leaves nobody on the connection", async () => {
+test("a user's log-in that ended leaves the connection logged out", async () => {
   await using phones = await Phones.start();
   const a = await phones.device("A", "elsewhere");
   for (const clean of [true, false]) {

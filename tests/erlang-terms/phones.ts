@@ -198,10 +198,15 @@ export class Phones<Client extends Asking = RosterClient, At extends Place = Tes
   }
 }
 
-/** Where the phones log in with the code they know. */
+/** The setting by which phones log in with the code they know. */
+export const knownTo = (phones: readonly string[]): { ROOST_SMS_TEST_NUMBERS: string } => ({
+  ROOST_SMS_TEST_NUMBERS: phones.map((one) => `${one}=${code}`).join(","),
+});
+
+export const phoneEnv = knownTo(Object.values(phoneNumbers));
+
 export function startPhoneServer({ env, ...options }: TestServerOptions = {}): Promise<TestServer> {
-  const numbers = Object.values(phoneNumbers).map((one) => `${one}=${code}`);
-  return startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: numbers.join(","), ...env }, ...options });
+  return startTestServer({ env: { ...phoneEnv, ...env }, ...options });
 }
 
 function tokenIn(answer: Answer | undefined): string {

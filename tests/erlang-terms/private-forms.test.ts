@@ -28,7 +28,7 @@ test("what is none of the tuples is told so, on the client's own topic", async (
   expect(await b.heard()).toEqual([]);
 });
 
-test("V1: the sender's own user is a number, its digits, a PhoneId, or unset; nobody else's", async () => {
+test("V1: the sender's own user is a number, its digits, a PhoneId, or unset; no other user's", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const userId = await phones.userId("A");
@@ -69,7 +69,7 @@ test("V1: the sender's own user is a number, its digits, a PhoneId, or unset; no
   expect(await b.heard()).toEqual([]);
 });
 
-test("V3: a friend is a PhoneId, a phone, or a number; whoever that is not is not found", async () => {
+test("V3: a friend is a PhoneId, a phone, or a number; anything else is not found", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   const userId = await phones.userId("B");

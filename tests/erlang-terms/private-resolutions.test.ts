@@ -129,7 +129,7 @@ test("V12: a confirmation is answered first, then come the Contacts, each once",
   }
 });
 
-test("V13: asking again, or asking a friend, is answered as the first time, and nobody hears of it", async () => {
+test("V13: asking again, or asking a friend, is answered as the first time, and no other client hears of it", async () => {
   await using phones = await Phones.start();
   const { a, b, aId, bId } = await pair(phones);
   await a.ask(friend(bId));

@@ -7,12 +7,19 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { temporaryFolder } from "../store/open-sqlite.ts";
-import { putEmptyDatabase } from "../support/empty-database.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import type { TestServer } from "../support/server.ts";
 import { RosterClient } from "./client.ts";
-import { type Asking, code, type Device, Phones, type Place, phoneNumbers, startPhoneServer, tuple } from "./phones.ts";
+import {
+  type Asking,
+  type Device,
+  Phones,
+  type Place,
+  phoneEnv,
+  phoneNumbers,
+  startPhoneServer,
+  tuple,
+} from "./phones.ts";
 import { confirm, echo, friend, heard, long, notFound, pair, revoke, sent, short } from "./private-stage.ts";
 import { plain } from "./profiles.ts";
 import { openTerms, type Terms } from "./without-sockets.ts";
@@ -92,17 +99,14 @@ const outcomes: Record<keyof typeof states, readonly [Outcome, Outcome, Outcome,
 };
 
 const clock = createManualClock(Date.now());
-const folder = temporaryFolder();
 let terms: Terms;
 let server: TestServer;
 beforeAll(async () => {
-  await putEmptyDatabase(folder.path);
-  terms = await openTerms(folder.path, { clock, code });
+  terms = await openTerms({ clock, env: phoneEnv });
   server = await startPhoneServer({ clock });
 });
 afterAll(async () => {
   await terms[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
   await server[Symbol.asyncDispose]();
 });
 
@@ -185,21 +189,21 @@ type Given = { readonly aId: WireTerm; readonly bId: WireTerm; readonly bUserId:
 
 /** Who is named is nobody one may ask. */
 const astray: Record<string, [request: (given: Given) => WireTerm, toA: readonly string[]]> = {
-  "Friend/simple, to nobody": [() => friend(unknown), [notFound]],
+  "Friend/simple, to an unknown phone": [() => friend(unknown), [notFound]],
   "Friend/simple, to oneself": [() => friend(self), [notFound]],
   "Friend/simple, to no one named": [() => friend([]), [notFound]],
   "Friend/simple, by another's user": [({ bId, bUserId }) => friend(bId, { roster: bUserId }), [notFound]],
-  "Friend/list, of nobody": [() => friend([unknown, 7, []], { status: "list" }), [notFound]],
+  "Friend/list, of unknown phones": [() => friend([unknown, 7, []], { status: "list" }), [notFound]],
   "Friend/list, of oneself": [({ aId }) => friend([self, aId], { status: "list" }), [notFound]],
   "Friend/list, of none": [() => friend([], { status: "list" }), [notFound]],
   "Friend/list, by another's user": [
     ({ bId, bUserId }) => friend([bId], { status: "list", roster: bUserId }),
     [notFound],
   ],
-  "Confirm, of nobody": [() => confirm(unknown), [notFound]],
+  "Confirm, of an unknown phone": [() => confirm(unknown), [notFound]],
   "Confirm, of oneself": [({ aId }) => confirm(aId), [notFound]],
   "Confirm, by another's user": [({ bId, bUserId }) => confirm(bId, { roster: bUserId }), [notFound]],
-  "Revoke, of nobody": [() => revoke(unknown), ["phone/A {Revoke,[],<<15559999999_1>>,revoke}"]],
+  "Revoke, of an unknown phone": [() => revoke(unknown), ["phone/A {Revoke,[],<<15559999999_1>>,revoke}"]],
   "Revoke, of oneself": [({ aId }) => revoke(aId), ["phone/A {Revoke,[],A,revoke}"]],
   "Revoke, of no one named": [() => revoke([]), ["phone/A {Revoke,[],[],revoke}"]],
 };
@@ -211,7 +215,7 @@ test.each(Object.entries(astray))("%s", async (_, [request, toA]) => {
   expect(await stage.statuses()).toEqual([none, none]);
 });
 
-test("Friend/list, with nobody and oneself in it, and one twice: whom it finds is asked, once, and it is answered once", async () => {
+test("Friend/list, with a stranger's number and oneself in it, and one twice: each user it finds is asked once, and it is answered once", async () => {
   await using stage = await gather(withoutSockets());
   const { phones, a, a2, b, b2, c, bId, aId } = stage;
   const list = [unknown, bId, self, atom("x"), await phones.userId("C"), aId, binary(phoneNumbers.B)];

@@ -41,7 +41,7 @@ test("V8: a client that has not logged in by phone is told so, on its own topic 
   expect([await a.heard(), await b.heard()]).toEqual([[], []]);
 });
 
-test("a confirmed token as a level of the topic is a log-in; one that nobody confirmed is none", async () => {
+test("a confirmed token as a level of the topic is a log-in; an unconfirmed one is none", async () => {
   await using phones = await Phones.start();
   const { a, b, bId } = await pair(phones);
   const nobody = await phones.connect("emqttd_late");

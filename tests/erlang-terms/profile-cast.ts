@@ -1,13 +1,29 @@
 /**
  * Who is there when something is asked of a profile: its two devices, a friend, somebody it asked, a stranger, and a
- * connection nobody has logged in on. Everything they hear is read from their sockets, on a clock that stands still.
+ * connection nobody has logged in on. All of them are asked what they heard, on a clock that stands still. Rows of a table
+ * ask the services alone; some are held through the broker too, each client over its own socket.
  */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
-import { RosterClient } from "./client.ts";
-import { anna, bob, carl, contact, heard, type LoggedIn, no, profile, type Stage, spare, start } from "./profiles.ts";
+import type { TestServer } from "../support/server.ts";
+import type { RosterClient } from "./client.ts";
+import type { Asking, Place } from "./phones.ts";
+import {
+  anna,
+  bob,
+  carl,
+  contact,
+  heard,
+  type LoggedIn,
+  no,
+  profile,
+  type Stage,
+  spare,
+  start,
+  startWithoutSockets,
+} from "./profiles.ts";
 
 const hourMs = 3_600_000;
 
@@ -17,24 +33,26 @@ const roles: readonly Role[] = ["one", "tablet", "friend", "asked", "stranger", 
 /** What each heard of one request; who is not named heard nothing. */
 export type Heard = Partial<Record<Role, readonly (readonly [topic: string, term: unknown])[]>>;
 
-export interface Cast extends AsyncDisposable {
-  readonly stage: Stage;
+type Request = Parameters<Asking["ask"]>[0];
+
+export interface Cast<Client extends Asking = Asking, At extends Place = Place> extends AsyncDisposable {
+  readonly stage: Stage<Client, At>;
   readonly clock: ManualClock;
   /** Of one phone; `one` is who asks as a rule. */
-  readonly one: LoggedIn;
-  readonly tablet: LoggedIn;
-  readonly friend: LoggedIn;
+  readonly one: LoggedIn<Client>;
+  readonly tablet: LoggedIn<Client>;
+  readonly friend: LoggedIn<Client>;
   /** Was asked by the first phone's user, and has not answered. */
-  readonly asked: LoggedIn;
-  readonly stranger: LoggedIn;
-  readonly nobody: RosterClient;
-  client(role: Role): RosterClient;
+  readonly asked: LoggedIn<Client>;
+  readonly stranger: LoggedIn<Client>;
+  readonly nobody: Client;
+  client(role: Role): Client;
   /** When they met. */
   readonly metAtMs: number;
   /** Asks, and gives what each client heard of it; each has asked something of its own behind it, and was answered. */
-  ask(request: Parameters<RosterClient["ask"]>[0], by?: Role): Promise<Heard>;
+  ask(request: Request, by?: Role): Promise<Heard>;
   /** The answer alone, on the asking client's own topic. */
-  answer(request: Parameters<RosterClient["ask"]>[0], by?: Role): Promise<unknown>;
+  answer(request: Request, by?: Role): Promise<unknown>;
   /** `Profile` as its own clients see it, with what is given in place of what everybody begins with. */
   view(status: string, known?: Partial<View>): unknown;
 }
@@ -60,49 +78,80 @@ export const phoneIdOf = ({ phone, userId }: { phone: string; userId: number }) 
 export const friendTuple = (phoneId: Uint8Array) => new Tuple([atom("Friend"), [], [], phoneId, atom("simple")]);
 export const confirmTuple = (phoneId: Uint8Array) => new Tuple([atom("Confirm"), [], [], phoneId, atom("friend")]);
 
-interface Place {
-  readonly stage: Stage;
+interface Shared<Client extends Asking, At extends Place> {
+  readonly stage: Stage<Client, At>;
   readonly clock: ManualClock;
 }
 
-async function open(env: Record<string, string> = {}): Promise<Place> {
+type Open<Client extends Asking, At extends Place> = (env?: Record<string, string>) => Promise<Shared<Client, At>>;
+
+const withoutSockets: Open<Asking, Place> = async (env = {}) => {
+  const clock = createManualClock(Date.now());
+  return { clock, stage: await startWithoutSockets(env, clock) };
+};
+
+const bySockets: Open<RosterClient, TestServer> = async (env = {}) => {
   const clock = createManualClock(Date.now());
   return { clock, stage: await start(env, clock) };
+};
+
+/** At services of their own. */
+export const gather = (): Promise<Cast> => gatherWith(withoutSockets);
+/** On a server of their own. */
+export const gatherBySockets = (): Promise<Cast<RosterClient, TestServer>> => gatherWith(bySockets);
+
+async function gatherWith<Client extends Asking, At extends Place>(
+  open: Open<Client, At>,
+  env?: Record<string, string>,
+): Promise<Cast<Client, At>> {
+  const shared = await open(env);
+  return gatherAt(shared, async () => shared.stage[Symbol.asyncDispose]());
 }
 
-/** On a server of its own. */
-export async function gather(env?: Record<string, string>): Promise<Cast> {
-  const place = await open(env);
-  return gatherAt(place, async () => place.stage[Symbol.asyncDispose]());
+/**
+ * A test for each row, without sockets, and again by sockets for those that are named. They share services and a server,
+ * but for the rows with settings of their own.
+ */
+export function testRows(rows: Readonly<Record<string, Row>>, heldBySockets: readonly string[]): void {
+  const play = openTable(withoutSockets);
+  test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));
+  const playBySockets = openTable(bySockets);
+  test.each(heldBySockets)("by sockets, Profile/%s", async (name) => {
+    const row = rows[name];
+    if (row === undefined) throw new Error(`there is no row "${name}"`);
+    await playBySockets(row);
+  });
 }
 
-/** One server for the rows of a file, but for those with settings of their own. */
-export function openTable() {
-  let shared: Place | undefined;
+function openTable<Client extends Asking, At extends Place>(open: Open<Client, At>): (row: Row) => Promise<void> {
+  let shared: Shared<Client, At> | undefined;
   beforeAll(async () => {
     shared = await open();
   });
   afterAll(() => shared?.stage[Symbol.asyncDispose]());
 
   async function cast(env: Record<string, string> | undefined): Promise<Cast> {
-    if (env !== undefined || shared === undefined) return gather(env);
+    if (env !== undefined || shared === undefined) return gatherWith(open, env);
     const { stage, clock } = shared;
     clock.advance(hourMs); // What is counted within an hour begins anew.
     return gatherAt(shared, () => stage.clear());
   }
 
-  return async (row: Row): Promise<void> => {
+  return async (row) => {
     await using present = await cast(row.env?.());
     await play(present, row);
   };
 }
 
-async function gatherAt({ stage, clock }: Place, end: () => Promise<void>): Promise<Cast> {
+async function gatherAt<Client extends Asking, At extends Place>(
+  { stage, clock }: Shared<Client, At>,
+  end: () => Promise<void>,
+): Promise<Cast<Client, At>> {
   const [one, tablet] = [await stage.logIn(anna, "one"), await stage.logIn(anna, "tablet")];
   const [friend, asked, stranger] = [await stage.logIn(bob), await stage.logIn(carl), await stage.logIn(spare)];
-  const nobody = await RosterClient.connect(stage.server, "nobody");
+  const nobody = await stage.connect("nobody");
   const clients = { one, tablet, friend, asked, stranger };
-  const client = (role: Role): RosterClient => (role === "nobody" ? nobody : clients[role].client);
+  const client = (role: Role): Client => (role === "nobody" ? nobody : clients[role].client);
   const registeredAtMs = clock.nowMs();
   clock.advance(1000);
   const metAtMs = clock.nowMs();
@@ -120,7 +169,7 @@ async function gatherAt({ stage, clock }: Place, end: () => Promise<void>): Prom
     return before;
   }
 
-  async function ask(request: Parameters<RosterClient["ask"]>[0], by: Role = "one"): Promise<Heard> {
+  async function ask(request: Request, by: Role = "one"): Promise<Heard> {
     const answered = heard(await client(by).ask(request, { topic: "events/1//api/anon//" }));
     const all: Partial<Record<Role, [string, unknown][]>> = {};
     for (const role of roles) {

@@ -1,7 +1,9 @@
 /** PROFILE's ends of a phone's hold on its users: removal, and the move to another phone. */
 import { expect, test } from "bun:test";
+import type { IPublishPacket, Packet } from "mqtt-packet";
 import { encodeTerm, type WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
+import { connectPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { RosterClient } from "./client.ts";
 import {
   anna,
@@ -79,7 +81,7 @@ test("P7: removal is told to each device of the phone and to each counterparty, 
   expect(userId).not.toBe(owner.userId as never);
 });
 
-test("a device that came with its token hears of the removal, and is nobody from then on", async () => {
+test("a device that came with its token hears of the removal, and is logged out from then on", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna, "one");
   const fields = { password: Buffer.from(owner.token) };
@@ -90,7 +92,7 @@ test("a device that came with its token hears of the removal, and is nobody from
   expect(await other.raw.subscribe("chat/+/messages", 0)).toBe(0x80);
 });
 
-test("a device that came with its token and removes the profile stays connected, as nobody", async () => {
+test("a device that came with its token and removes the profile stays connected, logged out", async () => {
   for (const qos of [1, 2] as const) {
     for (const clean of [true, false]) {
       await using stage = await start();
@@ -109,6 +111,74 @@ test("a device that came with its token and removes the profile stays connected,
   }
 });
 
+/** What becomes of a connection whose user a removal ended, as docs/protocols/erlang-terms.md § What others hear says. */
+test("a removal closes no connection that came by the phone's log-in, whether by AUTH or with the token as password", async () => {
+  await using stage = await start();
+  await using asking = await stage.logIn(anna, "asking");
+  await using byAuth = await stage.logIn(anna, "by-auth");
+  const password = Buffer.from(byAuth.token);
+  await using byToken = await RosterClient.connect(stage.server, "by-token", { password });
+  await using kept = await RosterClient.connect(stage.server, "kept", { password, clean: false });
+  const others = [byAuth.client, byToken, kept];
+  await asking.client.ask(profile("remove", { phone: binary(anna) }));
+  for (const client of others) {
+    expect(heard(await client.heard())).toEqual([[`actions/1/api/${client.clientId}`, removed]]);
+    expect(only(await client.ask(profile("get")))).toEqual(no("not_authorized"));
+    expect([client.clientId, client.raw.closed]).toEqual([client.clientId, false]);
+  }
+  // The token logs in no more, and the session of the user is gone.
+  const client = await RawMqtt.open(stage.server.mqttPort);
+  await using _ = client;
+  client.send(connectPacket({ clientId: "kept", username: "api", password, clean: false }));
+  expect(await client.expect("connack")).toMatchObject({ returnCode: 0, sessionPresent: false });
+  client.send({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "chat/+/messages", qos: 0 }] });
+  expect((await client.expect("suback")).granted).toEqual([0x80]);
+});
+
+test("without anonymous clients a removal closes the connections of its phone, once they were told", async () => {
+  await using first = await start();
+  const owner = await first.logIn(anna, "one");
+  await owner[Symbol.asyncDispose]();
+  await using server = await first.server.restart({ ROOST_MQTT_ANONYMOUS: "off" });
+  const password = Buffer.from(owner.token);
+  await using asking = await RosterClient.connect(server, "asking", { password });
+  await using other = await RosterClient.connect(server, "other", { password });
+  const payload = Buffer.from(encodeTerm(profile("remove", { phone: binary(anna) })));
+  asking.raw.send({
+    cmd: "publish",
+    topic: "events/1//api///",
+    payload,
+    qos: 1,
+    dup: false,
+    retain: false,
+    messageId: 1,
+  });
+  for (const { raw, clientId } of [asking, other]) {
+    const packets: Packet[] = [];
+    while (!packets.some(({ cmd }) => cmd === "publish")) packets.push(await raw.next("the farewell"));
+    const farewell = packets.find((packet): packet is IPublishPacket => packet.cmd === "publish");
+    expect(farewell?.topic).toBe(`actions/1/api/${clientId}`);
+    await raw.whenClosed();
+  }
+});
+
+test("the answer to a removal is followed by PUBREL, although the device's session ends meanwhile", async () => {
+  for (let round = 0; round < 4; round++) {
+    await using stage = await start();
+    await using owner = await stage.logIn(anna, "one");
+    await using friend = await stage.logIn(bob);
+    await befriend(stage.server, owner, friend);
+    const kept = { password: Buffer.from(friend.token), clean: false };
+    await using tablet = await RosterClient.connect(stage.server, "tablet", kept);
+    await tablet.heard();
+    const fields = { password: Buffer.from(owner.token), clean: false };
+    await using device = await RosterClient.connect(stage.server, "device", fields);
+    const payload = Buffer.from(encodeTerm(profile("remove", { phone: binary(anna) })));
+    const answers = await device.ask(payload, { topic: "events/1//api/device//", qos: 2 });
+    expect(heard(answers)).toEqual([["actions/1/api/device", removed]]);
+  }
+});
+
 test("P8: after a move every device is the new phone's, tokens stay, and friends learn both PhoneIds", async () => {
   await using stage = await start();
   await using owner = await stage.logIn(anna, "one");
@@ -124,7 +194,11 @@ test("P8: after a move every device is the new phone's, tokens stay, and friends
   }
   for (const one of [owner, tablet, friend, asked]) await one.client.heard();
   await owner.ask(profile("migrate", { phone: binary(free) }));
-  const answers = heard(await owner.client.ask(shortProfile("phone", { phone: binary(free), update: Date.now() })));
+  const answers = heard(
+    await owner.client.ask(
+      shortProfile("phone", { phone: binary(free), services: [binary(code)], update: Date.now() }),
+    ),
+  );
   expect(answers).toEqual([["actions/api/one", expect.any(Array)]]);
   const [[, answer]] = answers as [[string, unknown[]]];
   expect(answer).toMatchObject({
@@ -161,8 +235,8 @@ test("P8: after a move every device is the new phone's, tokens stay, and friends
   for (const one of [owner.client, tablet.client, back]) expect(await one.heard()).toEqual([]);
 });
 
-test("where the operator wants it, a move needs the code that was sent to the new number", async () => {
-  await using stage = await start({ ROOST_MIGRATION_CODE: "required" });
+test("a move needs the code that was sent to the new number", async () => {
+  await using stage = await start();
   await using owner = await stage.logIn(anna);
   const places: Parameters<typeof profile>[1][] = [
     { services: [service([], [], [], [], binary(code))] },

@@ -2,11 +2,11 @@
  * PROFILE by the book, a row for each request, state and result: what is linked to a profile
  * (docs/protocols/erlang-terms.md § PROFILE).
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
 import { type Gateway, startGateway } from "../providers/gateway.ts";
-import { type Cast, later, openTable, type Row } from "./profile-cast.ts";
+import { type Cast, later, type Row, testRows } from "./profile-cast.ts";
 import { anna, bob, email, no, profile, service, yes } from "./profiles.ts";
 
 const address = "anna@example.org";
@@ -106,7 +106,7 @@ const rows: Record<string, Row> = {
     answer: no("not_authorized"),
     after: async (cast) => expect(cast.stage.mailed(address)).toEqual([]),
   },
-  "link, by nobody": {
+  "link, by a client without a log-in": {
     by: "nobody",
     asks: link(),
     answer: no("not_authorized"),
@@ -164,7 +164,7 @@ const rows: Record<string, Row> = {
   },
   "email, where none was sent": { asks: confirm(wrong), answer: no("wrong_code") },
   "email, of another's": { asks: profile("email", { phone: binary(bob) }), answer: no("not_authorized") },
-  "email, by nobody": { by: "nobody", asks: confirm(wrong), answer: no("not_authorized") },
+  "email, by a client without a log-in": { by: "nobody", asks: confirm(wrong), answer: no("not_authorized") },
 
   "aws, where it is configured": {
     env: aws,
@@ -193,9 +193,7 @@ const rows: Record<string, Row> = {
   },
   "aws, where there is none": { asks: profile("aws"), answer: no("aws") },
   "aws, of another's": { env: aws, asks: profile("aws", { phone: binary(bob) }), answer: no("not_authorized") },
-  "aws, by nobody": { env: aws, by: "nobody", asks: profile("aws"), answer: no("not_authorized") },
+  "aws, by a client without a log-in": { env: aws, by: "nobody", asks: profile("aws"), answer: no("not_authorized") },
 };
 
-const play = openTable();
-
-test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));
+testRows(rows, ["link, of an address", "email, with the code"]);

@@ -2,16 +2,17 @@
  * PROFILE by the book, a row for each request, state and result: the move to another phone
  * (docs/protocols/erlang-terms.md § PROFILE).
  */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { binary } from "../../src/etf/term.ts";
-import { type Cast, later, nickOf, openTable, type Row } from "./profile-cast.ts";
+import { type Cast, later, nickOf, type Row, testRows } from "./profile-cast.ts";
 import { anna, bob, code, contact, type Fields, free, no, profile, spare, yes } from "./profiles.ts";
 
 /** Codes have six digits. */
 const wrong = "12345";
 const migrate = (phone: WireTerm, fields: Fields = {}): WireTerm => profile("migrate", { phone, ...fields });
-const arrive = (phone: WireTerm, fields: Fields = {}): WireTerm => profile("phone", { phone, ...fields });
+const arrive = (phone: WireTerm, fields: Fields = { services: [binary(code)] }): WireTerm =>
+  profile("phone", { phone, ...fields });
 const moved = (cast: Cast, status = "phone"): unknown => cast.view(status, { phone: free, changedAtMs: later(cast) });
 const newcomer = { phone: free };
 
@@ -27,12 +28,12 @@ const rows: Record<string, Row> = {
     },
   },
   "migrate, to one's own number": { asks: migrate(binary(anna)), answer: no("not_authorized") },
-  "migrate, to somebody's number": { asks: migrate(binary(spare)), answer: no("not_authorized") },
+  "migrate, to another user's number": { asks: migrate(binary(spare)), answer: no("not_authorized") },
   "migrate, to none": { asks: migrate([]), answer: no("not_authorized") },
   "migrate, to what is no number": { asks: migrate(binary("nobody")), answer: no("not_authorized") },
-  "migrate, by nobody": { by: "nobody", asks: migrate(binary(free)), answer: no("not_authorized") },
+  "migrate, by a client without a log-in": { by: "nobody", asks: migrate(binary(free)), answer: no("not_authorized") },
 
-  "phone, where it was asked for": {
+  "phone, where it was asked for, with the code that was sent": {
     before: (cast) => cast.ask(migrate(binary(free))),
     asks: arrive(binary(free)),
     answer: (cast) => moved(cast),
@@ -60,9 +61,10 @@ const rows: Record<string, Row> = {
     answer: no("not_authorized"),
     leaves: (cast) => moved(cast, "get"),
   },
-  "phone, with the code that was sent": {
+  "phone, without a code where none is needed": {
+    env: () => ({ ROOST_MIGRATION_CODE: "optional" }),
     before: (cast) => cast.ask(migrate(binary(free))),
-    asks: arrive(binary(free), { services: [binary(code)] }),
+    asks: arrive(binary(free), {}),
     answer: (cast) => moved(cast),
     told: () => ({ friend: [expect.anything(), expect.anything()] as never }),
     leaves: (cast) => moved(cast, "get"),
@@ -72,10 +74,9 @@ const rows: Record<string, Row> = {
     asks: arrive(binary(free), { services: [binary(wrong)] }),
     answer: no("not_authorized"),
   },
-  "phone, without the code where one is needed": {
-    env: () => ({ ROOST_MIGRATION_CODE: "required" }),
+  "phone, without the code": {
     before: (cast) => cast.ask(migrate(binary(free))),
-    asks: arrive(binary(free)),
+    asks: arrive(binary(free), {}),
     answer: no("not_authorized"),
   },
   "phone, to another number than was asked for": {
@@ -91,7 +92,7 @@ const rows: Record<string, Row> = {
     asks: arrive(binary(free)),
     answer: no("not_authorized"),
   },
-  "phone, to a number that somebody took": {
+  "phone, to a number that was taken meanwhile": {
     async before(cast) {
       await cast.ask(migrate(binary(free)));
       await using _newcomer = await cast.stage.logIn(free);
@@ -106,9 +107,7 @@ const rows: Record<string, Row> = {
     asks: arrive(binary(free)),
     answer: no("not_authorized"),
   },
-  "phone, by nobody": { by: "nobody", asks: arrive(binary(free)), answer: no("not_authorized") },
+  "phone, by a client without a log-in": { by: "nobody", asks: arrive(binary(free)), answer: no("not_authorized") },
 };
 
-const play = openTable();
-
-test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));
+testRows(rows, ["migrate, to a free number", "phone, where it was asked for, with the code that was sent"]);

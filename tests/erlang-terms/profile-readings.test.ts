@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { answerTo, gather, got, nickOf } from "./profile-cast.ts";
-import { anna, bob, carl, email, free, no, profile, roster, service, shortProfile, yes } from "./profiles.ts";
+import { anna, bob, carl, code, email, free, no, profile, roster, service, shortProfile, yes } from "./profiles.ts";
 
 test.each([
   ["with a balance", profile],
@@ -29,7 +29,7 @@ test.each([
   );
   expect(await answerTo(cast, record("aws"))).toEqual(no("aws"));
   expect(await answerTo(cast, record("migrate", { phone: binary(free) }))).toEqual(yes("migration"));
-  await nine("phone", { phone: binary(free) });
+  await nine("phone", { phone: binary(free), services: [binary(code)] });
   await nine("remove", { phone: binary(free) });
 });
 
@@ -188,6 +188,24 @@ test("P19: of a phone its digits count, and only they are answered", async () =>
     expect([phone, await cast.answer(profile("get", { phone }))]).toEqual([phone, cast.view("get")]);
   }
   expect(await cast.answer(profile("migrate", { phone: binary("+1 555 000-1004") }))).toEqual(yes("migration"));
-  expect(await answerTo(cast, profile("phone", { phone: binary(`+${free}`) }))).toMatchObject({ 1: free });
+  expect(await answerTo(cast, profile("phone", { phone: binary(`+${free}`), services: [binary(code)] }))).toMatchObject(
+    { 1: free },
+  );
   expect(await answerTo(cast, profile("remove", { phone: binary(`+${free}`) }))).toMatchObject({ 1: free });
+});
+
+test("fields that a request fills with '_', as the documents print it, stay as they are", async () => {
+  await using cast = await gather();
+  const { userId } = cast.one;
+  const settings = [new Tuple([atom("Feature"), binary("1_2"), binary("sound"), atom("true"), binary("SOUNDS")])];
+  await cast.ask(profile("set", { settings, rosters: [roster(userId, binary("Anna"), binary("K"))] }));
+  const before = (await got(cast)) as unknown[];
+  const _ = atom("_");
+  for (const status of ["set", "update"] as const) {
+    const asked = await cast.ask(new Tuple([atom("Profile"), _, _, _, _, _, _, _, atom(status)]));
+    expect([status, asked]).toEqual([status, expect.anything()]);
+    expect([status, JSON.stringify(asked).includes("invalid_data")]).toEqual([status, false]);
+  }
+  const after = (await got(cast)) as unknown[];
+  expect([after[3], after[4]]).toEqual([before[3], before[4]]);
 });

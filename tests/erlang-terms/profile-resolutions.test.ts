@@ -7,11 +7,11 @@ import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { until } from "../support/deadline.ts";
 import { RosterClient } from "./client.ts";
-import { answerTo, confirmTuple, gather, got, nickOf, phoneIdOf } from "./profile-cast.ts";
+import { answerTo, confirmTuple, gatherBySockets, got, nickOf, phoneIdOf } from "./profile-cast.ts";
 import { anna, bob, email, feature, free, heard, no, plain, profile, roster, shortProfile } from "./profiles.ts";
 
 test("P5: who is removed is told as a Contact of fifteen elements, deleted, with its numbers 0", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   const { friend = [] } = await cast.ask(profile("remove", { phone: binary(anna) }));
   const phoneId = `${anna}_${cast.one.userId}`;
   const nick = nickOf(cast.one);
@@ -21,7 +21,7 @@ test("P5: who is removed is told as a Contact of fifteen elements, deleted, with
 });
 
 test("P6: a client that has not logged in is not authorized, whatever it asks", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   for (const status of ["get", "update", "set", "link", "email", "aws", "remove", "migrate", "phone"]) {
     for (const record of [profile, shortProfile]) {
       for (const phone of [binary(anna), binary(free), []] as WireTerm[]) {
@@ -32,8 +32,8 @@ test("P6: a client that has not logged in is not authorized, whatever it asks", 
   }
 });
 
-test("P6: of another's phone, or nobody's, remove says not_found, and all else not_authorized", async () => {
-  await using cast = await gather();
+test("P6: of another's phone, or an unknown one, remove says not_found, and all else not_authorized", async () => {
+  await using cast = await gatherBySockets();
   const foreign: WireTerm[] = [
     binary(bob),
     binary(free),
@@ -53,7 +53,7 @@ test("P6: of another's phone, or nobody's, remove says not_found, and all else n
 });
 
 test("P15: who asks is the connection, by AUTH or by its password, not what an empty or foreign topic says", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   const password = Buffer.from(cast.friend.token);
   await using byPassword = await RosterClient.connect(cast.stage.server, "by-password", { password });
   const topics = [
@@ -84,7 +84,7 @@ test("P15: who asks is the connection, by AUTH or by its password, not what an e
 });
 
 test("P17: presence is online or offline where it is told, and anything where it is read", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   for (const presence of [atom("online"), atom("busy"), binary("away"), [], 7, [atom("x")]] as WireTerm[]) {
     expect(await cast.answer(profile("get", { presence }))).toEqual(cast.view("get"));
     const answer = (await answerTo(cast, profile("update", { presence }))) as unknown[];
@@ -103,7 +103,7 @@ test("P17: presence is online or offline where it is told, and anything where it
 });
 
 test("P21: a counterparty hears on ses/ and its digits alone", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   const { friend, asked, stranger } = await cast.ask(
     profile("update", { rosters: [roster([], binary("Anna"))], phone: binary(`+${anna}`) }),
   );
@@ -116,7 +116,7 @@ test("P21: a counterparty hears on ses/ and its digits alone", async () => {
 });
 
 test("P22: there is no Person: it is not read, and its place in a Contact of eight is unset", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   expect(await cast.answer(new Tuple([atom("Person"), binary(anna), [], [], atom("get")]))).toEqual(no("invalid_data"));
   const confirm = confirmTuple(phoneIdOf(cast.one));
   const { one = [], asked: confirmed = [] } = await cast.ask(confirm, "asked");
@@ -126,7 +126,7 @@ test("P22: there is no Person: it is not read, and its place in a Contact of eig
 });
 
 test("P23: all devices of the phone hear the whole Profile on set and update, and of nothing else", async () => {
-  await using cast = await gather();
+  await using cast = await gatherBySockets();
   cast.clock.advance(1000);
   const lang = feature("1", "lang", binary("uk"), "LANGUAGE_SETTINGS");
   for (const status of ["set", "update"]) {

@@ -2,10 +2,10 @@
  * PROFILE by the book, a row for each request, state and result: what is got, updated, set and removed
  * (docs/protocols/erlang-terms.md § PROFILE).
  */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
-import { type Cast, gone, got, type Heard, later, nickOf, openTable, type Row, wasRemoved } from "./profile-cast.ts";
+import { type Cast, gone, got, type Heard, later, nickOf, type Row, testRows, wasRemoved } from "./profile-cast.ts";
 import { anna, bob, carl, contact, type Fields, feature, free, no, profile, roster, service } from "./profiles.ts";
 
 const vox = service(binary("v1"), atom("vox"), binary("data"), binary("login"), binary("s3cret"), 7, atom("added"));
@@ -34,8 +34,12 @@ const rows: Record<string, Row> = {
     leaves: (cast) => cast.view("get", { services: [shownVox], settings: [shownLang], updateMs: later(cast) - 1000 }),
   },
   "get, of another's": { asks: profile("get", { phone: binary(bob) }), answer: no("not_authorized") },
-  "get, of nobody's": { asks: profile("get", { phone: binary(free) }), answer: no("not_authorized") },
-  "get, by nobody": { by: "nobody", asks: profile("get", { phone: binary(anna) }), answer: no("not_authorized") },
+  "get, of an unknown phone": { asks: profile("get", { phone: binary(free) }), answer: no("not_authorized") },
+  "get, by a client without a log-in": {
+    by: "nobody",
+    asks: profile("get", { phone: binary(anna) }),
+    answer: no("not_authorized"),
+  },
   "get, after the removal": { before: wasRemoved, asks: profile("get"), answer: no("not_authorized"), ...gone },
 
   "update, of nothing": {
@@ -97,7 +101,7 @@ const rows: Record<string, Row> = {
     answer: no("invalid_data"),
   },
   "update, of another's": { asks: profile("update", { phone: binary(bob) }), answer: no("not_authorized") },
-  "update, by nobody": { by: "nobody", asks: profile("update"), answer: no("not_authorized") },
+  "update, by a client without a log-in": { by: "nobody", asks: profile("update"), answer: no("not_authorized") },
   "update, after the removal": { before: wasRemoved, asks: profile("update"), answer: no("not_authorized"), ...gone },
 
   "set, of nothing": {
@@ -152,7 +156,7 @@ const rows: Record<string, Row> = {
   },
   "set, of what cannot be read": { asks: profile("set", { services: [atom("x")] }), answer: no("invalid_data") },
   "set, of another's": { asks: profile("set", { phone: binary(bob) }), answer: no("not_authorized") },
-  "set, by nobody": { by: "nobody", asks: profile("set"), answer: no("not_authorized") },
+  "set, by a client without a log-in": { by: "nobody", asks: profile("set"), answer: no("not_authorized") },
   "set, after the removal": { before: wasRemoved, asks: profile("set"), answer: no("not_authorized"), ...gone },
 
   "remove, of one's own": {
@@ -186,15 +190,13 @@ const rows: Record<string, Row> = {
   },
   "remove, without a phone": { asks: profile("remove"), answer: no("not_found") },
   "remove, of another's": { asks: profile("remove", { phone: binary(bob) }), answer: no("not_found") },
-  "remove, of nobody's": { asks: profile("remove", { phone: binary(free) }), answer: no("not_found") },
+  "remove, of an unknown phone": { asks: profile("remove", { phone: binary(free) }), answer: no("not_found") },
   "remove, of what is no number": { asks: profile("remove", { phone: atom("x") }), answer: no("not_found") },
-  "remove, by nobody": {
+  "remove, by a client without a log-in": {
     by: "nobody",
     asks: profile("remove", { phone: binary(anna) }),
     answer: no("not_authorized"),
   },
 };
 
-const play = openTable();
-
-test.each(Object.entries(rows))("Profile/%s", (_, row) => play(row));
+testRows(rows, ["get, of one's own", "update, of a user's names", "set, of everything", "remove, of one's own"]);

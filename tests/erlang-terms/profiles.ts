@@ -1,31 +1,38 @@
 /** What the tests of PROFILE have in common: its tuples, phones that log in, and terms as plain values. */
 import { expect } from "bun:test";
+import type { IConnectPacket } from "mqtt-packet";
 import { decodeTerm } from "../../src/etf/decode.ts";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { Atom, atom, binary, type Term, Tuple } from "../../src/etf/term.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { recordingLog } from "../providers/gateway.ts";
+import { type LogLine, recordingLog } from "../providers/gateway.ts";
+import type { ManualClock } from "../support/manual-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";
+import { type Asking, code, knownTo, type Place } from "./phones.ts";
+import { openTerms, type TermsClient } from "./without-sockets.ts";
 
-export const code = "903182";
+export { code };
 export const phones = ["15550001001", "15550001002", "15550001003", "15550001004", "15550001005"] as const;
 export const [anna, bob, carl, free, spare] = phones;
 
-export interface Stage extends AsyncDisposable {
-  readonly server: TestServer;
+/** On a server, or on the services alone. */
+export interface Stage<Client extends Asking = RosterClient, At extends Place = TestServer> extends AsyncDisposable {
+  readonly server: At;
   /** The codes mailed to an address so far. */
   mailed(to: string): string[];
   /** All that was logged. */
   logged(): string;
   /** Takes the phones' profiles away and forgets what was mailed and logged: the next test begins as the first did. */
   clear(): Promise<void>;
+  /** A client that has not logged in. */
+  connect(clientId: string, fields?: Partial<IConnectPacket>): Promise<Client>;
   /** A client that has logged in by its phone. */
-  logIn(phone: string, clientId?: string, fields?: Parameters<typeof RosterClient.connect>[2]): Promise<LoggedIn>;
+  logIn(phone: string, clientId?: string, fields?: Partial<IConnectPacket>): Promise<LoggedIn<Client>>;
 }
 
-export interface LoggedIn extends AsyncDisposable {
-  readonly client: RosterClient;
+export interface LoggedIn<Client extends Asking = RosterClient> extends AsyncDisposable {
+  readonly client: Client;
   readonly token: string;
   readonly phone: string;
   readonly userId: number;
@@ -33,15 +40,35 @@ export interface LoggedIn extends AsyncDisposable {
   ask(request: WireTerm): Promise<unknown>;
 }
 
+/** Talks to a server over sockets. */
 export async function start(env: Record<string, string> = {}, clock?: Clock): Promise<Stage> {
   const { log, lines } = recordingLog();
   const server = await startTestServer({
-    env: { ROOST_SMS_TEST_NUMBERS: phones.map((one) => `${one}=${code}`).join(","), ...env },
+    env: { ...knownTo(phones), ...env },
     log,
     ...(clock === undefined ? {} : { clock }),
   });
+  return stageAt(server, lines, (clientId, fields) => RosterClient.connect(server, clientId, fields));
+}
+
+/** Asks the services alone. */
+export async function startWithoutSockets(
+  env: Record<string, string>,
+  clock: ManualClock,
+): Promise<Stage<TermsClient, Place>> {
+  const { log, lines } = recordingLog();
+  const terms = await openTerms({ clock, env: { ...knownTo(phones), ...env }, log });
+  return stageAt(terms, lines, async (clientId) => terms.connect(clientId));
+}
+
+function stageAt<Client extends Asking, At extends Place & AsyncDisposable>(
+  server: At,
+  lines: LogLine[],
+  connect: Stage<Client, At>["connect"],
+): Stage<Client, At> {
   return {
     server,
+    connect,
     mailed: (to) =>
       lines.flatMap(({ message, fields }) =>
         message.startsWith("mail, ") && fields?.["to"] === to ? (/\d{6}/.exec(String(fields["text"]))?.[0] ?? []) : [],
@@ -52,9 +79,9 @@ export async function start(env: Record<string, string> = {}, clock?: Clock): Pr
       lines.length = 0;
     },
     async logIn(phone, clientId = `client-${phone}`, fields = {}) {
-      const client = await RosterClient.connect(server, clientId, fields);
+      const client = await connect(clientId, fields);
       const token = await logInOn(client, phone);
-      const [userId = 0] = await server.domain.store.listUserIdsOfPhone(phone);
+      const [userId = 0] = await server.store.listUserIdsOfPhone(phone);
       return {
         client,
         token,
@@ -64,11 +91,11 @@ export async function start(env: Record<string, string> = {}, clock?: Clock): Pr
         [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
       };
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };
 }
 
-export async function logInOn(client: RosterClient, phone: string): Promise<string> {
+export async function logInOn(client: Asking, phone: string): Promise<string> {
   const auth = (...fields: WireTerm[]): WireTerm => new Tuple([atom("Auth"), ...fields]);
   const issued = await client.ask(
     auth([], binary(`device of ${client.clientId}`), [], binary(phone), [], [], [], [], []),

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { AuthStage } from "./auth-table/stage.ts";
 import { RosterClient } from "./client.ts";
 
-test("a restart gives nobody a new hour or a new day", async () => {
+test("no number gets a new hour or a new day by a restart", async () => {
   await using stage = await AuthStage.start({ ROOST_SMS_PER_DAY: "7", ROOST_SMS_COUNTRIES: "UA" });
   const [often, once, late] = [stage.person(), stage.person(), stage.person()];
   const { token } = await stage.begin(often);

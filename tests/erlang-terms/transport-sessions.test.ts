@@ -48,7 +48,7 @@ test("T7: with a token as the password a client is logged in at once, whichever 
   }
 });
 
-test("T7: without a token, or with one nobody knows, a client is nobody, and AUTH tells it so", async () => {
+test("T7: without a token, or with an unknown one, a client is not logged in, and AUTH tells it so", async () => {
   const person = stage().person();
   const waiting = await stage().begin(person);
   for (const name of [...names, {}]) {
@@ -79,7 +79,7 @@ test("T7: any other name is an account's, refused where the password is wrong", 
   expect(await returnCode(server, { username: "t7-account", password })).toBe(0);
 });
 
-test("T7: where nobody in particular may come in, an empty or unknown token is refused, and a valid one is not", async () => {
+test("T7: where anonymous clients may not come in, an empty or unknown token is refused, and a valid one is not", async () => {
   await using closed = await AuthStage.start({ ROOST_MQTT_ANONYMOUS: "off" });
   const { server, bystander } = closed;
   // Accounts may ask AUTH; that is how somebody gets a token here.
@@ -114,7 +114,7 @@ test("T8: of two connections with one client id and one user the older is closed
   await older.raw.whenClosed();
 });
 
-test("T8: another user, or nobody, with the same client id has a session of its own and closes nobody", async () => {
+test("T8: another user, or a client without a log-in, with the same client id has a session of its own and closes no other", async () => {
   const [anna, bob] = [stage().person(), stage().person()];
   const [tokenOfAnna, tokenOfBob] = [await stage().logIn(anna), await stage().logIn(bob)];
   const fields = { clientId: "t8-two", clean: false };
@@ -131,7 +131,7 @@ test("T8: another user, or nobody, with the same client id has a session of its 
   await raw.drop();
 });
 
-test("T8: nobody's session ends with its connection, whatever it asked for", async () => {
+test("T8: a session without a log-in ends with its connection, whatever it asked for", async () => {
   const fields = { clientId: "t8-anonymous", clean: false };
   const first = await stage().connect(fields);
   const topic = "events//api/anon//";
@@ -162,7 +162,7 @@ test("T9: one token on two client ids is two connections of the phone, and both 
   expect((await stage().server.domain.phoneSessions.list(person.phone)).length).toBe(1);
 });
 
-test("T11: init is answered with its token, logged in or not, and nobody hears vnode_max", async () => {
+test("T11: init is answered with its token, logged in or not, and no client hears vnode_max", async () => {
   const person = stage().person();
   const token = await stage().logIn(person);
   for (const password of ["", token]) {

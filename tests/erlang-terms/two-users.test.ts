@@ -8,7 +8,7 @@ import { confirm, echo, friend, heard, long, notFound, pair, revoke, sent, short
 
 async function gather() {
   const clock = createManualClock(Date.now());
-  const phones = await Phones.start({ clock });
+  const phones = await Phones.start({ clock, env: { ROOST_MIGRATION_CODE: "optional" } });
   const { a, b, aId, bId } = await pair(phones);
   const second = await phones.secondUser("A", "anna at work");
   const a2 = await phones.device("A", "emqttd_A2");

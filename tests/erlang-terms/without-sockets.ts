@@ -2,22 +2,30 @@
  * The Erlang-term services without a broker: sessions are objects that keep what they are sent, so that a table of rules
  * pays for no server, socket or packet. What the broker does for these services has tests with sockets.
  */
-import { type Account, createAccounts, createAdmins } from "../../src/access/accounts.ts";
+import { type Account, createAccounts } from "../../src/access/accounts.ts";
+import { createHearings } from "../../src/chat-topics/hearings.ts";
+import type { SubscriberParts } from "../../src/chat-topics/subscriber.ts";
+import { loadConfig } from "../../src/config.ts";
 import { createEvents } from "../../src/delivery/events.ts";
 import { createHub, sinkEvents } from "../../src/delivery/hub.ts";
 import { createDomain, type Domain } from "../../src/domain/domain.ts";
 import { defaultMessageLimits } from "../../src/domain/messages/messages.ts";
-import { defaultLoginLimits } from "../../src/domain/people/login-guard.ts";
+import { createAdmins } from "../../src/domain/people/admins.ts";
 import type { Store } from "../../src/domain/store.ts";
 import { createErlangTerms } from "../../src/erlang-terms/service.ts";
 import { encodeTerm, type WireTerm } from "../../src/etf/encode.ts";
-import { silentLog } from "../../src/lib/log.ts";
+import { type Log, silentLog } from "../../src/lib/log.ts";
 import type { Authenticated } from "../../src/mqtt/identity.ts";
 import type { PreparedPublish } from "../../src/mqtt/publish/prepared-publish.ts";
 import type { Service, ServiceSession } from "../../src/mqtt/service.ts";
 import type { Qos } from "../../src/mqtt/wire/protocol.ts";
-import { openIn } from "../store/open-sqlite.ts";
+import { createAwsCredentials } from "../../src/providers/aws.ts";
+import { createTestNumbers } from "../../src/providers/test-numbers.ts";
+import { createSendMail } from "../../src/providers/verification-codes/send.ts";
+import { openIn, temporaryFolder } from "../store/open-sqlite.ts";
+import { putEmptyDatabase } from "../support/empty-database.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
+import { noNotes } from "../support/no-notes.ts";
 import type { Answer } from "./client.ts";
 
 /** What a session was sent, in order, and what it listens to. */
@@ -63,6 +71,8 @@ class KeptSession implements ServiceSession<Account> {
   }
 
   forget(): void {}
+
+  mayStay(): void {}
 }
 
 export class TermsClient implements AsyncDisposable {
@@ -109,6 +119,10 @@ export class TermsClient implements AsyncDisposable {
   }
 }
 
+/** No one hears of either here. */
+const receipts = { listen: () => () => {} };
+const presence: SubscriberParts["presence"] = { listen: () => () => {}, async *current() {} };
+
 export interface Terms extends AsyncDisposable {
   readonly domain: Domain;
   readonly store: Store;
@@ -116,13 +130,19 @@ export interface Terms extends AsyncDisposable {
   connect(clientId: string): TermsClient;
 }
 
-/** In `dataDir`, with the code by which every number logs in. */
-export async function openTerms(
-  dataDir: string,
-  { clock, code }: { clock: ManualClock; code: string },
-): Promise<Terms> {
-  const log = silentLog;
-  const store = await openIn(dataDir, clock);
+export interface TermsOptions {
+  readonly clock: ManualClock;
+  /** `ROOST_*` variables. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly log?: Log;
+}
+
+/** In a folder of their own, which is gone at the end. */
+export async function openTerms({ clock, env, log = silentLog }: TermsOptions): Promise<Terms> {
+  const folder = temporaryFolder();
+  await putEmptyDatabase(folder.path);
+  const config = loadConfig({ flags: { data: folder.path }, env, readFile: () => undefined });
+  const store = await openIn(folder.path, clock);
   const hub = createHub({ log });
   const events = createEvents({ log });
   const domain = createDomain({
@@ -131,36 +151,46 @@ export async function openTerms(
     clientsOf: hub.clientsOf,
     clock,
     log,
-    directory: "all",
-    registration: "open",
-    loginLimits: defaultLoginLimits,
+    epoch: "0000000000000000",
+    directory: config.directory,
+    admins: [],
+    registration: config.registration,
+    loginLimits: config.login,
     passwordCost: undefined,
-    tokenLifetimes: { accessMs: 86_400_000, refreshMs: 86_400_000 },
+    passwordCharactersMin: config.passwordLengthMin,
+    tokenLifetimes: { accessMs: config.rest.accessTokenMs, refreshMs: config.rest.refreshTokenMs },
     messageLimits: defaultMessageLimits,
     sendCode: async () => "sent",
-    sendMail: async () => true,
-    fixedCodeOf: () => code,
-    migrationCode: "optional",
-    clientTokens: true,
+    sendMail: createSendMail(config.mail, { log }),
+    fixedCodeOf: createTestNumbers(config.sms.testNumbers).fixedCodeOf,
+    migrationCode: config.migrationCode,
+    clientTokens: config.auth.clientTokens,
   });
   store.onCommitted(events);
   events.on(sinkEvents, hub.publish);
   const accounts = createAccounts({
     domain,
     admins: createAdmins([]),
-    anonymous: "registration",
-    anonymousPacketBytesMax: 65_536,
+    anonymous: config.mqtt.anonymous,
+    anonymousPacketBytesMax: config.mqtt.anonymousPacketBytesMax,
     findUserNow: store.findUserNow,
+    findLongTokenNow: store.findLongTokenNow,
+    clock,
   });
-  const service = createErlangTerms(
-    { domain, hub, events, log, clock, accounts, mint: undefined },
-    { storedSessions: () => [] },
-  );
+  const mint = createAwsCredentials(config.aws)?.mint;
+  const hearings = createHearings({ domain, hub, receipts, presence, log, ended: accounts.endLogIn });
+  const typing = { set: () => Promise.reject(new Error("no one types here")) };
+  const of = { hearings, typing, messageIdNow: store.messageIdNow };
+  const parts = { ...of, domain, hub, events, log, clock, accounts, notes: noNotes, mint };
+  const service = createErlangTerms(parts, { storedSessions: () => [] });
   return {
     domain,
     store,
-    dataDir,
+    dataDir: folder.path,
     connect: (clientId) => new TermsClient(service, clientId, accounts.anybody("").principal),
-    [Symbol.asyncDispose]: () => store.close(),
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      folder[Symbol.dispose]();
+    },
   };
 }

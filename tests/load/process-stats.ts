@@ -1,5 +1,5 @@
 /** What /proc tells about a process: processor time of all its threads, and memory. Linux only. */
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 
 export interface ProcessStats {
   /** User and system time of every thread, ended ones included; in steps of 10 ms. */
@@ -26,6 +26,9 @@ export async function readProcessStats(pid: number): Promise<ProcessStats> {
     threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0),
   };
 }
+
+/** From now on `rssPeakBytes` is the peak since now. */
+export const forgetPeak = (pid: number): Promise<void> => writeFile(`/proc/${pid}/clear_refs`, "5");
 
 function kilobytes(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0);

@@ -39,6 +39,8 @@ export interface StartOptions {
   tls?: CertificateOnDisk;
   /** Further environment, for example ROOST_… settings. */
   env?: Record<string, string>;
+  /** With the limits that a server has by itself; otherwise with those for all load from one address. */
+  defaults?: boolean;
   /** The command without its arguments; by default the compiled binary, built where it is older than the sources. */
   command?: string[];
   startTimeoutMs?: number;
@@ -62,7 +64,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
       stderr: process.env["LOAD_SHOW_LOG"] === undefined ? "ignore" : "inherit",
       env: {
         ...withoutSettings(process.env),
-        ...oneAddress,
+        ...(await limitsFor(options)),
         ...tlsSettings(options.tls),
         ...options.env,
         ...(shim === undefined ? {} : slowFsyncEnvironment(shim.library, shim)),
@@ -99,15 +101,48 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   }
 }
 
-/** All load comes from one address. */
+/** All load comes from one address, and from users whom a backend made, on ordinary topics too. */
 const oneAddress = {
+  ROOST_MQTT_ANONYMOUS: "full",
+  // Most clients of the tests show a short one.
+  ROOST_PASSWORD_MIN_LENGTH: "1",
   // One user asks as fast as it can.
   ROOST_REST_REQUESTS_PER_MINUTE: "0",
   ROOST_LIMITS_MQTT_CONNECTIONS_PER_ADDRESS: "1000000",
   ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
+  ROOST_LIMITS_WEBSOCKETS_PER_ADDRESS: "1000000",
+  ROOST_LIMITS_WEBSOCKETS_PER_ACCOUNT: "1000000",
+  ROOST_LIMITS_WEBSOCKET_STRANGERS: "1000000",
   ROOST_LIMITS_WEBSOCKET_REQUESTS_PER_SECOND: "1000000",
   ROOST_LIMITS_WEBSOCKET_ACCOUNT_REQUESTS_PER_SECOND: "1000000",
 };
+
+async function limitsFor({ command, defaults = false }: StartOptions): Promise<Record<string, string>> {
+  if (defaults) return {};
+  return command === undefined ? oneAddress : await knownTo(command, oneAddress);
+}
+
+const settingsOf = new Map<string, Promise<ReadonlySet<string>>>();
+
+/** Those of the variables that an executable has settings for: an older one refuses the others. */
+async function knownTo(command: readonly string[], env: Readonly<Record<string, string>>) {
+  const name = command.join(" ");
+  const known = settingsOf.get(name) ?? readSettings(command);
+  settingsOf.set(name, known);
+  const names = await known;
+  return Object.fromEntries(Object.entries(env).filter(([variable]) => names.has(variable)));
+}
+
+async function readSettings(command: readonly string[]): Promise<ReadonlySet<string>> {
+  const shown = Bun.spawn([...command, "config", "show", "--json"], {
+    cwd: repository,
+    stdout: "pipe",
+    stderr: "ignore",
+    env: withoutSettings(process.env),
+  });
+  const { settings } = (await new Response(shown.stdout).json()) as { settings: readonly { readonly key: string }[] };
+  return new Set(settings.map(({ key }) => `ROOST_${key.replaceAll(".", "_").toUpperCase()}`));
+}
 
 function tlsSettings(tls: CertificateOnDisk | undefined): Record<string, string> {
   if (tls === undefined) return {};

@@ -1,5 +1,6 @@
 /** `message.push.ack` (O26): what was not confirmed comes again, what was confirmed never does. */
 import { describe, expect, test } from "bun:test";
+import type { UserId } from "../../src/domain/model.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Action, encodings, MiniClient, messagesOf, newUser, type PushedMessage } from "./client.ts";
 import { openDoor } from "./open-door.ts";
@@ -268,6 +269,62 @@ test("own messages answered ahead of missed ones are confirmed by themselves", a
   again.say(ack());
   expect(contents(await again.pushes(2))).toEqual(["5", "6"]);
   expect(await again.fence()).toEqual([]);
+});
+
+test("one request confirms a backlog, and what is left comes", async () => {
+  await using server = await startTestServer();
+  using door = openDoor(server, { unconfirmedPushesMax: 2, pushMessagesMax: 3 });
+  const { ann, bob, chat, say, visit } = await stage(door.http);
+  const texts = Array.from({ length: 700 }, (_, n) => `${n + 1}`);
+  await say(...texts);
+  const other = (await ann.client.ask({ action: "chat.create", members: [bob.id] }))["chat_id"];
+  ann.client.send(other, "elsewhere");
+  await ann.client.fence();
+  using client = await visit({ ack: true, extensions: true });
+  expect((await client.next()).action).toBe("chat.spawn");
+  const [first, second] = [await client.next(), await client.next()];
+  expect([first["waiting"], second["waiting"]]).toEqual([701, undefined]);
+  expect(contents([...messagesOf(first), ...messagesOf(second)])).toEqual(texts.slice(0, 6));
+  expect(await client.fence()).toEqual([]);
+  const confirm = (through: number) =>
+    client.ask({ action: "message.confirm", chat_id: chat, through, read: true }) as Promise<unknown>;
+  expect(await confirm(697)).toEqual({ action: "message.confirm.success", chat_id: chat, through: 697 });
+  expect(contents(await client.pushes(4))).toEqual([...texts.slice(697), "elsewhere"]);
+  // Plain acks go on for each push, also for what was confirmed otherwise.
+  for (let n = 0; n < 4; n += 1) client.say(ack());
+  // Live ones that wait for room are passed over in the same way.
+  await say("701", "702", "703", "704");
+  expect(contents(await client.pushes(2))).toEqual(["701", "702"]);
+  expect(await client.fence()).toEqual([]);
+  expect(await confirm(703)).toMatchObject({ through: 703 });
+  expect(contents(await client.pushes(1))).toEqual(["704"]);
+  expect(await client.fence()).toEqual([]);
+  await client.bye();
+  using again = await visit({ ack: true });
+  expect(contents(await again.pushes(1))).toEqual(["704"]);
+  const [place] = await server.domain.store.chatPage(Number(bob.id) as UserId, { after: 0, limit: 1 });
+  expect(place).toMatchObject({ deliveredSeq: 703, readSeq: 703, unread: 1 });
+});
+
+test("plain acks on their way for what was confirmed otherwise confirm nothing else", async () => {
+  await using server = await startTestServer();
+  const { chat, say, visit } = await stage(server.http);
+  using client = await visit();
+  await client.fence();
+  await say("1", "2", "3");
+  await client.pushes(3);
+  expect(await client.ask({ action: "message.confirm", chat_id: chat, through: 2 })).toMatchObject({ through: 2 });
+  client.say(ack());
+  client.say(ack());
+  await client.fence();
+  await client.bye();
+  using again = await visit();
+  expect(contents(pushedIn(await again.fence()))).toEqual(["3"]);
+  again.say(ack());
+  await again.fence();
+  await again.bye();
+  using last = await visit();
+  expect(pushedIn(await last.fence())).toEqual([]);
 });
 
 test("a repeated send is answered, and its push confirmed, like the first", async () => {

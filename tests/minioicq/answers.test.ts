@@ -3,9 +3,9 @@
  * exact fields of the answer, and no more of them. A new action's rows go into `answers/`.
  */
 import { describe, expect, test } from "bun:test";
-import { actionNames } from "../../src/minioicq/requests/actions.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { startTestServer } from "../support/server.ts";
+import { actionNames } from "./action-names.ts";
 import { rowsBeyond } from "./answers/beyond.ts";
 import { documentRows } from "./answers/document.ts";
 import { eve, message, type Outcome, type Row } from "./answers/row.ts";
@@ -35,6 +35,9 @@ describe.each([...encodings])("in %s", (encoding) => {
     const bob = await newUser(server.http, "Bob", encoding);
     const last = await newUser(server.http, "Eve", encoding);
     expect(last.id).toBe(eve);
+    // While Bob is away no receipt of his comes among the answers.
+    bob.client[Symbol.dispose]();
+    await bob.client.closed;
     const { chat_id: chat } = await ann.client.ask({ action: "chat.create", members: [bob.id], name: "Ours" });
     ann.client.send(chat, "hello", { ...message, client_id: "before" });
     await ann.client.fence();

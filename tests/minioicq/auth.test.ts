@@ -1,6 +1,7 @@
 /** MiniOICQ § Register, Login, Logout, Heartbeat, with O6 and O19 to O27, through real sockets. */
 import { describe, expect, test } from "bun:test";
 import { until, withDeadline } from "../support/deadline.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser } from "./client.ts";
 
@@ -27,7 +28,7 @@ describe.each([...encodings])("in %s", (encoding) => {
     await using server = await startTestServer();
     using first = await MiniClient.connect(server.http, encoding);
     const registered = await first.register("Ann", "secret");
-    using second = await MiniClient.connect(server.http, encoding, "/");
+    using second = await MiniClient.connect(server.http, encoding, { path: "/" });
     const { action, ...described } = await second.login(registered["user_id"], "secret");
     expect(action).toBe("auth.login.success");
     const { action: _, ...before } = registered;
@@ -127,8 +128,9 @@ test("registration can be closed", async () => {
   expect(await client.register("Ann")).toEqual({ action: "auth.register.fail", reason: "Registration closed" });
 });
 
-test("after many wrong passwords the account answers nothing but later", async () => {
-  await using server = await startTestServer({ env: { ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "3" } });
+test("after many wrong passwords the account answers this address nothing but later, for a while", async () => {
+  const clock = createManualClock();
+  await using server = await startTestServer({ clock, env: { ROOST_LOGIN_FAILURES_PER_ACCOUNT_HOUR: "3" } });
   const { client, id } = await newUser(server.http, "Ann");
   client[Symbol.dispose]();
   using other = await MiniClient.connect(server.http);
@@ -136,6 +138,23 @@ test("after many wrong passwords the account answers nothing but later", async (
   for (const password of ["a", "b", "c", "d", "secret"]) reasons.push((await other.login(id, password))["reason"]);
   const later = "Too many attempts, try again later";
   expect(reasons).toEqual(["Incorrect password", "Incorrect password", "Incorrect password", later, later]);
+  clock.advance(1000);
+  expect((await other.login(id, "secret")).action).toBe("auth.login.success");
+});
+
+test("a password that is set needs eight characters, or as many as the setting says; a shorter one of before logs in", async () => {
+  await using before = await startTestServer({ env: { ROOST_PASSWORD_MIN_LENGTH: "6" } });
+  const { client: registered, id } = await newUser(before.http, "Ann");
+  registered[Symbol.dispose]();
+  await using server = await before.restart({ ROOST_PASSWORD_MIN_LENGTH: "8" });
+  using client = await MiniClient.connect(server.http);
+  const short = { action: "auth.register.fail", reason: "Password too short" };
+  expect(await client.register("Bob", "1234567")).toEqual(short);
+  expect((await client.login(id)).action).toBe("auth.login.success");
+  const change = { action: "password.set", old_password: "secret" };
+  expect(await client.ask({ ...change, password: "1234567" })).toMatchObject({ reason: "Password too short" });
+  expect((await client.ask({ ...change, password: "12345678" })).action).toBe("password.set.success");
+  expect((await client.register("Bob", "12345678")).action).toBe("auth.register.success");
 });
 
 test("an access token logs in, whichever door gave it, and is not echoed", async () => {

@@ -105,22 +105,6 @@ test("a flood beyond the hard bound is closed", async () => {
   expect(await withDeadline("the close", client.closed)).toEqual({ code: 1008, reason: "Too many requests" });
 });
 
-test("a connection nobody logs in on is closed, one that says something or is logged in stays", async () => {
-  await using server = await startTestServer();
-  using door = openDoor(server, { loginIdleMs: 1000 });
-  const { client } = await newUser(door.http, "Ann");
-  const silent = await MiniClient.connect(door.http);
-  using talking = await MiniClient.connect(door.http);
-  const done = withDeadline("the close", silent.closed);
-  let isDone = false;
-  void done.then(() => {
-    isDone = true;
-  });
-  while (!isDone) await talking.fence();
-  expect(await done).toEqual({ code: 1008, reason: "Not logged in" });
-  expect([await talking.fence(), await client.fence()]).toEqual([[], []]);
-});
-
 test("beyond so many connections there is no more upgrade", async () => {
   await using server = await startTestServer();
   using door = openDoor(server, { connectionsMax: 1 });

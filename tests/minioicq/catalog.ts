@@ -2,7 +2,7 @@
  * Every action with its fields, for the tests that go through all of them. A new action needs an entry here, and
  * `enumeration.test.ts` fails until it has one.
  */
-import type { MiniClient } from "./client.ts";
+import { type MiniClient, messagesOf } from "./client.ts";
 
 /** What a field may hold on the wire. */
 export const values = {
@@ -30,9 +30,17 @@ export const unasked: ReadonlySet<string> = new Set([
   "chat.joined",
   "chat.left",
   "chat.renamed",
+  "chat.avatar.changed",
+  "chat.muted",
+  "chat.typing",
   "message.deleted",
+  "message.edited",
+  "message.reacted",
+  "receipt.push",
   "contact.blocked",
   "contact.unblocked",
+  "contact.changed",
+  "presence.push",
 ]);
 
 /** Two people and a chat of theirs. */
@@ -43,6 +51,7 @@ export interface Stage {
   /** What `prepare` made. */
   readonly message?: string;
   readonly session?: string;
+  readonly token?: string;
 }
 
 export interface Entry {
@@ -73,6 +82,15 @@ const ids = ["zero", "integer", "negative", "fraction", "huge", "text", "number"
 const texts = ["text", "number"] as const;
 const everything = Object.keys(values) as Value[];
 
+/** Its id stands where a message's would. */
+async function withHook(client: MiniClient, stage: Stage): Promise<Stage> {
+  const { chat } = await withGroup(client, stage);
+  await client.fence();
+  const made = await client.ask({ action: "hook.add", chat_id: chat });
+  await client.fence();
+  return { ...stage, message: String(made["hook_id"]) };
+}
+
 async function withGroup(client: MiniClient, stage: Stage): Promise<Stage> {
   const { chat_id: chat } = await client.ask({ action: "chat.create", members: [stage.other] });
   return { ...stage, chat: String(chat) };
@@ -80,7 +98,9 @@ async function withGroup(client: MiniClient, stage: Stage): Promise<Stage> {
 
 async function withMessage(client: MiniClient, stage: Stage): Promise<Stage> {
   client.send(stage.chat, "hello");
-  const [message] = await client.pushes(1);
+  // Receipts of earlier messages may come before it.
+  const pushes = (await client.fence()).filter(({ action }) => action === "message.push");
+  const [message] = pushes.flatMap(messagesOf);
   return { ...stage, message: String(message?.message_id) };
 }
 
@@ -91,6 +111,32 @@ async function withSession(client: MiniClient, stage: Stage): Promise<Stage> {
   await client.login(stage.me);
   const session = sessions.find(({ kind, own }) => kind === "token" && own)?.session_id;
   return session === undefined ? stage : { ...stage, session };
+}
+
+/** The other one asked, and the client is back as itself. */
+async function withFriend(client: MiniClient, stage: Stage): Promise<Stage> {
+  for (const [as, request] of [
+    [stage.other, { action: "contact.request", user_id: stage.me }],
+    [stage.me, undefined],
+  ] as const) {
+    await client.fence();
+    await client.login(as);
+    await client.fence();
+    if (request !== undefined) client.say(request);
+  }
+  await client.fence();
+  return stage;
+}
+
+async function withRequest(client: MiniClient, stage: Stage): Promise<Stage> {
+  client.say({ action: "contact.request", user_id: stage.other });
+  await client.fence();
+  return stage;
+}
+
+async function withToken(client: MiniClient, stage: Stage): Promise<Stage> {
+  const { token_id: token } = await client.ask({ action: "token.add", password: "secret" });
+  return { ...stage, token: String(token) };
 }
 
 interface Session {
@@ -112,6 +158,7 @@ const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 const client = {
   remember: optional("true"),
   client_name: optional(...texts),
+  avatars: optional(),
   // Anything but true says no.
   extensions: optional(...everything),
 };
@@ -119,7 +166,13 @@ const client = {
 export const catalog: Readonly<Record<string, Entry>> = {
   "auth.register": {
     good: () => ({ user_name: "Joe", password: "secret" }),
-    fields: { user_name: needed(...texts), password: needed(...texts), invite: optional(...texts), ...client },
+    fields: {
+      user_name: needed(...texts),
+      password: needed(...texts),
+      login_name: optional(),
+      invite: optional(...texts),
+      ...client,
+    },
     answer: "auth.register.success",
     beforeLogin: "served",
   },
@@ -165,8 +218,12 @@ export const catalog: Readonly<Record<string, Entry>> = {
       "message.chat_id": needed(...ids),
       "message.type": needed(...texts),
       "message.content": needed("empty", "bytes", ...texts),
+      // In place of the content; the map beside it is what a push says.
+      "message.file": optional("map"),
       // What is no time is as good as none (O12).
       "message.time": optional(...everything),
+      "message.reply_to": optional(...ids),
+      "message.mentions": optional("list"),
       "message.client_id": optional("zero", "integer", "negative", ...texts),
       client_id: optional("zero", "integer", "negative", ...texts),
     },
@@ -196,7 +253,7 @@ export const catalog: Readonly<Record<string, Entry>> = {
   },
   "chat.list": {
     good: () => ({}),
-    fields: { after: optional("zero", "integer", "number") },
+    fields: { after: optional("zero", "integer", "number"), order: optional(), limit: optional("integer") },
     answer: "chat.list.success",
     beforeLogin: "refused",
   },
@@ -226,6 +283,33 @@ export const catalog: Readonly<Record<string, Entry>> = {
     answer: "chat.remove.success",
     beforeLogin: "refused",
   },
+  "hook.add": {
+    prepare: withGroup,
+    good: ({ chat }) => ({ chat_id: chat, name: "cron" }),
+    fields: { chat_id: needed(...ids), name: optional(...texts) },
+    answer: "hook.add.success",
+    beforeLogin: "refused",
+  },
+  "hook.list": {
+    good: ({ chat }) => ({ chat_id: chat }),
+    fields: { chat_id: needed(...ids) },
+    answer: "hook.list.success",
+    beforeLogin: "refused",
+  },
+  "hook.remove": {
+    prepare: withHook,
+    good: ({ message = "1" }) => ({ hook_id: message }),
+    fields: { hook_id: needed(...ids) },
+    answer: "hook.remove.success",
+    beforeLogin: "refused",
+  },
+  "chat.avatar.set": {
+    prepare: withGroup,
+    good: ({ chat }) => ({ chat_id: chat, avatar: pixel }),
+    fields: { chat_id: needed(...ids), avatar: optional("bytes") },
+    answer: "chat.avatar.set.success",
+    beforeLogin: "refused",
+  },
   "chat.rename": {
     good: ({ chat }) => ({ chat_id: chat, name: "Team" }),
     // The second name is not looked at beside the first.
@@ -233,11 +317,136 @@ export const catalog: Readonly<Record<string, Entry>> = {
     answer: "chat.rename.success",
     beforeLogin: "refused",
   },
+  "chat.mute": {
+    good: ({ chat }) => ({ chat_id: chat, until: "2030-01-02T03:04:05Z" }),
+    fields: { chat_id: needed(...ids), until: optional("zero", "integer", "negative", "fraction", "number") },
+    answer: "chat.mute.success",
+    beforeLogin: "refused",
+  },
+  "chat.typing": {
+    good: ({ chat }) => ({ chat_id: chat }),
+    fields: { chat_id: needed(...ids), typing: optional("true") },
+    answer: "chat.typing.success",
+    beforeLogin: "refused",
+  },
+  "message.confirm": {
+    prepare: withMessage,
+    good: ({ chat }) => ({ chat_id: chat, through: 1 }),
+    fields: { chat_id: needed(...ids), through: needed("integer"), read: optional("true") },
+    answer: "message.confirm.success",
+    beforeLogin: "refused",
+  },
+  "message.read": {
+    prepare: withMessage,
+    good: ({ chat }) => ({ chat_id: chat, seq: 1 }),
+    fields: { chat_id: needed(...ids), seq: needed("integer"), message_id: optional(...ids) },
+    answer: "message.read.success",
+    beforeLogin: "refused",
+  },
+  "receipt.list": {
+    good: ({ chat }) => ({ chat_id: chat }),
+    fields: { chat_id: needed(...ids), seq: optional("integer") },
+    answer: "receipt.list.success",
+    beforeLogin: "refused",
+  },
+  "receipt.set": {
+    good: () => ({ receipts: "all" }),
+    fields: { receipts: needed() },
+    answer: "receipt.set.success",
+    beforeLogin: "refused",
+  },
+  "presence.watch": {
+    good: () => ({}),
+    fields: { watch: optional("true") },
+    answer: "presence.watch.success",
+    beforeLogin: "refused",
+  },
+  "presence.set": {
+    good: () => ({ presence: "friends" }),
+    fields: { presence: needed() },
+    answer: "presence.set.success",
+    beforeLogin: "refused",
+  },
   "message.delete": {
     prepare: withMessage,
     good: ({ message = "1" }) => ({ message_id: message }),
     fields: { message_id: needed(...ids) },
     answer: "message.delete.success",
+    beforeLogin: "refused",
+  },
+  "message.edit": {
+    prepare: withMessage,
+    good: ({ message = "1" }) => ({ message_id: message, content: "hello again" }),
+    fields: { message_id: needed(...ids), content: needed("empty", "bytes", ...texts), mentions: optional("list") },
+    answer: "message.edit.success",
+    beforeLogin: "refused",
+  },
+  "message.react": {
+    prepare: withMessage,
+    good: ({ message = "1" }) => ({ message_id: message, reaction: "👍" }),
+    fields: { message_id: needed(...ids), reaction: needed(...texts), remove: optional("true") },
+    answer: "message.react.success",
+    beforeLogin: "refused",
+  },
+  "changes.get": {
+    good: ({ chat }) => ({ chat_id: chat }),
+    fields: {
+      chat_id: needed(...ids),
+      after: optional("zero", "integer", "number"),
+      limit: optional("zero", "integer", "number"),
+      epoch: optional(...texts),
+    },
+    answer: "changes.get.success",
+    beforeLogin: "refused",
+  },
+  "server.info": { good: () => ({}), fields: {}, answer: "server.info.success", beforeLogin: "served" },
+  "message.search": {
+    good: () => ({ query: "hello" }),
+    fields: {
+      query: needed(...texts),
+      chat_id: optional(...ids),
+      limit: optional("zero", "integer", "number"),
+      next: optional("zero", "integer", "number"),
+    },
+    answer: "message.search.success",
+    beforeLogin: "refused",
+  },
+  "user.search": {
+    good: () => ({ query: "Bob" }),
+    fields: { query: needed(...texts), limit: optional("integer") },
+    answer: "user.search.success",
+    beforeLogin: "refused",
+  },
+  "profile.set": {
+    good: () => ({ nick: "Annie" }),
+    fields: { nick: needed(...texts), user_name: optional(...everything) },
+    answer: "profile.set.success",
+    beforeLogin: "refused",
+  },
+  "contact.list": {
+    good: () => ({}),
+    fields: { after: optional(...ids) },
+    answer: "contact.list.success",
+    beforeLogin: "refused",
+  },
+  "contact.request": {
+    good: ({ other }) => ({ user_id: other }),
+    fields: { user_id: needed(...ids) },
+    answer: "contact.request.success",
+    beforeLogin: "refused",
+  },
+  "contact.confirm": {
+    prepare: withFriend,
+    good: ({ other }) => ({ user_id: other }),
+    fields: { user_id: needed(...ids) },
+    answer: "contact.confirm.success",
+    beforeLogin: "refused",
+  },
+  "contact.revoke": {
+    prepare: withRequest,
+    good: ({ other }) => ({ user_id: other }),
+    fields: { user_id: needed(...ids) },
+    answer: "contact.revoke.success",
     beforeLogin: "refused",
   },
   "contact.block": {
@@ -257,6 +466,52 @@ export const catalog: Readonly<Record<string, Entry>> = {
     good: () => ({ password: "secret", old_password: "secret" }),
     fields: { password: needed(...texts), old_password: needed(...texts), end_sessions: optional("true") },
     answer: "password.set.success",
+    beforeLogin: "refused",
+  },
+  "auth.link": { good: () => ({}), fields: {}, answer: "auth.link.success", beforeLogin: "refused" },
+  // A right one has no answer.
+  "account.delete": {
+    good: () => ({ code: "000000" }),
+    fields: { password: optional(), code: needed(...texts) },
+    answer: "account.delete.fail",
+    beforeLogin: "refused",
+  },
+  "password.forgot": {
+    good: ({ me }) => ({ user_id: me }),
+    fields: { user_id: needed(...ids) },
+    answer: "password.forgot.success",
+    beforeLogin: "served",
+  },
+  // No client learns a right code.
+  "password.reset": {
+    good: ({ me }) => ({ user_id: me, code: "000000", password: "secret" }),
+    fields: { user_id: needed(...ids), code: needed(...texts), password: needed(...texts) },
+    answer: "password.reset.fail",
+    beforeLogin: "served",
+  },
+  "login_name.set": {
+    good: ({ me }) => ({ password: "secret", login_name: `ann-${me}` }),
+    fields: { password: needed(...texts), login_name: optional() },
+    answer: "login_name.set.success",
+    beforeLogin: "refused",
+  },
+  "token.add": {
+    good: () => ({ password: "secret", name: "alarm", expires_in: 3600, scopes: [{ allow: "send", chat: "team" }] }),
+    fields: { password: needed(...texts), name: optional(...texts), expires_in: optional(), scopes: optional() },
+    answer: "token.add.success",
+    beforeLogin: "refused",
+  },
+  "token.list": {
+    good: () => ({ password: "secret" }),
+    fields: { password: needed(...texts) },
+    answer: "token.list.success",
+    beforeLogin: "refused",
+  },
+  "token.revoke": {
+    prepare: withToken,
+    good: ({ token = "t" }) => ({ password: "secret", token_id: token }),
+    fields: { password: needed(...texts), token_id: needed(...texts) },
+    answer: "token.revoke.success",
     beforeLogin: "refused",
   },
   "session.list": { good: () => ({}), fields: {}, answer: "session.list.success", beforeLogin: "refused" },

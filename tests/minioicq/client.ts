@@ -2,6 +2,7 @@
 import { setDefaultTimeout } from "bun:test";
 import { decode, encode } from "@msgpack/msgpack";
 import { withDeadline } from "../support/deadline.ts";
+import type { Closed } from "../support/raw-websocket.ts";
 
 // Each wait has a deadline of its own; a whole test on a busy machine may take longer than Bun's five seconds.
 setDefaultTimeout(30_000);
@@ -22,9 +23,11 @@ export interface PushedMessage {
   readonly client_id?: string;
 }
 
-export interface Closed {
-  readonly code: number;
-  readonly reason: string;
+export interface ConnectOptions {
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+  /** The test is about `receipt.push`; other tests do not see it. */
+  readonly receipts?: boolean;
 }
 
 export class MiniClient implements Disposable {
@@ -39,7 +42,7 @@ export class MiniClient implements Disposable {
   #listener: ((frame: Action) => void) | undefined;
   #isClosed = false;
 
-  private constructor(socket: WebSocket, encoding: Encoding) {
+  private constructor(socket: WebSocket, encoding: Encoding, hearsReceipts: boolean) {
     this.#socket = socket;
     this.#encoding = encoding;
     const { promise, resolve } = Promise.withResolvers<Closed>();
@@ -47,6 +50,8 @@ export class MiniClient implements Disposable {
     socket.onmessage = ({ data }) => {
       this.frames.push(typeof data === "string" ? "json" : "msgpack");
       const frame = (typeof data === "string" ? JSON.parse(data) : decode(new Uint8Array(data))) as Action;
+      // They come whenever somebody else's client has got something, between any two frames of a conversation.
+      if (frame.action === "receipt.push" && !hearsReceipts) return;
       if (this.#listener === undefined) this.received.push(frame);
       else this.#listener(frame);
       this.#wake?.();
@@ -58,18 +63,29 @@ export class MiniClient implements Disposable {
     };
   }
 
-  static async connect(http: string, encoding: Encoding = "msgpack", path = "/ws"): Promise<MiniClient> {
-    const socket = new WebSocket(`ws://${http}${path}`);
+  static async connect(
+    http: string,
+    encoding: Encoding = "msgpack",
+    { path = "/ws", headers = {}, receipts = false }: ConnectOptions = {},
+  ): Promise<MiniClient> {
+    const socket = new WebSocket(`ws://${http}${path}`, { headers });
     socket.binaryType = "arraybuffer";
-    const client = new MiniClient(socket, encoding);
-    await withDeadline(
-      "a WebSocket to open",
-      new Promise<void>((resolve, reject) => {
-        socket.onopen = () => resolve();
-        socket.onerror = () => reject(new Error("the WebSocket did not open"));
-      }),
-    );
+    const client = new MiniClient(socket, encoding, receipts);
+    const opened = new Promise<void>((resolve, reject) => {
+      socket.onopen = () => resolve();
+      socket.onerror = () => reject(new Error("the WebSocket did not open"));
+    });
+    try {
+      await withDeadline("a WebSocket to open", opened);
+    } catch (error) {
+      socket.terminate();
+      throw error;
+    }
     return client;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   /** From now on frames are not kept but told to `listener`, in the tick of their arrival. */
@@ -158,8 +174,13 @@ export class MiniClient implements Disposable {
 export const messagesOf = (frame: Action): PushedMessage[] => frame["messages"] as PushedMessage[];
 
 /** A connected client of a new user. */
-export async function newUser(http: string, name: string, encoding: Encoding = "msgpack") {
-  const client = await MiniClient.connect(http, encoding);
+export async function newUser(
+  http: string,
+  name: string,
+  encoding: Encoding = "msgpack",
+  options: ConnectOptions = {},
+) {
+  const client = await MiniClient.connect(http, encoding, options);
   const { action, user_id: id, ...rest } = await client.register(name);
   if (action !== "auth.register.success") throw new Error(`not registered: ${JSON.stringify(rest)}`);
   return { client, id: String(id) };

@@ -1,5 +1,7 @@
 /** docs/protocols/minioicq.md § message.delete: what was said is gone at every door, and its place stays. */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import mqtt from "mqtt";
 import { call, inboxOf, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
@@ -32,7 +34,7 @@ describe.each([...encodings])("in %s", (encoding) => {
       chat_id: chat,
       message_id: second,
     });
-    const deleted = { action: "message.deleted", chat_id: chat, message_id: second, seq: 2 };
+    const deleted = { action: "message.deleted", chat_id: chat, message_id: second, seq: 2, revision: 1 };
     for (const { client } of [ann, bob]) expect(await client.fence()).toEqual([deleted]);
     expect(await plain.client.fence()).toEqual([]);
 
@@ -136,4 +138,45 @@ test("REST forgets it, what it kept encoded too, and a phone that comes back nev
   await until("the fence", () => heard.includes("fence"));
   expect(heard).toEqual(["stays", "fence"]);
   await again.endAsync(true);
+});
+
+test("a number that may stand for two messages, as numbers are shown modulo 2^31, deletes none of them", async () => {
+  await using before = await startTestServer();
+  const maker = await person(before.http, "Ann", "json");
+  const chat = await groupOf(maker);
+  const first = await say(maker, chat, "the first");
+  const second = await say(maker, chat, "the second");
+  await before.stop();
+  using database = new Database(join(before.dataDir, "roost.db"));
+  const past = 2 ** 31 + Number(first) - 1;
+  database.run("UPDATE messages SET message_id = ? WHERE message_id = ?", [past, Number(second)]);
+  database.run("UPDATE chats SET last_message_id = ?", [past]);
+  database.run("UPDATE sequence SET next = ? WHERE name = 'message'", [past + 1]);
+  await using server = await before.restart();
+  using ann = await MiniClient.connect(server.http, "json");
+  expect(await ann.ask({ action: "auth.login", user_id: Number(maker.id), password: "secret" })).toMatchObject({
+    action: "auth.login.success",
+  });
+  ann.send(Number(chat) as never, "the third");
+  const [third] = await ann.pushes(1);
+  expect([third?.content, third?.message_id]).toEqual(["the third", Number(first)]);
+  for (const shown of [Number(first), first]) {
+    expect(await ann.ask({ action: "message.delete", message_id: shown })).toMatchObject({
+      action: "message.delete.fail",
+      reason: "Message not found",
+    });
+    expect(await ann.ask({ action: "message.get", user_id: Number(maker.id), after: shown })).toMatchObject({
+      action: "message.get.fail",
+      reason: "Invalid range",
+    });
+  }
+  // The whole id is another number, and so is that of a client who reads ids as text.
+  expect(await ann.ask({ action: "message.delete", message_id: past + 1 })).toMatchObject({
+    message_id: Number(first),
+  });
+  using other = await MiniClient.connect(server.http, "json");
+  await other.login(maker.id);
+  const kept = messagesOf(await other.ask({ action: "message.get", chat_id: chat }));
+  expect(kept.map(({ content }) => content)).toEqual(["the first", "the second"]);
+  expect(await other.ask({ action: "message.delete", message_id: first })).toMatchObject({ message_id: first });
 });

@@ -1,7 +1,10 @@
 /** Several devices of one user, and one that comes back before its old connection is known to be dead. */
 import { expect, test } from "bun:test";
+import type { Sink } from "../../src/delivery/hub.ts";
+import type { UserId } from "../../src/domain/model.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Action, MiniClient, messagesOf, newUser } from "./client.ts";
+import { openDoor } from "./open-door.ts";
 
 const spawnsIn = (frames: readonly Action[]) =>
   frames.flatMap((frame) => (frame.action === "chat.spawn" ? [frame["chat_id"]] : []));
@@ -78,6 +81,50 @@ test("a device whose user left a chat and came back is told of it again", async 
   using back = await login(server.http, bob.id, "phone");
   const heard = await back.fence();
   expect(heard.map((frame) => frame.action)).toEqual(["chat.spawn", "message.push"]);
+});
+
+test.each([
+  ["a device", "phone"],
+  ["no device", undefined],
+])("a log-in of %s that read a chat before it was told of it tells its client once", async (_, deviceId) => {
+  await using server = await startTestServer();
+  const ann = await newUser(server.http, "Ann");
+  const bob = await newUser(server.http, "Bob");
+  await bob.client.bye();
+  const { hub, domain } = server;
+  const sinks: Sink[] = [];
+  const attach = (sink: Sink): void => {
+    sinks.push(sink);
+    hub.attach(sink);
+  };
+  using door = openDoor({ domain, hub: { ...hub, attach } });
+  const annId = Number(ann.id) as UserId;
+  const members = [Number(bob.id)];
+  // A read sees what is committed; the event of that commit may come when the log-in has read all.
+  const entered = await domain.chats.create(annId, { members, name: "early" });
+  using client = await login(door.http, bob.id, deviceId);
+  const { chatId } = entered.chat;
+  expect(spawnsIn(await client.fence())).toEqual([String(chatId)]);
+  for (const sink of sinks) sink.deliver({ type: "chat.entered", entered, to: [annId, members[0] as UserId] });
+  expect(spawnsIn(await client.fence())).toEqual([]);
+  await domain.chats.create(annId, { members, name: "late" });
+  expect(spawnsIn(await client.fence())).toHaveLength(1);
+  await domain.chats.leave(members[0] as UserId, { id: chatId });
+  await domain.chats.addPeople(annId, { chat: { id: chatId }, members });
+  expect(spawnsIn(await client.fence())).toEqual([String(chatId)]);
+});
+
+test("a device whose user leaves a chat that the log-in read, and comes back, is told of it again", async () => {
+  await using server = await startTestServer();
+  const ann = await newUser(server.http, "Ann");
+  const bob = await newUser(server.http, "Bob");
+  await bob.client.bye();
+  const chat = (await ann.client.ask({ action: "chat.create", members: [bob.id] }))["chat_id"];
+  using phone = await login(server.http, bob.id, "phone");
+  expect(spawnsIn(await phone.fence())).toEqual([chat]);
+  expect(await phone.ask({ action: "chat.leave", chat_id: chat })).toMatchObject({ action: "chat.leave.success" });
+  await ann.client.ask({ action: "chat.add", chat_id: chat, members: [bob.id] });
+  expect(spawnsIn(await phone.fence())).toEqual([chat]);
 });
 
 test("many chats and messages missed come to each of several devices at a time, in order, once", async () => {

@@ -43,7 +43,7 @@ function learn(expected: unknown, got: unknown, known: Known): void {
 
 async function play(server: TestServer, name: string): Promise<void> {
   const bob = await newUser(server.http, "Bob", "json");
-  using qt = await MiniClient.connect(server.http, "json", "/");
+  using qt = await MiniClient.connect(server.http, "json", { path: "/" });
   const known: Known = new Map([["bob", bob.id]]);
   for (const [at, { qt: isQt, bob: isBob, frame }] of (await record(name)).entries()) {
     const client = isQt === undefined ? bob.client : qt;

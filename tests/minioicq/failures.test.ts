@@ -2,20 +2,36 @@
 import { expect, test } from "bun:test";
 import type { Domain } from "../../src/domain/domain.ts";
 import { DomainError } from "../../src/domain/errors.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { type Fields, type Log, silentLog } from "../../src/lib/log.ts";
 import { createMiniOicq, type MiniOicqData } from "../../src/minioicq/listener.ts";
 import { withDeadline } from "../support/deadline.ts";
+import { realClock } from "../support/manual-clock.ts";
+import { noPresence } from "../support/no-presence.ts";
+import { noReceipts } from "../support/no-receipts.ts";
+import { noTyping } from "../support/no-typing.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { MiniClient, messagesOf, newUser } from "./client.ts";
 
 function openDoor(server: TestServer, changed: Partial<Domain>, log: Log = silentLog) {
   const domain = { ...server.domain, ...changed };
-  const door = createMiniOicq({ domain, hub: server.hub, log, clock: systemClock });
+  const door = createMiniOicq({
+    domain,
+    hub: server.hub,
+    receipts: noReceipts,
+    typing: noTyping,
+    presence: noPresence,
+    log,
+    clock: realClock,
+  });
   const listener = Bun.serve<MiniOicqData>({
     hostname: "127.0.0.1",
     port: 0,
-    fetch: (request, self) => door.upgrade(request, self),
+    fetch: (request, self) =>
+      door.upgrade(request, self, {
+        address: self.requestIP(request)?.address ?? "",
+        scheme: undefined,
+        host: undefined,
+      }),
     websocket: door.websocket,
   });
   return { http: `127.0.0.1:${listener.port}`, [Symbol.dispose]: () => void listener.stop(true) };

@@ -99,7 +99,7 @@ test.each(encodings)(
 test.each(encodings)(
   "a client that asks for files by url is told where they are, of what is small all the same (%s)",
   async (encoding) => {
-    await using server = await startTestServer();
+    await using server = await startTestServer({ env: { ROOST_LIMITS_WEBSOCKET_FRAME_BYTES: "16 MiB" } });
     const { anna, ben } = await stage(server);
     const sender = (await logIn(server, anna, "json")).client;
     const chatId = await chatIdOf(sender);
@@ -175,6 +175,30 @@ test.each(encodings)("content that would not fit a frame comes as its file alone
   await check(sender);
   using returned = (await logIn(server, ben, encoding)).client;
   await check(returned);
+});
+
+test("messages of one frame that wait for room are pushed once", async () => {
+  await using server = await startTestServer();
+  const { anna } = await stage(server);
+  const { client } = await logIn(server, anna, "msgpack");
+  const chatId = await chatIdOf(client);
+  // The first fills what may wait for a reader, so that the others wait until it is written.
+  const sizes = [900 * kib, 5 * kib, 5 * kib];
+  client.say({
+    action: "message.send",
+    messages: sizes.map((size) => ({ chat_id: chatId, type: "image", content: picture(size) })),
+  });
+  const seqs: unknown[] = [];
+  const hear = async (last: number): Promise<void> => {
+    while (!seqs.includes(last)) {
+      const frame = await client.next(15_000);
+      if (frame.action === "message.push") seqs.push(...shownIn(frame).map(({ seq }) => seq));
+    }
+  };
+  await hear(3);
+  client.send(chatId, "afterwards");
+  await hear(4);
+  expect(seqs).toEqual([1, 2, 3, 4]);
 });
 
 test("many pictures in one frame are each their own", async () => {

@@ -1,9 +1,12 @@
 /** What bounds a connection: the size and shape of its frames, compression, silence, where it comes from, how fast it asks. */
 import { expect, test } from "bun:test";
 import { deflateRawSync } from "node:zlib";
+import { silentLog } from "../../src/lib/log.ts";
+import { defaultMemoryLimits, MemoryBudget } from "../../src/net/memory-budget.ts";
 import { until, withDeadline } from "../support/deadline.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
+import { upgrade } from "../support/upgrade.ts";
 import { MiniClient, newUser } from "./client.ts";
 import { openDoor } from "./open-door.ts";
 import { compressed, fin, opcode, RawSocket } from "./raw-socket.ts";
@@ -40,6 +43,23 @@ test("before login a frame is short, after it as long as the limit", async () =>
   expect(await ann.next()).toEqual({ action: "heartbeat.ack" });
   ann.frame(opcode.text | fin, heartbeatOf(256 * kib + 1));
   expect((await ann.end()).code).toBe(1009);
+});
+
+test("a user of whom many connections were just ended for room is told to come later", async () => {
+  await using server = await startTestServer();
+  const { id } = await newUser(server.http, "Ann");
+  const isFull = new Set([`user:${id}`]);
+  class Full extends MemoryBudget {
+    override mayBegin(account: string): boolean {
+      return !isFull.has(account);
+    }
+  }
+  using door = openDoor(server, {}, { memory: new Full({ limits: defaultMemoryLimits, log: silentLog }) });
+  using ann = await MiniClient.connect(door.http);
+  const logIn = { action: "auth.login", user_id: id, password: "secret" };
+  expect(await ann.ask(logIn)).toEqual({ action: "auth.login.fail", reason: "Server busy, try again" });
+  isFull.clear();
+  expect((await ann.ask(logIn)).action).toBe("auth.login.success");
 });
 
 test("a message may come in fragments, with a ping between them", async () => {
@@ -90,7 +110,9 @@ test("compression is not agreed to unless the operator wants it", async () => {
 });
 
 test("with compression long frames are compressed both ways, and a frame is as long as what it inflates to", async () => {
-  await using server = await startTestServer({ env: { ROOST_WS_COMPRESSION: "on" } });
+  await using server = await startTestServer({
+    env: { ROOST_WS_COMPRESSION: "on", ROOST_LIMITS_WEBSOCKET_FRAME_BYTES: "16 MiB" },
+  });
   const port = Number(server.http.split(":")[1]);
   for (let n = 0; n < 20; n += 1) await newUser(server.http, `user ${n}`);
   const { id } = await newUser(server.http, "Ann");
@@ -128,43 +150,14 @@ test("with compression long frames are compressed both ways, and a frame is as l
   expect(await stranger.end()).toEqual({ code: 1009, reason: "Frame too large before login" });
 }, 60_000);
 
-test("web pages of other hosts may not connect, unless the operator names them", async () => {
+test("no sub-protocol that a client offers is answered", async () => {
   await using server = await startTestServer();
-  using own = openDoor(server);
-  using named = openDoor(server, {}, { origins: ["https://chat.example.org", "capacitor://localhost"] });
-  using sandboxed = openDoor(server, {}, { origins: ["null"] });
-  using everyone = openDoor(server, {}, { origins: ["*"] });
-  const status = async (door: { http: string }, headers: Record<string, string>): Promise<number> => {
-    const answer = await fetch(`http://${door.http}/ws`, { headers });
-    return answer.status;
-  };
-  // 426: it may, but is no upgrade. (fetch cannot send one.)
-  const table: [string, { http: string }, Record<string, string>, number][] = [
-    ["a program", own, {}, 426],
-    ["an empty origin", own, { origin: "" }, 426],
-    ["a page of this host", own, { origin: `http://${own.http}` }, 426],
-    ["a page of another port", own, { origin: "http://127.0.0.1:1" }, 403],
-    ["a page of another host", own, { origin: `http://${own.http}.example.org` }, 403],
-    ["a page without an origin", own, { origin: "null" }, 403],
-    ["an app's page", own, { origin: "capacitor://localhost" }, 403],
-    ["what is no origin", own, { origin: "http://" }, 403],
-    ["behind a proxy", own, { origin: "https://Chat.example.org", host: "chat.example.org" }, 426],
-    ["its port spelled out", own, { origin: "https://chat.example.org", host: "chat.example.org:443" }, 426],
-    ["another scheme's port", own, { origin: "https://chat.example.org", host: "chat.example.org:80" }, 403],
-    ["a named page", named, { origin: "https://chat.example.org" }, 426],
-    ["a named app's page", named, { origin: "capacitor://localhost" }, 426],
-    ["a page of a part of a named host", named, { origin: "https://evil.chat.example.org" }, 403],
-    ["still the own host", named, { origin: `http://${named.http}` }, 426],
-    ["a page without an origin, allowed", sandboxed, { origin: "null" }, 426],
-    ["anything", everyone, { origin: "https://example.com" }, 426],
-  ];
-  for (const [what, door, headers, expected] of table) {
-    expect({ what, status: await status(door, headers) }).toEqual({ what, status: expected });
+  for (const path of ["/ws", "/"]) {
+    for (const offered of ["soap", "soap, wamp", "mqtt"]) {
+      const { status, headers } = await upgrade(server.http, path, { "sec-websocket-protocol": offered });
+      expect([status, headers.get("sec-websocket-protocol")]).toEqual([101, null]);
+    }
   }
-  const page = await RawSocket.connect(own.port, { Origin: "http://x" }); // RawSocket calls every host x.
-  page[Symbol.dispose]();
-  const refused = RawSocket.connect(own.port, { Origin: "http://y" });
-  expect(await refused.catch((error: Error) => error.message.split("\r\n")[0])).toBe("HTTP/1.1 403 Forbidden");
 });
 
 test("beyond its rate a connection is told to try later, and one that goes on is closed", async () => {

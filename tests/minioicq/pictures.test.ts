@@ -1,6 +1,6 @@
 /** MiniOICQ § Set Avatar, with O5 and O28. */
 import { describe, expect, test } from "bun:test";
-import { generatedAvatar } from "../../src/minioicq/outgoing/avatar.ts";
+import { generatedAvatar } from "../../src/delivery/avatar.ts";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, newUser } from "./client.ts";
 

@@ -1,7 +1,7 @@
 /** People of a test who know the actions beyond the document. */
 import { enroll } from "../rest/client.ts";
 import type { TestServer } from "../support/server.ts";
-import { type Encoding, MiniClient } from "./client.ts";
+import { type ConnectOptions, type Encoding, MiniClient } from "./client.ts";
 
 export interface Person {
   readonly id: string;
@@ -9,8 +9,13 @@ export interface Person {
 }
 
 /** A new user whose connection is told what the document has no message for. */
-export async function person(http: string, name: string, encoding: Encoding): Promise<Person> {
-  const client = await MiniClient.connect(http, encoding);
+export async function person(
+  http: string,
+  name: string,
+  encoding: Encoding,
+  options: ConnectOptions = {},
+): Promise<Person> {
+  const client = await MiniClient.connect(http, encoding, options);
   const answer = await client.ask({ action: "auth.register", user_name: name, password: "secret", extensions: true });
   if (answer.action !== "auth.register.success") throw new Error(`not registered: ${JSON.stringify(answer)}`);
   return { id: String(answer["user_id"]), client };

@@ -91,7 +91,7 @@ test.skipIf(!openssl)("a verified certificate is its device, and needs no passwo
   expect(await place.connect(sly)).toBe("refused");
 });
 
-test.skipIf(!openssl)("a certificate that does not verify is refused, whoever it names", async () => {
+test.skipIf(!openssl)("a certificate that does not verify is refused, whatever name it has", async () => {
   await using place = await stage();
   const { devices } = place.server.domain;
   await devices.add({ name: "sensor-1", certificateSubject: "CN=sensor-1,O=Acme" });

@@ -141,19 +141,16 @@ const badPackets: [string, Buffer[], string?][] = [
   ["HTTP", [Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")]],
 ];
 
-test.each(badPackets)(
-  "%s closes the connection and nobody else's",
-  async (_what, packets, reason = "protocol_error") => {
-    await using server = await startTestBroker();
-    await using good = await RawMqtt.connect(server.port);
-    await using bad = await RawMqtt.open(server.port);
-    bad.send(...packets);
-    await bad.whenClosed();
-    expect(server.closeReasons).toEqual([reason]);
-    expect(await good.fence()).toEqual([]);
-    expect(server.broker.stats()).toMatchObject({ protocolErrors: 1, connections: 1 });
-  },
-);
+test.each(badPackets)("%s closes the connection and no other", async (_what, packets, reason = "protocol_error") => {
+  await using server = await startTestBroker();
+  await using good = await RawMqtt.connect(server.port);
+  await using bad = await RawMqtt.open(server.port);
+  bad.send(...packets);
+  await bad.whenClosed();
+  expect(server.closeReasons).toEqual([reason]);
+  expect(await good.fence()).toEqual([]);
+  expect(server.broker.stats()).toMatchObject({ protocolErrors: 1, connections: 1 });
+});
 
 test("nothing after a broken packet is obeyed", async () => {
   await using server = await startTestBroker();
@@ -200,6 +197,35 @@ test("a silent client is closed after one and a half times its keep alive, a pin
   await pinging.whenClosed();
   await unlimited.fence();
   expect(server.closeReasons).toEqual(["keep_alive_timeout", "keep_alive_timeout"]);
+});
+
+test("an MQTT 5 client is told a shorter keep alive than it asks for, and held to it", async () => {
+  await using server = await startTestBroker({ limits: { keepAliveSecondsMax: 60 } });
+  const told = async (protocolVersion: 4 | 5, keepalive: number): Promise<[RawMqtt, unknown]> => {
+    const client = await RawMqtt.open(server.port, {}, protocolVersion);
+    client.send(connectPacket({ protocolVersion, keepalive }));
+    return [client, (await client.expect("connack")).properties?.serverKeepAlive];
+  };
+  const rows: [asked: number, told: number | undefined][] = [
+    [0, 60],
+    [61, 60],
+    [60, undefined],
+    [20, undefined],
+  ];
+  const silent: RawMqtt[] = [];
+  for (const [asked, expected] of rows) {
+    const [client, keepAlive] = await told(5, asked);
+    silent.push(client);
+    expect([asked, keepAlive]).toEqual([asked, expected]);
+  }
+  // Before MQTT 5 a client cannot be told.
+  const [unlimited] = await told(4, 0);
+  await using _unlimited = unlimited;
+  server.advance(89_000);
+  expect(silent.map(({ closed }) => closed).slice(0, 3)).toEqual([false, false, false]);
+  server.advance(5000);
+  for (const client of silent) await client.whenClosed();
+  await unlimited.fence();
 });
 
 test("publishing and acknowledging count as signs of life", async () => {

@@ -3,12 +3,13 @@
  * forgets what is over, and serves the next good client. `ROOST_FUZZ_RUNS=<runs>` makes it longer.
  */
 import { expect, test } from "bun:test";
-import { connect } from "node:net";
 import fc from "fast-check";
-import { until, withDeadline } from "../support/deadline.ts";
+import { until } from "../support/deadline.ts";
+import { dial, WebSocketLine } from "../support/line.ts";
 import { bytesOf, field, packet, properties, uint16, uint32, varint } from "../support/packet-bytes.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
-import { startWebSocketBroker, type WebSocketBroker } from "../support/websocket-broker.ts";
+import { startWebSocketBroker } from "../support/websocket-broker.ts";
+import { WireClient } from "../support/wire.ts";
 
 const runs = Number(process.env["ROOST_FUZZ_RUNS"] ?? 300);
 
@@ -227,48 +228,6 @@ const conversation = fc.tuple(connecting, packets, mutations).map(([first, rest,
   return all;
 });
 
-/** Sends what it is given, reads and forgets what comes. */
-interface Peer {
-  send(some: Buffer): void;
-  drop(): Promise<void>;
-}
-
-async function overTcp({ port }: WebSocketBroker): Promise<Peer> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  socket.on("error", () => {}); // a reset shows as closed
-  socket.resume();
-  await withDeadline("TCP connect", new Promise<void>((resolve) => socket.once("connect", () => resolve())));
-  return {
-    send: (some) => void socket.write(some),
-    drop() {
-      socket.destroy();
-      return withDeadline("close", closed);
-    },
-  };
-}
-
-async function overWebSocket({ url }: WebSocketBroker): Promise<Peer> {
-  const socket = new WebSocket(url, ["mqtt"]);
-  const closed = new Promise<void>((resolve) => {
-    socket.onclose = () => resolve();
-  });
-  socket.onerror = () => {}; // shows as closed
-  const opened = new Promise<void>((resolve) => {
-    socket.onopen = () => resolve();
-  });
-  await withDeadline("the WebSocket", opened);
-  return {
-    send(some) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(some);
-    },
-    drop() {
-      if (socket.readyState !== WebSocket.CLOSED) socket.terminate();
-      return withDeadline("close", closed);
-    },
-  };
-}
-
 test(
   "MQTT 5 conversations gone wrong leave a working broker with nothing left behind",
   async () => {
@@ -285,7 +244,7 @@ test(
     await good.subscribe("good");
     await fc.assert(
       fc.asyncProperty(conversation, fc.nat(), fc.integer({ min: 0, max: 4 }), async (all, cut, door) => {
-        const bad = await (door === 0 ? overWebSocket(server) : overTcp(server));
+        const bad = await WireClient.over(door === 0 ? WebSocketLine.dial(server.url) : dial(server.port));
         const place = cut % all.length;
         bad.send(Buffer.from(all.subarray(0, place)));
         bad.send(Buffer.from(all.subarray(place)));
@@ -293,7 +252,7 @@ test(
           good.send(publishPacket("good", "still served"));
           await good.expect("publish");
         }
-        await bad.drop();
+        await bad[Symbol.asyncDispose]();
         const { sessions, subscriptions, retainedMessages } = server.broker.stats();
         expect(sessions).toBeLessThanOrEqual(limits.sessionsPerPrincipalMax + 2);
         expect(subscriptions).toBeLessThanOrEqual(limits.subscriptionsPerSessionMax * sessions);

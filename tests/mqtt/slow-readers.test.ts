@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { until } from "../support/deadline.ts";
 import { liveMemoryBytes } from "../support/live-memory.ts";
-import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestBroker } from "../support/test-broker.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -97,7 +97,7 @@ test("a client that asks and never reads the answers is closed at the hard cap",
   rude.stopReading();
   const pings = Buffer.alloc(64 * 1024, Buffer.from([0xc0, 0]));
   await until("the client to be closed", () => {
-    if (!rude.closed && rude.writableLength === 0) rude.send(pings);
+    if (!rude.closed && rude.unsentBytes === 0) rude.send(pings);
     return server.closeReasons.length > 0;
   });
   expect(server.closeReasons).toEqual(["slow_reader"]);
@@ -114,4 +114,36 @@ test("an idle broker gives the memory of a burst's buffers to the next burst, no
   for (const client of clients) await client.drop();
   await until("all to be gone", () => server.broker.stats().connections === 0);
   expect(server.broker.stats()).toMatchObject({ sessions: 0, subscriptions: 0, droppedSlow: 0 });
+});
+
+test("ten readers of one account that take nothing hold its share, and others hear everything", async () => {
+  await using server = await startTestBroker();
+  const subscribed = async (clientId: string, username: string): Promise<RawMqtt> => {
+    const client = await RawMqtt.connect(server.port, { clientId, username });
+    await client.subscribe("t", 1);
+    return client;
+  };
+  const slow = await Promise.all(Array.from({ length: 10 }, (_, n) => subscribed(`slow-${n}`, "ann")));
+  await using quick = await subscribed("quick", "bob");
+  for (const client of slow) client.stopReading();
+  const before = liveMemoryBytes();
+  const count = 1600; // 80 MB for each of them
+  for (let n = 0; n < count; n++) {
+    server.broker.publish("t", Buffer.from(payload), 1);
+    const packet = await quick.expect("publish");
+    quick.send({ cmd: "puback", messageId: packet.messageId ?? 0 });
+  }
+  expect(liveMemoryBytes() - before).toBeLessThan(100 * 1024 * 1024);
+  expect(server.closeReasons).toEqual(Array(10).fill("slow_reader"));
+  expect(server.warnings.map(({ fields }) => fields?.["holder"])).toContain("user:ann");
+  // It would fill its share again: until the two seconds are over it is told to come later, and others are not.
+  await using soon = await RawMqtt.open(server.port);
+  soon.send(connectPacket({ clientId: "soon", username: "ann" }));
+  expect(await soon.expect("connack")).toMatchObject({ returnCode: 3 });
+  await using other = await RawMqtt.connect(server.port, { clientId: "other", username: "bob" });
+  await other.fence();
+  server.advance(2000);
+  await using later = await RawMqtt.connect(server.port, { clientId: "later", username: "ann" });
+  await later.fence();
+  for (const client of slow) await client[Symbol.asyncDispose]();
 });

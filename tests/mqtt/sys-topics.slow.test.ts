@@ -1,9 +1,9 @@
 /** `$SYS/broker/…` */
 import { expect, test } from "bun:test";
 import type { IPublishPacket, Packet } from "mqtt-packet";
-import { createAdmins } from "../../src/access/accounts.ts";
 import { createPermissionCheck } from "../../src/access/permission-check.ts";
 import { createChatPermissions } from "../../src/chat-topics/permissions.ts";
+import { createAdmins } from "../../src/domain/people/admins.ts";
 import { until } from "../support/deadline.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";
@@ -201,6 +201,7 @@ test.each(["registration", "full", "off"] as const)(
     await devices.add({ name: "plain", password });
     const may = createPermissionCheck({
       domain: server.domain,
+      rights: server.rights,
       admins: createAdmins(["root"]),
       anonymous: mode,
       services: [createChatPermissions(server.domain)],

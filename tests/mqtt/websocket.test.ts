@@ -3,11 +3,15 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import mqtt from "mqtt";
 import { generate } from "mqtt-packet";
+import { MiniClient } from "../minioicq/client.ts";
 import { until, withDeadline } from "../support/deadline.ts";
+import { WebSocketLine } from "../support/line.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
+import { fin, opcode, RawWebSocket } from "../support/raw-websocket.ts";
 import { startTestServer } from "../support/server.ts";
 import { openIdentity } from "../support/test-broker.ts";
-import { RawWebSocket, startWebSocketBroker } from "../support/websocket-broker.ts";
+import { upgrade } from "../support/upgrade.ts";
+import { startWebSocketBroker } from "../support/websocket-broker.ts";
 
 test("MQTT.js talks over /mqtt of the HTTP port, to a client on TCP and back", async () => {
   await using server = await startTestServer({
@@ -29,13 +33,26 @@ test("MQTT.js talks over /mqtt of the HTTP port, to a client on TCP and back", a
 
 test("MiniOICQ on /ws is still served beside it", async () => {
   await using server = await startTestServer();
-  const socket = new WebSocket(`ws://${server.http}/ws`);
-  const answer = new Promise<string>((resolve) => {
-    socket.onmessage = ({ data }) => resolve(String(data));
-    socket.onopen = () => socket.send(JSON.stringify({ action: "auth.login", user_id: 1, password: "nope nope" }));
-  });
-  expect(await withDeadline("an answer", answer)).toContain("auth.login.fail");
-  socket.close();
+  using client = await MiniClient.connect(server.http, "json");
+  expect(await client.login(1, "nope nope")).toMatchObject({ action: "auth.login.fail" });
+});
+
+test("web pages of other hosts reach no door by WebSocket, unless the operator names them", async () => {
+  await using own = await startTestServer();
+  await using named = await startTestServer({ env: { ROOST_WS_ORIGINS: "https://chat.example.org" } });
+  for (const path of ["/mqtt", "/ws", "/", "/mqtt?x=1"]) {
+    for (const [what, { http }, headers, status] of [
+      ["a program", own, {}, 101],
+      ["a page of this host", own, { origin: `http://${own.http}` }, 101],
+      ["a page of another host", own, { origin: "https://chat.example.org" }, 403],
+      ["a sandboxed page", own, { origin: "null" }, 403],
+      ["a named page", named, { origin: "https://chat.example.org" }, 101],
+      ["a page that is not named", named, { origin: "https://example.org" }, 403],
+    ] as const) {
+      const answer = await upgrade(http, path, { "sec-websocket-protocol": "mqtt", ...headers });
+      expect({ path, what, status: answer.status }).toEqual({ path, what, status });
+    }
+  }
 });
 
 /** The protocol echoed, or the status of the refusal. */
@@ -75,11 +92,12 @@ test.each([
 
 test("a text frame closes the connection with 1003", async () => {
   await using server = await startWebSocketBroker();
-  using client = await RawWebSocket.open(server.url);
+  const line = WebSocketLine.dial(server.url);
+  await using client = await RawMqtt.over(line);
   client.send(connectPacket());
   await client.expect("connack");
-  client.socket.send("PINGREQ");
-  expect(await client.whenClosed()).toBe(1003); // [MQTT-6.0.0-1]
+  line.writeText("PINGREQ");
+  expect(await withDeadline("close", line.closeCode)).toBe(1003); // [MQTT-6.0.0-1]
   expect(server.closeReasons).toEqual(["protocol_error"]);
 });
 
@@ -97,10 +115,10 @@ test("packets may span frames and share them, in any chunking", async () => {
   const cuts = fc.array(fc.oneof(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: stream.length })));
   await fc.assert(
     fc.asyncProperty(cuts, async (at) => {
-      using client = await RawWebSocket.open(server.url);
+      await using client = await RawMqtt.over(WebSocketLine.dial(server.url));
       let from = 0;
       for (const to of [...at.sort((a, b) => a - b), stream.length]) {
-        client.socket.send(stream.subarray(from, to));
+        client.send(stream.subarray(from, to));
         from = to;
       }
       await client.expect("connack");
@@ -123,7 +141,7 @@ test("what arrives while the client is being authenticated waits, in order", asy
     },
     limits: { inboundInflightMax: 1 },
   });
-  using client = await RawWebSocket.open(server.url);
+  await using client = await RawMqtt.over(WebSocketLine.dial(server.url));
   client.send(connectPacket());
   for (let id = 1; id <= 500; id++) client.send(publishPacket("t", "x", { qos: 1, messageId: id }));
   // The HTTP port answers after what was read before it.
@@ -135,34 +153,18 @@ test("what arrives while the client is being authenticated waits, in order", asy
 
 test("a reader too slow for its bounds is closed, and the others hear everything", async () => {
   await using server = await startWebSocketBroker({ limits: { queuedMessagesMax: 100, inflightMax: 50 } });
-  // A process of its own, since this one reads its sockets whether asked to or not.
-  const slow = Bun.connect({
-    hostname: "127.0.0.1",
-    port: Number(new URL(server.url).port),
-    socket: { data: (socket) => socket.pause() },
-  });
-  const socket = await slow;
-  const masked = (bytes: Buffer) => Buffer.concat([Buffer.from([0x82, 0x80 | bytes.length, 0, 0, 0, 0]), bytes]); // a mask of zeros
-  socket.write(
-    "GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
-  );
+  const { port } = new URL(server.url);
+  using slow = await RawWebSocket.connect(Number(port), { "Sec-WebSocket-Protocol": "mqtt" }, "/mqtt");
+  slow.pause();
   await until("the upgrade", () => server.broker.stats().connections === 1);
-  socket.write(masked(generate(connectPacket())));
-  socket.write(
-    masked(
-      generate({
-        cmd: "subscribe",
-        messageId: 1,
-        subscriptions: [
-          { topic: "t", qos: 0 },
-          { topic: "t1", qos: 1 },
-        ],
-      }),
-    ),
-  );
+  slow.frame(opcode.binary | fin, generate(connectPacket()));
+  const subscriptions = [
+    { topic: "t", qos: 0 },
+    { topic: "t1", qos: 1 },
+  ] as const;
+  slow.frame(opcode.binary | fin, generate({ cmd: "subscribe", messageId: 1, subscriptions: [...subscriptions] }));
   await until("the subscriptions", () => server.broker.stats().subscriptions === 2);
-  using quick = await RawWebSocket.open(server.url);
+  await using quick = await RawMqtt.over(WebSocketLine.dial(server.url));
   quick.send(connectPacket(), { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "t", qos: 0 }] });
   await quick.expect("connack");
   await quick.expect("suback");
@@ -178,17 +180,19 @@ test("a reader too slow for its bounds is closed, and the others hear everything
 
 test("stopping says so with 1001", async () => {
   await using server = await startWebSocketBroker();
-  using client = await RawWebSocket.open(server.url);
+  const line = WebSocketLine.dial(server.url);
+  await using client = await RawMqtt.over(line);
   client.send(connectPacket());
   await client.expect("connack");
   await server.broker.stop();
-  expect(await client.whenClosed()).toBe(1001);
+  expect(await withDeadline("close", line.closeCode)).toBe(1001);
 });
 
 test("a refused client gets its CONNACK before the close", async () => {
   await using server = await startWebSocketBroker();
-  using client = await RawWebSocket.open(server.url);
+  const line = WebSocketLine.dial(server.url);
+  await using client = await RawMqtt.over(line);
   client.send(connectPacket({ username: "x", password: Buffer.from("wrong") }));
   expect((await client.expect("connack")).returnCode).toBe(4);
-  expect(await client.whenClosed()).toBe(1000);
+  expect(await withDeadline("close", line.closeCode)).toBe(1000);
 });

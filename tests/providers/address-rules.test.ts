@@ -1,6 +1,7 @@
 /** Which addresses may be called: those that are public, and those in the networks the operator named. */
 import { expect, test } from "bun:test";
-import { createAddressRule, parseNetwork } from "../../src/providers/address-rules.ts";
+import { parseNetwork } from "../../src/lib/networks.ts";
+import { createAddressRule } from "../../src/providers/address-rules.ts";
 
 const networks = (...texts: string[]) => texts.flatMap((text) => parseNetwork(text) ?? []);
 

@@ -17,7 +17,7 @@ test("each limit has a line a minute, which says how often it was reached since 
   clock.advance(60_000);
   refusals.add("prefix", "192.0.2.9");
   expect(lines.at(-1)?.fields).toEqual({ limit: "prefix", address: "192.0.2.9", times: 1000 });
-  clock.advance(-3_600_000);
+  clock.set(3_600_000);
   refusals.add("prefix", "192.0.2.9");
-  expect(lines.at(-1)?.fields).toMatchObject({ times: 1 });
+  expect(lines.at(-1)?.fields).toMatchObject({ times: 1000 });
 });

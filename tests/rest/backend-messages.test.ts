@@ -37,14 +37,14 @@ test("the backend sends as a participant or as the system, and never as nobody",
   expect(stored.map(({ kind }) => kind)).toEqual(["text", "text", "system"]);
 
   const table: [unknown, number, string][] = [
-    [{ chatID: "team", content: "x" }, 401, "Bad token"],
+    [{ chatID: "team", content: "x" }, 400, "Bad request"],
     [
       [
         { sender: "anna", chatID: "team", content: "x" },
         { chatID: "team", content: "x" },
       ],
-      401,
-      "Bad token",
+      400,
+      "Bad request",
     ],
     [{ sender: null, chatID: "team", content: "x" }, 400, "Bad request"],
     [{ sender: "", chatID: "team", content: "x" }, 400, "Bad request"],
@@ -56,13 +56,16 @@ test("the backend sends as a participant or as the system, and never as nobody",
   await enroll(server, "zed");
   await room(server, "others", "zed");
   table.push([{ sender: "anna", chatID: "others", content: "x" }, 404, "ChatID not found"]);
+  const unsaid = await asBackend(server, "POST /messages", { chatID: "team", content: "x" });
+  expect(JSON.parse(unsaid.text).detail).toContain("sender: with the backend key each message names one");
   for (const [body, status, error] of table) {
     const refused = await asBackend(server, "POST /messages", body);
     expect([body, refused.status, JSON.parse(refused.text).error]).toEqual([body, status, error]);
   }
-  expect(
-    (await call(server, "POST /messages", { as: anna, body: { sender: "ben", chatID: "team", content: "own" } }))
-      .status,
-  ).toBe(200);
+  const asAnother = { sender: "ben", chatID: "team", content: "as Ben" };
+  expect((await call(server, "POST /messages", { as: anna, body: asAnother })).status).toBe(400);
+  expect((await call(server, "POST /messages", { as: anna, body: { chatID: "team", content: "own" } })).status).toBe(
+    200,
+  );
   expect((await inboxOf(server, ben)).messages.at(-1)).toMatchObject({ sender: "anna", content: "own" });
 });

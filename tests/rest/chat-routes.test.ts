@@ -69,9 +69,11 @@ const rows: readonly Row[] = [
   ["R3 an empty list of users", "PUT /chats/kept/users", { users: [] }, 400, invalidParameters],
   ["R3 users that are no list", "PUT /chats/kept/users", { users: "owner" }, 400, invalidParameters],
   ["R3 one user that is none among good ones", "PUT /chats/kept/users", { users: ["fine", 7] }, 400, invalidParameters],
-  ["R7 a userID with an at sign", "PUT /chats/kept/users", { users: ["fine", "a@b"] }, 400, invalidParameters],
+  ["R7 a userID with a plus", "PUT /chats/kept/users", { users: ["fine", "a+b"] }, 400, invalidParameters],
   ["R7 a userID of 257 characters", "PUT /chats/kept/users", { users: ["fine", long] }, 400, invalidParameters],
   ["R7 a reserved userID that is nobody's", "PUT /chats/kept/users", { users: ["user.99999"] }, 400, invalidParameters],
+  ["R7 a userID of a chat's form", "PUT /chats/kept/users", { users: ["chat.99999"] }, 400, invalidParameters],
+  ["R7 a userID that is a PhoneId", "PUT /chats/kept/users", { users: ["fine", "_10001"] }, 400, invalidParameters],
   [
     "R12 a chatName that is an object",
     "PUT /chats/kept/users",

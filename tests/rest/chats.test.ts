@@ -61,7 +61,7 @@ describe("R2 the backend key", () => {
     }
   });
 
-  test("wrong ones are counted: after too many the answer is to try later, even with the right one", async () => {
+  test("wrong ones are counted: after too many the answer is to try later, and the right one passes all the same", async () => {
     await using server = await startTestServer();
     let answer = await call(server, "GET /chats/team/users", { as: "wrong" });
     for (let tries = 0; answer.status === 401 && tries < 1000; tries += 1) {
@@ -69,7 +69,7 @@ describe("R2 the backend key", () => {
     }
     expect([answer.status, answer.text]).toEqual([429, '{"error":"Too many requests"}']);
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect((await asBackend(server, "GET /chats/team/users")).status).toBe(429);
+    expect((await asBackend(server, "GET /chats/team/users")).status).toBe(400);
   });
 });
 
@@ -90,6 +90,16 @@ describe("PUT users", () => {
     });
     expect(again.text).toBe(first.text);
     expect((await asBackend(server, "GET /chats/best-chat/users")).text).toBe(before.text);
+  });
+
+  test("a new user is not named by a plain number, which means a user by id", async () => {
+    await using server = await startTestServer();
+    const refused = await asBackend(server, "PUT /chats/team/users", { users: ["anna", "10001"] });
+    expect([refused.status, refused.headers.get("x-error-detail")]).toEqual([
+      400,
+      expect.stringContaining("10001 is a plain number"),
+    ]);
+    expect((await asBackend(server, "GET /chats/team/users")).status).toBe(400);
   });
 
   test("R9 a user made here is the one POST /token completes", async () => {

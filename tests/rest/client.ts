@@ -14,7 +14,7 @@ export interface CallOptions {
   /** Sent as `Authorization: Bearer …`. */
   readonly as?: string | undefined;
   readonly headers?: Record<string, string>;
-  /** Sent as JSON; a string is sent as it is. */
+  /** Sent as JSON; a string and a stream are sent as they are. */
   readonly body?: unknown;
 }
 
@@ -31,7 +31,7 @@ export async function call(server: RunningServer, request: string, options: Call
   const response = await fetch(`http://${server.http}${request.slice(space + 1)}`, {
     method: request.slice(0, space),
     headers,
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: isSentAsIs(body) ? body : JSON.stringify(body) }),
   });
   return {
     status: response.status,
@@ -40,6 +40,9 @@ export async function call(server: RunningServer, request: string, options: Call
     headers: response.headers,
   };
 }
+
+const isSentAsIs = (body: unknown): body is string | ReadableStream =>
+  typeof body === "string" || body instanceof ReadableStream;
 
 /** Calls as the backend. */
 export const asBackend = (server: RunningServer, request: string, body?: unknown): Promise<Answer> =>

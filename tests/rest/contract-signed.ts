@@ -49,6 +49,22 @@ export async function gatherSigned(keep: Keep): Promise<void> {
   keep("POST /messages", await call(server, "POST /messages", { as: anna.token, body: simple }));
   keep("GET /messages", await call(server, "GET /messages?format=simple", { as: anna.token }));
   keep("GET /chats/{chatID}/messages", await call(server, "GET /chats/team/messages", { as: anna.token }));
+  for (const [operation, request, body] of [
+    ["GET /chats/{chatID}/changes", "GET /chats/team/changes", undefined],
+    ["GET /messages/{messageID}/receipts", "GET /messages/1/receipts", undefined],
+    ["PATCH /messages/{messageID}", "PATCH /messages/1", { content: "x" }],
+    ["DELETE /messages/{messageID}", "DELETE /messages/1", undefined],
+    ["PUT /messages/{messageID}/reactions/{reaction}", "PUT /messages/1/reactions/x", undefined],
+    ["DELETE /messages/{messageID}/reactions/{reaction}", "DELETE /messages/1/reactions/x", undefined],
+  ] as const) {
+    keep(operation, await call(server, request, { as: anna.token, body }));
+  }
+  keep("GET /search", await call(server, "GET /search?query=hello", { as: anna.token }));
+  keep("POST /_/files", await call(server, "POST /_/files", { as: anna.token, body: "abc" }));
+  for (const method of ["GET", "HEAD", "PATCH", "DELETE"]) {
+    const answer = await call(server, `${method} /_/files/up_${"0".repeat(32)}`, { as: anna.token });
+    keep(`${method} /_/files/{file}`, answer);
+  }
   await statusInSimpleForm({ server, by: ben, carla, keep });
   keep("POST /messages", await asBackend(server, "POST /messages", { ...simple, sender: "system" }));
 }

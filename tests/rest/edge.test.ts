@@ -1,5 +1,6 @@
 /** Limits on how often a caller may ask, pages of other origins, HEAD and OPTIONS, and what is said with every no. */
 import { expect, test } from "bun:test";
+import { clockOf } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, asBackend, call, enroll, prefixes, room, say } from "./client.ts";
 
@@ -14,7 +15,7 @@ const tooOften = (answer: Answer) => {
 test("each token has a minute's requests, told with every answer; then 429 in the route's own words", async () => {
   let nowMs = Date.now();
   await using server = await startTestServer({
-    clock: { nowMs: () => nowMs },
+    clock: clockOf(() => nowMs),
     env: { ROOST_REST_REQUESTS_PER_MINUTE: "6", ROOST_REST_ANONYMOUS_REQUESTS_PER_MINUTE: "0" },
   });
   const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
@@ -58,10 +59,47 @@ test("the backend's key and an address have limits of their own", async () => {
   });
   const asked: number[] = [];
   for (let count = 0; count < 8; count += 1) asked.push((await asBackend(server, "GET /chats/team/users")).status);
-  expect(asked).toEqual([400, 400, 400, 400, 400, 400, 429, 429]);
+  expect(asked).toEqual([400, 400, 400, 400, 400, 429, 429, 429]);
   const anonymous: number[] = [];
   for (let count = 0; count < 5; count += 1) anonymous.push((await call(server, "GET /version")).status);
   expect(anonymous).toEqual([200, 200, 200, 429, 429]);
+});
+
+test("a made-up token is a request of its address; a right one has its own bucket, whoever empties that of the address", async () => {
+  await using server = await startTestServer({ env: { ROOST_REST_ANONYMOUS_REQUESTS_PER_MINUTE: "5" } });
+  const [alice = ""] = await enroll(server, "alice");
+  const made: number[] = [];
+  for (let n = 0; n < 8; n += 1) made.push((await call(server, "GET /users/me", { as: `ra_made-up-${n}` })).status);
+  expect(made).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+  expect((await call(server, "GET /version")).status).toBe(429);
+  const own = await call(server, "GET /users/me", { as: alice });
+  expect([own.status, own.headers.get("ratelimit-limit")]).toEqual([200, "600000"]);
+  const backend = await asBackend(server, "GET /chats/team/users");
+  expect([backend.status, backend.headers.get("ratelimit-limit")]).toEqual([400, "6000000"]);
+});
+
+test("the addresses of one IPv6 /64 share the requests of strangers", async () => {
+  const env = { ROOST_REST_ANONYMOUS_REQUESTS_PER_MINUTE: "2", ROOST_PROXY_TRUSTED: "loopback" };
+  await using server = await startTestServer({ env });
+  const statuses: number[] = [];
+  for (const address of ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3", "2001:db8:0:1::1"]) {
+    statuses.push((await call(server, "GET /version", { headers: { "X-Forwarded-For": address } })).status);
+  }
+  expect(statuses).toEqual([200, 200, 429, 200]);
+});
+
+test("a thousand wrong tokens from one address are told to come later, and every right secret passes", async () => {
+  await using server = await startTestServer();
+  const [alice = ""] = await enroll(server, "alice");
+  const answers: Answer[] = [];
+  for (let n = 0; n < 1000; n += 1) answers.push(await call(server, "GET /users/me", { as: `wrong${n}` }));
+  expect(answers.filter(({ status }) => status === 401)).toHaveLength(30);
+  const last = answers.at(-1);
+  expect(last?.status).toBe(429);
+  const seconds = Number(last?.headers.get("retry-after"));
+  expect(seconds >= 1 && seconds <= 60).toBe(true);
+  expect((await call(server, "GET /users/me", { as: alice })).status).toBe(200);
+  expect((await asBackend(server, "GET /webhooks")).status).toBe(200);
 });
 
 test("only pages of the origins named may read answers", async () => {
@@ -114,7 +152,7 @@ test("OPTIONS says what may be asked, HEAD is GET without a body", async () => {
     for (const [path, allow] of [
       ["/token", "POST, PUT, DELETE"],
       ["/users/nobody", "GET, HEAD, DELETE"],
-      ["/users/me", "GET, HEAD"],
+      ["/users/me", "GET, HEAD, PATCH"],
       ["/messages", "GET, HEAD, POST"],
       ["/chats/team", "DELETE"],
       ["/chats/team/users", "GET, HEAD, PUT, DELETE"],
@@ -129,13 +167,47 @@ test("OPTIONS says what may be asked, HEAD is GET without a body", async () => {
       ]);
     }
   }
-  const get = await asBackend(server, "GET /chats/team/users");
-  const head = await asBackend(server, "HEAD /chats/team/users");
-  expect([head.status, head.text, head.type]).toEqual([200, "", get.type]);
-  expect((await asBackend(server, "HEAD /chats/nowhere/users")).status).toBe(400);
+  for (const path of [
+    "/chats/team/users",
+    "/chats/nowhere/users",
+    "/version",
+    "/healthz",
+    "/openapi.json",
+    "/nothing",
+  ]) {
+    const get = await asBackend(server, `GET ${path}`);
+    const head = await asBackend(server, `HEAD ${path}`);
+    const length = String(Buffer.byteLength(get.text));
+    expect([path, head.status, head.text, head.type]).toEqual([path, get.status, "", get.type]);
+    expect([path, head.headers.get("content-length")]).toEqual([path, length]);
+  }
 });
 
-test("a page of history stops after four megabytes and goes on where it stopped", async () => {
+test("a compressed body is refused in every route that reads one, an uncompressed one is taken", async () => {
+  await using server = await startTestServer();
+  const [alice = ""] = await enroll(server, "alice");
+  await room(server, "team", "alice");
+  const headers = { "Content-Encoding": "gzip" };
+  for (const [request, as, more] of [
+    ["POST /messages", alice, {}],
+    ["PUT /chats/team/typing", alice, {}],
+    ["PUT /chats/team/users", server.backendKey, {}],
+    ["POST /token", server.backendKey, {}],
+    ["POST /token", server.backendKey, { "Content-Type": "application/x-ndjson" }],
+  ] as const) {
+    const answer = await call(server, request, { as, headers: { ...headers, ...more }, body: { userID: "x" } });
+    expect([request, answer.status, JSON.parse(answer.text).error]).toEqual([
+      request,
+      415,
+      "Unsupported content encoding",
+    ]);
+    expect(answer.headers.get("x-error-detail")).toBe("send the body without Content-Encoding");
+  }
+  const plain = { as: alice, headers: { "Content-Encoding": "identity" }, body: { chatID: "team", content: "hi" } };
+  expect((await call(server, "POST /messages", plain)).status).toBe(200);
+});
+
+test("a page of history stops after two megabytes and goes on where it stopped", async () => {
   await using server = await startTestServer();
   const [alice = ""] = await enroll(server, "alice", "bob");
   await room(server, "team", "alice", "bob");
@@ -149,12 +221,12 @@ test("a page of history stops after four megabytes and goes on where it stopped"
     let next: number | null = Number(begin);
     while (next !== null) {
       const answer = await call(server, `GET /chats/team/messages?limit=100&${name}=${next}`, { as: alice });
-      expect(answer.text.length).toBeLessThan(5.5 * 1024 * 1024);
+      expect(answer.text.length).toBeLessThan(2.5 * 1024 * 1024);
       const page = JSON.parse(answer.text) as { messages: { seq: number }[]; next: number | null };
       pages.push(page.messages.map(({ seq }) => seq));
       next = page.next;
     }
-    expect(pages.length).toBe(3);
+    expect(pages.length).toBe(6);
     const all = name === "after_seq" ? pages.flat() : pages.toReversed().flat();
     expect(all).toEqual(Array.from({ length: 24 }, (_, at) => at + 1));
   }

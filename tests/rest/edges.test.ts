@@ -1,7 +1,11 @@
 /** Paths and methods nobody serves, bodies without end, headers that mean harm, and what a monitor asks. */
 import { expect, test } from "bun:test";
 import { startTestServer } from "../support/server.ts";
-import { asBackend, call, enroll, prefixes, raw, room } from "./client.ts";
+import { asBackend, call, enroll, people, prefixes, raw, room } from "./client.ts";
+
+const problem = (status: number, title: string, detail: string, error: string): string =>
+  JSON.stringify({ type: "about:blank", title, status, detail, error });
+const unknownPath = problem(404, "Not Found", "no such path; GET /docs shows the paths there are", "Not found");
 
 test("unknown paths are JSON 404, under every prefix", async () => {
   await using server = await startTestServer();
@@ -11,10 +15,10 @@ test("unknown paths are JSON 404, under every prefix", async () => {
       "/chats/a/b/c",
       "/chats/a/b",
       "/token/x",
-      "/messages/1",
+      "/messages/1/2",
       "/..%2f",
       "/%00",
-      "/users",
+      "/users/a/b",
     ]) {
       for (const method of ["GET", "POST", "DELETE"]) {
         const answer = await call(server, `${method} ${prefix}${path}`);
@@ -22,12 +26,12 @@ test("unknown paths are JSON 404, under every prefix", async () => {
         expect([at, answer.status, answer.text, answer.type]).toEqual([
           at,
           404,
-          '{"error":"Not found"}',
-          "application/json",
+          unknownPath,
+          "application/problem+json",
         ]);
       }
     }
-    if (prefix !== "") expect((await call(server, `GET ${prefix}`)).text).toBe('{"error":"Not found"}');
+    if (prefix !== "") expect((await call(server, `GET ${prefix}`)).text).toBe(unknownPath);
   }
 });
 
@@ -48,9 +52,9 @@ test("unknown methods are JSON 405 and name the known ones", async () => {
       expect([request, answer.status, answer.text, answer.headers.get("allow"), answer.type]).toEqual([
         request,
         405,
-        '{"error":"Method not allowed"}',
+        problem(405, "Method Not Allowed", `use ${allow.replaceAll(", ", " or ")}`, "Method not allowed"),
         allow,
-        "application/json",
+        "application/problem+json",
       ]);
     }
   }
@@ -151,4 +155,74 @@ test("a monitor learns whether the server lives, is ready, and which version it 
   expect([ready.status, ready.text]).toEqual([200, '{"ready":true,"reasons":[]}']);
   const version = await call(server, "GET /api/v3/version");
   expect(JSON.parse(version.text)).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+});
+
+test("a field that a form of ours does not have is refused with the nearest one; the documents' forms pass over it", async () => {
+  await using server = await startTestServer();
+  const { alice } = await people(server);
+  const message = { chatID: "team", content: "x" };
+  const table: [request: string, as: string, body: unknown, detail: string][] = [
+    ["POST /messages", alice, { ...message, clientId: "1" }, "clientId: did you mean clientID?"],
+    ["POST /messages", alice, [message, { ...message, contents: "y" }], "1: contents: did you mean content?"],
+    [
+      "POST /messages",
+      alice,
+      { ...message, zebra: 1 },
+      "zebra: no such field; there are chatID, type, content, encoding, file, clientID, reply_to, mentions",
+    ],
+    [
+      "POST /messages",
+      alice,
+      { statuses: [{ messageID: "1", messagestatus: "read", messageStatus: "read" }] },
+      "statuses.0: messagestatus: did you mean messageStatus?",
+    ],
+    ["PUT /chats/team/typing", alice, { typin: true }, "typin: did you mean typing?"],
+    [
+      "POST /messages",
+      server.backendKey,
+      { ...message, sender: "alice", clienID: "1" },
+      "0: clienID: did you mean clientID?",
+    ],
+    [
+      "PUT /webhooks/one",
+      server.backendKey,
+      { url: "http://127.0.0.1/", event: ["message"] },
+      "event: did you mean events?",
+    ],
+    ["GET /messages?format=full", alice, undefined, "format: must be simple; left out it is the signed form"],
+  ];
+  for (const [request, as, body, detail] of table) {
+    const answer = await call(server, request, { as, body });
+    expect([detail, answer.status, answer.headers.get("x-error-detail")]).toEqual([detail, 400, detail]);
+  }
+  expect((await asBackend(server, "POST /token", { userID: "carl", userkey: "x" })).status).toBe(201);
+  expect((await asBackend(server, "PUT /chats/team/users", { users: ["alice", "bob"], name: "x" })).status).toBe(200);
+});
+
+test("what an answer spells may be sent back as it is", async () => {
+  await using server = await startTestServer();
+  const { alice, bob } = await people(server);
+  const sent = JSON.parse(
+    (await call(server, "POST /messages", { as: alice, body: { chatID: "team", content: "x", client_id: "1" } })).text,
+  );
+  expect(sent).toMatchObject({ seq: 1, chatID: "team", client_id: "1" });
+  const again = { chat_id: sent.chat_id, content: "x", client_id: "1" };
+  expect(JSON.parse((await call(server, "POST /messages", { as: alice, body: again })).text)).toEqual(sent);
+  const statuses = [{ message_id: sent.message_id, messageStatus: "delivered" }];
+  expect((await call(server, "POST /messages", { as: bob, body: { statuses } })).status).toBe(200);
+  const waiting = JSON.parse((await call(server, "GET /messages?format=simple", { as: bob })).text);
+  expect(waiting.messages).toEqual([]);
+});
+
+// Bun closes the connection instead. When it does not any more, this test says so, and docs/protocols/rest.md can lose its warning.
+test.failing("requests that follow each other at once are all answered", async () => {
+  await using server = await startTestServer();
+  const [alice = ""] = await enroll(server, "alice");
+  await room(server, "team", "alice");
+  const post = (content: string) => {
+    const body = JSON.stringify({ chatID: "team", content });
+    const head = `POST /messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice}\r\n`;
+    return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  expect(await raw(server, post("one") + post("two"), /"seq":1[\s\S]*"seq":2/)).toMatch(/"seq":1[\s\S]*"seq":2/);
 });

@@ -1,6 +1,7 @@
 /** GET /messages as Server-Sent Events (docs/protocols/rest.md § Receive messages). */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
+import { clockOf } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { asBackend, call, enroll, inboxOf, people, room, say } from "./client.ts";
 import { openStream } from "./event-stream.ts";
@@ -109,7 +110,7 @@ test("ends with the account, and when the server stops", async () => {
 
 test("ends with its token", async () => {
   let nowMs = Date.now();
-  await using server = await startTestServer({ clock: { nowMs: () => nowMs } });
+  await using server = await startTestServer({ clock: clockOf(() => nowMs) });
   const { alice, bob } = await people(server);
   await using stream = await openStream(server, bob);
   await stream.next();

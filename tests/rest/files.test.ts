@@ -139,12 +139,13 @@ test("who is in no chat with it is told what is told of a file that does not exi
   expect((await call(server, `GET ${url}`, { as: "not-a-token" })).status).toBe(401);
   expect((await asBackend(server, `GET ${url}`)).status).toBe(401);
   expect((await call(server, `POST ${url}`, { as: anna, body: {} })).status).toBe(405);
-  for (const path of ["/_/files/", "/_/files/..%2F..%2Froost.db", `${url}/more`, "/_/other"]) {
+  expect((await call(server, "GET /_/files/", { as: anna })).status).toBe(405);
+  for (const path of ["/_/files/..%2F..%2Froost.db", `${url}/more`, "/_/other"]) {
     expect([path, (await call(server, `GET ${path}`, { as: anna })).status]).toEqual([path, 404]);
   }
   for (const prefix of prefixes.filter((one) => one !== "")) {
     const answer = await call(server, `GET ${prefix}${url}`, { as: anna });
-    expect([prefix, answer.status, answer.type]).toEqual([prefix, 404, "application/json"]);
+    expect([prefix, answer.status, answer.type]).toEqual([prefix, 404, "application/problem+json"]);
   }
   expect((await call(server, `GET ${url}`, { as: ben })).status).toBe(200);
   await asBackend(server, "DELETE /chats/team/users", { users: ["ben"] });

@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { clockOf } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, type CallOptions, call, enroll, inboxOf, type RunningServer, room } from "./client.ts";
 import { outgoing } from "./signing.ts";
@@ -144,7 +145,7 @@ test("what is kept can be read by nobody who has the file", async () => {
 
 test("is forgotten after a day, and each participant has room for a thousand", async () => {
   let nowMs = Date.now();
-  await using server = await startTestServer({ clock: { nowMs: () => nowMs } });
+  await using server = await startTestServer({ clock: clockOf(() => nowMs) });
   const [alice = ""] = await enroll(server, "alice");
   await room(server, "team", "alice");
   const say = (index: number, as = alice) =>

@@ -1,5 +1,6 @@
 /** /messages in its simple form, and a chat's history (docs/protocols/rest.md § Send messages, § Receive messages). */
 import { describe, expect, test } from "bun:test";
+import { clockOf } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, asBackend, call, enroll, inboxOf, people, prefixes, room, say } from "./client.ts";
 
@@ -134,7 +135,6 @@ describe("POST /messages", () => {
       ["", { body }],
       ["", { body: "{" }],
       ["", { as: "wrong", body }],
-      ["", { as: server.backendKey, body }],
       ["?accessToken=wrong", { body }],
       ["", { body: { ...body, accessToken: ["no"] } }],
       ["", { as: "x".repeat(3000), body }],
@@ -199,6 +199,8 @@ describe("GET /messages", () => {
       first.messages[1]?.message_id ?? "",
       "e999999",
       "999999",
+      `1700000000000_${"0af9".repeat(8)}`,
+      "e",
     ];
     const answer = await call(server, "POST /messages", {
       as: bob,
@@ -210,6 +212,43 @@ describe("GET /messages", () => {
     await say(server, alice, "team", "four");
     const since = await inboxOf(server, bob, `&after=${first.next}`);
     expect(since.messages.map((message) => message.content)).toEqual(["four"]);
+  });
+
+  test("a message that was read, and one place in a chat, stand for everything before them", async () => {
+    await using server = await startTestServer();
+    const { alice, bob } = await people(server);
+    const made = await asBackend(server, "POST /token", { userID: "bob", clientID: "phone" });
+    const { accessToken: phone } = JSON.parse(made.text) as { accessToken: string };
+    const ids: string[] = [];
+    for (let n = 1; n <= 7; n += 1) {
+      ids.push(JSON.parse((await say(server, alice, "team", String(n))).text).message_id);
+    }
+    const confirm = async (as: string, ...statuses: object[]) => {
+      const answer = await call(server, "POST /messages", { as, body: { statuses } });
+      return [answer.status, answer.text];
+    };
+    const place = async () => {
+      const [chat] = JSON.parse((await call(server, "GET /chats", { as: bob })).text).chats;
+      return [chat.delivered_seq, chat.read_seq];
+    };
+    const waiting = async (as: string) => (await inboxOf(server, as)).messages.map(({ content }) => content).join("");
+    await confirm(bob, { messageID: ids[1], messageStatus: "read" }, { messageID: ids[2], messageStatus: "delivered" });
+    expect([await place(), await waiting(bob), await waiting(phone)]).toEqual([[3, 2], "4567", "1234567"]);
+    const through = { chatID: "team", through: 5 };
+    expect(await confirm(phone, { ...through, messageStatus: "read" }, { ...through, messageStatus: "read" })).toEqual([
+      200,
+      JSON.stringify({ statuses: [through] }),
+    ]);
+    expect([await place(), await waiting(bob), await waiting(phone)]).toEqual([[5, 5], "67", "67"]);
+    // What is unknown, and what was never sent, confirms nothing.
+    const unknown = [{ chatID: "nowhere", through: 1 }, { chatID: "team", through: 8 }, through];
+    expect(await confirm(bob, ...unknown.map((one) => ({ ...one, messageStatus: "delivered" })))).toEqual([
+      200,
+      JSON.stringify({ statuses: unknown }),
+    ]);
+    expect([await place(), await waiting(bob), await waiting(phone)]).toEqual([[5, 5], "67", "67"]);
+    await confirm(bob, { chatID: "team", through: 6, messageStatus: "delivered" });
+    expect([await place(), await waiting(bob), await waiting(phone)]).toEqual([[6, 5], "7", "67"]);
   });
 
   test("nobody confirms for somebody else", async () => {
@@ -251,7 +290,7 @@ describe("GET /messages", () => {
 
   test("a token that ends while its request waits is told nothing more", async () => {
     let nowMs = Date.now();
-    await using server = await startTestServer({ clock: { nowMs: () => nowMs } });
+    await using server = await startTestServer({ clock: clockOf(() => nowMs) });
     const { bob } = await people(server);
     const { next } = await inboxOf(server, bob);
     const waiting = call(server, `GET /messages?format=simple&wait=30&after=${next}`, { as: bob });

@@ -1,5 +1,6 @@
 /** The reference page: everything it needs comes from this server, and it may do nothing else. */
 import { expect, test } from "bun:test";
+import { requireProgram } from "../support/programs.ts";
 import { startTestServer } from "../support/server.ts";
 import { call } from "./client.ts";
 
@@ -48,4 +49,39 @@ test("the document names every path once, with an id of its own for each operati
     new Set(Object.keys(components.schemas).filter((name) => references.includes(name))),
   );
   expect(references.length).toBeGreaterThan(10);
+});
+
+test("each operation says who may ask, and anyone is an empty list, so that tools do not ask for a key", async () => {
+  await using server = await startTestServer();
+  const { paths, tags } = JSON.parse((await call(server, "GET /openapi.json")).text);
+  expect(paths["/version"].get.security).toEqual([]);
+  expect(paths["/token"].post.security).toEqual([{ backendKey: [] }]);
+  expect(paths["/messages"].post.security).toEqual([{ accessToken: [] }, { backendKey: [] }]);
+  const groups = tags.map(({ name }: { name: string }) => name);
+  expect(groups.slice(0, 3)).toEqual(["Tokens", "Chats", "Messages"]);
+  for (const operations of Object.values(paths as Record<string, Record<string, { tags: string[] }>>)) {
+    for (const { tags: own } of Object.values(operations)) expect(groups).toContain(own[0]);
+  }
+});
+
+const curl = requireProgram("curl");
+
+test.skipIf(!curl)("the page's first steps work as printed, in a shell", async () => {
+  await using server = await startTestServer();
+  const { text } = await call(server, "GET /docs");
+  const steps = [...text.matchAll(/<code class="step">([\s\S]*?)<\/code>/g)].map(([, step]) => step ?? "");
+  expect(steps).toHaveLength(3);
+  const variables: Record<string, string> = { ROOST: `http://${server.http}`, KEY: server.backendKey };
+  const run = async (step: string): Promise<string> => {
+    const shell = Bun.spawn(["sh", "-ec", step.replaceAll("curl ", "curl -sS --fail-with-body ")], {
+      env: { ...process.env, ...variables },
+    });
+    const said = await new Response(shell.stdout).text();
+    expect([step, await shell.exited]).toEqual([step, 0]);
+    return said;
+  };
+  const tokens = JSON.parse(await run(steps[0] ?? "")) as { accessToken: string }[];
+  [variables["ANNA"] = "", variables["BEN"] = ""] = tokens.map(({ accessToken }) => accessToken);
+  await run(steps[1] ?? "");
+  expect(await run(steps[2] ?? "")).toMatch(/"content":"hello"/);
 });

@@ -28,7 +28,7 @@ const lengths = (texts: readonly string[]): number[] => texts.map(({ length }) =
 test("a file is whole in messageText, and a page ends before it is too large", async () => {
   await using server = await startTestServer();
   const [anna, ben] = await two(server);
-  const said = [100 * kib, 3000 * kib, 2500 * kib, 600 * kib].map(base64);
+  const said = [100 * kib, 1200 * kib, 1100 * kib, 600 * kib].map(base64);
   for (const content of said) await sayLarge(server, "anna", content);
   // One's own are left out, files or not.
   await sayLarge(server, "ben", base64(700 * kib, 9));

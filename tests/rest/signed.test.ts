@@ -116,7 +116,7 @@ describe("POST /messages", () => {
     const statuses = [
       ...Object.keys(status).map((name) => without(status, name)),
       { ...status, messageStatus: "seen" },
-      { ...status, messageID: "x1" },
+      { ...status, messageID: "" },
       { ...status, messageID: -1 },
     ].map((faulty) => ({ messages: [message], statuses: [status, faulty] }));
     for (const faulty of [...messages, ...statuses]) {
@@ -303,7 +303,12 @@ describe("POST /messages", () => {
       headers: { "Content-Type": "application/x-ndjson" },
       body: '{"userID":"zoe"}',
     });
-    expect(stream.text).toBe('{"userID":"zoe","status":500,"error":"Internal server error"}\n');
+    expect(JSON.parse(stream.text)).toEqual({
+      userID: "zoe",
+      status: 500,
+      error: "Internal server error",
+      detail: "a fault of the server; its log says more",
+    });
   });
 
   test("R24: what is the client's fault is never 500", async () => {
@@ -397,8 +402,9 @@ test("oldMessageID replaces a message: who has it not fetched is given the new o
     .messages[1];
   expect(said(await edit("e1", old, ben))).toEqual(badSignature);
   expect(said(await edit("e1", old, anna, "other"))).toEqual(notFound);
-  for (const unknown of ["999999", simple]) expect(said(await edit("e1", unknown))).toEqual(notFound);
-  for (const bad of ["x", "e1", {}, -1, null]) expect([bad, (await edit("e1", bad)).status]).toEqual([bad, 400]);
+  const unknownIds = ["999999", simple, "e1", "x", `1700000000000_${"0af9".repeat(8)}`];
+  for (const unknown of unknownIds) expect(said(await edit("e1", unknown))).toEqual(notFound);
+  for (const bad of ["", {}, -1, null]) expect([bad, (await edit("e1", bad)).status]).toEqual([bad, 400]);
   expect(textsOf(await fetchSigned(server, carl))).toEqual(["tpyo", "simple"]);
 
   const edited = await edit("e1", old);
@@ -460,8 +466,8 @@ describe("GET /messages", () => {
     expect(textsOf(await fetchSigned(server, ben))).toEqual(["hello"]);
     await confirm(server, ben, "delivered", id);
     expect(Object.keys(await fetchSigned(server, ben))).toEqual(["timestamp"]);
-    // Said again, it tells nobody again.
-    await confirm(server, ben, "delivered", id);
+    // Said again, it tells nobody again; nor does what is unknown.
+    await confirm(server, ben, "delivered", `1700000000000_${"0af9".repeat(8)}`, id);
     await confirm(server, ben, "read", id);
     const told = await fetchSigned(server, anna);
     expect(Object.keys(told)).toEqual(["timestamp", "statuses"]);
@@ -555,7 +561,8 @@ describe("GET /messages", () => {
     expect(messages).toMatchObject([{ sender: anna.guid, messageText: "simple", recipientList: [ben.guid] }]);
     await confirm(server, ben, "delivered", messages?.[0]?.messageID ?? "");
     expect((await inboxOf(server, ben.token)).messages).toEqual([]);
-    expect((await fetchSigned(server, anna)).statuses).toMatchObject([{ type: "delivered", recipient: ben.guid }]);
+    // Of what was not sent in the signed form no status is stored: who asks is told by `receipts`.
+    expect((await fetchSigned(server, anna)).statuses).toBeUndefined();
   });
 
   test("R35: GET /publicKey is the same after a restart", async () => {

@@ -14,6 +14,7 @@ interface Line {
   readonly accessToken?: string;
   readonly refreshToken?: string;
   readonly error?: string;
+  readonly detail?: string;
 }
 
 const ndjson = "application/x-ndjson";
@@ -57,7 +58,12 @@ test("R32: one answer per line, in order; a line that is wrong harms no other", 
     { userID: "anna" },
   ];
   const answers = await stream(server, lines);
-  const refused = (userID: string | null) => ({ userID, status: 400, error: "Invalid parameters" });
+  const refused = (userID: string | null, detail: string) => ({
+    userID,
+    status: 400,
+    error: "Invalid parameters",
+    detail: expect.stringContaining(detail),
+  });
   const made = (userID: string) => ({
     userID,
     status: 201,
@@ -66,12 +72,12 @@ test("R32: one answer per line, in order; a line that is wrong harms no other", 
   });
   expect(answers).toEqual([
     made("anna"),
-    refused(null),
-    refused("a b"),
+    refused(null, "JSON"),
+    refused("a b", "userID"),
     made("ben"),
-    refused(null),
-    refused("user.1"),
-    refused("carl"),
+    refused(null, "the line is too long"),
+    refused("user.1", "user.1 is of a reserved form"),
+    refused("carl", "userKey"),
     made("dora"),
     made("anna"),
   ]);
@@ -134,10 +140,11 @@ test("what was used up or revoked is not given out again", async () => {
   expect((await call(server, "PUT /token", { body: { refreshToken: rotated?.refreshToken } })).status).toBe(201);
   expect((await call(server, "DELETE /token", { as: revoked?.accessToken })).status).toBe(200);
   const error = "The tokens were used or revoked";
+  const detail = "send the line with another Idempotency-Key to get new ones";
   expect(await stream(server, lines, { key: "k" })).toEqual([
     kept as Line,
-    { userID: "rotated", status: 409, error },
-    { userID: "revoked", status: 409, error },
+    { userID: "rotated", status: 409, error, detail },
+    { userID: "revoked", status: 409, error, detail },
   ]);
   expect((await call(server, "GET /messages?format=simple", { as: revoked?.accessToken })).status).toBe(401);
 });

@@ -1,8 +1,11 @@
 /** POST /token: participants and their token pairs (R19, R29, R30, R32). */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
+import { databasePath } from "../../src/store/sqlite/engine/open.ts";
+import { RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";
-import { asBackend, call, inboxOf, prefixes, room } from "./client.ts";
+import { asBackend, call, enroll, inboxOf, prefixes, room } from "./client.ts";
 
 const rsa = (modulusLength: number) => generateKeyPairSync("rsa", { modulusLength }).publicKey;
 const key = rsa(2048);
@@ -71,6 +74,13 @@ test("what is not a participant is refused and says why, without repeating it", 
     [{ userID: "a b" }, "userID: must match"],
     [{ userID: "a".repeat(257) }, "userID: must match"],
     [{ userID: "user.10001" }, "reserved"],
+    [{ userID: "10001" }, "plain number"],
+    [[{ userID: "alice" }, { userID: "7" }], "plain number"],
+    [{ userID: "35799000001_10001" }, "a PhoneId"],
+    [{ userID: "_10001" }, "a PhoneId"],
+    [{ userID: "chat.10001" }, "a reserved form"],
+    [{ userID: "direct.1.2" }, "a reserved form"],
+    [{ userID: "a+b" }, "userID: must match"],
     [{ userID: "a", userKey: "" }, "userKey"],
     [{ userID: "a", userKey: "zzzz" }, "not a public key"],
     [{ userID: "a", userKey: der.toString("hex").slice(2) }, "not a public key"],
@@ -83,6 +93,41 @@ test("what is not a participant is refused and says why, without repeating it", 
     expect([body, answer.status, answer.text, answer.type]).toEqual([body, 400, invalidParameters, "application/json"]);
     expect(answer.headers.get("x-error-detail")).toContain(detail);
   }
+});
+
+test("R7 a userID may hold @ . _ : and -, and names its user at every route", async () => {
+  await using server = await startTestServer();
+  const userID = "urn:user:o.k_1-2@example.org";
+  const [token = "", anna = ""] = await enroll(server, userID, "anna");
+  await room(server, "team", userID, "anna");
+  const content = { chatID: "team", content: "hello" };
+  expect((await asBackend(server, "POST /messages", { ...content, sender: userID })).status).toBe(200);
+  expect((await inboxOf(server, anna)).messages).toMatchObject([{ sender: userID }]);
+  expect(JSON.parse((await call(server, "GET /users/me", { as: token })).text)).toMatchObject({ userID });
+  await using mqtt = await RawMqtt.connect(server.mqttPort, { username: userID, password: Buffer.from(token) });
+  expect(mqtt.closed).toBe(false);
+  const query = encodeURIComponent(userID);
+  expect((await asBackend(server, `DELETE /chats/team/users?users=${query}`)).text).toBe("{}");
+});
+
+test("R7 names of before that no new user gets go on naming their users", async () => {
+  await using first = await startTestServer();
+  const names = ["10001", "chat.5", "direct.1.2"];
+  await enroll(first, "a", "b", "c");
+  await first.stop();
+  {
+    using db = new Database(databasePath(first.dataDir));
+    for (const [at, name] of names.entries())
+      db.run("UPDATE users SET username = ? WHERE username = ?", [name, "abc"[at] ?? ""]);
+  }
+  await using server = await first.restart();
+  const [token = ""] = await enroll(server, ...names);
+  expect(JSON.parse((await call(server, "GET /users/me", { as: token })).text)).toMatchObject({ userID: "10001" });
+  await room(server, "team", ...names);
+  const sent = await asBackend(server, "POST /messages", { chatID: "team", content: "hello", sender: "chat.5" });
+  expect(sent.status).toBe(200);
+  expect((await inboxOf(server, token)).messages).toMatchObject([{ sender: "chat.5" }]);
+  expect((await asBackend(server, "DELETE /chats/team/users?users=direct.1.2")).text).toBe("{}");
 });
 
 test("a token's device has a position of its own", async () => {

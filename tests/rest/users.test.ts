@@ -103,3 +103,33 @@ test("DELETE deactivates: tokens, connections, and what the user would say next"
   }
   expect(said(await asBackend(server, `GET /users/${guid}`))).toEqual(notFound);
 });
+
+test("a deactivated user is gone from member lists, and is put into no chat", async () => {
+  await using server = await startTestServer();
+  const [anna = ""] = await enroll(server, "anna", "ben");
+  const [annaGuid, benGuid = ""] = await room(server, "team", "anna", "ben");
+  await room(server, "other", "anna");
+  await asBackend(server, `DELETE /users/${benGuid}`);
+  const listed = async (chatID: string): Promise<string[]> => {
+    const answer = await asBackend(server, `GET /chats/${chatID}/users`);
+    return (JSON.parse(answer.text).chat.users as { userID: string }[]).map(({ userID }) => userID);
+  };
+  expect(await listed("team")).toEqual(["anna"]);
+  for (const chatID of ["team", "other", "new"]) {
+    const refused = await asBackend(server, `PUT /chats/${chatID}/users`, { users: ["anna", "ben"] });
+    expect([chatID, refused.status, refused.headers.get("x-error-detail")]).toEqual([
+      chatID,
+      400,
+      expect.stringContaining("ben is deactivated"),
+    ]);
+  }
+  expect(await listed("other")).toEqual(["anna"]);
+  expect((await say(server, anna, "team", "on we go")).status).toBe(200);
+  const ben = await server.store.findUserByKey("ben");
+  // Once enabled they are a member again.
+  await server.domain.accountRemoval.enable(ben?.userId ?? (0 as never));
+  expect(await listed("team")).toEqual(["anna", "ben"]);
+  expect([annaGuid, benGuid]).toEqual(
+    JSON.parse((await asBackend(server, "PUT /chats/team/users", { users: ["anna", "ben"] })).text).GUIDList,
+  );
+});

@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { createCommitter } from "../../src/store/sqlite/engine/committer.ts";
 import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
-import { nowMs, openStage, valuesOf } from "./committer-stage.ts";
+import { at } from "../support/manual-clock.ts";
+import { nowMs, openStage, steadyMs, userIdsOf } from "./committer-stage.ts";
 
 const hourMs = 3_600_000;
 
@@ -11,8 +12,13 @@ test("a batch's time is no less than the last one's while the clock is up to a d
   let batches = 0;
   const timeAt = (clockMs: number, executor = stage.committer): number => {
     batches += 1;
-    const batch = executor.commit({ nowMs: clockMs, seed: `${batches}`, changes: [["createUser", { nick: "Ann" }]] });
-    return Number(stage.rows(`SELECT created_at_ms FROM users WHERE user_id = ${valuesOf(batch)[0]}`)[0]?.[0]);
+    const batch = executor.commit({
+      nowMs: clockMs,
+      steadyMs,
+      seed: `${batches}`,
+      changes: [["createUser", { nick: "Ann" }]],
+    });
+    return Number(stage.rows(`SELECT created_at_ms FROM users WHERE user_id = ${userIdsOf(batch)[0]}`)[0]?.[0]);
   };
   expect(timeAt(nowMs)).toBe(nowMs);
   expect(timeAt(nowMs + 5)).toBe(nowMs + 5);
@@ -29,8 +35,8 @@ test("GUIDs come from the batch's seed: the same of the same one, and each anoth
   const guidsOf = (seed: string): string[] => {
     using stage = openStage();
     const changes = ["Ann", "Bob"].map((nick) => ["createUser", { nick }] as const);
-    stage.committer.commit({ nowMs, seed, changes });
-    stage.committer.commit({ nowMs, seed: `${seed}, the next`, changes });
+    stage.committer.commit({ nowMs, steadyMs, seed, changes });
+    stage.committer.commit({ nowMs, steadyMs, seed: `${seed}, the next`, changes });
     return stage.rows("SELECT guid FROM users ORDER BY user_id").flat() as string[];
   };
   const [first, again, other] = [guidsOf("one"), guidsOf("one"), guidsOf("two")];
@@ -46,7 +52,7 @@ test("a batch that changes no row leaves no time behind, and writes nothing", ()
   stage.chatOf("Ann");
   const frames = () => stage.rows("PRAGMA wal_checkpoint(NOOP)")[0]?.[1];
   const before = frames();
-  const changes = [["restart", { nowMs: 9 }] as const, ["deleteChat", { chatKey: "nothing" }] as const];
-  stage.committer.commit({ nowMs: nowMs + 99, seed: "x", changes });
+  const changes = [["restart", { nowMs: at(9) }] as const, ["deleteChat", { chatKey: "nothing" }] as const];
+  stage.committer.commit({ nowMs: nowMs + 99, steadyMs, seed: "x", changes });
   expect(frames()).toBe(before);
 });

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { type BrokerStore, queueColumnCount, type Sending, type StoredSubscription } from "../../src/mqtt/store.ts";
+import { at } from "../support/manual-clock.ts";
 
 export interface OpenedBrokerStore extends AsyncDisposable {
   /** The one that is open now. */
@@ -12,7 +13,7 @@ export interface OpenedBrokerStore extends AsyncDisposable {
   reopen(): Promise<BrokerStore>;
 }
 
-const phone = { principalKey: "user:1", clientId: "phone", nowMs: 1000, expirySeconds: undefined };
+const phone = { principalKey: "user:1", clientId: "phone", nowMs: at(1000), expirySeconds: undefined };
 const tablet = { ...phone, clientId: "tablet" };
 
 const subscription = (filter: string, more: Partial<StoredSubscription> = {}): StoredSubscription => ({
@@ -85,11 +86,11 @@ function retainedContract(open: () => Promise<OpenedBrokerStore>): void {
     const plain = { payload, qos: 1, properties: undefined, expiresAtMs: undefined } as const;
     expect(store.retainedPage("")).toEqual([]);
     await store.retain([
-      { topic: "b", message: { ...plain, topic: "b", expiresAtMs: 5 } },
+      { topic: "b", message: { ...plain, topic: "b", expiresAtMs: at(5) } },
       { topic: "a", message: { ...plain, topic: "a", qos: 0 } },
       { topic: "c", message: { ...plain, topic: "c" } },
     ]);
-    const full = { topic: "b", payload, qos: 2, properties: new Uint8Array([1, 1]), expiresAtMs: 4e12 } as const;
+    const full = { topic: "b", payload, qos: 2, properties: new Uint8Array([1, 1]), expiresAtMs: at(4e12) } as const;
     // Views into something larger, as a network buffer gives them.
     const large = new Uint8Array(1000);
     large.set(payload, 7);
@@ -104,6 +105,11 @@ function retainedContract(open: () => Promise<OpenedBrokerStore>): void {
       await opened.reopen();
     }
     expect(opened.store.retainedPage("b")).toEqual([]);
+  });
+
+  test("devices have no share of the disk", async () => {
+    await using opened = await open();
+    expect(opened.store.hasDiskFor("device:lamp", () => Number.MAX_SAFE_INTEGER)).toBe(true);
   });
 }
 
@@ -155,13 +161,13 @@ function sessionContract(open: () => Promise<OpenedBrokerStore>): void {
     await store.subscribe(b, [subscription("x", { qos: 2 }), subscription("y", { subscriptionId: 7 })]);
     await store.subscribe(e, [subscription("z")]);
     const left = { sending: [], waiting: [] };
-    await store.suspendSession({ ...left, sessionId: a, disconnectedAtMs: 2000, expirySeconds: 60 });
-    await store.suspendSession({ ...left, sessionId: b, disconnectedAtMs: 3000, expirySeconds: 4_294_967_295 });
+    await store.suspendSession({ ...left, sessionId: a, disconnectedAtMs: at(2000), expirySeconds: 60 });
+    await store.suspendSession({ ...left, sessionId: b, disconnectedAtMs: at(3000), expirySeconds: 4_294_967_295 });
     await store.openSession({ ...phone, clientId: "c", expirySeconds: 30 });
-    await store.suspendSession({ ...left, sessionId: d, disconnectedAtMs: 4000, expirySeconds: 10 });
-    await store.openSession({ ...phone, clientId: "d", nowMs: 4500 });
+    await store.suspendSession({ ...left, sessionId: d, disconnectedAtMs: at(4000), expirySeconds: 10 });
+    await store.openSession({ ...phone, clientId: "d", nowMs: at(4500) });
     const now = await opened.reopen();
-    await now.restart(9000);
+    await now.restart(at(9000));
     const seen = allSessions(now);
     expect(seen.map(({ sessionId }) => sessionId)).toEqual([a, b, c, d, e]);
     expect(seen.map(({ clientId }) => clientId)).toEqual(names);
@@ -178,7 +184,7 @@ function sessionContract(open: () => Promise<OpenedBrokerStore>): void {
       subscription("y", { subscriptionId: 7 }),
     ]);
     expect(seen.map(({ subscriptions }) => subscriptions.length)).toEqual([0, 2, 0, 0, 1]);
-    await now.restart(10_000);
+    await now.restart(at(10_000));
     expect(allSessions(now)).toEqual(seen);
   });
 
@@ -244,7 +250,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
     const large = 2 ** 40;
     await store.enqueue(
       queueChange([
-        { queueId: large, sessionId, qos: 2, packet: shared, expiresAtMs: 4e12, share: "$share/g/#" },
+        { queueId: large, sessionId, qos: 2, packet: shared, expiresAtMs: at(4e12), share: "$share/g/#" },
         { queueId: large + 1, sessionId: other, packet: shared },
         { queueId: large + 3, sessionId, packetId: 65_535 },
         { queueId: large + 2, sessionId, live: true },
@@ -256,7 +262,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
         qos: 2,
         packetId: 0,
         released: false,
-        expiresAtMs: 4e12,
+        expiresAtMs: at(4e12),
         share: "$share/g/#",
         packet: shared,
       },
@@ -265,7 +271,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
         qos: 1,
         packetId: 65_535,
         released: false,
-        expiresAtMs: 0,
+        expiresAtMs: at(0),
         share: undefined,
         packet: new Uint8Array(Buffer.from(`packet ${large + 3}`)),
       },
@@ -276,7 +282,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
     expect(store.queuedOf(sessionId)).toEqual({ messages: 2, bytes: 3 + waiting[1].packet.length });
     expect(store.lastQueueId()).toBe(large + 3);
     const now = await opened.reopen();
-    await now.restart(5000);
+    await now.restart(at(5000));
     expect(allSessions(now).map(({ queued }) => queued)).toEqual([3, 1]);
     expect(queueIds(now, sessionId)).toEqual([large, large + 2, large + 3]);
     expect(queueIds(now, other)).toEqual([large + 1]);
@@ -309,7 +315,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
       payload: Buffer.from("kept"),
       qos: 1 as const,
       properties: new Uint8Array([1, 0]),
-      expiresAtMs: 77,
+      expiresAtMs: at(77),
     });
     await store.enqueue({
       ...queueChange([{ queueId: 1, sessionId }]),
@@ -396,7 +402,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
     ];
     await store.suspendSession({
       sessionId,
-      disconnectedAtMs: 1,
+      disconnectedAtMs: at(1),
       expirySeconds: 5,
       sending: [...sending].reverse(),
       waiting: [5, 1, 3, 7],
@@ -416,6 +422,20 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
       expect((await opened.store.openSession(phone)).sending).toEqual(sending);
       await opened.reopen();
     }
+  });
+
+  test("what was released stays released, although the end of its connection was reported without that", async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const { sessionId } = await store.openSession(phone);
+    await store.enqueue(queueChange([{ queueId: 1, sessionId, packetId: 9, qos: 2, live: true }]));
+    const sending: Sending[] = [{ queueId: 1, packetId: 9, qos: 2, released: false }];
+    const left = { sessionId, disconnectedAtMs: at(1), expirySeconds: 5, sending, waiting: [] };
+    await store.suspendSession(left);
+    await store.release(1);
+    await store.suspendSession(left);
+    const { sending: found } = await (await opened.reopen()).openSession(phone);
+    expect(found).toEqual([{ queueId: 1, packetId: 9, qos: 2, released: true }]);
   });
 
   test("what is dequeued is gone, whichever it was, and nothing else is", async () => {
@@ -464,7 +484,7 @@ function queueContract(open: () => Promise<OpenedBrokerStore>): void {
       ]),
     );
     const now = await opened.reopen();
-    await now.restart(1);
+    await now.restart(at(1));
     expect(now.queuedOf(gone)).toEqual({ messages: 0, bytes: 0 });
     expect(queueIds(now, sessionId)).toEqual([3]);
   });
@@ -520,14 +540,14 @@ function willContract(open: () => Promise<OpenedBrokerStore>): void {
     const second = await store.putWill({ ...will, clientId: "d", packet: new Uint8Array(100).subarray(4, 6) });
     const third = await store.putWill(will);
     expect(new Set([first, second, third]).size).toBe(3);
-    await store.scheduleWill(second, 4e12);
-    await store.scheduleWill(404, 1);
+    await store.scheduleWill(second, at(4e12));
+    await store.scheduleWill(404, at(1));
     await store.removeWill(first);
     await store.removeWill(first);
     const now = await opened.reopen();
-    await now.restart(1);
+    await now.restart(at(1));
     expect(now.wills()).toEqual([
-      { ...will, willId: second, clientId: "d", packet: new Uint8Array(2), publishAtMs: 4e12 },
+      { ...will, willId: second, clientId: "d", packet: new Uint8Array(2), publishAtMs: at(4e12) },
       { ...will, willId: third, publishAtMs: undefined },
     ]);
   });

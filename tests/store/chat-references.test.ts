@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import type { ChatRef } from "../../src/domain/model.ts";
 import type { NamedChange } from "../../src/store/sqlite/engine/committer.ts";
-import { openStage, type Stage, valuesOf } from "./committer-stage.ts";
+import { openStage, type Stage, userIdsOf, valuesOf } from "./committer-stage.ts";
 
 const append = (chat: ChatRef, from: number, more: object = {}): NamedChange => [
   "appendMessage",
@@ -25,9 +25,9 @@ function exchange(stage: Stage, userId: number, ...to: { chatKey: string; recipi
 /** Ann, Bob and Carl: a group of Ann and Carl, and a direct chat of Ann and Bob, who blocked her. */
 function blockedStage() {
   const stage = openStage();
-  const [ann = 0, bob = 0, carl = 0] = valuesOf(
+  const [ann = 0, bob = 0, carl = 0] = userIdsOf(
     stage.commit(...["Ann", "Bob", "Carl"].map((nick): NamedChange => ["createUser", { nick }])),
-  ) as number[];
+  );
   const [made] = valuesOf(stage.commit(["createChat", { ownerId: ann, members: [carl], name: "g" }]));
   const { chatId } = (made as { chat: { chatId: number } }).chat;
   valuesOf(stage.commit(append({ id: bob }, ann), ["blockContact", { userId: bob, contactId: ann }]));
@@ -52,7 +52,7 @@ test("a batch to a user who blocked its sender is refused as a single message is
 test("a reference names the same chat to every change, and to who is none of it the same nothing", () => {
   const { stage, ann, bob, carl, group } = blockedStage();
   using _ = stage;
-  const [[dora = 0] = []] = [valuesOf(stage.commit(["createUser", { nick: "Dora" }])) as number[]];
+  const [dora = 0] = userIdsOf(stage.commit(["createUser", { nick: "Dora" }]));
   valuesOf(
     stage.commit(
       ["putMembers", { chatKey: "team", people: [{ username: `user.${ann}` }, { username: `user.${carl}` }] }],

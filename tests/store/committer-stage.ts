@@ -9,9 +9,11 @@ import {
 import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
 import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
 import { createReserve, type Reserve } from "../../src/store/sqlite/engine/reserve.ts";
+import { at } from "../support/manual-clock.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 export const nowMs = Date.UTC(2026, 0, 1);
+export const steadyMs = at(nowMs);
 
 export interface Stage extends Disposable {
   readonly db: Database;
@@ -32,7 +34,7 @@ export function openStage(): Stage {
   const committer = createCommitter(db, reserve);
   let batches = 0;
   const commit = (...changes: NamedChange[]): BatchOutcome =>
-    committer.commit({ nowMs, seed: `batch ${batches++}`, changes });
+    committer.commit({ nowMs, steadyMs, seed: `batch ${batches++}`, changes });
   return {
     db,
     dataDir: folder.path,
@@ -40,7 +42,7 @@ export function openStage(): Stage {
     committer,
     commit,
     chatOf(...nicks) {
-      const ids = valuesOf(commit(...nicks.map((nick): NamedChange => ["createUser", { nick }]))) as number[];
+      const ids = userIdsOf(commit(...nicks.map((nick): NamedChange => ["createUser", { nick }])));
       const [entered] = valuesOf(commit(["createChat", { ownerId: ids[0], members: ids, name: "x" }]));
       return { chatId: (entered as { chat: { chatId: number } }).chat.chatId, ids };
     },
@@ -51,6 +53,10 @@ export function openStage(): Stage {
     },
   };
 }
+
+/** The users that a batch made. */
+export const userIdsOf = (batch: BatchOutcome): number[] =>
+  (valuesOf(batch) as { userId: number }[]).map(({ userId }) => userId);
 
 /** The values of a batch in which everything was done. */
 export function valuesOf({ outcomes }: BatchOutcome): unknown[] {

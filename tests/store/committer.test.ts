@@ -1,6 +1,6 @@
 /** Batches on a real database, without the Worker: what a failure inside one does to the others, and a full disk. */
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BatchOutcome, NamedChange } from "../../src/store/sqlite/engine/committer.ts";
 import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
@@ -129,7 +129,7 @@ test("a full disk refuses the whole batch and leaves nothing half-done", () => {
   expect(stage.db.inTransaction).toBe(false);
   expect(stage.rows("SELECT count(*), max(seq) FROM messages")).toEqual(before);
   expect(stage.rows("SELECT count(*) FROM users")).toEqual([[2]]);
-  expect(existsSync(join(stage.dataDir, "reserve"))).toBe(false);
+  expect(statSync(join(stage.dataDir, "reserve")).size).toBeLessThan(8 * 1024 * 1024);
   stage.db.run("PRAGMA max_page_count = 1000000");
   expect(stage.commit(append(chatId, ann, "still refused")).outcomes).toEqual([[1, "storage_full"]]);
   expect(stage.reserve.restore()).toBe(true);
@@ -149,7 +149,7 @@ test("while the disk is full, what frees space or was received still goes throug
   fillUp(stage, chatId, ann);
   const batch = stage.commit(
     append(chatId, ann, "refused"),
-    ["advance", { moves: [[bob, 0, chatId, 5, 0]] }],
+    ["advance", { moves: [[bob, 0, chatId, 1, 5, 0]] }],
     ["createUser", { nick: "Dora" }],
     ["confirmEvents", { userId: bob, door: "rest", eventIds: [eventId] }],
     ["touchUsers", { seen: [{ userId: bob, lastSeenAtMs: nowMs }] }],
@@ -157,7 +157,7 @@ test("while the disk is full, what frees space or was received still goes throug
   );
   expect(batch.outcomes.map((outcome) => outcome[1])).toEqual([
     "storage_full",
-    [[chatId, bob, 0, 5, 0, 0]],
+    { moved: [[chatId, bob, 0, 5, 0, 0]], told: [] },
     "storage_full",
     null,
     null,
@@ -225,4 +225,35 @@ test("a batch is one transaction, seen by others whole or not at all", () => {
   expect(version()).toEqual(own);
   expect(other.prepare("PRAGMA data_version").values()).not.toEqual(seenBefore);
   expect(other.prepare("SELECT count(*) FROM messages").values()).toEqual([[500]]);
+});
+
+test("of a batch that the disk does not take, what frees space is done on its own, and its files are told", () => {
+  using stage = openStage();
+  const { chatId, ids } = stage.chatOf("Ann", "Bob");
+  const [ann = 0, bob = 0] = ids;
+  const file = { hash: "ab".repeat(32), bytes: 100_000, form: "text", mediaType: "text/plain" };
+  const [first, second] = valuesOf(
+    stage.commit(append(chatId, ann, "x", { content: { file } }), append(chatId, bob, "two")),
+  ) as [number[], number[]];
+  const remove = ([messageId]: readonly number[], userId: number): NamedChange => [
+    "deleteMessage",
+    { chat: { id: chatId }, userId, messageId },
+  ];
+  stage.rows(`PRAGMA max_page_count = ${stage.rows("PRAGMA page_count")[0]?.[0]}`);
+  const batch = stage.commit(
+    remove(first, ann),
+    append(chatId, ann, "y".repeat(60_000)),
+    remove(second, bob),
+    append(chatId, bob, "z".repeat(60_000)),
+  );
+  expect(batch.outcomes.map((outcome) => (outcome[0] === 1 ? outcome[1] : outcome[0]))).toEqual([
+    0,
+    "storage_full",
+    0,
+    "storage_full",
+  ]);
+  expect(batch.storage).toContain("full");
+  expect(batch.releasedFiles).toEqual([file.hash]);
+  expect(stage.reserve.intact).toBe(false);
+  expect(stage.rows("SELECT count(*), count(content) FROM messages")).toEqual([[2, 0]]);
 });

@@ -4,9 +4,9 @@
  */
 import { DomainError } from "../../src/domain/errors.ts";
 import type { Draft } from "../../src/domain/model.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
+import { realClock } from "../support/manual-clock.ts";
 
 const [dataDir = "", how = ""] = process.argv.slice(2);
 
@@ -25,9 +25,10 @@ const died = Promise.withResolvers<void>();
 const store = await openStore({
   dataDir,
   durability: "os",
-  clock: systemClock,
+  clock: realClock,
   log: silentLog,
   onStorage: () => {},
+  onFiles: () => {},
   onDeath(error) {
     deaths.push(error.message);
     died.resolve();

@@ -157,7 +157,12 @@ test("a message whose file is gone or cut comes without its content rather than 
 
 test("all files together have a bound, kept over a restart; what is there already costs nothing", async () => {
   using folder = temporaryFolder();
-  const limits: FileLimits = { bytesMin: 64 * kib, bytesMax: 1024 * kib, totalBytesMax: 250 * kib };
+  const limits: FileLimits = {
+    bytesMin: 64 * kib,
+    bytesMax: 1024 * kib,
+    textBytesMax: 1024 * 1024,
+    totalBytesMax: 250 * kib,
+  };
   const open = () =>
     openStore({
       dataDir: folder.path,
@@ -166,6 +171,7 @@ test("all files together have a bound, kept over a restart; what is there alread
       log: silentLog,
       files: limits,
       onStorage: () => {},
+      onFiles: () => {},
       onDeath: (error) => {
         throw error;
       },

@@ -5,6 +5,7 @@ import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
 import { openForWriting } from "../../src/store/sqlite/engine/open.ts";
 import { Tx } from "../../src/store/sqlite/engine/tx.ts";
 import { createMessageFiles } from "../../src/store/sqlite/messages/message-files.ts";
+import { at } from "../support/manual-clock.ts";
 import { temporaryFolder } from "./open-sqlite.ts";
 
 const fileOf = (digit: string): MessageFile => ({
@@ -20,7 +21,7 @@ test("a file is released by the last of its messages, once, and a message withou
   try {
     migrate(db, 0);
     const tx = new Tx(db);
-    tx.begin(0, "first");
+    tx.begin({ nowMs: 0, steadyMs: at(0), seed: "first" });
     const files = createMessageFiles(tx);
     files.refer(1, 10, fileOf("a"));
     files.refer(2, 11, fileOf("a"));
@@ -36,7 +37,7 @@ test("a file is released by the last of its messages, once, and a message withou
     expect(tx.releasedFiles).toEqual(["a".repeat(64)]);
     files.releaseContent(3);
     expect(tx.releasedFiles).toEqual(["a".repeat(64), "b".repeat(64)]);
-    tx.begin(1, "second");
+    tx.begin({ nowMs: 1, steadyMs: at(1), seed: "second" });
     expect(tx.releasedFiles).toEqual([]);
   } finally {
     db.close();

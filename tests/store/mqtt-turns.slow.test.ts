@@ -5,11 +5,12 @@ import type { BrokerStore } from "../../src/mqtt/store.ts";
 import { openForReading } from "../../src/store/sqlite/engine/open.ts";
 import { type Taken, Turns } from "../../src/store/sqlite/mqtt/turns.ts";
 import { until } from "../support/deadline.ts";
+import { at } from "../support/manual-clock.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
 import { queueChange } from "./broker-contract.ts";
 import { openSqlite } from "./open-sqlite.ts";
 
-const client = (clientId: string) => ({ principalKey: "user:1", clientId, nowMs: 1000, expirySeconds: undefined });
+const client = (clientId: string) => ({ principalKey: "user:1", clientId, nowMs: at(1000), expirySeconds: undefined });
 
 async function openTurns() {
   const opened = await openSqlite();
@@ -34,7 +35,7 @@ async function openTurns() {
 
 const suspended = (sessionId: number) => ({
   sessionId,
-  disconnectedAtMs: 5,
+  disconnectedAtMs: at(5),
   expirySeconds: undefined,
   sending: [],
   waiting: [],
@@ -97,7 +98,7 @@ test("a session that ends takes along what is its own, with its packet ids; the 
     [3, 0, 1, "packet 3"],
     [4, 14, 1, "packet 4"],
   ]);
-  expect(mqtt.queuedPage(anna, 0).map(({ expiresAtMs }) => expiresAtMs)).toEqual([9001, 9003, 9004]);
+  expect(mqtt.queuedPage(anna, 0).map(({ expiresAtMs }) => expiresAtMs)).toEqual([9001, 9003, 9004].map(at));
   expect((await mqtt.openSession(client("anna"))).sending).toEqual(sending);
   await mqtt.wait([6]);
   expect(briefly(mqtt, ben)).toEqual([[6, 0, 1, "packet 6"]]);
@@ -115,7 +116,7 @@ test("a restart finds what lay together, in order and with its packet ids, and g
   await mqtt.dequeue([3]);
   const again = (await opened.reopen()).mqtt;
   expect(again.lastQueueId()).toBe(5);
-  await again.restart(10);
+  await again.restart(at(10));
   expect(rows()[0]).toBe(0);
   expect(briefly(again, ben).map(([queueId, packetId]) => [queueId, packetId])).toEqual([
     [2, 2],
@@ -211,7 +212,7 @@ test("nobody can tell from outside what lies together", async () => {
       );
       expect(seen[0]).toEqual(seen[1] ?? []);
       const after = (await opened.reopen()).mqtt;
-      await after.restart(10);
+      await after.restart(at(10));
       expect(sessions.map((sessionId) => briefly(after, sessionId))).toEqual(
         sessions.map((sessionId) => briefly(memory, sessionId)),
       );

@@ -3,14 +3,17 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { createChanges } from "../../src/store/sqlite/changes.ts";
 import { createCommitter } from "../../src/store/sqlite/engine/committer.ts";
-import { migrate, migrations } from "../../src/store/sqlite/engine/migrations.ts";
+import { createDiskReader } from "../../src/store/sqlite/engine/disk-share.ts";
+import { migrate } from "../../src/store/sqlite/engine/migrations.ts";
 import { databasePath, openForReading, openForWriting } from "../../src/store/sqlite/engine/open.ts";
 import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
 import { Tx } from "../../src/store/sqlite/engine/tx.ts";
 import { createMqttReader } from "../../src/store/sqlite/mqtt/reader.ts";
 import { noTurns } from "../../src/store/sqlite/mqtt/turns.ts";
+import { at, clockOf, createManualClock } from "../support/manual-clock.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
 import { brokerStoreContract, queueChange } from "./broker-contract.ts";
+import { oldMigrations } from "./old-schema.ts";
 import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
 
 brokerStoreContract("in memory", async () => {
@@ -29,7 +32,7 @@ brokerStoreContract("on SQLite", async () => {
   };
 });
 
-const phone = { principalKey: "user:1", clientId: "phone", nowMs: 1000, expirySeconds: undefined };
+const phone = { principalKey: "user:1", clientId: "phone", nowMs: at(1000), expirySeconds: undefined };
 
 const message = (topic: string, payload: Uint8Array | string) => ({
   topic,
@@ -98,7 +101,7 @@ test("no read or change but a restart's goes through the whole queue", () => {
   const changeOf = createChanges(tx);
   // One of each file that has changes for the broker.
   for (const name of ["retain", "enqueue", "openSession", "restart", "putWill"]) expect(changeOf(name)).toBeFunction();
-  const reader = createMqttReader(db);
+  const reader = createMqttReader(db, createDiskReader(db));
   reader.queuedPage(1, 0);
   reader.queuedOf(1);
   reader.lastQueueId();
@@ -130,7 +133,7 @@ test("a page of the queue that was cut short leaves no statement open that would
   await mqtt.enqueue(queueChange(rows));
   await opened.store.close();
   using reading = openForReading(opened.dataDir);
-  const reader = createMqttReader(reading);
+  const reader = createMqttReader(reading, createDiskReader(reading));
   expect(reader.queuedPage(sessionId, 0)).toHaveLength(2);
   using writing = openForWriting(opened.dataDir, "os");
   writing.run("DELETE FROM mqtt_queue WHERE queue_id < 5");
@@ -169,6 +172,7 @@ test("a restart with nothing to do writes nothing", () => {
   const frames = () => db.prepare("PRAGMA wal_checkpoint(NOOP)").values()[0]?.[1];
   commit({
     nowMs: 0,
+    steadyMs: at(0),
     seed: "0",
     changes: [
       ["openSession", { ...phone, expirySeconds: null }],
@@ -179,7 +183,9 @@ test("a restart with nothing to do writes nothing", () => {
     ],
   });
   const before = frames();
-  expect(commit({ nowMs: 1, seed: "1", changes: [["restart", { nowMs: 9 }]] }).outcomes).toEqual([[0, null]]);
+  expect(commit({ nowMs: 1, steadyMs: at(1), seed: "1", changes: [["restart", { nowMs: 9 }]] }).outcomes).toEqual([
+    [0, null],
+  ]);
   expect(frames()).toBe(before);
   expect(db.prepare("SELECT disconnected_at_ms FROM mqtt_sessions").values()).toEqual([[5]]);
 });
@@ -189,7 +195,7 @@ test("acknowledgements make no commit of their own while there is another to joi
   await folder.store.close();
   // The store looks at the clock once a commit.
   let commits = 0;
-  const store = await openIn(folder.dataDir, { nowMs: () => ++commits });
+  const store = await openIn(folder.dataDir, { ...createManualClock(), nowMs: () => ++commits });
   const { mqtt } = store;
   const { sessionId } = await mqtt.openSession(phone);
   await mqtt.enqueue(queueChange([1, 2, 3].map((queueId) => ({ queueId, sessionId }))));
@@ -227,16 +233,33 @@ test("what frees space or ends what was begun goes on when the disk is full, wha
   const { commit } = createCommitter(db, reserve);
   const { rows, packets, ...rest } = queueChange([{ queueId: 1, sessionId: 1 }]);
   const enqueue = ["enqueue", rest, [new Uint8Array(rows.buffer), packets]] as const;
-  commit({ nowMs: 0, seed: "0", changes: [["openSession", { ...phone, expirySeconds: null }], enqueue] });
+  commit({
+    nowMs: 0,
+    steadyMs: at(0),
+    seed: "0",
+    changes: [["openSession", { ...phone, expirySeconds: null }], enqueue],
+  });
   reserve.spend("the disk is full");
+  // A client comes back to the session that is there.
+  const [resumed] = commit({
+    nowMs: 0,
+    steadyMs: at(0),
+    seed: "0",
+    changes: [["resumeSession", { ...phone, expirySeconds: null }]],
+  }).outcomes;
+  expect(resumed).toMatchObject([0, { sessionId: 1, resumed: true }]);
   const { outcomes } = commit({
     nowMs: 0,
+    steadyMs: at(0),
     seed: "0",
     changes: [
       ["openSession", { ...phone, expirySeconds: null }],
       ["putWill", { ...phone, delaySeconds: 0 }, [packets]],
       enqueue,
+      ["retain", { topics: [{ topic: "t", qos: 1, payload: 0, properties: null, expiresAtMs: null }] }, [packets]],
+      ["resumeSession", { ...phone, clientId: "another", expirySeconds: null }],
       ["restart", { nowMs: 1 }],
+      ["unretain", { topics: ["t"] }],
       ["send", { sent: [[1, 1]] }],
       ["release", { queueId: 1 }],
       ["wait", { queueIds: [1], ...noTurns }],
@@ -250,8 +273,12 @@ test("what frees space or ends what was begun goes on when the disk is full, wha
       ["endSession", { sessionId: 1 }],
     ],
   });
-  expect(outcomes.slice(0, 3).map((outcome) => outcome[1])).toEqual(["storage_full", "storage_full", "storage_full"]);
-  expect(outcomes.slice(3)).toEqual(Array(9).fill([0, null]));
+  expect(
+    commit({ nowMs: 0, steadyMs: at(0), seed: "0", changes: [["resumeSession", { ...phone, expirySeconds: null }]] })
+      .outcomes,
+  ).toEqual([[1, "storage_full", "storage_full"]]);
+  expect(outcomes.slice(0, 5).map((outcome) => outcome[1])).toEqual(Array(5).fill("storage_full"));
+  expect(outcomes.slice(5)).toEqual(Array(10).fill([0, null]));
   expect(db.prepare("SELECT count(*) FROM mqtt_queue").values()).toEqual([[0]]);
 });
 
@@ -259,17 +286,18 @@ test("data from before there was a queue opens and keeps its sessions and retain
   using folder = temporaryFolder();
   {
     using db = new Database(databasePath(folder.path));
-    migrate(db, 1, migrations.slice(0, 3));
+    migrate(db, 1, oldMigrations.slice(0, 3));
+    db.run("PRAGMA application_id = 0");
     db.run("INSERT INTO mqtt_sessions VALUES (7, 'user:1', 'phone', 100, 200), (8, 'user:2', 'tablet', 100, 300)");
     db.run("INSERT INTO mqtt_subscriptions VALUES (7, 'a/#', 2), (8, 'b', 0)");
     db.run("INSERT INTO mqtt_received VALUES (7, 65535)");
     db.run("INSERT INTO mqtt_retained VALUES ('t', 1, x'00ff', 100)");
   }
-  const clock = { nowMs: () => 5000 };
+  const clock = clockOf(() => 5000);
   const { mqtt, close } = await openIn(folder.path, clock);
-  await mqtt.restart(5000);
+  await mqtt.restart(at(5000));
   const subscription = { options: 0, subscriptionId: undefined };
-  const common = { expirySeconds: undefined, disconnectedAtMs: 5000, queued: 0 };
+  const common = { expirySeconds: undefined, disconnectedAtMs: at(5000), queued: 0 };
   expect(mqtt.sessionsPage(0)).toEqual([
     {
       ...common,

@@ -21,17 +21,35 @@ test("it is put aside once, in real blocks, and kept", async () => {
 test("spent, it is gone and writing is refused until it could be put aside and a trial write worked", () => {
   using folder = temporaryFolder();
   let writable = false;
-  const reserve = createReserve(folder.path, () => {
-    if (!writable) throw new Error("still full");
+  const reserve = createReserve(folder.path, {
+    trial() {
+      if (!writable) throw new Error("still full");
+    },
   });
   expect(reserve.restore()).toBe(true);
   reserve.spend("disk full");
-  expect([reserve.intact, reserve.reason, readdirSync(folder.path)]).toEqual([false, "disk full", []]);
+  expect([reserve.intact, reserve.reason]).toEqual([false, "disk full"]);
+  // The last part stays for checkpoints, until one of them finds no room.
+  expect(statSync(join(folder.path, "reserve")).blocks * 512).toBeLessThan(sixteenMiB / 2);
+  expect([reserve.spendLast("no room"), readdirSync(folder.path)]).toEqual([true, []]);
+  expect([reserve.spendLast("no room"), reserve.reason]).toEqual([false, "disk full"]);
   expect(reserve.restore()).toBe(false);
   expect(reserve.reason).toBe("disk full");
   writable = true;
   expect(reserve.restore()).toBe(true);
   expect([reserve.intact, reserve.reason]).toEqual([true, null]);
+});
+
+test("a process without a free descriptor refuses nothing, and puts it aside once it has one", async () => {
+  using folder = temporaryFolder();
+  const script = join(import.meta.dir, "few-descriptors.ts");
+  const command = `ulimit -n 256 && exec "${process.execPath}" "${script}" "${folder.path}"`;
+  const child = Bun.spawn(["sh", "-c", command], { stdout: "pipe", stderr: "inherit" });
+  expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
+    meanwhile: { prepared: "later", intact: true, file: "out of descriptors" },
+    after: { prepared: true, intact: true, file: "put" },
+    isThere: true,
+  });
 });
 
 test("without room for it the reason is said", async () => {

@@ -9,6 +9,7 @@ import { createReserve } from "../../src/store/sqlite/engine/reserve.ts";
 import { createMessageReader } from "../../src/store/sqlite/messages/message-reader.ts";
 import { createUserReader } from "../../src/store/sqlite/people/user-reader.ts";
 import { until } from "../support/deadline.ts";
+import { at, createManualClock } from "../support/manual-clock.ts";
 import { expectRefusal, group, inChat, people, sendMany, text, withUser } from "./contract/stage.ts";
 import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
 
@@ -25,7 +26,7 @@ test("what is asked in one turn is one batch, and what gathers while it is writt
   await folder.store.close();
   // The store looks at the clock once a batch, so each batch has a time of its own.
   let batches = 0;
-  const store = await openIn(folder.dataDir, { nowMs: () => ++batches });
+  const store = await openIn(folder.dataDir, { ...createManualClock(), nowMs: () => ++batches });
   const timesOf = (messages: readonly Message[]) => new Set(messages.map((message) => message.sentAtMs)).size;
   const first = await sendMany(store, ann, withUser(bob), 1000);
   expect(timesOf(first.map((one) => one.message))).toBe(1);
@@ -127,7 +128,7 @@ test("a sweep that a stop interrupted goes on at the next start", async () => {
     using db = openForWriting(dataDir, "os");
     const slice: NamedChange = ["sweepChat", { chatId: chat.chatId, rows: 1000 }];
     const changes: NamedChange[] = [["deleteChat", { chatKey: chat.chatKey }], slice];
-    createCommitter(db, createReserve(dataDir)).commit({ nowMs: 0, seed: "swept", changes });
+    createCommitter(db, createReserve(dataDir)).commit({ nowMs: 0, steadyMs: at(0), seed: "swept", changes });
   }
   expect(countMessages(dataDir, chat.chatId)).toBe(5000);
   await opened.reopen();

@@ -72,6 +72,7 @@ const build = await Bun.build({
     join(root, "src/main.ts"),
     join(root, "src/store/sqlite/engine/writer.worker.ts"),
     join(root, "src/store/files/files.worker.ts"),
+    join(root, "src/store/sqlite/search/search.worker.ts"),
   ],
   compile: {
     outfile,

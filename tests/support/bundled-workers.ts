@@ -1,15 +1,18 @@
 /**
- * Loaded before the tests of `test:quick`: a Worker is read from one file, as in the executable, and not from a hundred
- * sources, which is most of the time that opening a store takes. What is bundled is the sources as they are.
+ * Loaded before the tests of `test:quick`. A Worker is read from one file, as in the executable, and not from a hundred
+ * sources, and the store's Worker that has closed its database serves the next store. Starting Workers would take half of
+ * the time of all tests. What is bundled is the sources as they are.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const sources = ["store/sqlite/engine/writer.worker.ts", "store/files/files.worker.ts"].map((file) =>
-  join(import.meta.dir, "../../src", file),
-);
+const sources = [
+  "store/sqlite/engine/writer.worker.ts",
+  "store/files/files.worker.ts",
+  "store/sqlite/search/search.worker.ts",
+].map((file) => join(import.meta.dir, "../../src", file));
 const outdir = mkdtempSync(join(tmpdir(), "roost-workers-"));
 process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
 await Bun.build({
@@ -26,8 +29,65 @@ const bundles = new Map(
 );
 
 const Plain = globalThis.Worker;
-globalThis.Worker = class extends Plain {
-  constructor(source: string | URL, options?: WorkerOptions) {
-    super(bundles.get(String(source)) ?? source, options);
+
+/** Their databases are closed. */
+const idle: SharedWriter[] = [];
+
+/** The Worker behind one `Writer` after the other. */
+class SharedWriter {
+  readonly worker: Worker;
+  owner: Writer | undefined;
+
+  constructor(source: string) {
+    this.worker = new Plain(source);
+    this.worker.onmessage = (event) => this.owner?.received(event);
+    this.worker.onerror = (event) => this.owner?.onerror?.(event);
+    this.worker.addEventListener("close", (event) => {
+      if (this.owner === undefined) idle.splice(idle.indexOf(this), 1);
+      this.owner?.dispatchEvent(new CloseEvent("close", event));
+    });
   }
-};
+}
+
+/** What a store takes for its Worker. One that was ended without closing its database is not used again. */
+class Writer extends EventTarget {
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  onerror: ((event: ErrorEvent) => void) | null = null;
+  readonly #shared: SharedWriter;
+  #hasClosed = false;
+
+  constructor(source: string) {
+    super();
+    this.#shared = idle.pop() ?? new SharedWriter(source);
+    this.#shared.owner = this;
+  }
+
+  postMessage(message: unknown): void {
+    this.#shared.worker.postMessage(message);
+  }
+
+  received(event: MessageEvent<{ readonly type: string }>): void {
+    if (event.data.type === "closed") this.#hasClosed = true;
+    this.onmessage?.(event);
+  }
+
+  terminate(): void {
+    if (!this.#hasClosed) {
+      this.#shared.worker.terminate();
+      return;
+    }
+    if (this.#shared.owner !== this) return;
+    this.#shared.owner = undefined;
+    idle.push(this.#shared);
+  }
+}
+
+const writerSource = pathToFileURL(sources[0] ?? "").href;
+
+globalThis.Worker = new Proxy(Plain, {
+  construct(_, [source, options]: ConstructorParameters<typeof Worker>) {
+    const bundle = bundles.get(String(source));
+    if (bundle !== undefined && String(source) === writerSource) return new Writer(bundle);
+    return new Plain(bundle ?? source, options);
+  },
+});

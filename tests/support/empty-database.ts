@@ -17,8 +17,13 @@ import { join } from "node:path";
 import { silentLog } from "../../src/lib/log.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
+import { clockOf } from "./manual-clock.ts";
 
 const migrations = join(import.meta.dir, "../../drizzle");
+/** What else decides how the file begins. */
+const engine = ["open.ts", "own-database.ts", "migrations.ts"].map((name) =>
+  join(import.meta.dir, "../../src/store/sqlite/engine", name),
+);
 
 let made: Promise<string> | undefined;
 
@@ -32,6 +37,7 @@ async function find(): Promise<string> {
   const names = readdirSync(migrations).filter((name) => name.endsWith(".sql"));
   const hash = new Bun.CryptoHasher("sha256").update(Bun.version);
   for (const name of names.toSorted()) hash.update(name).update(readFileSync(join(migrations, name)));
+  for (const file of engine) hash.update(readFileSync(file));
   const path = join(tmpdir(), `roost-empty-${hash.digest("hex").slice(0, 16)}.db`);
   if (!existsSync(path)) await make(path);
   return path;
@@ -43,9 +49,10 @@ async function make(path: string): Promise<void> {
     const store = await openStore({
       dataDir,
       durability: "os",
-      clock: { nowMs: () => 0 },
+      clock: clockOf(() => 0),
       log: silentLog,
       onStorage() {},
+      onFiles() {},
       onDeath(error) {
         throw error;
       },

@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 
 const sources = fileURLToPath(new URL("../../src/", import.meta.url));
-const late = ["node:crypto", "node:net", "node:url", "node:zlib"];
+const late = ["node:crypto", "node:net", "node:stream", "node:tls", "node:url", "node:zlib"];
 const fromLate = new RegExp(`from "(${late.join("|")})";`, "g");
 
 /** The names each of them is asked for in our sources, types left out. */

@@ -1,4 +1,5 @@
 /** A broker's store that forgets with the process, for tests of the broker alone. Its pages are short, so that they are turned. */
+import type { SteadyMs } from "../../src/lib/clock.ts";
 import {
   type BrokerStore,
   type OpenedSession,
@@ -14,6 +15,7 @@ import {
   type StoredWill,
   type SuspendedSession,
 } from "../../src/mqtt/store.ts";
+import { at } from "./manual-clock.ts";
 
 interface MemorySession {
   readonly principalKey: string;
@@ -22,7 +24,7 @@ interface MemorySession {
   readonly received: Set<number>;
   expirySeconds: number | undefined;
   /** Undefined while its client is connected. */
-  disconnectedAtMs: number | undefined;
+  disconnectedAtMs: SteadyMs | undefined;
 }
 
 interface MemoryQueued extends QueuedMessage {
@@ -50,7 +52,7 @@ export class MemoryBrokerStore implements BrokerStore {
   #nextSessionId = 1;
   #nextWillId = 1;
 
-  async restart(nowMs: number): Promise<void> {
+  async restart(nowMs: SteadyMs): Promise<void> {
     await this.#change("restart");
     for (const session of this.sessions.values()) session.disconnectedAtMs ??= nowMs;
     for (const [queueId, row] of this.queued) {
@@ -68,7 +70,7 @@ export class MemoryBrokerStore implements BrokerStore {
         principalKey: session.principalKey,
         clientId: session.clientId,
         expirySeconds: session.expirySeconds,
-        disconnectedAtMs: session.disconnectedAtMs ?? 0,
+        disconnectedAtMs: session.disconnectedAtMs ?? at(0),
         subscriptions: [...session.subscriptions.values()],
         queued: [...this.queued.values()].filter((row) => row.sessionId === sessionId && !row.live).length,
       }));
@@ -87,6 +89,10 @@ export class MemoryBrokerStore implements BrokerStore {
   retainedPage(after: string): StoredRetained[] {
     const topics = [...this.retained.keys()].sort().filter((topic) => topic > after);
     return topics.slice(0, retainedPageMax).flatMap((topic) => this.retained.get(topic) ?? []);
+  }
+
+  hasDiskFor(): boolean {
+    return true;
   }
 
   async retain(changes: readonly RetainedChange[]): Promise<void> {
@@ -141,7 +147,8 @@ export class MemoryBrokerStore implements BrokerStore {
       session.expirySeconds = suspended.expirySeconds;
     }
     for (const { queueId, packetId, released } of suspended.sending) {
-      this.#update(queueId, { live: false, packetId, released, ...(released ? { packet: new Uint8Array(0) } : {}) });
+      const only = released ? { released, packet: new Uint8Array(0) } : {};
+      this.#update(queueId, { live: false, packetId, ...only });
     }
     for (const queueId of suspended.waiting) this.#update(queueId, { live: false, packetId: 0 });
   }
@@ -188,7 +195,7 @@ export class MemoryBrokerStore implements BrokerStore {
         packetId: number("packetId"),
         released: false,
         live: number("live") !== 0,
-        expiresAtMs: number("expiresAtMs"),
+        expiresAtMs: at(number("expiresAtMs")),
         share: shareOf.get(row),
         packet: new Uint8Array(packets.subarray(number("start"), number("end"))),
       });
@@ -246,7 +253,7 @@ export class MemoryBrokerStore implements BrokerStore {
     return willId;
   }
 
-  async scheduleWill(willId: number, publishAtMs: number): Promise<void> {
+  async scheduleWill(willId: number, publishAtMs: SteadyMs): Promise<void> {
     await this.#change("scheduleWill");
     const will = this.storedWills.get(willId);
     if (will !== undefined) this.storedWills.set(willId, { ...will, publishAtMs });

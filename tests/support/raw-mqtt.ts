@@ -1,39 +1,41 @@
 /** A client that sends exactly what a test says, and is asked for what has come. */
-import { once } from "node:events";
-import type { Socket } from "node:net";
 import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
 import { withDeadline } from "./deadline.ts";
-import { dial, MqttLink } from "./mqtt-link.ts";
+import { dial, type Line } from "./line.ts";
+import { MqttLink, type Version } from "./mqtt-link.ts";
 
 export class RawMqtt extends MqttLink {
   /** What has come and was not asked for yet. */
   readonly received: Packet[] = [];
   #waiting: (() => void) | undefined;
 
-  private constructor(socket: Socket) {
-    super(socket);
+  private constructor(line: Line, version: Version) {
+    super(line, version);
     void this.ended.then(() => this.#waiting?.());
   }
 
-  /** Opens the TCP connection only, from another address of this machine if one is given. */
-  static async open(port: number, from: { readonly localAddress?: string } = {}): Promise<RawMqtt> {
-    const socket = dial(port, from);
-    const raw = new RawMqtt(socket);
-    await withDeadline("TCP connect", Promise.race([once(socket, "connect"), raw.ended]));
-    if (raw.closed) throw new Error("connection refused");
+  /** Opens the connection only (see `dial`), from another address of this machine if one is given. */
+  static open(at: number | string, from: { readonly localAddress?: string } = {}, version?: Version): Promise<RawMqtt> {
+    return RawMqtt.over(dial(at, from), version);
+  }
+
+  /** Waits until the line is open, or throws. */
+  static async over(line: Line, version: Version = 4): Promise<RawMqtt> {
+    const raw = new RawMqtt(line, version);
+    await withDeadline("an open connection", line.opened);
     return raw;
   }
 
   /** Opens and logs in; fails the test unless it is accepted. */
   static async connect(
-    port: number,
+    at: number | string,
     fields: Partial<IConnectPacket> = {},
     from: { readonly localAddress?: string } = {},
   ): Promise<RawMqtt> {
-    const raw = await RawMqtt.open(port, from);
+    const raw = await RawMqtt.open(at, from, fields.protocolVersion === 5 ? 5 : 4);
     raw.send(connectPacket(fields));
-    const connack = await raw.expect("connack");
-    if (connack.returnCode !== 0) throw new Error(`refused: ${connack.returnCode}`);
+    const { returnCode, reasonCode } = await raw.expect("connack");
+    if ((reasonCode ?? returnCode) !== 0) throw new Error(`refused: ${reasonCode ?? returnCode}`);
     return raw;
   }
 

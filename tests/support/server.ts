@@ -10,7 +10,7 @@ import { type RunningServer, startServer } from "../../src/server.ts";
 import { putEmptyDatabase } from "./empty-database.ts";
 
 export interface TestServer extends AsyncDisposable {
-  /** `127.0.0.1:port` */
+  /** `127.0.0.1:port`, or what `TestServerOptions.http` says. */
   readonly http: string;
   readonly mqtt: string;
   readonly mqttPort: number;
@@ -20,14 +20,17 @@ export interface TestServer extends AsyncDisposable {
   readonly backendKey: string;
   readonly dataDir: string;
   readonly domain: RunningServer["domain"];
+  readonly rights: RunningServer["rights"];
   readonly store: RunningServer["store"];
   readonly hub: RunningServer["hub"];
-  /** Stops it and starts a new one on the same data (and new ports). */
-  restart(): Promise<TestServer>;
+  /** Stops it and starts a new one on the same data (and new ports), with `env` besides the variables it had. */
+  restart(env?: Readonly<Record<string, string>>): Promise<TestServer>;
   stop(): Promise<void>;
 }
 
 export interface TestServerOptions {
+  /** `--http`; a free port where it is not given. */
+  readonly http?: string;
   /** `ROOST_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
@@ -38,8 +41,9 @@ export interface TestServerOptions {
 
 const cheap: PasswordCost = { memoryKib: 8, passes: 1, scram: "generated" };
 
-/** Every client of a test comes from the same address. */
+/** Every client of a test comes from the same address, and few tests are about passwords. */
 const oneAddress = {
+  ROOST_PASSWORD_MIN_LENGTH: "1",
   ROOST_REGISTRATIONS_PER_ADDRESS_HOUR: "100000",
   ROOST_LIMITS_MQTT_CONNECTIONS_PER_ADDRESS: "1000000",
   ROOST_LIMITS_MQTT_CONNECTS_PER_ADDRESS_SECOND: "1000000",
@@ -57,7 +61,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 async function startIn(dataDir: string, options: TestServerOptions): Promise<TestServer> {
   const config = loadConfig({
-    flags: { data: dataDir, "http.listen": "127.0.0.1:0", "mqtt.listen": "127.0.0.1:0" },
+    flags: { data: dataDir, "http.listen": options.http ?? "127.0.0.1:0", "mqtt.listen": "127.0.0.1:0" },
     env: {
       ROOST_DURABILITY: "os",
       ROOST_BACKEND_KEY: backendKey,
@@ -71,7 +75,7 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     passwordCost: options.passwordCost ?? cheap,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const { http, mqtt, mqtts, reloadCertificate, domain, store, hub } = running;
+  const { http, mqtt, mqtts, reloadCertificate, domain, rights, store, hub } = running;
   if (mqtt === null) throw new Error("the test server has no MQTT listener");
   let kept = false;
   let stopping: Promise<void> | undefined;
@@ -88,13 +92,14 @@ async function startIn(dataDir: string, options: TestServerOptions): Promise<Tes
     backendKey,
     dataDir,
     domain,
+    rights,
     store,
     hub,
     stop,
-    async restart() {
+    async restart(env = {}) {
       kept = true;
       await stop();
-      return startIn(dataDir, options);
+      return startIn(dataDir, { ...options, env: { ...options.env, ...env } });
     },
     async [Symbol.asyncDispose]() {
       await stop();

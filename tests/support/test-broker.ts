@@ -1,24 +1,12 @@
 /** A broker on a free port, with an identity that lets everyone do everything unless a test says otherwise. */
-import type { Clock } from "../../src/lib/clock.ts";
-import { type Log, silentLog } from "../../src/lib/log.ts";
+import { type Fields, type Log, silentLog } from "../../src/lib/log.ts";
 import { type Broker, createBroker } from "../../src/mqtt/broker.ts";
 
 import type { AuthenticationMethod, Identity, Principal } from "../../src/mqtt/identity.ts";
 import { type BrokerLimits, defaultBrokerLimits } from "../../src/mqtt/limits.ts";
-import { noTopics, type Service } from "../../src/mqtt/service.ts";
+import { noTopics, type Service, type ServiceBroker } from "../../src/mqtt/service.ts";
+import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { MemoryBrokerStore } from "./memory-broker-store.ts";
-
-export class ManualClock implements Clock {
-  #nowMs = 1_700_000_000_000;
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-
-  advance(ms: number): void {
-    this.#nowMs += ms;
-  }
-}
 
 /** What the method "TEST-ECHO" wants to hear back. */
 export const echoChallenge = "say this";
@@ -55,6 +43,8 @@ export const openIdentity: Identity = {
     return { principal: { key: `user:${username ?? "anonymous"}` }, persistent: true };
   },
   authorize: () => true,
+  refused() {},
+  nameOf: ({ key }) => key,
   permissionsVersion: () => 0,
 };
 
@@ -70,6 +60,10 @@ export interface TestBroker extends AsyncDisposable {
   readonly closeReasons: string[];
   /** What was logged as an error. */
   readonly errors: string[];
+  /** What was logged as a warning. */
+  readonly warnings: { readonly message: string; readonly fields: Fields | undefined }[];
+  /** Ends a principal's sessions, where there is a service. */
+  endSessions(principalKey: string): void;
   /** Moves the clock and lets the broker see it. */
   advance(ms: number): void;
 }
@@ -83,6 +77,8 @@ export interface TestBrokerOptions {
   /** Of an earlier broker, for one that is started again. */
   clock?: ManualClock;
   hostname?: string;
+  /** How its one listener listens. */
+  listener?: Parameters<Broker["listen"]>[1];
 }
 
 export async function startTestBroker({
@@ -90,19 +86,27 @@ export async function startTestBroker({
   service,
   limits,
   store = new MemoryBrokerStore(),
-  clock = new ManualClock(),
+  clock = createManualClock(),
+  listener,
 }: TestBrokerOptions = {}): Promise<TestBroker> {
   const closeReasons: string[] = [];
   const errors: string[] = [];
+  const warnings: TestBroker["warnings"] = [];
   const note: Log["info"] = (message, fields) => {
     if (message === "connection closed") closeReasons.push(String(fields?.["reason"]));
   };
   const error: Log["error"] = (message, fields) => void errors.push(`${message} ${fields?.["error"] ?? ""}`);
-  const log: Log = { ...silentLog, info: note, debug: note, error };
+  const warn: Log["warn"] = (message, fields) => void warnings.push({ message, fields });
+  const log: Log = { ...silentLog, info: note, debug: note, warn, error };
+  let asService: ServiceBroker<Principal> | undefined;
+  const withService = (parts: ServiceBroker<Principal>): Service<Principal> => {
+    asService = parts;
+    return { ...noTopics, ...service };
+  };
   const broker = createBroker({
     store,
     identity: { ...openIdentity, ...identity },
-    services: service === undefined ? [] : [() => ({ ...noTopics, ...service })],
+    services: service === undefined ? [] : [withService],
     limits: { ...defaultBrokerLimits, ...oneAddress, ...limits },
     clock,
     log,
@@ -110,7 +114,7 @@ export async function startTestBroker({
   });
   await broker.start();
   store.changes.length = 0; // taking up what was there is not what tests count
-  const { port } = broker.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = broker.listen({ hostname: "127.0.0.1", port: 0 }, listener);
   return {
     broker,
     port,
@@ -118,6 +122,8 @@ export async function startTestBroker({
     store,
     closeReasons,
     errors,
+    warnings,
+    endSessions: (principalKey) => asService?.endSessions(principalKey),
     advance(ms) {
       clock.advance(ms);
       broker.turnClock();

@@ -1,6 +1,6 @@
 /**
- * Leaves out of the executable the tables that drizzle is not asked about: of the forty that migrations are made from,
- * each thread's statements name a third, and the first statement of a thread that is built with drizzle waits until all their columns are made.
+ * Leaves out of the executable the tables that Drizzle is not asked about: of the forty that migrations are made from,
+ * its reads name a quarter, and the first of them waits until the columns of all tables are made.
  */
 import { fileURLToPath } from "node:url";
 

@@ -4,8 +4,8 @@
  */
 
 import { expect } from "bun:test";
-import { connect, type Socket } from "node:net";
 import { withDeadline } from "./deadline.ts";
+import { dial, type Line } from "./line.ts";
 import { field, packet, uint16 } from "./packet-bytes.ts";
 import type { TestBroker } from "./test-broker.ts";
 
@@ -38,31 +38,36 @@ export const pingresp = "d000";
 
 export class WireClient implements AsyncDisposable {
   closed = false;
-  readonly #socket: Socket;
+  readonly #line: Line;
   readonly #packets: string[] = [];
   readonly #gone = Promise.withResolvers<void>();
   #partial = Buffer.alloc(0);
   #changed: (() => void) | undefined;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("data", (chunk) => {
-      this.#partial = Buffer.concat([this.#partial, Buffer.from(chunk)]);
-      this.#cut();
-      this.#changed?.();
-    });
-    socket.on("error", () => {}); // a reset shows as closed
-    socket.on("close", () => {
-      this.closed = true;
-      this.#gone.resolve();
-      this.#changed?.();
+  private constructor(line: Line) {
+    this.#line = line;
+    line.listen({
+      bytes: (chunk) => {
+        this.#partial = Buffer.concat([this.#partial, chunk]);
+        this.#cut();
+        this.#changed?.();
+      },
+      closed: () => {
+        this.closed = true;
+        this.#gone.resolve();
+        this.#changed?.();
+      },
     });
   }
 
-  static async open(port: number): Promise<WireClient> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const client = new WireClient(socket);
-    await withDeadline("TCP connect", new Promise<void>((resolve) => socket.once("connect", resolve)));
+  static open(port: number): Promise<WireClient> {
+    return WireClient.over(dial(port));
+  }
+
+  /** Waits until the line is open, or throws. */
+  static async over(line: Line): Promise<WireClient> {
+    const client = new WireClient(line);
+    await withDeadline("an open connection", line.opened);
     return client;
   }
 
@@ -75,12 +80,12 @@ export class WireClient implements AsyncDisposable {
   }
 
   send(...packets: Buffer[]): void {
-    this.#socket.write(Buffer.concat(packets));
+    this.#line.write(Buffer.concat(packets));
   }
 
   /** Sends and waits until the kernel has it, so that the next bytes are a segment of their own. */
   async sendAlone(bytes: Buffer): Promise<void> {
-    await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    await new Promise<void>((resolve) => this.#line.write(bytes, resolve));
     await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -112,7 +117,7 @@ export class WireClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.destroy();
+    this.#line.drop();
     await withDeadline("close", this.#gone.promise);
   }
 

@@ -10,6 +10,7 @@ const role = "arn:aws:iam::123456789012:role/roost";
 const examples: { readonly [Key in SettingKey]?: string } = {
   "webhooks.hosts": "hooks.example.org",
   "webhooks.networks": "10.1.0.0/16",
+  "proxy.trusted": "10.1.0.0/16",
   "rest.cors_origins": "https://chat.example.org",
   "sms.http_url": "https://sms.example.org/send?to={to}&text={text}",
   "sms.http_headers": "Authorization: Bearer abc",
@@ -82,7 +83,7 @@ describe("where a value comes from", () => {
   for (const { name, given, port, origin } of table) {
     test(name, () => {
       const config = load(given);
-      expect(config.http.listen.port).toBe(port);
+      expect(config.http.listen).toMatchObject({ port });
       expect(config.origins["http.listen"]).toEqual(origin);
     });
   }
@@ -144,7 +145,13 @@ describe("where a value comes from", () => {
       chatMembersMax: 10_000,
       messageBytesMax: 1_048_576,
       restBodyBytesMax: 16_777_216,
-      websocketFrameBytesMax: 16_777_216,
+      websocketFrameBytesMax: 2_097_152,
+      websocketStrangersMax: 48,
+      loginSecondsMax: 30,
+      websocketsPerAccountMax: 32,
+      websocketsPerAddressMax: 1000,
+      diskBytesPerUserMax: "auto",
+      memoryBytesMax: expect.any(Number),
       websocketLoginFrameBytesMax: 65_536,
       websocketRequestsPerSecondMax: 1000,
       websocketAccountRequestsPerSecondMax: 2000,
@@ -164,6 +171,10 @@ describe("where a value comes from", () => {
       mqttQueuedBytesMax: 67_108_864,
       mqttRetainedMessagesMax: 100_000,
       mqttRetainedBytesMax: 268_435_456,
+      mqttRetainedBytesPerUserMax: 33_554_432,
+      mqttSubscriptionBytesMax: 268_435_456,
+      mqttSubscriptionBytesPerSessionMax: 2_097_152,
+      mqttSubscriptionBytesPerUserMax: 8_388_608,
     });
   });
 
@@ -245,6 +256,26 @@ describe("what is wrong", () => {
       says: `${standardFile}: htpp.listen: there is no such setting; did you mean http.listen?`,
     },
     {
+      name: "a section is no setting, and is not taken for a word that looks alike",
+      given: { env: { ROOST_HTTP: ":80" } },
+      says: "ROOST_HTTP: there is no such setting; did you mean ROOST_HTTP_LISTEN?",
+    },
+    {
+      name: "the same in the file",
+      given: { files: { [standardFile]: 'mqtt = ":1883"\n' } },
+      says: `${standardFile}: mqtt: there is no such setting; did you mean mqtt.listen?`,
+    },
+    {
+      name: "an unknown word of a known section leads into the section",
+      given: { env: { ROOST_MQTT_PORT: "1883" } },
+      says: "ROOST_MQTT_PORT: there is no such setting; did you mean ROOST_MQTT_LISTEN?",
+    },
+    {
+      name: "a word that is near none is near none, with the prefix too",
+      given: { env: { ROOST_XYZZY: "1" } },
+      says: "ROOST_XYZZY: there is no such setting",
+    },
+    {
       name: "an unknown empty table is not overlooked",
       given: { files: { [standardFile]: "[nonsense]\n" } },
       says: `${standardFile}: nonsense: there is no such setting`,
@@ -278,6 +309,33 @@ describe("what is wrong", () => {
       name: "one port for two listeners",
       given: { env: { ROOST_HTTP_LISTEN: "127.0.0.1:1883" } },
       says: "http.listen and mqtt.listen are both on port 1883; give one of them another",
+    },
+    {
+      name: "a proxy is named by its address",
+      given: { env: { ROOST_PROXY_TRUSTED: "loopback, proxy.example.org" } },
+      says: 'ROOST_PROXY_TRUSTED: "loopback, proxy.example.org" cannot be used: expected addresses, networks such as 10.1.0.0/16 or fd00::/8, loopback or unix, with commas between',
+    },
+    {
+      name: "a Unix socket has a path",
+      given: { flags: { "http.listen": "unix:" } },
+      says: '--http: "unix:" cannot be used: expected a path behind unix:',
+    },
+    {
+      name: "a Unix socket's path fits the kernel's field",
+      given: { flags: { "http.listen": `unix:/${"x".repeat(100)}` } },
+      says: `http.listen: the path of a Unix socket has at most 100 bytes: /${"x".repeat(100)}`,
+    },
+    {
+      name: "a Unix socket has no TLS",
+      given: {
+        env: { ROOST_HTTP_LISTEN: "unix:x", ROOST_HTTP_TLS: "on", ROOST_TLS_CERTIFICATE: "c", ROOST_TLS_KEY: "k" },
+      },
+      says: "http.tls needs a port; on a Unix socket TLS is the proxy's",
+    },
+    {
+      name: "PROXY headers need a proxy that is trusted",
+      given: { env: { ROOST_MQTT_PROXY_PROTOCOL: "on" } },
+      says: "mqtt.proxy_protocol needs proxy.trusted: a PROXY header counts from a trusted proxy alone",
     },
     {
       name: "the data folder cannot be set in the file found through it",
@@ -321,6 +379,15 @@ describe("what is wrong", () => {
   });
 });
 
+test("the path of a Unix socket starts where its setting is", () => {
+  const at = (given: Parameters<typeof load>[0]) => load(given).http.listen;
+  expect(at({ flags: { "http.listen": "unix:run/http.sock" } })).toEqual({ path: "/srv/run/http.sock" });
+  expect(at({ files: { [standardFile]: 'http.listen = "unix:http.sock"' } })).toEqual({
+    path: "/srv/roost-data/http.sock",
+  });
+  expect(at({ env: { ROOST_HTTP_LISTEN: "unix:/run/http.sock" } })).toEqual({ path: "/run/http.sock" });
+});
+
 describe("what is derived from the table", () => {
   test("the annotated file is valid, and setting every line in it changes nothing", () => {
     const defaults = load({});
@@ -339,6 +406,7 @@ describe("what is derived from the table", () => {
       ws: { ...defaults.ws, origins: ["https://chat.example.org"] },
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
+      proxy: { trusted: ["10.1.0.0/16"] },
       rest: { ...defaults.rest, corsOrigins: ["https://chat.example.org"] },
       webhooks: config.webhooks,
       sms: config.sms,

@@ -34,7 +34,12 @@ const ownersOf: Readonly<Record<string, readonly string[]>> = {
   "mqtt-packet": ["src/mqtt/wire/codec.ts", "src/mqtt/wire/library.ts"],
   "@msgpack/msgpack": ["src/minioicq/", "src/chat-topics/"],
 };
-const entryPoints = ["src/main.ts", "src/store/sqlite/engine/writer.worker.ts", "src/store/files/files.worker.ts"];
+const entryPoints = [
+  "src/main.ts",
+  "src/store/sqlite/engine/writer.worker.ts",
+  "src/store/files/files.worker.ts",
+  "src/store/sqlite/search/search.worker.ts",
+];
 
 interface Import {
   readonly from: string;
@@ -116,7 +121,8 @@ test("every file is reached from where the program begins", () => {
   expect(files.filter((file) => !reached.has(file))).toEqual([]);
 });
 
-test("changes have no clock and no chance of their own: they are functions of database, batch and arguments", () => {
+/** What changes are made of, and what they use. */
+function executedByWriter(): ReadonlySet<string> {
   const next = Map.groupBy(
     imports.filter(({ typeOnly }) => !typeOnly),
     ({ from }) => from,
@@ -124,10 +130,51 @@ test("changes have no clock and no chance of their own: they are functions of da
   const executed = new Set(["src/store/sqlite/engine/committer.ts"]);
   for (const file of executed) for (const { to } of next.get(file) ?? []) if (files.includes(to)) executed.add(to);
   expect(executed.size).toBeGreaterThan(40);
+  return executed;
+}
+
+test("changes are written in SQL, and Drizzle builds nothing but reads", () => {
+  const users = imports.filter(({ to }) => to.endsWith("/late-drizzle.ts")).map(({ from }) => from);
+  expect(users.length).toBeGreaterThan(3);
+  const executed = executedByWriter();
+  expect([...executed].filter((file) => users.includes(file) || /\/(?:drizzle|schema)\.ts$/.test(file))).toEqual([]);
+  const writes = /\borm\s*\.(?!select\b)\w+/;
+  expect(users.filter((file) => writes.test(readFileSync(join(root, file), "utf8")))).toEqual([]);
+});
+
+test("changes have no clock and no chance of their own: they are functions of database, batch and arguments", () => {
+  const executed = executedByWriter();
   const ownWill =
     /\brandomUUID\b|\brandomBytes\b|\bgetRandomValues\b|\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bprocess\.(?:env|hrtime)\b|\bBun\.(?:env|nanoseconds)\b/;
   const wrong = [...executed].filter((file) => ownWill.test(readFileSync(join(root, file), "utf8")));
   expect(wrong).toEqual([]);
+});
+
+/** Who looks at the wall clock, and what they show by it. All that waits counts by another clock (`src/lib/clock.ts`). */
+const showTheTime: Readonly<Record<string, string>> = {
+  "src/lib/steady-clock.ts": "steps are seen by it",
+  "src/lib/log-sink.ts": "the time of a line",
+  "src/ops/clock-watch.ts": "roost clock",
+  "src/store/sqlite/engine/writer.ts": "the time of a batch",
+  "src/store/sqlite/store.ts": "when a migration was applied",
+  "src/domain/people/presence.ts": "when a user was last seen",
+  "src/domain/people/accounts.ts": "when an invitation ends, for its reader",
+  "src/domain/people/account-codes.ts": "when a code ends, for its reader",
+  "src/domain/phones/phone-sessions.ts": "when a session was last used",
+  "src/domain/profiles/profiles.ts": "no later than now, of what a client asks for",
+  "src/erlang-terms/handlers/profile.ts": "what the client asks for next time",
+  "src/delivery/receipts.ts": "when a member got further",
+  "src/minioicq/requests/handlers/chat-list.ts": "whether a mute is over",
+  "src/delivery/presence.ts": "the minute in which a user was last seen",
+  "src/delivery/typing.ts": "since when a user types",
+  "src/rest/routes/signed.ts": "a signature's time, ours and a client's",
+  "src/webhooks/runner.ts": "a signature's time",
+};
+
+test("only what shows the time looks at the wall clock", () => {
+  const looks = /\.nowMs\(\)|\bDate\.now\b|\bnew Date\(\)/;
+  const found = files.filter((file) => looks.test(readFileSync(join(root, file), "utf8")));
+  expect(found.toSorted()).toEqual(Object.keys(showTheTime).toSorted());
 });
 
 test("files are kebab-case nouns", () => {

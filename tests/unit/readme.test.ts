@@ -33,41 +33,48 @@ test("the version of Bun is the one the project is tested with", () => {
 const programs = ["sh", "npx", "curl", "mosquitto_pub", "mosquitto_sub"];
 const available = programs.map(requireProgram).every(Boolean);
 
+/** Runs the blocks as one script, beside a server of their own. */
+async function runAsPrinted(blocks: readonly string[]): Promise<{ said: string; complaint: string; code: number }> {
+  using folder = temporaryFolder();
+  const data = folder.in("data");
+  await using server = await serving(["--data", data, "--http", "[::]:0", "--mqtt", "[::]:0", "--json"], {
+    cwd: folder.path,
+    env: { ROOST_DURABILITY: "os" },
+  });
+  const { http, mqtt } = JSON.parse(server.firstLine) as { http: string; mqtt: string };
+  const portOf = (address: string): string => address.slice(address.lastIndexOf(":") + 1);
+  // Mosquitto's clients read their port from a file, so their lines run without a change.
+  mkdirSync(folder.in("settings"));
+  for (const program of ["mosquitto_pub", "mosquitto_sub"]) {
+    writeFileSync(folder.in("settings", program), `-p ${portOf(mqtt)}\n`);
+  }
+  const script = blocks.join("\n").replaceAll("localhost:8080", `localhost:${portOf(http)}`);
+  await using child = Bun.spawn(["sh", "-eu", "-c", script], {
+    cwd: root,
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      XDG_CONFIG_HOME: folder.in("settings"),
+      ROOST_DATA: data,
+    },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [said, complaint, code] = await withDeadline(
+    "the end of the script",
+    Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]),
+    50_000,
+  );
+  await server.end();
+  return { said, complaint, code };
+}
+
 test.skipIf(!available)(
   "the conversation across three doors runs as it is printed",
   async () => {
     const blocks = shellBlocks(section("A conversation across three doors"));
     expect(blocks).toHaveLength(6);
-    using folder = temporaryFolder();
-    const data = folder.in("data");
-    await using server = await serving(["--data", data, "--http", "[::]:0", "--mqtt", "[::]:0", "--json"], {
-      cwd: folder.path,
-      env: { ROOST_DURABILITY: "os" },
-    });
-    const { http, mqtt } = JSON.parse(server.firstLine) as { http: string; mqtt: string };
-    const portOf = (address: string): string => address.slice(address.lastIndexOf(":") + 1);
-    // Mosquitto's clients read their port from a file, so their lines run without a change.
-    mkdirSync(folder.in("settings"));
-    for (const program of ["mosquitto_pub", "mosquitto_sub"]) {
-      writeFileSync(folder.in("settings", program), `-p ${portOf(mqtt)}\n`);
-    }
-    const script = blocks.join("\n").replaceAll("localhost:8080", `localhost:${portOf(http)}`);
-    await using child = Bun.spawn(["sh", "-eu", "-c", script], {
-      cwd: root,
-      env: {
-        PATH: process.env["PATH"],
-        HOME: process.env["HOME"],
-        XDG_CONFIG_HOME: folder.in("settings"),
-        ROOST_DATA: data,
-      },
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [said, complaint, code] = await withDeadline(
-      "the conversation ends",
-      Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]),
-      50_000,
-    );
+    const { said, complaint, code } = await runAsPrinted(blocks);
     expect([code, complaint]).toEqual([0, expect.stringMatching(/^This is shown once\. .*\n$/)]);
 
     expect(said).toMatch(/^\{"GUIDList":\["[0-9a-f-]{36}","[0-9a-f-]{36}","[0-9a-f-]{36}"\]\}/);
@@ -84,7 +91,20 @@ test.skipIf(!available)(
       [2, "ben", "hello over MQTT"],
       [3, "mia", "hello over WebSocket"],
     ]);
-    await server.end();
+  },
+  60_000,
+);
+
+test.skipIf(!available)(
+  "the panel hears the lamp as it is printed",
+  async () => {
+    const blocks = shellBlocks(section("A lamp and a panel"));
+    expect(blocks).toHaveLength(1);
+    expect(await runAsPrinted(blocks)).toEqual({
+      said: expect.stringMatching(/^added lamp\npassword rd_\S+\nadded panel \(id \d+\)\nhome\/lamp\/state on\n$/),
+      complaint: "",
+      code: 0,
+    });
   },
   60_000,
 );

@@ -4,6 +4,7 @@ import { silentLog } from "../../src/lib/log.ts";
 import { Runner, type RunnerParts } from "../../src/webhooks/runner.ts";
 import { enroll, room, say } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
+import { clockOf, createManualClock, realClock } from "../support/manual-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { eventually } from "./receiver.ts";
 
@@ -19,7 +20,7 @@ async function startRunner(server: TestServer, send: RunnerParts["send"], more: 
   });
   const runner = new Runner(webhook, {
     store,
-    clock: { nowMs: () => Date.now() },
+    clock: realClock,
     log: silentLog,
     retry,
     send,
@@ -73,7 +74,7 @@ test("one that cannot be reached is tried for as long as the policy says, and no
       if (away) throw new Error("could not be called (ECONNREFUSED)");
       return 200;
     },
-    { clock: { nowMs: () => nowMs } },
+    { clock: clockOf(() => nowMs) },
   );
   await say(server, alice, "team", "hello");
   const tick = setInterval(() => {
@@ -88,6 +89,34 @@ test("one that cannot be reached is tried for as long as the policy says, and no
   expect(letters).toMatchObject([{ problem: "could not be called (ECONNREFUSED)" }]);
   away = false;
 });
+
+test.each([7_200_000, -7_200_000, 86_400_000, -86_400_000])(
+  "a machine's clock that is set by %d ms makes no pause longer and gives nothing up",
+  async (ms) => {
+    const clock = createManualClock();
+    await using server = await startTestServer();
+    const [alice = ""] = await enroll(server, "alice");
+    await room(server, "team", "alice");
+    let tries = 0;
+    await using running = await startRunner(
+      server,
+      async () => {
+        tries += 1;
+        clock.set(tries === 1 ? ms : 0);
+        if (tries < 5) throw new Error("could not be called (ECONNREFUSED)");
+        return 200;
+      },
+      { clock },
+    );
+    await say(server, alice, "team", "hello");
+    const tick = setInterval(() => clock.advance(1), 1);
+    running.runner.wake();
+    await until("five tries", () => tries === 5);
+    await eventually("no place is left", async () => (await running.store.webhookPlaces("w")).length === 0);
+    clearInterval(tick);
+    expect(await running.store.deadLetters("w", { after: 0, limit: 10 })).toEqual([]);
+  },
+);
 
 test("while a receiver is away, rows are few and everything waits in the log", async () => {
   await using server = await startTestServer();

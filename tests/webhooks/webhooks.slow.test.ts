@@ -18,7 +18,12 @@ test("every message and event of every chat is told, signed, in the order of its
   const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
   await room(server, "before", "alice", "bob");
   const made = bodyOf(await asBackend(server, "PUT /webhooks/audit", { url: receiver.url }));
-  expect(made).toMatchObject({ name: "audit", url: receiver.url, events: ["message", "event"], failing_chats: 0 });
+  expect(made).toMatchObject({
+    name: "audit",
+    url: receiver.url,
+    events: ["message", "event", "change"],
+    failing_chats: 0,
+  });
   expect(made.secret).toMatch(/^whsec_/);
   expect(bodyOf(await asBackend(server, "GET /webhooks/audit")).secret).toBeUndefined();
   await room(server, "one", "alice", "bob");
@@ -69,6 +74,34 @@ test("of a message with a text for each recipient a webhook learns that it was s
     { seq: 2, sender: "alice", type: "text", content: "", addressed: true },
   ]);
   expect(receiver.taken.some(({ text }) => text.includes("secret"))).toBe(false);
+});
+
+test("edits, reactions and deletions are told in their place, with the message as it is by then", async () => {
+  let answers = false;
+  using receiver = startReceiver(() => (answers ? 204 : 503));
+  await using server = await startTestServer({ env: allowed });
+  const [alice = ""] = await enroll(server, "alice");
+  await room(server, "team", "alice");
+  await asBackend(server, "PUT /webhooks/audit", { url: receiver.url });
+  const first = bodyOf(await say(server, alice, "team", "first words")).message_id;
+  const second = bodyOf(await say(server, alice, "team", "second")).message_id;
+  const own = (request: string, body?: unknown) => call(server, request, { as: alice, body });
+  bodyOf(await own(`PATCH /messages/${first}`, { content: "other words" }));
+  bodyOf(await own(`PUT /messages/${first}/reactions/👍`));
+  bodyOf(await own(`DELETE /messages/${second}`));
+  answers = true;
+  await receiver.until(5);
+  const told = receiver.taken.map(({ body }) => (body as unknown as { change?: object }).change ?? body.message);
+  const place = { chatID: "team", seq: 1, message_id: first };
+  const now = { content: "other words", revision: 2, reactions: [{ reaction: "👍", count: 1 }] };
+  expect(told).toMatchObject([
+    now,
+    { seq: 2, type: "deleted", content: "", revision: 3 },
+    { change: "edited", revision: 1, ...place, message: now },
+    { change: "reacted", revision: 2, ...place, reaction: "👍", added: true, message: now },
+    { change: "deleted", revision: 3, chatID: "team", seq: 2, message_id: second },
+  ]);
+  expect([...receiver.taken, ...receiver.refused].filter(({ text }) => text.includes("second"))).toHaveLength(0);
 });
 
 /** The user as a recipient, who is given nothing. */
@@ -171,15 +204,35 @@ test("no URL is called that the operator did not allow: host, address, redirect"
     const answer = await asBackend(server, "PUT /webhooks/w", { url });
     expect([url, answer.status, answer.type]).toEqual([url, 400, "application/problem+json"]);
   }
-  for (const [name, url] of [
+  const closed = [
     ["name", `http://localhost:${port}/`],
     ["number", `http://2130706433:${port}/`],
     ["address", inside.url],
-  ]) {
-    await asBackend(server, `PUT /webhooks/${name}`, { url });
-    await say(server, alice, "team", `for ${name}`);
+  ] as const;
+  for (const [name, url] of closed) {
+    const answer = await asBackend(server, `PUT /webhooks/${name}`, { url });
+    expect([url, answer.status]).toEqual([url, 400]);
+    expect(JSON.parse(answer.text).detail).toContain("webhooks.networks");
+  }
+  expect(bodyOf(await asBackend(server, "GET /webhooks")).webhooks).toEqual([]);
+  // A name without an address may have one later.
+  expect((await asBackend(server, "PUT /webhooks/later", { url: "https://a.example/" })).status).toBe(200);
+  expect((await asBackend(server, "DELETE /webhooks/later")).status).toBe(200);
+
+  // The operator may have closed a network, or a name got another address, after the webhook was made.
+  for (const [name, url] of closed) {
+    await server.store.putWebhook({
+      name,
+      url,
+      secret: `whsec_${Buffer.alloc(24).toString("base64")}`,
+      kinds: ["message"],
+    });
+  }
+  await using again = await server.restart();
+  for (const [name] of closed) {
+    await say(again, alice, "team", `for ${name}`);
     for (;;) {
-      const { problem } = bodyOf(await asBackend(server, `GET /webhooks/${name}`));
+      const { problem } = bodyOf(await asBackend(again, `GET /webhooks/${name}`));
       if (problem === undefined) continue;
       expect(problem).toBe("the address is none that may be called");
       break;

@@ -2,15 +2,17 @@
 
 import { chatNameCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
-import { isKey } from "../keys.ts";
-import type { Chat, ChatRef, ChatView, Left, User, UserId } from "../model.ts";
+import { isKey, isUserKey } from "../keys.ts";
+import type { Chat, ChatRef, ChatView, Left, Mute, User, UserId } from "../model.ts";
+import { checkPicture, type PictureRefusal } from "../people/pictures.ts";
 import type { Store } from "../store.ts";
 
 export type Chats = ReturnType<typeof createChats>;
 
 export function createChats({ store }: { store: Store }) {
-  /** Creates a group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_name`. */
+  /** Creates a group of the creator and `members`. Throws `user_not_found`, `too_many_members`, `invalid_chat_name`. */
   async function create(ownerId: UserId, request: { members: readonly number[]; name: string | undefined }) {
+    if (request.name !== undefined) checkName(request.name);
     return store.createChat({ ownerId, ...request });
   }
 
@@ -22,7 +24,7 @@ export function createChats({ store }: { store: Store }) {
   }): Promise<{ view: ChatView; users: User[] }> {
     if (!isKey(put.chatKey)) throw new DomainError("invalid_chat_key", "chatID must match [a-zA-Z0-9.-]{1,256}");
     for (const { username } of put.people) {
-      if (!isKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.-]{1,256}");
+      if (!isUserKey(username)) throw new DomainError("invalid_name", "users must match [a-zA-Z0-9.@_:-]{1,256}");
       // `user.<id>` names a user who registered at another door; the store refuses the name where no user has that id.
     }
     const { view, users } = await store.putMembers(put);
@@ -58,13 +60,25 @@ export function createChats({ store }: { store: Store }) {
     return store.removeFromChat({ userId, ...request });
   }
 
-  /** Renames a group; only the owner may do this. Throws `not_authorized`, `invalid_name`. */
+  /** Renames a group; only the owner may do this. Throws `not_authorized`, `invalid_chat_name`. */
   async function rename(userId: UserId, request: { chat: ChatRef; name: string }): Promise<Chat> {
     const name = request.name.trim();
-    if (name === "" || name.length > chatNameCharactersMax || !name.isWellFormed()) {
-      throw new DomainError("invalid_name", `a chat's name has 1 to ${chatNameCharactersMax} characters`);
-    }
+    if (name === "") throw new DomainError("invalid_chat_name", "a chat's name is not blank");
+    checkName(name);
     return (await store.renameChat({ userId, chat: request.chat, name })).chat;
+  }
+
+  /**
+   * Gives a group a picture; without bytes the generated one is back. Only the owner may do this. Gives the reason where a
+   * picture is refused. Throws `not_authorized`.
+   */
+  async function setAvatar(
+    userId: UserId,
+    request: { chat: ChatRef; bytes: Uint8Array | undefined },
+  ): Promise<Chat | PictureRefusal> {
+    const avatar = request.bytes === undefined ? undefined : checkPicture(request.bytes);
+    if (typeof avatar === "string") return avatar;
+    return (await store.setChatAvatar({ userId, chat: request.chat, avatar })).chat;
   }
 
   /**
@@ -77,5 +91,28 @@ export function createChats({ store }: { store: Store }) {
     return chat;
   }
 
-  return { create, putMembers, removeMembers, remove, leave, addPeople, removePeople, rename, getAsMember };
+  /** No notices until then; see `Mute`. Throws `chat_not_found`. */
+  async function mute(userId: UserId, request: { chat: ChatRef; untilMs: number | undefined }): Promise<Mute> {
+    return store.muteChat({ userId, ...request });
+  }
+
+  return {
+    create,
+    mute,
+    putMembers,
+    removeMembers,
+    remove,
+    leave,
+    addPeople,
+    removePeople,
+    rename,
+    setAvatar,
+    getAsMember,
+  };
+}
+
+function checkName(name: string): void {
+  if (name.length > chatNameCharactersMax || !name.isWellFormed()) {
+    throw new DomainError("invalid_chat_name", `a chat's name has at most ${chatNameCharactersMax} characters`);
+  }
 }

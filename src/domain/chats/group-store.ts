@@ -19,6 +19,12 @@ export interface GroupStore {
   }): Promise<{ chat: Chat; entered: Entered | undefined }>;
   /** The owner may remove other members. Throws `not_authorized`, `user_not_found` for a user who is not a member. */
   removeFromChat(request: { userId: UserId; chat: ChatRef; members: readonly number[] }): Promise<Left>;
+  /** The owner may give the group a picture; without one the generated one is back. Gives the members to notify. */
+  setChatAvatar(request: {
+    userId: UserId;
+    chat: ChatRef;
+    avatar: Uint8Array | undefined;
+  }): Promise<{ chat: Chat; notified: readonly UserId[] }>;
   /** The owner may rename the group. Gives also the members to notify; none where the name stays the same. */
   renameChat(request: {
     userId: UserId;

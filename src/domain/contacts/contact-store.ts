@@ -23,6 +23,8 @@ export interface ContactChange {
   readonly status: "request" | "authorization" | "friend" | "revoke" | "deleted";
   /** The same on both sides. */
   readonly updatedAtMs: number;
+  /** With `revoke`: they were friends until then. */
+  readonly wereFriends?: boolean | undefined;
   /** The contact's PhoneId, where the contact's user is gone. */
   readonly formerPhoneId?: string | undefined;
 }
@@ -45,6 +47,8 @@ export type RevokeOutcome = "revoked" | "nothing_to_revoke" | "not_found";
 
 export interface BlockResult {
   readonly changed: boolean;
+  /** They were friends until they were blocked. */
+  readonly wereFriends: boolean;
   readonly contactId: UserId;
   readonly updatedAtMs: number;
 }
@@ -53,6 +57,8 @@ export interface ContactReads {
   isBlocked(pair: { by: UserId; contactId: UserId }): Promise<boolean>;
   /** By rising id of the contact. With `changedAfterMs` only contacts whose row or user changed after it. */
   listContacts(of: { userId: UserId; changedAfterMs?: number | undefined }): Promise<Contact[]>;
+  /** By rising id of the contact, those left out whose user is disabled. */
+  contactPage(of: { userId: UserId; after: number; limit: number }): Promise<Contact[]>;
   findContact(userId: UserId, contactId: UserId): Promise<Contact | undefined>;
   /**
    * The other user is the user themselves, is a contact other than one they only requested, or shares a chat with them.

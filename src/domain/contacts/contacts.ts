@@ -22,7 +22,10 @@ export const friendsPerRequestMax = 1000;
 
 export type Contacts = ReturnType<typeof createContacts>;
 
-export function createContacts({ store }: { store: Store }) {
+/** What a door that names its contacts by id answers: what the contact is from then on. */
+export type AskedStatus = "request" | "friend";
+
+export function createContacts({ store, directory }: { store: Store; directory: "all" | "contacts" }) {
   /**
    * Requests a friend. Idempotent; two crossed requests make friends. Throws `not_authorized` where `userId` is gone or
    * disabled, as all below do.
@@ -55,6 +58,35 @@ export function createContacts({ store }: { store: Store }) {
   }
 
   /**
+   * Asks a user to be friends, or agrees where they asked. Idempotent. Throws `user_not_found`, `too_many_contacts`, and
+   * `not_authorized` as above.
+   */
+  async function ask(userId: UserId, contactId: number): Promise<AskedStatus> {
+    const { outcome } = await requestFriend(userId, contactId);
+    if (outcome === "not_found") throw new DomainError("user_not_found");
+    if (outcome === "too_many") throw new DomainError("too_many_contacts");
+    if (outcome !== "already") return outcome === "became_friends" ? "friend" : "request";
+    return (await store.findContact(userId, contactId as UserId))?.status === "friend" ? "friend" : "request";
+  }
+
+  /** Idempotent. Throws `user_not_found` where that user did not ask, whether there is one or not. */
+  async function agree(userId: UserId, contactId: number): Promise<void> {
+    const { outcome } = await confirm(userId, contactId);
+    if (outcome === "not_found" || outcome === "nothing_to_confirm") throw new DomainError("user_not_found");
+  }
+
+  /** Ends whatever there is. Throws `user_not_found` where there is nothing, whether there is such a user or not. */
+  async function end(userId: UserId, contactId: number): Promise<void> {
+    const { outcome } = await revoke(userId, contactId);
+    if (outcome !== "revoked") throw new DomainError("user_not_found");
+  }
+
+  /** A user who was asked and has not answered stays a stranger where the directory hides strangers. */
+  async function mayBeNamed(userId: UserId, { status, user }: Contact): Promise<boolean> {
+    return directory === "all" || status !== "request" || store.isAcquaintance(userId, user.userId);
+  }
+
+  /**
    * Blocks a contact. From the commit on `contactId` cannot send direct messages to `userId` and does not see their
    * presence. Each keeps what they noted of the other; `unblock` restores it. Throws `user_not_found`,
    * `too_many_contacts`.
@@ -72,6 +104,10 @@ export function createContacts({ store }: { store: Store }) {
     requestFriends,
     confirm,
     revoke,
+    ask,
+    agree,
+    end,
+    mayBeNamed,
     block,
     unblock,
     /** Whether `by` blocked `contactId`. If so, neither sees the other's presence and typing. */

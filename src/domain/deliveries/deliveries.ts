@@ -1,12 +1,12 @@
 /**
- * How far members have got. Confirmations are very frequent and mean "up to here", so they are gathered: the newest per
- * device and chat is written within a second. A crash in between repeats messages but loses none.
+ * How far members have got. Confirmations are very frequent, so they are gathered: one run per device and chat is written
+ * within a second. A crash in between repeats messages but loses none.
  */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, longAgo, type MonotonicMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { type Range, withRange } from "../../lib/ranges.ts";
 import type { ChatId, DeviceId, UserId } from "../model.ts";
-import type { Advance, Confirmed, Store } from "../store.ts";
+import type { Advance, Confirmed, DeviceName, OpenedDevice, Store } from "../store.ts";
 
 const flushAfterMs = 250;
 /** While other commits happen, positions are added to them this often: a crash repeats only what came since. */
@@ -14,34 +14,60 @@ const ridesEveryMs = 25;
 const gatheredMax = 4096;
 const noRanges: readonly Range[] = [];
 
+/** Messages of one chat that follow each other and were delivered to one client. */
+interface Run extends Advance {
+  readonly fromSeq: number;
+  deliveredSeq: number;
+}
+
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
 export function createDeliveries({ store, clock, log }: { store: Store; clock: Clock; log: Log }) {
-  let gathered = new Map<string, Advance>();
+  let runs = new Map<string, Run>();
+  /** Runs that another run of the same client and chat follows behind a gap. */
+  let endedRuns: Run[] = [];
+  let passed = new Map<string, Advance>();
   /** By user, device and chat: messages that were confirmed one by one. */
   let confirmations = new Map<string, Confirmed>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<unknown> = Promise.resolve();
-  let flushedAtMs = 0;
+  /** What is being written. */
+  const flying = new Set<readonly { readonly userId: UserId }[]>();
+  let flushedAtMs: MonotonicMs = longAgo;
   // Adds the gathered positions to a commit that is about to be made; they cost only their own rows.
   store.beforeCommit(() => {
-    if (gathered.size + confirmations.size > 0 && Math.abs(clock.nowMs() - flushedAtMs) >= ridesEveryMs) void flush();
+    if (gathered() > 0 && clock.monotonicMs() - flushedAtMs >= ridesEveryMs) void flush();
   });
 
-  /** Every message of the chat up to `deliveredSeq` reached this device (or, without a device, the user). */
-  function delivered(userId: UserId, deviceId: DeviceId | undefined, chatId: ChatId, deliveredSeq: number): void {
-    gather(`${userId}:${deviceId ?? ""}:${chatId}`, { userId, deviceId, chatId, deliveredSeq });
+  const gathered = (): number => runs.size + endedRuns.length + passed.size + confirmations.size;
+
+  /**
+   * This message, or all from `fromSeq` up to it, reached this device (or, without a device, the user). A device is given
+   * its messages in order.
+   */
+  function delivered(
+    userId: UserId,
+    deviceId: DeviceId | undefined,
+    chatId: ChatId,
+    deliveredSeq: number,
+    fromSeq = deliveredSeq,
+  ): void {
+    const key = `${userId}:${deviceId ?? ""}:${chatId}`;
+    const run = runs.get(key);
+    if (run !== undefined && run.fromSeq <= fromSeq && fromSeq <= run.deliveredSeq + 1) {
+      if (deliveredSeq > run.deliveredSeq) run.deliveredSeq = deliveredSeq;
+      return;
+    }
+    if (run !== undefined) endedRuns.push(run);
+    runs.set(key, { userId, deviceId, chatId, fromSeq, deliveredSeq });
+    flushSoon();
   }
 
   /** The device skips this chat: it is not offered these messages again, but they are not delivered to the user. */
   function passedOver(userId: UserId, deviceId: DeviceId, chatId: ChatId, deliveredSeq: number): void {
-    gather(`-${userId}:${deviceId}:${chatId}`, { userId, deviceId, chatId, deliveredSeq, passedOver: true });
-  }
-
-  function gather(key: string, move: Advance): void {
-    const known = gathered.get(key);
-    if (known !== undefined && known.deliveredSeq >= move.deliveredSeq) return;
-    gathered.set(key, move);
+    const key = `${deviceId}:${chatId}`;
+    if ((passed.get(key)?.deliveredSeq ?? 0) >= deliveredSeq) return;
+    passed.set(key, { userId, deviceId, chatId, deliveredSeq, passedOver: true });
     flushSoon();
   }
 
@@ -54,7 +80,7 @@ export function createDeliveries({ store, clock, log }: { store: Store; clock: C
   }
 
   function flushSoon(): void {
-    if (gathered.size + confirmations.size >= gatheredMax) void flush();
+    if (gathered() >= gatheredMax) void flush();
     else timer ??= setTimeout(() => void flush(), flushAfterMs);
   }
 
@@ -65,26 +91,54 @@ export function createDeliveries({ store, clock, log }: { store: Store; clock: C
   async function flush(): Promise<void> {
     if (timer !== undefined) clearTimeout(timer);
     timer = undefined;
-    if (gathered.size > 0) {
-      const moves = [...gathered.values()];
-      gathered = new Map();
-      write(store.advance(moves));
+    if (runs.size + passed.size > 0) {
+      const moves = [...passed.values(), ...endedRuns, ...runs.values()];
+      runs = new Map();
+      endedRuns = [];
+      passed = new Map();
+      write(moves, store.advance(moves));
     }
     if (confirmations.size > 0) {
       const moves = [...confirmations.values()];
       confirmations = new Map();
-      write(store.confirmMessages(moves));
+      write(moves, store.confirmMessages(moves));
     }
     await writing;
   }
 
-  function write(change: Promise<void>): void {
-    flushedAtMs = clock.nowMs();
-    const settled = change.catch((error: unknown) =>
-      log.warn("positions could not be written; messages will repeat", { error }),
-    );
-    writing = Promise.all([writing, settled]);
+  /** As the store's `openDevice`; what was gathered is written before, so that a new device does not get it again. */
+  function openDevice(device: DeviceName): Promise<OpenedDevice> {
+    void flush();
+    return store.openDevice(device);
   }
 
-  return { delivered, passedOver, confirmed, flush };
+  /** Resolves when everything that this user's clients confirmed so far is on disk, or was refused. */
+  async function settled(userId: UserId): Promise<void> {
+    const isTheirs = (move: { readonly userId: UserId }): boolean => move.userId === userId;
+    if ([runs, passed, confirmations].some((moves) => moves.values().some(isTheirs)) || endedRuns.some(isTheirs)) {
+      await flush();
+    } else if (flying.values().some((moves) => moves.some(isTheirs))) {
+      await writing;
+    }
+  }
+
+  function write(moves: readonly { readonly userId: UserId }[], change: Promise<void>): void {
+    flushedAtMs = clock.monotonicMs();
+    flying.add(moves);
+    const finished = change
+      .catch((error: unknown) => log.warn("positions could not be written; messages will repeat", { error }))
+      .then(() => flying.delete(moves));
+    writing = Promise.all([writing, finished]);
+  }
+
+  return {
+    delivered,
+    passedOver,
+    confirmed,
+    readThrough: store.readThrough,
+    setReceiptRule: store.setReceiptRule,
+    openDevice,
+    settled,
+    flush,
+  };
 }

@@ -3,7 +3,16 @@
  * method.
  */
 
-import type { AddressedText, ClientStamp, DeviceId, EventId, Message, MessageId, UserId } from "../model.ts";
+import type {
+  AddressedText,
+  ClientStamp,
+  DeletedMessage,
+  DeviceId,
+  EventId,
+  Message,
+  MessageId,
+  UserId,
+} from "../model.ts";
 
 /** A message that addresses each recipient separately. */
 export interface AddressedDraft extends ClientStamp {
@@ -36,6 +45,8 @@ export interface Exchanged {
     readonly message: Message & { readonly texts: readonly AddressedText[] };
     /** An earlier commit stored it: nothing is published again. */
     readonly repeated: boolean;
+    /** The message that it stands in for, and the members whom that one was for. */
+    readonly replaced?: { readonly message: DeletedMessage; readonly members: readonly UserId[] };
   }[];
   /** The users who now get a durable event about a status. */
   readonly notified: readonly UserId[];
@@ -55,7 +66,7 @@ export interface ExchangeReads {
 export interface ExchangeStore extends ExchangeReads {
   /**
    * All or nothing. Confirmations of unknown items and repeated confirmations change nothing. Throws `chat_not_found`
-   * (also where the sender or a recipient is no member, or the message to replace is unknown), `user_disabled`.
+   * (also where the sender or a recipient is no member, or the message to replace is unknown), `user_disabled`, `share_full`.
    * `foreign`: the message to replace is another sender's.
    */
   exchange(exchange: Exchange): Promise<Exchanged | "foreign">;

@@ -6,6 +6,7 @@ import { isUtf8 } from "node:buffer";
 import type { MessageKind } from "../model.ts";
 
 export const plainBytes = "application/octet-stream";
+export const plainText = "text/plain; charset=utf-8";
 
 type Family = "image" | "audio" | "video" | "document";
 
@@ -53,7 +54,7 @@ const signatures: readonly Signature[] = [
 
 /** @param kind the kind that the sender gave; the bytes alone do not decide the type */
 export function mediaTypeOf(kind: MessageKind, bytes: Uint8Array): string {
-  if (kind === "text") return isUtf8(bytes) ? "text/plain; charset=utf-8" : plainBytes;
+  if (kind === "text") return isUtf8(bytes) ? plainText : plainBytes;
   const family: Family | undefined =
     kind === "image" || kind === "audio" || kind === "video" ? kind : kind === "file" ? "document" : undefined;
   if (family === undefined) return plainBytes;

@@ -33,6 +33,9 @@ export const defaultMessageLimits: MessageLimits = {
 /** The size of a page of a chat's history. */
 export const historyRowsMax = 100;
 
+/** Users that one message may name. */
+export const mentionsMax = 32;
+
 /** The range of ECMAScript's time values. */
 const timeMsMax = 8.64e15;
 
@@ -41,50 +44,18 @@ export type Messages = ReturnType<typeof createMessages>;
 export function createMessages({ store, limits }: { store: Store; limits: MessageLimits }) {
   /**
    * Resolves when the message is on disk and queued for every connected member, the sender's own clients included.
-   * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `user_disabled`, `storage_full`.
+   * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `file_not_found`, `user_disabled`,
+   * `storage_full`, and `message_not_found` where the message that it answers is not in the chat.
    */
   async function send(draft: Draft): Promise<Sent> {
-    check(draft);
+    checkDraft(draft, limits);
     return store.appendMessage(draft);
   }
 
   /** Like `send`, all or nothing. */
   async function sendAll(drafts: readonly Draft[]): Promise<Sent[]> {
-    for (const draft of drafts) check(draft);
+    for (const draft of drafts) checkDraft(draft, limits);
     return store.appendMessages(drafts);
-  }
-
-  function check(draft: Draft): void {
-    const { content, clientId, clientTimeMs, type } = draft;
-    if (clientTimeMs !== undefined && !(Math.abs(clientTimeMs) <= timeMsMax)) {
-      throw new DomainError("invalid_message", "time");
-    }
-    // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
-    const bytes =
-      typeof content !== "string"
-        ? textBytes(draft, content.byteLength)
-        : content.length * 3 <= limits.contentBytesMax
-          ? 0
-          : Buffer.byteLength(content);
-    if (bytes > limits.contentBytesMax) checkLarge(draft, bytes);
-    // Half a surrogate pair has no UTF-8: the stored text would differ from the text sent.
-    if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
-    if (type === "" || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
-      throw new DomainError("invalid_message", "type");
-    }
-    if (clientId === undefined) return;
-    if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
-      throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
-    }
-  }
-
-  /** Text that may be base64 is judged by the size it would decode to. The store decodes it and judges the rest. */
-  function checkLarge({ type, content, asBase64 }: Draft, bytes: number): void {
-    const { contentBytesMax, fileBytesMax } = limits;
-    const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
-    const maybeBase64 = asBase64 === true || typeof content === "string";
-    const least = maybeBase64 && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
-    if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
   }
 
   /**
@@ -93,6 +64,11 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
    */
   async function remove(userId: UserId, messageId: MessageId): Promise<DeletedMessage> {
     return (await store.deleteMessage({ userId, messageId })).message;
+  }
+
+  /** Deletes any message, for a backend. Throws `message_not_found`. */
+  async function removeAny(messageId: MessageId): Promise<DeletedMessage> {
+    return (await store.deleteMessage({ messageId })).message;
   }
 
   /** Gives a page of a chat that `reader` is in, ascending. Throws `chat_not_found`. */
@@ -108,7 +84,52 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
     return messages.filter((message) => !isHidden(message));
   }
 
-  return { send, sendAll, remove, history };
+  return { send, sendAll, remove, removeAny, history };
+}
+
+type DraftContent = Pick<Draft, "content" | "file" | "type" | "asBase64" | "clientId" | "clientTimeMs" | "mentions">;
+
+/** Throws `invalid_message`, `message_too_large`. */
+export function checkDraft(draft: DraftContent, limits: MessageLimits): void {
+  const { content, file, clientId, clientTimeMs, type, mentions } = draft;
+  if (file !== undefined && content.length > 0) {
+    throw new DomainError("invalid_message", "it has content or names a file, not both");
+  }
+  if (clientTimeMs !== undefined && !(Math.abs(clientTimeMs) <= timeMsMax)) {
+    throw new DomainError("invalid_message", "time");
+  }
+  // A UTF-16 unit is at most three bytes of UTF-8, so short strings need no counting.
+  const bytes =
+    typeof content !== "string"
+      ? textBytes(draft, content.byteLength)
+      : content.length * 3 <= limits.contentBytesMax
+        ? 0
+        : Buffer.byteLength(content);
+  if (bytes > limits.contentBytesMax) checkLarge(draft, bytes, limits);
+  // Half a surrogate pair has no UTF-8: the stored text would differ from the text sent.
+  if (typeof content === "string" && !content.isWellFormed()) throw new DomainError("invalid_message", "not Unicode");
+  if ((type === "" && file === undefined) || type.length > limits.typeCharactersMax || !type.isWellFormed()) {
+    throw new DomainError("invalid_message", "type");
+  }
+  if (mentions !== undefined && mentions.length > mentionsMax) {
+    throw new DomainError("invalid_message", `at most ${mentionsMax} mentions`);
+  }
+  if (clientId === undefined) return;
+  if (clientId === "" || clientId.length > limits.clientIdCharactersMax || !clientId.isWellFormed()) {
+    throw new DomainError("invalid_message", `client id must have 1 to ${limits.clientIdCharactersMax} characters`);
+  }
+}
+
+/** Text that may be base64 is judged by the size it would decode to. The store decodes it and judges the rest. */
+function checkLarge(
+  { type, content, asBase64 }: DraftContent,
+  bytes: number,
+  { contentBytesMax, fileBytesMax }: MessageLimits,
+): void {
+  const bytesMax = kindOfType(type) === "text" ? contentBytesMax : Math.max(contentBytesMax, fileBytesMax);
+  const maybeBase64 = asBase64 === true || typeof content === "string";
+  const least = maybeBase64 && bytesMax > contentBytesMax ? Math.floor(bytes / 4) * 3 - 2 : bytes;
+  if (least > bytesMax) throw new DomainError("message_too_large", `content is over ${bytesMax} bytes`);
 }
 
 /** The time a message shows: the client's time, where the client gave one. */
@@ -116,7 +137,7 @@ export const shownTimeMs = ({ clientTimeMs, sentAtMs }: Pick<Message, "clientTim
   clientTimeMs ?? sentAtMs;
 
 /** The length of the text: of bytes that stand for base64, the length of that base64 text. */
-const textBytes = ({ asBase64 }: Draft, bytes: number): number =>
+const textBytes = ({ asBase64 }: DraftContent, bytes: number): number =>
   asBase64 === true ? Math.ceil(bytes / 3) * 4 : bytes;
 
 /** The kind of an incoming message. Only messages of the system are `system`. */

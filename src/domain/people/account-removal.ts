@@ -40,10 +40,11 @@ export function createAccountRemoval({ store }: { store: Store }) {
 
   /**
    * Removes an account for good. The user's messages stay in chats with other members; what they owned passes to the
-   * longest-standing member. Throws `user_not_found`.
+   * longest-standing member. `retainedToo`: the messages that they retained on MQTT topics go too. Throws
+   * `user_not_found`.
    */
-  async function remove(userId: UserId): Promise<void> {
-    await store.removeUser(userId);
+  async function remove(userId: UserId, how?: { readonly retainedToo?: boolean }): Promise<void> {
+    await store.removeUser(userId, how);
   }
 
   function remember(userId: UserId): void {

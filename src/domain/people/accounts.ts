@@ -1,17 +1,25 @@
 /** Who a user is: registration, passwords, tokens, the backend's key. Credentials differ by door; users do not. */
-import type { Clock } from "../../lib/clock.ts";
+
+import { networkOf } from "../../lib/client-network.ts";
+import type { Clock, SteadyMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { nickCharactersMax } from "../bounds.ts";
 import { DomainError } from "../errors.ts";
 import type { DeviceId, User, UserId } from "../model.ts";
-import type { Store } from "../store.ts";
+import type { NewUser, Store } from "../store.ts";
 import type { AccountRemoval } from "./account-removal.ts";
-import type { EndedLogIns } from "./log-in-store.ts";
+import type { Asker } from "./hash-queue.ts";
+import type { EndedLogIns, LogInsToEnd } from "./log-in-store.ts";
 import type { LoginGuard } from "./login-guard.ts";
+import type { CheckLoginName } from "./login-name-check.ts";
+import type { LongToken } from "./long-token-store.ts";
+import type { ByLongToken, LongTokens } from "./long-tokens.ts";
 import { newSecret } from "./new-secrets.ts";
-import { type Passwords, passwordBytesMax } from "./passwords.ts";
-import { equalHashes, hashSecret } from "./secrets.ts";
+import type { PasswordCheck } from "./password-check.ts";
+import { byOperator, type Passwords } from "./passwords.ts";
+import { equalHashes, hashSecret, isLongToken } from "./secrets.ts";
 import { checkUsername, type Tokens } from "./tokens.ts";
+import type { TypedNames } from "./typed-names.ts";
 
 export interface LoggedIn {
   readonly user: User;
@@ -20,9 +28,11 @@ export interface LoggedIn {
   readonly signingKey: Uint8Array | undefined;
   /** SHA-256 of the token. */
   readonly tokenHash: Uint8Array;
-  readonly expiresAtMs: number | undefined;
+  readonly expiresAtMs: SteadyMs | undefined;
   /** The token was given to a client to use instead of the password. */
   readonly remembered: boolean;
+  /** Set where it is a long-lived token. */
+  readonly longToken: LongToken | undefined;
 }
 
 /** Whether people may register by themselves; `invite`: with an invitation. */
@@ -34,38 +44,45 @@ export function createAccounts(parts: {
   store: Store;
   clock: Clock;
   passwords: Passwords;
+  passwordCheck: PasswordCheck;
   guard: LoginGuard;
   registration: Registration;
   log: Log;
   tokens: Tokens;
+  longTokens: Pick<LongTokens, "find" | "logIn">;
   accountRemoval: Pick<AccountRemoval, "disable">;
+  names: Pick<TypedNames<unknown>, "find">;
+  checkLoginName: CheckLoginName;
 }) {
-  const { store, clock, passwords, guard } = parts;
+  const { store, clock, passwords, guard, longTokens } = parts;
   /** The users whose SCRAM keys are being made. */
   const addingKeys = new Set<UserId>();
 
   /**
-   * Registers a user. Throws `registration_closed`, `invite_invalid`, `empty_name_or_password`, `invalid_name`,
-   * `try_later`, `busy`.
+   * Registers a user. Throws `registration_closed`, `invite_invalid`, `empty_name_or_password`, `password_too_short`,
+   * `invalid_name`, `try_later`, `busy`; for the log-in name also `reserved_key`, `username_taken`.
    */
   async function register(request: {
     nick: string;
+    loginName?: string | undefined;
     password: string;
     address: string;
     invite?: string | undefined;
   }): Promise<User> {
-    const { nick, password, address } = request;
+    const { nick, password, address, loginName } = request;
     if (parts.registration === "off") throw new DomainError("registration_closed");
     const invite = parts.registration === "invite" ? await checkInvite(request.invite, address) : undefined;
-    return add({ nick, password, invite }, () => guard.registering(address));
+    const asker = { network: networkOf(address), account: "registration" };
+    const user = await make({ nick, password, invite, loginName }, { asker, admit: () => guard.registering(address) });
+    guard.networks.loggedIn(accountOf(user), address);
+    return user;
   }
 
   /** Checked before the password is hashed, which is costly. The change that creates the user checks again. */
   async function checkInvite(invite: string | undefined, address: string): Promise<Uint8Array> {
-    guard.check(address, undefined);
     const hash = invite === undefined ? undefined : hashSecret(invite);
-    if (hash === undefined || !(await store.hasInvite({ hash, nowMs: clock.nowMs() }))) {
-      guard.failed(address);
+    if (hash === undefined || !(await store.hasInvite({ hash, nowMs: clock.steadyMs() }))) {
+      guard.wrongSecret(address);
       throw new DomainError("invite_invalid");
     }
     return hash;
@@ -74,35 +91,46 @@ export function createAccounts(parts: {
   /** Creates an invitation for `uses` registrations. The code is shown only this once. */
   async function invite(request: { uses: number; lifetimeMs: number }): Promise<{ code: string; expiresAtMs: number }> {
     const code = newSecret("ri");
-    const expiresAtMs = clock.nowMs() + request.lifetimeMs;
-    await store.addInvite({ hash: hashSecret(code), uses: request.uses, expiresAtMs });
-    return { code, expiresAtMs };
+    const { uses, lifetimeMs } = request;
+    await store.addInvite({ hash: hashSecret(code), uses, lifetimeMs });
+    return { code, expiresAtMs: clock.nowMs() + lifetimeMs };
   }
 
   /** Adds a user for the operator, also while registration is closed. */
-  async function add(
-    request: { nick: string; password: string; username?: string | undefined; invite?: Uint8Array | undefined },
-    admit: () => void = () => {},
+  const add = (request: { nick: string; password: string; username?: string | undefined }): Promise<User> =>
+    make({ ...request, madeBy: "operator" }, { asker: byOperator, admit() {} });
+
+  async function make(
+    request: Pick<NewUser, "nick" | "username" | "loginName" | "invite" | "madeBy"> & { password: string },
+    { asker, admit }: { readonly asker: Asker; admit(): void },
   ): Promise<User> {
     const nick = request.nick.trim();
     if (nick === "" || request.password === "") throw new DomainError("empty_name_or_password");
     if ([...nick].length > nickCharactersMax) throw new DomainError("invalid_name", "name too long");
+    passwords.accept(request.password);
+    const { username, loginName, invite: used, madeBy } = request;
+    if (loginName !== undefined) parts.checkLoginName(loginName);
     admit();
-    if (request.username !== undefined) checkUsername(request.username);
-    const { username, invite: used } = request;
-    return store.createUser({ nick, username, invite: used, ...(await credentialsOf(request.password)) });
+    if (username !== undefined) checkUsername(username);
+    // Before the costly hash; the change checks again.
+    if (loginName !== undefined && (await parts.names.find(loginName)) !== undefined) {
+      throw new DomainError("username_taken");
+    }
+    const credentials = await credentialsOf(request.password, asker);
+    return store.createUser({ nick, username, loginName, invite: used, madeBy, ...credentials });
   }
 
-  async function setPassword(userId: UserId, password: string): Promise<void> {
-    if (password === "") throw new DomainError("empty_name_or_password");
-    const { passwordHash, scramKeys } = await credentialsOf(password);
-    await store.setPassword(userId, passwordHash, scramKeys);
+  /** Throws `empty_name_or_password`, `password_too_short`, `invalid_name`, `busy`. */
+  async function setPassword(userId: UserId, password: string, end?: LogInsToEnd): Promise<void> {
+    passwords.accept(password);
+    const { passwordHash, scramKeys } = await credentialsOf(password, byOperator);
+    await store.setPassword(userId, passwordHash, { scramKeys, end });
   }
 
   /**
    * Changes a password for a user who knows the old one; wrong tries are counted like log-ins. `end`: all their log-ins
    * end but that of one token. Throws `wrong_password` (also where they have none), `empty_name_or_password`,
-   * `invalid_name`, `try_later`, `busy`.
+   * `password_too_short`, `invalid_name`, `try_later`, `busy`.
    */
   async function changePassword(
     user: User,
@@ -114,59 +142,65 @@ export function createAccounts(parts: {
     },
   ): Promise<EndedLogIns> {
     const { oldPassword, password, address, end } = request;
-    if (password === "") throw new DomainError("empty_name_or_password");
-    const oldHash = await store.findPasswordHash(user.userId);
-    await logInWithPassword(user, { account: user.userKey, password: oldPassword, address });
-    if (oldHash === undefined) throw new DomainError("wrong_password");
-    const { passwordHash, scramKeys } = await credentialsOf(password);
+    passwords.accept(password);
+    const oldHash = await checkPassword(user, { password: oldPassword, address });
+    const asker = { network: networkOf(address), account: accountOf(user) };
+    const { passwordHash, scramKeys } = await credentialsOf(password, asker);
     return store.changePassword({ userId: user.userId, oldHash, passwordHash, scramKeys, end });
   }
 
-  /** Gives what is stored of a password: its hash, and the keys that SCRAM checks it by. */
-  async function credentialsOf(password: string) {
-    if (Buffer.byteLength(password) > passwordBytesMax) throw new DomainError("invalid_name", "password too long");
-    return { passwordHash: await passwords.hash(password), scramKeys: await passwords.scramKeys(password) };
+  /** The hash of a user's password, which they know; throws as `logInWithPassword`, also where they have none. */
+  async function checkPassword(user: User, shown: { password: string; address: string }): Promise<string> {
+    const hash = await store.findPasswordHash(user.userId);
+    await logInWithPassword(user, { name: user.userKey, ...shown });
+    if (hash === undefined) throw new DomainError("wrong_password");
+    return hash;
   }
 
-  /** Throws `user_not_found`, `wrong_password`, `user_disabled`, `try_later`, `busy`. */
+  /** Gives what is stored of a password: its hash, and the keys that SCRAM checks it by. */
+  async function credentialsOf(password: string, asker: Asker) {
+    return {
+      passwordHash: await passwords.hash(password, asker),
+      scramKeys: await passwords.scramKeys(password, asker),
+    };
+  }
+
+  /**
+   * `name` is what the client called the account. Throws `user_not_found`, `wrong_password`, `user_disabled`,
+   * `try_later`, `busy`.
+   */
   async function logInWithPassword(
     user: User | undefined,
-    login: { account: string; password: string; address: string },
-  ) {
-    // One account has several names (its username, its number, its key) and one count of failures.
-    const account = user?.userKey ?? login.account;
-    guard.check(login.address, account);
-    guard.tried(account);
+    login: { name: string; password: string; address: string },
+  ): Promise<User> {
+    const { password, address } = login;
     const hash = user === undefined ? undefined : await store.findPasswordHash(user.userId);
-    const right = await passwords.verify(login.password, hash).catch((error: unknown) => {
-      guard.untried(account); // too busy to check: no guess was made
-      throw error;
-    });
+    const right = await parts.passwordCheck.isRight({ ...subjectOf(user, login.name), hash, password, address });
     // The password may have changed while this one was checked.
     const current = user === undefined || !right ? hash : await store.findPasswordHash(user.userId);
-    const known = concluded(user, { account, address: login.address, right: right && current === hash });
-    if (hash !== undefined) void addScramKeys(known.userId, { password: login.password, passwordHash: hash });
+    const known = concluded(user, { address, right: right && current === hash });
+    if (hash !== undefined) {
+      void addScramKeys(known.userId, { password, passwordHash: hash, network: networkOf(address) });
+    }
     return known;
   }
 
   /** Records a log-in whose password proof was checked (SCRAM). Throws as `logInWithPassword` does. */
-  function logInWithProof(user: User | undefined, login: { account: string; address: string; right: boolean }): User {
-    const account = user?.userKey ?? login.account;
-    guard.check(login.address, account);
-    if (!login.right) guard.tried(account);
-    return concluded(user, { account, address: login.address, right: login.right });
+  async function logInWithProof(
+    user: User | undefined,
+    login: { name: string; address: string; right: boolean },
+  ): Promise<User> {
+    const { address, right } = login;
+    const { subject, exists } = subjectOf(user, login.name);
+    await guard.proved({ kind: "password", subject, account: exists ? subject : undefined, address }, right);
+    return concluded(user, { address, right });
   }
 
-  function concluded(
-    user: User | undefined,
-    { account, address, right }: { account: string; address: string; right: boolean },
-  ): User {
-    if (user === undefined || !right) {
-      guard.failed(address);
-      throw new DomainError(user === undefined ? "user_not_found" : "wrong_password");
-    }
-    guard.succeeded(account);
+  function concluded(user: User | undefined, { address, right }: { address: string; right: boolean }): User {
+    if (user === undefined) throw new DomainError("user_not_found");
+    if (!right) throw new DomainError("wrong_password");
     if (user.disabled) throw new DomainError("user_disabled");
+    guard.networks.loggedIn(accountOf(user), address);
     return user;
   }
 
@@ -174,12 +208,15 @@ export function createAccounts(parts: {
    * Makes keys for a password that was set before the server kept any. It runs beside the log-in, which does not wait
    * for it.
    */
-  async function addScramKeys(userId: UserId, shown: { password: string; passwordHash: string }): Promise<void> {
+  async function addScramKeys(
+    userId: UserId,
+    shown: { password: string; passwordHash: string; network: string },
+  ): Promise<void> {
     if (addingKeys.has(userId)) return;
     addingKeys.add(userId);
     try {
       if ((await store.findScramKeys(`user:${userId}`)) !== undefined) return;
-      const scramKeys = await passwords.scramKeys(shown.password);
+      const scramKeys = await passwords.scramKeys(shown.password, { network: shown.network, account: "scram" });
       if (scramKeys !== undefined) {
         await store.addScramKeys({ userId, passwordHash: shown.passwordHash, scramKeys });
       }
@@ -191,24 +228,39 @@ export function createAccounts(parts: {
     }
   }
 
-  /** Logs in with an access token, at any door. Throws `token_invalid`, `user_disabled`, `try_later`. */
+  /** Logs in with an access token or a long-lived one, at any door. Throws `token_invalid`, `user_disabled`, `try_later`. */
   async function logInWithToken(token: string, address: string): Promise<LoggedIn> {
-    guard.check(address, undefined);
+    if (isLongToken(token)) return ofLongToken(await longTokens.logIn(token, address));
     const tokenHash = hashSecret(token);
     const owner = await store.findToken(tokenHash, "access");
-    if (owner === undefined || (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.nowMs())) {
-      guard.failed(address);
+    if (owner === undefined || (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.steadyMs())) {
+      guard.wrongSecret(address);
       throw new DomainError("token_invalid");
     }
     if (owner.user.disabled) throw new DomainError("user_disabled");
-    return { ...owner, tokenHash };
+    // A participant of a backend has no password that anyone could guess.
+    if (owner.remembered) guard.networks.used(owner.user, accountOf(owner.user), address);
+    return { ...owner, tokenHash, longToken: undefined };
+  }
+
+  /** Throws `token_invalid` where it is a device's, which is no user. */
+  function ofLongToken({ token, user, tokenHash }: ByLongToken): LoggedIn {
+    if (user === undefined)
+      throw new DomainError("token_invalid", "it is a device's, and devices log in by MQTT alone");
+    const { expiresAtMs } = token;
+    const signingKey = user.publicKey;
+    return { user, deviceId: undefined, signingKey, tokenHash, expiresAtMs, remembered: false, longToken: token };
   }
 
   /** Whether a token that was used for a log-in is still valid. Does not count as a wrong secret. */
   async function isTokenValid(token: string): Promise<boolean> {
+    if (isLongToken(token)) {
+      const found = await longTokens.find(token);
+      return found !== undefined && found.user?.disabled !== true;
+    }
     const owner = await store.findToken(hashSecret(token), "access");
     if (owner === undefined || owner.user.disabled) return false;
-    return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.nowMs();
+    return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.steadyMs();
   }
 
   /** Disables a user and closes their connections. Throws `user_not_found`. */
@@ -220,19 +272,21 @@ export function createAccounts(parts: {
 
   /** Throws `not_authorized`, `try_later`. */
   async function checkBackendKey(key: string, address: string): Promise<void> {
-    if (await isBackendKey(key, address)) return;
-    guard.failed(address);
+    if (await isBackendKey(key)) return;
+    guard.wrongSecret(address);
     throw new DomainError("not_authorized", "wrong backend key");
   }
 
-  /**
-   * For routes that a participant's token opens too. Where it is neither, the caller counts the failure. Throws
-   * `try_later`.
-   */
-  async function isBackendKey(key: string, address: string): Promise<boolean> {
-    guard.check(address, undefined);
+  /** For routes that a participant's token opens too. Where it is neither, the caller counts the failure. */
+  async function isBackendKey(key: string): Promise<boolean> {
     const stored = await store.findBackendKey();
     return stored !== undefined && equalHashes(stored.hash, hashSecret(key));
+  }
+
+  /** What a secret of REST is; undefined where it is not right. Does not count as a wrong secret. */
+  async function kindOfSecret(secret: string): Promise<"token" | "backend" | undefined> {
+    if (await isTokenValid(secret)) return "token";
+    return (await isBackendKey(secret)) ? "backend" : undefined;
   }
 
   /** Makes a new backend key. The old one stops working with the commit. */
@@ -263,6 +317,7 @@ export function createAccounts(parts: {
     add,
     setPassword,
     changePassword,
+    checkPassword,
     logInWithPassword,
     logInWithProof,
     logInWithToken,
@@ -271,8 +326,15 @@ export function createAccounts(parts: {
     disable,
     checkBackendKey,
     isBackendKey,
+    kindOfSecret,
     rotateBackendKey,
     useBackendKey,
     describeBackendKey,
   };
 }
+
+const accountOf = ({ userId }: User): string => `user:${userId}`;
+
+/** One user has several names and one count of tries. */
+const subjectOf = (user: User | undefined, name: string): { subject: string; exists: boolean } =>
+  user === undefined ? { subject: `name:${name}`, exists: false } : { subject: accountOf(user), exists: true };

@@ -2,7 +2,7 @@
  * Where a user is logged in, at every door: their tokens, their log-ins by phone, and their connected clients. The user
  * may list and end log-ins, and may get a token so that a client need not keep their password.
  */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { DomainError } from "../errors.ts";
 import { safeInteger } from "../keys.ts";
@@ -10,8 +10,12 @@ import type { User, UserId } from "../model.ts";
 import type { PhoneSessions } from "../phones/phone-sessions.ts";
 import type { Store } from "../store.ts";
 import type { Accounts, LoggedIn } from "./accounts.ts";
+import type { ExpiredPlace } from "./log-in-store.ts";
+import type { TokenMaker } from "./long-token-store.ts";
+import { type LongTokens, userOwnerKey } from "./long-tokens.ts";
 import { newSecret } from "./new-secrets.ts";
 import { hashSecret } from "./secrets.ts";
+import { BoundedMap } from "./waits.ts";
 /** A connected client. The hub has the list of them. */
 export interface Client {
   readonly door: "mqtt" | "minioicq" | "rest";
@@ -34,10 +38,11 @@ export interface ConnectedClient extends Client {
 export type Own = Pick<ConnectedClient, "connectionId" | "tokenId">;
 
 export interface LogIn {
-  /** `t…`: a token. `p…`: a log-in by phone. `c…`: a connection. */
+  /** `t…`: a token, long-lived or not. `p…`: a log-in by phone. `c…`: a connection. */
   readonly id: string;
-  readonly kind: "token" | "phone" | "connection";
-  readonly door: Client["door"];
+  readonly kind: "token" | "long_lived_token" | "phone" | "connection";
+  /** Undefined for a token that the operator made. */
+  readonly door: Client["door"] | undefined;
   readonly name: string | undefined;
   readonly address: string | undefined;
   readonly createdAtMs: number | undefined;
@@ -57,6 +62,10 @@ const rememberedMs = 90 * dayMs;
 const rememberedMax = 50;
 /** The limit for each kind; the newest ones are listed. */
 const listedMax = 200;
+const rememberedEndsMax = 10_000;
+const expiredAtOnce = 1000;
+/** The number of no connection. */
+const noClient = -1;
 
 export type LogIns = ReturnType<typeof createLogIns>;
 
@@ -66,32 +75,103 @@ export function createLogIns(parts: {
   log: Log;
   accounts: Pick<Accounts, "changePassword">;
   phoneSessions: Pick<PhoneSessions, "list" | "end">;
+  longTokens: Pick<LongTokens, "list" | "onEnded">;
   clientsOf(userId: UserId): readonly ConnectedClient[];
 }) {
   const { store, clock, clientsOf, phoneSessions } = parts;
+  /** Of those that ended lately: enough for the clients that were logging in meanwhile. */
+  const endedTokens = new BoundedMap<true>(rememberedEndsMax);
+  /** By user id: how many ends of all log-ins there were with this one. */
+  const endedUsers = new BoundedMap<number>(rememberedEndsMax);
+  let ends = 0;
+  let expiredUpTo: ExpiredPlace = { expiresAtMs: clock.steadyMs(), rowId: 0 };
+  let looking = false;
+
+  store.onCommitted({
+    hears: (type) => type === "log-in.ended",
+    committed(events) {
+      for (const event of events) if (event.type === "log-in.ended") ended(event.userId, event);
+      return undefined;
+    },
+  });
+
+  parts.longTokens.onEnded(({ ownerKey, tokenIds }) => {
+    const userId = ownerKey.startsWith("user:") ? safeInteger(ownerKey.slice("user:".length)) : undefined;
+    if (userId !== undefined) ended(userId as UserId, { tokenIds });
+  });
+
+  interface Ended {
+    readonly tokenIds: readonly string[];
+    readonly byPassword?: boolean;
+  }
+
+  function remembered(userId: UserId, { tokenIds, byPassword = false }: Ended): void {
+    for (const tokenId of tokenIds) endedTokens.set(tokenId, true);
+    if (byPassword) endedUsers.set(String(userId), ++ends);
+  }
+
+  function ended(userId: UserId, of: Ended, except = noClient): { own: boolean } {
+    remembered(userId, of);
+    const { byPassword = false } = of;
+    const gone = new Set(of.tokenIds);
+    return endClients(userId, except, ({ tokenId, phoneSessionId }) =>
+      // Log-ins by phone end with their sessions.
+      tokenId === undefined ? byPassword && phoneSessionId === undefined : gone.has(tokenId),
+    );
+  }
+
+  /**
+   * Whether a log-in ended before its client was connected: its token did, or all log-ins of the user since the `stamp`
+   * that was asked for when the client began. Does not read the store.
+   */
+  function hasEnded(logIn: { userId: UserId; tokenId: string | undefined; since: number | undefined }): boolean {
+    const { userId, tokenId, since } = logIn;
+    if (tokenId !== undefined) return endedTokens.get(tokenId) === true;
+    return since !== undefined && (endedUsers.get(String(userId)) ?? 0) > since;
+  }
+
+  /** Ends the connections whose tokens have expired since the last call. A server calls it every second. */
+  async function endExpired(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    try {
+      const until = clock.steadyMs();
+      for (;;) {
+        const { tokens, next } = await store.listExpiredTokens({ after: expiredUpTo, until, limit: expiredAtOnce });
+        expiredUpTo = next;
+        for (const { userId, tokenId } of tokens) ended(userId, { tokenIds: [tokenId] });
+        if (tokens.length < expiredAtOnce) return;
+        await new Promise(setImmediate); // a backend's tokens may expire by the thousand
+      }
+    } catch (error) {
+      parts.log.warn("expired tokens could not be read", { error });
+    } finally {
+      looking = false;
+    }
+  }
 
   /** Makes a token that is valid at every door, for 90 days after its last use. Throws `user_disabled`. */
   async function remember(userId: UserId, name: string | undefined): Promise<{ token: string; expiresAtMs: number }> {
     const token = newSecret("ra");
-    const expiresAtMs = clock.nowMs() + rememberedMs;
     const hash = hashSecret(token);
-    await store.addToken({ userId, hash, name, expiresAtMs, tokensMax: rememberedMax });
-    return { token, expiresAtMs };
+    const lifetimeMs = rememberedMs;
+    const expiresAtMs = await store.addToken({ userId, hash, name, lifetimeMs, tokensMax: rememberedMax });
+    return { token, expiresAtMs: clock.wallOf(expiresAtMs) };
   }
 
   /** Records a log-in with such a token. When half its lifetime has passed the lifetime starts again. */
-  function used({ tokenHash: hash, remembered, expiresAtMs = Number.POSITIVE_INFINITY }: LoggedIn): void {
+  function used({ tokenHash: hash, remembered, expiresAtMs = forever }: LoggedIn): void {
     if (!remembered) return; // A backend's tokens are sent with every request and expire by themselves.
-    const nowMs = clock.nowMs();
-    const renewed = expiresAtMs - nowMs < rememberedMs / 2 ? nowMs + rememberedMs : undefined;
-    store.touchToken({ hash, expiresAtMs: renewed }).catch((error: unknown) => {
+    const lifetimeMs = expiresAtMs - clock.steadyMs() < rememberedMs / 2 ? rememberedMs : undefined;
+    store.touchToken({ hash, lifetimeMs }).catch((error: unknown) => {
       parts.log.debug("the last use of a token could not be written", { error });
     });
   }
 
   async function list(user: User, own: Own): Promise<LogIn[]> {
     const clients = clientsOf(user.userId);
-    const tokens = await store.listTokens({ userId: user.userId, nowMs: clock.nowMs(), limit: listedMax });
+    const tokens = await store.listTokens({ userId: user.userId, nowMs: clock.steadyMs(), limit: listedMax });
+    const longTokens = await parts.longTokens.list(userOwnerKey(user.userId));
     const phones = user.phone === undefined ? [] : await phoneSessions.list(user.phone);
     const ownPhone = clients.find((client) => client.connectionId === own.connectionId)?.phoneSessionId;
     return [
@@ -117,7 +197,21 @@ export function createLogIns(parts: {
           name: token.name,
           createdAtMs: token.createdAtMs,
           lastSeenAtMs: token.lastUsedAtMs,
-          expiresAtMs: token.expiresAtMs,
+          expiresAtMs: token.expiresAtMs === undefined ? undefined : clock.wallOf(token.expiresAtMs),
+          online: clients.some((client) => client.tokenId === token.tokenId),
+          own: token.tokenId === own.tokenId,
+        }),
+      ),
+      ...longTokens.map(
+        (token): LogIn => ({
+          ...nothing,
+          id: `t${token.tokenId}`,
+          kind: "long_lived_token",
+          door: doorOf(token.madeBy),
+          name: token.name,
+          createdAtMs: token.createdAtMs,
+          lastSeenAtMs: token.lastUsedAtMs,
+          expiresAtMs: token.expiresAtMs === undefined ? undefined : clock.wallOf(token.expiresAtMs),
           online: clients.some((client) => client.tokenId === token.tokenId),
           own: token.tokenId === own.tokenId,
         }),
@@ -149,10 +243,9 @@ export function createLogIns(parts: {
     const { userId } = user;
     const number = safeInteger(id.slice(1));
     if (id.startsWith("t")) {
-      const ended = await store.endToken({ userId, tokenId: id.slice(1) });
-      if (ended === undefined) throw new DomainError("session_not_found");
-      const gone = new Set(ended.tokenIds);
-      return endClients(userId, except, ({ tokenId }) => tokenId !== undefined && gone.has(tokenId));
+      const gone = await store.endToken({ userId, tokenId: id.slice(1) });
+      if (gone === undefined) throw new DomainError("session_not_found");
+      return ended(userId, gone, except);
     }
     if (id.startsWith("p") && number !== undefined && user.phone !== undefined) {
       const phone = user.phone;
@@ -177,8 +270,10 @@ export function createLogIns(parts: {
   ): Promise<void> {
     const { oldPassword, password, address, own } = request;
     const end = request.endOthers ? { exceptTokenId: own.tokenId } : undefined;
-    await parts.accounts.changePassword(user, { oldPassword, password, address, end });
-    if (end !== undefined) endClients(user.userId, own.connectionId, () => true);
+    const { tokenIds } = await parts.accounts.changePassword(user, { oldPassword, password, address, end });
+    if (end === undefined) return;
+    remembered(user.userId, { tokenIds, byPassword: true });
+    endClients(user.userId, own.connectionId, () => true);
   }
 
   function endClients(userId: UserId, except: number, isMeant: (client: ConnectedClient) => boolean): { own: boolean } {
@@ -187,7 +282,7 @@ export function createLogIns(parts: {
     return { own: meant.some((client) => client.connectionId === except) };
   }
 
-  return { remember, used, list, end, changePassword };
+  return { remember, used, list, end, changePassword, hasEnded, stamp: () => ends, endExpired };
 }
 
 const nothing = {
@@ -198,6 +293,9 @@ const nothing = {
   expiresAtMs: undefined,
   by: undefined,
 } as const;
+
+const doorOf = (madeBy: TokenMaker): Client["door"] | undefined =>
+  madeBy === "operator" ? undefined : madeBy === "backend" ? "rest" : madeBy;
 
 function logInOf({ tokenId, phoneSessionId }: Client): string | undefined {
   if (tokenId !== undefined) return `t${tokenId}`;

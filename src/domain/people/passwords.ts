@@ -4,6 +4,7 @@
  */
 import { cpus } from "node:os";
 import { DomainError } from "../errors.ts";
+import { type Asker, createHashQueue } from "./hash-queue.ts";
 import { deriveScramKeys, type ScramKeys, type scramIterations } from "./scram-keys.ts";
 
 /** What hashing a password costs, which is also the cost of one guess. */
@@ -17,53 +18,57 @@ const properCost: PasswordCost = { memoryKib: 19_456, passes: 2, scram: "chosen"
 const queueMax = 256;
 /** Longer input is refused before it is hashed. */
 export const passwordBytesMax = 1024;
+export const passwordCharactersMin = 8;
+
+/** Work that the operator asks for. */
+export const byOperator: Asker = { network: "operator", account: "operator" };
 
 export interface Passwords {
-  hash(password: string): Promise<string>;
+  /** Throws where a new password must not be this one: `empty_name_or_password`, `password_too_short`, `invalid_name`. */
+  accept(password: string): void;
+  hash(password: string, asker: Asker): Promise<string>;
   /** Takes as long whether `hash` is given or not, so timing does not reveal an unknown account. */
-  verify(password: string, hash: string | undefined): Promise<boolean>;
+  verify(password: string, hash: string | undefined, asker: Asker): Promise<boolean>;
   /** Gives the keys for SCRAM-SHA-256; undefined where the password has characters that SCRAM does not allow. */
-  scramKeys(password: string): Promise<ScramKeys | undefined>;
+  scramKeys(password: string, asker: Asker): Promise<ScramKeys | undefined>;
 }
 
-/** @param cost lower only in tests, which make many users whose passwords are no secrets */
-export function createPasswords(atOnceMax = Math.max(1, cpus().length - 1), cost = properCost): Passwords {
+export function createPasswords(
+  how: {
+    readonly atOnceMax?: number;
+    /** Lower only in tests, which make many users whose passwords are no secrets. */
+    readonly cost?: PasswordCost | undefined;
+    /** Of a password that is set from now on. */
+    readonly charactersMin?: number;
+  } = {},
+): Passwords {
+  const { atOnceMax = Math.max(1, cpus().length - 1), cost = properCost, charactersMin = passwordCharactersMin } = how;
   const parameters = { algorithm: "argon2id", memoryCost: cost.memoryKib, timeCost: cost.passes } as const;
-  let running = 0;
-  const waiting: (() => void)[] = [];
-
-  async function bounded<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= atOnceMax) {
-      if (waiting.length >= queueMax) throw new DomainError("busy", "too many logins at once");
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else {
-      running += 1;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next(); // passes its slot on
-    }
-  }
+  const queue = createHashQueue({ atOnceMax, waitingMax: queueMax });
 
   let decoy: Promise<string> | undefined;
-  async function verify(password: string, hash: string | undefined): Promise<boolean> {
+  async function verify(password: string, hash: string | undefined, asker: Asker): Promise<boolean> {
     if (Buffer.byteLength(password) > passwordBytesMax) return false;
-    if (hash !== undefined) return bounded(() => Bun.password.verify(password, hash));
-    decoy ??= bounded(() => Bun.password.hash("nobody", parameters));
+    if (hash !== undefined) return queue.run(asker, () => Bun.password.verify(password, hash));
+    decoy ??= queue.run(asker, () => Bun.password.hash("nobody", parameters));
     const nobody = await decoy.catch((error: unknown) => {
       decoy = undefined; // Made again when there is room; a refusal is not cached.
       throw error;
     });
-    await bounded(() => Bun.password.verify(password, nobody));
+    await queue.run(asker, () => Bun.password.verify(password, nobody));
     return false;
   }
 
   return {
-    hash: (password) => bounded(() => Bun.password.hash(password, parameters)),
+    accept(password) {
+      if (password === "") throw new DomainError("empty_name_or_password");
+      if (Buffer.byteLength(password) > passwordBytesMax) throw new DomainError("invalid_name", "password too long");
+      if ([...password].length < charactersMin) {
+        throw new DomainError("password_too_short", `it needs ${charactersMin} characters`);
+      }
+    },
+    hash: (password, asker) => queue.run(asker, () => Bun.password.hash(password, parameters)),
     verify,
-    scramKeys: (password) => bounded(() => deriveScramKeys(password, cost.scram)),
+    scramKeys: (password, asker) => queue.run(asker, () => deriveScramKeys(password, cost.scram)),
   };
 }

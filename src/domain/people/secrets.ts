@@ -13,3 +13,17 @@ export const tokenIdOf = (hash: Uint8Array): string => Buffer.from(hash).toStrin
 
 export const equalHashes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.byteLength === b.byteLength && timingSafeEqual(a, b);
+
+/** What long-lived tokens begin with. */
+export const longTokenPrefix = "rl";
+
+/** Whether a secret looks like a long-lived token. A password may begin like one, so its length counts too. */
+export const isLongToken = (secret: string): boolean => secret.startsWith("rl_") && /^rl_[\w-]{32}$/.test(secret);
+
+/** What the secret in the address of a hook begins with. */
+export const hookPrefix = "rh";
+
+export const isHookSecret = (secret: string): boolean => /^rh_[\w-]{32}$/.test(secret);
+
+/** Whether a secret looks like an access token or a long-lived one. Nothing else that the server generates begins like this. */
+export const isToken = (secret: string): boolean => secret.startsWith("ra_") || isLongToken(secret);

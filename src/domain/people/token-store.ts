@@ -7,7 +7,8 @@ export interface NewToken {
   readonly kind: TokenKind;
   /** SHA-256 of the secret; the secret itself never reaches the store. */
   readonly hash: Uint8Array;
-  readonly expiresAtMs: number | undefined;
+  /** Undefined: it does not expire. */
+  readonly lifetimeMs: number | undefined;
 }
 
 /** A participant that a backend requests tokens for; created when unknown. */

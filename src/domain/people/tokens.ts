@@ -3,13 +3,13 @@
  * secrets; the store has their hashes.
  */
 import { createHmac } from "node:crypto";
-import type { Clock } from "../../lib/clock.ts";
+import type { Deliveries } from "../deliveries/deliveries.ts";
 import { DomainError } from "../errors.ts";
-import { isKey, isReservedUserKey } from "../keys.ts";
+import { isUserKey } from "../keys.ts";
 import type { User } from "../model.ts";
 import type { LoginGuard } from "./login-guard.ts";
 import { newSecret } from "./new-secrets.ts";
-import { hashSecret } from "./secrets.ts";
+import { hashSecret, isLongToken } from "./secrets.ts";
 import type { NewToken, TokenKind, TokenStore } from "./token-store.ts";
 
 export interface TokenLifetimes {
@@ -46,8 +46,13 @@ const runLifetimeMs = 86_400_000;
 
 export type Tokens = ReturnType<typeof createTokens>;
 
-export function createTokens(parts: { store: TokenStore; clock: Clock; guard: LoginGuard; lifetimes: TokenLifetimes }) {
-  const { store, clock, guard, lifetimes } = parts;
+export function createTokens(parts: {
+  store: TokenStore;
+  guard: LoginGuard;
+  lifetimes: TokenLifetimes;
+  deliveries: Pick<Deliveries, "flush">;
+}) {
+  const { store, guard, lifetimes, deliveries } = parts;
 
   /**
    * Makes tokens for participants of a backend, who are created when unknown; all or nothing. `onlyNew` changes no
@@ -60,6 +65,8 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
     const { run, onlyNew = false } = how;
     for (const request of requests) checkUsername(request.username);
     const pairs = requests.map((request) => run?.pairOf(request) ?? newPair());
+    // A new device begins where its user stands, and what the user confirmed may still be gathered.
+    if (requests.some(({ clientId }) => clientId !== undefined)) void deliveries.flush();
     const made = await store.provision(
       requests.map((request, index) => ({ ...request, tokens: tokensOf(pairs[index] ?? newPair()) })),
       { onlyNew, repeatable: run !== undefined },
@@ -69,19 +76,21 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
 
   /** Gives the next pair for a refresh token, which cannot be used again. Throws `token_invalid`, `try_later`. */
   async function refresh(refreshToken: string, address: string): Promise<TokenPair> {
-    guard.check(address, undefined);
     const next = newPair();
     const outcome = await store.rotateToken(hashSecret(refreshToken), tokensOf(next));
     if (outcome === "rotated") return next;
-    guard.failed(address);
+    guard.wrongSecret(address);
     throw new DomainError("token_invalid", refusals[outcome]);
   }
 
-  /** Revokes a token and all tokens that descend from the same pair. Throws `token_invalid`, `try_later`. */
+  /**
+   * Revokes a token and all tokens that descend from the same pair. Throws `token_invalid`, `try_later`, `out_of_scope` for
+   * a long-lived token, which does not end itself.
+   */
   async function revoke(token: { kind: TokenKind; secret: string }, address: string): Promise<void> {
-    guard.check(address, undefined);
+    if (isLongToken(token.secret)) throw new DomainError("out_of_scope");
     if (await store.endTokens(hashSecret(token.secret), token.kind)) return;
-    guard.failed(address);
+    guard.wrongSecret(address);
     throw new DomainError("token_invalid");
   }
 
@@ -98,7 +107,7 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
     });
     const derive = (prefix: string, { username, clientId }: ParticipantRequest): string => {
       const hmac = createHmac("sha256", run.backendKey).update(salt);
-      // Neither name may hold the separator: one is [a-zA-Z0-9.-], the other comes last.
+      // Neither name may hold the separator: one is [a-zA-Z0-9.@_:-], the other comes last.
       const digest = hmac.update(`\0${prefix}\0${username}\0${clientId === undefined ? "" : `=${clientId}`}`).digest();
       return `${prefix}_${digest.subarray(0, 24).toString("base64url")}`;
     };
@@ -106,10 +115,9 @@ export function createTokens(parts: { store: TokenStore; clock: Clock; guard: Lo
   }
 
   function tokensOf(pair: TokenPair): NewToken[] {
-    const nowMs = clock.nowMs();
     return [
-      { kind: "access", hash: hashSecret(pair.accessToken), expiresAtMs: nowMs + lifetimes.accessMs },
-      { kind: "refresh", hash: hashSecret(pair.refreshToken), expiresAtMs: nowMs + lifetimes.refreshMs },
+      { kind: "access", hash: hashSecret(pair.accessToken), lifetimeMs: lifetimes.accessMs },
+      { kind: "refresh", hash: hashSecret(pair.refreshToken), lifetimeMs: lifetimes.refreshMs },
     ];
   }
 
@@ -126,6 +134,5 @@ const refusals = {
 const newPair = (): TokenPair => ({ accessToken: newSecret("ra"), refreshToken: newSecret("rr") });
 
 export function checkUsername(username: string): void {
-  if (!isKey(username)) throw new DomainError("invalid_name", "userID must match [a-zA-Z0-9.-]{1,256}");
-  if (isReservedUserKey(username)) throw new DomainError("reserved_key", "user.<number> is reserved");
+  if (!isUserKey(username)) throw new DomainError("invalid_name", "userID must match [a-zA-Z0-9.@_:-]{1,256}");
 }

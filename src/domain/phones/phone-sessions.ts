@@ -4,12 +4,12 @@
  * revocable. Results have the words of the document.
  */
 import { randomBytes } from "node:crypto";
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, later } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { DomainError } from "../errors.ts";
 import type { UserId } from "../model.ts";
 import type { Registration } from "../people/accounts.ts";
-import type { LoginGuard } from "../people/login-guard.ts";
+import type { LoginGuard, Try } from "../people/login-guard.ts";
 import { hashSecret } from "../people/secrets.ts";
 import type { Store } from "../store.ts";
 import { typedCode } from "./codes.ts";
@@ -21,7 +21,6 @@ export const defaultPhoneLimits: PhoneLimits = {
   codeLifetimeMs: 600_000,
   codeCooldownMs: 60_000,
   attemptsMax: 5,
-  wrongCodesPerHour: 10,
   pendingMs: 86_400_000,
   pendingPerDeviceMax: 5,
   pendingPerPhoneMax: 100,
@@ -47,6 +46,8 @@ export interface PhoneSession {
   readonly devKey: string;
   /** The language of what is sent to the phone, as the client gave it at log-in. */
   readonly language: string | undefined;
+  /** As it was at the log-in: see `StoredPhoneSession`. */
+  readonly hearsChats: boolean;
 }
 
 export interface ListedPhoneSession extends PhoneSession {
@@ -112,7 +113,7 @@ export type PhoneSessions = ReturnType<typeof createPhoneSessions>;
 export function createPhoneSessions(parts: {
   store: Store;
   clock: Clock;
-  guard?: LoginGuard;
+  guard: LoginGuard;
   sendCode: SendCode;
   /** The code of a test number; nothing is sent to such a number. */
   fixedCodeOf: (phone: string) => string | undefined;
@@ -133,7 +134,11 @@ export function createPhoneSessions(parts: {
   /** AUTH § Auth Issuing. Throws `registration_closed`, `storage_full`. */
   async function issue(request: IssueRequest): Promise<Issued> {
     const shown = tokenOf(request.token) ?? tokenOf(request.boundToken);
-    if (shown !== undefined && isPatienceOver(request.address)) return { result: "sms_failed", token: shown };
+    const { address } = request;
+    const known = shown === undefined ? undefined : await find(shown);
+    if (known !== undefined && (await isHeldUp(known, address))) return { result: "sms_failed", token: shown };
+    // Whether a token exists can be learned here too, so every unknown one counts.
+    const slowed = shown !== undefined && known === undefined && isSlowed(address);
     const fresh = newToken();
     const phone = writtenPhone(request.phone);
     const code = codeFor(phone ?? undefined);
@@ -149,16 +154,17 @@ export function createPhoneSessions(parts: {
       mayRegister,
       limits,
     });
-    if (begun.result === "login") return { result: "login", token: shown, session: toPhoneSession(begun.session) };
+    if (begun.result === "login") {
+      return { result: "login", token: shown, session: loggedIn(begun.session, address) };
+    }
     if (begun.result === "not_verified" || begun.result === "send") {
       const token = begun.token === "shown" ? shown : fresh;
       if (begun.result === "not_verified") return { result: "not_verified", token };
-      const { address } = request;
       const sent = await send({ phone: phone ?? "", code, language: languageOf(request.language), address });
       if (!sent) await store.phoneCodeFailed(begun.codeId);
       return { result: sent ? "sms_send" : "sms_failed", token };
     }
-    if (begun.result === "session_not_found") guard?.failed(request.address);
+    if (begun.result === "session_not_found" && slowed) return { result: "sms_failed", token: shown };
     return { result: begun.result, token: undefined };
   }
 
@@ -170,23 +176,46 @@ export function createPhoneSessions(parts: {
   }): Promise<Verified> {
     const token = tokenOf(request.token);
     if (token === undefined) return { result: "session_not_found", token: undefined };
-    if (isPatienceOver(request.address)) return { result: "attempts_expired", token };
+    const { address } = request;
+    const session = await find(token);
+    if (session !== undefined && (await isHeldUp(session, address))) return { result: "attempts_expired", token };
+    const phone = session?.userId === undefined ? session?.phone : undefined;
+    // A token that is wrong, or was confirmed already, needs no code.
+    const claim = phone === undefined ? undefined : await claimOf(phone, address);
+    try {
+      claim?.begin();
+    } catch (error) {
+      if (error instanceof DomainError && error.code === "try_later") return { result: "attempts_expired", token };
+      throw error;
+    }
     const code = typedCode(request.code);
-    const verified = await store.verifyPhoneSession({ token: hashSecret(token), code, mayRegister, limits });
+    const verified = await store
+      .verifyPhoneSession({ token: hashSecret(token), code, mayRegister, limits })
+      .catch((error: unknown) => {
+        claim?.untried();
+        throw error;
+      });
+    if (verified.result === "invalid_sms_code") claim?.wrong();
+    else if (verified.result === "login") claim?.right();
+    else claim?.untried();
     switch (verified.result) {
       case "login":
-        return { result: "login", token, session: toPhoneSession(verified.session) };
+        return { result: "login", token, session: loggedIn(verified.session, address) };
       case "session_not_found":
-        guard?.failed(request.address);
+        if (isSlowed(address)) return { result: "attempts_expired", token };
         return { result: "session_not_found", token: undefined };
       case "roster_not_found":
         return { result: "roster_not_found", token: undefined };
-      case "invalid_sms_code":
-        guard?.failed(request.address);
-        return { result: "invalid_sms_code", token };
       default:
         return { result: verified.result, token };
     }
+  }
+
+  /** Wrong codes are counted for the phone. Its first user says which networks are its own. */
+  async function claimOf(phone: string, address: string): Promise<Try> {
+    const [userId] = await store.listUserIdsOfPhone(phone);
+    const account = userId === undefined ? undefined : accountOf(userId);
+    return guard.claim({ kind: "code", subject: `phone:${phone}`, account, address });
   }
 
   /** AUTH § Resend User Confirmation. The earlier code stays valid, with its tries, unless the new one was sent. */
@@ -197,21 +226,20 @@ export function createPhoneSessions(parts: {
   }): Promise<Resent> {
     const token = tokenOf(request.token);
     if (token === undefined) return { result: "session_not_found", token: undefined };
-    if (isPatienceOver(request.address)) return { result: "sms_failed", token };
     const hash = hashSecret(token);
     const key = Buffer.from(hash).toString("hex");
     if (renewing.has(key)) return { result: "sms_failed", token }; // The next code is being sent already.
     renewing.add(key);
     try {
-      const begunAfterMs = clock.nowMs() - limits.pendingMs;
+      const begunAfterMs = later(clock.steadyMs(), -limits.pendingMs);
       const { state, phone, language } = await store.findPhoneCodeState({ token: hash, begunAfterMs });
       if (state !== "open" || phone === undefined) return resent(state, token, request.address);
       const code = codeFor(phone);
       const { address } = request;
       const sent = await send({ phone, code, language: languageOf(request.language) ?? language, address });
       if (!sent) return { result: "sms_failed", token };
-      const { codeLifetimeMs } = limits;
-      const renewed = { token: hash, begunAfterMs, code: hashNewCode(code.text), lifetimeMs: codeLifetimeMs };
+      const { codeLifetimeMs: lifetimeMs, pendingMs } = limits;
+      const renewed = { token: hash, pendingMs, code: hashNewCode(code.text), lifetimeMs };
       const now = await store.renewPhoneCode(renewed);
       return resent(now, token, address);
     } finally {
@@ -226,31 +254,64 @@ export function createPhoneSessions(parts: {
   ): Resent {
     if (state === "open") return { result: "sms_send", token };
     if (state === "verified") return { result: "sms_failed", token };
-    if (state === "session_not_found") guard?.failed(address);
+    if (state === "session_not_found" && isSlowed(address)) return { result: "sms_failed", token };
     return { result: state, token: undefined };
   }
 
   /**
-   * Gives the session of a token that a client sent, if the session was verified and its user is enabled. `address` is
-   * given where one connection can try one token after another: then wrong tokens are counted, and it throws
-   * `try_later`.
+   * Gives the session of a token that a client sent, if the session was verified and its user is enabled. A wrong token
+   * is counted unless the caller counts it (`counts: false`). Throws `try_later`.
    */
-  async function logInWithToken(written: string, address?: string): Promise<PhoneSession | undefined> {
-    if (address !== undefined) guard?.check(address, undefined);
+  async function logInWithToken(
+    written: string,
+    { address, counts = true }: { address: string; counts?: boolean },
+  ): Promise<PhoneSession | undefined> {
     const session = await find(written);
-    if (session === undefined && address !== undefined) guard?.failed(address);
+    if (session === undefined && counts) guard.wrongSecret(address);
     if (session?.userId === undefined) return undefined;
+    if (await isHeldUp(session, address)) throw new DomainError("try_later", "too many wrong tokens from this address");
     const user = await store.findUser(session.userId);
     if (user === undefined || user.disabled) return undefined;
     store.touchPhoneSession(session.sessionId, clock.nowMs()).catch((error: unknown) => {
       log.debug("the last use of a session could not be written", { sessionId: session.sessionId, error });
     });
-    return toPhoneSession(session);
+    return loggedIn(session, address);
+  }
+
+  /**
+   * Whether a token is not listened to for now. One that the server made always passes. One that its client brought may
+   * have been guessed: where its network showed too many wrong ones, it passes only if its user logged in from there.
+   */
+  async function isHeldUp({ userId, tokenIsOwn }: StoredPhoneSession, address: string): Promise<boolean> {
+    if (userId === undefined || !tokenIsOwn || !guard.isSlowed(address)) return false;
+    return !(await guard.networks.has(accountOf(userId), address));
+  }
+
+  /** Counts a wrong token. Whether its network showed too many. */
+  function isSlowed(address: string): boolean {
+    try {
+      guard.wrongSecret(address);
+      return false;
+    } catch (error) {
+      if (error instanceof DomainError && error.code === "try_later") return true;
+      throw error;
+    }
+  }
+
+  function loggedIn(stored: StoredPhoneSession, address: string): PhoneSession {
+    const session = toPhoneSession(stored);
+    guard.networks.loggedIn(accountOf(session.userId), address);
+    return session;
   }
 
   async function find(written: string | undefined): Promise<StoredPhoneSession | undefined> {
     const token = tokenOf(written);
     return token === undefined ? undefined : store.findPhoneSession(hashSecret(token));
+  }
+
+  /** From now on the log-in's client hears of chats, each time it comes. */
+  async function hearChats({ sessionId }: Pick<PhoneSession, "sessionId">): Promise<void> {
+    await store.hearPhoneSession(sessionId);
   }
 
   /** Ends one of the phone's log-ins; false where the phone has no such log-in. */
@@ -279,17 +340,8 @@ export function createPhoneSessions(parts: {
     return fixed === undefined ? { text: newCode(), fixed: false } : { text: fixed, fixed: true };
   }
 
-  function isPatienceOver(address: string): boolean {
-    try {
-      guard?.check(address, undefined);
-      return false;
-    } catch (error) {
-      if (error instanceof DomainError && error.code === "try_later") return true;
-      throw error;
-    }
-  }
-
   return {
+    codeLifetimeMs: limits.codeLifetimeMs,
     issue,
     verify,
     resend,
@@ -305,14 +357,18 @@ export function createPhoneSessions(parts: {
         lastOnlineAtMs: session.lastOnlineAtMs,
       })),
     end,
+    hearChats,
   };
 }
 
 export function toPhoneSession(session: StoredPhoneSession): PhoneSession {
-  const { sessionId, phone, userId, devKey, language } = session;
+  const { sessionId, phone, userId, devKey, language, hearsChats } = session;
   if (userId === undefined) throw new Error(`session ${sessionId} was not verified`);
-  return { sessionId, phone, userId, phoneId: phoneIdOf({ phone, userId }), verified: true, devKey, language };
+  const phoneId = phoneIdOf({ phone, userId });
+  return { sessionId, phone, userId, phoneId, verified: true, devKey, language, hearsChats };
 }
+
+const accountOf = (userId: UserId): string => `user:${userId}`;
 
 const newToken = (): string => randomBytes(32).toString("hex");
 

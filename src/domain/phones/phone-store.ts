@@ -2,6 +2,7 @@
  * What the store keeps of log-ins by phone. As in `store.ts`, every change is atomic and settles once it is on disk.
  */
 
+import type { SteadyMs } from "../../lib/clock.ts";
 import type { UserId } from "../model.ts";
 import type { HashedCode } from "./codes.ts";
 
@@ -14,8 +15,12 @@ export interface StoredPhoneSession {
   readonly language: string | undefined;
   /** Undefined until a code was confirmed. */
   readonly userId: UserId | undefined;
+  /** The client brought the token, and may have chosen it badly. */
+  readonly tokenIsOwn: boolean;
   readonly createdAtMs: number;
   readonly lastOnlineAtMs: number;
+  /** Its client has asked for more than friends and profiles, and hears of chats. */
+  readonly hearsChats: boolean;
 }
 
 /** Verified sessions that have ended: their connections have no user now. */
@@ -30,8 +35,6 @@ export interface PhoneLimits {
   readonly codeCooldownMs: number;
   /** Wrong codes per session; after that only a new code is accepted. */
   readonly attemptsMax: number;
-  /** Wrong codes per phone and hour, over all its sessions. */
-  readonly wrongCodesPerHour: number;
   /** How long a session waits for its code. */
   readonly pendingMs: number;
   /** Sessions waiting for a code: per device key and phone, per phone, in all. The oldest are dropped first. */
@@ -78,7 +81,7 @@ export interface PhoneReads {
   /** Sessions that have waited since before `begunAfterMs` are gone. */
   findPhoneCodeState(of: {
     token: Uint8Array;
-    begunAfterMs: number;
+    begunAfterMs: SteadyMs;
   }): Promise<{ state: PhoneCodeState; phone: string | undefined; language: string | undefined }>;
   findPhoneSession(token: Uint8Array): Promise<StoredPhoneSession | undefined>;
   /** Verified sessions, the newest first. */
@@ -105,7 +108,7 @@ export interface PhoneStore extends PhoneReads {
    */
   renewPhoneCode(request: {
     token: Uint8Array;
-    begunAfterMs: number;
+    pendingMs: number;
     code: HashedCode;
     lifetimeMs: number;
   }): Promise<PhoneCodeState>;
@@ -113,4 +116,6 @@ export interface PhoneStore extends PhoneReads {
   endPhoneSession(session: { phone: string; sessionId: number }): Promise<boolean>;
   /** Records when the session's client was last online; not a change of its own. */
   touchPhoneSession(sessionId: number, lastOnlineAtMs: number): Promise<void>;
+  /** From now on the session's client hears of chats. */
+  hearPhoneSession(sessionId: number): Promise<void>;
 }

@@ -72,8 +72,6 @@ export interface ProfileLimits {
   readonly codeLifetimeMs: number;
   /** Wrong codes per address and code. */
   readonly attemptsMax: number;
-  /** Wrong codes per profile and hour. */
-  readonly wrongCodesPerHour: number;
   /** Mails per profile and hour. */
   readonly mailsPerHour: number;
 }

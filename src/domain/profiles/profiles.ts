@@ -9,6 +9,7 @@ import { nickCharactersMax, rostersMax } from "../bounds.ts";
 import type { Contact, ContactChange } from "../contacts/contact-store.ts";
 import { DomainError } from "../errors.ts";
 import type { User, UserId } from "../model.ts";
+import type { LoginGuard } from "../people/login-guard.ts";
 import { typedCode } from "../phones/codes.ts";
 import { hashNewCode, newCode } from "../phones/new-codes.ts";
 import { type PhoneSession, type SendCode, toPhoneSession } from "../phones/phone-sessions.ts";
@@ -28,7 +29,6 @@ import { addressOf, checkServices, checkSettings, isAddress, type ServiceInput }
 export const defaultProfileLimits: ProfileLimits = {
   codeLifetimeMs: 600_000,
   attemptsMax: 5,
-  wrongCodesPerHour: 10,
   mailsPerHour: 10,
 };
 
@@ -89,6 +89,7 @@ export function createProfiles(parts: {
   store: Store;
   clock: Clock;
   log: Log;
+  guard: LoginGuard;
   sendMail: SendMail;
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
@@ -98,7 +99,7 @@ export function createProfiles(parts: {
    */
   migrationCode?: "required" | "optional";
 }) {
-  const { store, clock, log } = parts;
+  const { store, clock, log, guard } = parts;
   const limits: ProfileLimits = { ...defaultProfileLimits, ...parts.limits };
 
   /** PROFILE § Profile/get. Undefined where there is no such profile. */
@@ -208,12 +209,40 @@ export function createProfiles(parts: {
     /** Undefined: the code of any pending address. */
     address: string | undefined;
     code: string | undefined;
+    clientAddress: string;
   }): Promise<"verified" | "wrong_code"> {
     const address = request.address?.trim().toLowerCase();
     if (address !== undefined && !isAddress(address)) return "wrong_code";
+    const { phone, clientAddress } = request;
     const code = typedCode(request.code);
-    const profile = await store.verifyEmailCode({ phone: request.phone, address, code, limits });
+    const profile = await counted({ subject: `email:${phone}`, address: clientAddress }, () =>
+      store.verifyEmailCode({ phone, address, code, limits }),
+    );
     return profile === undefined ? "wrong_code" : "verified";
+  }
+
+  /**
+   * A try of a code for what the profile does not have yet: all networks count as strangers', since it is the profile's
+   * own client that may guess. Undefined where the code is wrong, or must not be tried now.
+   */
+  async function counted<Done>(
+    { subject, address }: { subject: string; address: string },
+    work: () => Promise<Done | undefined>,
+  ): Promise<Done | undefined> {
+    const claim = await guard.claim({ kind: "code", subject, account: undefined, address });
+    try {
+      claim.begin();
+    } catch (error) {
+      if (error instanceof DomainError && error.code === "try_later") return undefined;
+      throw error;
+    }
+    const done = await work().catch((error: unknown) => {
+      claim.untried();
+      throw error;
+    });
+    if (done === undefined) claim.wrong();
+    else claim.right();
+    return done;
   }
 
   /**
@@ -254,12 +283,16 @@ export function createProfiles(parts: {
     phone: string;
     newPhone: string;
     code?: string | undefined;
+    address: string;
   }): Promise<Migrated | { readonly result: "not_authorized" }> {
     const newPhone = phoneOf(request.newPhone);
     if (newPhone === undefined) return { result: "not_authorized" };
     const code = request.code === undefined || request.code === "" ? undefined : typedCode(request.code);
     const codeRequired = parts.migrationCode === "required";
-    const migrated = await store.finishMigration({ phone: request.phone, newPhone, code, codeRequired, limits });
+    const { phone, address } = request;
+    const finish = () => store.finishMigration({ phone, newPhone, code, codeRequired, limits });
+    const migrated =
+      code === undefined ? await finish() : await counted({ subject: `migration:${phone}`, address }, finish);
     if (migrated === undefined) return { result: "not_authorized" };
     const { fromPhone } = migrated;
     return {

@@ -2,9 +2,11 @@
  * Webhooks: the URLs to call, and how far each has got. The message log is the queue. A webhook has one position in it,
  * and one more in each chat whose delivery is failing.
  */
-import type { ChatId, Message, StoredEvent } from "../model.ts";
+import type { SteadyMs } from "../../lib/clock.ts";
+import type { ChatId, EventId, Message, MessageId, StoredEvent, UserId } from "../model.ts";
 
-export const webhookKinds = ["message", "event"] as const;
+/** A `change` is an edit, a deletion or a reaction. */
+export const webhookKinds = ["message", "event", "change"] as const;
 export type WebhookKind = (typeof webhookKinds)[number];
 
 /** Everything up to here was delivered: messages by their id, events of chats by theirs. */
@@ -26,8 +28,8 @@ export interface Webhook extends WebhookOffset {
 export interface WebhookPlace extends WebhookOffset {
   readonly chatId: ChatId;
   readonly attempts: number;
-  readonly failingSinceMs: number;
-  readonly nextAtMs: number;
+  readonly failingSinceMs: SteadyMs;
+  readonly nextAtMs: SteadyMs;
   /** Why delivery failed, without any text of the receiver. */
   readonly problem: string;
 }
@@ -41,11 +43,26 @@ export interface DeadLetter extends WebhookOffset {
   readonly givenUpAtMs: number;
 }
 
-/** A chat's event, with the newest message at that time, which gives its position among the messages. */
+/** A chat's event or change, with the newest message at that time, which gives its position among the messages. */
 export interface LoggedEvent {
-  readonly event: StoredEvent;
+  readonly event: StoredEvent | LoggedChange;
   readonly afterMessageId: number;
 }
+
+/** What was done to a message. The message itself is read when it is told, so that no former content is kept. */
+export interface LoggedChange {
+  readonly type: "edited" | "deleted" | "reacted";
+  readonly eventId: EventId;
+  readonly chatId: ChatId;
+  readonly chatKey: string;
+  readonly messageId: MessageId;
+  readonly seq: number;
+  readonly revision: number;
+  /** Of a reaction. */
+  readonly reaction?: { readonly by: UserId; readonly reaction: string; readonly added: boolean };
+}
+
+export const isLoggedChange = (event: LoggedEvent["event"]): event is LoggedChange => "revision" in event;
 
 export interface WebhookProgress {
   readonly name: string;
@@ -83,8 +100,11 @@ export const webhooksMax = 100;
 
 /** What a door that manages webhooks uses. */
 export interface WebhookKeeper {
-  /** Gives why a URL may not be called, judged by its name; undefined where it may. */
-  refusalOf(url: string): string | undefined;
+  /**
+   * Gives why a URL may not be called, by its name and by the addresses that the name has now; undefined where it may. A
+   * name that cannot be resolved now may have an address later.
+   */
+  refusalOf(url: string): Promise<string | undefined>;
   /** Without `secret` an existing webhook keeps its secret and a new one gets a generated one. */
   put(webhook: Pick<Webhook, "name" | "url" | "kinds"> & { readonly secret: string | undefined }): Promise<Webhook>;
   /** False where there was none. */

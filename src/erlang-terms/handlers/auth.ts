@@ -14,19 +14,28 @@ export async function handleAuth(
 ): Promise<WireTerm> {
   const { clientId } = session;
   const knows = (token: string): Promise<boolean> => phoneSessions.isKnown(token);
-  const record = await readAuth(fields, { clientId, topicToken: topic.token, boundToken: client.token, knows });
+  const { token: boundToken, issuedToken } = client;
+  const record = await readAuth(fields, { clientId, topicToken: topic.token, boundToken, issuedToken, knows });
   if (record === undefined) return error("invalid_data"); // not an `Auth` of any generation
   const { token, devKey, phone, language } = record;
   if (record.request === "resend") {
     const { result, token: answered } = await phoneSessions.resend({ token, address, language });
+    awaitCode(phoneSessions, session, result);
     return answerOf(result, answered);
   }
   const outcome =
     record.request === "verify"
       ? await phoneSessions.verify({ token, code: record.code ?? "", address })
       : await phoneSessions.issue({ devKey, phone, token, address, clientId, language });
+  if (record.request === "issue" && outcome.token !== undefined) client.issuedToken = outcome.token;
+  awaitCode(phoneSessions, session, outcome.result);
   if (outcome.session !== undefined) await loggedIn(outcome.session, outcome.token);
   return answerOf(outcome.result, outcome.token);
+}
+
+/** A client that was sent a code may stay as long as the code is good. */
+function awaitCode({ codeLifetimeMs }: PhoneSessions, session: TermRequest["session"], result: string): void {
+  if (result === "sms_send") session.mayStay(codeLifetimeMs);
 }
 
 function answerOf(result: string, token: string | undefined): WireTerm {

@@ -73,7 +73,7 @@ export async function handleProfile(parts: ProfileParts, request: TermRequest): 
     const { address } = request;
     return record.request === "migrate"
       ? startMigration(parts, { asker, newPhone: phone, address })
-      : finishMigration(parts, { asker, newPhone: phone, record });
+      : finishMigration(parts, { asker, newPhone: phone, record, address });
   }
   if (record.request === "remove") {
     // Only with the phone's number: an empty field does not ask for what cannot be undone.
@@ -89,7 +89,7 @@ export async function handleProfile(parts: ProfileParts, request: TermRequest): 
     case "link":
       return link(parts, asker, record);
     case "email":
-      return verifyEmail(parts, asker, record);
+      return verifyEmail(parts, { asker, record, clientAddress: request.address });
     case "aws":
       return mint(parts, asker);
   }
@@ -190,10 +190,14 @@ async function link(parts: ProfileParts, asker: Asker, record: ProfileRecord): P
   return result === "email_sent" ? ok(result) : error(result);
 }
 
-async function verifyEmail({ profiles }: ProfileParts, { phone }: Asker, record: ProfileRecord): Promise<WireTerm> {
+async function verifyEmail(
+  { profiles }: ProfileParts,
+  { asker, record, clientAddress }: { asker: Asker; record: ProfileRecord; clientAddress: string },
+): Promise<WireTerm> {
+  const { phone } = asker;
   const services = readServices(record.services) ?? [];
   const address = services.map(addressOf).find((found) => found !== undefined);
-  const result = await profiles.verifyEmail({ phone, address, code: codeIn(services) });
+  const result = await profiles.verifyEmail({ phone, address, code: codeIn(services), clientAddress });
   return result === "verified" ? ok(result) : error(result);
 }
 
@@ -295,10 +299,11 @@ async function startMigration(
 
 async function finishMigration(
   parts: ProfileParts,
-  { asker, newPhone, record }: { asker: Asker; newPhone: string; record: ProfileRecord },
+  { asker, newPhone, record, address }: { asker: Asker; newPhone: string; record: ProfileRecord; address: string },
 ): Promise<WireTerm> {
   const { profiles, store, tell } = parts;
-  const migrated = await profiles.finishMigration({ phone: asker.phone, newPhone, code: readCode(record) });
+  const code = readCode(record);
+  const migrated = await profiles.finishMigration({ phone: asker.phone, newPhone, code, address });
   if (migrated.result !== "migrated") return error(migrated.result);
   const { view, fromPhone } = migrated;
   await parts.moved({ fromPhone, toPhone: view.phone, userIds: migrated.users.map((user) => user.userId) });
@@ -309,7 +314,8 @@ async function finishMigration(
       const [friend, user] = [await store.findUser(friendId), users.get(userId)];
       if (friend?.phone === undefined || user === undefined) return;
       const former = { ...user, phone: fromPhone };
-      await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence: "online", status: "friend" }));
+      const presence = user.presenceRule === "none" ? "offline" : "online";
+      await tell.sessions(friend.phone, contact15({ user, updatedAtMs, presence, status: "friend" }));
       await tell.sessions(friend.phone, contact15({ user: former, updatedAtMs, status: "deleted" }));
     }),
   );

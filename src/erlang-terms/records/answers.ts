@@ -22,5 +22,8 @@ export const error = (what: string): WireTerm => io(tuple(atom("error"), atom(wh
 export const ok = (what: string): WireTerm => io(tuple(atom("ok"), atom(what)));
 export const okWith = (what: string, data: WireTerm): WireTerm => io(tuple(atom("ok"), atom(what)), data);
 
+/** `{io,{ok,Ref},Data}`: the client says which of its requests it was. */
+export const okRef = (ref: WireTerm, data: WireTerm): WireTerm => io(tuple(atom("ok"), ref), data);
+
 /** The answer to the first message of the family's browser clients. */
 export const initAnswer = (token: WireTerm): WireTerm => io(nothing, tuple(atom("Token"), token));

@@ -12,7 +12,7 @@ export type AuthRequest = "issue" | "verify" | "resend";
 
 export interface AuthRecord {
   readonly request: AuthRequest;
-  /** From the tuple, else from the topic, else from the connection. */
+  /** From the tuple, else from the topic, else from the connection: its log-in's, or the one that was issued on it. */
   readonly token: string | undefined;
   readonly devKey: string | undefined;
   /** As written; the domain takes the digits. */
@@ -52,6 +52,8 @@ export interface AuthContext {
   readonly topicToken: string | undefined;
   /** The token of the connection's log-in or password. */
   readonly boundToken: string | undefined;
+  /** The token that the last `issue` on this connection answered. A code that comes without a token confirms that one. */
+  readonly issuedToken: string | undefined;
   readonly knows: KnowsToken;
 }
 
@@ -68,13 +70,32 @@ export async function readAuth(fields: readonly Term[], context: AuthContext): P
     ...context,
     about: requested === "issue" && code === undefined ? "new" : "known",
   });
-  const token = text(places.token) ?? context.topicToken ?? context.boundToken;
+  const shown = text(places.token) ?? context.topicToken ?? context.boundToken;
+  const token = requested === "issue" && code === undefined ? shown : (shown ?? context.issuedToken);
   // A code with a token and without a type can only be a confirmation.
   const request =
     requested === "issue" && isUnset(fields[type] as Term) && code !== undefined && token !== undefined
       ? "verify"
       : requested;
   return { request, token, devKey: text(places.devKey), phone: text(places.phone), code, language };
+}
+
+const extras = ["list", "logout", "clear"] as const;
+
+/**
+ * What no document has: a list of log-ins, the end of one (named by what the list calls it, or by the own token; unset: this one),
+ * or of all others. Undefined where it is none of these.
+ */
+export function readAuthExtra(
+  fields: readonly Term[],
+): { readonly request: (typeof extras)[number]; readonly token: string | undefined } | undefined {
+  const typed = fields[type];
+  const name = typed === undefined || isUnset(typed) ? undefined : atomOf(typed);
+  const request = extras.find((one) => one === name);
+  if (request === undefined || !arities.has(fields.length)) return undefined;
+  const texts = [0, 3, 4].flatMap((at) => textAt(fields, at) ?? []);
+  const named = texts.find((text) => /^p\d+$/.test(text)) ?? texts.find((text) => !looksLikePhone.test(text));
+  return { request, token: named };
 }
 
 interface Places {
@@ -95,7 +116,11 @@ async function placesOf(
   if (about === "known") {
     if (await isKnown(p1)) return first.record;
     if (await isKnown(p4)) return first.example;
-    if (p1 === undefined || p4 === undefined) return p1 === undefined ? first.example : first.record;
+    // No token looks like a phone: the shortest has 16 bytes.
+    if (p4 === undefined) {
+      const isExample = p1 === undefined || (p2 === undefined && p3 !== undefined && looksLikePhone.test(p3));
+      return isExample ? first.example : first.record;
+    }
     return looksLikePhone.test(p4) ? first.record : first.example;
   }
   if (p2 !== undefined && p3 === undefined) return first.record;

@@ -11,6 +11,8 @@ export interface ContactView {
   readonly updatedAtMs: number;
   /** Undefined where it is unknown, or the reader may not see it. */
   readonly presence?: "online" | "offline" | undefined;
+  /** The last message that the user has read, of the chat on whose topic this is told. */
+  readonly reader?: number | undefined;
 }
 
 /** What is shown of a user who has not agreed to be known, where strangers are hidden: the PhoneId alone. */
@@ -42,11 +44,26 @@ export const contact8 = ({ user, status, updatedAtMs }: ContactView): WireTerm =
     atom(status),
   ]);
 
+/** A phone that no user has whom the reader may find. */
+export const unknownContact = (phone: string): WireTerm =>
+  new Tuple([
+    atom("Contact"),
+    binary(phone),
+    ...Array.from({ length: 6 }, () => unset),
+    0,
+    0,
+    unset,
+    0,
+    unset,
+    unset,
+    atom("not_existence"),
+  ]);
+
 /**
  * `{'Contact',PhoneId,Avatar,Names,Surnames,Nick,Email,VoxId,Reader,Unread,LastMsg,Update,Settings,Presence,Status}`: for
  * `ses/{phone}`, and within a Roster.
  */
-export const contact15 = ({ user, status, updatedAtMs, presence }: ContactView): WireTerm =>
+export const contact15 = ({ user, status, updatedAtMs, presence, reader = 0 }: ContactView): WireTerm =>
   new Tuple([
     atom("Contact"),
     phoneIdField(user),
@@ -56,7 +73,7 @@ export const contact15 = ({ user, status, updatedAtMs, presence }: ContactView):
     textField(user.nick),
     unset,
     unset,
-    0,
+    reader,
     0,
     unset,
     updatedAtMs,

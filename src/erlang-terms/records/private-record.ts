@@ -23,6 +23,9 @@ export type PrivateRecord =
       readonly user: Term;
     };
 
+const friendExtras = ["ban", "unban", "ignore", "mute", "unmute"] as const;
+export type FriendExtra = (typeof friendExtras)[number];
+
 /** By the status; the empty one is an unset status. */
 const friendActions: Readonly<Record<string, "request" | "confirm" | "revoke">> = {
   "": "request",
@@ -62,6 +65,22 @@ export function readPrivate(name: PrivateName, fields: readonly Term[]): Private
     case undefined:
       return undefined;
   }
+}
+
+/**
+ * What a `Friend` of later generations asks besides; undefined where it does not, or names no friend, and for the document's
+ * own layout.
+ */
+export function readFriendExtra(
+  fields: readonly Term[],
+): { readonly action: FriendExtra; readonly roster: Term; readonly friend: FriendRef } | undefined {
+  const last = fields.at(-1);
+  const status = last === undefined ? undefined : statusOf(last);
+  const action = friendExtras.find((one) => one === status);
+  const places = placesOf("Friend", fields);
+  const isLater = fields.length === 3 || places?.friend === fields[1];
+  const friend = places && isLater ? oneFriend(places.friend) : undefined;
+  return action === undefined || friend === undefined ? undefined : { action, roster: places?.roster ?? [], friend };
 }
 
 function readRevoke(fields: readonly Term[], status: string): PrivateRecord | undefined {
@@ -114,7 +133,7 @@ const areCharacters = (items: readonly Term[]): boolean =>
   items.length > 1 && items.every((item) => typeof item === "number" && item <= 0xff);
 
 /** A number is a user id; digits in a text are a phone. */
-function friendOf(term: Term): FriendRef | undefined {
+export function friendOf(term: Term): FriendRef | undefined {
   if (isUnset(term)) return undefined;
   if (typeof term === "number" || term instanceof Float) return integerOf(term);
   const text = textOf(term);

@@ -19,7 +19,7 @@ export interface Shown {
   readonly hidesStrangers: boolean;
 }
 
-export type IsOnline = (user: Pick<User, "userId" | "phone">) => boolean;
+export type IsOnline = (user: Pick<User, "userId" | "phone" | "presenceRule">) => boolean;
 
 const unset: WireTerm = [];
 const record = (name: string, ...fields: readonly WireTerm[]): WireTerm => new Tuple([atom(name), ...fields]);
@@ -99,7 +99,20 @@ const featureRecord = ({ id, key, value, group }: Feature): WireTerm =>
 /** `{'Roster',Id,Names,Surnames,Email,Nick,UserList,RoomList,Favorite,Tags,Phone,Avatar,Update,Status}` */
 export function rosterRecord(
   { user, contacts, friendIds }: RosterView,
-  { email, shown, sinceMs = -1 }: { email: string | undefined; shown: Shown; sinceMs?: number | undefined },
+  {
+    email,
+    shown,
+    sinceMs = -1,
+    rooms = [],
+    status,
+  }: {
+    email: string | undefined;
+    shown: Shown;
+    sinceMs?: number | undefined;
+    rooms?: readonly WireTerm[];
+    /** What was asked of the record itself; unset within a Profile. */
+    status?: string;
+  },
 ): WireTerm {
   const { userId, names, surnames, nick, phone, avatarLink, updatedAtMs } = user;
   // Clients of this family look for the user among the user's own contacts.
@@ -113,15 +126,37 @@ export function rosterRecord(
     textField(email),
     textField(nick),
     [...self, ...contacts].map((contact) => contactRecord(contact, isKnownTo, shown)),
-    unset,
+    rooms,
     unset,
     unset,
     textField(phone),
     textField(avatarLink),
     updatedAtMs,
-    unset,
+    status === undefined ? unset : atom(status),
   );
 }
+
+/** What was found, as the list of a Roster of the asking user. */
+export const foundRecord = (
+  { userId, phone }: Pick<User, "userId" | "phone">,
+  contacts: readonly WireTerm[],
+): WireTerm =>
+  record(
+    "Roster",
+    userId,
+    unset,
+    unset,
+    unset,
+    unset,
+    contacts,
+    unset,
+    unset,
+    unset,
+    textField(phone),
+    unset,
+    0,
+    atom("search"),
+  );
 
 /** Presence is sent only of users who are friends on both sides. */
 const contactRecord = (

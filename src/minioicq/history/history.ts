@@ -13,11 +13,19 @@ import type { MiniOicqLimits } from "../limits.ts";
 import { messageBytes, withFrameContent } from "../outgoing/large-content.ts";
 import { LogReader, type Segment } from "./log-reader.ts";
 
+interface Place {
+  readonly go: "up" | "down";
+  readonly place: number;
+  readonly index: number;
+  /** The place is as the server keeps it, not as a client was shown it. */
+  readonly whole: boolean;
+}
+
 /** Which part of the history, and how much of it at the most. */
 export interface HistoryPage {
   readonly limit: number | undefined;
   /** Where the page before this one ended: a `seq` of the chat, or a message id where several chats are read. */
-  readonly from: { readonly go: "up" | "down"; readonly place: number; readonly index: number } | undefined;
+  readonly from: Place | undefined;
 }
 
 /** Both ends inclusive. Indexes count from 0 in the ascending list; an end left open is undefined. */

@@ -25,7 +25,7 @@ interface EncodedUsers {
 
 export function createUserSync({ domain, limits }: { domain: Domain; limits: MiniOicqLimits }) {
   const { store } = domain;
-  /** By dialect, of which there are four. */
+  /** By dialect, of which there are eight. */
   const encoded = new Map<string, EncodedUsers>();
   let counted = { version: -1, small: true };
 
@@ -43,7 +43,7 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
   }
 
   function encodedUsers(version: number, dialect: Dialect): Promise<Frame> {
-    const key = `${dialect.encoding} ${dialect.numericIds}`;
+    const key = `${dialect.encoding} ${dialect.numericIds} ${dialect.avatarsByUrl}`;
     const known = encoded.get(key);
     if (known?.version === version) return known.frame;
     const made: EncodedUsers = { version, frame: encodeUsers(allUsers(), dialect) };
@@ -74,7 +74,7 @@ export function createUserSync({ domain, limits }: { domain: Domain; limits: Min
       for (let at = 0; at < page.length; at += sliceUsers) {
         const slice = page.slice(at, at + sliceUsers);
         for (const body of userBodies(slice, dialect, avatarBytes)) bodies.push(encodeFrame(dialect.encoding, body));
-        for (const user of slice) avatarBytes -= user.avatar?.byteLength ?? 0;
+        for (const user of dialect.avatarsByUrl ? [] : slice) avatarBytes -= user.avatar?.byteLength ?? 0;
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     }

@@ -6,8 +6,9 @@
 import type { ChatId, Message, MessageId } from "../../domain/model.ts";
 import type { MiniOicqLimits } from "../limits.ts";
 
-/** Integer clients see the low 31 bits of a message id, so these are what they confirm by. */
+/** Integer clients see the low 31 bits of a message id, so these are what they confirm by. Other clients name the whole id. */
 const keyOf = (messageId: number): number => messageId % 2 ** 31;
+const isNamedBy = (id: number, messageId: number): boolean => id === messageId || id === keyOf(messageId);
 /** Past this the oldest announcement is no longer waited for; the chat is announced again at the next log-in. */
 const announcementsMax = 10_000;
 
@@ -109,7 +110,19 @@ export class AckWindow<Announced> {
   /** Unknown ids are passed over: they were confirmed before. */
   confirmMessages(messageIds: readonly number[]): void {
     for (const messageId of messageIds) {
-      for (const message of [...(this.#messages.get(keyOf(messageId)) ?? [])]) this.#confirm(message);
+      for (const message of [...(this.#messages.get(keyOf(messageId)) ?? [])]) {
+        if (isNamedBy(messageId, message.messageId)) this.#confirm(message);
+      }
+    }
+  }
+
+  /** The messages of a chat up to `seq`. Plain acknowledgements of their pushes may still come, and confirm nothing else. */
+  confirmThrough(chatId: ChatId, seq: number): void {
+    for (const push of this.#pushes) {
+      for (const message of push.messages) {
+        if (message.chatId === chatId && message.seq <= seq) this.#confirm(message);
+      }
+      if (push.messages.size === 0) this.#owed += 1;
     }
   }
 

@@ -59,6 +59,11 @@ export class Acknowledgements {
     return true;
   }
 
+  /** As `AckWindow.confirmThrough`. */
+  confirmedThrough(chatId: ChatId, seq: number): void {
+    this.#window?.confirmThrough(chatId, seq);
+  }
+
   /** No more is to be pushed before something is confirmed. */
   get isFull(): boolean {
     return this.#window?.isFull(this.#queuedPushes, this.#queuedMessages) ?? false;

@@ -25,9 +25,14 @@ interface Parts {
 
 export class ChatAnnouncements {
   readonly #parts: Parts;
-  /** Whether the stored ones are through; until then live ones are held back. */
-  #live = false;
-  #held: Entered[] = [];
+  /** Live ones are held back until the stored ones are through; undefined since then. */
+  #held: Entered[] | undefined = [];
+  /**
+   * What was read from the store. A read may see a commit before its event is told here, so an event may come later that
+   * brought the user into a chat that was read. Of a user, the last event; of a device, the chats.
+   */
+  #readThrough: EventId | 0 = 0;
+  #readChats: Set<ChatId> | undefined;
   /** By event, until it left the socket's buffer. */
   readonly #queued = new Map<EventId, QueuedFrame>();
 
@@ -36,25 +41,27 @@ export class ChatAnnouncements {
   }
 
   get live(): boolean {
-    return this.#live;
+    return this.#held === undefined;
   }
 
   /** Stored ones, then those that came meanwhile. */
   async begin(): Promise<void> {
-    const { userId, deviceId, pushes } = this.#parts;
-    const isKnown = deviceId === undefined ? await this.#ofUser() : await this.#ofDevice(deviceId);
+    const { deviceId, pushes } = this.#parts;
+    if (deviceId === undefined) await this.#ofUser();
+    else await this.#ofDevice(deviceId);
     if (pushes.ended) return;
-    this.#live = true;
-    const held = this.#held;
-    this.#held = [];
-    for (const entered of held) {
-      const row = entered.rows.find((one) => one.userId === userId);
-      if (row !== undefined && !isKnown(row.eventId, entered.chat.chatId)) this.#enter(entered);
-    }
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const entered of held) this.#enter(entered);
+  }
+
+  /** The client is told of no chats. */
+  leaveOut(): void {
+    this.#held = undefined;
   }
 
   end(): void {
-    this.#held = [];
+    if (this.#held !== undefined) this.#held = [];
     this.#queued.clear();
   }
 
@@ -65,28 +72,29 @@ export class ChatAnnouncements {
   }
 
   entered(entered: Entered): void {
-    if (this.#live) this.#enter(entered);
+    if (this.#held === undefined) this.#enter(entered);
     else if (this.#held.length < heldMax) this.#held.push(entered);
     else this.#parts.connection.close(closeCode.tryAgainLater, "Too slow");
   }
 
   /** The document has no message for leaving, so the durable copy is not kept for one. */
   left(left: Left): void {
-    const row = left.rows.find(({ userId }) => userId === this.#parts.userId);
+    const { userId } = this.#parts;
+    // Who comes into the chat again is told of it again.
+    if (left.users.some((user) => user.userId === userId)) this.#readChats?.delete(left.chat.chatId);
+    const row = left.rows.find((one) => one.userId === userId);
     if (row !== undefined) this.#confirmEvents([row.eventId]);
   }
 
-  /** Announces the stored chats that no client of the user was told of. Gives which events that covered. */
-  async #ofUser(): Promise<(eventId: EventId) => boolean> {
+  /** Announces the stored chats that no client of the user was told of. */
+  async #ofUser(): Promise<void> {
     const { pushes } = this.#parts;
-    const handled = new Set<EventId>();
     const chats = new Set<ChatId>();
-    for (let after = 0; !pushes.ended; ) {
-      const { page, unwanted } = await this.#page(after, pageRows);
+    while (!pushes.ended) {
+      const { page, unwanted } = await this.#page(this.#readThrough, pageRows);
       if (pushes.ended || page.length === 0) break;
       for (const event of page) {
-        after = event.eventId;
-        handled.add(event.eventId);
+        this.#readThrough = event.eventId;
         if (unwanted.has(event.eventId)) continue;
         if (chats.has(event.chatId)) unwanted.add(event.eventId);
         else this.#announceStored(event.chatId, [event.eventId]);
@@ -95,15 +103,15 @@ export class ChatAnnouncements {
       this.#confirmEvents([...unwanted]);
       await pushes.drained();
     }
-    return (eventId) => handled.has(eventId);
   }
 
-  /** Announces the chats that the device does not know, whatever other clients of the user were told. Gives which those were. */
-  async #ofDevice(deviceId: DeviceId): Promise<(eventId: EventId, chatId: ChatId) => boolean> {
+  /** Announces the chats that the device does not know, whatever other clients of the user were told. */
+  async #ofDevice(deviceId: DeviceId): Promise<void> {
     const { shared, userId, pushes } = this.#parts;
     const { store } = shared.domain;
     const events = await this.#eventsByChat();
     const told = new Set<ChatId>();
+    this.#readChats = told;
     for (let after: number | undefined = 0; after !== undefined && !pushes.ended; ) {
       const page = await store.unannouncedChats({ userId, deviceId, after, limit: pageRows });
       if (pushes.ended) break;
@@ -116,7 +124,7 @@ export class ChatAnnouncements {
     }
     const stale = [...events].flatMap(([chatId, eventIds]) => (told.has(chatId) ? [] : eventIds));
     if (!pushes.ended) this.#confirmEvents(stale);
-    return (_eventId, chatId) => told.has(chatId);
+    if (told.size === 0) this.#readChats = undefined;
   }
 
   async #eventsByChat(): Promise<Map<ChatId, EventId[]>> {
@@ -148,12 +156,13 @@ export class ChatAnnouncements {
   #enter(entered: Entered): void {
     const { shared, connection, pushes, userId } = this.#parts;
     const row = entered.rows.find((one) => one.userId === userId);
-    if (row === undefined) return;
+    if (row === undefined || row.eventId <= this.#readThrough) return;
     if (!entered.users.some((user) => user.userId === userId)) {
       // Another user came into a chat of this user; the document has no message for that.
       this.#confirmEvents([row.eventId]);
       return;
     }
+    if (this.#readChats?.delete(entered.chat.chatId) === true) return;
     if (pushes.waitingBytes > shared.limits.sendBytesHardMax) {
       connection.close(closeCode.tryAgainLater, "Too slow");
       return;

@@ -5,9 +5,12 @@
  */
 import { Feed } from "../../delivery/feed.ts";
 import type { Sink } from "../../delivery/hub.ts";
+import { KnownPlaces } from "../../delivery/known-places.ts";
+import { narrowed } from "../../delivery/narrowed.ts";
 import type { DomainEvent } from "../../domain/events.ts";
-import { isHidden } from "../../domain/messages/addressed.ts";
-import type { ChatId, DeviceId, Entered, EventId, Message, Sent, User } from "../../domain/model.ts";
+import { concerns, isHidden } from "../../domain/messages/addressed.ts";
+import type { ChatId, DeviceId, Entered, EventId, Message, MessageReader, Sent, User } from "../../domain/model.ts";
+import type { ChatReach } from "../../domain/people/chat-reach.ts";
 import type { DialectBuilder } from "../dialect.ts";
 import { closeCode } from "../errors.ts";
 import type { MessageAck } from "../requests/handlers/acknowledge.ts";
@@ -15,11 +18,12 @@ import type { Shared } from "../shared.ts";
 import type { AckListener } from "./ack-window.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { ChatAnnouncements } from "./chat-announcements.ts";
-import { extensionPush } from "./extension-push.ts";
+import { extensionBytes, extensionPush } from "./extension-push.ts";
 import { messageBytes, needsContent, withFrameContent } from "./large-content.ts";
 
 import type { PushSource } from "./outgoing.ts";
 import { OwnMessages } from "./own-messages.ts";
+import { PresenceWatcher } from "./presence-watcher.ts";
 import { livePush, pushFrame } from "./push.ts";
 import { type ClientConnection, PushQueue, type QueuedFrame } from "./push-queue.ts";
 
@@ -34,9 +38,17 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
   readonly #sink: Sink;
   readonly #feed: Feed;
   readonly #announcements: ChatAnnouncements;
+  readonly #reader: MessageReader;
   readonly #own: OwnMessages;
+  readonly #presence: PresenceWatcher;
+  /** The chats that the client's token opens; undefined: all of the user's. */
+  readonly #reach: ChatReach | undefined;
   /** The feed was refused a message and waits for `roomAgain`. */
   #feedFull = false;
+  readonly #known = new KnownPlaces();
+  #endReceipts: (() => void) | undefined;
+  /** So many messages were missed; until the first push has said it. */
+  #waiting: number | undefined;
 
   constructor(parts: {
     shared: Shared;
@@ -44,6 +56,7 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
     dialects: DialectBuilder;
     user: User;
     deviceId: DeviceId | undefined;
+    reach: ChatReach | undefined;
     acknowledges: boolean;
     /** Acknowledgements on their way for what this connection was pushed as another user. */
     owed: number;
@@ -51,13 +64,21 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
     const { shared, connection, user, deviceId } = parts;
     const { userId } = user;
     this.#shared = shared;
+    this.#reach = parts.reach;
     this.#connection = connection;
     this.#dialects = parts.dialects;
     this.user = user;
     this.deviceId = deviceId;
+    this.#reader = { userId, deviceId };
     this.pushes = new PushQueue(connection);
     this.acknowledgements = new Acknowledgements({ limits: shared.limits, connection, listener: this });
     if (parts.acknowledges) this.acknowledgements.begin(parts.owed);
+    this.#presence = new PresenceWatcher({
+      userId,
+      news: shared.presence,
+      pushes: this.pushes,
+      failed: (error) => this.#fail("presence could not be read", error),
+    });
     this.#own = new OwnMessages(userId);
     this.#announcements = new ChatAnnouncements({
       shared,
@@ -74,11 +95,14 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
       detached: () => connection.close(closeCode.internal, "Internal error"),
     };
     this.#feed = new Feed({
-      store: shared.domain.store,
+      store: narrowed(shared.domain.store, parts.reach),
       userId,
       deviceId,
       from: "position",
       inlineBytesMax: 0,
+      begins: (waiting) => {
+        this.#waiting = waiting;
+      },
       emit: (messages) => this.#emit(messages),
       failed: (error) => this.#fail("messages could not be read", error),
     });
@@ -86,16 +110,29 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
 
   start(): void {
     this.#shared.hub.attach(this.#sink);
+    if (this.#dialects.extended) this.hearReceipts();
     this.#begin().catch((error: unknown) => this.#fail("events could not be read", error));
   }
 
   end(): void {
     this.#feed.end();
+    this.#endReceipts?.();
+    this.#presence.end();
     this.#shared.hub.detach(this.#sink);
     this.#announcements.end();
     this.#own.end();
     this.acknowledgements.end();
     this.pushes.end();
+  }
+
+  /** For a client that uses extensions. */
+  hearReceipts(): void {
+    this.#endReceipts ??= this.#shared.receipts.listen(this.user.userId);
+  }
+
+  watchPresence(watch: boolean): void {
+    if (watch) this.#presence.start();
+    else this.#presence.end();
   }
 
   /** Requests wait for this: a chat made by one must not be announced before those from the store. */
@@ -123,7 +160,17 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
   }
 
   messageConfirmed(chatId: ChatId, seq: number): void {
+    this.#known.delivered(chatId, seq);
     this.#shared.domain.deliveries.confirmed(this.user.userId, this.deviceId, chatId, seq);
+  }
+
+  /** The store knows it; nothing of it is pushed or waited for any more. */
+  confirmedThrough(chatId: ChatId, seq: number, read: boolean): void {
+    if (read) this.#known.read(chatId, seq);
+    else this.#known.delivered(chatId, seq);
+    this.#feed.confirmedThrough(chatId, seq);
+    this.acknowledgements.confirmedThrough(chatId, seq);
+    if (this.#connection.bufferedBytes === 0) this.roomAgain();
   }
 
   chatConfirmed(chatId: ChatId, eventIds: readonly EventId[]): void {
@@ -149,6 +196,10 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
   // ---- what happens, and what was missed
 
   #deliver(event: DomainEvent): void {
+    if (this.#reach !== undefined) {
+      this.#deliverWithin(this.#reach, event);
+      return;
+    }
     switch (event.type) {
       case "message.sent":
         this.#feed.offer(event.message);
@@ -163,16 +214,49 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
         return;
       case "message.deleted":
         this.#feed.deleted(event.message);
+        if (concerns(event.message, this.#reader)) this.#tell(event);
+        return;
+      case "message.edited":
+        this.#feed.edited(event.message);
         this.#tell(event);
         return;
+      case "message.reacted":
+        if (concerns(event.reacted, this.#reader)) this.#tell(event);
+        return;
+      case "receipts.told": {
+        const { userId } = this.user;
+        const receipts = event.receipts.filter((one) => one.userId !== userId || this.#known.isNews(event.chatId, one));
+        if (receipts.length > 0) this.#tell({ ...event, receipts });
+        return;
+      }
+      case "chat.typing":
+        if (event.by !== this.#connection && this.#keepsUp) this.#tell(event);
+        return;
+      case "contact.changed":
       case "contact.blocked":
       case "chat.renamed":
+      case "chat.pictured":
+      case "chat.muted":
+      case "login-name.taken":
         this.#tell(event);
         return;
       case "user.revoked":
         this.#connection.close(closeCode.policy, "User disabled");
         return;
     }
+  }
+
+  /** A token with scopes opens the messages of some chats, and nothing else that happens. */
+  #deliverWithin(reach: ChatReach, event: DomainEvent): void {
+    if (event.type === "message.sent" && reach.opens("read", event.message)) this.#feed.offer(event.message);
+    else if (event.type === "message.edited") this.#feed.edited(event.message);
+    else if (event.type === "message.deleted") this.#feed.deleted(event.message);
+    else if (event.type === "user.revoked") this.#connection.close(closeCode.policy, "User disabled");
+  }
+
+  /** A client that reads too slowly is not told of what passes. */
+  get #keepsUp(): boolean {
+    return this.pushes.waitingBytes <= this.#shared.limits.sendBytesMax;
   }
 
   /** A push beyond the document. What happens before the stored chats are through, the client sees when it asks after that. */
@@ -183,11 +267,11 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
       return;
     }
     this.pushes.push({
-      bytes: 256 + 64 * (event.type === "chat.entered" ? event.entered.users.length : 0),
+      bytes: extensionBytes(event, this.#dialects.contentBytesMax),
       ready: true,
       written: false,
       answers: undefined,
-      encode: (dialect) => extensionPush(event, dialect),
+      encode: (dialect) => extensionPush(event, dialect, this.user.userId),
       wrote() {},
       sent() {},
     });
@@ -199,7 +283,8 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
     const { userId } = this.user;
     // What an earlier connection was told, or has confirmed, must not be told again.
     await Promise.all([toldChats.settled(userId), domain.deliveries.flush()]);
-    await this.#announcements.begin();
+    if (this.#reach === undefined) await this.#announcements.begin();
+    else this.#announcements.leaveOut();
     if (this.pushes.ended) return;
     this.#connection.schedule();
     this.#feed.start();
@@ -216,7 +301,6 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
   }
 
   #emitLive(messages: readonly Message[]): number {
-    this.#own.caughtUp();
     let taken = 0;
     for (const message of messages) {
       const bytes = messageBytes(message, this.#dialects.contentBytesMax);
@@ -224,8 +308,9 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
       if (waiting > 0 && waiting + bytes > this.#shared.limits.sendBytesMax) break;
       if (this.acknowledgements.isFull) break;
       taken += 1;
+      this.#own.caughtUp(message.messageId);
       const one = [message];
-      const shown = isHidden(message) || message.kind === "deleted" ? [] : one;
+      const shown = this.#isShown(message) ? one : [];
       this.#push(one, shown, bytes, (dialect) =>
         shown.length === 0 ? undefined : livePush(message, dialect, this.user.userId),
       );
@@ -247,9 +332,12 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
       bytes += size;
     }
     let shown = group.filter((message) => this.#isShown(message));
-    const queued = this.#push(group, shown, bytes, (dialect) =>
-      shown.length === 0 ? undefined : pushFrame(shown, dialect, this.user.userId),
-    );
+    const waiting = this.#waiting;
+    if (shown.length > 0) this.#waiting = undefined;
+    const queued = this.#push(group, shown, bytes, (dialect) => {
+      if (shown.length === 0) return undefined;
+      return pushFrame(shown, dialect, this.user.userId, this.#dialects.extended ? waiting : undefined);
+    });
     if (needsContent(shown, contentBytesMax)) {
       queued.ready = false;
       withFrameContent(this.#shared.domain.store, shown, contentBytesMax).then(
@@ -303,6 +391,7 @@ export class FeedWriter implements PushSource, AckListener<readonly EventId[]> {
   /** Written and drained: so far this client has got (O26, a connection that does not acknowledge). */
   #delivered(messages: readonly Message[]): void {
     for (const { chatId, seq } of messages) {
+      this.#known.delivered(chatId, seq);
       this.#shared.domain.deliveries.delivered(this.user.userId, this.deviceId, chatId, seq);
     }
   }

@@ -49,9 +49,12 @@ export class OwnMessages {
     return this.#ahead.delete(messageId);
   }
 
-  /** The feed has caught up with every answer. */
-  caughtUp(): void {
-    if (this.#ahead.size > 0) this.#ahead.clear();
+  /** The feed is live and at this message: it comes to none before it any more. */
+  caughtUp(messageId: MessageId): void {
+    for (const id of this.#ahead) {
+      if (id >= messageId) return;
+      this.#ahead.delete(id);
+    }
   }
 
   end(): void {

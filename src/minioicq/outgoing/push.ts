@@ -4,12 +4,13 @@
  * of that dialect.
  */
 
+import { avatarPath, avatarText } from "../../delivery/avatar.ts";
 import { isoTime } from "../../delivery/shapes.ts";
 import { shownTimeMs } from "../../domain/messages/messages.ts";
-import type { Chat, ChatView, Message, User, UserId } from "../../domain/model.ts";
+import type { Chat, ChatView, Message, MessageId, ReactionCount, User, UserId, UserKind } from "../../domain/model.ts";
+import { isPerson } from "../../domain/people/kinds.ts";
 import type { Dialect } from "../dialect.ts";
 import { encodeFrame, type Frame } from "../requests/codec.ts";
-import { avatarText } from "./avatar.ts";
 import { contentFields } from "./large-content.ts";
 
 /** What a frame holds; fields that are undefined are left out. */
@@ -19,7 +20,16 @@ export const wireId = (id: number, { numericIds }: Dialect): number | string => 
 
 /** Integer clients keep message ids in 32 bits; of larger ids they see the low 31 bits. */
 export const wireMessageId = (id: number, { numericIds }: Dialect): number | string =>
-  numericIds ? id % 2 ** 31 : String(id);
+  numericIds ? id % shownIds : String(id);
+
+const shownIds = 2 ** 31;
+
+/**
+ * The id of the message that was shown to the client as `id`; undefined where it may be one of several. `newest` is the
+ * newest message of all.
+ */
+export const shownMessageId = (id: number, newest: number, { numericIds }: Dialect): MessageId | undefined =>
+  numericIds && id < shownIds && newest >= shownIds ? undefined : (id as MessageId);
 
 /**
  * `sender` is the document's key, `sender_id` the original server's (O9); the time is the client's where it gave one
@@ -37,8 +47,32 @@ export function messageBody(message: Message, dialect: Dialect, reader: UserId) 
     ...contentFields(message, dialect),
     seq: message.seq,
     client_id: message.senderId === reader ? message.clientId : undefined,
+    ...(dialect.extended && isBeyond(message) ? fieldsBeyond(message, dialect) : undefined),
   };
 }
+
+/** Whether a message has what the document has no key for; the messages of most chats do not. */
+const isBeyond = ({ revision, replyTo, mentions }: Message): boolean =>
+  revision !== undefined || replyTo !== undefined || mentions !== undefined;
+
+/** Only clients that use extensions are given these. */
+const fieldsBeyond = ({ revision, replyTo, mentions, editedAtMs, reactions }: Message, dialect: Dialect) => ({
+  reply_to: replyTo === undefined ? undefined : wireMessageId(replyTo, dialect),
+  mentions: mentions?.map((userId) => wireId(userId, dialect)),
+  revision,
+  edited: editedAtMs === undefined ? undefined : isoTime(editedAtMs),
+  reactions: reactions === undefined ? undefined : reactionBodies(reactions, dialect),
+});
+
+/** Nothing where a chat is not muted. */
+export const mutedUntil = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : isoTime(ms));
+
+export const reactionBodies = (reactions: readonly ReactionCount[], dialect: Dialect) =>
+  reactions.map(({ reaction, count, userIds }) => ({
+    reaction,
+    count,
+    user_ids: userIds.map((userId) => wireId(userId, dialect)),
+  }));
 
 const messageTime = (message: Message): string => isoTime(shownTimeMs(message));
 
@@ -46,15 +80,18 @@ const livePushes = new WeakMap<Message, (Frame | undefined)[]>();
 
 /** A push of one message, shared by all sockets of one dialect. */
 export function livePush(message: Message, dialect: Dialect, reader: UserId): Frame {
-  return sharedFrame(livePushes, message, variant(dialect, message.senderId === reader), () =>
+  const beyond = dialect.extended && isBeyond(message) ? extendedVariant : 0;
+  return sharedFrame(livePushes, message, variant(dialect, message.senderId === reader) | beyond, () =>
     pushFrame([message], dialect, reader),
   );
 }
 
-export function pushFrame(messages: readonly Message[], dialect: Dialect, reader: UserId): Frame {
+/** @param waiting so many messages wait, those of this push included. */
+export function pushFrame(messages: readonly Message[], dialect: Dialect, reader: UserId, waiting?: number): Frame {
   return encodeFrame(dialect.encoding, {
     action: "message.push",
     messages: messages.map((message) => messageBody(message, dialect, reader)),
+    waiting,
   } satisfies Body);
 }
 
@@ -63,7 +100,7 @@ const groupAnnouncements = new WeakMap<ChatView, (Frame | undefined)[]>();
 /** `chat.spawn`. A direct chat looks different from either side; a group's frame is shared. */
 export function announcementFrame(view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Frame {
   const make = () => encodeFrame(dialect.encoding, announcementBody(view, dialect, reader, avatarBytesMax));
-  return view.chat.kind === "direct" ? make() : sharedFrame(groupAnnouncements, view, variant(dialect, false), make);
+  return view.chat.kind === "direct" ? make() : sharedFrame(groupAnnouncements, view, pictureVariant(dialect), make);
 }
 
 const announcementBody = (view: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number): Body => ({
@@ -72,35 +109,52 @@ const announcementBody = (view: ChatView, dialect: Dialect, reader: UserId, avat
 });
 
 /** A chat with its members, as `chat.spawn` shows it to `reader`. */
-export function chatBody({ chat, members }: ChatView, dialect: Dialect, reader: UserId, avatarBytesMax: number) {
+export function chatBody(
+  { chat, members, avatar }: ChatView,
+  dialect: Dialect,
+  reader: UserId,
+  avatarBytesMax: number,
+) {
   const other = chat.kind === "direct" ? (members.find((user) => user.userId !== reader) ?? members[0]) : undefined;
-  return { ...chatFields(chat, dialect, other), members: userBodies(members, dialect, avatarBytesMax) };
+  return { ...chatFields(chat, dialect, { other, avatar }), members: userBodies(members, dialect, avatarBytesMax) };
 }
 
 /** A direct chat bears the name and picture of `other` (O10): the reader's own where the reader talks to themselves. */
-export function chatFields(chat: Chat, dialect: Dialect, other: User | undefined) {
+export function chatFields(
+  chat: Chat,
+  dialect: Dialect,
+  { other, avatar }: { other: User | undefined; avatar: Uint8Array | undefined },
+) {
   const name = other?.nick ?? chat.name;
   return {
     chat_id: wireId(chat.chatId, dialect),
     name,
     chat_name: name, // O16
-    avatar: other === undefined ? avatarText({ id: chat.chatId }) : userAvatar(other),
+    avatar: other === undefined ? pictureOf({ id: chat.chatId, avatar }, dialect) : userAvatar(other, dialect),
     owner_id: wireId(chat.ownerId, dialect),
     created: isoTime(chat.createdAtMs),
   };
 }
 
-const userAvatar = (user: User): string => avatarText({ id: user.userId, avatar: user.avatar });
+/** The picture itself, or where it is. */
+export const pictureOf = (
+  owner: { readonly id: number; readonly avatar?: Uint8Array | undefined },
+  { avatarsByUrl }: Dialect,
+): string => (avatarsByUrl ? avatarPath(owner) : avatarText(owner));
+
+const userAvatar = (user: User, dialect: Dialect): string =>
+  pictureOf({ id: user.userId, avatar: user.avatar }, dialect);
 
 /** The `users` and `members` of the document. Uploaded avatars are shown while they fit, then generated ones. */
 export function userBodies(users: readonly User[], dialect: Dialect, avatarBytesMax: number) {
   let left = avatarBytesMax;
   return users.map((user) => {
-    left -= user.avatar?.byteLength ?? 0;
+    if (!dialect.avatarsByUrl) left -= user.avatar?.byteLength ?? 0;
     return {
       user_id: wireId(user.userId, dialect),
       user_name: user.nick,
-      avatar: left < 0 ? avatarText({ id: user.userId }) : userAvatar(user),
+      avatar: left < 0 ? avatarText({ id: user.userId }) : userAvatar(user, dialect),
+      kind: kindShown(user),
     };
   });
 }
@@ -109,8 +163,12 @@ export function userBodies(users: readonly User[], dialect: Dialect, avatarBytes
 export const userFields = (user: User, dialect: Dialect) => ({
   user_id: wireId(user.userId, dialect),
   user_name: user.nick,
-  avatar: userAvatar(user),
+  avatar: userAvatar(user, dialect),
+  kind: kindShown(user),
 });
+
+/** A person's is left out. */
+const kindShown = (user: User): UserKind | undefined => (isPerson(user) ? undefined : user.kind);
 
 /** A shared frame's place among its forms. All connections of a door have the same bound for content, or 0. */
 export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: Dialect, own: boolean): number =>
@@ -119,6 +177,10 @@ export const variant = ({ encoding, numericIds, textBase64, contentBytesMax }: D
   (own ? 4 : 0) |
   (textBase64 ? 8 : 0) |
   (contentBytesMax === 0 ? 16 : 0);
+
+const extendedVariant = 32;
+/** Of frames with pictures. */
+export const pictureVariant = (dialect: Dialect): number => variant(dialect, false) | (dialect.avatarsByUrl ? 64 : 0);
 
 export function sharedFrame<Key extends object>(
   cache: WeakMap<Key, (Frame | undefined)[]>,

@@ -15,6 +15,19 @@ export interface StructureBounds {
 }
 
 const decoder = new Decoder();
+/** For the few frames whose maps have keys that are no names of ours: those keys become names that no request has. */
+const patientDecoder = new Decoder({
+  mapKeyConverter: (key) => (typeof key === "string" ? key : "\0"),
+  keyDecoder: {
+    canBeCached: (byteLength) => byteLength === prototypeKey.length,
+    decode: (bytes, from, byteLength) => {
+      const key = Buffer.from(bytes.buffer, bytes.byteOffset + from, byteLength).toString();
+      return key === prototypeKey ? `\0${key}` : key;
+    },
+  },
+});
+/** The library refuses this key, which would be an object's prototype. */
+const prototypeKey = "__proto__";
 /** Below this many characters a JSON text cannot hold enough structure to matter. */
 const jsonScanFrom = 64 * 1024;
 /** An encoder keeps its largest buffer; an encoder whose buffer grew past this is replaced. */
@@ -71,9 +84,12 @@ function decodeMessagePack(bytes: Uint8Array, bounds: StructureBounds): unknown 
   checkMessagePackStructure(bytes, bounds);
   try {
     return decoder.decode(bytes);
-  } catch (cause) {
-    // The structure check does not refuse a map key that is no string or number, or `__proto__`.
-    throw new FrameError("not MessagePack", { cause });
+  } catch {
+    try {
+      return patientDecoder.decode(bytes);
+    } catch (cause) {
+      throw new FrameError("not MessagePack", { cause });
+    }
   }
 }
 

@@ -9,7 +9,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 export type FieldLimits = Pick<
   MiniOicqLimits,
-  "membersMax" | "chatNameCharactersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax" | "acknowledgedIdsMax"
+  "membersMax" | "deviceNameCharactersMax" | "messagesPerRequestMax" | "acknowledgedIdsMax"
 >;
 
 export interface Reader {

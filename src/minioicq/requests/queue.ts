@@ -100,6 +100,11 @@ export class RequestQueue {
     return this.#waiting > requestsWaitingHardMax || this.#waitingBytes > requestBytesWaitingHardMax;
   }
 
+  /** Of all requests that have no answer yet. */
+  get bytes(): number {
+    return this.#startedBytes + this.#waitingBytes;
+  }
+
   clear(): void {
     this.#requests.length = 0;
   }

@@ -3,7 +3,7 @@
  * later" in their turn; a connection that goes on regardless is closed. The clock is read only when a bucket is empty.
  */
 import type { UserId } from "../../domain/model.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, longAgo, type MonotonicMs } from "../../lib/clock.ts";
 import { SweptMap } from "../../lib/swept-map.ts";
 import { type TokenBucket, TokenRate } from "../../lib/token-bucket.ts";
 import { closeCode, Refusal } from "../errors.ts";
@@ -111,7 +111,7 @@ const tooFast = (request: Request | CloseRequest): Refusal =>
 interface Account {
   readonly bucket: TokenBucket;
   connections: number;
-  leftAtMs: number;
+  leftAtMs: MonotonicMs;
 }
 
 type Accounts = ReturnType<typeof createAccounts>;
@@ -120,7 +120,7 @@ type Accounts = ReturnType<typeof createAccounts>;
 function createAccounts(perSecond: number, clock: Clock) {
   const rate = rateOf(perSecond, clock);
   const accounts = new SweptMap<UserId, Account>(
-    ({ connections, leftAtMs }, nowMs) => connections === 0 && Math.abs(nowMs - leftAtMs) >= rate.fillMs,
+    ({ connections, leftAtMs }, nowMs) => connections === 0 && nowMs - leftAtMs >= rate.fillMs,
   );
   return {
     size: (): number => accounts.size,
@@ -128,7 +128,7 @@ function createAccounts(perSecond: number, clock: Clock) {
     enter(userId: UserId): Account {
       let account = accounts.get(userId);
       if (account === undefined) {
-        account = { bucket: rate.full(), connections: 0, leftAtMs: 0 };
+        account = { bucket: rate.full(), connections: 0, leftAtMs: longAgo };
         accounts.add(userId, account, account.bucket.filledAtMs);
       }
       account.connections += 1;
@@ -136,7 +136,7 @@ function createAccounts(perSecond: number, clock: Clock) {
     },
     leave(account: Account): void {
       account.connections -= 1;
-      account.leftAtMs = clock.nowMs();
+      account.leftAtMs = clock.monotonicMs();
     },
   };
 }

@@ -1,6 +1,9 @@
 /**
  * What an MQTT 5 client asked for in CONNECT about the packets it receives, and the topic aliases of both sides since.
  */
+import { ProtocolError } from "../wire/errors.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
+
 export interface ConnectTerms {
   readonly maximumPacketBytes: number;
   readonly receiveMaximum: number;
@@ -51,13 +54,19 @@ export class ClientTerms {
     this.#aliases?.set(topic, alias);
   }
 
-  /** The topic that the client last sent with this alias. */
-  topicOf(alias: number): string | undefined {
-    return this.#topics?.get(alias);
-  }
-
-  rememberTopic(alias: number, topic: string): void {
-    this.#topics ??= new Map();
-    this.#topics.set(alias, topic);
+  /** MQTT 5 § 3.3.2.3.4: an alias of the client's stands for the topic it was last sent with. Throws `ProtocolError`. */
+  resolveAlias(publish: { readonly topicAlias: number; topic: string }, topicAliasesMax: number): void {
+    const { topicAlias } = publish;
+    if (topicAlias > topicAliasesMax) {
+      throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
+    }
+    if (publish.topic !== "") {
+      this.#topics ??= new Map();
+      this.#topics.set(topicAlias, publish.topic);
+      return;
+    }
+    const topic = this.#topics?.get(topicAlias);
+    if (topic === undefined) throw new ProtocolError("an unknown topic alias", reasonCodes.protocolError);
+    publish.topic = topic;
   }
 }

@@ -3,12 +3,16 @@
  * the client is known and ends only through `close`.
  */
 import { assert } from "../../lib/assert.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { networkOf } from "../../lib/client-network.ts";
+import { type Clock, later, type MonotonicMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import type { MinuteLog } from "../../lib/minute-log.ts";
+import { withoutMapping } from "../../lib/networks.ts";
+import { begunStepBytes, type Holder, type MemoryBudget } from "../../net/memory-budget.ts";
 import { Outbox, type OutboxOwner, type OutboxParts } from "../../net/outbox.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { Counters } from "../counters.ts";
-import type { Authenticated, Principal } from "../identity.ts";
+import { type Authenticated, type BrokersReason, type Identity, ownerOf, type Principal } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { discardsWill, type Will, type Wills } from "../routing/wills.ts";
 import type { ClientConnection } from "../session/client-connection.ts";
@@ -34,7 +38,7 @@ import {
   UnsupportedVersion,
 } from "../wire/errors.ts";
 import { packetType } from "../wire/packet-bytes.ts";
-import type { Kept, PacketReader, PacketSink } from "../wire/packet-reader.ts";
+import { freePartial, type Kept, type PacketReader, type PacketSink } from "../wire/packet-reader.ts";
 import type { ProtocolVersion } from "../wire/protocol.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
@@ -42,31 +46,23 @@ import type { Work } from "../work.ts";
 import type { Answering } from "./acknowledgements.ts";
 import type { Authenticating } from "./authenticating.ts";
 import { ClientTerms } from "./client-terms.ts";
-import { type AddressCount, uncount } from "./connection-limits.ts";
+import { type AddressCount, inTurn, restAfter, uncount } from "./connection-limits.ts";
 import { type DeadlineWheel, type Watched, wheelTickMs } from "./keep-alive.ts";
+import { common, type Leaves, nothingLeft, type Uncommon, withReader } from "./uncommon.ts";
 
 /** The most a packet takes besides its reason string: header, packet id, reason code, lengths of the properties. */
 const packetBytesAroundReason = 16;
 
-/** These ends are ordinary; the other reasons are logged for the operator's attention. */
+/** These ends are ordinary, or what was refused is in the log already. The others are for the operator's attention. */
 const quietReasons: ReadonlySet<CloseReason> = new Set([
   "disconnected",
   "disconnected_with_will",
   "connection_lost",
+  "refused",
   "server_stopping",
 ]);
 /** The peer is gone or does not read, so nothing more is sent to it. */
 const abruptReasons: ReadonlySet<CloseReason> = new Set(["connection_lost", "keep_alive_timeout", "slow_reader"]);
-
-/** What remains when the connection ends. */
-interface Leaves {
-  readonly will: Will | undefined;
-  /** How long the session is kept; undefined: as long as the broker's setting says. */
-  readonly sessionExpirySeconds: number | undefined;
-}
-
-/** How most clients leave; one object for all of them. */
-const nothingLeft: Leaves = { will: undefined, sessionExpirySeconds: 0 };
 
 /** Handles complete packets. */
 export interface PacketHandlers {
@@ -77,6 +73,12 @@ export interface PacketHandlers {
   release(connection: Connection, session: Session, packetId: number): void;
   subscribe(connection: Connection, session: Session, packet: SubscribePacket): void;
   unsubscribe(connection: Connection, session: Session, packet: UnsubscribePacket): void;
+}
+
+/** As far as it is known. */
+interface RefusedClient {
+  readonly principal?: Principal | undefined;
+  readonly clientId?: string | undefined;
 }
 
 /** Clients that change their principal within a connection. */
@@ -101,18 +103,26 @@ export interface ConnectionParts {
     endsInSeconds(session: Session, expirySeconds: number | undefined): number;
   };
   readonly wills: Pick<Wills, "leave" | "discard">;
+  readonly identity: Pick<Identity, "refused" | "nameOf">;
   readonly limits: BrokerLimits;
   readonly counters: Counters;
-  /** All connections; a connection adds and removes itself. */
-  readonly connections: Set<Connection>;
+  /** All connections, each with its beginning; a connection adds and removes itself. */
+  readonly connections: Map<Connection, MonotonicMs>;
   /** Counts open sockets, closing ones included. */
   readonly sockets: Work;
   readonly work: Work;
   readonly reader: PacketReader;
   readonly wheel: DeadlineWheel;
   readonly outboxes: OutboxParts;
+  /** Of clients that are not logged in. */
+  readonly strangerOutboxes: OutboxParts;
+  readonly memory: Pick<MemoryBudget, "grew">;
   readonly clock: Clock;
   readonly log: Log;
+  /** Writes that clients come and go. */
+  readonly logConnections: Log["debug"];
+  /** Why connections were cut off. */
+  readonly ends: MinuteLog;
   /** Nothing more is read. */
   readonly stopping: boolean;
 }
@@ -125,8 +135,13 @@ const versionBits = 7;
 const awaitsConnectBit = 8;
 const readingBit = 16;
 const closedBit = 32;
+const bridgeBit = 64;
+/** Not logged in. */
+const strangerBit = 128;
+/** A stranger that is not read, since those of its address sent much. */
+const restingBit = 256;
 /** The keep alive in seconds is stored above the bits; it has sixteen. */
-const keepAliveShift = 6;
+const keepAliveShift = 9;
 
 /** PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets that wait for a service or the store. */
 interface Waiting {
@@ -134,19 +149,12 @@ interface Waiting {
   bytes: number;
 }
 
-/** Fields of a client that leaves something behind, authenticates in steps, or may send only small packets. */
-interface Uncommon {
-  leaves: Leaves;
-  /** Enhanced authentication, MQTT 5 § 4.12: the method that CONNECT named, and the exchange under way. */
-  authenticating: Authenticating | undefined;
-  /** The reader of a client with limits of its own. */
-  reader: PacketReader | undefined;
-}
+const nothingWaits: Waiting = { count: 0, bytes: 0 };
 
-export class Connection implements Answering, ClientConnection, PacketSink, OutboxOwner, Watched {
+export class Connection implements Answering, ClientConnection, PacketSink, OutboxOwner, Watched, Holder {
   session: Session | undefined;
-  deadlineMs: number;
-  wheelSlot = -1;
+  deadlineMs: MonotonicMs;
+  wheelPlace = -1;
   readonly outbox: Outbox;
   answers: Answering["answers"];
   /** MQTT 5 only. */
@@ -154,16 +162,16 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   kept: Kept | undefined;
   readonly #parts: ConnectionParts;
   readonly #addressCount: AddressCount;
-  #state = awaitsConnectBit | readingBit | 4;
+  #state = awaitsConnectBit | readingBit | strangerBit | 4;
   #waiting: Waiting | undefined;
   #uncommon: Uncommon | undefined;
 
   constructor(parts: ConnectionParts, transport: Transport, addressCount: AddressCount) {
     this.#parts = parts;
     this.#addressCount = addressCount;
-    this.outbox = new Outbox(transport, parts.outboxes, this);
-    this.deadlineMs = parts.clock.nowMs() + parts.limits.connectTimeoutMs;
-    parts.connections.add(this);
+    this.outbox = new Outbox(transport, parts.strangerOutboxes, this);
+    this.deadlineMs = later(parts.clock.monotonicMs(), parts.limits.connectTimeoutMs);
+    parts.connections.set(this, parts.clock.monotonicMs());
     parts.sockets.started();
     parts.wheel.watch(this);
   }
@@ -185,12 +193,22 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     return (this.#state & closedBit) !== 0;
   }
 
+  /** Whether it is a broker that passes on what it gets. */
+  get bridge(): boolean {
+    return (this.#state & bridgeBit) !== 0;
+  }
+
+  /** Whether the client is not logged in. */
+  get isStranger(): boolean {
+    return (this.#state & strangerBit) !== 0;
+  }
+
   get authenticating(): Authenticating | undefined {
     return this.#uncommon?.authenticating;
   }
 
   set authenticating(authenticating: Authenticating | undefined) {
-    if (authenticating !== this.authenticating) this.#getUncommon().authenticating = authenticating;
+    if (authenticating !== this.authenticating) this.#uncommon = { ...(this.#uncommon ?? common), authenticating };
   }
 
   get #leaves(): Leaves {
@@ -198,16 +216,11 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   }
 
   set #leaves(leaves: Leaves) {
-    this.#getUncommon().leaves = leaves;
+    this.#uncommon = { ...(this.#uncommon ?? common), leaves };
   }
 
   get #reader(): PacketReader {
     return this.#uncommon?.reader ?? this.#parts.reader;
-  }
-
-  #getUncommon(): Uncommon {
-    this.#uncommon ??= { leaves: nothingLeft, authenticating: undefined, reader: undefined };
-    return this.#uncommon;
   }
 
   get #keepAliveMs(): number {
@@ -222,11 +235,17 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   }
 
   get address(): string {
-    return this.outbox.transport.remoteAddress;
+    return withoutMapping(this.outbox.transport.remoteAddress);
   }
 
   get certificateSubject(): string | undefined {
     return this.outbox.transport.certificateSubject;
+  }
+
+  /** How long ago a packet came; undefined where the client has no keep alive, since the time is not kept then. */
+  get idleMs(): number | undefined {
+    if (this.#state >> keepAliveShift === 0) return undefined;
+    return Math.max(0, this.#parts.clock.monotonicMs() - (this.deadlineMs - this.#keepAliveMs));
   }
 
   /** The number of unacknowledged messages above QoS 0 that the client accepts. */
@@ -250,6 +269,11 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;
   }
 
+  /** Whether the client accepts only packets of some size. */
+  get boundsPackets(): boolean {
+    return this.terms !== undefined && this.terms.maximumPacketBytes !== Number.POSITIVE_INFINITY;
+  }
+
   /** Whether the client accepts packets of this size [MQTT-3.1.2-24]. */
   hasRoomFor(bytes: number): boolean {
     return this.terms === undefined || bytes <= this.terms.maximumPacketBytes;
@@ -263,6 +287,25 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     } catch (error) {
       this.#fail(error);
     }
+    // Before CONNECT it may be anyone, and sends little.
+    if (this.isStranger && this.session !== undefined && this.#rests(chunk.length)) this.#stopReading();
+  }
+
+  /** A stranger sent so many bytes more: whether it is to be read no further for now. */
+  #rests(bytes: number): boolean {
+    if (this.closed) return false;
+    const restMs = restAfter(this.#addressCount, bytes, this.#parts.clock.monotonicMs());
+    if (restMs === 0) return false;
+    if ((this.#state & restingBit) === 0) {
+      this.#state |= restingBit;
+      setTimeout(() => this.#rested(), restMs).unref();
+    }
+    return true;
+  }
+
+  #rested(): void {
+    this.#state &= ~restingBit;
+    if (this.session !== undefined && !this.isBecoming && this.#hasInboundRoom) this.startReading();
   }
 
   /** The transport received what the peer may not send. */
@@ -281,8 +324,6 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     this.#parts.wheel.unwatch(this);
     if (!this.#parts.connections.delete(this)) return;
     uncount(this.#addressCount);
-    this.#parts.counters.packetsSent += this.outbox.appends;
-    this.#parts.counters.bytesSent += this.outbox.sentBytes;
     this.#parts.sockets.done();
   }
 
@@ -293,6 +334,7 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
     this.#state = (this.#state | closedBit) & ~readingBit;
+    if (this.kept !== undefined) freePartial(this.kept);
     this.kept = undefined;
     this.answers = undefined;
     this.authenticating?.abandon();
@@ -303,15 +345,7 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
       if (this.hasRoomFor(bytes.length)) this.outbox.append(bytes);
     }
     this.outbox.close();
-    const fields = {
-      reason,
-      detail,
-      address: this.address,
-      clientId: session?.clientId,
-      principal: session?.principal.key,
-    };
-    if (quietReasons.has(reason)) this.#parts.log.debug("connection closed", fields);
-    else this.#parts.log.info("connection closed", fields);
+    this.#noteEnd(reason, detail);
     this.#hangUp(reason);
     this.session = undefined;
     if (session === undefined) return;
@@ -324,10 +358,30 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     else this.#guard(() => this.#parts.wills.leave(session, will, endsInSeconds));
   }
 
+  #noteEnd(reason: CloseReason, detail: string | undefined): void {
+    const { session, address } = this;
+    const { identity, logConnections, ends } = this.#parts;
+    const fields = {
+      door: "mqtt",
+      reason,
+      ...(detail === undefined ? {} : { detail }),
+      address,
+      ...(session === undefined ? {} : { clientId: session.clientId }),
+      // Asked for only where the line is written.
+      get account() {
+        return session === undefined ? undefined : identity.nameOf(session.principal);
+      },
+    };
+    logConnections("connection closed", fields);
+    if (quietReasons.has(reason)) return;
+    ends.note(`${session?.principal.key ?? networkOf(address)} ${reason}`, "a connection was cut off", () => fields);
+  }
+
   /** CONNECT was read. Nothing more is read until the client is accepted or sent a challenge. */
   admitting(packet: ConnectPacket): void {
     this.#state &= ~awaitsConnectBit;
     this.#speak(packet.protocolVersion);
+    if (packet.bridge) this.#state |= bridgeBit;
     if (packet.protocolVersion === 5) {
       const { maximumPacketBytes, receiveMaximum } = packet;
       const topicAliasMaximum = Math.min(packet.topicAliasMaximum, this.#parts.limits.topicAliasesMax);
@@ -338,15 +392,39 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     this.#stopReading();
   }
 
+  /** Serves CONNECT when it is the turn of this connection among those of its address. */
+  inTurn(serve: () => void): void {
+    inTurn(this.#parts, this.#addressCount, this, serve);
+  }
+
   /** The largest packet the client may send from now on. */
   limitPackets(packetBytesMax: number): void {
-    this.#getUncommon().reader = this.#parts.reader.limited(packetBytesMax);
+    this.#uncommon = withReader(this.#uncommon, this.#parts.reader.limited(packetBytesMax));
   }
 
   /** The next message of an enhanced authentication may come. */
   awaitAuth(): void {
     if (this.closed) return;
     this.#resumeReading();
+  }
+
+  /** It is known who the client is. False where that account has as many WebSockets as it may; then nothing changes. */
+  identify({ principal, isStranger = false }: Authenticated<Principal>): boolean {
+    const { place } = this.outbox.transport;
+    if (isStranger) {
+      this.#state |= strangerBit;
+      this.outbox.useParts(this.#parts.strangerOutboxes);
+      return true;
+    }
+    if (place?.logIn(ownerOf(principal)) === false) return false;
+    this.#state &= ~strangerBit;
+    this.outbox.useParts(this.#parts.outboxes);
+    return true;
+  }
+
+  /** A WebSocket whose client is not logged in may stay for so long from now. */
+  mayStay(ms: number): void {
+    this.outbox.transport.place?.stay(ms);
   }
 
   /** The client is accepted. Calls nothing but the transport, so that CONNACK can follow at once. */
@@ -402,10 +480,30 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   }
 
   /** Answers CONNECT with a refusal and closes [MQTT-3.2.2-5]. */
-  refuse(refusal: ConnectRefusal, why: string): void {
-    this.refuseWith(connectCodes(refusal, this.protocolVersion), why);
+  refuse(refusal: ConnectRefusal, reason: BrokersReason, client: RefusedClient = {}): void {
+    this.#refuse(connectCodes(refusal, this.protocolVersion), reason, client);
   }
 
+  /** The same for a log-in: the identity has noted why. */
+  refuseCredentials(refusal: ConnectRefusal): void {
+    this.refuseWith(connectCodes(refusal, this.protocolVersion), refusal);
+  }
+
+  /** Many others of its account were just ended for room. What it has sent already is not even read. */
+  refuseForRoom(client: RefusedClient): void {
+    const text = "many connections of this account were just ended, since too much waited for them";
+    this.refuse("busy", { text }, client);
+    this.outbox.transport.pause();
+  }
+
+  #refuse(code: number, reason: BrokersReason, { principal, clientId }: RefusedClient = {}): void {
+    if (this.closed) return;
+    const { address } = this;
+    this.#parts.identity.refused({ asked: "connect", topic: undefined, principal, clientId, address, reason });
+    this.refuseWith(code, reason.text);
+  }
+
+  /** `why` is sent to an MQTT 5 client. */
   refuseWith(code: number, why: string): void {
     if (this.closed) return;
     this.#parts.counters.connectionsRefused++;
@@ -424,8 +522,14 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     const waiting = this.#waiting;
     waiting.count++;
     waiting.bytes += bytes;
-    const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
-    if (waiting.count >= inboundInflightMax || waiting.bytes >= inboundInflightBytesMax) this.#stopReading();
+    if (waiting.count >= this.#parts.limits.inboundInflightMax || waiting.bytes >= this.#inboundBytesMax) {
+      this.#stopReading();
+    }
+  }
+
+  get #inboundBytesMax(): number {
+    const { inboundInflightBytesMax, strangerBytesMax } = this.#parts.limits;
+    return this.isStranger ? strangerBytesMax : inboundInflightBytesMax;
   }
 
   workDone(bytes: number, count = 1): void {
@@ -435,12 +539,19 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     waiting.count -= count;
     waiting.bytes -= bytes;
     if (this.#parts.identityChanges.waits(this)) return;
-    const { inboundInflightMax, inboundInflightBytesMax } = this.#parts.limits;
     if (this.reading || this.session === undefined) return;
-    if (2 * waiting.count <= inboundInflightMax && 2 * waiting.bytes <= inboundInflightBytesMax) this.startReading();
+    if (this.#hasInboundRoom) this.startReading();
+  }
+
+  get #hasInboundRoom(): boolean {
+    const { inboundInflightMax } = this.#parts.limits;
+    const { count, bytes } = this.#waiting ?? nothingWaits;
+    return 2 * count <= inboundInflightMax && 2 * bytes <= this.#inboundBytesMax;
   }
 
   startReading(): void {
+    // Those of its address may have sent more than strangers may.
+    if (this.isStranger && this.session !== undefined && this.#rests(0)) return;
     this.#resumeReading();
   }
 
@@ -461,7 +572,7 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     this.#touch();
     const { session } = this;
     if (session === undefined) return;
-    if (view.topicAlias > 0) this.#resolveAlias(view);
+    if (view.topicAlias > 0) this.terms?.resolveAlias(view, this.#parts.limits.topicAliasesMax);
     this.#parts.handlers.publish(this, session, view);
   }
 
@@ -523,21 +634,6 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
     } else this.close("disconnected");
   }
 
-  /** MQTT 5 § 3.3.2.3.4: an alias stands for the topic it was last sent with. */
-  #resolveAlias(view: PublishView): void {
-    const { topicAlias } = view;
-    if (topicAlias > this.#parts.limits.topicAliasesMax) {
-      throw new ProtocolError("a topic alias above the maximum", reasonCodes.topicAliasInvalid);
-    }
-    if (view.topic !== "") {
-      this.terms?.rememberTopic(topicAlias, view.topic);
-      return;
-    }
-    const topic = this.terms?.topicOf(topicAlias);
-    if (topic === undefined) throw new ProtocolError("an unknown topic alias", reasonCodes.protocolError);
-    view.topic = topic;
-  }
-
   outboxSent(sentBytes: number): void {
     this.#guard(() => this.session?.sent(this, sentBytes));
   }
@@ -548,6 +644,35 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
 
   outboxOverflowed(): void {
     this.close("slow_reader", "outbox");
+  }
+
+  outboxGrew(bytes: number): void {
+    this.#parts.memory.grew(this, bytes);
+  }
+
+  keptGrew(bytes: number): void {
+    if (bytes >= begunStepBytes) this.#parts.memory.grew(this, bytes);
+  }
+
+  /** What waits for the client, what it has begun to send, and what it sent that waits for a service or the store. */
+  get heldBytes(): number {
+    if (this.closed) return 0;
+    const { kept, session } = this;
+    return (
+      this.outbox.queuedBytes +
+      (kept?.partial?.length ?? 0) +
+      (kept?.unread?.length ?? 0) +
+      (this.#waiting?.bytes ?? 0) +
+      (session?.waitingBytes ?? 0)
+    );
+  }
+
+  get holder(): string | undefined {
+    return this.isStranger || this.session === undefined ? undefined : ownerOf(this.session.principal);
+  }
+
+  endForRoom(): void {
+    this.close("slow_reader", "memory");
   }
 
   deadlinePassed(): void {
@@ -569,11 +694,11 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   }
 
   #alive(): void {
-    if (this.session !== undefined) this.deadlineMs = this.#parts.wheel.nowMs + this.#keepAliveMs;
+    if (this.session !== undefined) this.deadlineMs = later(this.#parts.wheel.nowMs, this.#keepAliveMs);
   }
 
   #watchUntil(ms: number): void {
-    this.deadlineMs = this.#parts.clock.nowMs() + ms;
+    this.deadlineMs = later(this.#parts.clock.monotonicMs(), ms);
     this.#parts.wheel.watch(this);
   }
 
@@ -584,7 +709,8 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   }
 
   #hangUp(reason: CloseReason): void {
-    if (abruptReasons.has(reason)) {
+    // A client that is not connected yet has nothing to read.
+    if (abruptReasons.has(reason) || (reason === "server_stopping" && this.session === undefined)) {
       this.outbox.transport.terminate();
       return;
     }
@@ -619,11 +745,11 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   #refuseOrClose(error: ProtocolError): void {
     const { reasonCode, message, closeReason } = error;
     if (error.protocolVersion !== undefined) this.#speak(error.protocolVersion);
-    if (this.session === undefined && this.protocolVersion === 5) this.refuseWith(reasonCode, message);
+    if (this.session === undefined && this.protocolVersion === 5) this.#refuse(reasonCode, { text: message });
     else this.close(closeReason, message, reasonCode);
   }
 
   #refuseVersion(error: UnsupportedVersion): void {
-    this.refuse("unacceptable_version", error.message);
+    this.refuse("unacceptable_version", { text: error.message });
   }
 }

@@ -1,7 +1,10 @@
 /** Accepts MQTT connections over TCP and TLS and makes a `Connection` for each. */
 import type { Socket, SocketHandler } from "bun";
 import { nameOfLines } from "../../lib/distinguished-name.ts";
+import { withoutMapping } from "../../lib/networks.ts";
+import type { PausingListener } from "../../net/descriptors.ts";
 import type { Transport } from "../../net/transport.ts";
+import type { WebSocketGuard } from "../../net/websocket-guard.ts";
 import { Connection, type ConnectionParts } from "./connection.ts";
 import { type AdmissionParts, admit } from "./connection-limits.ts";
 
@@ -22,7 +25,7 @@ export interface Certificate {
   readonly clients?: { readonly ca: string; readonly required: boolean } | undefined;
 }
 
-export interface Listener {
+export interface Listener extends PausingListener {
   readonly port: number;
   /** For TLS: new connections get this certificate, existing ones keep theirs. */
   useCertificate(tls: Certificate): void;
@@ -33,7 +36,7 @@ export interface Listener {
 }
 
 /** What accepting connections needs, for any transport. */
-export type AcceptingParts = AdmissionParts & ConnectionParts;
+export type AcceptingParts = AdmissionParts & ConnectionParts & { readonly websocketGuard: WebSocketGuard };
 
 /** Undefined where the connection was not admitted. */
 type SocketData = Connection | undefined;
@@ -43,15 +46,25 @@ export function listenTcp(parts: AcceptingParts, address: ListenAddress, tls?: C
   const { port } = server;
   /** Listeners whose certificate was replaced. They accept nothing, but connections they accepted may still be open. */
   const replaced: (typeof server)[] = [];
+  const place = { hostname: address.hostname, port };
+  let certificate = tls;
   return {
     port,
-    useCertificate(certificate) {
+    useCertificate(next) {
       if (tls === undefined) throw new Error("this listener has no TLS");
+      certificate = next;
       // `reload` ignores a certificate silently. Two listeners share the port for a moment instead.
-      const next = accept(parts, { hostname: address.hostname, port }, certificate);
+      const listening = accept(parts, place, certificate);
       server.stop(false);
       replaced.push(server);
-      server = next;
+      server = listening;
+    },
+    pause: () => server.stop(false),
+    resume() {
+      const listening = accept(parts, place, certificate);
+      server.stop(false);
+      replaced.push(server);
+      server = listening;
     },
     stopAccepting: () => server.stop(false),
     close() {
@@ -103,9 +116,15 @@ function verifying(parts: AcceptingParts): NonNullable<SocketHandler<SocketData>
   return (socket, _, error) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
     const reason = error === null || !("code" in error) ? undefined : error.code;
-    parts.log.info("a client's certificate was refused", { address: socket.remoteAddress, reason });
+    refuseCertificate(parts, socket.remoteAddress, reason);
     socket.terminate();
   };
+}
+
+export function refuseCertificate({ identity }: AcceptingParts, address: string, why: unknown): void {
+  const client = { principal: undefined, clientId: undefined, address: withoutMapping(address) };
+  const reason = { text: `the client's certificate is not accepted (${why})` };
+  identity.refused({ asked: "connect", topic: undefined, ...client, reason });
 }
 
 /** A TLS socket whose client certificate is used. Other sockets are transports as they are. */

@@ -4,7 +4,9 @@
  * it belongs to.
  */
 import type { Server, ServerWebSocket } from "bun";
+import type { HttpClient } from "../../net/forwarded.ts";
 import type { Transport } from "../../net/transport.ts";
+import type { StrangerEnd, WebSocketPlace } from "../../net/websocket-guard.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { Connection } from "./connection.ts";
 import { type AddressCount, admit, uncount } from "./connection-limits.ts";
@@ -24,7 +26,7 @@ const subProtocols: ReadonlySet<string> = new Set(["mqtt", "mqttv3.1"]);
 /** The most that is handed to Bun at once. Bun keeps what the kernel does not take, so this bounds what Bun keeps. */
 const writeBytesMax = 64 * 1024;
 
-const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as const;
+const closeCode = { normal: 1000, goingAway: 1001, unsupportedData: 1003, policy: 1008, tryAgainLater: 1013 } as const;
 
 export type MqttWebSocket = ReturnType<typeof createMqttWebSocket>;
 
@@ -32,14 +34,14 @@ export function createMqttWebSocket(parts: AcceptingParts) {
   /** Undefined once the connection is this door's; otherwise the answer to send. */
   function upgrade(
     request: Request,
-    server: Pick<Server<MqttSocketData>, "upgrade" | "requestIP">,
-    address = server.requestIP(request)?.address ?? "",
+    server: Pick<Server<MqttSocketData>, "upgrade">,
+    { address }: Pick<HttpClient, "address">,
   ): Response | undefined {
     const protocol = chooseSubProtocol(request.headers.get("sec-websocket-protocol"));
     if (protocol === undefined) {
       return new Response("The sub-protocol mqtt (or mqttv3.1) is needed here\n", { status: 400 });
     }
-    const addressCount = admit(parts, address);
+    const addressCount = parts.websocketGuard.isFull(address) ? undefined : admit(parts, address);
     if (addressCount === undefined) return new Response("Too many connections\n", { status: 503 });
     const data: MqttSocketData = { door: "mqtt", address, addressCount, socket: undefined };
     // [MQTT-6.0.0-4]
@@ -78,6 +80,7 @@ class MqttSocket implements Transport {
   readonly remoteAddress: string;
   /** The HTTP port asks for no certificate. */
   readonly certificateSubject: undefined;
+  readonly place: WebSocketPlace;
   readonly #parts: AcceptingParts;
   readonly #ws: ServerWebSocket<MqttSocketData>;
   readonly #connection: Connection;
@@ -93,6 +96,7 @@ class MqttSocket implements Transport {
     this.#parts = parts;
     this.#ws = ws;
     this.remoteAddress = ws.data.address;
+    this.place = parts.websocketGuard.enter(ws.data.address, (why) => this.#endStranger(why));
     this.#connection = new Connection(parts, this, ws.data.addressCount);
   }
 
@@ -114,6 +118,7 @@ class MqttSocket implements Transport {
 
   gone(): void {
     this.#closed = true;
+    this.place.closed();
     this.#held = [];
     this.#connection.gone();
   }
@@ -135,11 +140,25 @@ class MqttSocket implements Transport {
   shutdown(): void {
     if (this.#closed) return;
     if (this.#parts.stopping) this.#closeCode = closeCode.goingAway;
+    else if (!this.place.mayLinger()) {
+      this.#ws.terminate();
+      return;
+    }
     this.#ws.close(this.#closeCode);
   }
 
   terminate(): void {
     if (!this.#closed) this.#ws.terminate();
+  }
+
+  #endStranger(why: StrangerEnd): void {
+    if (why === "login_timeout") {
+      this.#closeCode = closeCode.policy;
+      this.#connection.close("login_timeout");
+      return;
+    }
+    this.#closeCode = closeCode.tryAgainLater;
+    this.#connection.close("too_many_connections", "others need its place");
   }
 
   pause(): void {

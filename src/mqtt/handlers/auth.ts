@@ -30,7 +30,7 @@ export async function authenticateByMethod(
   const name = packet.authenticationMethod ?? "";
   const method = parts.identity.methods.get(name);
   if (method === undefined) {
-    connection.refuse("bad_authentication_method", "this authentication method is not known"); // [MQTT-4.12.0-1]
+    connection.refuse("bad_authentication_method", { text: "this authentication method is not known" }, { clientId }); // [MQTT-4.12.0-1]
     return undefined;
   }
   const client = { clientId, username, address: connection.address };
@@ -44,17 +44,23 @@ export async function authenticateByMethod(
       authenticating.end();
       return { authentication: step.done, data: step.data };
     }
+    const { challenge } = step;
+    const auth = encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method: name, data: challenge });
+    if (!connection.hasRoomFor(auth.length)) {
+      connection.refuse("packet_too_large", { text: tooLarge }, { clientId });
+      return undefined;
+    }
     const answered = authenticating.answer();
-    connection.outbox.append(
-      encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method: name, data: step.challenge }),
-    );
+    connection.outbox.append(auth);
     connection.awaitAuth();
     data = await answered;
     if (connection.closed) return undefined;
   }
-  connection.refuse("not_authorized", "too many messages");
+  connection.refuse("not_authorized", { text: "too many messages" }, { clientId });
   return undefined;
 }
+
+const tooLarge = "AUTH is larger than the client takes";
 
 export function handleAuth(parts: AuthParts, connection: Connection, packet: AuthPacket): void {
   const { authenticating } = connection;
@@ -82,6 +88,12 @@ export function handleAuth(parts: AuthParts, connection: Connection, packet: Aut
     .finally(() => parts.work.done());
 }
 
+function sendAuth(connection: Connection, step: Parameters<typeof encodeAuth5>[0]): void {
+  const bytes = encodeAuth5(step);
+  if (connection.hasRoomFor(bytes.length)) connection.outbox.append(bytes);
+  else connection.close("packet_too_large", tooLarge);
+}
+
 /** The connection continues meanwhile; a failure ends it [MQTT-4.12.1-2]. */
 async function authenticateAgain(
   parts: AuthParts,
@@ -102,13 +114,11 @@ async function authenticateAgain(
         connection.close("reauthentication_failed");
         return;
       }
-      connection.outbox.append(encodeAuth5({ reasonCode: reasonCodes.success, method, data: step.data }));
+      sendAuth(connection, { reasonCode: reasonCodes.success, method, data: step.data });
       return;
     }
     const answered = authenticating.answer();
-    connection.outbox.append(
-      encodeAuth5({ reasonCode: reasonCodes.continueAuthentication, method, data: step.challenge }),
-    );
+    sendAuth(connection, { reasonCode: reasonCodes.continueAuthentication, method, data: step.challenge });
     data = await answered;
     if (connection.closed) return;
   }

@@ -10,14 +10,15 @@ import type { BrokerLimits } from "../limits.ts";
 import type { Subscription } from "../routing/subscription.ts";
 import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
-import { SessionRefused, type Sessions } from "../session/sessions.ts";
+import { SessionRefused, type Sessions, tooManyWebSockets } from "../session/sessions.ts";
 import type { BrokerStore, StoredSubscription } from "../store.ts";
 import type { Work } from "../work.ts";
 import { type Lifetime, type RestoreParts, restoreSubscriptions } from "./connect.ts";
 import { type InstallParts, installSubscription } from "./subscribe.ts";
 
 export interface IdentityChangeParts extends RestoreParts {
-  readonly identity: Pick<Identity, "principalOf">;
+  readonly identity: Pick<Identity, "principalOf" | "refused" | "nameOf">;
+  readonly logConnections: Log["debug"];
   readonly services: InstallParts["services"] & Pick<Services, "opened">;
   readonly sessions: Pick<Sessions, "find" | "handOver" | "closed">;
   readonly store: RestoreParts["store"] & Pick<BrokerStore, "subscribe">;
@@ -103,8 +104,17 @@ export class IdentityChanges implements IdentityChanging {
       else if (done) this.waits(connection); // it became another principal again meanwhile
     } catch (error) {
       this.#waiting.delete(connection);
-      if (error instanceof SessionRefused) log.info("a session was refused", { address, why: error.message });
-      else log.error("a session could not be attached", { address, error });
+      if (error instanceof SessionRefused) {
+        const { principal, reason } = error;
+        this.#parts.identity.refused({
+          asked: "connect",
+          topic: undefined,
+          principal,
+          clientId: undefined,
+          address,
+          reason,
+        });
+      } else log.error("a session could not be attached", { address, error });
       connection.close("internal_error", "no session for the user who logged in");
     } finally {
       work.done();
@@ -116,6 +126,7 @@ export class IdentityChanges implements IdentityChanging {
     const { session: before } = connection;
     const { principal } = who;
     if (before === undefined || before.principal.key === principal.key) return true;
+    if (!connection.identify(who)) throw new SessionRefused(tooManyWebSockets, who.principal);
     const { clientId } = before;
     const { persistent, expirySeconds } = this.#lifetimeOf(connection, who, clientId);
     return this.#parts.sessions.handOver(
@@ -157,11 +168,13 @@ export class IdentityChanges implements IdentityChanging {
     const parts = this.#parts;
     const { session, resumed, before, expirySeconds } = opened;
     const { clientId, principal } = session;
-    parts.log.debug("a client became another principal", {
+    parts.logConnections("a client became another account", {
       clientId,
-      principal: principal.key,
       address: connection.address,
       resumed,
+      get account() {
+        return parts.identity.nameOf(principal);
+      },
     });
     const asked = before.subscriptions();
     // Nothing is kept of a principal that no longer exists.
@@ -183,7 +196,10 @@ export class IdentityChanges implements IdentityChanging {
     const stored: StoredSubscription[] = [];
     for (const [filter, wanted] of asked) {
       const subscription = installSubscription(parts, session, filter, wanted);
-      if (subscription === undefined) continue;
+      if (subscription === undefined) {
+        session.forgetRetained(filter);
+        continue;
+      }
       const { qos, options, subscriptionId } = subscription;
       stored.push({ filter, qos, options, subscriptionId });
     }

@@ -3,11 +3,12 @@
  * acknowledged at once. A message that a service takes or the store must have is acknowledged when that is done; the
  * next packet starts meanwhile.
  */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever, later } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { acknowledge, puback, reserveAnswer, settleAcknowledgement } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Counters } from "../counters.ts";
+import { type Identity, ownerOf } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
 import { notStored, reasonOf, refusedBy, type Verdict } from "../publish/verdict.ts";
@@ -25,11 +26,12 @@ import { reasonCodes } from "../wire/reason-codes.ts";
 
 export interface PublishParts {
   readonly routes: Pick<Routes, "find" | "forward">;
-  readonly retained: Pick<Retained, "set">;
+  readonly retained: Pick<Retained, "set" | "refuses">;
   readonly queueWriter: Pick<QueueWriter, "acknowledge" | "received" | "retained" | "count" | "settled">;
   readonly store: Pick<BrokerStore, "received" | "released">;
   readonly counters: Pick<Counters, "publishesReceived" | "publishesDenied" | "droppedQueueFull">;
   readonly limits: Pick<BrokerLimits, "inboundInflightMax">;
+  readonly identity: Pick<Identity, "refused">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -126,7 +128,7 @@ function takeOver(parts: PublishParts, session: Session, view: PublishView): Ver
   const overflowsBefore = counters.droppedQueueFull;
   const forwarding = forward(parts, session, view, route);
   // A refused message is not taken over, so its packet id is free [MQTT-4.3.3-9].
-  if (forwarding === "denied") return "denied";
+  if (forwarding === "denied" || forwarding === "unretained") return forwarding;
   if (view.protocolVersion === 5 && counters.droppedQueueFull !== overflowsBefore) return "overflowed";
   const waits = forwarding === "queued" || forwarding instanceof Promise;
   const verdict = waits ? "taken" : forwarding;
@@ -182,7 +184,7 @@ function takeOverAlone(
   // A repeat after a failure retains again only what is not on disk.
   const draft = stored && view.retain ? copyOf(retainedDraft(parts, view)) : undefined;
   incoming.take(packetId, async () => {
-    const before = stored ?? (draft && parts.retained.set(topic, draft));
+    const before = stored ?? (draft && parts.retained.set(topic, draft, ownerOf(taken.session.principal)));
     stored = undefined;
     const result = await before;
     if (result === "unstored") {
@@ -206,12 +208,14 @@ export function handleRelease(parts: PublishParts, connection: Connection, sessi
     acknowledge(connection, packetType.pubcomp, packetId, connection.unknownPacketId);
     return;
   }
-  if (storedId === undefined) {
+  const alsoOf = incoming.alsoOf(packetId);
+  if (storedId === undefined && alsoOf.length === 0) {
     incoming.forget(packetId);
     acknowledge(connection, packetType.pubcomp, packetId);
     return;
   }
-  const released = parts.store.released(storedId, packetId).then((): Verdict => {
+  const knowing = storedId === undefined ? alsoOf : [storedId, ...alsoOf];
+  const released = Promise.all(knowing.map((known) => parts.store.released(known, packetId))).then((): Verdict => {
     incoming.forget(packetId);
     return "taken";
   });
@@ -234,12 +238,22 @@ function forward(parts: PublishParts, session: Session, view: PublishView, route
   // 3.1.1 acknowledges and drops it: its only other answer is to close the connection [MQTT-3.3.5-2].
   if (!session.mayPublish(route)) {
     counters.publishesDenied++;
+    const { principal, clientId, address } = session;
+    parts.identity.refused({ asked: "publish", topic: view.topic, principal, clientId, address, reason: undefined });
     return "denied";
   }
   const overflowsBefore = counters.droppedQueueFull;
-  const retained = view.retain ? parts.retained.set(view.topic, retainedDraft(parts, view)) : undefined;
+  let retained: Promise<undefined> | undefined;
+  if (view.retain) {
+    const draft = retainedDraft(parts, view);
+    const key = ownerOf(session.principal);
+    // Without words for a refusal the message is delivered, and its topic retains nothing.
+    if (view.protocolVersion === 5 && view.qos > 0 && parts.retained.refuses(view.topic, draft, key))
+      return "unretained";
+    retained = parts.retained.set(view.topic, draft, key);
+  }
   // Only MQTT 5 messages expire.
-  const message = forwarded.of(view, view.expirySeconds < 0 ? 0 : parts.clock.nowMs());
+  const message = forwarded.of(view, view.expirySeconds < 0 ? forever : parts.clock.steadyMs());
   const from = view.retain || route.special !== undefined ? { session, retain: view.retain } : undefined;
   const stored = parts.routes.forward(route, message, view.qos, from); // with RETAIN 0 [MQTT-3.3.1-9]
   if (view.qos === 0) return "taken";
@@ -264,7 +278,7 @@ function retainedDraft(parts: PublishParts, view: PublishView): RetainedDraft {
     payload: view.buffer.subarray(view.payloadStart, view.end),
     qos,
     properties: view.propertiesEnd > view.propertiesStart ? forwardedProperties(view) : undefined,
-    expiresAtMs: expirySeconds < 0 ? undefined : parts.clock.nowMs() + expirySeconds * 1000,
+    expiresAtMs: expirySeconds < 0 ? undefined : later(parts.clock.steadyMs(), expirySeconds * 1000),
   };
 }
 

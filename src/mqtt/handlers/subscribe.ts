@@ -3,7 +3,7 @@
 import type { Log } from "../../lib/log.ts";
 import { reserveAnswer, settleWith } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Authorize } from "../identity.ts";
+import type { Authorize, BrokersReason, Identity } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { serviceQos } from "../routing/qos.ts";
 import type { Routes } from "../routing/routes.ts";
@@ -12,7 +12,15 @@ import type { SysTopics } from "../routing/sys-topics.ts";
 import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
 import type { BrokerStore, StoredSubscription } from "../store.ts";
-import { encodeSuback, type RequestedSubscription, retainHandlingOf, type SubscribePacket } from "../wire/codec.ts";
+import {
+  encodeSuback,
+  noLocalBit,
+  type RequestedSubscription,
+  retainAsPublishedBit,
+  retainHandlingOf,
+  retainOnlyForNew,
+  type SubscribePacket,
+} from "../wire/codec.ts";
 import { ProtocolError, subscribeFailure } from "../wire/errors.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 import { countLevels, isTopicFilter } from "../wire/topic-names.ts";
@@ -34,6 +42,7 @@ export interface SubscribeParts extends InstallParts, RemoveParts {
   readonly routes: InstallParts["routes"];
   readonly store: Pick<BrokerStore, "subscribe">;
   readonly sys: Pick<SysTopics, "sendTo">;
+  readonly identity: Pick<Identity, "refused">;
   readonly limits: Pick<BrokerLimits, "topicBytesMax" | "topicLevelsMax" | "subscriptionsPerSessionMax">;
   readonly log: Log;
 }
@@ -59,7 +68,8 @@ export function handleSubscribe(
   }
   const codes: number[] = [];
   const accepted: Accepted[] = [];
-  for (const requested of packet.subscriptions) {
+  const subscriptions = connection.bridge ? packet.subscriptions.map(asOfBridge) : packet.subscriptions;
+  for (const requested of subscriptions) {
     const { filter } = requested;
     const isNew = session.subscriptionTo(filter) === undefined;
     const answer = subscribe(parts, session, requested, packet.subscriptionId);
@@ -101,6 +111,17 @@ export function handleSubscribe(
 }
 
 /**
+ * A bridge gets a message as its publisher sent it, RETAIN included, and never its own ones back, which would go round
+ * for ever. It subscribes each time it connects. What is retained comes with the first SUBSCRIBE alone: later the bridge
+ * may have something newer for us, which would be overwritten on its side. A shared subscription cannot leave its own
+ * out, MQTT 5 § 3.8.3.1.
+ */
+function asOfBridge({ filter, qos }: RequestedSubscription): RequestedSubscription {
+  const noLocal = parseShared(filter) === undefined ? noLocalBit : 0;
+  return { filter, qos, options: noLocal | retainAsPublishedBit | retainOnlyForNew };
+}
+
+/**
  * MQTT 3.1.1 has one failure code. MQTT 3.1 has none: like Mosquitto we answer with the QoS as if it were granted, and
  * deliver nothing.
  */
@@ -128,12 +149,26 @@ function subscribe(
 ): Subscription | number {
   const { limits } = parts;
   if (Buffer.byteLength(filter) > limits.topicBytesMax || countLevels(filter) > limits.topicLevelsMax) {
-    return reasonCodes.topicFilterInvalid;
+    return refuse(parts, session, filter, "topicFilterInvalid", { text: "the filter is too long", limit: "topic" });
   }
   const isNew = session.subscriptionTo(filter) === undefined;
-  if (isNew && session.subscriptionCount >= limits.subscriptionsPerSessionMax) return reasonCodes.quotaExceeded;
+  if (isNew && (session.subscriptionCount >= limits.subscriptionsPerSessionMax || !session.hasRoomFor(filter))) {
+    const reason = { text: "too many subscriptions", limit: "subscriptions" } as const;
+    return refuse(parts, session, filter, "quotaExceeded", reason);
+  }
   const subscription = installSubscription(parts, session, filter, { qos, options, subscriptionId });
-  return subscription ?? reasonCodes.notAuthorized;
+  return subscription ?? refuse(parts, session, filter, "notAuthorized", undefined);
+}
+
+function refuse(
+  { identity }: SubscribeParts,
+  { principal, clientId, address }: Session,
+  topic: string,
+  code: "topicFilterInvalid" | "quotaExceeded" | "notAuthorized",
+  reason: BrokersReason | undefined,
+): number {
+  identity.refused({ asked: "subscribe", topic, principal, clientId, address, reason });
+  return reasonCodes[code];
 }
 
 /**
@@ -145,10 +180,10 @@ export function installSubscription(
   session: Session,
   filter: string,
   requested: Pick<Subscription, "qos" | "options" | "subscriptionId">,
+  serving = servingOf(parts, session, filter),
 ): Subscription | undefined {
   const { services, routes } = parts;
   const before = session.subscriptionTo(filter);
-  const serving = servingOf(parts, session, filter);
   const { answer } = serving;
   if (answer === "refused") {
     if (before?.routed === true) routes.remove(filter, session);
@@ -159,8 +194,8 @@ export function installSubscription(
   const qos = answer === "service" ? serviceQos(requested.qos) : requested.qos;
   const subscription = subscriptionOf({ ...requested, qos, routed });
   if (before?.routed === true && !routed) routes.remove(filter, session);
-  if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
   session.setSubscription(filter, subscription);
+  if (routed && !(before?.routed === true && before === subscription)) routes.add(filter, session, subscription);
   services.subscribed(serving, session, filter, answer === "addressed" ? qos : serviceQos(qos));
   return subscription;
 }

@@ -34,20 +34,21 @@ export function handleUnsubscribe(
   });
   const reply = reserveAnswer(connection);
   const answer = encodeUnsuback(packet.packetId, codes, connection.protocolVersion);
+  const settle = (): void => {
+    if (connection.hasRoomFor(answer.length)) settleWith(connection, reply, answer);
+    else connection.close("packet_too_large", "UNSUBACK is larger than the client takes");
+  };
   if (session.storedId === undefined || removed.length === 0) {
-    settleWith(connection, reply, answer);
+    settle();
     return;
   }
   connection.workStarted(0);
   parts.store
     .unsubscribe(session.storedId, removed)
-    .then(
-      () => settleWith(connection, reply, answer),
-      (error: unknown) => {
-        // UNSUBACK before MQTT 5 has no refusal: without an answer the client tries again.
-        parts.log.error("removing subscriptions failed", { clientId: session.clientId, error });
-        connection.close("internal_error");
-      },
-    )
+    .then(settle, (error: unknown) => {
+      // UNSUBACK before MQTT 5 has no refusal: without an answer the client tries again.
+      parts.log.error("removing subscriptions failed", { clientId: session.clientId, error });
+      connection.close("internal_error");
+    })
     .finally(() => connection.workDone(0));
 }

@@ -3,6 +3,7 @@
  * for the others it is encoded once per form.
  */
 
+import { forever, later, type SteadyMs } from "../../lib/clock.ts";
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView } from "../wire/publish-packet.ts";
@@ -28,7 +29,7 @@ export class ForwardedPublish implements Sendable {
   #anyMade = false;
 
   /** The view's topic must be set by now, also where an alias stood for it. */
-  of(view: PublishView, nowMs: number): this {
+  of(view: PublishView, nowMs: SteadyMs): this {
     this.#view = view;
     if (this.#anyMade) {
       this.#made.fill(undefined);
@@ -48,7 +49,7 @@ export class ForwardedPublish implements Sendable {
     return this.#view.topic;
   }
 
-  get expiresAtMs(): number {
+  get expiresAtMs(): SteadyMs {
     return this.#received.expiresAtMs;
   }
 
@@ -76,20 +77,20 @@ export class ForwardedPublish implements Sendable {
     return this.#fits === fits.before5 && this.#view.qos > 0 ? this.#received : this.form(5, 1);
   }
 
-  #in5(view: PublishView, nowMs: number): void {
+  #in5(view: PublishView, nowMs: SteadyMs): void {
     const { start, qos, topicEnd, expiryAt, expirySeconds } = view;
     this.#fits = view.topicAlias === 0 ? fits.in5 : fits.none;
     const received = this.#received;
     received.propertiesOffset = topicEnd - start + (qos === 0 ? 0 : 2);
     received.expiryOffset = expiryAt === 0 ? 0 : expiryAt - start;
-    received.expiresAtMs = expiryAt === 0 ? Number.POSITIVE_INFINITY : nowMs + expirySeconds * 1000;
+    received.expiresAtMs = expiryAt === 0 ? forever : later(nowMs, expirySeconds * 1000);
   }
 
   #before5(): void {
     this.#fits = fits.before5;
     this.#received.propertiesOffset = 0;
     this.#received.expiryOffset = 0;
-    this.#received.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.#received.expiresAtMs = forever;
   }
 
   #convert(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {

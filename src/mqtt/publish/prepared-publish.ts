@@ -2,6 +2,7 @@
  * Messages to be sent as PUBLISH, in their forms on the wire: messages of the program, and stored messages. A fan-out
  * encodes once per form and copies.
  */
+import { forever, type SteadyMs } from "../../lib/clock.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
@@ -11,7 +12,7 @@ import { storedBefore5 } from "./stored-publish.ts";
 export interface MessageOptions {
   /** MQTT 5 properties as on the wire, without their length, and without the expiry and the properties of one hop. */
   readonly properties?: Uint8Array | undefined;
-  readonly expiresAtMs?: number | undefined;
+  readonly expiresAtMs?: SteadyMs | undefined;
   /** Sent with the RETAIN bit. */
   readonly retain?: boolean;
 }
@@ -24,7 +25,7 @@ export class PreparedPublish implements Sendable {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly properties: Uint8Array | undefined;
-  readonly expiresAtMs: number;
+  readonly expiresAtMs: SteadyMs;
   readonly retain: boolean;
   #before5: Forms | undefined;
   #in5: Forms | undefined;
@@ -33,7 +34,7 @@ export class PreparedPublish implements Sendable {
     this.topic = topic;
     this.payload = payload;
     this.properties = options.properties;
-    this.expiresAtMs = options.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    this.expiresAtMs = options.expiresAtMs ?? forever;
     this.retain = options.retain ?? false;
   }
 
@@ -61,7 +62,7 @@ export class PreparedPublish implements Sendable {
 
   #encode(protocolVersion: ProtocolVersion, qos: Qos): PublishForm {
     const { topic, payload, properties, expiresAtMs, retain } = this;
-    const expirySeconds = expiresAtMs === Number.POSITIVE_INFINITY ? undefined : expiryToCome;
+    const expirySeconds = expiresAtMs === forever ? undefined : expiryToCome;
     const form = encodePublish(topic, payload, qos, { protocolVersion, properties, expirySeconds, retain });
     form.expiresAtMs = expiresAtMs;
     return form;
@@ -78,7 +79,7 @@ const anyTopic: TopicLimits = { topicBytesMax: 65_535, topicLevelsMax: 65_536 };
 
 /** A message that was stored as a whole PUBLISH packet: as `form(5, qos)` writes it, or by `appendAsStored`. */
 export class StoredPublish implements Sendable {
-  readonly expiresAtMs: number;
+  readonly expiresAtMs: SteadyMs;
   /** Its QoS, RETAIN, payload and properties; its packet id has no meaning. */
   readonly view = new PublishView();
   readonly #retain: 0 | 1;
@@ -89,7 +90,7 @@ export class StoredPublish implements Sendable {
    * `packet` is not copied. It is sent with the RETAIN bit if it was stored with it, or as `retain` says; in a will
    * that bit is an instruction to the broker. Throws a `ProtocolError` if it is not a packet.
    */
-  constructor(packet: Uint8Array, expiresAtMs = Number.POSITIVE_INFINITY, retain?: boolean) {
+  constructor(packet: Uint8Array, expiresAtMs: SteadyMs = forever, retain?: boolean) {
     this.expiresAtMs = expiresAtMs;
     this.view.stored = true;
     readStored(this.view, Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength));

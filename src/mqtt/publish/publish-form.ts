@@ -2,6 +2,7 @@
  * One PUBLISH packet in a buffer, and how it is copied into an outbox: unchanged except for its first byte and its
  * packet id, or, in MQTT 5, with the fields of one client.
  */
+import { forever, type SteadyMs } from "../../lib/clock.ts";
 import { publishByte, varintBytes, writeVarint } from "../wire/packet-bytes.ts";
 import { propertyId } from "../wire/properties.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
@@ -25,7 +26,7 @@ export class PublishForm {
   /**
    * The time from which the expiry interval is calculated; while infinite, the interval in the packet stays unchanged.
    */
-  expiresAtMs = Number.POSITIVE_INFINITY;
+  expiresAtMs: SteadyMs = forever;
   /** The RETAIN bit of a message that is sent because of a new subscription. */
   retain: 0 | 1 = 0;
   /** For a kept form: the QoS to send it at. */
@@ -40,7 +41,7 @@ export class PublishForm {
 export interface Sendable {
   readonly topic: string;
   /** Infinite where it never expires. */
-  readonly expiresAtMs: number;
+  readonly expiresAtMs: SteadyMs;
   /** Valid until the tick ends. */
   form(protocolVersion: ProtocolVersion, qos: Qos): PublishForm;
   /** Gives a form that knows its QoS, in memory of its own. */
@@ -87,7 +88,7 @@ export interface Publish5Terms {
   readonly aliasKnown: boolean;
   /** Of the subscriptions that matched [MQTT-3.3.4-3]; none of them is 0. */
   readonly subscriptionIds: readonly number[] | undefined;
-  readonly nowMs: number;
+  readonly nowMs: SteadyMs;
 }
 
 /** The layout of the packet made from a form for MQTT 5; one object for all, since building it never waits. */
@@ -146,7 +147,7 @@ export function appendPublish5(outbox: PacketBuffer, form: PublishForm, terms: P
   }
   at = writeSubscriptionIds(out, at, terms.subscriptionIds);
   buffer.copy(out, at, plan.propertiesStart, form.end);
-  if (form.expiryOffset > 0 && form.expiresAtMs !== Number.POSITIVE_INFINITY) {
+  if (form.expiryOffset > 0 && form.expiresAtMs !== forever) {
     const offset = form.start + form.expiryOffset - plan.propertiesStart;
     out.writeUInt32BE(secondsLeft(form.expiresAtMs, terms.nowMs), at + offset); // [MQTT-3.3.2-6]
   }
@@ -164,7 +165,7 @@ function writeSubscriptionIds(out: Buffer, at: number, ids: readonly number[] | 
 }
 
 /** Rounded up, so that a message that has not expired does not arrive with 0 seconds left. */
-function secondsLeft(expiresAtMs: number, nowMs: number): number {
+function secondsLeft(expiresAtMs: SteadyMs, nowMs: SteadyMs): number {
   return Math.min(Math.max(Math.ceil((expiresAtMs - nowMs) / 1000), 1), expirySecondsMax);
 }
 

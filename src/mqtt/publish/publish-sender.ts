@@ -1,5 +1,5 @@
 /** Writes PUBLISH packets into a connection's outbox in the form that its client takes: the last step of a delivery. */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever, longAgo } from "../../lib/clock.ts";
 import { type ClientTerms, noAlias } from "../connection/client-terms.ts";
 import type { Counters } from "../counters.ts";
 import { appendPublish, appendPublish5, type PacketBuffer, type PublishForm, publish5Bytes } from "./publish-form.ts";
@@ -29,7 +29,7 @@ export class PublishSender {
 
   /** Whether the message may still be sent: not expired [MQTT-3.3.2-5], not too large for the client [MQTT-3.1.2-24]. */
   accepts(terms: ClientTerms | undefined, form: PublishForm, subscriptionIds: readonly number[] | undefined): boolean {
-    if (form.expiresAtMs !== Number.POSITIVE_INFINITY && form.expiresAtMs <= this.#clock.nowMs()) {
+    if (form.expiresAtMs !== forever && form.expiresAtMs <= this.#clock.steadyMs()) {
       this.#counters.droppedExpired++;
       return false;
     }
@@ -42,7 +42,7 @@ export class PublishSender {
     const bytes =
       subscriptionIds === undefined
         ? form.byteLength
-        : publish5Bytes(form, { ...noAlias, flags: 0, packetId: 0, subscriptionIds, nowMs: 0 });
+        : publish5Bytes(form, { ...noAlias, flags: 0, packetId: 0, subscriptionIds, nowMs: longAgo });
     if (bytes <= terms.maximumPacketBytes) return true;
     this.#counters.droppedTooLarge++; // as if it had been sent [MQTT-3.1.2-25]
     return false;
@@ -56,7 +56,7 @@ export class PublishSender {
       appendPublish(outbox, form, flags, packetId);
       return;
     }
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.steadyMs();
     const known = terms.aliasOf(topic);
     const packet = { flags, packetId, subscriptionIds, nowMs, ...known };
     if (known.alias > 0) {

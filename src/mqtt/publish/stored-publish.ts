@@ -21,6 +21,14 @@ export function appendAsStored(pile: PacketBuffer, { buffer, start, end }: Publi
   pile.buffer[at] = publishByte | qosAbove0 | storedBefore5 | retain;
 }
 
+/** Gives the topic of a stored packet. */
+export function storedTopic(packet: Uint8Array): string {
+  const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
+  let bodyStart = 1;
+  while ((bytes[bodyStart++] as number) > 127);
+  return bytes.toString("utf8", bodyStart + 2, bodyStart + 2 + bytes.readUInt16BE(bodyStart));
+}
+
 /** Appends a stored packet unchanged, or with or without the properties that only MQTT 5 has. */
 export function appendStored(
   outbox: Outbox,

@@ -19,6 +19,8 @@ export type Verdict =
   | "denied"
   /** A subscriber had no room for it. */
   | "overflowed"
+  /** There is no room to retain it, so it was not taken. */
+  | "unretained"
   | "unstored"
   | Refused;
 
@@ -27,6 +29,7 @@ const reasons = {
   unheard: { reasonCode: reasonCodes.noMatchingSubscribers, why: undefined },
   denied: { reasonCode: reasonCodes.notAuthorized, why: "this topic is not yours to publish to" },
   overflowed: { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" },
+  unretained: { reasonCode: reasonCodes.quotaExceeded, why: "there is no room for more retained messages" },
   unstored: { reasonCode: reasonCodes.quotaExceeded, why: notStored },
 } as const satisfies Record<Exclude<Verdict, Refused>, { reasonCode: number; why: string | undefined }>;
 

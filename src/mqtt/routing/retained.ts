@@ -3,10 +3,12 @@
  * tree by topic level, so that a new subscription finds its matches without the disk. They are written through the
  * store: at most one change per topic waits for the disk, however often the topic changes meanwhile.
  */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever, later, longAgo, type MonotonicMs, type SteadyMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import type { MemoryBudget } from "../../net/memory-budget.ts";
 import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
+import type { Identity } from "../identity.ts";
 import type { BrokerStore, RetainedChange } from "../store.ts";
 import type { Qos } from "../wire/protocol.ts";
 import { countLevels } from "../wire/topic-names.ts";
@@ -19,7 +21,9 @@ export interface RetainedMessage {
   /** MQTT 5, as on the wire; undefined: none. */
   readonly properties: Uint8Array | undefined;
   /** Undefined: never. */
-  readonly expiresAtMs: number | undefined;
+  readonly expiresAtMs: SteadyMs | undefined;
+  /** The key of the principal that published it; undefined: the server, or unknown. */
+  readonly owner?: string | undefined;
 }
 
 /** The message to retain; its bytes are copied. */
@@ -27,7 +31,7 @@ export interface RetainedDraft {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly properties: Uint8Array | undefined;
-  readonly expiresAtMs: number | undefined;
+  readonly expiresAtMs: SteadyMs | undefined;
 }
 
 /** A topic, or a level above one. */
@@ -56,6 +60,7 @@ interface Pending {
 export interface RetainedLimits {
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
+  readonly retainedBytesPerPrincipalMax: number;
 }
 
 /** A change of the store takes no more topics than this, so that no commit is long. */
@@ -71,24 +76,30 @@ const expireEveryMs = 60_000;
 const done = Promise.resolve(undefined);
 
 export interface RetainedParts {
-  readonly store: Pick<BrokerStore, "retain" | "retainedPage">;
+  readonly store: Pick<BrokerStore, "retain" | "retainedPage" | "hasDiskFor">;
   readonly limits: RetainedLimits;
   readonly counters: Pick<Counters, "retainedRefused">;
+  readonly memory: Pick<MemoryBudget, "keep" | "hasRoomFor">;
   readonly work: Work;
   readonly clock: Clock;
   readonly log: Log;
   readonly wheel: DeadlineWheel;
+  readonly identity: Pick<Identity, "principalOf" | "nameOf">;
 }
 
 export class Retained implements Watched {
-  deadlineMs = Number.POSITIVE_INFINITY;
-  wheelSlot = -1;
+  deadlineMs: MonotonicMs = forever;
+  wheelPlace = -1;
   /** The number of messages, and the bytes of their topics and payloads with the tree's own. */
   count = 0;
   bytes = 0;
   readonly #store: RetainedParts["store"];
   readonly #limits: RetainedLimits;
+  readonly #identity: RetainedParts["identity"];
   readonly #counters: RetainedParts["counters"];
+  readonly #memory: RetainedParts["memory"];
+  /** Bytes by principal. */
+  readonly #bytesOf = new Map<string, number>();
   readonly #work: Work;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -96,15 +107,17 @@ export class Retained implements Watched {
   /** By topic, in the order in which they are written. */
   readonly #pending = new Map<string, Pending>();
   /** When messages with an expiry end, by topic. */
-  readonly #expiring = new Map<string, number>();
+  readonly #expiring = new Map<string, SteadyMs>();
   readonly #wheel: DeadlineWheel;
   #writing = false;
-  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #loggedAtMs: MonotonicMs = longAgo;
 
   constructor(parts: RetainedParts) {
     this.#store = parts.store;
     this.#limits = parts.limits;
+    this.#identity = parts.identity;
     this.#counters = parts.counters;
+    this.#memory = parts.memory;
     this.#work = parts.work;
     this.#clock = parts.clock;
     this.#log = parts.log;
@@ -114,7 +127,7 @@ export class Retained implements Watched {
 
   /** Removes expired messages. */
   deadlinePassed(): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.steadyMs();
     for (const [topic, expiresAtMs] of [...this.#expiring]) if (expiresAtMs <= nowMs) void this.set(topic, nothing);
     this.#watch();
   }
@@ -125,18 +138,25 @@ export class Retained implements Watched {
   }
 
   /**
-   * Retains a message; with an empty payload it removes the retained one [MQTT-3.3.1-10] [MQTT-3.3.1-11]. Resolves when
+   * Whether there is no room to retain this message of `owner`, a principal's key. Such a refusal is counted and logged.
+   */
+  refuses(topic: string, draft: RetainedDraft, owner: string): boolean {
+    if (draft.payload.length === 0) return false;
+    return !this.#hasRoom(this.#find(topic), { ...draft, topic, owner });
+  }
+
+  /**
+   * Retains a message of `owner`, a principal's key; with an empty payload it removes the retained one [MQTT-3.3.1-10] [MQTT-3.3.1-11]. Resolves when
    * that is on disk. Beyond the limits the topic retains nothing from now on: [MQTT-3.3.1-7] lets a server discard a
    * retained message, and an outdated one would be wrong. A rejection was logged.
    */
-  set(topic: string, draft: RetainedDraft): Promise<undefined> {
+  set(topic: string, draft: RetainedDraft, owner?: string): Promise<undefined> {
     const known = this.#find(topic);
     let message: RetainedMessage | undefined;
-    if (draft.payload.length > 0) {
+    if (draft.payload.length > 0 && this.#hasRoom(known, { ...draft, topic, owner })) {
       const { qos, expiresAtMs } = draft;
       const properties = draft.properties && copyOf(draft.properties);
-      const copy = { topic, payload: copyOf(draft.payload), qos, properties, expiresAtMs };
-      if (this.#hasRoom(known, copy)) message = copy;
+      message = { topic, payload: copyOf(draft.payload), qos, properties, expiresAtMs, owner };
     }
     if (message === undefined && (known === undefined || (known.message === undefined && !known.pending))) return done;
     const node = known ?? this.#findOrMake(topic);
@@ -148,22 +168,33 @@ export class Retained implements Watched {
     return this.#write(node, topic, message);
   }
 
+  /** Removes what `owner`, a principal's key, published. */
+  dropOf(owner: string): void {
+    for (const { topic, owner: of } of [...everything(this.#root)]) if (of === owner) void this.set(topic, nothing);
+  }
+
   /**
    * Gives what a new subscription receives [MQTT-3.3.1-6], in no particular order. The tree is walked step by step, so
    * that a filter that matches everything delays no other client. Changes during the walk may or may not be seen.
    */
   *match(filter: string): Generator<RetainedMessage, undefined> {
     for (const message of matchBelow(this.#root, filter.split("/"), 0)) {
-      if (message.expiresAtMs === undefined || message.expiresAtMs > this.#clock.nowMs()) yield message;
+      if (message.expiresAtMs === undefined || message.expiresAtMs > this.#clock.steadyMs()) yield message;
     }
     return undefined;
   }
 
   /** Reads page by page, each with a statement of its own; no client is connected yet. */
   #load(): void {
+    /** Many messages have one owner, whose key is kept once. */
+    const owners = new Map<string, string>();
+    const once = (owner: string): string => owners.get(owner) ?? owners.set(owner, owner).get(owner) ?? owner;
     for (let after = ""; ; ) {
       const page = this.#store.retainedPage(after);
-      for (const message of page) this.#replace(this.#findOrMake(message.topic), message);
+      for (const message of page) {
+        const owner = message.owner && once(message.owner);
+        this.#replace(this.#findOrMake(message.topic), { ...message, owner });
+      }
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.topic;
@@ -172,7 +203,7 @@ export class Retained implements Watched {
   }
 
   #watch(): void {
-    this.deadlineMs = this.#expiring.size === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + expireEveryMs;
+    this.deadlineMs = this.#expiring.size === 0 ? forever : later(this.#clock.monotonicMs(), expireEveryMs);
     this.#wheel.watch(this);
   }
 
@@ -180,15 +211,51 @@ export class Retained implements Watched {
     const message = node?.message;
     const count = this.count + (message === undefined ? 1 : 0);
     const bytes = this.bytes + sizeOf(replacement) - sizeOf(message);
-    if (count <= this.#limits.retainedMessagesMax && bytes <= this.#limits.retainedBytesMax) return true;
+    const more = sizeOf(replacement) - sizeOf(message);
+    const { retainedMessagesMax, retainedBytesMax } = this.#limits;
+    const fits =
+      count <= retainedMessagesMax && bytes <= retainedBytesMax && (more <= 0 || this.#memory.hasRoomFor(more));
+    if (fits && this.#ownerHasRoom(message, replacement)) return true;
     this.#counters.retainedRefused++;
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.monotonicMs();
     if (nowMs >= this.#loggedAtMs + logEveryMs) {
       this.#loggedAtMs = nowMs;
       const { count: messages, bytes: kept } = this;
-      this.#log.warn("a message was not retained: the limit is reached", { messages, bytes: kept });
+      this.#log.warn("a message was not retained: the limit is reached", {
+        messages,
+        bytes: kept,
+        account: this.#nameOf(replacement.owner),
+        settings:
+          "limits.mqtt_retained_bytes, limits.mqtt_retained_bytes_per_user, limits.mqtt_retained_messages, limits.disk_bytes_per_user",
+      });
     }
     return false;
+  }
+
+  #nameOf(owner: string | undefined): string | undefined {
+    const principal = owner === undefined ? undefined : this.#identity.principalOf(owner, "");
+    return principal && this.#identity.nameOf(principal);
+  }
+
+  #ownerHasRoom(message: RetainedMessage | undefined, { owner, ...replacement }: RetainedMessage): boolean {
+    if (owner === undefined) return true;
+    const own = message?.owner === owner ? sizeOf(message) : 0;
+    const more = sizeOf(replacement) - own;
+    if ((this.#bytesOf.get(owner) ?? 0) + more > this.#limits.retainedBytesPerPrincipalMax) return false;
+    return more <= 0 || this.#store.hasDiskFor(owner, () => more);
+  }
+
+  #count(message: RetainedMessage | undefined, sign: 1 | -1): void {
+    if (message === undefined) return;
+    const bytes = sign * sizeOf(message);
+    this.count += sign;
+    this.bytes += bytes;
+    this.#memory.keep("retained", bytes);
+    const { owner } = message;
+    if (owner === undefined) return;
+    const ofOwner = (this.#bytesOf.get(owner) ?? 0) + bytes;
+    if (ofOwner > 0) this.#bytesOf.set(owner, ofOwner);
+    else this.#bytesOf.delete(owner);
   }
 
   #write(node: Node, topic: string, message: RetainedMessage | undefined): Promise<undefined> {
@@ -214,6 +281,8 @@ export class Retained implements Watched {
     let bytes = 0;
     for (const pending of this.#pending.values()) {
       if (batch.length >= writeTopicsMax || bytes >= writeBytesMax) break;
+      // What removes messages stays among itself: it goes on when the disk is full.
+      if (batch[0] !== undefined && (batch[0].message === undefined) !== (pending.message === undefined)) break;
       batch.push(pending);
       bytes += sizeOf(pending.message);
     }
@@ -260,10 +329,10 @@ export class Retained implements Watched {
   #replace(node: Node, message: RetainedMessage | undefined): void {
     if (message?.expiresAtMs !== undefined) {
       this.#expiring.set(message.topic, message.expiresAtMs);
-      if (this.wheelSlot < 0) this.#watch();
+      if (this.wheelPlace < 0) this.#watch();
     } else if (node.message?.expiresAtMs !== undefined) this.#expiring.delete(node.message.topic);
-    this.count += (message === undefined ? 0 : 1) - (node.message === undefined ? 0 : 1);
-    this.bytes += sizeOf(message) - sizeOf(node.message);
+    this.#count(node.message, -1);
+    this.#count(message, 1);
     node.message = message;
   }
 
@@ -330,6 +399,12 @@ function* matchBelow(node: Node, levels: readonly string[], depth: number): Gene
     const child = node.children?.get(level);
     if (child !== undefined) yield* matchBelow(child, levels, depth + 1);
   }
+  return undefined;
+}
+
+function* everything(node: Node): Generator<RetainedMessage, undefined> {
+  if (node.message !== undefined) yield node.message;
+  for (const child of node.children?.values() ?? []) yield* everything(child);
   return undefined;
 }
 

@@ -4,6 +4,8 @@
  * permissions change. A filter without wildcards affects only its own topic's route; a filter with a literal first
  * level affects only the routes below that level.
  */
+
+import type { MemoryBudget } from "../../net/memory-budget.ts";
 import type { Authorize, Identity } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { Sendable } from "../publish/publish-form.ts";
@@ -57,7 +59,8 @@ export interface RoutesParts extends ShareGroupParts {
   readonly authorize: Authorize;
   readonly identity: Pick<Identity, "permissionsVersion">;
   readonly services: Pick<Services, "of">;
-  readonly limits: ShareGroupParts["limits"] & Pick<BrokerLimits, "routeCacheMax">;
+  readonly limits: ShareGroupParts["limits"] & Pick<BrokerLimits, "routeCacheBytesMax">;
+  readonly memory: Pick<MemoryBudget, "keep">;
   readonly queueWriter: {
     begin(): void;
     /** Messages added since the start. */
@@ -69,9 +72,9 @@ export interface RoutesParts extends ShareGroupParts {
 
 export class Routes {
   readonly #parts: RoutesParts;
-  readonly #cacheMax: number;
-  readonly #subscriptions = new TopicTree<Session, Subscription>();
-  readonly #groups = new TopicTree<ShareGroup, undefined>();
+  readonly #cacheBytesMax: number;
+  readonly #subscriptions = new TopicTree<Session>();
+  readonly #groups = new TopicTree<ShareGroup>();
   /** By `$share/…` filter. */
   readonly #groupOf = new Map<string, ShareGroup>();
   #shared = 0;
@@ -80,12 +83,12 @@ export class Routes {
   readonly #levels = new Map<string, Version>();
   /** The version of the filters that start with a wildcard. */
   #wildVersion = 0;
-  #cached = 0;
+  #cachedBytes = 0;
   #serial = 0;
 
   constructor(parts: RoutesParts) {
     this.#parts = parts;
-    this.#cacheMax = parts.limits.routeCacheMax;
+    this.#cacheBytesMax = parts.limits.routeCacheBytesMax;
   }
 
   get subscriptionCount(): number {
@@ -101,11 +104,14 @@ export class Routes {
     return this.#groupOf.size > 0;
   }
 
-  /** `filter` as subscribed to. A repeated filter replaces the earlier subscription. */
+  /**
+   * `filter` as subscribed to. A repeated filter replaces the earlier subscription. The session has the subscription,
+   * too: routes are made of what it says then.
+   */
   add(filter: string, session: Session, subscription: Subscription): void {
     const shared = parseShared(filter);
     if (shared === undefined || shared === "malformed") {
-      this.#subscriptions.add(filter, session, subscription);
+      this.#subscriptions.add(filter, session);
       this.#changed(filter);
       return;
     }
@@ -113,7 +119,7 @@ export class Routes {
     if (group === undefined) {
       group = new ShareGroup(this.#parts, filter, shared.filter);
       this.#groupOf.set(filter, group);
-      this.#groups.add(shared.filter, group, undefined);
+      this.#groups.add(shared.filter, group);
       this.#changed(shared.filter);
     }
     this.#shared -= group.size;
@@ -217,7 +223,9 @@ export class Routes {
     const { identity, services } = this.#parts;
     const found = new Map<Session, Qos>();
     let asked: Map<Session, Subscription[]> | undefined;
-    this.#subscriptions.match(topic, (session, subscription) => {
+    this.#subscriptions.match(topic, (session, filter) => {
+      const subscription = session.subscriptionTo(filter);
+      if (subscription === undefined) return;
       const before = found.get(session);
       if (before === undefined) {
         if (!this.#parts.authorize(session.principal, "deliver", topic)) return;
@@ -229,11 +237,11 @@ export class Routes {
     const sessions = [...found.keys()];
     const groups: ShareGroup[] = [];
     if (this.#groups.count > 0) this.#groups.match(topic, (group) => groups.push(group));
-    const cost = 1 + found.size + groups.length;
     this.#forget(topic);
     // All routes are dropped rather than the oldest: finding the oldest in a Map with many deletions costs more than
     // rebuilding.
-    if (this.#cached + cost > this.#cacheMax) this.#clear();
+    const bytes = routeBytes(topic, found.size + groups.length);
+    if (this.#cachedBytes + bytes > this.#cacheBytesMax) this.#clear();
     const level = this.#level(topic);
     const route: Route = {
       topic,
@@ -249,14 +257,15 @@ export class Routes {
       permissionsVersion: identity.permissionsVersion(),
     };
     this.#routes.set(topic, route);
-    this.#cached += cost;
+    this.#cache(bytes);
     return route;
   }
 
   #askedFor(topic: string, found: ReadonlyMap<Session, Qos>): Map<Session, Subscription[]> {
     const asked = new Map<Session, Subscription[]>();
-    this.#subscriptions.match(topic, (session, subscription) => {
-      if (!found.has(session)) return;
+    this.#subscriptions.match(topic, (session, filter) => {
+      const subscription = session.subscriptionTo(filter);
+      if (subscription === undefined || !found.has(session)) return;
       const list = asked.get(session);
       if (list === undefined) asked.set(session, [subscription]);
       else list.push(subscription);
@@ -279,15 +288,23 @@ export class Routes {
     const route = this.#routes.get(topic);
     if (route === undefined) return;
     this.#routes.delete(topic);
-    this.#cached -= 1 + route.sessions.length + (route.groups?.length ?? 0);
+    this.#cache(-routeBytes(topic, route.sessions.length + (route.groups?.length ?? 0)));
+  }
+
+  #cache(bytes: number): void {
+    this.#cachedBytes += bytes;
+    this.#parts.memory.keep("routes", bytes);
   }
 
   #clear(): void {
     this.#routes.clear();
     this.#levels.clear();
-    this.#cached = 0;
+    this.#cache(-this.#cachedBytes);
   }
 }
+
+/** What a cached route takes in memory, about; its first level may be its own. */
+const routeBytes = (topic: string, receivers: number): number => 256 + 3 * topic.length + 32 * receivers;
 
 /** Undefined where the session asked only for a QoS. */
 function specialOf(subscriptions: readonly Subscription[]): Special | undefined {

@@ -2,6 +2,7 @@
  * A shared subscription, MQTT 5 § 4.8.2: all clients that subscribed to the same `$share/{ShareName}/{filter}`. A
  * message goes to one member, in turn; members that are connected and have room come first.
  */
+import { later, longAgo, type SteadyMs } from "../../lib/clock.ts";
 import type { Authorize } from "../identity.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
 import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
@@ -78,7 +79,8 @@ export class ShareGroup implements Sharing {
   }
 
   /** The same for a message that is in the store; `expiresAtMs` 0: never. */
-  forwardStored(packet: Uint8Array, expiresAtMs: number): void {
+  forwardStored(packet: Uint8Array, expiresAtMs: SteadyMs): void {
+    this.#parts.queueWriter.begin();
     const { view, topic, payload } = new StoredPublish(packet);
     const properties = forwardedProperties(view);
     const message = preparePublish(topic, payload, {
@@ -116,6 +118,6 @@ function messageOf(form: PublishForm, limits: TopicLimits): Sendable {
   while ((buffer[bodyStart++] as number) > 127);
   const version = form.propertiesOffset > 0 ? 5 : 4;
   readPublish(view, { buffer, start, bodyStart, end }, version, limits);
-  const sentMs = view.expirySeconds < 0 ? 0 : form.expiresAtMs - view.expirySeconds * 1000;
+  const sentMs = view.expirySeconds < 0 ? longAgo : later(form.expiresAtMs, -view.expirySeconds * 1000);
   return new ForwardedPublish().of(view, sentMs);
 }

@@ -20,21 +20,36 @@ export interface Subscription {
 /** Whether a filter is in the broker's tree. */
 export const isRouted = (answer: SubscribeAnswer): boolean => answer === "none" || answer === "both";
 
-/** Gives who serves a filter as it was subscribed to, or that the session may not have it. */
+/**
+ * Gives who serves a filter as it was subscribed to, or that the session may not have it. Of a filter that a service
+ * serves in part, such as `#`, the rest is delivered as far as the principal may hear it.
+ */
 export function servingOf(
-  { services, authorize }: { readonly services: Pick<Services, "serving">; readonly authorize: Authorize },
+  parts: { readonly services: Pick<Services, "serving">; readonly authorize: Authorize },
+  session: ServiceSession,
+  filter: string,
+): Serving {
+  const serving = storedServingOf(parts, session, filter);
+  if (serving.answer !== "none") return serving;
+  const shared = parseShared(filter);
+  const named = typeof shared === "object" ? shared.filter : filter;
+  return parts.authorize(session.principal, "subscribe", named) ? serving : refused;
+}
+
+/**
+ * The same for a subscription that was allowed once. It stays: whatever its session may hear when a message comes is
+ * delivered.
+ */
+export function storedServingOf(
+  { services }: { readonly services: Pick<Services, "serving"> },
   session: ServiceSession,
   filter: string,
 ): Serving {
   const shared = parseShared(filter);
   if (shared === "malformed") return refused;
-  const named = shared?.filter ?? filter;
-  const serving = services.serving(session, named);
+  const serving = services.serving(session, shared?.filter ?? filter);
   // What a service sends to one client cannot be shared.
-  if (shared !== undefined && serving.answer !== "none") return refused;
-  // A service has decided about a filter that it serves alone.
-  if (!isRouted(serving.answer)) return serving;
-  return authorize(session.principal, "subscribe", named) ? serving : refused;
+  return shared !== undefined && serving.answer !== "none" ? refused : serving;
 }
 
 type Parts = Omit<Subscription, "noLocal" | "retainAsPublished">;

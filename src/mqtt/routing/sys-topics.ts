@@ -4,7 +4,7 @@
  * counted on a message's way (bytes without the header, stored bytes) have no topic here.
  */
 
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever, later, type MonotonicMs } from "../../lib/clock.ts";
 import type { Outbox } from "../../net/outbox.ts";
 import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
@@ -31,7 +31,7 @@ export interface SysTopicsParts {
   readonly retained: Pick<Retained, "count">;
   readonly sessions: Iterable<Session> & { readonly count: number };
   readonly counters: Counters;
-  readonly connections: Iterable<{ readonly outbox: Outbox }>;
+  readonly connections: { keys(): Iterable<{ readonly outbox: Outbox }> };
 }
 
 /** The totals that averages per minute are made of, and their names. */
@@ -51,12 +51,12 @@ const windowsMinutes = [1, 5, 15] as const;
 const asRetained: DeliveryTerms = { retain: 1, subscriptionIds: undefined, group: undefined };
 
 export class SysTopics implements Watched {
-  deadlineMs: number;
-  wheelSlot = -1;
+  deadlineMs: MonotonicMs;
+  wheelPlace = -1;
   readonly #parts: SysTopicsParts;
   readonly #options: SysOptions;
-  readonly #startedMs: number;
-  #averagedMs: number;
+  readonly #startedMs: MonotonicMs;
+  #averagedMs: MonotonicMs;
   #totals: Counters;
   /** By name, one value per window. */
   readonly #averages = new Map<string, number[]>(averaged.map(([name]) => [name, windowsMinutes.map(() => 0)]));
@@ -66,10 +66,10 @@ export class SysTopics implements Watched {
   constructor(parts: SysTopicsParts, options: SysOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#startedMs = parts.clock.nowMs();
+    this.#startedMs = parts.clock.monotonicMs();
     this.#averagedMs = this.#startedMs;
-    this.#totals = totals(parts);
-    this.deadlineMs = options.intervalSeconds > 0 ? this.#nextMs() : Number.POSITIVE_INFINITY;
+    this.#totals = { ...parts.counters };
+    this.deadlineMs = options.intervalSeconds > 0 ? this.#nextMs() : forever;
     parts.wheel.watch(this);
   }
 
@@ -88,8 +88,8 @@ export class SysTopics implements Watched {
   sendTo(session: Session, filter: string): void {
     const { connection, principal } = session;
     if (this.#options.intervalSeconds === 0 || firstLevel(filter) !== "$SYS" || connection === undefined) return;
-    const one = new TopicTree<Session, undefined>();
-    one.add(filter, session, undefined);
+    const one = new TopicTree<Session>();
+    one.add(filter, session);
     for (const [topic, value] of this.#values()) {
       if (connection.outbox.full) return;
       one.match(topic, () => {
@@ -99,8 +99,8 @@ export class SysTopics implements Watched {
     }
   }
 
-  #nextMs(): number {
-    return this.#parts.clock.nowMs() + this.#options.intervalSeconds * 1000;
+  #nextMs(): MonotonicMs {
+    return later(this.#parts.clock.monotonicMs(), this.#options.intervalSeconds * 1000);
   }
 
   /** Collected once per turn, however many filters the turn brings. */
@@ -116,8 +116,8 @@ export class SysTopics implements Watched {
 
   *#lookUp(): Generator<[topic: string, value: string]> {
     const { clock, sessions, routes, retained } = this.#parts;
-    const now = totals(this.#parts);
-    const upSeconds = Math.floor((clock.nowMs() - this.#startedMs) / 1000);
+    const now = { ...this.#parts.counters };
+    const upSeconds = Math.floor((clock.monotonicMs() - this.#startedMs) / 1000);
     const connected = now.clientsConnected;
     const away = Math.max(0, sessions.count - connected);
     let stored = retained.count;
@@ -159,10 +159,10 @@ export class SysTopics implements Watched {
 
   /** Exponential moving averages per minute: only one number per window is kept. */
   #average(): void {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#parts.clock.monotonicMs();
     const minutes = (nowMs - this.#averagedMs) / 60_000;
     if (minutes <= 0) return;
-    const now = totals(this.#parts);
+    const now = { ...this.#parts.counters };
     for (const [name, total] of averaged) {
       const rate = (total(now) - total(this.#totals)) / minutes;
       const before = this.#averages.get(name) ?? [];
@@ -180,14 +180,4 @@ export class SysTopics implements Watched {
 /** Messages without room: of a slow reader, of a full queue, and at QoS 0 of a client that is away. */
 function dropped({ droppedSlow, droppedAbsent, droppedQueueFull }: Counters): number {
   return droppedSlow + droppedAbsent + droppedQueueFull;
-}
-
-/** The counters, with what open connections have not added to them yet. */
-function totals({ counters, connections }: SysTopicsParts): Counters {
-  const sum = { ...counters };
-  for (const { outbox } of connections) {
-    sum.packetsSent += outbox.appends;
-    sum.bytesSent += outbox.sentBytes;
-  }
-  return sum;
 }

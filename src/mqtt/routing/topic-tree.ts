@@ -4,40 +4,33 @@
  */
 import { firstLevel, hasWildcard } from "../wire/topic-names.ts";
 
-type Subscribers<S, V> = Map<S, V>;
-
-/** The only subscriber of a filter, which most filters have; a Map for it would be most of its memory. */
-class Only<S, V> {
-  readonly subscriber: S;
-  value: V;
-
-  constructor(subscriber: S, value: V) {
-    this.subscriber = subscriber;
-    this.value = value;
-  }
+interface Node<S> {
+  children: Map<string, Node<S>> | undefined;
+  /** The filter that ends here, where it has subscribers. */
+  filter: string;
+  subscribers: Set<S> | undefined;
 }
 
-interface Node<S, V> {
-  children: Map<string, Node<S, V>> | undefined;
-  /** The subscribers of the filter that ends here. */
-  subscribers: Subscribers<S, V> | undefined;
-}
+/** Called for a subscriber, with its filter that matches. */
+type Found<S> = (subscriber: S, filter: string) => void;
 
-/** `S` is the subscriber, `V` what it asked for. */
-export class TopicTree<S, V> {
+/** `S` is the subscriber, no Set. What a subscriber asked for with a filter, it knows itself. */
+export class TopicTree<S> {
   count = 0;
-  readonly #exact = new Map<string, Only<S, V> | Subscribers<S, V>>();
-  readonly #root: Node<S, V> = { children: undefined, subscribers: undefined };
+  /** The only subscriber of a filter, which most filters have, or all of them. */
+  readonly #exact = new Map<string, S | Set<S>>();
+  readonly #root: Node<S> = emptyNode();
 
-  /** Adds a subscription, or replaces that of the same subscriber with the same filter [MQTT-3.8.4-3]. */
-  add(filter: string, subscriber: S, value: V): void {
+  /** Adds a subscription. The same subscriber has a filter once [MQTT-3.8.4-3]. */
+  add(filter: string, subscriber: S): void {
     if (!hasWildcard(filter)) {
-      this.#addExact(filter, subscriber, value);
+      this.#addExact(filter, subscriber);
       return;
     }
     const subscribers = this.#subscribers(filter);
-    if (!subscribers.has(subscriber)) this.count++;
-    subscribers.set(subscriber, value);
+    if (subscribers.has(subscriber)) return;
+    subscribers.add(subscriber);
+    this.count++;
   }
 
   remove(filter: string, subscriber: S): boolean {
@@ -49,74 +42,65 @@ export class TopicTree<S, V> {
   }
 
   /** Calls `found` for every matching subscription, so once for each overlapping filter of a subscriber. */
-  match(topic: string, found: (subscriber: S, value: V) => void): void {
+  match(topic: string, found: Found<S>): void {
     const exact = this.#exact.get(topic);
-    if (exact instanceof Only) found(exact.subscriber, exact.value);
-    else visit(exact, found);
+    if (exact instanceof Set) for (const subscriber of exact) found(subscriber, topic);
+    else if (exact !== undefined) found(exact, topic);
     if (this.#root.children !== undefined) matchBelow(this.#root, topic.split("/"), 0, found);
   }
 
-  #subscribers(filter: string): Subscribers<S, V> {
+  #subscribers(filter: string): Set<S> {
     let node = this.#root;
     for (const level of filter.split("/")) {
       node.children ??= new Map();
-      const child: Node<S, V> = node.children.get(level) ?? { children: undefined, subscribers: undefined };
+      const child = node.children.get(level) ?? emptyNode<S>();
       node.children.set(level, child);
       node = child;
     }
-    node.subscribers ??= new Map();
+    node.filter = filter;
+    node.subscribers ??= new Set();
     return node.subscribers;
   }
 
-  #addExact(filter: string, subscriber: S, value: V): void {
+  #addExact(filter: string, subscriber: S): void {
     const there = this.#exact.get(filter);
-    if (there === undefined) {
-      this.#exact.set(filter, new Only(subscriber, value));
-      this.count++;
-    } else if (there instanceof Map) {
-      if (!there.has(subscriber)) this.count++;
-      there.set(subscriber, value);
-    } else if (there.subscriber === subscriber) {
-      there.value = value;
+    if (there === undefined) this.#exact.set(filter, subscriber);
+    else if (there instanceof Set) {
+      if (there.has(subscriber)) return;
+      there.add(subscriber);
     } else {
-      this.#exact.set(
-        filter,
-        new Map([
-          [there.subscriber, there.value],
-          [subscriber, value],
-        ]),
-      );
-      this.count++;
+      if (there === subscriber) return;
+      this.#exact.set(filter, new Set([there, subscriber]));
     }
+    this.count++;
   }
 
   #removeExact(filter: string, subscriber: S): boolean {
     const there = this.#exact.get(filter);
-    if (there instanceof Only) return there.subscriber === subscriber && this.#exact.delete(filter);
-    if (there?.delete(subscriber) !== true) return false;
+    if (!(there instanceof Set)) return there === subscriber && this.#exact.delete(filter);
+    if (!there.delete(subscriber)) return false;
     if (there.size === 0) this.#exact.delete(filter);
     return true;
   }
 }
 
-function visit<S, V>(subscribers: Subscribers<S, V> | undefined, found: (subscriber: S, value: V) => void): void {
-  if (subscribers === undefined) return;
-  for (const [subscriber, value] of subscribers) found(subscriber, value);
+function emptyNode<S>(): Node<S> {
+  return { children: undefined, filter: "", subscribers: undefined };
 }
 
-function matchBelow<S, V>(
-  node: Node<S, V>,
-  levels: readonly string[],
-  depth: number,
-  found: (subscriber: S, value: V) => void,
-): void {
+function visit<S>(node: Node<S> | undefined, found: Found<S>): void {
+  if (node?.subscribers === undefined) return;
+  for (const subscriber of node.subscribers) found(subscriber, node.filter);
+}
+
+function matchBelow<S>(node: Node<S>, levels: readonly string[], depth: number, found: Found<S>): void {
   const { children } = node;
   // A filter that starts with a wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
   const wild = depth > 0 || levels[0]?.startsWith("$") !== true;
-  if (wild) visit(children?.get("#")?.subscribers, found); // also the parent level itself, § 4.7.1.2
+  if (wild) visit(children?.get("#"), found); // also the parent level itself, § 4.7.1.2
   const level = levels[depth];
   if (level === undefined) {
-    visit(node.subscribers, found);
+    visit(node, found);
     return;
   }
   const plus = wild ? children?.get("+") : undefined;
@@ -126,7 +110,7 @@ function matchBelow<S, V>(
 }
 
 /** Removes a subscription and the nodes that became empty; false if there was no such subscription. */
-function removeBelow<S, V>(node: Node<S, V>, levels: readonly string[], depth: number, subscriber: S): boolean {
+function removeBelow<S>(node: Node<S>, levels: readonly string[], depth: number, subscriber: S): boolean {
   const level = levels[depth];
   if (level === undefined) {
     if (node.subscribers?.delete(subscriber) !== true) return false;

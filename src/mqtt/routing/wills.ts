@@ -4,11 +4,11 @@
  * will waits here and is dropped when its client comes back [MQTT-3.1.3-9].
  */
 
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, dueAt, later, type MonotonicMs, type SteadyMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { DeadlineWheel, Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
-import type { Identity, Principal } from "../identity.ts";
+import { type Identity, ownerOf, type Principal } from "../identity.ts";
 import { preparePublish, StoredPublish } from "../publish/prepared-publish.ts";
 import { encodePublish } from "../publish/publish-form.ts";
 import type { Session } from "../session/session.ts";
@@ -36,7 +36,7 @@ export function discardsWill(reason: CloseReason): boolean {
 }
 
 export interface WillsParts {
-  readonly identity: Pick<Identity, "principalOf">;
+  readonly identity: Pick<Identity, "principalOf" | "refused">;
   readonly store: Pick<BrokerStore, "wills" | "putWill" | "scheduleWill" | "removeWill">;
   readonly sessions: {
     find(principalKey: string, clientId: string): Session | undefined;
@@ -53,17 +53,28 @@ export interface WillsParts {
 }
 
 class DelayedWill implements Watched {
-  deadlineMs: number;
-  wheelSlot = -1;
+  wheelPlace = -1;
   readonly will: Will;
   readonly session: Session;
+  readonly publishAtMs: SteadyMs;
+  readonly #clock: Clock;
   readonly #passed: () => void;
 
-  constructor(will: Will, session: Session, deadlineMs: number, passed: () => void) {
+  constructor(
+    will: Will,
+    session: Session,
+    publishAtMs: SteadyMs,
+    { clock, passed }: { clock: Clock; passed(): void },
+  ) {
     this.will = will;
     this.session = session;
-    this.deadlineMs = deadlineMs;
+    this.publishAtMs = publishAtMs;
+    this.#clock = clock;
     this.#passed = passed;
+  }
+
+  get deadlineMs(): MonotonicMs {
+    return dueAt(this.#clock, this.publishAtMs);
   }
 
   deadlinePassed(): void {
@@ -82,7 +93,7 @@ export class Wills {
 
   /** Loads the wills of an earlier run, whose clients are gone. */
   load(): void {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#parts.clock.steadyMs();
     for (const stored of this.#parts.store.wills()) {
       const session = this.#sessionOf(stored);
       if (session === undefined) {
@@ -91,7 +102,7 @@ export class Wills {
       }
       // A session that ended with the server has no delay [MQTT-3.1.2-8].
       const delayMs = session.storedId === undefined ? 0 : stored.delaySeconds * 1000;
-      this.#schedule(session, stored, stored.publishAtMs ?? nowMs + delayMs);
+      this.#schedule(session, stored, stored.publishAtMs ?? later(nowMs, delayMs));
     }
   }
 
@@ -113,7 +124,7 @@ export class Wills {
       this.#publish(session, will);
       return;
     }
-    const publishAtMs = this.#parts.clock.nowMs() + delaySeconds * 1000;
+    const publishAtMs = later(this.#parts.clock.steadyMs(), delaySeconds * 1000);
     this.#attempt("schedule", this.#parts.store.scheduleWill(will.willId, publishAtMs));
     this.#schedule(session, will, publishAtMs);
   }
@@ -126,7 +137,7 @@ export class Wills {
   cancel(key: string): void {
     const delayed = this.#take(key);
     if (delayed === undefined) return;
-    if (delayed.deadlineMs <= this.#parts.clock.nowMs()) this.#publish(delayed.session, delayed.will);
+    if (delayed.publishAtMs <= this.#parts.clock.steadyMs()) this.#publish(delayed.session, delayed.will);
     else this.#remove(delayed.will.willId);
   }
 
@@ -144,10 +155,13 @@ export class Wills {
     return delayed;
   }
 
-  #schedule(session: Session, will: Will, publishAtMs: number): void {
+  #schedule(session: Session, will: Will, publishAtMs: SteadyMs): void {
     const { key } = session;
     this.sessionEnded(key);
-    const delayed = new DelayedWill(will, session, publishAtMs, () => this.sessionEnded(key));
+    const delayed = new DelayedWill(will, session, publishAtMs, {
+      clock: this.#parts.clock,
+      passed: () => this.sessionEnded(key),
+    });
     this.#delayed.set(key, delayed);
     this.#parts.wheel.watch(delayed);
   }
@@ -161,9 +175,13 @@ export class Wills {
 
   /**
    * Publishes the will as its client would have: a service may take it, and it must be allowed. It is removed after
-   * that.
+   * that, and at once where its principal no longer exists.
    */
   #publish(session: Session, will: Will): void {
+    if (this.#parts.identity.principalOf(session.principal.key, session.clientId) === undefined) {
+      this.#remove(will.willId);
+      return;
+    }
     const { work, log } = this.#parts;
     work.started();
     this.#deliver(session, will.packet)
@@ -173,7 +191,7 @@ export class Wills {
   }
 
   async #deliver(session: Session, packet: Uint8Array): Promise<void> {
-    const { routes, retained, counters, log, clock } = this.#parts;
+    const { routes, retained, counters, identity, log, clock } = this.#parts;
     const { view, topic, payload } = new StoredPublish(packet);
     const { qos, retain, expirySeconds } = view;
     const route = routes.find(topic);
@@ -189,11 +207,15 @@ export class Wills {
     }
     if (!session.mayPublish(route)) {
       counters.publishesDenied++;
+      const { principal, clientId, address } = session;
+      identity.refused({ asked: "publish", topic, principal, clientId, address, reason: undefined });
       return;
     }
     const properties = forwardedProperties(view);
-    const expiresAtMs = expirySeconds < 0 ? undefined : clock.nowMs() + expirySeconds * 1000;
-    const stored = retain ? retained.set(topic, { payload, qos, properties, expiresAtMs }) : undefined;
+    const expiresAtMs = expirySeconds < 0 ? undefined : later(clock.steadyMs(), expirySeconds * 1000);
+    const stored = retain
+      ? retained.set(topic, { payload, qos, properties, expiresAtMs }, ownerOf(session.principal))
+      : undefined;
     const message = preparePublish(topic, payload, { properties, expiresAtMs });
     await Promise.all([stored, routes.forward(route, message, qos, { session, retain })]);
   }

@@ -16,9 +16,17 @@ export interface ClientConnection {
   readonly unknownPacketId: number;
   /** The peer's address, without a port. */
   readonly address: string;
+  /** The session that it serves now; undefined once it is closed. */
+  readonly session: { isSending(packetId: number): boolean } | undefined;
   /** Whether it will be another principal's. */
   readonly isBecoming: boolean;
   /** The connection becomes another principal's once everything asked on it is answered. */
   become(who: Authenticated<Principal>): void;
+  /** Whether the client is not logged in. */
+  readonly isStranger: boolean;
+  /** A WebSocket whose client is not logged in may stay for so long from now. */
+  mayStay(ms: number): void;
+  /** Much waits for the client, by so many bytes more than before. */
+  outboxGrew(bytes: number): void;
   close(reason: CloseReason, detail?: string): void;
 }

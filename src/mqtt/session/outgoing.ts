@@ -4,8 +4,9 @@
  * session that ends with its connection wait here as bytes, bounded. A service's messages are only numbers here, since
  * the service can deliver them again.
  */
+import { heldStepBytes } from "../../net/memory-budget.ts";
 import type { Counters } from "../counters.ts";
-import type { Authorize, Principal } from "../identity.ts";
+import { type Authorize, ownerOf, type Principal } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { type PreparedPublish, preparePublish } from "../publish/prepared-publish.ts";
 import type { PublishForm, Sendable } from "../publish/publish-form.ts";
@@ -14,8 +15,10 @@ import type { Retained, RetainedMessage } from "../routing/retained.ts";
 import type { Subscription } from "../routing/subscription.ts";
 import type { Deliverer } from "../service.ts";
 import type { Sending } from "../store.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
 import type { Qos } from "../wire/protocol.ts";
+import { reasonCodes } from "../wire/reason-codes.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { type DeliveryTerms, SharedCopy, type Sharing } from "./delivery-terms.ts";
 import { awaited, Inflight, inflightWindowMax } from "./inflight.ts";
@@ -23,6 +26,8 @@ import { Queued } from "./queued-message.ts";
 import { type QueueWriting, SessionQueue, type SessionQueueParts, type Window } from "./session-queue.ts";
 
 const qos1Flags = 1 << 1;
+/** As many smaller ones as may be under way are not worth a look. */
+const largeCopyBytes = 4096;
 
 /** A message that waits for room, in a session that ends with its connection. */
 interface Waiting {
@@ -40,10 +45,14 @@ interface SentMark {
 }
 
 const answerAt = (qos: Qos) => (qos === 2 ? awaited.pubrec : awaited.puback);
+/** The client acknowledged a message as one of another QoS, § 4.3. */
+const wrongAnswer = (what: string) => new ProtocolError(what, reasonCodes.protocolError);
 
 export interface OutgoingParts extends SessionQueueParts {
   readonly authorize: Authorize;
-  readonly limits: Pick<BrokerLimits, "inflightMax" | "queuedMessagesMax" | "queuedBytesMax">;
+  /** Whether a message that waits may still be delivered. What a service sends is for the service to decide. */
+  mayHear(principal: Principal, topic: string): boolean;
+  readonly limits: Pick<BrokerLimits, "inflightMax" | "queuedMessagesMax" | "queuedBytesMax" | "strangerBytesMax">;
   readonly counters: Pick<Counters, "publishesSent" | "droppedQueueFull">;
   readonly queueWriter: QueueWriting & { begin(): void };
   readonly retained: Pick<Retained, "match">;
@@ -88,7 +97,10 @@ export class Outgoing implements Window {
     this.#session = session;
     this.#max = parts.limits.inflightMax;
     const { storedId, connection } = session;
-    this.#queue = storedId === undefined ? undefined : new SessionQueue(parts, storedId, this);
+    this.#queue =
+      storedId === undefined
+        ? undefined
+        : new SessionQueue(parts, { sessionId: storedId, owner: ownerOf(session.principal) }, this);
     if (connection !== undefined) this.attach(connection, sending);
   }
 
@@ -100,9 +112,24 @@ export class Outgoing implements Window {
     return this.inflight.count - this.unsent < this.#max;
   }
 
+  /** Of messages in memory alone. Where messages are on disk too, few are in memory. */
+  get waitingBytes(): number {
+    let bytes = this.#waitingBytes;
+    for (const packetId of this.inflight.inOrder()) {
+      const content = this.inflight.get(packetId);
+      if (content instanceof SharedCopy) bytes += content.form.byteLength;
+    }
+    return bytes;
+  }
+
   /** Messages that the store keeps for the client. */
   get queuedMessages(): number {
     return this.#queue?.messages ?? 0;
+  }
+
+  /** Of these messages. */
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
   }
 
   /** An ordinary message at QoS 1 or 2. */
@@ -124,6 +151,8 @@ export class Outgoing implements Window {
     const form = message.form(protocolVersion, qos);
     if (!sender.accepts(connection.terms, form, subscriptionIds)) return;
     const copy = group && new SharedCopy(group, message.topic, message.kept(protocolVersion, qos));
+    // Until it is acknowledged another member may have to get it.
+    if (copy !== undefined && form.byteLength >= largeCopyBytes) connection.outboxGrew(form.byteLength);
     const packetId = this.inflight.add(copy, answerAt(qos));
     sender.send(connection, message.topic, form, { flags: (qos << 1) | retain, packetId, subscriptionIds });
   }
@@ -229,7 +258,8 @@ export class Outgoing implements Window {
 
   /** A PUBACK. One for an unknown packet id is ignored: after a takeover the two sides may differ. */
   acknowledged(packetId: number): void {
-    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.puback) return;
+    if (!this.inflight.has(packetId)) return;
+    if (this.inflight.awaits(packetId) !== awaited.puback) throw wrongAnswer("PUBACK for a QoS 2 message");
     this.#done(this.inflight.remove(packetId));
   }
 
@@ -240,7 +270,9 @@ export class Outgoing implements Window {
    */
   received(connection: ClientConnection, packetId: number, reasonCode: number): void {
     const known = this.inflight.has(packetId);
-    if (known && this.inflight.awaits(packetId) === awaited.pubrec) {
+    const answer = known ? this.inflight.awaits(packetId) : undefined;
+    if (answer === awaited.puback) throw wrongAnswer("PUBREC for a QoS 1 message");
+    if (answer === awaited.pubrec) {
       // A refusal ends it [MQTT-4.3.3-4].
       if (reasonCode >= 0x80) {
         this.#done(this.inflight.remove(packetId));
@@ -248,21 +280,22 @@ export class Outgoing implements Window {
       }
       const content = this.inflight.get(packetId);
       this.inflight.release(packetId);
-      if (content instanceof Queued) {
-        this.#queue?.released(connection, content);
+      if (content instanceof Queued && content.queue !== undefined) {
+        content.queue.released(connection, content);
         return;
       }
     } else if (reasonCode >= 0x80) return;
     else if (known) {
       const content = this.inflight.get(packetId);
-      if (content instanceof Queued && !content.released) return; // PUBREL waits for the store
+      if (content instanceof Queued && content.queue !== undefined && !content.released) return; // it waits for the store
     }
     appendAnswer(connection.outbox, packetType.pubrel, packetId, known ? 0 : connection.unknownPacketId);
   }
 
   /** A PUBCOMP: the packet id is free. */
   completed(packetId: number): void {
-    if (!this.inflight.has(packetId) || this.inflight.awaits(packetId) !== awaited.pubcomp) return;
+    if (!this.inflight.has(packetId)) return;
+    if (this.inflight.awaits(packetId) !== awaited.pubcomp) throw wrongAnswer("PUBCOMP before PUBREC");
     this.#done(this.inflight.remove(packetId));
   }
 
@@ -271,7 +304,7 @@ export class Outgoing implements Window {
     if (typeof content === "number") {
       if (this.#unacknowledgedRefs.delete(content)) this.unsent--;
       this.#session.deliverer?.acknowledged(content, 1);
-    } else if (content instanceof Queued) this.#queue?.acknowledged(content);
+    } else if (content instanceof Queued) content.queue?.acknowledged(content);
     if (this.#waiting.length > 0 || this.#serviceWaits || this.#retainedWaits || this.#queue?.waits === true) {
       this.pump();
     }
@@ -294,8 +327,8 @@ export class Outgoing implements Window {
   pump(): void {
     const { connection } = this.#session;
     if (connection === undefined) return;
-    this.#queue?.pump();
     this.#pumpWaiting(connection);
+    this.#queue?.pump();
     if (this.#retainedWaits) this.#pumpRetained();
     if (!this.#serviceWaits || connection.outbox.full) return;
     // Half a window at once, rather than a call for every PUBACK.
@@ -333,12 +366,75 @@ export class Outgoing implements Window {
     this.#queue?.attach(connection, sending);
   }
 
+  /**
+   * Replaces another session on its connection, before `attach`. What the client has been sent and has yet to answer
+   * keeps its packet id here until it is answered, and the answer counts for the session that sent it. What waits in
+   * memory for a session that ends with the connection waits here, as far as this principal may receive it.
+   */
+  continueFrom(before: Outgoing): void {
+    for (const packetId of before.inflight.inOrder()) {
+      const content = before.inflight.get(packetId);
+      if (content instanceof Queued ? !content.sent : before.#awaitsService(content)) continue;
+      if (this.inflight.has(packetId)) this.inflight.remove(packetId); // a service's message, which it delivers again
+      const isOwn = typeof content === "number" || (content instanceof Queued && content.queue === before.#queue);
+      if (content instanceof Queued && isOwn) before.#queue?.lend(content);
+      this.inflight.restore(
+        packetId,
+        typeof content === "number" ? undefined : content,
+        before.inflight.awaits(packetId),
+      );
+      if (!isOwn) before.inflight.remove(packetId);
+    }
+    this.inflight.continueFrom(before.inflight);
+    const { authorize } = this.#parts;
+    const { principal } = this.#session;
+    for (const waiting of before.#waiting) {
+      if (!authorize(principal, "deliver", waiting.topic)) continue;
+      this.#waiting.push(waiting);
+      this.#waitingBytes += waiting.form.byteLength;
+    }
+    before.#waiting = [];
+    for (const [filter, subscription] of before.#retainedFilters) this.#retainedFilters.set(filter, subscription);
+    const current = this.#retained;
+    if (before.#retained !== undefined) {
+      if (current !== undefined) this.#retainedFilters.set(current.filter, current.subscription);
+      this.#retained = before.#retained;
+    }
+    this.#retainedWaits ||= before.#retainedWaits;
+  }
+
+  /** Whether the client has yet to acknowledge the packet id of this message as that of another one. */
+  usesOtherwise({ queueId, packetId }: Sending): boolean {
+    if (!this.inflight.has(packetId)) return false;
+    const content = this.inflight.get(packetId);
+    return !(content instanceof Queued && content.queue !== undefined && content.queueId === queueId);
+  }
+
+  /** Whether it is a service's message that this connection has not been sent. */
+  #awaitsService(content: unknown): boolean {
+    return typeof content === "number" && this.#unacknowledgedRefs.has(content);
+  }
+
   /** The connection is gone. Gives what the store must keep for a session that may come back. */
   detached(): { sending: Sending[]; waiting: number[] } | undefined {
     this.#sentMarks = [];
     this.#serviceWaits = false;
     this.#unacknowledgedRefs.clear();
-    return this.#queue?.detach();
+    if (this.#queue === undefined) return undefined;
+    const left = this.#queue.detach();
+    if (this.inflight.count > 0 || this.#waiting.length > 0) this.#forgetOthers();
+    return left;
+  }
+
+  /** What this session only sent on for the session before it ends with the connection. */
+  #forgetOthers(): void {
+    const copies = this.#copies();
+    for (const packetId of this.inflight.inOrder()) {
+      if (typeof this.inflight.get(packetId) !== "number") this.inflight.remove(packetId);
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const copy of copies) copy.group.forwardCopy(copy);
   }
 
   /**
@@ -346,6 +442,13 @@ export class Outgoing implements Window {
    * [MQTT-4.8.2-5].
    */
   redistribute(): void {
+    const copies = this.#copies();
+    this.#waiting = [];
+    for (const copy of copies) copy.group.forwardCopy(copy);
+  }
+
+  /** Messages that another member of a share group could have. */
+  #copies(): SharedCopy[] {
     const copies: SharedCopy[] = [];
     for (const packetId of this.inflight.inOrder()) {
       const content = this.inflight.get(packetId);
@@ -354,8 +457,7 @@ export class Outgoing implements Window {
     for (const { group, topic, form } of this.#waiting) {
       if (group !== undefined) copies.push(new SharedCopy(group, topic, form));
     }
-    this.#waiting = [];
-    for (const copy of copies) copy.group.forwardCopy(copy);
+    return copies;
   }
 
   #hasRoom(connection: ClientConnection): boolean {
@@ -368,13 +470,34 @@ export class Outgoing implements Window {
     return "full";
   }
 
+  mayHear(topic: string): boolean {
+    return this.#parts.mayHear(this.#session.principal, topic);
+  }
+
+  /** The principal may hear other topics than before: what waits is looked at again. */
+  permissionsChanged(): void {
+    this.#queue?.fallBehind();
+    const refused = this.#waiting.filter(({ topic }) => !this.mayHear(topic));
+    if (refused.length > 0) {
+      this.#waiting = this.#waiting.filter(({ topic }) => this.mayHear(topic));
+      for (const { topic, form, group } of refused) {
+        this.#waitingBytes -= form.byteLength;
+        if (group !== undefined) group.forwardCopy(new SharedCopy(group, topic, form));
+      }
+    }
+    this.pump();
+  }
+
   /** A client for which too many messages wait is closed. */
   #wait(connection: ClientConnection, waiting: Waiting): void {
-    const { queuedMessagesMax, queuedBytesMax } = this.#parts.limits;
+    const { queuedMessagesMax, queuedBytesMax, strangerBytesMax } = this.#parts.limits;
     const bytes = this.#waitingBytes + waiting.form.byteLength;
+    const bytesMax = connection.isStranger ? strangerBytesMax : queuedBytesMax;
     if (this.#waiting.length >= queuedMessagesMax) connection.close("slow_reader", "queued messages");
-    else if (bytes > queuedBytesMax) connection.close("slow_reader", "queued bytes");
+    else if (bytes > bytesMax) connection.close("slow_reader", "queued bytes");
     else {
+      const step = Math.floor(bytes / heldStepBytes) - Math.floor(this.#waitingBytes / heldStepBytes);
+      if (step > 0) connection.outboxGrew(step * heldStepBytes);
       this.#waitingBytes = bytes;
       this.#waiting.push(waiting);
       if (connection.outbox.full) connection.outbox.notifyWhenWritable();

@@ -4,7 +4,7 @@
  * acknowledgement, the connected clients) continues when it is committed. Acknowledged messages are removed along with
  * other commits.
  */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, forever, longAgo, type MonotonicMs } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { flushAnswers, isLast, type Pubacks, reservePubacks } from "../connection/acknowledgements.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -118,7 +118,7 @@ export class QueueWriter {
   #end = 0;
   #removed: number[] = [];
   #sent: [number, number][] = [];
-  #passedMs = 0;
+  #passedMs: MonotonicMs = longAgo;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ store, retained, work, clock, log }: QueueWriterParts) {
@@ -170,7 +170,7 @@ export class QueueWriter {
       larger.set(turn.rows);
       turn.rows = larger;
     }
-    const expiresAtMs = message.expiresAtMs === Number.POSITIVE_INFINITY ? 0 : message.expiresAtMs;
+    const expiresAtMs = message.expiresAtMs === forever ? 0 : message.expiresAtMs;
     const { rows } = turn;
     rows[at] = to.queueId; // in the order of `queueColumns`
     rows[at + 1] = to.sessionId;
@@ -260,7 +260,7 @@ export class QueueWriter {
         alias: 0,
         aliasKnown: false,
         subscriptionIds: terms.subscriptionIds,
-        nowMs: this.#clock.nowMs(),
+        nowMs: this.#clock.steadyMs(),
       });
     }
     this.#end = pile.length;
@@ -350,14 +350,14 @@ export class QueueWriter {
 
   /** A commit is about to be made. */
   #passAlong(): void {
-    if (this.#timer === undefined || this.#clock.nowMs() - this.#passedMs < removeEveryMs) return;
+    if (this.#timer === undefined || this.#clock.monotonicMs() - this.#passedMs < removeEveryMs) return;
     this.#flushPassing();
   }
 
   #flushPassing(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#passedMs = this.#clock.nowMs();
+    this.#passedMs = this.#clock.monotonicMs();
     const [sent, removed] = [this.#sent, this.#removed];
     this.#sent = [];
     this.#removed = [];

@@ -1,6 +1,9 @@
 /** A message for a persistent session, while its client is connected and it is not completely acknowledged. */
 
-/** The queue that keeps the messages of one session, as their writer sees it. */
+import { forever, type SteadyMs } from "../../lib/clock.ts";
+import type { ClientConnection } from "./client-connection.ts";
+
+/** The queue that keeps the messages of one session, as their writer sees it, and the connections that send them. */
 export interface Keeper {
   /** What was added in a turn is on disk. */
   turnStored(): void;
@@ -10,6 +13,10 @@ export interface Keeper {
   rowLost(bytes: number): void;
   /** A message could not be stored. */
   lost(queued: Queued): void;
+  /** The client has the message or refused it; its packet id is free already. */
+  acknowledged(queued: Queued): void;
+  /** PUBREC came: the message itself is no longer needed, and PUBREL waits until the store has recorded that. */
+  released(connection: ClientConnection, queued: Queued): void;
 }
 
 export class Queued {
@@ -37,8 +44,8 @@ export class Queued {
   packet: Buffer | undefined;
   start = 0;
   end = 0;
-  expiresAtMs = Number.POSITIVE_INFINITY;
-  /** Undefined when its connection is gone. */
+  expiresAtMs: SteadyMs = forever;
+  /** Undefined once it is acknowledged, or sent by a later connection of its session. */
   queue: Keeper | undefined;
 
   constructor(queueId: number, qos: 1 | 2, queue: Keeper) {

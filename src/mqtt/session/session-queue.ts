@@ -3,13 +3,14 @@
  * keeps up, they are also in memory and are sent as soon as they are stored. A client that is away or too slow gets
  * them from the store, in order, as it has room. A short stall bounds what is in memory.
  */
+import { forever } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Counters } from "../counters.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { StoredPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
 import type { PublishSender } from "../publish/publish-sender.ts";
-import { appendStored } from "../publish/stored-publish.ts";
+import { appendStored, storedTopic } from "../publish/stored-publish.ts";
 import type { BrokerStore, QueuedMessage, Sending } from "../store.ts";
 import { appendAnswer, dupBit, packetType } from "../wire/packet-bytes.ts";
 import type { Work } from "../work.ts";
@@ -33,6 +34,8 @@ export interface Window {
   readonly open: boolean;
   /** The same for a packet that is inflight already. */
   readonly mayResend: boolean;
+  /** Whether the client may still be sent a message that waited. */
+  mayHear(topic: string): boolean;
   /** Sends what there is room for, this queue's messages included. */
   pump(): void;
 }
@@ -55,9 +58,15 @@ export interface QueueWriting {
 }
 
 export interface SessionQueueParts {
-  readonly store: Pick<BrokerStore, "queuedOf" | "queuedPage" | "release" | "send" | "wait">;
+  readonly store: Pick<BrokerStore, "queuedOf" | "queuedPage" | "release" | "send" | "wait" | "hasDiskFor">;
+  readonly sessions: { storedOf(owner: string): Iterable<{ readonly queuedBytes: number }> };
   readonly queueWriter: QueueWriting;
   readonly sender: Pick<PublishSender, "accepts" | "fits" | "send">;
+  readonly routes: {
+    group(
+      sharedFilter: string,
+    ): { forwardStored(packet: Uint8Array, expiresAtMs: QueuedMessage["expiresAtMs"]): void } | undefined;
+  };
   readonly counters: Pick<Counters, "publishesSent">;
   readonly limits: Pick<BrokerLimits, "queuedMessagesMax" | "queuedBytesMax">;
   readonly work: Work;
@@ -65,11 +74,14 @@ export interface SessionQueueParts {
 }
 
 const noMessages: readonly QueuedMessage[] = [];
+const noneLent: Queued[] = [];
 const answerAt = (qos: 1 | 2) => (qos === 2 ? awaited.pubrec : awaited.puback);
 
 export class SessionQueue implements Keeper {
   readonly #parts: SessionQueueParts;
   readonly #sessionId: number;
+  /** The key of the principal whose share of the disk it uses. */
+  readonly #owner: string;
   readonly #window: Window;
   /** The messages on disk for the session; read once, then counted. */
   #messages: number;
@@ -89,11 +101,14 @@ export class SessionQueue implements Keeper {
   #leaving = 0;
   /** Left to the store, but the store failed to record that. */
   #strays: number[] = [];
+  /** What the last connection was sent and may still acknowledge, although it serves another session now. */
+  #lent: Queued[] = noneLent;
   #connection: ClientConnection | undefined;
 
-  constructor(parts: SessionQueueParts, sessionId: number, window: Window) {
+  constructor(parts: SessionQueueParts, { sessionId, owner }: { sessionId: number; owner: string }, window: Window) {
     this.#parts = parts;
     this.#sessionId = sessionId;
+    this.#owner = owner;
     this.#window = window;
     const { messages, bytes } = parts.store.queuedOf(sessionId);
     this.#messages = messages;
@@ -103,6 +118,11 @@ export class SessionQueue implements Keeper {
   /** The number of messages on disk or on their way to it. */
   get messages(): number {
     return this.#messages;
+  }
+
+  /** Of these messages. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Whether anything is still to be sent. */
@@ -121,10 +141,13 @@ export class SessionQueue implements Keeper {
     return this.#messages >= queuedMessagesMax || this.#bytes >= queuedBytesMax;
   }
 
-  /** Adds a message; false if the session has the most messages allowed. */
+  /** Adds a message; false if the session has the most messages allowed, or its owner no room on the disk for one that waits. */
   add(message: Sendable, qos: 1 | 2, terms: DeliveryTerms): boolean {
     const { queueWriter, limits } = this.#parts;
-    if (this.full || this.#bytes + message.storable().byteLength > limits.queuedBytesMax) return false;
+    if (this.full) return false;
+    const bytes = message.storable().byteLength;
+    if (this.#bytes + bytes > limits.queuedBytesMax) return false;
+    if ((this.#connection === undefined || this.#behind) && !this.#ownerHasDiskFor(bytes)) return false;
     this.#messages++;
     const to = { sessionId: this.#sessionId, queueId: queueWriter.nextId(), queue: this };
     if (this.#connection === undefined || this.#behind) {
@@ -139,6 +162,15 @@ export class SessionQueue implements Keeper {
     queued.bytes = queueWriter.add(to, queued, message, qos, terms);
     this.#bytes += queued.bytes;
     return true;
+  }
+
+  #ownerHasDiskFor(bytes: number): boolean {
+    const { store, sessions } = this.#parts;
+    return store.hasDiskFor(this.#owner, () => {
+      let all = bytes;
+      for (const { queuedBytes } of sessions.storedOf(this.#owner)) all += queuedBytes;
+      return all;
+    });
   }
 
   /** What was added in a turn is on disk. */
@@ -156,7 +188,7 @@ export class SessionQueue implements Keeper {
       queued.end = end - start;
       this.#heldBytes += queued.bytes;
     }
-    if (this.#live.length > heldMessagesMax || this.#heldBytes > heldBytesMax) this.#fallBehind();
+    if (this.#live.length > heldMessagesMax || this.#heldBytes > heldBytesMax) this.fallBehind();
   }
 
   rowStored(): void {
@@ -186,8 +218,19 @@ export class SessionQueue implements Keeper {
     this.#behind = this.#messages > 0 || sending.length > 0;
     this.#readUpTo = 0;
     const { inflight } = this.#window;
+    for (const queued of this.#lent) {
+      const isBack = inflight.has(queued.packetId) && inflight.get(queued.packetId) === queued;
+      if (!isBack) queued.queue = undefined; // this connection sends it again
+    }
+    this.#lent = noneLent;
     for (const { queueId, packetId, qos, released } of sending) {
-      if (inflight.has(packetId)) continue;
+      if (inflight.has(packetId)) {
+        const earlier = inflight.get(packetId);
+        if (!(earlier instanceof Queued) || earlier.queue !== this || earlier.queueId >= queueId) continue;
+        // Its packet id was given again, so the client has acknowledged it, and a crash kept its row from being removed.
+        inflight.remove(packetId);
+        this.acknowledged(earlier);
+      }
       const queued = new Queued(queueId, qos, this);
       queued.packetId = packetId;
       queued.stored = true;
@@ -199,6 +242,13 @@ export class SessionQueue implements Keeper {
     }
   }
 
+  /** The connection serves another session from now on, which keeps the packet id until the client has answered. */
+  lend(queued: Queued): void {
+    if (this.#lent === noneLent) this.#lent = [];
+    this.#lent.push(queued);
+    queued.releasedBefore = false; // the other session counts it in its window
+  }
+
   /** The connection is gone. Gives the messages it was being sent, and those it was to be sent. */
   detach(): { sending: Sending[]; waiting: number[] } {
     this.#connection = undefined;
@@ -206,7 +256,7 @@ export class SessionQueue implements Keeper {
     const sending: Sending[] = [];
     for (const packetId of inflight.inOrder()) {
       const queued = inflight.get(packetId);
-      if (!(queued instanceof Queued)) continue;
+      if (!(queued instanceof Queued) || queued.queue !== this) continue;
       const released = inflight.awaits(packetId) === awaited.pubcomp;
       sending.push({ queueId: queued.queueId, packetId, qos: queued.qos, released });
       inflight.remove(packetId);
@@ -225,7 +275,6 @@ export class SessionQueue implements Keeper {
     return { sending, waiting };
   }
 
-  /** The client has the message or refused it; its packet id is free already. */
   acknowledged(queued: Queued): void {
     if (queued.releasedBefore) this.#window.unsent--;
     else this.#resent(queued);
@@ -233,15 +282,15 @@ export class SessionQueue implements Keeper {
     this.#uncount(queued);
   }
 
-  /** PUBREC came: the message itself is no longer needed, and PUBREL waits until the store has recorded that. */
   released(connection: ClientConnection, queued: Queued): void {
     this.#resent(queued);
     this.#bytes -= queued.bytes;
     queued.bytes = 0;
     const done = (): void => {
       queued.released = true;
-      // Unless the client has sent PUBCOMP already.
-      if (queued.queue === this) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
+      // The connection may serve another session by now. A client that sent PUBCOMP already needs no PUBREL.
+      const isAwaited = connection.session?.isSending(queued.packetId) === true;
+      if (isAwaited) appendAnswer(connection.outbox, packetType.pubrel, queued.packetId);
     };
     this.#ask(connection, "a PUBREC", this.#parts.store.release(queued.queueId), { done });
   }
@@ -259,6 +308,13 @@ export class SessionQueue implements Keeper {
     while (done < this.#live.length) {
       const queued = this.#live[done] as Queued;
       if (!queued.stored || connection.outbox.full) break;
+      // It waited for its packet id since it was read back.
+      const { packet, start, end } = queued;
+      if (this.#behind && packet !== undefined && !this.#window.mayHear(storedTopic(packet.subarray(start, end)))) {
+        done++;
+        this.#dropLive(queued);
+        continue;
+      }
       if (queued.packetId === 0) {
         if (!this.#window.open) break;
         if (queued.qos === 2) {
@@ -296,6 +352,7 @@ export class SessionQueue implements Keeper {
     }
     const packetIds = announced.map(({ queueId, packetId }) => [queueId, packetId] as const);
     const done = (): void => {
+      if (this.#connection !== connection) return;
       for (const queued of announced) queued.stored = true;
       this.#window.pump();
     };
@@ -310,7 +367,7 @@ export class SessionQueue implements Keeper {
     if (packet === undefined) return;
     const { sender, counters } = this.#parts;
     const { terms } = connection;
-    if (expiresAtMs === Number.POSITIVE_INFINITY && (terms === undefined || terms.plain)) {
+    if (expiresAtMs === forever && (terms === undefined || terms.plain)) {
       const flags = (qos << 1) | (dup ? dupBit : 0);
       appendStored(connection.outbox, packet, queued, { before5: terms === undefined, flags, packetId });
       counters.publishesSent++;
@@ -328,8 +385,8 @@ export class SessionQueue implements Keeper {
     this.acknowledged(queued);
   }
 
-  /** The client is too slow: everything that is not sent is left to the store. */
-  #fallBehind(): void {
+  /** Everything that is not sent is left to the store: the client is too slow, or may hear other topics than before. */
+  fallBehind(): void {
     const [first] = this.#live;
     const connection = this.#connection;
     if (first === undefined || connection === undefined || this.#behind) return;
@@ -363,7 +420,8 @@ export class SessionQueue implements Keeper {
         if (this.#leaving === 0 && this.#storing === 0) this.#behind = false;
         break;
       }
-      if (message.packetId === 0 && message.qos === 2) {
+      if (!this.#mayHear(message)) this.#drop(message);
+      else if (message.packetId === 0 && message.qos === 2) {
         if (!this.#window.open || this.#live.length >= announcedAtOnce) break;
         const queued = new Queued(message.queueId, 2, this);
         read(queued, message);
@@ -375,6 +433,37 @@ export class SessionQueue implements Keeper {
     }
     if (this.#live.length > 0) this.#pumpLive(connection);
     else if (connection.outbox.full) connection.outbox.notifyWhenWritable();
+  }
+
+  /** Its permission may have ended since it was queued. A message that the client has already is only completed. */
+  #mayHear({ packet, released }: QueuedMessage): boolean {
+    return released || this.#window.mayHear(storedTopic(packet));
+  }
+
+  /** It is not sent. If it was for any member of a share group, another member gets it. */
+  #drop({ queueId, packetId, qos, share, packet, expiresAtMs }: QueuedMessage): void {
+    const { inflight } = this.#window;
+    const known = packetId !== 0 && inflight.has(packetId) ? inflight.get(packetId) : undefined;
+    if (packetId !== 0 && (!(known instanceof Queued) || known.queueId !== queueId)) return; // acknowledged meanwhile
+    if (packetId === 0 || qos < 2) this.#passOn({ share, packet, expiresAtMs });
+    const queued = known instanceof Queued ? known : new Queued(queueId, qos, this);
+    queued.bytes = packet.length;
+    if (packetId !== 0) inflight.remove(packetId);
+    this.acknowledged(queued);
+  }
+
+  #dropLive(queued: Queued): void {
+    if (queued.packetId === 0) this.#unassigned--;
+    else this.#window.inflight.remove(queued.packetId);
+    const [message] = this.#parts.store.queuedPage(this.#sessionId, queued.queueId - 1);
+    if (message?.queueId === queued.queueId) this.#passOn(message);
+    this.acknowledged(queued);
+  }
+
+  #passOn({ share, packet, expiresAtMs }: Pick<QueuedMessage, "share" | "packet" | "expiresAtMs">): void {
+    if (share === undefined) return;
+    this.#parts.routes.group(share)?.forwardStored(packet, expiresAtMs);
+    this.#parts.queueWriter.flush(); // it is stored for the other member before it is removed here
   }
 
   #next(): QueuedMessage | undefined {
@@ -427,7 +516,7 @@ export class SessionQueue implements Keeper {
       .then(
         () => {
           always(false);
-          if (this.#connection === connection) done();
+          done();
         },
         (error: unknown) => {
           always(true);
@@ -457,5 +546,5 @@ function read(queued: Queued, { packet, expiresAtMs }: QueuedMessage): void {
   queued.packet = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
   queued.start = 0;
   queued.end = packet.length;
-  queued.expiresAtMs = expiresAtMs === 0 ? Number.POSITIVE_INFINITY : expiresAtMs;
+  queued.expiresAtMs = expiresAtMs === 0 ? forever : expiresAtMs;
 }

@@ -3,9 +3,10 @@
  * persistent, until it expires or a clean CONNECT ends it. Identified by (principal, client id). Connections come and
  * go.
  */
+import { type Clock, dueAt, forever, longAgo, type MonotonicMs, type SteadyMs } from "../../lib/clock.ts";
 import type { Watched } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
-import type { Authenticated, Authorize, Principal } from "../identity.ts";
+import { type Authenticated, type Authorize, ownerOf, type Principal } from "../identity.ts";
 import type { PreparedPublish } from "../publish/prepared-publish.ts";
 import type { Sendable } from "../publish/publish-form.ts";
 import type { Retained } from "../routing/retained.ts";
@@ -19,6 +20,7 @@ import { type DeliveryTerms, plainDelivery } from "./delivery-terms.ts";
 import { Incoming } from "./incoming.ts";
 import { Outgoing, type OutgoingParts } from "./outgoing.ts";
 import type { QueueWriting } from "./session-queue.ts";
+import { filterBytes, type SubscriptionBudget } from "./subscription-budget.ts";
 
 /** U+0000 cannot occur in a client id [MQTT-1.5.3-2], so no two pairs share a key. */
 export function sessionKey(principalKey: string, clientId: string): string {
@@ -37,6 +39,23 @@ export interface SessionParts extends OutgoingParts {
     readonly settled: Promise<undefined>;
   };
   readonly retained: Pick<Retained, "match" | "count">;
+  readonly subscriptionBudget: Pick<SubscriptionBudget, "hasRoom" | "changed">;
+}
+
+/** The subscriptions of a session that has several, by their filters, and what the filters take in memory. */
+class Filters extends Map<string, Subscription> {
+  bytes = 0;
+
+  override set(filter: string, subscription: Subscription): this {
+    if (!this.has(filter)) this.bytes += filterBytes(filter);
+    return super.set(filter, subscription);
+  }
+
+  override delete(filter: string): boolean {
+    if (!super.delete(filter)) return false;
+    this.bytes -= filterBytes(filter);
+    return true;
+  }
 }
 
 /** What a session uses of a route: whether its principal may publish there. */
@@ -63,7 +82,7 @@ export class Session implements ServiceSession {
   #incoming: Incoming | undefined;
   #outgoing: Outgoing | undefined;
   /** The filter of the only subscription, which `#subscription` is, or all subscriptions by their filters. */
-  #filters: string | Map<string, Subscription> | undefined;
+  #filters: string | Filters | undefined;
   #subscription: Subscription | undefined;
   /** The serial of the route that was checked last; negative where the principal may not publish to it. */
   #checked = 0;
@@ -103,6 +122,16 @@ export class Session implements ServiceSession {
     return this.#outgoing?.queuedMessages ?? this.expiry?.queuedBefore ?? 0;
   }
 
+  /** Of these messages. They are looked at once. */
+  get queuedBytes(): number {
+    return this.queuedMessages === 0 ? 0 : this.#getOutgoing().queuedBytes;
+  }
+
+  /** Of messages in memory for its client that have not been sent. */
+  get waitingBytes(): number {
+    return this.#outgoing?.waitingBytes ?? 0;
+  }
+
   /** The QoS 2 publishes taken over from the client. */
   get incoming(): Incoming {
     this.#incoming ??= new Incoming();
@@ -114,16 +143,23 @@ export class Session implements ServiceSession {
     return this.#outgoing?.inflight.has(packetId) === true;
   }
 
+  /** Whether the client has yet to acknowledge the packet id of this message as that of another one. */
+  usesOtherwise(sending: Sending): boolean {
+    return this.#outgoing?.usesOtherwise(sending) === true;
+  }
+
   /**
-   * Replaces another session on its connection. Packet ids of the client's publishes carry over, and those it has yet
-   * to acknowledge are not assigned again. Gives the packet ids that no longer mean a repeat.
+   * Replaces another session on its connection, before `attach`: the exchanges that the client has begun go on. Gives
+   * the packet ids of its publishes that the store must know of this session from now on, and those that it need not.
    */
-  continueFrom(before: Session): number[] {
-    const forgotten = this.#incoming?.packetIds ?? [];
-    this.#incoming = before.#incoming;
+  continueFrom(before: Session): { taken: readonly number[]; forgotten: readonly number[] } {
+    if (before.#outgoing !== undefined) this.#getOutgoing().continueFrom(before.#outgoing);
+    const own = this.#incoming;
+    const incoming = before.#incoming;
     before.#incoming = undefined;
-    if (before.#outgoing !== undefined) this.#getOutgoing().inflight.continueFrom(before.#outgoing.inflight);
-    return forgotten;
+    this.#incoming = incoming;
+    const taken = incoming?.passOn(before.storedId, this.storedId) ?? [];
+    return { taken, forgotten: own?.packetIds.filter((packetId) => incoming?.has(packetId) !== true) ?? [] };
   }
 
   /** `sending` is what was on its way according to the store; undefined for a session that did not exist before. */
@@ -139,6 +175,11 @@ export class Session implements ServiceSession {
   detach(): { sending: Sending[]; waiting: number[] } | undefined {
     this.connection = undefined;
     return this.#outgoing?.detached();
+  }
+
+  /** What waits for the client and it may no longer hear is dropped. */
+  permissionsChanged(): void {
+    this.#outgoing?.permissionsChanged();
   }
 
   /** The session has ended: messages that others of a share group can have go to them. */
@@ -171,41 +212,58 @@ export class Session implements ServiceSession {
 
   subscriptionTo(filter: string): Subscription | undefined {
     if (this.#filters === filter) return this.#subscription;
-    return this.#filters instanceof Map ? this.#filters.get(filter) : undefined;
+    return this.#filters instanceof Filters ? this.#filters.get(filter) : undefined;
+  }
+
+  /** Whether another subscription fits the shares of the session, of its principal, and of all. */
+  hasRoomFor(filter: string): boolean {
+    const { subscriptionBudget } = this.#parts;
+    return subscriptionBudget.hasRoom(ownerOf(this.principal), this.#subscriptionBytes, filterBytes(filter));
+  }
+
+  get #subscriptionBytes(): number {
+    if (this.#filters === undefined) return 0;
+    return typeof this.#filters === "string" ? filterBytes(this.#filters) : this.#filters.bytes;
   }
 
   /** Replaces an earlier subscription to the same filter. */
   setSubscription(filter: string, subscription: Subscription): void {
-    if (this.#filters instanceof Map) {
-      this.#filters.set(filter, subscription);
-      return;
-    }
-    if (this.#filters === undefined || this.#filters === filter || this.#subscription === undefined) {
+    const before = this.#subscriptionBytes;
+    if (this.#filters instanceof Filters) this.#filters.set(filter, subscription);
+    else if (this.#filters === undefined || this.#filters === filter || this.#subscription === undefined) {
       this.#filters = filter;
       this.#subscription = subscription;
-      return;
+    } else {
+      const filters = new Filters();
+      filters.set(this.#filters, this.#subscription);
+      filters.set(filter, subscription);
+      this.#filters = filters;
+      this.#subscription = undefined;
     }
-    this.#filters = new Map([
-      [this.#filters, this.#subscription],
-      [filter, subscription],
-    ]);
-    this.#subscription = undefined;
+    this.#subscriptionsChanged(before);
   }
 
   /** Safe to call for a filter without a subscription. */
   deleteSubscription(filter: string): void {
+    const before = this.#subscriptionBytes;
     if (this.#filters === filter) this.clearSubscriptions();
-    else if (this.#filters instanceof Map) this.#filters.delete(filter);
+    else if (this.#filters instanceof Filters && this.#filters.delete(filter)) this.#subscriptionsChanged(before);
   }
 
   clearSubscriptions(): void {
+    const before = this.#subscriptionBytes;
     this.#filters = undefined;
     this.#subscription = undefined;
+    this.#subscriptionsChanged(before);
+  }
+
+  #subscriptionsChanged(before: number): void {
+    this.#parts.subscriptionBudget.changed(ownerOf(this.principal), before, this.#subscriptionBytes);
   }
 
   /** The subscriptions by their filters, as they are now. */
   subscriptions(): [filter: string, subscription: Subscription][] {
-    if (this.#filters instanceof Map) return [...this.#filters];
+    if (this.#filters instanceof Filters) return [...this.#filters];
     return this.#filters === undefined || this.#subscription === undefined ? [] : [[this.#filters, this.#subscription]];
   }
 
@@ -292,6 +350,10 @@ export class Session implements ServiceSession {
     this.connection?.become(who);
   }
 
+  mayStay(ms: number): void {
+    this.connection?.mayStay(ms);
+  }
+
   close(why: string): void {
     this.connection?.close("service", why);
   }
@@ -331,20 +393,30 @@ const qos0 = { flags: 0, packetId: 0, subscriptionIds: undefined };
 
 /** What is kept of a persistent session while its client is away, and when it ends. */
 export class Expiry implements Watched {
-  deadlineMs = Number.POSITIVE_INFINITY;
-  wheelSlot = -1;
+  wheelPlace = -1;
   /** When its client disconnected. */
-  sinceMs = 0;
+  sinceMs: SteadyMs = longAgo;
+  endsAtMs: SteadyMs = forever;
   /** For how long; undefined: the broker's setting. */
   seconds: number | undefined;
   /** Messages that waited for it when the broker started. */
   queuedBefore = 0;
   /** What the last connection left, until the store has it. */
   suspended: SuspendedSession | undefined;
+  readonly #clock: Clock;
   readonly #passed: () => void;
 
-  constructor(passed: () => void) {
+  constructor(clock: Clock, passed: () => void) {
+    this.#clock = clock;
     this.#passed = passed;
+  }
+
+  get deadlineMs(): MonotonicMs {
+    return dueAt(this.#clock, this.endsAtMs);
+  }
+
+  get isOver(): boolean {
+    return this.endsAtMs <= this.#clock.steadyMs();
   }
 
   deadlinePassed(): void {

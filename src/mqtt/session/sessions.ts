@@ -3,14 +3,15 @@
  * that name the same session are served one after the other, since opening one may wait for the store.
  */
 
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, later, type SteadyMs } from "../../lib/clock.ts";
+import type { MinuteLog } from "../../lib/minute-log.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { DeadlineWheel } from "../connection/keep-alive.ts";
 import type { Counters } from "../counters.ts";
-import type { Authorize, Identity, Principal } from "../identity.ts";
+import { type Authorize, type BrokersReason, type Identity, ownerOf, type Principal } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { Routes } from "../routing/routes.ts";
-import { isRouted, type Subscription, servingOf, subscriptionOf } from "../routing/subscription.ts";
+import { isRouted, type Subscription, storedServingOf, subscriptionOf } from "../routing/subscription.ts";
 import type { Services } from "../services.ts";
 import type { BrokerStore, Sending, StoredSession, StoredSubscription, SuspendedSession } from "../store.ts";
 import { Expiry, Session, type SessionParts, sessionKey } from "./session.ts";
@@ -28,17 +29,32 @@ export interface OpenRequest {
   readonly expirySeconds: number | undefined;
 }
 
+/** For `SessionRefused`, where an account has as many WebSockets as it may. */
+export const tooManyWebSockets: BrokersReason = { text: "too many WebSockets of one account" };
+
 /** Why a client gets no session. */
 export class SessionRefused extends Error {
   override readonly name = "SessionRefused";
+  readonly reason: BrokersReason;
+  readonly principal: Principal;
+
+  constructor(reason: BrokersReason, principal: Principal) {
+    super(reason.text);
+    this.reason = reason;
+    this.principal = principal;
+  }
 }
 
 export interface SessionsParts extends SessionParts {
   readonly authorize: Authorize;
-  readonly identity: Pick<Identity, "principalOf">;
+  readonly identity: Pick<Identity, "principalOf" | "nameOf">;
+  readonly ends: MinuteLog;
   readonly services: Pick<Services, "serving" | "closed" | "ended">;
   readonly store: SessionParts["store"] &
-    Pick<BrokerStore, "sessionsPage" | "findSession" | "openSession" | "suspendSession" | "endSession" | "released">;
+    Pick<
+      BrokerStore,
+      "sessionsPage" | "findSession" | "openSession" | "suspendSession" | "endSession" | "received" | "released"
+    >;
   readonly wills: {
     /** The client is back: a delayed will is dropped. */
     cancel(key: string): void;
@@ -52,6 +68,14 @@ export interface SessionsParts extends SessionParts {
   readonly clock: Clock;
 }
 
+/** The session whose client is away for longer. */
+const olderOf = (session: Session, other: Session | undefined): Session =>
+  other?.expiry === undefined || (session.expiry?.sinceMs ?? 0) < other.expiry.sinceMs ? session : other;
+
+/** A clean CONNECT ends a session, with what waits for it. */
+const endCommand = (clientId: string): string =>
+  `mosquitto_sub -u NAME -P PASSWORD -i '${clientId.replaceAll("'", "'\\''")}' -t end -E`;
+
 interface Found {
   readonly session: Session;
   readonly resumed: boolean;
@@ -63,7 +87,7 @@ const noSessions: ReadonlySet<Session> = new Set();
 export class Sessions {
   readonly #parts: SessionsParts;
   readonly #sessions = new SessionIndex();
-  /** The persistent sessions of a principal, by its key. */
+  /** The persistent sessions of a principal and of those that use its shares, by its key. */
   readonly #storedOf = new Map<string, Set<Session>>();
   /** Sessions of removed principals, until their connections are other principals'. */
   readonly #lastOf = new WeakSet<Session>();
@@ -79,9 +103,9 @@ export class Sessions {
     return this.#sessions.count;
   }
 
-  /** A principal's sessions that outlive their connections. */
-  storedOf(principalKey: string): ReadonlySet<Session> {
-    return this.#storedOf.get(principalKey) ?? noSessions;
+  /** The sessions of a principal, and of those that use its shares, that outlive their connections. */
+  storedOf(owner: string): ReadonlySet<Session> {
+    return this.#storedOf.get(owner) ?? noSessions;
   }
 
   find(principalKey: string, clientId: string): Session | undefined {
@@ -130,16 +154,15 @@ export class Sessions {
    * client still has packet ids in use that both need, or asked for more. Throws `SessionRefused`.
    */
   async handOver(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<boolean> {
-    const { connection, principal, clientId, expirySeconds } = request;
+    const { connection, principal, expirySeconds } = request;
     let done = false;
     await this.#inTurn(request, async () => {
       if (connection.closed) return;
-      this.#takeOver(request);
-      this.#parts.wills.cancel(sessionKey(principal.key, clientId));
+      await this.#takeOver(request);
       const stored = request.persistent || this.#storedId(request) !== undefined;
       const { session, resumed, sending } = stored ? await this.#openStored(request) : this.#openFresh(request);
       const before = connection.session;
-      const clashes = before === undefined || sending.some(({ packetId }) => before.isSending(packetId));
+      const clashes = before === undefined || sending.some((message) => before.usesOtherwise(message));
       if (clashes || !connection.idle) {
         if (session.storedId === undefined) this.#remove(session);
         else this.closed(session, expirySeconds);
@@ -147,17 +170,22 @@ export class Sessions {
       }
       if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
       before.connection = undefined;
+      this.#continue(session, before);
       session.attach(connection, principal, resumed ? sending : undefined);
-      // The client has not resumed it: no packet id that it used before means a repeat.
-      for (const packetId of session.continueFrom(before)) this.#release(session, packetId);
       opened(session, resumed);
       done = true;
     });
     return done;
   }
 
-  #release({ storedId }: Session, packetId: number): void {
-    if (storedId !== undefined) this.#attempt("release", this.#parts.store.released(storedId, packetId));
+  /** The client has not resumed it: of the packet ids of its publishes only those of the connection mean a repeat. */
+  #continue(session: Session, before: Session): void {
+    const { taken, forgotten } = session.continueFrom(before);
+    const { storedId } = session;
+    if (storedId === undefined) return;
+    const { store } = this.#parts;
+    for (const packetId of forgotten) this.#attempt("release", store.released(storedId, packetId));
+    for (const packetId of taken) this.#attempt("receive", store.received(storedId, packetId));
   }
 
   async #inTurn(
@@ -190,7 +218,7 @@ export class Sessions {
     }
     this.#parts.services.closed(session);
     const { sending, waiting } = left ?? { sending: [], waiting: [] };
-    const disconnectedAtMs = this.#parts.clock.nowMs();
+    const disconnectedAtMs = this.#parts.clock.steadyMs();
     this.#parts.queueWriter.flush(); // messages it was being sent are stored before they are set aside
     this.#suspend(expiry, { sessionId: storedId, disconnectedAtMs, expirySeconds, sending, waiting });
     expiry.seconds = expirySeconds;
@@ -217,13 +245,19 @@ export class Sessions {
     this.#parts.services.ended(session);
   }
 
-  /** The principal was removed: all its sessions end. A client that becomes another principal keeps its connection. */
+  /** The principal was removed: all its sessions end, and those of principals that use its shares. A client that becomes another principal keeps its connection. */
   endAllOf(principalKey: string): void {
     for (const session of [...this.#sessions]) {
-      if (session.principal.key !== principalKey) continue;
+      const { principal } = session;
+      if (principal.key !== principalKey && principal.owner !== principalKey) continue;
       if (session.connection?.isBecoming === true) this.#lastOf.add(session);
       else this.end(session);
     }
+  }
+
+  /** Of the principals that use a principal's shares, some were removed. Their stored sessions end, with their connections. */
+  endStoredOf(owner: string, principalKeys: ReadonlySet<string>): void {
+    for (const session of [...this.storedOf(owner)]) if (principalKeys.has(session.principal.key)) this.end(session);
   }
 
   /** The number of seconds after which a session ends once its connection has ended. */
@@ -237,10 +271,8 @@ export class Sessions {
   }
 
   async #open(request: OpenRequest, opened: (session: Session, resumed: boolean) => void): Promise<void> {
-    const { connection, principal, clientId, cleanStart, persistent } = request;
-    this.#takeOver(request);
-    if (cleanStart) await this.#discard(request);
-    else this.#parts.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
+    const { connection, principal, cleanStart, persistent } = request;
+    await this.#takeOver(request);
     // A client whose session ends with this connection still gets what waits for it.
     const stored = persistent || (!cleanStart && this.#storedId(request) !== undefined);
     const found = stored ? await this.#openStored(request) : this.#openFresh(request);
@@ -256,8 +288,15 @@ export class Sessions {
     opened(session, resumed);
   }
 
-  #takeOver({ principal, clientId }: OpenRequest): void {
-    this.find(principal.key, clientId)?.connection?.close("taken_over");
+  /** Ends the older connection of the session, and the session too where it is not to be continued. */
+  async #takeOver(request: OpenRequest): Promise<void> {
+    const { principal, clientId, cleanStart } = request;
+    const known = this.find(principal.key, clientId);
+    known?.connection?.close("taken_over");
+    const isOver = known?.expiry?.isOver === true; // and only the wheel is late
+    if (isOver) this.#parts.counters.sessionsExpired++;
+    if (cleanStart || isOver) await this.#discard(request);
+    else this.#parts.wills.cancel(sessionKey(principal.key, clientId)); // [MQTT-3.1.3-9]
   }
 
   /** All sessions were read at the start; the store is asked only if it may have kept one that was to end. */
@@ -282,7 +321,7 @@ export class Sessions {
     const { sessionId, resumed, subscriptions, received, sending } = await this.#parts.store.openSession({
       principalKey: principal.key,
       clientId,
-      nowMs: this.#parts.clock.nowMs(),
+      nowMs: this.#parts.clock.steadyMs(),
       expirySeconds: request.persistent ? request.expirySeconds : 0,
     });
     const known = this.find(principal.key, clientId);
@@ -312,13 +351,14 @@ export class Sessions {
   #add(who: { principal: Principal; clientId: string; sessionId: number }): Session {
     const { principal, clientId, sessionId } = who;
     const session = new Session(this.#parts, { principal, clientId, storedId: sessionId });
-    session.expiry = new Expiry(() => {
+    session.expiry = new Expiry(this.#parts.clock, () => {
       this.#parts.counters.sessionsExpired++;
       this.end(session);
     });
     this.#sessions.add(session);
-    const others = this.#storedOf.get(principal.key);
-    if (others === undefined) this.#storedOf.set(principal.key, new Set([session]));
+    const owner = ownerOf(principal);
+    const others = this.#storedOf.get(owner);
+    if (others === undefined) this.#storedOf.set(owner, new Set([session]));
     else others.add(session);
     return session;
   }
@@ -334,9 +374,9 @@ export class Sessions {
     this.#watch(session, disconnectedAtMs);
   }
 
-  /** Active from now on if it is still allowed; the service is told when the client comes back. */
+  /** Active from now on; the service is told when the client comes back. */
   #subscribe(session: Session, { filter, qos, options, subscriptionId }: StoredSubscription): void {
-    const { answer } = servingOf(this.#parts, session, filter);
+    const { answer } = storedServingOf(this.#parts, session, filter);
     if (answer === "refused") return;
     const routed = isRouted(answer);
     const subscription: Subscription = subscriptionOf({ qos, options, subscriptionId, routed });
@@ -345,19 +385,31 @@ export class Sessions {
   }
 
   /**
-   * A principal has a limited number of sessions: a new one replaces the one whose client has been away for longest.
+   * A principal has a limited number of sessions: a new one replaces the one whose client has been away for longest, of
+   * those for which no message waits. Messages that were acknowledged are not given up for it.
    */
   #makeRoom(principal: Principal): void {
     const { sessionsPerPrincipalMax } = this.#parts.limits;
-    const stored = this.storedOf(principal.key);
+    const stored = this.storedOf(ownerOf(principal));
     if (stored.size < sessionsPerPrincipalMax) return;
     let oldest: Session | undefined;
+    let waiting: Session | undefined;
     for (const session of stored) {
       if (session.connected || session.expiry === undefined) continue;
-      if (oldest?.expiry === undefined || session.expiry.sinceMs < oldest.expiry.sinceMs) oldest = session;
+      if (session.queuedMessages > 0) waiting = olderOf(session, waiting);
+      else oldest = olderOf(session, oldest);
     }
-    if (oldest === undefined) throw new SessionRefused("too many sessions");
-    this.#parts.log.info("a session made room for another", { clientId: oldest.clientId, principal: principal.key });
+    if (oldest === undefined) {
+      const text = "the account has as many sessions as one may, and messages wait in each that is away";
+      const command = waiting && endCommand(waiting.clientId);
+      throw new SessionRefused({ text, limit: "sessionsPerPrincipal", command }, principal);
+    }
+    const { identity, ends } = this.#parts;
+    const { clientId } = oldest;
+    ends.note(`${principal.key} made room`, "a session made room for another", () => ({
+      clientId,
+      account: identity.nameOf(principal),
+    }));
     this.end(oldest);
   }
 
@@ -385,23 +437,22 @@ export class Sessions {
    * Messages for which a share group chose an ending session go to another member, unless sent at QoS 2 [MQTT-4.8.2-5].
    */
   #redistribute(storedId: number): void {
-    const { routes, store, queueWriter } = this.#parts;
+    const { routes, store } = this.#parts;
     for (let after = 0; ; ) {
       const page = store.queuedPage(storedId, after);
       for (const { queueId, share, released, packetId, qos, packet, expiresAtMs } of page) {
         after = queueId;
         if (share === undefined || released || (packetId !== 0 && qos === 2)) continue;
-        queueWriter.begin();
         routes.group(share)?.forwardStored(packet, expiresAtMs);
       }
       if (page.length === 0) return;
     }
   }
 
-  #watch({ expiry }: Session, disconnectedAtMs: number): void {
+  #watch({ expiry }: Session, disconnectedAtMs: SteadyMs): void {
     if (expiry === undefined) return;
     expiry.sinceMs = disconnectedAtMs;
-    expiry.deadlineMs = disconnectedAtMs + this.#endsAfter(expiry.seconds) * 1000;
+    expiry.endsAtMs = later(disconnectedAtMs, this.#endsAfter(expiry.seconds) * 1000);
     this.#parts.wheel.watch(expiry);
   }
 
@@ -410,9 +461,10 @@ export class Sessions {
     session.clearSubscriptions();
     if (session.expiry !== undefined) this.#parts.wheel.unwatch(session.expiry);
     if (!this.#sessions.remove(session) || session.storedId === undefined) return;
-    const stored = this.#storedOf.get(session.principal.key);
+    const owner = ownerOf(session.principal);
+    const stored = this.#storedOf.get(owner);
     stored?.delete(session);
-    if (stored?.size === 0) this.#storedOf.delete(session.principal.key);
+    if (stored?.size === 0) this.#storedOf.delete(owner);
   }
 
   #attempt(what: string, change: Promise<void>): void {

@@ -20,6 +20,8 @@ export interface WillMessage {
 export interface ConnectPacket {
   readonly type: "connect";
   readonly protocolVersion: ProtocolVersion;
+  /** A broker that passes on what it gets; never in MQTT 5. */
+  readonly bridge: boolean;
   readonly clientId: string;
   /** "Clean session" before MQTT 5. */
   readonly cleanStart: boolean;
@@ -59,6 +61,9 @@ export interface RequestedSubscription {
 /** MQTT 5 § 3.8.3.1. */
 export const noLocalBit = 4;
 export const retainAsPublishedBit = 8;
+
+/** Retain Handling 1. */
+export const retainOnlyForNew = 1 << 4;
 
 /** 0: retained messages are sent, 1: only for a new subscription, 2: never. */
 export function retainHandlingOf(options: number): 0 | 1 | 2 {

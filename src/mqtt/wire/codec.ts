@@ -18,7 +18,7 @@ import {
 import { ProtocolError } from "./errors.ts";
 import { packetType } from "./packet-bytes.ts";
 import {
-  type ConnectProperties,
+  type CheckedConnect,
   checkAuth,
   checkConnect,
   checkDisconnect,
@@ -50,8 +50,11 @@ export function decodePacket(bytes: Buffer, bodyStart: number, protocolVersion: 
   switch ((bytes[0] as number) >> 4) {
     case packetType.connect: {
       try {
-        const properties = checkConnect(bytes, bodyStart);
-        return toConnect(parse(bytes, protocolVersion), properties, bytes);
+        const checked = checkConnect(bytes, bodyStart);
+        bytes[0] = packetType.connect << 4;
+        bytes[checked.levelAt] = checked.level;
+        bytes[checked.levelAt + 1] = checked.flags;
+        return toConnect(parse(bytes, protocolVersion), checked, bytes);
       } catch (error) {
         if (error instanceof ProtocolError && namesMqtt5(bytes, bodyStart)) error.protocolVersion = 5;
         throw error;
@@ -112,13 +115,14 @@ function parse(bytes: Buffer, protocolVersion: ProtocolVersion): Packet {
 
 function toConnect(
   packet: Packet,
-  { connect, will, willStart, willEnd }: ConnectProperties,
+  { bridge, connect, will, willStart, willEnd }: CheckedConnect,
   bytes: Buffer,
 ): ConnectPacket {
   if (packet.cmd !== "connect") throw unexpected(packet);
   return {
     type: "connect",
     protocolVersion: packet.protocolVersion ?? 4,
+    bridge,
     clientId: packet.clientId,
     cleanStart: packet.clean ?? true,
     keepaliveSeconds: packet.keepalive ?? 0,

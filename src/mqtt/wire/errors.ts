@@ -18,6 +18,7 @@ export type CloseReason =
   | "refused" // CONNACK refused the client
   | "reauthentication_failed"
   | "too_many_connections"
+  | "login_timeout" // a WebSocket whose client did not log in
   | "slow_reader"
   | "service" // a service asked for it
   | "session_ended" // no client may have this session any more
@@ -112,6 +113,7 @@ const closeCodes: Readonly<Record<CloseReason, number | undefined>> = {
   taken_over: reasonCodes.sessionTakenOver,
   reauthentication_failed: reasonCodes.notAuthorized,
   too_many_connections: reasonCodes.quotaExceeded,
+  login_timeout: reasonCodes.maximumConnectTime,
   slow_reader: reasonCodes.quotaExceeded,
   service: reasonCodes.administrativeAction,
   session_ended: reasonCodes.administrativeAction,

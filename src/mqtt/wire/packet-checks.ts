@@ -5,6 +5,7 @@
  */
 
 import { ProtocolError, UnsupportedVersion } from "./errors.ts";
+import { packetType } from "./packet-bytes.ts";
 import { propertyId } from "./properties.ts";
 import { checkResponseTopic, type Properties, readProperties, Walker } from "./property-walker.ts";
 import type { ProtocolVersion } from "./protocol.ts";
@@ -46,8 +47,17 @@ const allowedInAuth: ReadonlySet<number> = new Set([
   propertyId.userProperty,
 ]);
 
-/** The properties of a CONNECT; all undefined before MQTT 5. */
-export interface ConnectProperties {
+/** What a CONNECT means where its bytes say more or less than mqtt-packet takes, and its properties. */
+export interface CheckedConnect {
+  /** The position of the protocol level; the connect flags follow it. */
+  readonly levelAt: number;
+  /** The level without the bit of a bridge. */
+  readonly level: ProtocolVersion;
+  /** A broker that passes messages on to its own clients; Mosquitto's bridges say so by the level's highest bit. */
+  readonly bridge: boolean;
+  /** Without the bits that mean nothing in MQTT 3.1. */
+  readonly flags: number;
+  /** Undefined before MQTT 5, as is `will`. */
   readonly connect: Properties | undefined;
   readonly will: Properties | undefined;
   /** The start of the will's properties in the packet, without their length. */
@@ -55,20 +65,35 @@ export interface ConnectProperties {
   readonly willEnd: number;
 }
 
+const connectFlag = { reserved: 1, will: 4, willQosAndRetain: 0x38, password: 0x40, username: 0x80 } as const;
+const bridgeBit = 0x80;
+
 /** Throws `UnsupportedVersion` for a protocol level that is answered, `ProtocolError` for any malformed packet. */
-export function checkConnect(bytes: Buffer, bodyStart: number): ConnectProperties {
+export function checkConnect(bytes: Buffer, bodyStart: number): CheckedConnect {
   const walker = new Walker().over(bytes, bodyStart, bytes.length);
   const name = walker.string();
   if (name !== "MQTT" && name !== "MQIsdp") throw new ProtocolError("not an MQTT client"); // [MQTT-3.1.2-1]
-  const level = walker.byte();
-  const known = name === "MQTT" ? level === 4 || level === 5 : level === 3;
-  if (!known) throw new UnsupportedVersion(level); // [MQTT-3.1.2-2]
-  const flags = walker.byte();
-  const has = { username: flags & 0x80, password: flags & 0x40, will: flags & 0x04 };
-  if ((flags & 1) !== 0) throw new ProtocolError("the reserved connect flag is set"); // [MQTT-3.1.2-3]
+  const levelAt = walker.at;
+  const given = walker.byte();
+  const level = versionOf(name, given);
+  if (level === undefined) throw new UnsupportedVersion(given); // [MQTT-3.1.2-2]
+  if (level !== 3 && bytes[0] !== packetType.connect << 4) throw new ProtocolError("wrong fixed header flags"); // [MQTT-2.2.2-2]
+  let flags = walker.byte();
+  if (level === 3) {
+    flags &= ~connectFlag.reserved;
+    if ((flags & connectFlag.will) === 0) flags &= ~connectFlag.willQosAndRetain;
+  }
+  const has = {
+    username: flags & connectFlag.username,
+    password: flags & connectFlag.password,
+    will: flags & connectFlag.will,
+  };
+  if ((flags & connectFlag.reserved) !== 0) throw new ProtocolError("the reserved connect flag is set"); // [MQTT-3.1.2-3]
   const willQos = (flags >> 3) & 3;
   if (willQos === 3) throw new ProtocolError("will QoS 3"); // [MQTT-3.1.2-14]
-  if (!has.will && (flags & 0x38) !== 0) throw new ProtocolError("will flags without a will"); // [MQTT-3.1.2-11]
+  if (!has.will && (flags & connectFlag.willQosAndRetain) !== 0) {
+    throw new ProtocolError("will flags without a will"); // [MQTT-3.1.2-11]
+  }
   if (level < 5 && !has.username && has.password) throw new ProtocolError("a password without a username"); // [MQTT-3.1.2-22]
   walker.uint16(); // keep alive
   const connect = level === 5 ? readConnectProperties(walker) : undefined;
@@ -85,10 +110,20 @@ export function checkConnect(bytes: Buffer, bodyStart: number): ConnectPropertie
     walker.string();
     walker.binary();
   }
-  if (has.username) walker.string();
-  if (has.password) walker.binary();
+  // MQTT 3.1 § 3.1: a flag may promise a name or a password that is not there.
+  if (level === 3 && walker.atEnd) flags &= ~(connectFlag.username | connectFlag.password);
+  else if (has.username) walker.string();
+  if (level === 3 && walker.atEnd) flags &= ~connectFlag.password;
+  else if (has.password) walker.binary();
   walker.finish();
-  return { connect, will, willStart, willEnd };
+  const bridge = (given & bridgeBit) !== 0;
+  return { levelAt, level, bridge, flags, connect, will, willStart, willEnd };
+}
+
+/** MQTT 5 has subscription options for what a bridge needs, so there is no level for it. */
+function versionOf(name: string, level: number): ProtocolVersion | undefined {
+  if (name === "MQIsdp") return (level & ~bridgeBit) === 3 ? 3 : undefined;
+  return level === 5 ? 5 : (level & ~bridgeBit) === 4 ? 4 : undefined;
 }
 
 function readConnectProperties(walker: Walker): Properties {

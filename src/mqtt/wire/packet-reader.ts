@@ -30,6 +30,8 @@ export interface PacketSink {
   readPacket(packet: ClientPacket): void;
   /** What the reader keeps between chunks; the reader sets it. An idle connection keeps nothing. */
   kept?: Kept | undefined;
+  /** It keeps so many bytes now. */
+  keptGrew?(bytes: number): void;
 }
 
 export interface PacketReaderLimits extends TopicLimits {
@@ -41,6 +43,12 @@ export interface PacketReaderLimits extends TopicLimits {
  * The flags that each packet type must have [MQTT-2.2.2-1]; -1: a client may not send it, or (PUBLISH) the flags vary.
  */
 const requiredFlags = [-1, 0, -1, -1, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0];
+
+/**
+ * In MQTT 3.1, § 2.1, only the QoS counts, and only in packets that have one: DUP marks a repeat, and the other flags are
+ * not used.
+ */
+const qosBits = 6;
 
 /** A fixed header has at most five bytes. */
 const headerBytesMax = 5;
@@ -54,7 +62,7 @@ const cut = { buffer: view.buffer, start: 0, bodyStart: 0, end: 0 };
 /** Bytes of one connection that could not be read yet. */
 export class Kept {
   /** The beginning of a packet. It grows with the bytes that arrive, not with the size the packet claims. */
-  partial: Buffer | undefined;
+  partial: Buffer<ArrayBuffer> | undefined;
   filled = 0;
   /** What arrived while the sink was not reading. */
   unread: Buffer | undefined;
@@ -112,7 +120,7 @@ export class PacketReader {
   }
 
   /** Adds to the incomplete packet and reads it when it is complete. Gives the offset where the chunk continues. */
-  #complete(kept: Kept, partial: Buffer, chunk: Buffer, sink: PacketSink): number {
+  #complete(kept: Kept, partial: Buffer<ArrayBuffer>, chunk: Buffer, sink: PacketSink): number {
     let at = 0;
     while (!findPacket(partial, 0, kept.filled, sink, this.#limits)) {
       if (at === chunk.length) return at;
@@ -122,9 +130,9 @@ export class PacketReader {
     const whole = kept.filled + missing === cut.end;
     let buffer = partial;
     if (kept.filled + missing > buffer.length) {
-      buffer = Buffer.allocUnsafeSlow(Math.min(cut.end, Math.max(kept.filled + missing, 2 * buffer.length)));
-      partial.copy(buffer, 0, 0, kept.filled);
+      buffer = resized(partial, Math.min(cut.end, Math.max(kept.filled + missing, 2 * buffer.length)));
       kept.partial = buffer;
+      if (!whole) sink.keptGrew?.(buffer.length);
     }
     chunk.copy(buffer, kept.filled, at, at + missing);
     kept.filled += missing;
@@ -137,9 +145,22 @@ export class PacketReader {
   }
 }
 
+/**
+ * The same bytes in a buffer of another length. The old one is freed at once, and not when the collector comes to it: the
+ * beginnings of many large packets would be much memory by then.
+ */
+const resized = (buffer: Buffer<ArrayBuffer>, bytes: number): Buffer<ArrayBuffer> =>
+  Buffer.from(buffer.buffer.transfer(bytes));
+
+/** The connection has ended: the beginning of its packet is freed. No view of it was given to anyone, since it was not read yet. */
+export function freePartial({ partial }: Kept): void {
+  if (partial !== undefined) resized(partial, 0);
+}
+
 function keepUnread(sink: PacketSink, bytes: Buffer): void {
   sink.kept ??= new Kept();
   sink.kept.unread = bytes;
+  sink.keptGrew?.(bytes.length);
 }
 
 function keepPartial(sink: PacketSink, chunk: Buffer, at: number): void {
@@ -147,6 +168,7 @@ function keepPartial(sink: PacketSink, chunk: Buffer, at: number): void {
   const partial = Buffer.allocUnsafeSlow(Math.max(firstPartialBytes, chunk.length - at));
   sink.kept.partial = partial;
   sink.kept.filled = chunk.copy(partial, 0, at);
+  sink.keptGrew?.(partial.length);
 }
 
 /** Points `cut` at the packet that starts at `start`; its end may lie beyond `end`. False: the header is incomplete. */
@@ -180,12 +202,16 @@ function checkFirstByte(first: number, sink: PacketSink): void {
   if (sink.awaitsAuth && type !== packetType.auth && type !== packetType.disconnect) {
     throw new ProtocolError("neither AUTH nor DISCONNECT during an authentication", protocolError);
   }
-  if (type === packetType.publish) return;
-  const flags = requiredFlags[type];
+  // The flags of CONNECT are judged with its version.
+  if (type === packetType.publish || type === packetType.connect) return;
+  const flags = requiredFlags[type] as number;
   if (flags === -1 || (type === packetType.auth && sink.protocolVersion !== 5)) {
     throw new ProtocolError(`a client may not send packet type ${type}`, protocolError);
   }
-  if (flags !== (first & 15)) throw new ProtocolError("wrong fixed header flags"); // [MQTT-2.2.2-2]
+  const counts = sink.protocolVersion !== 3 ? 15 : flags === 0 ? 0 : qosBits;
+  if ((first & counts) !== flags) {
+    throw new ProtocolError("wrong fixed header flags"); // [MQTT-2.2.2-2]
+  }
 }
 
 function checkLength(remaining: number, sink: PacketSink, limits: PacketReaderLimits): void {
@@ -238,6 +264,8 @@ function dispatch(sink: PacketSink, limits: PacketReaderLimits): void {
     default: {
       // A copy: the packet's strings and password must not keep the chunk in memory.
       const bytes = Buffer.from(buffer.subarray(cut.start, cut.end));
+      if (sink.protocolVersion === 3 && type !== packetType.connect)
+        bytes[0] = (type << 4) | (requiredFlags[type] as number);
       sink.readPacket(decodePacket(bytes, bodyStart - cut.start, sink.protocolVersion));
     }
   }

@@ -4,12 +4,30 @@
  */
 
 import { z } from "zod";
-import { keyPattern } from "../../domain/keys.ts";
+import { keyPattern, userKeyPattern } from "../../domain/keys.ts";
 import { shownSchema } from "./described.ts";
 import type { Operation, OperationAnswer } from "./operation.ts";
 import type { Operations } from "./operations.ts";
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** What a reader looks for, in the order in which they need it; by the first level of the path. */
+const groups: readonly { readonly name: string; readonly description: string; readonly paths: readonly string[] }[] = [
+  { name: "Tokens", description: "Make participants, and renew or end their tokens.", paths: ["token", "tokens"] },
+  { name: "Chats", description: "Make chats, and read what was said in them.", paths: ["chats"] },
+  { name: "Messages", description: "Send, receive, confirm and find.", paths: ["messages", "search"] },
+  { name: "People", description: "Who is who, and who are friends.", paths: ["users", "contacts"] },
+  { name: "Files", description: "Content that is too large for a message.", paths: ["_"] },
+  { name: "Webhooks", description: "The server calls you.", paths: ["webhooks"] },
+  { name: "Server", description: "For monitors and tools.", paths: ["healthz", "readyz", "publicKey", "version"] },
+];
+
+function groupOf(path: string): string {
+  const [, first = ""] = path.split("/");
+  const group = groups.find(({ paths }) => paths.includes(first));
+  if (group === undefined) throw new Error(`${path} is in no group of the reference`);
+  return group.name;
+}
 
 const prefixes = ["/", "/api/v3", "/backend", "/public", "/api/v3/backend", "/api/v3/public"];
 
@@ -36,11 +54,15 @@ export async function createDocument(operations: Operations, version: string): P
         "People, chats and messages over HTTP. Every path is served under six prefixes. A refusal tells what was wrong in X-Error-Detail.",
     },
     servers: prefixes.map((url) => ({ url })),
+    tags: groups
+      .filter(({ name }) => Object.keys(paths).some((path) => groupOf(path) === name))
+      .map(({ name, description }) => ({ name, description })),
     paths,
     components: {
       schemas: definitions,
       securitySchemes: {
         backendKey: { type: "http", scheme: "bearer", description: "The backend key; also in X-API-Key." },
+        password: { type: "http", scheme: "basic", description: "A user's name and password." },
         accessToken: {
           type: "http",
           scheme: "bearer",
@@ -52,10 +74,18 @@ export async function createDocument(operations: Operations, version: string): P
 }
 
 function operationOf(path: string, operation: Operation, definitions: Record<string, unknown>): Json {
-  const { id, summary, about, caller, orBackend, once, query, body, answers } = operation;
+  const { id, summary, about, caller, orBackend, once, query, headers = {}, body, bytes, answers } = operation;
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => pathParameter(name ?? "")),
     ...(query === undefined ? [] : queryParameters(query)),
+    ...Object.entries(headers).map(([name, { about: description, example }]) => ({
+      name,
+      in: "header",
+      description,
+      required: example !== undefined,
+      schema: { type: "string" },
+      ...(example === undefined ? {} : { example }),
+    })),
     ...(once === undefined ? [] : [idempotencyKey]),
     ...(hasStream(answers) ? [lastEventId] : []),
   ];
@@ -63,8 +93,8 @@ function operationOf(path: string, operation: Operation, definitions: Record<str
     operationId: id,
     summary,
     description: about,
-    tags: [caller],
-    ...(caller === "anyone" ? {} : { security: securityOf(caller, orBackend === true) }),
+    tags: [groupOf(path)],
+    security: securityOf(caller, orBackend === true),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -77,16 +107,22 @@ function operationOf(path: string, operation: Operation, definitions: Record<str
             },
           },
         }),
+    ...(bytes === undefined
+      ? {}
+      : { requestBody: { required: false, content: { [bytes.type]: { example: bytes.file }, "*/*": {} } } }),
     responses: Object.fromEntries(
       Object.entries(answers).map(([status, answer]) => [status, responseOf(status, answer, definitions)]),
     ),
   };
 }
 
-function securityOf(caller: "backend" | "participant", orBackend: boolean): Json[] {
+/** An empty list says that no key is needed; a missing one would leave it open. */
+function securityOf(caller: Operation["caller"], orBackend: boolean): Json[] {
+  if (caller === "anyone") return [];
   const backend = { backendKey: [] };
   if (caller === "backend") return [backend];
-  return orBackend ? [{ accessToken: [] }, backend] : [{ accessToken: [] }];
+  const own = caller === "owner" ? { password: [] } : { accessToken: [] };
+  return orBackend ? [own, backend] : [own];
 }
 
 const hasStream = (answers: Operation["answers"]): boolean =>
@@ -101,6 +137,11 @@ const pathParameter = (name: string): Json => ({
 
 const pathPatterns: Readonly<Record<string, string>> = {
   chatID: keyPattern.source,
+  user: userKeyPattern.source,
+  messageID: "^\\d{1,16}$",
+  file: "^(?:up_[0-9a-f]{32}|[0-9a-f]{64})$",
+  avatar: "^[1-9]\\d{0,14}-[0-9a-f]{64}$",
+  tokenID: "^[0-9a-f]{16}$",
   GUID: "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
 };
 
@@ -124,16 +165,21 @@ function queryParameters(query: z.ZodObject): Json[] {
 }
 
 function responseOf(status: string, answer: OperationAnswer, definitions: Record<string, unknown>): Json {
-  const { about, stream } = answer;
+  const { about, stream, empty } = answer;
   const content: Record<string, Json> = {};
   for (let form: OperationAnswer | undefined = answer; form !== undefined; form = form.or) {
-    content[form.contentType ?? "application/json"] = { schema: given(form.schema, definitions) };
+    if (form.bytes) content["*/*"] = {};
+    else if (form.schema !== undefined && !form.empty) {
+      content[form.contentType ?? "application/json"] = { schema: given(form.schema, definitions) };
+    }
   }
   if (stream) content["text/event-stream"] = { schema: { type: "string" } };
   return {
     description: about,
-    ...(Number(status) < 400 ? {} : { headers: { "X-Error-Detail": { schema: { type: "string" } } } }),
-    content,
+    ...(Number(status) < 400 || status === "416"
+      ? {}
+      : { headers: { "X-Error-Detail": { schema: { type: "string" } } } }),
+    ...(empty ? {} : { content }),
   };
 }
 

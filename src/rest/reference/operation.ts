@@ -4,7 +4,12 @@ import * as shapes from "./shapes.ts";
 
 export interface OperationAnswer {
   readonly about: string;
-  readonly schema: z.ZodType;
+  /** Without one the body is no JSON. */
+  readonly schema?: z.ZodType;
+  /** The body is a file. */
+  readonly bytes?: true;
+  /** There is no body. */
+  readonly empty?: true;
   /** Of the answer; problem documents and lines of JSON have their own. */
   readonly contentType?: "application/problem+json" | "application/x-ndjson";
   /** The same path also answers in this form, where the client asks for it. */
@@ -17,12 +22,17 @@ export interface Operation {
   readonly id: string;
   readonly summary: string;
   readonly about: string;
-  readonly caller: "backend" | "participant" | "anyone";
+  /** `owner`: a user with their name and password. */
+  readonly caller: "backend" | "participant" | "owner" | "anyone";
   /** The backend may ask too. */
   readonly orBackend?: true;
   /** Whether a request with an idempotency key is answered once. */
   readonly once?: true;
   readonly query?: z.ZodObject;
+  /** Those without an example are optional. */
+  readonly headers?: Readonly<Record<string, { readonly about: string; readonly example?: string }>>;
+  /** The body is a file, such as this one. */
+  readonly bytes?: { readonly type: string; readonly file: string };
   readonly body?: {
     readonly schema: z.ZodType;
     readonly required: boolean;
@@ -33,7 +43,7 @@ export interface Operation {
   readonly answers: Readonly<Record<number | "5XX", OperationAnswer>>;
 }
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export const badToken: OperationAnswer = {
   about: "The backend key or the access token is missing or wrong.",
@@ -61,6 +71,11 @@ export const documented = (text: string, about: string): OperationAnswer => ({
   about,
   schema: shapes.documentedError(text),
 });
+
+export const outOfScope: OperationAnswer = {
+  about: "A long-lived token does not open this.",
+  schema: shapes.documentedError("Out of scope"),
+};
 
 /** What a route of the REST document may answer at any time. */
 export const usual = { 401: badToken, 429: tooOften, "5XX": fault };

@@ -1,10 +1,14 @@
 /** Every documented route, with what it takes and what it answers. `app.ts` must serve exactly these. */
 import type { Schemas } from "../schemas.ts";
+import { createContactOperations } from "./contact-operations.ts";
+import { createFileOperations } from "./file-operations.ts";
+import { createHookOperations } from "./hook-operations.ts";
 import { createMessageOperations } from "./message-operations.ts";
 import {
   documented,
   fault,
   type OperationTable,
+  outOfScope,
   problem,
   tooLarge,
   tooOften,
@@ -24,13 +28,16 @@ export function createOperations(schemas: Schemas) {
     "/chats": {
       GET: {
         id: "getChats",
-        summary: "Your chats",
-        about: "Page by page, by rising chat_id.",
+        summary: "Your chats, or all chats",
+        about:
+          "Page by page, by rising chat_id. A participant gets their own chats and how far they have come in each; the backend gets all chats.",
         caller: "participant",
+        orBackend: true,
         query: schemas.chatsQuery,
         answers: {
-          200: { about: "A page.", schema: shapes.chats },
+          200: { about: "A page.", schema: shapes.chats.or(shapes.allChats) },
           400: problem("A parameter of the query is wrong."),
+          403: problem(outOfScope.about),
           ...usualOwn,
         },
       },
@@ -111,17 +118,36 @@ export function createOperations(schemas: Schemas) {
         },
       },
     },
-    "/chats/:chatID/typing": {
+    "/chats/:chatID/changes": {
+      GET: {
+        id: "getChanges",
+        summary: "What changed in a chat",
+        about:
+          "Messages that were edited, deleted or reacted to after a revision, each once, as it is now, by rising revision. Messages that are not for you are left out.",
+        caller: "participant",
+        query: schemas.changesQuery,
+        answers: {
+          200: { about: "A page.", schema: shapes.changes },
+          400: problem("The chatID, or a parameter of the query, is wrong."),
+          403: problem("This server requires the signed form of participants that have a key."),
+          404: problem("There is no such chat, or you are not in it."),
+          ...usualOwn,
+        },
+      },
+    },
+    "/chats/:chatID/mute": {
       PUT: {
-        id: "putTyping",
-        summary: "Tell that you are typing",
-        about: "Members who are connected now are told (`chat_typing`, `chat_typingEnd`). It is not stored.",
+        id: "putMute",
+        summary: "Mute a chat until a time",
+        about:
+          "You want no notices of it until then, but for messages that name you. Messages are delivered and counted as before: clients keep it. Without `until`, or with a time that is over, notices come again. At most ten years.",
         caller: "participant",
         once: true,
-        body: { schema: schemas.typing, required: false, example: { typing: true } },
+        body: { schema: schemas.mute, required: false, example: { until: "2030-01-02T03:04:05Z" } },
         answers: {
-          200: { about: "The members were told.", schema: shapes.nothing },
+          200: { about: "Until when it is muted.", schema: shapes.muted },
           400: problem("The chatID or the body is wrong."),
+          403: problem(outOfScope.about),
           404: problem("There is no such chat, or you are not in it."),
           413: problem(tooLarge.about),
           ...withKey,
@@ -129,6 +155,29 @@ export function createOperations(schemas: Schemas) {
         },
       },
     },
+    ...createContactOperations(schemas),
+    ...createHookOperations(schemas),
+    "/chats/:chatID/typing": {
+      PUT: {
+        id: "putTyping",
+        summary: "Tell that you are typing",
+        about:
+          "Members who are connected now are told (`chat_typing`, `chat_typingEnd`), and your own other clients, at most once a second. It ends by itself after ten seconds, and is not stored.",
+        caller: "participant",
+        once: true,
+        body: { schema: schemas.typing, required: false, example: { typing: true } },
+        answers: {
+          200: { about: "The members were told.", schema: shapes.nothing },
+          400: problem("The chatID or the body is wrong."),
+          403: problem(outOfScope.about),
+          404: problem("There is no such chat, or you are not in it."),
+          413: problem(tooLarge.about),
+          ...withKey,
+          ...usualOwn,
+        },
+      },
+    },
+    ...createFileOperations(schemas),
     ...createWebhookOperations(schemas),
     "/healthz": {
       GET: {

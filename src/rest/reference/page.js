@@ -1,6 +1,6 @@
 /** Shows the OpenAPI document as a page. Text is only ever set as text. */
 
-const methods = ["get", "put", "post", "delete"];
+const methods = ["post", "put", "patch", "get", "head", "delete"];
 const themes = ["system", "light", "dark"];
 
 function element(name, attributes = {}, ...children) {
@@ -8,6 +8,11 @@ function element(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
+}
+
+/** What the document writes between back-ticks is code. */
+function prose(text) {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? element("code", {}, part) : part));
 }
 
 /** A schema in the words a reader looks for: `{ "chatID": string, "seq": integer, … }`. */
@@ -46,17 +51,17 @@ function parametersOf(operation) {
       {},
       element("td", {}, element("code", {}, name)),
       element("td", {}, required ? `${where}, required` : where),
-      element("td", {}, description ?? schema.description ?? words(schema, {})),
+      element("td", {}, ...prose(description ?? schema.description ?? words(schema, {}))),
     ),
   );
-  return [element("h3", {}, "Parameters"), element("table", {}, element("tbody", {}, ...rows))];
+  return [element("h4", {}, "Parameters"), element("table", {}, element("tbody", {}, ...rows))];
 }
 
 function bodyOf(operation, definitions) {
   const content = operation.requestBody?.content["application/json"];
   if (content === undefined) return [];
   return [
-    element("h3", {}, operation.requestBody.required ? "Body" : "Body (optional)"),
+    element("h4", {}, operation.requestBody.required ? "Body" : "Body (optional)"),
     element("pre", {}, element("code", {}, JSON.stringify(content.example, null, 2))),
     element(
       "details",
@@ -67,39 +72,73 @@ function bodyOf(operation, definitions) {
   ];
 }
 
+/** What fills the places of a path in an example. */
+const examples = { tokenID: "$TOKEN_ID", chatID: "team", GUID: "$GUID", name: "orders", file: "$FILE" };
+
+function secretOf(caller) {
+  if (caller === undefined) return "";
+  if ("password" in caller) return ' -u "$NAME:$PASSWORD"';
+  return ` -H "Authorization: Bearer ${"backendKey" in caller ? "$KEY" : "$TOKEN"}"`;
+}
+
+/** The request as one line for a shell, with `$ROOST`, `$KEY` and `$TOKEN` as the first steps name them. */
+function curlOf(method, path, operation) {
+  const place = path.replaceAll(/\{(\w+)\}/g, (_, name) => examples[name] ?? name);
+  const secret = secretOf(operation.security[0]);
+  const content = Object.entries(operation.requestBody?.content ?? {});
+  const example = operation.requestBody?.content["application/json"]?.example;
+  const [type, file] = content.find(([, { example: name }]) => typeof name === "string") ?? [];
+  const body =
+    file !== undefined
+      ? ` -H "Content-Type: ${type}" --data-binary @${file.example}`
+      : example === undefined
+        ? ""
+        : ` -d '${JSON.stringify(example).replaceAll("'", "'\\''")}'`;
+  const headers = (operation.parameters ?? [])
+    .filter(({ in: where, required }) => where === "header" && required)
+    .map(({ name, example: value }) => ` -H "${name}: ${value}"`)
+    .join("");
+  const verb = { get: "", head: " -I" }[method] ?? ` -X ${method.toUpperCase()}`;
+  return `curl${verb} "$ROOST${place}"${secret}${headers}${body}`;
+}
+
 function answersOf(operation, definitions) {
   const answers = Object.entries(operation.responses).map(([status, { description, content = {} }]) =>
     element(
       "details",
       {},
-      element("summary", {}, element("strong", {}, status), ` ${description}`),
+      element("summary", {}, element("strong", {}, status), " ", ...prose(description)),
       ...Object.entries(content).flatMap(([type, { schema }]) => [
         element("p", { class: "quiet" }, type),
         element("pre", {}, element("code", {}, words(schema, definitions))),
       ]),
     ),
   );
-  return [element("h3", {}, "Answers"), ...answers];
+  return [element("h4", {}, "Answers"), ...answers];
 }
 
 function show(description) {
   const definitions = description.components.schemas;
   document.querySelector("#version").textContent = description.info.version;
   document.querySelector("#about").textContent = description.info.description;
+  for (const origin of document.querySelectorAll(".origin")) origin.textContent = location.origin;
   const index = document.querySelector("#index");
   const main = document.querySelector("#operations");
   const shown = [];
-  for (const [path, operations] of Object.entries(description.paths)) {
-    for (const method of methods) {
-      const operation = operations[method];
-      if (operation === undefined) continue;
+  for (const { name, description: about } of description.tags) {
+    const heading = element("h2", { class: "group" }, name);
+    const entry = element("li", { class: "group" }, name);
+    main.append(heading, element("p", { class: "quiet" }, ...prose(about)));
+    index.append(entry);
+    for (const [path, method, operation] of operationsOf(description, name)) {
       const title = [element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)];
       const section = element(
         "section",
         { id: operation.operationId },
-        element("h2", {}, ...title),
-        element("p", {}, `${operation.summary}. ${operation.description}`),
+        element("h3", { class: "operation" }, ...title),
+        element("p", {}, `${operation.summary}. `, ...prose(operation.description)),
         element("p", { class: "quiet" }, callerOf(operation)),
+        element("pre", {}, element("code", {}, curlOf(method, path, operation))),
         ...parametersOf(operation),
         ...bodyOf(operation, definitions),
         ...answersOf(operation, definitions),
@@ -125,16 +164,22 @@ function show(description) {
   if (location.hash !== "") document.querySelector(location.hash)?.scrollIntoView();
 }
 
-/** In words; `security` has an entry for each key that will do. */
-function callerOf({ tags, security = [] }) {
-  return security.length > 1 ? "With an access token, or the backend key." : callers[tags[0]];
+/** The operations of a group, in the order of the document. */
+function operationsOf(description, group) {
+  return Object.entries(description.paths).flatMap(([path, operations]) =>
+    methods
+      .filter((method) => operations[method]?.tags[0] === group)
+      .map((method) => [path, method, operations[method]]),
+  );
 }
 
-const callers = {
-  backend: "With the backend key.",
-  participant: "With an access token.",
-  anyone: "Without any key.",
-};
+/** In words; `security` has an entry for each key that will do. */
+function callerOf({ security }) {
+  if (security.length > 1 && "password" in security[0]) return "With a user's name and password, or the backend key.";
+  if (security.length > 1) return "With an access token, or the backend key.";
+  if (security.length === 0) return "Without any key.";
+  return "backendKey" in security[0] ? "With the backend key." : "With an access token.";
+}
 
 const button = document.querySelector("#theme");
 

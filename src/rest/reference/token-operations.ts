@@ -1,9 +1,23 @@
 /** The reference of tokens, and of the participants that have them. */
 import type { Schemas } from "../schemas.ts";
-import { documented, type OperationTable, usual, usualOwn, usualWithBody, withKey } from "./operation.ts";
+import {
+  documented,
+  type OperationTable,
+  outOfScope,
+  problem,
+  tooLarge,
+  usual,
+  usualOwn,
+  usualWithBody,
+  withKey,
+} from "./operation.ts";
 import * as shapes from "./shapes.ts";
 
 const unknown = documented("userGUID not found", "No user has this GUID, or none you share a chat with.");
+
+const notTheirs = problem(
+  "A token makes no tokens; a password is for its own user's; and a backend for users without a password.",
+);
 
 export const createTokenOperations = (schemas: Schemas) =>
   ({
@@ -57,7 +71,79 @@ export const createTokenOperations = (schemas: Schemas) =>
         answers: {
           200: { about: "Revoked.", schema: shapes.nothing },
           400: documented("Invalid parameters", "The body is wrong."),
+          403: outOfScope,
           ...usualWithBody,
+        },
+      },
+    },
+    "/tokens": {
+      GET: {
+        id: "getLongTokens",
+        summary: "Long-lived tokens",
+        about: "The newest first, without their secrets. A backend names a user who has no password.",
+        caller: "owner",
+        orBackend: true,
+        query: schemas.longTokensQuery,
+        answers: {
+          200: { about: "All of the user's.", schema: shapes.longTokens },
+          400: problem("The query is wrong."),
+          403: notTheirs,
+          404: problem("No such user."),
+          ...usualOwn,
+        },
+      },
+      POST: {
+        id: "createLongToken",
+        summary: "Make a long-lived token",
+        about:
+          "For a device or a program of your own. It is valid at every door until it expires or is revoked. A backend names a user who has no password.",
+        caller: "owner",
+        orBackend: true,
+        body: {
+          schema: schemas.longToken,
+          required: true,
+          example: { name: "alarm", scopes: [{ allow: "send", chat: "team" }], expires_in: 7_776_000 },
+        },
+        answers: {
+          201: { about: "The token. It is shown only this once.", schema: shapes.newLongToken },
+          400: problem("A value in the body is wrong."),
+          403: notTheirs,
+          404: problem("No such user."),
+          409: problem("The user has 100 tokens."),
+          413: problem(tooLarge.about),
+          ...usualOwn,
+        },
+      },
+    },
+    "/tokens/:tokenID": {
+      DELETE: {
+        id: "revokeLongToken",
+        summary: "Revoke a long-lived token",
+        about: "Its connections end at every door.",
+        caller: "owner",
+        orBackend: true,
+        query: schemas.longTokensQuery,
+        answers: {
+          200: { about: "Revoked.", schema: shapes.nothing },
+          400: problem("The query is wrong."),
+          403: notTheirs,
+          404: problem("No such user or token."),
+          ...usualOwn,
+        },
+      },
+    },
+    "/users": {
+      GET: {
+        id: "getUsersPage",
+        summary: "All users, or the one of a userID",
+        about:
+          "Page by page, by rising user_id; people of every door, deactivated users left out. With `userID` the list has that user, or is empty.",
+        caller: "backend",
+        query: schemas.usersQuery,
+        answers: {
+          200: { about: "A page.", schema: shapes.users },
+          400: problem("A parameter of the query is wrong."),
+          ...usualOwn,
         },
       },
     },
@@ -67,7 +153,23 @@ export const createTokenOperations = (schemas: Schemas) =>
         summary: "Who you are",
         about: "The user behind the access token.",
         caller: "participant",
-        answers: { 200: { about: "You.", schema: shapes.me }, ...usualOwn },
+        answers: { 200: { about: "You.", schema: shapes.me }, 403: problem(outOfScope.about), ...usualOwn },
+      },
+      PATCH: {
+        id: "patchMe",
+        summary: "Change your name, and what others see of you",
+        about: "What the body does not name stays as it is.",
+        caller: "participant",
+        once: true,
+        body: { schema: schemas.me, required: false, example: { displayName: "Anna", presence: "none" } },
+        answers: {
+          200: { about: "You, as you are now.", schema: shapes.me },
+          400: problem("A value in the body is wrong."),
+          403: problem(outOfScope.about),
+          413: problem(tooLarge.about),
+          ...withKey,
+          ...usualOwn,
+        },
       },
     },
     "/users/:GUID": {
@@ -80,6 +182,7 @@ export const createTokenOperations = (schemas: Schemas) =>
         orBackend: true,
         answers: {
           200: { about: "The user. `displayName` and `userKey` are missing where there is none.", schema: shapes.user },
+          403: outOfScope,
           404: unknown,
           ...usual,
         },

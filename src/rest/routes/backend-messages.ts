@@ -1,13 +1,13 @@
 /**
  * POST /messages with the backend key: the simple form, sent as the participant whom `sender` names, or as `"system"`.
- * Without `sender` the key counts as a wrong token: a caller with the wrong secret must not send as the system.
+ * There is no sender by default: a backend that shows its key by mistake must not send as the system.
  */
 import { sentShape } from "../../delivery/shapes.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { systemUserId, type UserId } from "../../domain/model.ts";
 import { readJson } from "../body.ts";
 import type { RestContext, RouteParts } from "../context.ts";
-import { answerProblem, unauthorized } from "../errors.ts";
+import { answerProblem, badRequest, Refusal } from "../errors.ts";
 import { json } from "../json.ts";
 import { clientIdsOf, draftOf } from "../outgoing.ts";
 import { parse } from "../schemas.ts";
@@ -18,9 +18,14 @@ export function createBackendMessages({ domain, limits, schemas, clock, log }: R
   async function post(c: RestContext): Promise<Response> {
     const body = await readJson(c.req.raw, limits);
     const items: unknown[] = Array.isArray(body) ? body : [body];
-    if (!items.every(namesSender)) throw unauthorized("with the backend key every message needs a sender");
     try {
-      const sent = (await send(items, clientIdsOf(c.req.raw, clock.nowMs()))).map(sentShape);
+      if (!items.every(namesSender)) {
+        throw new Refusal(
+          badRequest,
+          'sender: with the backend key each message names one, a userID, a GUID or "system"',
+        );
+      }
+      const sent = (await send(items, clientIdsOf(c.req.raw, clock.steadyMs()))).map(sentShape);
       return json(JSON.stringify(Array.isArray(body) ? sent : sent[0]));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });

@@ -5,7 +5,8 @@
 
 import { isKey } from "../../domain/keys.ts";
 import type { ChatId, ChatView, MessageReader, User } from "../../domain/model.ts";
-import { accessToken, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
+import { isPerson } from "../../domain/people/kinds.ts";
+import { accessToken, reachOf, refuseUnsigned, requireBackend, requireParticipant } from "../auth.ts";
 import { readJson } from "../body.ts";
 import { documented, type Handler, own, queryOf, type RestContext, type RouteParts } from "../context.ts";
 import { type EncodedMessages, historyJson } from "../encoded-messages.ts";
@@ -18,7 +19,7 @@ import { parse, pick } from "../schemas.ts";
 const historyQueryNames = ["after_seq", "before_seq", "limit"] as const;
 
 export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages }) {
-  const { domain, log, limits, schemas, encoded, requireSignature } = parts;
+  const { domain, log, limits, schemas, encoded, answers, requireSignature } = parts;
   const { accounts, chats, store } = domain;
   const firstPage = parse(schemas.historyQuery, {});
 
@@ -45,7 +46,8 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     await requireBackend(accounts, c.req.raw, c.env.address);
     const view = await store.findChatView({ key: chatKeyOf(c) });
     if (view === undefined) throw new Refusal(invalidChatId, "there is no such chat");
-    return json(JSON.stringify({ chat: chatShape(view, await ownerOf(view)) }));
+    const members = view.members.filter((member) => !member.disabled); // their GUIDs are unknown elsewhere
+    return json(JSON.stringify({ chat: chatShape({ ...view, members }, await ownerOf(view)) }));
   });
 
   const deleteUsers = documented(words.deleteUsers, log, async (c) => {
@@ -64,12 +66,14 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
    */
   const history: Handler = own(log, async (c) => {
     const query = queryOf(c.req.raw);
-    const asking = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env.address);
+    const asking = await requireParticipant(accounts, accessToken(c.req.raw, query), c.env);
     refuseUnsigned(requireSignature, asking);
     const { user, deviceId } = asking;
     const reader = { userId: user.userId, deviceId };
     const key = chatKeyOf(c);
     const page = query === undefined ? firstPage : parse(schemas.historyQuery, pick(query, historyQueryNames));
+    const reach = reachOf(asking, store);
+    if (reach !== undefined) await reach.require("read", { key });
     const chat = await chats.getAsMember({ key }, user.userId);
     const { after_seq: afterSeq, before_seq: beforeSeq, limit } = page;
     // Where seq has no gap, the page's messages are known before they are read.
@@ -79,15 +83,24 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     const next = afterSeq === undefined ? (from > 1 && from <= to ? from : null) : to < end ? to : null;
     const answer = encoded.answer(chat.chatId, { from, to, next });
     if (answer !== undefined) return json(answer);
-    const known = await knownPage(chat.chatId, { from, to, reader });
-    if (known !== undefined) return json(historyJson(known, next));
-    const found = await store.messages({ chatId: chat.chatId, afterSeq, beforeSeq, limit, reader, inlineBytesMax: 0 });
-    const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.historyBytesMax);
-    const messages = await withInlineContent(store, taken);
-    const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-    const last = found.length < limit && taken.length === found.length;
-    const ended = last || following === (afterSeq === undefined ? 1 : end);
-    return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
+    return answers.page(user.userId, c.req.raw, async () => {
+      const known = await knownPage(chat.chatId, { from, to, reader });
+      if (known !== undefined) return json(historyJson(known, next));
+      const found = await store.messages({
+        chatId: chat.chatId,
+        afterSeq,
+        beforeSeq,
+        limit,
+        reader,
+        inlineBytesMax: 0,
+      });
+      const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.historyBytesMax);
+      const messages = await withInlineContent(store, taken);
+      const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
+      const last = found.length < limit && taken.length === found.length;
+      const ended = last || following === (afterSeq === undefined ? 1 : end);
+      return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
+    });
   });
 
   /**
@@ -139,6 +152,7 @@ function chatShape({ chat, members }: ChatView, owner: User | undefined) {
       GUID: member.guid,
       userID: member.userKey,
       ...(member.nick === "" || member.nick === member.userKey ? {} : { displayName: member.nick }),
+      ...(isPerson(member) ? {} : { kind: member.kind }),
     })),
   };
 }

@@ -5,8 +5,9 @@
  * to the socket piece by piece.
  */
 import { isShownInline } from "../../domain/messages/media-types.ts";
+import { chatsOfFileMax } from "../../domain/people/chat-reach.ts";
 import type { ServedFile } from "../../domain/store.ts";
-import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
+import { accessToken, reachOf, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { fileNotFound, Refusal } from "../errors.ts";
 import { type ByteRange, parseRange } from "../ranges.ts";
@@ -16,13 +17,17 @@ export function createFileRoutes({ domain, log, requireSignature }: RouteParts) 
 
   const get: Handler = own(log, async (c) => {
     const { raw } = c.req;
-    const asking = await requireParticipant(accounts, accessToken(raw, queryOf(raw)), c.env.address);
+    const asking = await requireParticipant(accounts, accessToken(raw, queryOf(raw)), c.env);
     refuseUnsigned(requireSignature, asking);
     const { user } = asking;
-    const hash = c.req.param("hash") ?? "";
+    const hash = c.req.param("file") ?? "";
     const file = await store.findFile(user.userId, hash);
+    const reach = reachOf(asking, store);
+    const isReadable =
+      reach === undefined ||
+      (await reach.readable(await store.chatsOfFile(user.userId, hash, chatsOfFileMax))).length > 0;
     // The same where no such file exists, so that no caller learns what other users have.
-    if (file === undefined) throw new Refusal(fileNotFound, "none of your chats has such a file");
+    if (file === undefined || !isReadable) throw new Refusal(fileNotFound, "none of your chats has such a file");
     const etag = `"${hash}"`;
     if (isNamed(raw.headers.get("if-none-match"), etag)) {
       return new Response(null, { status: 304, headers: { ETag: etag, "Cache-Control": cacheControl } });
@@ -38,10 +43,10 @@ const cacheControl = "private, max-age=31536000, immutable";
 /** A file opened as a page of its own may show itself and do nothing else. */
 const contentSecurityPolicy = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox";
 
-function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag: string): Response {
+function answer({ content, bytes, mediaType, name }: ServedFile, asked: Headers, etag: string): Response {
   const headers: Record<string, string> = {
     "Content-Type": mediaType,
-    "Content-Disposition": isShownInline(mediaType) ? "inline" : "attachment",
+    "Content-Disposition": `${isShownInline(mediaType) ? "inline" : "attachment"}${nameParameter(name)}`,
     "Content-Security-Policy": contentSecurityPolicy,
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -68,6 +73,12 @@ function answer({ content, bytes, mediaType }: ServedFile, asked: Headers, etag:
     },
   });
 }
+
+/** RFC 6266 § 4.3, in the form that takes any name (RFC 8187). */
+const nameParameter = (name: string | undefined): string =>
+  name === undefined
+    ? ""
+    : `; filename*=UTF-8''${encodeURIComponent(name).replace(/['()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16)}`)}`;
 
 /** A range of another version is not served from this one (RFC 9110 § 13.1.5). */
 function rangeOf(asked: Headers, etag: string, bytes: number): ByteRange | "unsatisfiable" | undefined {

@@ -8,9 +8,10 @@ import { safeInteger } from "../../domain/keys.ts";
 import type { AddressedDraft, Confirmation } from "../../domain/messages/exchange-store.ts";
 import type { EventId, Message, MessageId } from "../../domain/model.ts";
 import type { LoggedIn } from "../../domain/people/accounts.ts";
+import { reachOf, requireReadableMessage } from "../auth.ts";
 import { keepOpen, type RestContext, type RouteParts } from "../context.ts";
 import { badRequest, outOfTime, Refusal, unauthorized, unsigned } from "../errors.ts";
-import type { Inbox } from "../inbox.ts";
+import { type Inbox, readerOf } from "../inbox.ts";
 import { json } from "../json.ts";
 import type { ReplyKey } from "../reply-key.ts";
 import { inboxItems, parse, pick, type Schemas } from "../schemas.ts";
@@ -39,8 +40,14 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     const confirmations = statuses.map(confirmationOf);
     await checkSignature(sender, sign ?? undefined, spellings(signedText, body.outgoingEvents));
     checkTime(outgoingEvents.timestamp);
+    const { userId } = sender.user;
+    const reach = reachOf(sender, store);
+    if (reach !== undefined) {
+      for (const { chatKey } of messages) await reach.require("send", { key: chatKey });
+      for (const { messageID } of statuses) await requireReadableMessage(reach, { store, userId }, messageID);
+    }
     const exchanged = await exchanges.exchange({
-      from: { userId: sender.user.userId, deviceId: sender.deviceId },
+      from: { userId, deviceId: sender.deviceId },
       messages,
       confirmations,
     });
@@ -68,10 +75,13 @@ export function createSignedForm(parts: RouteParts & { inbox: Inbox; replyKey: R
     const { wait } = parse(schemas.inboxQuery, pick(query, ["wait"]));
     const waitMs = wait * 1000;
     if (waitMs > 0) keepOpen(context);
-    const page = await inbox.wait(
-      { userId: reader.user.userId, deviceId: reader.deviceId },
-      { after: undefined, limit: inboxItems, waitMs, signal: context.req.raw.signal, content: "whole" },
-    );
+    const page = await inbox.wait(readerOf(reader, { address: context.env.address, store }), {
+      after: undefined,
+      limit: inboxItems,
+      waitMs,
+      signal: context.req.raw.signal,
+      content: "whole",
+    });
     // The token may have ended while the request waited.
     if (waitMs > 0 && !(await accounts.isTokenValid(token))) throw unauthorized("the access token has ended");
     const messages = await Promise.all(page.messages.map(incomingOf));

@@ -6,7 +6,7 @@
  */
 import type { ParticipantRequest, TokenPair } from "../../domain/people/tokens.ts";
 import { requireBackend, secretInHeaders } from "../auth.ts";
-import { readJson } from "../body.ts";
+import { readJson, refuseCompressed } from "../body.ts";
 import { documented, type Handler, keepOpen, type RestContext, type RouteParts } from "../context.ts";
 import { badRequest, Refusal, unauthorized, words } from "../errors.ts";
 import { json } from "../json.ts";
@@ -27,6 +27,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: 
     const backendKey = await callerOf(c);
     const onlyNew = backendKey === undefined;
     if (isStream(raw)) {
+      refuseCompressed(raw);
       const run = await runOf(raw, backendKey);
       keepOpen(c);
       return answerStream(raw.body ?? new Blob([]).stream(), { run, onlyNew });
@@ -83,7 +84,7 @@ export function createTokenRoutes({ domain, log, limits, schemas, openTokens }: 
   });
 
   /** Until the body is read, it is not known who asks. */
-  const strangers = { ...limits, bodyBytesMax: limits.strangersBodyBytesMax };
+  const strangers = { ...limits, bodyBytesMax: limits.strangersBodyBytesMax, ofStranger: true };
 
   return { create, refresh, remove };
 }

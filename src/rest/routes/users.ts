@@ -15,8 +15,8 @@ export function createUserRoutes({ domain, log }: RouteParts) {
 
   const get: Handler = documented(words.users, log, async (c) => {
     const token = accessToken(c.req.raw, queryOf(c.req.raw));
-    const backend = await asksAsBackend(accounts, c.req.raw, { token, address: c.env.address });
-    const asking = backend ? undefined : await requireParticipant(accounts, token, c.env.address);
+    const backend = await asksAsBackend(accounts, token);
+    const asking = backend ? undefined : await requireParticipant(accounts, token, c.env);
     const guid = guidOf(c);
     const found = await store.findParticipant(guid);
     if (found === undefined || found.user.disabled) throw new Refusal(userNotFound, "no user has this GUID");

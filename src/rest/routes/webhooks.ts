@@ -29,7 +29,7 @@ export function createWebhookRoutes({ domain, log, limits, schemas, webhooks }: 
   const put = asBackend(async (c) => {
     const name = nameOf(c);
     const { url, secret, events } = parse(schemas.webhook, await readJson(c.req.raw, limits));
-    const refusal = webhooks.refusalOf(url);
+    const refusal = await webhooks.refusalOf(url);
     if (refusal !== undefined) throw new Refusal(badRequest, refusal);
     const known = (await webhooks.list()).some((one) => one.name === name);
     const stored = await webhooks.put({ name, url, secret: secret ?? undefined, kinds: events ?? webhookKinds });

@@ -9,7 +9,7 @@ import { unpackContent } from "../../domain/messages/content.ts";
 import type { MessageFile, MessageKind } from "../../domain/model.ts";
 import type { Log } from "../../lib/log.ts";
 import { filePath, filesFolder } from "./folder.ts";
-import type { FromFilesWorker, ToFilesWorker } from "./wire.ts";
+import type { FinishedUpload, FromFilesWorker, ToFilesWorker, UploadStep } from "./wire.ts";
 
 /** The most content of all clients that may wait in memory for its file; beyond it the answer is `busy`. */
 const waitingBytesMax = Math.min(1024 * 1024 * 1024, totalmem() / 4);
@@ -24,12 +24,15 @@ export interface FileLimits {
   readonly bytesMax: number;
   /** The limit for all files together; 0 means no limit. */
   readonly totalBytesMax: number;
+  /** An upload of more bytes is no text. */
+  readonly textBytesMax: number;
 }
 
 export const defaultFileLimits: FileLimits = {
   bytesMin: 64 * 1024,
   bytesMax: 16 * 1024 * 1024,
   totalBytesMax: 0,
+  textBytesMax: 1024 * 1024,
 };
 
 export interface Files {
@@ -38,14 +41,23 @@ export interface Files {
    * `busy`.
    */
   put(large: LargeContent): Promise<MessageFile>;
-  /** Call this when the change that needed the file has ended, in success or failure. */
-  settled(file: MessageFile): void;
+  /** Call this when the change that needed the file has ended, in success or failure. By hash or upload id. */
+  settled(name: string): void;
+  /** Begins an upload of so many bytes. Its file is kept until `settled`. Throws `storage_full`, `busy`. */
+  beginUpload(upload: string, bytes: number): Promise<void>;
+  /** Writes where it was kept so far. Throws `storage_full`, `busy`, `file_not_found` where less than that is there. */
+  appendUpload(upload: string, offset: number, content: Uint8Array): Promise<void>;
+  /** What was written is on the disk. */
+  syncUpload(upload: string): Promise<void>;
+  /** All is there. The file that it becomes is kept until `settled`. */
+  finishUpload(upload: string, bytes: number): Promise<FinishedUpload>;
   /** Reads a file; undefined where it is missing, which is logged as a fault. */
   read(file: MessageFile): Promise<string | Uint8Array | undefined>;
+  readBytes(file: Pick<MessageFile, "hash" | "bytes">): Promise<Uint8Array | undefined>;
   /** Opens a file to be read piece by piece; undefined where it is missing. */
   open(hash: string): Promise<Blob | undefined>;
-  /** Removes files that no message refers to any more. */
-  remove(hashes: readonly string[]): void;
+  /** Removes those of these files, by hash or upload id, that nothing refers to any more. */
+  remove(names: readonly string[]): void;
   /** While changes are refused, files are refused too: they would use up the space that was freed for changes. */
   refuse(reason: string | undefined): void;
   close(): void;
@@ -69,8 +81,10 @@ export function createFiles(parts: {
   durable: boolean;
   limits: FileLimits;
   log: Log;
-  /** Called before a file is removed. */
-  isReferenced(hash: string): boolean;
+  /** Called before a file is removed, by hash or upload id. */
+  isReferenced(name: string): boolean;
+  /** The disk refuses large content for this reason, or (undefined) takes it again. */
+  onDisk(reason: string | undefined): void;
   onDeath(error: Error): void;
 }): Files {
   const { dataDir, durable, limits, log, isReferenced } = parts;
@@ -81,6 +95,9 @@ export function createFiles(parts: {
   let worker: Worker | undefined;
   let lastId = 0;
   let waitingBytes = 0;
+  /** Steps of uploads that the Worker has. There is one of each upload at most. */
+  const steps = new Map<number, { resolve(finished: FinishedUpload | undefined): void; reject(error: Error): void }>();
+  let lastStep = 0;
   let refusing: string | undefined;
   let closed = false;
   let reading = 0;
@@ -94,8 +111,14 @@ export function createFiles(parts: {
     started.onmessage = ({ data }: MessageEvent<FromFilesWorker>) => received(data);
     started.onerror = (event) => died(new Error(event.message));
     started.addEventListener("close", () => died(new Error("the files Worker ended by itself")));
-    const { bytesMax, totalBytesMax } = limits;
-    started.postMessage({ type: "open", dataDir, durable, bytesMax, totalBytesMax } satisfies ToFilesWorker);
+    started.postMessage({
+      type: "open",
+      dataDir,
+      durable,
+      bytesMax: limits.bytesMax,
+      totalBytesMax: limits.totalBytesMax,
+      textBytesMax: limits.textBytesMax,
+    } satisfies ToFilesWorker);
     worker = started;
     return started;
   }
@@ -106,7 +129,18 @@ export function createFiles(parts: {
   function received(message: FromFilesWorker): void {
     if (closed) return;
     if (message.type === "found") {
-      remove(message.hashes);
+      remove(message.names);
+      return;
+    }
+    if (message.type === "uploaded" || message.type === "upload refused") {
+      const step = steps.get(message.id);
+      steps.delete(message.id);
+      if (message.type === "uploaded") step?.resolve(message.finished);
+      else step?.reject(new DomainError(message.code, message.reason));
+      return;
+    }
+    if (message.type === "disk") {
+      parts.onDisk(message.reason ?? undefined);
       return;
     }
     const put = waiting.get(message.id);
@@ -127,8 +161,9 @@ export function createFiles(parts: {
 
   function refuseWaiting(error: DomainError): void {
     closed = true;
-    for (const { reject } of waiting.values()) reject(error);
+    for (const { reject } of [...waiting.values(), ...steps.values()]) reject(error);
     waiting.clear();
+    steps.clear();
     waitingBytes = 0;
   }
 
@@ -162,14 +197,30 @@ export function createFiles(parts: {
     }
   }
 
+  function ask(upload: string, step: UploadStep): Promise<FinishedUpload | undefined> {
+    if (closed) return Promise.reject(new DomainError("stopping"));
+    if (refusing !== undefined) return Promise.reject(new DomainError("storage_full", refusing));
+    const { promise, resolve, reject } = Promise.withResolvers<FinishedUpload | undefined>();
+    lastStep += 1;
+    steps.set(lastStep, { resolve, reject });
+    const transferred = step.is === "append" ? [step.content.buffer as ArrayBuffer] : [];
+    sendToWorker({ type: "upload", id: lastStep, upload, step }, transferred);
+    return promise;
+  }
+
   async function read(file: MessageFile): Promise<string | Uint8Array | undefined> {
+    const bytes = await readBytes(file);
+    return bytes === undefined ? undefined : unpackContent(bytes, file.form);
+  }
+
+  async function readBytes(file: Pick<MessageFile, "hash" | "bytes">): Promise<Uint8Array | undefined> {
     // A read that ends passes its slot to the next one in the queue, so no later read comes first.
     if (reading < readsMax) reading += 1;
     else await new Promise<void>((resolve) => readers.push(resolve));
     try {
       const bytes = await Bun.file(filePath(dataDir, file.hash)).bytes();
       if (bytes.byteLength !== file.bytes) throw new Error(`it has ${bytes.byteLength} bytes instead of ${file.bytes}`);
-      return unpackContent(bytes, file.form);
+      return bytes;
     } catch (error) {
       log.error("a file of a message cannot be read", { hash: file.hash, error });
       return undefined;
@@ -180,20 +231,31 @@ export function createFiles(parts: {
     }
   }
 
-  function remove(hashes: readonly string[]): void {
+  function remove(names: readonly string[]): void {
     if (closed) return;
-    const unused = hashes.filter((hash) => !isReferenced(hash));
-    if (unused.length > 0) sendToWorker({ type: "remove", hashes: unused });
+    const unused = names.filter((name) => !isReferenced(name));
+    if (unused.length > 0) sendToWorker({ type: "remove", names: unused });
   }
 
   return {
     put,
-    settled({ hash }) {
+    settled(name) {
       if (closed) return;
-      sendToWorker({ type: "settled", hash });
-      remove([hash]);
+      sendToWorker({ type: "settled", name });
+      remove([name]);
+    },
+    beginUpload: (upload, bytes) => ask(upload, { is: "begin", bytes }).then(nothing),
+    // The bytes may be part of something larger, all of which would go to the Worker.
+    appendUpload: (upload, offset, content) =>
+      ask(upload, { is: "append", offset, content: new Uint8Array(content) }).then(nothing),
+    syncUpload: (upload) => ask(upload, { is: "sync" }).then(nothing),
+    finishUpload: async (upload, bytes) => {
+      const finished = await ask(upload, { is: "finish", bytes });
+      if (finished === undefined) throw new Error("an upload was finished without an outcome");
+      return finished;
     },
     read,
+    readBytes,
     async open(hash) {
       const file = Bun.file(filePath(dataDir, hash));
       if (await file.exists()) return file;
@@ -211,3 +273,5 @@ export function createFiles(parts: {
     },
   };
 }
+
+const nothing = (): void => {};

@@ -5,19 +5,26 @@
  */
 import {
   closeSync,
+  copyFileSync,
+  existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isHash } from "../../domain/messages/file-ids.ts";
 
 const partialEnding = ".partial";
 const sliceBytes = 1024 * 1024;
+/** What must stay free beside a file before the disk counts as taking it again. */
+const spareBytes = 1024 * 1024;
 
 export const filesFolder = (dataDir: string): string => join(dataDir, "files");
 
@@ -25,14 +32,23 @@ export const filesFolder = (dataDir: string): string => join(dataDir, "files");
 export const filePath = (dataDir: string, hash: string): string =>
   join(filesFolder(dataDir), hash.slice(0, 2), hash.slice(2));
 
-export const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
-
 export interface Folder {
   /**
    * Gives how many bytes it added: 0 where the content was there already. Throws where that is more than `room`, or the
    * disk's error; then it leaves no file.
    */
   put(hash: string, bytes: Uint8Array, room: number): number;
+  /**
+   * The file at `path`, which is on the disk, is kept under this hash as well. It takes the same steps whether or not there
+   * was such a file, so that no one learns of it by the time this takes. Gives by how many bytes the folder grew.
+   */
+  adopt(hash: string, path: string): number;
+  /** Makes a folder in this one. */
+  ensure(path: string): void;
+  /** Whether the disk has room for so much, by what the system says. */
+  hasRoom(bytes: number): boolean;
+  /** Whether the disk takes a file of this size just now; it writes one and removes it. Throws the disk's error. */
+  takes(bytes: number): boolean;
   /** Gives how many bytes were freed. */
   remove(hash: string): number;
   /** The two digits of each folder that exists. */
@@ -62,8 +78,7 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
 
   function put(hash: string, bytes: Uint8Array, room: number): number {
     const shelf = join(root, hash.slice(0, 2));
-    ensureFolder(root, dataDir);
-    ensureFolder(shelf, root);
+    ensure(shelf);
     const path = filePath(dataDir, hash);
     const there = statSync(path, { throwIfNoEntry: false })?.size;
     if (there === bytes.byteLength) {
@@ -86,6 +101,44 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
     return added;
   }
 
+  function adopt(hash: string, path: string): number {
+    const shelf = join(root, hash.slice(0, 2));
+    ensure(shelf);
+    const target = filePath(dataDir, hash);
+    const there = statSync(target, { throwIfNoEntry: false })?.size ?? 0;
+    const partial = `${target}${partialEnding}`;
+    try {
+      rmSync(partial, { force: true });
+      linkOrCopy(path, partial);
+      renameSync(partial, target);
+    } finally {
+      // Where both names were of one file already, renaming does nothing.
+      rmSync(partial, { force: true });
+    }
+    sync(shelf);
+    return statSync(target).size - there;
+  }
+
+  /** Some file systems have no links. */
+  function linkOrCopy(from: string, to: string): void {
+    try {
+      linkSync(from, to);
+    } catch {
+      copyFileSync(from, to);
+      sync(to);
+    }
+  }
+
+  function ensure(path: string): void {
+    ensureFolder(root, dataDir);
+    ensureFolder(path, root);
+  }
+
+  function hasRoom(bytes: number): boolean {
+    const { bavail, bsize } = statfsSync(existsSync(root) ? root : dataDir);
+    return bavail * bsize >= bytes + spareBytes;
+  }
+
   function write(path: string, bytes: Uint8Array): void {
     const descriptor = openSync(path, "w", 0o600);
     try {
@@ -96,6 +149,19 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
     } finally {
       closeSync(descriptor);
     }
+  }
+
+  function takes(bytes: number): boolean {
+    if (!hasRoom(bytes)) return false;
+    const shelf = join(root, "00");
+    ensure(shelf);
+    const trial = join(shelf, `trial${partialEnding}`);
+    try {
+      write(trial, new Uint8Array(bytes));
+    } finally {
+      rmSync(trial, { force: true });
+    }
+    return true;
   }
 
   function remove(hash: string): number {
@@ -119,6 +185,10 @@ export function openFolder(dataDir: string, durable: boolean): Folder {
 
   return {
     put,
+    adopt,
+    ensure,
+    hasRoom,
+    takes,
     remove,
     shelves: () => readdirSync(root).filter((name) => /^[0-9a-f]{2}$/.test(name)),
     tidy,

@@ -5,41 +5,56 @@ import { createAnswerChanges } from "./answers/answer-changes.ts";
 import { createChatChanges } from "./chats/chat-changes.ts";
 import { createChatParts } from "./chats/chat-parts.ts";
 import { createChatReferences } from "./chats/chat-references.ts";
-import { createChatEnds } from "./chats/chat-removal.ts";
+import { createChatRemoval } from "./chats/chat-removal.ts";
 import { createGroupChanges } from "./chats/group-changes.ts";
+import { createHookChanges } from "./chats/hook-changes.ts";
 import { createBlockChanges, createContactChanges, createContactParts } from "./contacts/contact-changes.ts";
 import { createDeviceChatChanges } from "./deliveries/device-chats.ts";
+import { createMessageStatuses } from "./deliveries/message-statuses.ts";
 import { createDeliveryChanges } from "./deliveries/position-changes.ts";
 import { createPositions } from "./deliveries/positions.ts";
+import { createReceiptChanges } from "./deliveries/receipt-changes.ts";
 import { createConfirmationParts } from "./deliveries/statuses.ts";
 import { createUserEvents } from "./deliveries/user-events.ts";
 import type { Change } from "./engine/change.ts";
+import { createDiskShareChanges } from "./engine/disk-share.ts";
+import { createKeptTimeChanges } from "./engine/kept-time.ts";
 import type { Tx } from "./engine/tx.ts";
+import { createEditChanges } from "./messages/edit-changes.ts";
 import { createExchangeChanges } from "./messages/exchange-changes.ts";
+import { createMentions } from "./messages/mentions.ts";
 import { type Appended, createMessageChanges } from "./messages/message-changes.ts";
 import { createMessageFiles } from "./messages/message-files.ts";
-import { createMessageEnds } from "./messages/message-removal.ts";
+import { createMessageRemoval, createMessageRemovalChanges } from "./messages/message-removal.ts";
+import { createNamedFiles } from "./messages/named-files.ts";
+import { createRevisions } from "./messages/revisions.ts";
 import type { EncodedAppend } from "./messages/stored-message.ts";
+import { createUploadChanges } from "./messages/upload-changes.ts";
 import { createQueueChanges } from "./mqtt/queue-changes.ts";
 import { createRestartChange } from "./mqtt/restart-change.ts";
 import { createRetainedChanges } from "./mqtt/retained-changes.ts";
 import { createSessionChanges } from "./mqtt/session-changes.ts";
 import { createWillChanges } from "./mqtt/will-changes.ts";
+import { createAccountCodeChanges, createAccountCodeParts } from "./people/account-code-changes.ts";
 import { createAvatarChanges } from "./people/avatar-changes.ts";
-import { createCredentialParts, createMqttDeviceChanges } from "./people/device-changes.ts";
+import { createCredentialParts } from "./people/credential-parts.ts";
+import { createMqttDeviceChanges } from "./people/device-changes.ts";
 import { createDirectory } from "./people/directory.ts";
 import { createInviteChanges, createInviteParts } from "./people/invite-changes.ts";
 import { createLogInChanges, createLogInParts } from "./people/log-in-changes.ts";
+import { createLongTokenChanges, createLongTokenParts } from "./people/long-token-changes.ts";
 import { createTokenChanges, createTokenParts } from "./people/token-changes.ts";
+import { createTopicChanges } from "./people/topic-changes.ts";
 import { createUserChanges } from "./people/user-changes.ts";
 import { createUserParts } from "./people/user-parts.ts";
-import { createUserEnds } from "./people/user-removal.ts";
+import { createUserRemovalChanges } from "./people/user-removal.ts";
 import { createHourlyCounts } from "./phones/hourly-counts.ts";
 import { createPaidMessageChanges } from "./phones/paid-message-changes.ts";
 import { createPhoneSessionChanges } from "./phones/phone-session-changes.ts";
 import { createProfileChanges } from "./profiles/profile-changes.ts";
 import { createProfileParts } from "./profiles/profile-parts.ts";
-import { createProfileEndChanges } from "./profiles/profile-removal.ts";
+import { createProfileRemovalChanges } from "./profiles/profile-removal.ts";
+import { createSearchChanges, createSearchMarks } from "./search/search-marks.ts";
 import { createWebhookChanges } from "./webhooks/webhook-changes.ts";
 
 /**
@@ -53,18 +68,29 @@ function createGroups(tx: Tx) {
   const events = lazily(() => createUserEvents(tx));
   const references = lazily(() => createChatReferences(tx, directory()));
   const chatParts = lazily(() => createChatParts(tx, people(), events()));
-  const chatEnds = lazily(() => createChatEnds(tx, chatParts()));
-  const contactParts = lazily(() => createContactParts(tx, chatParts(), references()));
+  const chatRemoval = lazily(() => createChatRemoval(tx, chatParts()));
+  const revisions = lazily(() => createRevisions(tx));
+  const removal = lazily(() =>
+    createMessageRemoval(tx, { files: files(), revisions: revisions(), searchMarks: searchMarks() }),
+  );
+  const mentions = lazily(() => createMentions(tx));
+  const contactParts = lazily(() => createContactParts(tx, chatParts(), references(), revisions()));
   const profileParts = lazily(() => createProfileParts(tx, people()));
-  const logInParts = lazily(() => createLogInParts(tx));
+  const longTokenParts = lazily(() => createLongTokenParts(tx));
+  const logInParts = lazily(() => createLogInParts(tx, longTokenParts()));
   const counts = lazily(() => createHourlyCounts(tx));
+  const accountCodes = lazily(() => createAccountCodeParts(tx));
   const files = lazily(() => createMessageFiles(tx));
-  const positions = lazily(() => createPositions(tx));
+  const searchMarks = lazily(() => createSearchMarks(tx));
+  const namedFiles = lazily(() => createNamedFiles(tx));
+  const positions = lazily(() =>
+    createPositions(tx, createMessageStatuses(tx, { chats: chatParts(), events: events() })),
+  );
   const tokenParts = lazily(() => createTokenParts(tx));
   const retained = lazily(() => createRetainedChanges(tx));
   const queue = lazily(() => createQueueChanges(tx, retained()));
   const messages = lazily(() =>
-    createMessageChanges(tx, { chats: chatParts(), references: references(), files: files() }),
+    createMessageChanges(tx, { chats: chatParts(), references: references(), files: files(), mentions, namedFiles }),
   );
   return {
     users: lazily(() =>
@@ -73,41 +99,67 @@ function createGroups(tx: Tx) {
         credentials: credentials(),
         tokens: tokenParts(),
         invites: createInviteParts(tx),
+        logIns: logInParts(),
+        codes: accountCodes(),
+        positions,
       }),
     ),
     tokens: lazily(() => createTokenChanges(tx, tokenParts())),
-    mqttDevices: lazily(() => createMqttDeviceChanges(tx, credentials())),
+    mqttDevices: lazily(() =>
+      createMqttDeviceChanges(tx, {
+        credentials: credentials(),
+        people: people(),
+        chats: chatParts(),
+        references: references(),
+        chatRemoval: chatRemoval(),
+      }),
+    ),
     chats: lazily(() =>
       createChatChanges(tx, {
         chats: chatParts(),
         references: references(),
-        ends: chatEnds(),
+        chatRemoval: chatRemoval(),
         people: people(),
         directory: directory(),
         files: files(),
+        searchMarks: searchMarks(),
       }),
     ),
     members: lazily(() =>
       createGroupChanges(tx, {
         chats: chatParts(),
         references: references(),
-        ends: chatEnds(),
+        chatRemoval: chatRemoval(),
         directory: directory(),
       }),
     ),
+    hooks: lazily(() =>
+      createHookChanges(tx, {
+        chats: chatParts(),
+        references: references(),
+        chatRemoval: chatRemoval(),
+        people: people(),
+      }),
+    ),
     messages,
-    messageEnds: lazily(() => createMessageEnds(tx, chatParts(), files())),
+    messageRemoval: lazily(() => createMessageRemovalChanges(tx, chatParts(), removal())),
+    edits: lazily(() =>
+      createEditChanges(tx, { files: files(), revisions: revisions(), mentions, searchMarks: searchMarks() }),
+    ),
+    uploads: lazily(() => createUploadChanges(tx, files())),
     exchanges: lazily(() =>
       createExchangeChanges(tx, {
         chats: chatParts(),
         references: references(),
         people: people(),
         messages: messages(),
+        removal: removal(),
         confirmations: createConfirmationParts(tx, positions()),
         events: events(),
       }),
     ),
     deliveries: lazily(() => createDeliveryChanges(positions(), events())),
+    receipts: lazily(() => createReceiptChanges(tx, { references: references(), positions: positions() })),
     deviceChats: lazily(() => createDeviceChatChanges(tx, events())),
     retained,
     queue: lazily(() => queue().changes),
@@ -126,29 +178,46 @@ function createGroups(tx: Tx) {
       createBlockChanges(tx, { contacts: contactParts(), people: people(), directory: directory() }),
     ),
     profiles: lazily(() => createProfileChanges(tx, { profiles: profileParts(), people: people(), counts: counts() })),
-    profileEnds: lazily(() =>
-      createProfileEndChanges(tx, {
+    profileRemoval: lazily(() =>
+      createProfileRemovalChanges(tx, {
         profiles: profileParts(),
-        chatEnds: chatEnds(),
+        chatRemoval: chatRemoval(),
         credentials: credentials(),
+        files,
+      }),
+    ),
+    topics: lazily(() => createTopicChanges(tx, { people: people(), credentials: credentials() })),
+    invites: lazily(() => createInviteChanges(tx)),
+    avatars: lazily(() => createAvatarChanges(tx, people())),
+    logIns: lazily(() =>
+      createLogInChanges(tx, { logIns: logInParts(), credentials: credentials(), codes: accountCodes() }),
+    ),
+    accountCodes: lazily(() =>
+      createAccountCodeChanges(tx, {
+        codes: accountCodes(),
+        people: people(),
+        credentials: credentials(),
+        logIns: logInParts(),
         counts: counts(),
       }),
     ),
-    invites: lazily(() => createInviteChanges(tx)),
-    avatars: lazily(() => createAvatarChanges(tx, people())),
-    logIns: lazily(() => createLogInChanges(tx, logInParts(), credentials())),
-    userEnds: lazily(() =>
-      createUserEnds(tx, {
+    longTokens: lazily(() => createLongTokenChanges(tx, { parts: longTokenParts(), credentials: credentials() })),
+    userRemoval: lazily(() =>
+      createUserRemovalChanges(tx, {
         people: people(),
-        chatEnds: chatEnds(),
+        chatRemoval: chatRemoval(),
         credentials: credentials(),
         logIns: logInParts(),
+        files,
       }),
     ),
     phoneSessions: lazily(() => createPhoneSessionChanges(tx, profileParts(), counts())),
     paidMessages: lazily(() => createPaidMessageChanges(tx)),
     answers: lazily(() => createAnswerChanges(tx)),
     webhooks: lazily(() => createWebhookChanges(tx)),
+    keptTime: lazily(() => createKeptTimeChanges(tx)),
+    diskShare: lazily(() => createDiskShareChanges(tx)),
+    search: lazily(() => createSearchChanges(tx)),
   };
 }
 
@@ -176,6 +245,9 @@ type Carried<Value> = Value extends undefined
 const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   createUser: "users",
   setPassword: "users",
+  setLoginName: "users",
+  setNick: "users",
+  setPresenceRule: "users",
   touchUsers: "users",
   provision: "users",
   openDevice: "users",
@@ -185,6 +257,9 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   endTokens: "tokens",
   openTokenRun: "tokens",
   addMqttDevice: "mqttDevices",
+  setMqttDevice: "mqttDevices",
+  setMqttDevicePassword: "mqttDevices",
+  touchMqttDevices: "mqttDevices",
   removeMqttDevice: "mqttDevices",
   addScramKeys: "mqttDevices",
   keepSecret: "mqttDevices",
@@ -193,20 +268,34 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   removeMembers: "chats",
   deleteChat: "chats",
   sweepChat: "chats",
+  muteChat: "chats",
   leaveChat: "members",
   addToChat: "members",
   removeFromChat: "members",
   renameChat: "members",
+  setChatAvatar: "members",
+  addHook: "hooks",
+  removeHook: "hooks",
   appendMessage: "messages",
   appendMessages: "messages",
-  deleteMessage: "messageEnds",
+  deleteMessage: "messageRemoval",
+  editMessage: "edits",
+  reactToMessage: "edits",
+  openUpload: "uploads",
+  advanceUpload: "uploads",
+  finishUpload: "uploads",
+  endUpload: "uploads",
+  endExpiredUploads: "uploads",
   exchange: "exchanges",
   confirmStatuses: "exchanges",
   advance: "deliveries",
   confirmMessages: "deliveries",
   confirmEvents: "deliveries",
+  readThrough: "receipts",
+  setReceiptRule: "receipts",
   announceChats: "deviceChats",
   retain: "retained",
+  unretain: "retained",
   enqueue: "queue",
   wait: "queue",
   send: "queue",
@@ -215,6 +304,7 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   leaveTurns: "queue",
   restart: "mqttRestart",
   openSession: "mqttSessions",
+  resumeSession: "mqttSessions",
   suspendSession: "mqttSessions",
   endSession: "mqttSessions",
   subscribe: "mqttSessions",
@@ -232,29 +322,48 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   changeProfile: "profiles",
   addEmailCodes: "profiles",
   verifyEmailCode: "profiles",
-  beginMigration: "profileEnds",
-  finishMigration: "profileEnds",
-  removeProfile: "profileEnds",
+  beginMigration: "profileRemoval",
+  finishMigration: "profileRemoval",
+  removeProfile: "profileRemoval",
+  setUserTopics: "topics",
+  trustUser: "topics",
+  addTopicGroup: "topics",
+  setTopicGroup: "topics",
+  removeTopicGroup: "topics",
+  changeTopicGroupMembers: "topics",
   addInvite: "invites",
   setAvatar: "avatars",
   addToken: "logIns",
   touchToken: "logIns",
   endToken: "logIns",
+  keepLogInNetwork: "logIns",
   changePassword: "logIns",
-  setUserDisabled: "userEnds",
-  removeUser: "userEnds",
+  addAccountCode: "accountCodes",
+  tryAccountCode: "accountCodes",
+  resetPassword: "accountCodes",
+  takeLogInLink: "accountCodes",
+  addLongToken: "longTokens",
+  endLongToken: "longTokens",
+  touchLongToken: "longTokens",
+  setUserDisabled: "userRemoval",
+  removeUser: "userRemoval",
   beginPhoneSession: "phoneSessions",
   phoneCodeFailed: "phoneSessions",
   verifyPhoneSession: "phoneSessions",
   renewPhoneCode: "phoneSessions",
   endPhoneSession: "phoneSessions",
   touchPhoneSession: "phoneSessions",
+  hearPhoneSession: "phoneSessions",
   keepPaidMessage: "paidMessages",
   keepAnswer: "answers",
   putWebhook: "webhooks",
   removeWebhook: "webhooks",
   saveWebhook: "webhooks",
   rewindWebhook: "webhooks",
+  keepTime: "keptTime",
+  setDiskShare: "diskShare",
+  clearSearchMarks: "search",
+  keepSearch: "search",
 };
 
 /** Gives a change by its name; undefined where there is none. */

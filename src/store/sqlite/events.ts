@@ -3,16 +3,23 @@
  * its outcome alone, so that every executor of a change makes the same events of it, whichever caller asked for it.
  */
 import type { DomainEvent } from "../../domain/events.ts";
-import type { ChatId, DeletedMessage, Entered, Left, Sent, UserId } from "../../domain/model.ts";
+import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
 import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
 import type { EnteredParts, LeftParts } from "./chats/chat-parts.ts";
-import { toEntered, toLeft } from "./chats/entered.ts";
+import { toEntered, toLeft, toMute } from "./chats/entered.ts";
 import type { WireFriendResult } from "./contacts/contact-changes.ts";
 import { toContactChanges } from "./contacts/contact-store.ts";
 import type { MovedPosition } from "./deliveries/positions.ts";
+import { toReacted } from "./messages/edits.ts";
 import type { WireExchanged } from "./messages/exchange-changes.ts";
+import { toDeleted } from "./messages/message-store.ts";
+import type { TakenLoginName } from "./people/credential-parts.ts";
+import type { MqttDeviceRow } from "./people/device-changes.ts";
+import { toMqttDevice } from "./people/device-store.ts";
+import type { WireEnded } from "./people/log-in-changes.ts";
 import { toUserRemoved } from "./people/log-in-store.ts";
 import { friendsTold } from "./people/looks.ts";
+import type { WireEndedTokens } from "./people/token-changes.ts";
 import type { WireLook } from "./people/user-parts.ts";
 import { toRemoved } from "./profiles/profile-store.ts";
 import type { ValueOf } from "./submit.ts";
@@ -30,17 +37,37 @@ const table: EventTable = {
   appendMessages: (all) => all.flatMap((sent) => (sent.repeated ? none : sentEvents(sent))),
   exchange: exchangeEvents,
   confirmStatuses: exchangeEvents,
-  deleteMessage: ({ members, ...of }, { messageId }) => [
-    { type: "message.deleted", message: { ...of, messageId } as DeletedMessage, to: members as UserId[] },
+  advance: toldEvents,
+  confirmMessages: toldEvents,
+  readThrough: toldEvents,
+  deleteMessage: (deleted, { messageId }) => [
+    { type: "message.deleted", message: toDeleted(messageId, deleted), to: deleted.members as UserId[] },
   ],
+  editMessage: ({ message, changed, told }) =>
+    changed && message !== undefined ? [{ type: "message.edited", message, to: told }] : none,
+  reactToMessage: (outcome, args) =>
+    outcome.changed
+      ? [{ type: "message.reacted", reacted: toReacted(args, outcome), to: outcome.told as UserId[] }]
+      : none,
 
   createChat: (entered) => [enteredEvent(entered)],
-  putMembers: ({ entered, looks }) => [...(entered ? [enteredEvent(entered)] : none), ...looks.flatMap(lookEvents)],
+  putMembers: ({ entered, looks, taken }) => [
+    ...(entered ? [enteredEvent(entered)] : none),
+    ...looks.flatMap(lookEvents),
+    ...takenEvents(taken),
+  ],
   addToChat: ({ entered }) => (entered ? [enteredEvent(entered)] : none),
   removeMembers: (left) => (left ? [leftEvent(left)] : none),
   removeFromChat: (left) => [leftEvent(left)],
   leaveChat: (left) => [leftEvent(left)],
+  addHook: ({ entered }) => [enteredEvent(entered)],
+  removeHook: (left) => [leftEvent(left)],
   deleteChat: (left) => [leftEvent(left)],
+  muteChat: (muted, { userId }) => [{ type: "chat.muted", mute: toMute(muted), to: [userId as UserId] }],
+  setChatAvatar: ({ chat, told }, { avatar: given }) => {
+    const avatar = given === undefined ? undefined : Buffer.from(given, "base64");
+    return [{ type: "chat.pictured", chat, avatar, to: told as UserId[] }];
+  },
   renameChat: ({ chat, told }) => (told.length === 0 ? none : [{ type: "chat.renamed", chat, to: told as UserId[] }]),
 
   requestContacts: (results) => results.flatMap(contactEvents),
@@ -49,16 +76,53 @@ const table: EventTable = {
   blockContact: (outcome, { userId }) => blockEvents(outcome, userId, true),
   unblockContact: (outcome, { userId }) => blockEvents(outcome, userId, false),
 
-  provision: (made) => made.flatMap(({ look }) => (look ? lookEvents(look) : none)),
+  createUser: ({ taken }) => takenEvents([taken]),
+  addMqttDevice: ({ entered, taken }) => [...entered.map(enteredEvent), ...takenEvents([taken])],
+  setPassword: allEndedEvents,
+  resetPassword: allEndedEvents,
+  addToken: (ended) => tokenEvents(ended),
+  endTokens: (ended) => (ended === null ? none : tokenEvents(ended)),
+  rotateToken: ({ ended }) => (ended === undefined ? none : tokenEvents(ended)),
+
+  setMqttDevice: (row) => deviceEvents(row, { newPassword: false }),
+  setMqttDevicePassword: (row) => deviceEvents(row, { newPassword: true }),
+  setUserTopics: (_, { userId }) => topicEvents(`user:${userId}`),
+  trustUser: (_, { userId }) => topicEvents(`user:${userId}`),
+  setTopicGroup: (known) => (known ? topicEvents(undefined) : none),
+  removeTopicGroup: (removed) => (removed ? topicEvents(undefined) : none),
+  changeTopicGroupMembers: (known) => (known ? topicEvents(undefined) : none),
+
+  provision: (made) =>
+    made.flatMap(({ look, taken }) => [...(look ? lookEvents(look) : none), ...takenEvents([taken])]),
+  setReceiptRule: (_, { userId, rule }) => [{ type: "receipts.allowed", rule, to: [userId as UserId] }],
   setAvatar: (look) => lookEvents(look),
-  changePassword: ({ phoneSessionIds }, { userId }) => endedEvents(phoneSessionIds, [userId as UserId]),
+  setPresenceRule: (changed, { userId: id, rule }) => {
+    const userId = id as UserId;
+    return changed ? [{ type: "presence.allowed", userId, rule, to: [userId] }] : none;
+  },
+  setNick: (look) => (look === null ? none : lookEvents(look)),
+  changePassword: ({ longTokenIds, phoneSessionIds }, { userId }) => [
+    ...longTokenEvents(`user:${userId}`, longTokenIds),
+    ...endedEvents(phoneSessionIds, [userId as UserId]),
+  ],
+  endToken: (ended, { userId }) => (ended === null ? none : longTokenEvents(`user:${userId}`, ended.longTokenIds)),
+  endLongToken: (ended) => (ended === null ? none : longTokenEvents(ended.ownerKey, ended.tokenIds)),
   setUserDisabled: ({ phoneSessionIds }, { userId, disabled }) => {
     const to = [userId as UserId];
     if (!disabled) return [{ type: "user.enabled", to }];
     // The log-ins end first, so that no client is still logged in by one of them when the account goes.
     return [...endedEvents(phoneSessionIds, to), { type: "user.revoked", to }];
   },
-  removeUser: (wire, { userId }) => {
+  removeMqttDevice: (removed, { name, retainedToo }) =>
+    removed === null
+      ? none
+      : [
+          ...removed.left.map(leftEvent),
+          ...(retainedToo === true
+            ? [{ type: "retained.dropped" as const, ownerKey: `device:${name}`, to: [] }]
+            : none),
+        ],
+  removeUser: (wire, { userId, retainedToo }) => {
     const { changes, left, phoneSessionIds } = toUserRemoved(userId as UserId, wire);
     const to = [userId as UserId];
     return [
@@ -66,6 +130,7 @@ const table: EventTable = {
       ...left.map(toldOfLeft),
       ...endedEvents(phoneSessionIds, to),
       { type: "user.revoked", to },
+      ...(retainedToo === true ? [{ type: "retained.dropped" as const, ownerKey: `user:${userId}`, to: [] }] : none),
     ];
   },
   endPhoneSession: (userId, { sessionId }) => (userId === null ? none : endedEvents([sessionId], [userId as UserId])),
@@ -112,8 +177,9 @@ export class MovedPositions {
 
   /** Takes note of what a change moved, if it is one that moves positions. */
   note(name: ChangeName, outcome: unknown): void {
-    if (name === "advance" || name === "confirmMessages") this.#add(outcome as OutcomeOf<"advance">);
-    else if ((name === "confirmStatuses" || name === "exchange") && outcome !== "foreign") {
+    if (name === "advance" || name === "confirmMessages" || name === "readThrough") {
+      this.#add((outcome as OutcomeOf<"advance">).moved);
+    } else if ((name === "confirmStatuses" || name === "exchange") && outcome !== "foreign") {
       this.#add((outcome as WireExchanged).moved);
     }
   }
@@ -159,10 +225,16 @@ function sentEvents({ message, members, entered }: Sent): Events {
   return entered === undefined ? [sent] : [toldOfEntered(entered), sent];
 }
 
+function toldEvents({ told }: { readonly told: readonly number[] }): Events {
+  return told.length === 0 ? none : [{ type: "status.stored", to: [...new Set(told)] as UserId[] }];
+}
+
 function exchangeEvents(outcome: ValueOf<"exchange">): Events {
   if (outcome === "foreign") return none;
   const events: DomainEvent[] = [];
-  for (const { message, repeated } of outcome.messages) {
+  for (const { message, repeated, replaced } of outcome.messages) {
+    if (replaced !== undefined)
+      events.push({ type: "message.deleted", message: replaced.message, to: replaced.members });
     // To those who have a text: the others see nothing of it, and pass over it when they read on.
     if (!repeated) {
       events.push({ type: "message.sent", message, to: [...new Set(message.texts.map(({ userId }) => userId))] });
@@ -203,11 +275,51 @@ function contactEvents(wire: WireFriendResult<string>): Events {
 
 /** Told to the user's own clients alone: the other one is to notice as little as may be. */
 function blockEvents(outcome: ValueOf<"blockContact">, user: number, blocked: boolean): Events {
-  const { changed, contactId, updatedAtMs } = outcome;
+  const { changed, wereFriends, contactId: contact, updatedAtMs } = outcome;
   if (!changed) return none;
-  const userId = user as UserId;
-  return [{ type: "contact.blocked", userId, contactId: contactId as UserId, blocked, updatedAtMs, to: [userId] }];
+  const [userId, contactId] = [user as UserId, contact as UserId];
+  return [{ type: "contact.blocked", userId, contactId, blocked, wereFriends, updatedAtMs, to: [userId] }];
 }
+
+function tokenEvents({ userId, tokenIds }: WireEndedTokens): Events {
+  if (tokenIds.length === 0) return none;
+  return [{ type: "log-in.ended", userId: userId as UserId, tokenIds, byPassword: false, to: [userId as UserId] }];
+}
+
+/** Null: none of the user's log-ins ended. */
+function allEndedEvents(ended: WireEnded | null, { userId: id }: { readonly userId: number }): Events {
+  if (ended === null) return none;
+  const userId = id as UserId;
+  const to = [userId];
+  const { tokenIds, longTokenIds, phoneSessionIds } = ended;
+  return [
+    ...longTokenEvents(`user:${userId}`, longTokenIds),
+    ...endedEvents(phoneSessionIds, to),
+    { type: "log-in.ended", userId, tokenIds, byPassword: true, to },
+  ];
+}
+
+const longTokenEvents = (ownerKey: string, tokenIds: readonly string[]): Events =>
+  tokenIds.length === 0 ? none : [{ type: "long-tokens.ended", ownerKey, tokenIds, to: [] }];
+
+const deviceEvents = (row: MqttDeviceRow | null, { newPassword }: { newPassword: boolean }): Events =>
+  row === null ? none : [{ type: "device.changed", device: toMqttDevice(row), newPassword, to: [] }];
+
+const takenEvents = (taken: readonly (TakenLoginName | undefined)[]): Events =>
+  taken.flatMap((one) =>
+    one === undefined
+      ? none
+      : [
+          {
+            type: "login-name.taken",
+            userId: one.userId as UserId,
+            loginName: one.loginName,
+            to: [one.userId as UserId],
+          },
+        ],
+  );
+
+const topicEvents = (ownerKey: string | undefined): Events => [{ type: "topics.changed", ownerKey, to: [] }];
 
 const endedEvents = (sessionIds: readonly number[], to: readonly UserId[]): Events =>
   sessionIds.length === 0 ? none : [{ type: "session.ended", sessionIds, to }];

@@ -1,13 +1,18 @@
 /**
  * The tables of the one SQLite file. `drizzle/NNNN_*.sql` is generated from here and embedded in the binary.
  * Column names are SQL's snake_case; times are UTC epoch milliseconds.
+ * Those marked as `SteadyMs` are compared with the time that passes, and never shown (`lib/steady-clock.ts`).
  */
+
 import { sql } from "drizzle-orm";
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { SteadyMs } from "../../lib/clock.ts";
 
 /**
  * `id`: users and chats together, so a number names one or the other. Moved in the transaction that uses it. `users`:
- * the version of the list of users, moved by triggers of the migration, since many changes change people.
+ * the version of the list of users, moved by triggers of the migration, since many changes change people. `time`, `steady`:
+ * the times of the last batch. `move`: the batches that moved members' positions. `steps`, `lag`: see `KeptTime`. `search_off`: there while search is off.
+ * `disk_share`: what a user who registered may take of the disk; 0: no limit.
  */
 export const sequence = sqliteTable("sequence", {
   name: text("name").primaryKey(),
@@ -36,7 +41,7 @@ export const profileCodes = sqliteTable(
     /** SHA-256 of salt and code. */
     hash: blob("hash", { mode: "buffer" }).notNull(),
     attempts: integer("attempts").notNull().default(0),
-    expiresAtMs: integer("expires_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
   },
   (table) => [primaryKey({ columns: [table.phone, table.purpose, table.target] })],
 );
@@ -47,6 +52,8 @@ export const users = sqliteTable(
     userId: integer("user_id").primaryKey(),
     guid: text("guid").notNull(),
     username: text("username"),
+    /** What the user may type in place of their number to log in; nothing else knows it. */
+    loginName: text("login_name"),
     phone: text("phone").references(() => profiles.phone),
     nick: text("nick").notNull(),
     names: text("names").notNull().default(""),
@@ -57,6 +64,22 @@ export const users = sqliteTable(
     passwordHash: text("password_hash"),
     publicKey: blob("public_key", { mode: "buffer" }),
     disabled: integer("disabled", { mode: "boolean" }).notNull().default(false),
+    /** Only a person logs in and is found; see `domain/people/kinds.ts`. */
+    kind: text("kind", { enum: ["person", "hook", "device"] })
+      .notNull()
+      .default("person"),
+    /** Decides which ordinary MQTT topics the user may use without patterns. */
+    madeBy: text("made_by", { enum: ["operator", "registered", "invited", "backend"] })
+      .notNull()
+      .default("registered"),
+    /** What others are told of how far the user has got in chats. */
+    receipts: text("receipts", { enum: ["all", "delivered", "none"] })
+      .notNull()
+      .default("all"),
+    /** Who sees whether the user is online, and when they were last seen. */
+    presence: text("presence", { enum: ["friends", "none"] })
+      .notNull()
+      .default("friends"),
     createdAtMs: integer("created_at_ms").notNull(),
     lastSeenAtMs: integer("last_seen_at_ms"),
     /** Moves when what others see of the user changes. */
@@ -65,7 +88,33 @@ export const users = sqliteTable(
   (table) => [
     uniqueIndex("users_guid").on(table.guid),
     uniqueIndex("users_username").on(table.username),
+    uniqueIndex("users_login_name").on(table.loginName).where(sql`login_name IS NOT NULL`),
     index("users_phone").on(table.phone),
+    // People are found by how their nick begins.
+    index("users_nick").on(sql`nick COLLATE NOCASE`).where(sql`disabled = 0 AND kind = 'person'`),
+  ],
+);
+
+/** Secrets that stand for a user once and for minutes: what they are for, see `domain/people/account-code-store.ts`. */
+export const accountCodes = sqliteTable(
+  "account_codes",
+  {
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    purpose: text("purpose", { enum: ["sent", "operator", "link"] }).notNull(),
+    /** Empty for a secret that cannot be guessed. */
+    salt: blob("salt", { mode: "buffer" }).notNull(),
+    /** SHA-256 of salt and code. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    /** Wrong tries. */
+    attempts: integer("attempts").notNull().default(0),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.purpose] }),
+    index("account_codes_hash").on(table.hash),
+    index("account_codes_expires").on(table.expiresAtMs),
   ],
 );
 
@@ -101,14 +150,46 @@ export const chats = sqliteTable(
     firstSeq: integer("first_seq").notNull().default(1),
     lastSeq: integer("last_seq").notNull().default(0),
     lastMessageId: integer("last_message_id").notNull().default(0),
+    /** The messages from `tailSeq` on are all this user's; null until the sender changes. */
+    tailSenderId: integer("tail_sender_id"),
+    tailSeq: integer("tail_seq"),
     createdAtMs: integer("created_at_ms").notNull(),
     updatedAtMs: integer("updated_at_ms").notNull(),
+    /** Moves with every edit, deletion and reaction; the message's row takes the new value. */
+    revision: integer("revision").notNull().default(0),
+    /** Of a direct chat in which one user blocks the other: the first revision that not both may hear of. */
+    heldRevision: integer("held_revision"),
   },
   (table) => [
     uniqueIndex("chats_chat_key").on(table.chatKey),
     uniqueIndex("chats_direct").on(table.directLow, table.directHigh),
   ],
 );
+
+/** Addresses whose posts become messages of a chat. Each has a user of its own, who goes with it. */
+export const hooks = sqliteTable(
+  "hooks",
+  {
+    userId: integer("user_id")
+      .primaryKey()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    chatId: integer("chat_id")
+      .notNull()
+      .references(() => chats.chatId, { onDelete: "cascade" }),
+    /** SHA-256 of the secret part of the address. */
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+  },
+  (table) => [uniqueIndex("hooks_hash").on(table.hash), index("hooks_chat").on(table.chatId, table.userId)],
+);
+
+/** Pictures of groups, apart from the rows that every list of chats reads. */
+export const chatAvatars = sqliteTable("chat_avatars", {
+  chatId: integer("chat_id")
+    .primaryKey()
+    .references(() => chats.chatId, { onDelete: "cascade" }),
+  avatar: blob("avatar", { mode: "buffer" }).notNull(),
+});
 
 /** The members of a chat in joining order, and how far each has got. */
 export const members = sqliteTable(
@@ -130,6 +211,11 @@ export const members = sqliteTable(
     deliveredRanges: text("delivered_ranges"),
     /** The messages that the member said they have read, in the same form. */
     readRanges: text("read_ranges"),
+    /** Until then the member wants no notices of the chat; null where they want them. As the clock on the wall shows it. */
+    mutedUntilMs: integer("muted_until_ms"),
+    /** By which move of positions each of the two got where it is (`sequence`); 0: before moves were counted. */
+    deliveredMove: integer("delivered_move").notNull().default(0),
+    readMove: integer("read_move").notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.chatId, table.userId] }),
@@ -158,17 +244,49 @@ export const messages = sqliteTable(
     clientTimeMs: integer("client_time_ms"),
     sentAtMs: integer("sent_at_ms").notNull(),
     signature: text("signature"),
+    /** What few messages have, their revision among it, as JSON: see `Extras` in `messages/extras.ts`. */
+    extras: text("extras"),
   },
   (table) => [
     uniqueIndex("messages_chat_seq").on(table.chatId, table.seq),
     uniqueIndex("messages_client_id")
       .on(table.senderId, table.chatId, table.clientId)
       .where(sql`client_id is not null`),
+    // The few with a text for each recipient, of which every confirmation is told.
+    index("messages_addressed").on(table.chatId, table.seq).where(sql`kind >= 16`),
     // The few whose client's clock disagrees with ours: a range of time finds all others by their place.
     index("messages_odd_time")
       .on(table.chatId, table.seq)
       .where(sql`client_time_ms is not null and abs(client_time_ms - sent_at_ms) > 60000`),
   ],
+);
+
+/** Messages that were edited, deleted or reacted to, by the revision of the last time. No index of `messages` grows by it. */
+export const messageRevisions = sqliteTable(
+  "message_revisions",
+  {
+    messageId: integer("message_id")
+      .primaryKey()
+      .references(() => messages.messageId, { onDelete: "cascade" }),
+    chatId: integer("chat_id").notNull(),
+    revision: integer("revision").notNull(),
+  },
+  (table) => [index("message_revisions_chat").on(table.chatId, table.revision)],
+);
+
+/** Who reacted to which message, in the order in which they did. What readers see of it stands in `messages.extras`. */
+export const messageReactions = sqliteTable(
+  "message_reactions",
+  {
+    reactionId: integer("reaction_id").primaryKey(),
+    messageId: integer("message_id")
+      .notNull()
+      .references(() => messages.messageId, { onDelete: "cascade" }),
+    userId: integer("user_id").notNull(),
+    /** One grapheme. */
+    reaction: text("reaction").notNull(),
+  },
+  (table) => [uniqueIndex("message_reactions_one").on(table.messageId, table.reaction, table.userId)],
 );
 
 /** The texts of messages with one text for each recipient (REST `messageBlock`). They go with their message. */
@@ -206,8 +324,60 @@ export const messageFiles = sqliteTable(
     /** See `contentForms`, by place. */
     form: integer("form").notNull(),
     mediaType: text("media_type").notNull(),
+    /** The file's name, where its sender gave one. */
+    name: text("name"),
   },
   (table) => [index("message_files_hash").on(table.hash, table.chatId)],
+);
+
+/**
+ * What a user's messages, files, uploads and retained messages take of the disk. Triggers of the migration and
+ * `engine/disk-usage.ts` keep it.
+ */
+export const userDisk = sqliteTable("user_disk", {
+  userId: integer("user_id")
+    .primaryKey()
+    .references(() => users.userId, { onDelete: "cascade" }),
+  bytes: integer("bytes").notNull().default(0),
+});
+
+/** Who pays for what a hook's user takes, also once the hook is gone: the owner of the chat who made it. */
+export const diskPayers = sqliteTable("disk_payers", {
+  userId: integer("user_id").primaryKey(),
+  payerId: integer("payer_id").notNull(),
+});
+
+/** Content that a user sent ahead of its message. It ends by itself unless a message names it. */
+export const uploads = sqliteTable(
+  "uploads",
+  {
+    uploadId: text("upload_id").primaryKey(),
+    userId: integer("user_id")
+      .notNull()
+      .references(() => users.userId, { onDelete: "cascade" }),
+    /** All of it, as it was announced. */
+    bytes: integer("bytes").notNull(),
+    /** So much of it is on disk. */
+    written: integer("written").notNull().default(0),
+    /** As its sender declared them; null where they did not. */
+    type: text("type"),
+    name: text("name"),
+    /** SHA-256; null until all of it is there. */
+    hash: blob("hash", { mode: "buffer" }),
+    /** The first bytes, which tell what it is. */
+    head: blob("head", { mode: "buffer" }),
+    /** It is UTF-8, and no longer than a text may be. */
+    isText: integer("is_text", { mode: "boolean" }).notNull().default(false),
+    /** The first message that named it. The upload ends with that message's content. */
+    messageId: integer("message_id"),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
+  },
+  (table) => [
+    index("uploads_user").on(table.userId),
+    index("uploads_expires").on(table.expiresAtMs),
+    index("uploads_hash").on(table.hash).where(sql`hash IS NOT NULL`),
+    index("uploads_message").on(table.messageId).where(sql`message_id IS NOT NULL`),
+  ],
 );
 
 /** What a user must learn besides messages; kept until every door in `doors` confirmed it, or for 30 days. */
@@ -220,13 +390,35 @@ export const events = sqliteTable(
       .references(() => users.userId, { onDelete: "cascade" }),
     type: text("type", { enum: ["entered", "left", "delivered", "read"] }).notNull(),
     chatId: integer("chat_id").notNull(),
-    /** `{chatKey, users, deleted}`; of a status `{chatKey, messageId, by, guid}`. */
-    body: text("body").notNull(),
+    /** Of a status, which is for one user: `{chatKey, messageId, by, guid}`. */
+    body: text("body"),
+    /** Of an event that all members of a chat are told: the one body for all of them. */
+    bodyId: integer("body_id"),
     /** A bit per door that has yet to confirm. */
     doors: integer("doors").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
+    keptSinceMs: integer("kept_since_ms")
+      .$type<SteadyMs>()
+      .notNull()
+      .default(0 as SteadyMs),
   },
-  (table) => [index("events_user").on(table.userId, table.eventId), index("events_created").on(table.createdAtMs)],
+  (table) => [
+    index("events_user").on(table.userId, table.eventId),
+    index("events_kept").on(table.keptSinceMs),
+    index("events_body").on(table.bodyId).where(sql`body_id IS NOT NULL`),
+  ],
+);
+
+/** What members of a chat are told together: the list of those who entered or left stands here once. */
+export const eventBodies = sqliteTable(
+  "event_bodies",
+  {
+    bodyId: integer("body_id").primaryKey({ autoIncrement: true }),
+    /** `{chatKey, users, deleted}` */
+    body: text("body").notNull(),
+    createdAtMs: integer("created_at_ms").$type<SteadyMs>().notNull(),
+  },
+  (table) => [index("event_bodies_created").on(table.createdAtMs)],
 );
 
 /** One place a user is logged in at one door, by the client's own name for it. */
@@ -241,7 +433,10 @@ export const devices = sqliteTable(
     name: text("name").notNull(),
     guid: text("guid").notNull(),
     publicKey: blob("public_key", { mode: "buffer" }),
-    /** The newest message when the device came; nothing up to it counts as undelivered there. */
+    /**
+     * The newest message when the device came. Where the device has no position, nothing up to this message counts as
+     * undelivered there.
+     */
     sinceMessageId: integer("since_message_id").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
   },
@@ -301,9 +496,11 @@ export const tokens = sqliteTable(
     name: text("name"),
     createdAtMs: integer("created_at_ms").notNull(),
     lastUsedAtMs: integer("last_used_at_ms"),
-    expiresAtMs: integer("expires_at_ms"),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>(),
     /** What was made by refreshing: the hash of the refresh token that all of it goes back to. */
     family: blob("family", { mode: "buffer" }),
+    /** The account made it for itself, without the backend's key; so are all those of MiniOICQ. */
+    own: integer("own", { mode: "boolean" }).notNull().default(false),
     /** Since then it is used up or revoked; kept until it expires, so that showing it again is noticed. */
     endedAtMs: integer("ended_at_ms"),
   },
@@ -314,12 +511,37 @@ export const tokens = sqliteTable(
   ],
 );
 
+/** Tokens that last until they are revoked, for a device or a program that logs in as a user or a device. */
+export const longLivedTokens = sqliteTable(
+  "long_lived_tokens",
+  {
+    /** The first hex digits of the hash. */
+    tokenId: text("token_id").primaryKey(),
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    /** "user:<id>" or "device:<name>". */
+    ownerKey: text("owner_key").notNull(),
+    /** What its maker calls it. */
+    name: text("name"),
+    /** A list of scopes, as JSON; null: everything that its owner may do. */
+    scopes: text("scopes"),
+    madeBy: text("made_by", { enum: ["operator", "backend", "minioicq", "rest"] }).notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+    lastUsedAtMs: integer("last_used_at_ms"),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>(),
+  },
+  (table) => [
+    uniqueIndex("long_lived_tokens_hash").on(table.hash),
+    index("long_lived_tokens_owner").on(table.ownerKey),
+    index("long_lived_tokens_expires").on(table.expiresAtMs).where(sql`expires_at_ms IS NOT NULL`),
+  ],
+);
+
 /** Streamed requests for tokens that may be repeated, by the SHA-256 of their key. */
 export const tokenRuns = sqliteTable("token_runs", {
   hash: blob("hash", { mode: "buffer" }).primaryKey(),
   /** Half of what the tokens are derived from; the other half is the backend key, which is not here. */
   salt: blob("salt", { mode: "buffer" }).notNull(),
-  createdAtMs: integer("created_at_ms").notNull(),
+  createdAtMs: integer("created_at_ms").$type<SteadyMs>().notNull(),
 });
 /** Invitations to register where registration is closed, by the SHA-256 of what the link holds. */
 export const invites = sqliteTable(
@@ -328,7 +550,7 @@ export const invites = sqliteTable(
     hash: blob("hash", { mode: "buffer" }).primaryKey(),
     usesLeft: integer("uses_left").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
-    expiresAtMs: integer("expires_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
   },
   (table) => [index("invites_expires").on(table.expiresAtMs)],
 );
@@ -342,8 +564,8 @@ export const phoneCodes = sqliteTable(
     /** SHA-256 of salt and code. */
     hash: blob("hash", { mode: "buffer" }).notNull(),
     /** Null where it could not be sent. */
-    sentAtMs: integer("sent_at_ms"),
-    expiresAtMs: integer("expires_at_ms").notNull(),
+    sentAtMs: integer("sent_at_ms").$type<SteadyMs>(),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
   },
   (table) => [index("phone_codes_expires").on(table.expiresAtMs)],
 );
@@ -356,6 +578,8 @@ export const phoneSessions = sqliteTable(
     hash: blob("hash", { mode: "buffer" }).notNull(),
     phone: text("phone").notNull(),
     devKey: text("dev_key").notNull(),
+    /** 1: the client brought the token. Where that was not recorded, it is taken to have. */
+    tokenIsOwn: integer("token_is_own").notNull().default(1),
     clientId: text("client_id"),
     language: text("language"),
     /** Null until a code was confirmed. */
@@ -366,6 +590,13 @@ export const phoneSessions = sqliteTable(
     orphaned: integer("orphaned", { mode: "boolean" }).notNull().default(false),
     createdAtMs: integer("created_at_ms").notNull(),
     lastOnlineAtMs: integer("last_online_at_ms").notNull(),
+    /** Since when it waits for its code. */
+    begunAtMs: integer("begun_at_ms")
+      .$type<SteadyMs>()
+      .notNull()
+      .default(0 as SteadyMs),
+    /** 1: its client has asked for more than friends and profiles, and hears of chats. */
+    hearsChats: integer("hears_chats").notNull().default(0),
   },
   (table) => [
     uniqueIndex("phone_sessions_hash").on(table.hash),
@@ -373,16 +604,16 @@ export const phoneSessions = sqliteTable(
     index("phone_sessions_phone").on(table.phone),
     index("phone_sessions_user").on(table.userId),
     index("phone_sessions_code").on(table.codeId),
-    index("phone_sessions_pending").on(table.createdAtMs).where(sql`user_id is null`),
+    index("phone_sessions_pending").on(table.begunAtMs).where(sql`user_id is null`),
   ],
 );
 
-/** What is counted within an hour, by what it is counted for: wrong codes of a phone, mails of a profile. */
+/** What is counted within an hour, by what it is counted for: mails of a profile. */
 export const hourlyCounts = sqliteTable(
   "hourly_counts",
   {
     subject: text("subject").primaryKey(),
-    startedAtMs: integer("started_at_ms").notNull(),
+    startedAtMs: integer("started_at_ms").$type<SteadyMs>().notNull(),
     count: integer("count").notNull(),
   },
   (table) => [index("hourly_counts_started").on(table.startedAtMs)],
@@ -396,9 +627,25 @@ export const paidMessages = sqliteTable(
     number: text("number").notNull(),
     network: text("network").notNull(),
     prefix: text("prefix").notNull(),
-    paidAtMs: integer("paid_at_ms").notNull(),
+    paidAtMs: integer("paid_at_ms").$type<SteadyMs>().notNull(),
   },
   (table) => [index("paid_messages_paid_at").on(table.paidAtMs)],
+);
+
+/** From which networks accounts logged in within 30 days: an IPv4 address, or an IPv6 /64. */
+export const logInNetworks = sqliteTable(
+  "log_in_networks",
+  {
+    pairId: integer("pair_id").primaryKey({ autoIncrement: true }),
+    /** `user:<userId>` or `device:<name>`. */
+    account: text("account").notNull(),
+    network: text("network").notNull(),
+    lastAtMs: integer("last_at_ms").$type<SteadyMs>().notNull(),
+  },
+  (table) => [
+    uniqueIndex("log_in_networks_pair").on(table.account, table.network),
+    index("log_in_networks_last").on(table.lastAtMs),
+  ],
 );
 
 /** The server's own secrets, hashed: `backend_key`. */
@@ -415,12 +662,12 @@ export const mqttSessions = sqliteTable(
     sessionId: integer("session_id").primaryKey({ autoIncrement: true }),
     principalKey: text("principal_key").notNull(),
     clientId: text("client_id").notNull(),
-    createdAtMs: integer("created_at_ms").notNull(),
-    lastConnectedAtMs: integer("last_connected_at_ms").notNull(),
+    createdAtMs: integer("created_at_ms").$type<SteadyMs>().notNull(),
+    lastConnectedAtMs: integer("last_connected_at_ms").$type<SteadyMs>().notNull(),
     /** How long after its connection the session ends; null: what the server's setting says then. */
     expirySeconds: integer("expiry_seconds"),
     /** Null while its client is connected. */
-    disconnectedAtMs: integer("disconnected_at_ms"),
+    disconnectedAtMs: integer("disconnected_at_ms").$type<SteadyMs>(),
   },
   (table) => [uniqueIndex("mqtt_sessions_owner").on(table.principalKey, table.clientId)],
 );
@@ -461,8 +708,10 @@ export const mqttRetained = sqliteTable("mqtt_retained", {
   payload: blob("payload", { mode: "buffer" }).notNull(),
   /** MQTT 5 properties as they stand on the wire, without those that belong to one hop or to time. */
   properties: blob("properties", { mode: "buffer" }),
+  /** Who published it, "user:<id>" or "device:<name>"; null: the server itself, or unknown. */
+  publisherKey: text("publisher_key"),
   storedAtMs: integer("stored_at_ms").notNull(),
-  expiresAtMs: integer("expires_at_ms"),
+  expiresAtMs: integer("expires_at_ms").$type<SteadyMs>(),
 });
 
 /**
@@ -482,7 +731,7 @@ export const mqttQueue = sqliteTable(
     released: integer("released").notNull(),
     live: integer("live").notNull(),
     /** 0: never. */
-    expiresAtMs: integer("expires_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
     /** The `$share/…` filter it was chosen by. */
     share: text("share"),
     packet: blob("packet", { mode: "buffer" }).notNull(),
@@ -512,7 +761,7 @@ export const mqttWills = sqliteTable(
     packet: blob("packet", { mode: "buffer" }).notNull(),
     delaySeconds: integer("delay_seconds").notNull(),
     /** Null while the client is connected. */
-    publishAtMs: integer("publish_at_ms"),
+    publishAtMs: integer("publish_at_ms").$type<SteadyMs>(),
   },
   (table) => [index("mqtt_wills_owner").on(table.principalKey, table.clientId)],
 );
@@ -526,8 +775,48 @@ export const mqttDevices = sqliteTable("mqtt_devices", {
   /** JSON arrays of topic filters with `%u` and `%c`; null: the default. */
   publish: text("publish"),
   subscribe: text("subscribe"),
+  /** The user in whose name it writes to chats. */
+  userId: integer("user_id").references(() => users.userId, { onDelete: "set null" }),
+  /** The user that it is in chats of its own; goes with the device. */
+  memberId: integer("member_id").references(() => users.userId, { onDelete: "set null" }),
+  /** What it may do in these chats, as JSON: `TokenScopes` in `domain/people/scopes.ts`. */
+  chats: text("chats"),
+  createdAtMs: integer("created_at_ms").notNull(),
+  /** When a client of it last came or went; null: never. */
+  lastSeenAtMs: integer("last_seen_at_ms"),
+});
+
+/** The ordinary MQTT topics that the operator gave a user. JSON arrays of topic filters with `%u`. */
+export const userTopics = sqliteTable("user_topics", {
+  userId: integer("user_id")
+    .primaryKey()
+    .references(() => users.userId, { onDelete: "cascade" }),
+  publish: text("publish").notNull(),
+  subscribe: text("subscribe").notNull(),
+});
+
+/** Patterns for many users and devices, in the same form, with `%c` for devices. */
+export const topicGroups = sqliteTable("topic_groups", {
+  name: text("name").primaryKey(),
+  publish: text("publish").notNull(),
+  subscribe: text("subscribe").notNull(),
   createdAtMs: integer("created_at_ms").notNull(),
 });
+
+/** Members by "user:<id>" or "device:<name>"; removed with the user or the device. */
+export const topicGroupMembers = sqliteTable(
+  "topic_group_members",
+  {
+    ownerKey: text("owner_key").notNull(),
+    groupName: text("group_name")
+      .notNull()
+      .references(() => topicGroups.name, { onDelete: "cascade" }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.ownerKey, table.groupName] }),
+    index("topic_group_members_group").on(table.groupName),
+  ],
+);
 
 /** What SCRAM-SHA-256 (RFC 5802) needs to check a password it is never shown; by "user:<id>" or "device:<name>". */
 export const scramKeys = sqliteTable("scram_keys", {
@@ -565,7 +854,7 @@ export const keptAnswers = sqliteTable(
     /** Sealed with what the caller showed. */
     body: blob("body", { mode: "buffer" }).notNull(),
     bytes: integer("bytes").notNull(),
-    createdAtMs: integer("created_at_ms").notNull(),
+    createdAtMs: integer("created_at_ms").$type<SteadyMs>().notNull(),
   },
   (table) => [
     uniqueIndex("kept_answers_hash").on(table.hash),
@@ -598,8 +887,8 @@ export const webhookPlaces = sqliteTable(
     messageId: integer("message_id").notNull(),
     eventId: integer("event_id").notNull(),
     attempts: integer("attempts").notNull(),
-    failingSinceMs: integer("failing_since_ms").notNull(),
-    nextAtMs: integer("next_at_ms").notNull(),
+    failingSinceMs: integer("failing_since_ms").$type<SteadyMs>().notNull(),
+    nextAtMs: integer("next_at_ms").$type<SteadyMs>().notNull(),
     problem: text("problem").notNull(),
   },
   (table) => [primaryKey({ columns: [table.webhook, table.chatId] })],
@@ -614,7 +903,7 @@ export const webhookDeadLetters = sqliteTable(
       .notNull()
       .references(() => webhooks.name, { onDelete: "cascade" }),
     chatId: integer("chat_id").notNull(),
-    kind: text("kind", { enum: ["message", "event"] }).notNull(),
+    kind: text("kind", { enum: ["message", "event", "change"] }).notNull(),
     messageId: integer("message_id").notNull(),
     eventId: integer("event_id").notNull(),
     problem: text("problem").notNull(),
@@ -628,17 +917,21 @@ export const webhookEvents = sqliteTable(
   "webhook_events",
   {
     eventId: integer("event_id").primaryKey({ autoIncrement: true }),
-    type: text("type", { enum: ["entered", "left"] }).notNull(),
+    type: text("type", { enum: ["entered", "left", "edited", "deleted", "reacted"] }).notNull(),
     chatId: integer("chat_id").notNull(),
-    /** As in `events`. */
+    /** As in `events`; of a change, a `LoggedChange`. */
     body: text("body").notNull(),
     /** The newest message then. */
     afterMessageId: integer("after_message_id").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
+    keptSinceMs: integer("kept_since_ms")
+      .$type<SteadyMs>()
+      .notNull()
+      .default(0 as SteadyMs),
   },
   (table) => [
     index("webhook_events_chat").on(table.chatId, table.eventId),
-    index("webhook_events_created").on(table.createdAtMs),
+    index("webhook_events_kept").on(table.keptSinceMs),
   ],
 );
 
@@ -648,6 +941,16 @@ export const migrations = sqliteTable("migrations", {
   /** SHA-256 of the SQL, hex. */
   checksum: text("checksum").notNull(),
   appliedAtMs: integer("applied_at_ms").notNull(),
+});
+
+/**
+ * What the index of search must look at again, in this order: a message that was deleted or changed, or, without one, the
+ * messages of a chat that are gone. Nothing is kept here while search is off.
+ */
+export const searchMarks = sqliteTable("search_marks", {
+  markId: integer("mark_id").primaryKey({ autoIncrement: true }),
+  chatId: integer("chat_id").notNull(),
+  messageId: integer("message_id"),
 });
 
 /** Chats that are gone and whose messages are still being removed, slice by slice. */

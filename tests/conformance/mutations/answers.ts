@@ -1,7 +1,7 @@
 /** What the server says of errors, DISCONNECT and AUTH. */
 import { type Mutation, testFiles } from "./mutation.ts";
 
-const { packets3, acknowledgements5, connect5, ending5 } = testFiles;
+const { packets3, acknowledgements5, connack5, connect5, ending5 } = testFiles;
 
 export const answerMutations: readonly Mutation[] = [
   {
@@ -21,6 +21,15 @@ export const answerMutations: readonly Mutation[] = [
     find: "return this.hasRoomFor(Buffer.byteLength(text) + packetBytesAroundReason) ? text : undefined;",
     replace: "return text;",
     test: [acknowledgements5, "acknowledgements leave out what the client's maximum packet size has no room for"],
+  },
+  {
+    name: "connack-room",
+    version: "5.0",
+    rule: "[MQTT-3.1.2-24]",
+    file: "src/mqtt/handlers/connect.ts",
+    find: "if (!connection.boundsPackets) return properties;",
+    replace: "return properties;",
+    test: [connack5, "CONNACK leaves out what the client's maximum packet size has no room for"],
   },
   {
     name: "publish-refused-told",

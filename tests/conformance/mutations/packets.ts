@@ -1,7 +1,7 @@
 /** What packets look like: headers, lengths, strings, packet ids, properties. */
 import { type Mutation, testFiles } from "./mutation.ts";
 
-const { packets3, strings3, format5, publish5, qos2 } = testFiles;
+const { acknowledgements5, packets3, strings3, format5, publish5, qos2 } = testFiles;
 
 export const packetMutations: readonly Mutation[] = [
   {
@@ -9,7 +9,7 @@ export const packetMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-2.1.3-1]",
     file: "src/mqtt/wire/packet-reader.ts",
-    find: "flags !== (first & 15)",
+    find: "(first & counts) !== flags",
     replace: "false",
     test: [format5, "wrong fixed header flags are malformed"],
   },
@@ -111,6 +111,15 @@ export const packetMutations: readonly Mutation[] = [
     find: "while (this.#ids[id & mask] !== 0) id =",
     replace: "while (false) id =",
     test: [packets3, "uses a packet identifier again only after its acknowledgement"],
+  },
+  {
+    name: "acknowledgement-of-another-qos",
+    version: "5.0",
+    rule: "[MQTT-4.13.1-1]",
+    file: "src/mqtt/session/outgoing.ts",
+    find: "if (answer === awaited.puback) throw",
+    replace: "if (false) throw",
+    test: [acknowledgements5, "an acknowledgement of another QoS is a protocol error"],
   },
   {
     name: "property-twice",

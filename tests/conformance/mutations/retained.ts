@@ -9,8 +9,8 @@ export const retainedMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-3.3.1-5]",
     file: "src/mqtt/handlers/publish.ts",
-    find: "const retained = view.retain ?",
-    replace: "const retained = false ?",
+    find: "if (view.retain) {\n    const draft",
+    replace: "if (false) {\n    const draft",
     test: [publish5, "a message with RETAIN replaces what its topic retained"],
   },
   {
@@ -18,8 +18,8 @@ export const retainedMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-3.3.1-6]",
     file: "src/mqtt/routing/retained.ts",
-    find: "if (draft.payload.length > 0) {",
-    replace: "{",
+    find: "if (draft.payload.length > 0 && this.#hasRoom(",
+    replace: "if (this.#hasRoom(",
     test: [publish5, "an empty payload with RETAIN removes what its topic retained"],
   },
   {
@@ -27,8 +27,8 @@ export const retainedMutations: readonly Mutation[] = [
     version: "3.1.1",
     rule: "[MQTT-3.3.1-12]",
     file: "src/mqtt/handlers/publish.ts",
-    find: "const retained = view.retain ?",
-    replace: "const retained = true ?",
+    find: "if (view.retain) {\n    const draft",
+    replace: "if (true) {\n    const draft",
     test: [retained, "a message without RETAIN neither replaces nor removes it"],
   },
   {

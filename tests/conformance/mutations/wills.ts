@@ -81,8 +81,8 @@ export const willMutations: readonly Mutation[] = [
     version: "5.0",
     rule: "[MQTT-3.1.2-15]",
     file: "src/mqtt/routing/wills.ts",
-    find: "const stored = retain ?",
-    replace: "const stored = false ?",
+    find: "const stored = retain\n      ?",
+    replace: "const stored = false\n      ?",
     test: [connect5, "will retain decides whether the will is retained"],
   },
   {

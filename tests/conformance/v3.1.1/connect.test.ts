@@ -61,7 +61,7 @@ test("[MQTT-3.1.2-1] a CONNECT of another protocol's name is not served as MQTT"
 
 test("[MQTT-3.1.2-2] an unknown protocol level is answered with return code 1, then the connection is closed", async () => {
   await using server = await startTestBroker();
-  for (const level of [0, 1, 2, 6, 0x7f, 0x84, 255]) {
+  for (const level of [0, 1, 2, 3, 6, 0x7f, 0x83, 0x85, 255]) {
     await using client = await WireClient.open(server.port);
     client.send(connectBytes({ level }), pingreq);
     expect(await client.closing()).toEqual(["20020001"]);

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { until } from "../../support/deadline.ts";
 import { field, packet, uint16 } from "../../support/packet-bytes.ts";
-import { publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
+import { connectPacket, publishPacket, RawMqtt } from "../../support/raw-mqtt.ts";
 import { startTestBroker } from "../../support/test-broker.ts";
 import { accepted, closedAfterConnect, connectBytes, pingreq, pingresp, WireClient } from "../../support/wire.ts";
 
@@ -203,6 +203,53 @@ test("[MQTT-4.8.0-1] a protocol violation closes the connection it came on, and 
     expect(await good.expect("publish")).toMatchObject({ topic: "t" });
   }
   await until("only the good one to be left", () => server.broker.stats().connections === 1);
+});
+
+test("[MQTT-4.8.0-1] an acknowledgement of another QoS closes the connection, one that comes late or again does not", async () => {
+  await using server = await startTestBroker();
+  const [puback, pubrec, pubcomp] = [0x40, 0x50, 0x70];
+  for (const [qos, before, wrong] of [
+    [1, [], pubrec],
+    [1, [], pubcomp],
+    [2, [], puback],
+    [2, [], pubcomp],
+    [2, [pubrec], puback],
+  ] as const) {
+    await using client = await RawMqtt.connect(server.port);
+    await client.subscribe("t", qos);
+    server.broker.publish("t", Buffer.from("x"), qos);
+    const { messageId = 0 } = await client.expect("publish");
+    for (const first of [...before, wrong]) client.send(packet(first, uint16(messageId)));
+    await client.whenClosed();
+    expect(server.closeReasons.at(-1)).toBe("protocol_error");
+  }
+  // What both sides may hold of each other after a reconnect: acknowledged already, released already, not sent again yet.
+  const lasting = { clientId: "late", clean: false } as const;
+  const first = await RawMqtt.connect(server.port, lasting);
+  await first.subscribe("t", 2);
+  for (const [text, qos] of Object.entries({ one: 1, two: 2, three: 2 } as const)) {
+    server.broker.publish("t", Buffer.from(text), qos);
+  }
+  const ids: number[] = [];
+  while (ids.length < 3) ids.push((await first.expect("publish")).messageId ?? 0);
+  const [one = 0, two = 0, three = 0] = ids;
+  first.send(packet(pubrec, uint16(two)));
+  await first.expect("pubrel");
+  await first.drop();
+  await until("the server to notice", () => server.broker.stats().connections === 0);
+  await using client = await RawMqtt.open(server.port);
+  const late = [packet(puback, uint16(one)), packet(pubrec, uint16(two)), packet(pubrec, uint16(three))];
+  const unknown = [packet(puback, uint16(4000)), packet(pubrec, uint16(4001)), packet(pubcomp, uint16(4002))];
+  client.send(connectPacket(lasting), ...late, packet(puback, uint16(one)), ...unknown);
+  const released = new Set<number>();
+  while (released.size < 3) {
+    const { cmd, messageId = 0 } = await client.next("PUBREL");
+    if (cmd !== "pubrel") continue;
+    released.add(messageId);
+    client.send(packet(pubcomp, uint16(messageId)), packet(pubcomp, uint16(messageId)));
+  }
+  expect([...released].toSorted()).toEqual([two, three, 4001]);
+  await client.fence();
 });
 
 test("[MQTT-7.1.1-1] the byte stream has no boundaries: packets cut anywhere and packets run together are the same", async () => {

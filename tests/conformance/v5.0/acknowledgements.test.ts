@@ -283,6 +283,27 @@ test("[MQTT-4.4.0-2] a PUBACK or PUBREC that says no ends the matter", async () 
   expect(await again.fence()).toEqual([]);
 });
 
+test("[MQTT-4.13.1-1] an acknowledgement of another QoS is a protocol error", async () => {
+  await using server = await startTestBroker();
+  for (const [qos, before, wrong] of [
+    [1, [], "pubrec"],
+    [1, [], "pubcomp"],
+    [2, [], "puback"],
+    [2, [], "pubcomp"],
+    [2, ["pubrec"], "puback"],
+  ] as const) {
+    for (const code of wrong === "pubcomp" ? [0, 0x92] : [0, 0x10, 0x80]) {
+      await using client = await Client5.connect(server.port);
+      await client.subscribe("t", qos);
+      server.broker.publish("t", Buffer.from("x"), qos);
+      const { packetId } = await client.take("publish");
+      for (const type of before) client.send(ack5(type, packetId));
+      client.send(ack5(wrong, packetId, code));
+      await disconnected(client, protocolError);
+    }
+  }
+});
+
 test("[MQTT-4.13.1-1] an acknowledgement that is cut short or too long is malformed", async () => {
   await using server = await startTestBroker();
   for (const first of [0x40, 0x50, 0x62, 0x70]) {

@@ -111,6 +111,58 @@ test("[MQTT-3.2.2-19] [MQTT-3.2.2-20] a refusal leaves out what the client's max
   }
 });
 
+test("[MQTT-3.1.2-24] CONNACK leaves out what the client's maximum packet size has no room for, but not what the client must know", async () => {
+  await using server = await startTestBroker();
+  const whole = { username: "anna", clientId: "c", properties: { requestResponseInformation: 1 } };
+  const { size: wholeSize } = (await Client5.connect(server.port, whole)).connack;
+  const told = async (maximumPacketSize: number) => {
+    await using client = await Client5.connect(server.port, {
+      ...whole,
+      properties: { ...whole.properties, maximumPacketSize },
+    });
+    expect(client.connack.size).toBeLessThanOrEqual(maximumPacketSize);
+    expect(await client.fence()).toEqual([]);
+    return Object.keys(client.connack.properties).toSorted();
+  };
+  const limits = ["maximumPacketSize", "receiveMaximum"];
+  expect(await told(wholeSize)).toEqual([...limits, "responseInformation", "topicAliasMaximum"].toSorted());
+  expect(await told(wholeSize - 1)).toEqual([...limits, "topicAliasMaximum"]);
+  expect(await told(16)).toEqual([...limits, "topicAliasMaximum"]);
+  expect(await told(15)).toEqual(limits);
+  expect(await told(12)).toEqual(["maximumPacketSize"]);
+  expect(await told(5)).toEqual([]);
+  // What the client cannot do without: its id, how long its session lasts, what its authentication said.
+  for (const [fields, name] of [
+    [{ clientId: "" }, "assignedClientId"],
+    [{ clientId: "c", properties: { sessionExpiry: 0xffffffff } }, "sessionExpiry"],
+    [
+      { clientId: "c", properties: { authenticationMethod: "TEST-ECHO", authenticationData: Buffer.from("at once") } },
+      "authenticationMethod",
+    ],
+  ] as const) {
+    const sized = (maximumPacketSize: number) => ({
+      ...fields,
+      properties: { ...("properties" in fields ? fields.properties : {}), maximumPacketSize },
+    });
+    let size = 200;
+    for (;;) {
+      await using client = await Client5.open(server.port);
+      client.send(connect5(sized(size)));
+      const connack = await client.take("connack");
+      expect(connack.size).toBeLessThanOrEqual(size);
+      if (connack.reasonCode !== 0) {
+        expect(connack).toMatchObject({ reasonCode: 0x95, size: 5 });
+        break;
+      }
+      expect(Object.keys(connack.properties)).toContain(name);
+      size = connack.size - 1;
+    }
+    await using client = await Client5.open(server.port);
+    client.send(connect5(sized(4)));
+    expect(await client.closing()).toEqual([]);
+  }
+});
+
 test("[MQTT-3.3.2-12] [MQTT-3.3.2-7] every topic alias up to the server's maximum is taken, for this connection only", async () => {
   await using server = await startTestBroker();
   await using bob = await Client5.connect(server.port);

@@ -1,6 +1,6 @@
 /** DISCONNECT, AUTH and enhanced authentication, errors. MQTT 5.0 §§ 3.14, 3.15, 4.12 and 4.13. */
 import { expect, test } from "bun:test";
-import type { Authentication, Principal } from "../../../src/mqtt/identity.ts";
+import type { Authentication, AuthenticationMethod, Principal } from "../../../src/mqtt/identity.ts";
 import { until } from "../../support/deadline.ts";
 import { packet } from "../../support/packet-bytes.ts";
 import { echoChallenge, startTestBroker, type TestBroker } from "../../support/test-broker.ts";
@@ -188,6 +188,28 @@ test("[MQTT-3.15.2-2] [MQTT-3.15.2-3] AUTH leaves out what the client's maximum 
   await using client = await authenticated(server, { properties: { maximumPacketSize: size } });
   client.send(auth5(0x19, { authenticationMethod }));
   expect((await client.take("auth")).size).toBeLessThanOrEqual(size);
+});
+
+test("[MQTT-3.1.2-24] where AUTH is larger than the client takes the client is refused, or closed", async () => {
+  const long = Buffer.alloc(100, 1);
+  const method: AuthenticationMethod<Principal> = {
+    begin: () => ({
+      next: async (data) =>
+        data === undefined || data.length > 0
+          ? { challenge: long }
+          : { done: { principal: { key: "user:c" }, persistent: true } },
+    }),
+  };
+  await using server = await startTestBroker({ identity: { methods: new Map([["LONG", method]]) } });
+  const properties = { authenticationMethod: "LONG", maximumPacketSize: 50 };
+  const asked = { ...properties, authenticationData: Buffer.from("ask") };
+  const connack = await refused(server, 0x95, connect5({ properties: asked }));
+  expect(connack.size).toBeLessThanOrEqual(50);
+  const atOnce = { ...properties, authenticationData: Buffer.alloc(0) };
+  await using client = await Client5.connect(server.port, { properties: atOnce });
+  client.send(auth5(0x19, { authenticationMethod: "LONG", authenticationData: Buffer.from("ask") }));
+  const { before } = await disconnected(client, 0x95);
+  expect(before).toEqual([]);
 });
 
 test("[MQTT-4.12.0-1] an authentication method the server has not is refused and closed", async () => {

@@ -6,6 +6,7 @@ import { startTestBroker, type TestBroker } from "../../support/test-broker.ts";
 import {
   ack5,
   Client5,
+  disconnected,
   disconnectedFor,
   malformed,
   option,
@@ -193,6 +194,27 @@ test("[MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2] SUBACK and U
     const answer = await client.take(type);
     expect(answer.reasonCodes).toEqual([code]);
     expect(answer.size).toBeLessThanOrEqual(size);
+  }
+});
+
+test("[MQTT-3.1.2-24] where SUBACK or UNSUBACK is larger than the client takes the connection is closed", async () => {
+  await using server = await startTestBroker();
+  const filters = Array.from({ length: 20 }, (_, n) => `t/${n}`);
+  for (const packet of [
+    subscribe5(
+      1,
+      filters.map((filter) => [filter, 0]),
+    ),
+    unsubscribe5(1, filters),
+  ]) {
+    for (const fields of [{}, { cleanStart: false, clientId: "kept" }]) {
+      const properties = { maximumPacketSize: 20, sessionExpiry: "clientId" in fields ? 100 : 0 };
+      await using client = await Client5.connect(server.port, { ...fields, properties });
+      client.send(packet);
+      const { before, disconnect } = await disconnected(client, 0x95);
+      expect(before).toEqual([]);
+      expect(disconnect.size).toBeLessThanOrEqual(20);
+    }
   }
 });
 

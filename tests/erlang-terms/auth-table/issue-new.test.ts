@@ -108,7 +108,7 @@ row({
 });
 
 row({
-  name: "A8: issue 8: a device and a phone that nobody knows get a code and a token of the server's",
+  name: "A8: issue 8: an unknown device and an unknown phone get a code and a token of the server's",
   request: "issue",
   given: (scene) => ({ asks: own(scene) }),
   answer: "ok sms_send",
@@ -178,7 +178,7 @@ row({
 });
 
 row({
-  name: "issue 8: a code that could not be sent is shared with nobody: the next issuing sends one",
+  name: "issue 8: a code that could not be sent is not shared: the next issuing sends one",
   request: "issue",
   given: async (scene) => {
     const { stage, client } = scene;
@@ -215,7 +215,7 @@ test("issue 8: a test number's code is fixed, and nothing is sent", async () => 
   expect(login).toEqual({ kind: "ok", what: "login", token });
 });
 
-test("issue 8: where nobody may register, a phone without a profile gets no code", async () => {
+test("issue 8: where registration is closed, a phone without a profile gets no code", async () => {
   await using closed = await AuthStage.start({ ROOST_REGISTRATION: "off" });
   await using client = await closed.connect();
   const [layout] = layoutsOf({ request: "issue", ...closed.person() }, client.clientId);

@@ -29,6 +29,8 @@ const unset = {
   empty: atom(""),
   nil: atom("nil"),
   binary: binary(""),
+  /** As the documents print it. */
+  filler: atom("_"),
 } as const;
 
 const types = {
@@ -66,6 +68,10 @@ export function layoutsOf(said: Said, clientId: string): Layout[] {
 
   const all: Layout[] = [
     layout("the example", unset.list, ({ D, P, T, type, sms }) => [D, [], P, T, [], type, sms, [], []]),
+    layout("the example with its fillers", unset.filler, ({ D, P, T, type, sms }) => {
+      const _ = unset.filler;
+      return [D, _, P, T, _, type, sms, _, _];
+    }),
     // The token of the topic says which place of the tuple holds it where nothing else does.
     layout("the record", unset.undefined, ({ D, P, T, type, sms }) => [T, D, [], P, [], type, sms, [], []], {
       topicToken: token,

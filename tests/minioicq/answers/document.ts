@@ -24,6 +24,28 @@ export const documentRows: Readonly<Record<string, readonly Row[]>> = {
       ask: () => ({ action: "auth.register", user_name: " Joe ", password: "pä55 " }),
       ...toAll([{ action: "auth.register.success", ...person(id, "Joe"), password: "pä55 " }]),
     },
+    {
+      what: "a log-in name",
+      ask: () => ({ action: "auth.register", user_name: "Joe", password: "secret", login_name: "joe" }),
+      nobody: [{ action: "auth.register.success", ...person(id, "Joe"), password: "secret", login_name: "joe" }],
+      ann: fail("auth.register", "Login name taken"),
+    },
+    ...["Joe", "jo", "1oe", "j".repeat(33), 10_001, ["joe"]].map((login_name) =>
+      always(
+        "auth.register",
+        `the log-in name ${login_name}`,
+        () => ({ user_name: "Joe", password: "secret", login_name }),
+        "Invalid login_name",
+      ),
+    ),
+    ...["api", "user.10001", "chat.1", "direct.1.2"].map((login_name) =>
+      always(
+        "auth.register",
+        `the log-in name ${login_name}`,
+        () => ({ user_name: "Joe", password: "secret", login_name }),
+        "Reserved name",
+      ),
+    ),
     always("auth.register", "no name", () => ({ password: "x" }), "Empty user name or password"),
     always("auth.register", "no password", () => ({ user_name: "x" }), "Empty user name or password"),
     always("auth.register", "a name of another type", () => ({ user_name: 1, password: "x" }), "Invalid user name"),

@@ -19,6 +19,7 @@ export interface Row {
 export const id = expect.stringMatching(/^[1-9]\d*$/);
 export const avatar = expect.stringMatching(/^iVBORw0KGgo[A-Za-z0-9+/]{40,330}={0,2}$/);
 export const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+export const epoch = expect.stringMatching(/^[0-9a-f]{16}$/);
 export const person = (user_id: string, user_name: string) => ({ user_id, user_name, avatar });
 export const fail = (action: string, reason: string, extra: object = {}): readonly unknown[] => [
   { action: `${action}.fail`, reason, ...extra },

@@ -1,7 +1,7 @@
 /** Chats and who is in them: groups, a backend's PUT, direct chats, leaving. */
 import { expect, test } from "bun:test";
 import type { DomainErrorCode } from "../../../src/domain/errors.ts";
-import type { Chat, ChatRef, User } from "../../../src/domain/model.ts";
+import type { Chat, ChatRef, User, UserId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
 import {
   alsoAfterReopening,
@@ -21,6 +21,37 @@ const keysOf = (users: readonly { userKey: string }[]) => users.map((user) => us
 const membersOf = async (store: Store, chat: ChatRef) => keysOf((await store.findChatView(chat))?.members ?? []);
 
 export function chatContract(openFresh: OpenFresh): void {
+  test("a member mutes a chat until a time, for themselves and at most ten years; leaving ends it", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const [ann, bob, carl] = await people(store, "Ann", "Bob", "Carl");
+    const chat = await group(store, ann, bob);
+    const nowMs = clock.nowMs();
+    const { chatId, chatKey } = chat;
+    const mute = (userId: UserId, untilMs: number | undefined) =>
+      opened.store.muteChat({ userId, chat: inChat(chat), untilMs });
+    const hour = nowMs + 3_600_000;
+    expect(await mute(bob.userId, hour)).toEqual({ chatId, chatKey, mutedUntilMs: hour });
+    await expectRefusal(mute(carl.userId, hour), "chat_not_found");
+    await alsoAfterReopening(opened, async (now) => {
+      expect([...(await now.mutes(bob.userId))]).toEqual([[chatId, hour]]);
+      expect([...(await now.mutes(ann.userId))]).toEqual([]);
+      const [shown] = await now.chatPage(bob.userId, { after: 0, limit: 1 });
+      expect(shown?.mutedUntilMs).toBe(hour);
+    });
+    const { mutedUntilMs: far = 0 } = await mute(bob.userId, 8e15);
+    expect(Math.round((far - nowMs) / 86_400_000 / 365.25)).toBe(10);
+    for (const over of [undefined, nowMs, 0]) {
+      await mute(bob.userId, hour);
+      expect((await mute(bob.userId, over)).mutedUntilMs).toBeUndefined();
+      expect((await opened.store.mutes(bob.userId)).size).toBe(0);
+    }
+    await mute(bob.userId, hour);
+    await opened.store.leaveChat({ userId: bob.userId, chat: inChat(chat) });
+    await opened.store.addToChat({ userId: ann.userId, chat: inChat(chat), members: [bob.userId] });
+    expect((await opened.store.mutes(bob.userId)).size).toBe(0);
+  });
+
   test("a group's creator owns it and comes first, each member is in it once", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;
@@ -39,6 +70,7 @@ export function chatContract(openFresh: OpenFresh): void {
       lastSeq: 0,
       createdAtMs: clock.nowMs(),
       updatedAtMs: clock.nowMs(),
+      revision: 0,
     });
     expect(keysOf(entered.users)).toEqual(keysOf([ann, carl, bob]));
     await alsoAfterReopening(opened, async (now) => {
@@ -385,6 +417,91 @@ export function chatContract(openFresh: OpenFresh): void {
       const rest = await now.chatPage(ann.userId, { after: page[1]?.chat.chatId ?? 0, limit: 10 });
       expect(rest.map(({ chat }) => chat.chatId as number)).toEqual([Number(chats[2]?.chatId)]);
     });
+  });
+
+  test("a user's chats come page by page, the one with the newest message first", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const chats: Chat[] = [];
+    for (let at = 0; at < 5; at += 1) chats.push(await group(store, ann, bob));
+    await group(store, bob);
+    for (const at of [0, 3, 1, 3]) await sendMany(store, bob, inChat(chats[at] as Chat), 1);
+    const wanted = [3, 1, 0, 4, 2].map((at) => Number(chats[at]?.chatId));
+    await alsoAfterReopening(opened, async (now) => {
+      const all = await now.recentChatPage(ann.userId, { before: undefined, limit: 9 });
+      expect(all.map(({ chat }) => Number(chat.chatId))).toEqual(wanted);
+      expect(all.map(({ unread }) => unread)).toEqual([2, 1, 1, 0, 0]);
+      const seen: number[] = [];
+      for (let before = undefined as (typeof all)[number]["place"] | undefined; ; ) {
+        const page = await now.recentChatPage(ann.userId, { before, limit: 2 });
+        seen.push(...page.map(({ place }) => place.chatId));
+        before = page.at(-1)?.place;
+        if (before === undefined) break;
+      }
+      expect(seen).toEqual(wanted);
+    });
+  });
+
+  test("all chats are listed page by page by rising id, with the GUIDs of their owners", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl] = await people(store, "Ann", "Bob", "Carl");
+    const [one, two] = [await group(store, ann, bob), await group(store, carl)];
+    const direct = await store.appendMessage(text(ann, withUser(bob), "hello"));
+    await alsoAfterReopening(opened, async (now) => {
+      const page = await now.listChats({ after: 0, limit: 2 });
+      expect(page).toEqual([
+        { chat: one, ownerGuid: ann.guid },
+        { chat: two, ownerGuid: carl.guid },
+      ]);
+      const rest = await now.listChats({ after: two.chatId, limit: 10 });
+      expect(rest).toMatchObject([{ chat: { chatId: direct.message.chatId, kind: "direct", lastSeq: 1 } }]);
+    });
+  });
+
+  test("what a user wrote counts as read, and what others wrote as unread", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl] = await people(store, "Ann", "Bob", "Carl");
+    const chat = await group(store, ann, bob, carl);
+    const at = { deviceId: undefined, chatId: chat.chatId };
+    const seen = async (user: User, now: Store = store) => {
+      const [only] = await now.chatPage(user.userId, { after: 0, limit: 1 });
+      return [only?.readSeq, only?.unread];
+    };
+    expect(await seen(ann)).toEqual([0, 0]);
+    // More than are looked at, and none of anyone else's behind them.
+    await sendMany(store, ann, inChat(chat), 300);
+    expect([await seen(ann), await seen(bob)]).toEqual([
+      [300, 0],
+      [0, 300],
+    ]);
+    await sendMany(store, bob, inChat(chat), 2);
+    await store.advance([{ ...at, userId: ann.userId, deliveredSeq: 299, read: true }]);
+    await store.advance([{ ...at, userId: bob.userId, deliveredSeq: 300, read: true }]);
+    await sendMany(store, ann, inChat(chat), 3);
+    const later = await store.appendMessage(text(bob, inChat(chat), "306"));
+    const gone = await store.appendMessage(text(bob, inChat(chat), "307"));
+    await store.deleteMessage({ userId: bob.userId, messageId: gone.message.messageId });
+    const toCarl = { guid: carl.guid, text: "for Carl" };
+    const draft = { chatKey: chat.chatKey, clientId: "308", clientTimeMs: undefined, oldMessageId: undefined };
+    await store.exchange({
+      from: { userId: bob.userId, deviceId: undefined },
+      messages: [{ ...draft, texts: [toCarl] }],
+      confirmations: [],
+    });
+    await alsoAfterReopening(opened, async (now) => {
+      expect([await seen(ann, now), await seen(bob, now)]).toEqual([
+        [300, 3],
+        [302, 3],
+      ]);
+      // Places past the 256th are counted as they are.
+      expect(await seen(carl, now)).toEqual([0, 308]);
+    });
+    await opened.store.advance([{ ...at, userId: ann.userId, deliveredSeq: later.message.seq, read: true }]);
+    expect(await seen(ann, opened.store)).toEqual([308, 0]);
+    expect(await seen(bob, opened.store)).toEqual([302, 3]);
   });
 
   test("the first members are listed by their ids", async () => {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { Chat, DeviceId, User } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
 import type { Range } from "../../../src/lib/ranges.ts";
-import { alsoAfterReopening, group, inChat, type OpenFresh, people, sendMany } from "./stage.ts";
+import { alsoAfterReopening, group, inChat, type OpenFresh, openDevice, people, sendMany } from "./stage.ts";
 
 /** Where a user, or a device of theirs, has got in a chat: the first message missing, and the ranges confirmed after it. */
 async function placeOf(store: Store, user: User, chat: Chat, deviceId?: DeviceId) {
@@ -13,7 +13,7 @@ async function placeOf(store: Store, user: User, chat: Chat, deviceId?: DeviceId
 }
 
 const openPhone = (store: Store, user: User, name = "phone") =>
-  store.openDevice({ userId: user.userId, door: "minioicq", name });
+  openDevice(store, { userId: user.userId, door: "minioicq", name });
 
 const confirmAs = (store: Store, user: User, chat: Chat, deviceId: DeviceId | undefined, ...ranges: Range[]) =>
   store.confirmMessages([{ userId: user.userId, deviceId, chatId: chat.chatId, ranges }]);
@@ -32,8 +32,8 @@ export function confirmationContract(openFresh: OpenFresh): void {
     await confirm(phone, [2, 2], [12, 12]);
     await confirm(phone, [1, 1], [5, 6]);
     await alsoAfterReopening(opened, async (now) => {
-      // The device has two in a row, and with it the user: the user's own ranges join.
-      expect(await placeOf(now, bob, chat)).toEqual({ next: 5, ranges: [[6, 6]] });
+      // What the device confirmed closes gaps of the user's.
+      expect(await placeOf(now, bob, chat)).toEqual({ next: 7, ranges: [[12, 12]] });
       expect(await placeOf(now, bob, chat, phone)).toEqual({
         next: 3,
         ranges: [
@@ -44,15 +44,15 @@ export function confirmationContract(openFresh: OpenFresh): void {
       expect(await placeOf(now, bob, chat, desk)).toEqual({ next: 1, ranges: [] });
     });
     const now = opened.store;
-    await confirmAs(now, bob, chat, undefined, [5, 5]);
-    expect(await placeOf(now, bob, chat)).toEqual({ next: 7, ranges: [] });
+    await confirmAs(now, bob, chat, undefined, [7, 7]);
+    expect(await placeOf(now, bob, chat)).toEqual({ next: 8, ranges: [[12, 12]] });
     await confirmAs(now, bob, chat, phone, [3, 4], [7, 11]);
     expect(await placeOf(now, bob, chat, phone)).toEqual({ next: undefined, ranges: [] });
     expect(await placeOf(now, bob, chat)).toEqual({ next: undefined, ranges: [] });
     expect(await placeOf(now, bob, chat, desk)).toEqual({ next: 1, ranges: [] });
   });
 
-  test("a device's place begins with its first day and its user's in the chat", async () => {
+  test("a device's place begins where the user stands in the chat", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const [ann, bob] = await people(store, "Ann", "Bob");
@@ -60,6 +60,7 @@ export function confirmationContract(openFresh: OpenFresh): void {
     const other = await group(store, ann);
     await sendMany(store, ann, inChat(chat), 20);
     await sendMany(store, ann, inChat(other), 7);
+    await confirmAs(store, bob, chat, undefined, [1, 20]);
     const phone = await openPhone(store, bob);
     await sendMany(store, ann, inChat(chat), 3);
     expect(await placeOf(store, bob, chat, phone)).toEqual({ next: 21, ranges: [] });
@@ -77,10 +78,17 @@ export function confirmationContract(openFresh: OpenFresh): void {
     const stolen = await openPhone(store, carl);
     await sendMany(store, ann, inChat(chat), 5);
     await confirmAs(store, bob, chat, undefined, [6, 6], [0, 2], [-1, 5], [4, 9], [3, 2]);
-    await confirmAs(store, bob, chat, stolen, [1, 5]);
+    await confirmAs(store, carl, chat, stolen, [1, 5]);
     await confirmAs(store, carl, chat, undefined, [1, 5]);
     expect(await placeOf(store, bob, chat)).toEqual({ next: 1, ranges: [] });
     expect(await store.positions(carl.userId)).toEqual([]);
+    // By a device that is not Bob's, or not there any more: it counts for Bob alone.
+    await confirmAs(store, bob, chat, stolen, [2, 2]);
+    await confirmAs(store, bob, chat, (stolen + 1) as DeviceId, [1, 1]);
+    expect(await placeOf(store, bob, chat)).toEqual({ next: 3, ranges: [] });
+    await store.putMembers({ chatKey: chat.chatKey, people: [{ username: carl.userKey }], chatName: undefined });
+    await sendMany(store, ann, inChat(chat), 1);
+    expect(await placeOf(store, carl, chat, stolen)).toEqual({ next: 6, ranges: [] });
   });
 
   test("beyond 256 ranges the oldest is forgotten: its gap is sent again", async () => {

@@ -67,6 +67,25 @@ export function contactContract(openFresh: OpenFresh): void {
     expect(await statusesOf(store, ann, bob)).toEqual([undefined, undefined]);
   });
 
+  test("contacts come page by page, without disabled users", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl, dora] = await people(store, "Ann", "Bob", "Carl", "Dora");
+    for (const { userId } of [dora, carl, bob]) await store.requestContacts({ userId: ann.userId, friends: [userId] });
+    await store.setUserDisabled({ userId: carl.userId, disabled: true });
+    await alsoAfterReopening(opened, async (now) => {
+      const page = async (after: number, limit: number) =>
+        (await now.contactPage({ userId: ann.userId, after, limit })).map(({ user, status }) => [user.nick, status]);
+      expect(await page(0, 9)).toEqual([
+        ["Bob", "request"],
+        ["Dora", "request"],
+      ]);
+      expect(await page(0, 1)).toEqual([["Bob", "request"]]);
+      expect(await page(bob.userId, 9)).toEqual([["Dora", "request"]]);
+      expect(await page(dora.userId, 9)).toEqual([]);
+    });
+  });
+
   test("contacts are listed by rising id, later those alone that changed, they or their users", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;
@@ -106,7 +125,7 @@ export function contactContract(openFresh: OpenFresh): void {
     const request = { userId: ann.userId, contactId: bob.userId };
     const result = { contactId: bob.userId, updatedAtMs: clock.nowMs() };
     expect(await store.unblockContact(request)).toMatchObject({ changed: false });
-    expect(await store.blockContact(request)).toEqual({ ...result, changed: true });
+    expect(await store.blockContact(request)).toEqual({ ...result, changed: true, wereFriends: true });
     expect(await store.blockContact(request)).toMatchObject({ changed: false });
     await alsoAfterReopening(opened, async (now) => {
       expect(await statusesOf(now, ann, bob)).toEqual(["banned", "friend"]);
@@ -115,7 +134,7 @@ export function contactContract(openFresh: OpenFresh): void {
       // A friend on one side alone is none.
       expect(await now.listFriendIds(bob.userId)).toEqual([]);
     });
-    expect(await opened.store.unblockContact(request)).toEqual({ ...result, changed: true });
+    expect(await opened.store.unblockContact(request)).toEqual({ ...result, changed: true, wereFriends: false });
     expect(await statusesOf(opened.store, ann, bob)).toEqual(["friend", "friend"]);
     expect(await opened.store.isBlocked({ by: ann.userId, contactId: bob.userId })).toBe(false);
     await opened.store.blockContact({ userId: ann.userId, contactId: carl.userId });

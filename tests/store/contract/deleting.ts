@@ -11,6 +11,7 @@ import {
   sendMany,
   snapshot,
   text,
+  withUser,
 } from "./stage.ts";
 
 export function deletingContract(openFresh: OpenFresh): void {
@@ -56,5 +57,19 @@ export function deletingContract(openFresh: OpenFresh): void {
     await expectRefusal(remove(bob.userId, message.messageId + 1), "message_not_found");
     await expectRefusal(remove(carl.userId, message.messageId), "not_authorized");
     expect(await snapshot(store, [ann, bob, carl, dora])).toEqual(before);
+  });
+
+  test("without a user any message is deleted, once", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const chat = await group(store, ann, bob);
+    for (const to of [inChat(chat), withUser(bob)]) {
+      const { message } = await store.appendMessage(text(ann, to, "mine"));
+      const { messageId } = message;
+      expect((await store.deleteMessage({ messageId })).members.length).toBe(2);
+      expect(await store.findMessage(messageId)).toMatchObject({ kind: "deleted", content: "" });
+      await expectRefusal(store.deleteMessage({ messageId }), "message_not_found");
+    }
   });
 }

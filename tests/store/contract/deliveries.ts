@@ -2,7 +2,17 @@
 import { expect, test } from "bun:test";
 import type { Chat, DeviceId, MessageId, User } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
-import { alsoAfterReopening, group, inChat, type OpenFresh, people, sendMany, text, withUser } from "./stage.ts";
+import {
+  alsoAfterReopening,
+  group,
+  inChat,
+  type OpenFresh,
+  openDevice,
+  people,
+  sendMany,
+  text,
+  withUser,
+} from "./stage.ts";
 
 const nothing = 0 as MessageId;
 
@@ -43,14 +53,14 @@ export function deliveryContract(openFresh: OpenFresh): void {
     expect(await positionOf(again, bob, chat)).toBe(10);
   });
 
-  test("a device's position moves alone, the user's is the furthest of them", async () => {
+  test("a device's position moves alone, and the user has got what any of them got", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const [ann, bob] = await people(store, "Ann", "Bob");
     const chat = await group(store, ann, bob);
     const [phone, laptop] = await Promise.all([
-      store.openDevice({ userId: bob.userId, door: "mqtt", name: "phone" }),
-      store.openDevice({ userId: bob.userId, door: "rest", name: "laptop" }),
+      openDevice(store, { userId: bob.userId, door: "mqtt", name: "phone" }),
+      openDevice(store, { userId: bob.userId, door: "rest", name: "laptop" }),
     ]);
     await sendMany(store, ann, inChat(chat), 10);
     const at = { userId: bob.userId, chatId: chat.chatId };
@@ -77,8 +87,8 @@ export function deliveryContract(openFresh: OpenFresh): void {
     const { ann, bob, chat } = await twoInAChat(store, 5);
     const [carl] = await people(store, "Carl");
     const [phone, stolen] = await Promise.all([
-      store.openDevice({ userId: bob.userId, door: "mqtt", name: "phone" }),
-      store.openDevice({ userId: carl.userId, door: "mqtt", name: "phone" }),
+      openDevice(store, { userId: bob.userId, door: "mqtt", name: "phone" }),
+      openDevice(store, { userId: carl.userId, door: "mqtt", name: "phone" }),
     ]);
     await sendMany(store, ann, inChat(chat), 5);
     await store.advance([
@@ -87,7 +97,7 @@ export function deliveryContract(openFresh: OpenFresh): void {
     ]);
     expect(await store.positions(carl.userId)).toEqual([]);
     expect(await positionOf(store, bob, chat)).toBe(0);
-    expect(await headSeqs(store, bob, phone)).toEqual([6]);
+    expect(await headSeqs(store, bob, phone)).toEqual([1]);
     expect(await headSeqs(store, carl, stolen)).toEqual([]);
   });
 
@@ -96,7 +106,7 @@ export function deliveryContract(openFresh: OpenFresh): void {
     const { store } = opened;
     const [ann, bob] = await people(store, "Ann", "Bob");
     const chat = await group(store, ann, bob);
-    const phone = await store.openDevice({ userId: bob.userId, door: "mqtt", name: "phone" });
+    const phone = await openDevice(store, { userId: bob.userId, door: "mqtt", name: "phone" });
     await sendMany(store, ann, inChat(chat), 5);
     const at = { userId: bob.userId, deviceId: phone, chatId: chat.chatId };
     await store.advance([
@@ -108,36 +118,86 @@ export function deliveryContract(openFresh: OpenFresh): void {
     expect(await headSeqs(store, bob)).toEqual([3]);
   });
 
-  test("a new device begins at its creation, whatever the user had got by then", async () => {
+  test("a new device begins where the user stands: what no client took waits there too", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const { ann, bob, chat } = await twoInAChat(store, 5);
     const [phone, tablet] = await Promise.all([
-      store.openDevice({ userId: bob.userId, door: "mqtt", name: "phone" }),
+      openDevice(store, { userId: bob.userId, door: "mqtt", name: "phone" }),
       store
         .appendMessage(text(ann, inChat(chat), "six"))
-        .then(() => store.openDevice({ userId: bob.userId, door: "mqtt", name: "tablet" })),
+        .then(() => openDevice(store, { userId: bob.userId, door: "mqtt", name: "tablet" })),
     ]);
     await sendMany(store, ann, inChat(chat), 2);
     await alsoAfterReopening(opened, async (now) => {
       expect(await headSeqs(now, bob)).toEqual([1]);
-      expect(await headSeqs(now, bob, phone)).toEqual([6]);
-      expect(await headSeqs(now, bob, tablet)).toEqual([7]);
+      expect(await headSeqs(now, bob, phone)).toEqual([1]);
+      expect(await headSeqs(now, bob, tablet)).toEqual([1]);
     });
-    expect(await opened.store.openDevice({ userId: bob.userId, door: "mqtt", name: "phone" })).toBe(phone);
-    expect(await headSeqs(opened.store, bob, phone)).toEqual([6]);
+    const now = opened.store;
+    const at = { userId: bob.userId, chatId: chat.chatId };
+    await now.advance([{ ...at, deviceId: phone, fromSeq: 1, deliveredSeq: 4 }]);
+    await now.confirmMessages([{ ...at, deviceId: undefined, ranges: [[6, 6]] }]);
+    const third = await openDevice(now, { userId: bob.userId, door: "rest", name: "third" });
+    await now.advance([{ ...at, deviceId: phone, fromSeq: 5, deliveredSeq: 8 }]);
+    await sendMany(now, ann, inChat(chat), 1);
+    const fourth = await openDevice(now, { userId: bob.userId, door: "minioicq", name: "fourth" });
+    expect(await openDevice(now, { userId: bob.userId, door: "mqtt", name: "phone" })).toBe(phone);
+    await alsoAfterReopening(opened, async (later) => {
+      expect(await headSeqs(later, bob)).toEqual([9]);
+      expect(await headSeqs(later, bob, phone)).toEqual([9]);
+      expect(await headSeqs(later, bob, tablet)).toEqual([1]);
+      expect(await later.undelivered(bob.userId, third)).toMatchObject([{ seq: 5, confirmed: [[6, 6]] }]);
+      expect(await headSeqs(later, bob, fourth)).toEqual([9]);
+    });
+  });
+
+  test("a device that was removed and comes back begins where the user stands by then", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const { ann, bob, chat } = await twoInAChat(store, 3);
+    const phone = { userId: bob.userId, door: "mqtt", name: "phone" } as const;
+    const at = { userId: bob.userId, chatId: chat.chatId };
+    const first = await openDevice(store, phone);
+    await store.advance([{ ...at, deviceId: first, fromSeq: 1, deliveredSeq: 2 }]);
+    await store.endDevice(phone);
+    await sendMany(store, ann, inChat(chat), 1);
+    const back = await openDevice(store, phone);
+    expect(back).not.toBe(first);
+    expect(await headSeqs(store, bob, back)).toEqual([3]);
+    await store.advance([{ ...at, deviceId: undefined, deliveredSeq: 4 }]);
+    expect(await headSeqs(store, bob, back)).toEqual([3]);
+  });
+
+  test("what the clients of a user missed waits for the user, whatever they got after it", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const { ann, bob, chat } = await twoInAChat(store, 3);
+    const at = { userId: bob.userId, deviceId: undefined, chatId: chat.chatId };
+    await store.advance([{ ...at, fromSeq: 3, deliveredSeq: 3 }]);
+    await sendMany(store, ann, inChat(chat), 2);
+    await store.advance([{ ...at, fromSeq: 4, deliveredSeq: 4 }]);
+    const waiting = [{ seq: 1, confirmed: [[3, 4]] as const }];
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.undelivered(bob.userId, undefined)).toMatchObject(waiting);
+    });
+    const phone = await openDevice(opened.store, { userId: bob.userId, door: "mqtt", name: "phone" });
+    expect(await opened.store.undelivered(bob.userId, phone)).toMatchObject(waiting);
+    await opened.store.advance([{ ...at, fromSeq: 1, deliveredSeq: 2 }]);
+    expect(await headSeqs(opened.store, bob)).toEqual([5]);
   });
 
   test("a device that confirms what is older than itself does not go back to it", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const { ann, bob, chat } = await twoInAChat(store, 5);
-    const phone = await store.openDevice({ userId: bob.userId, door: "rest", name: "phone" });
+    await store.advance([{ userId: bob.userId, deviceId: undefined, chatId: chat.chatId, deliveredSeq: 5 }]);
+    const phone = await openDevice(store, { userId: bob.userId, door: "rest", name: "phone" });
     await store.advance([{ userId: bob.userId, deviceId: phone, chatId: chat.chatId, deliveredSeq: 2 }]);
     expect(await headSeqs(store, bob, phone)).toEqual([]);
     await sendMany(store, ann, inChat(chat), 1);
     expect(await headSeqs(store, bob, phone)).toEqual([6]);
-    expect(await positionOf(store, bob, chat)).toBe(2);
+    expect(await positionOf(store, bob, chat)).toBe(5);
   });
 
   test("nothing from before joining is waiting, for who comes late and for who comes back", async () => {
@@ -153,7 +213,7 @@ export function deliveryContract(openFresh: OpenFresh): void {
     const say = (count: number) => sendMany(store, owner, { key: "team" }, count);
     await say(3);
     const late = await put("late");
-    const phone = await store.openDevice({ userId: late.userId, door: "mqtt", name: "phone" });
+    const phone = await openDevice(store, { userId: late.userId, door: "mqtt", name: "phone" });
     expect(await headSeqs(store, late)).toEqual([]);
     await say(2);
     expect(await headSeqs(store, late)).toEqual([4]);
@@ -177,7 +237,7 @@ export function deliveryContract(openFresh: OpenFresh): void {
     const { store } = opened;
     const [ann, bob] = await people(store, "Ann", "Bob");
     const sent = await store.appendMessage(text(ann, withUser(bob), "hello"));
-    const head = { chatId: sent.message.chatId, seq: 1, messageId: sent.message.messageId };
+    const head = { chatId: sent.message.chatId, seq: 1, messageId: sent.message.messageId, lastSeq: 1 };
     expect(await store.undelivered(ann.userId, undefined)).toEqual([head]);
     expect(await store.undelivered(bob.userId, undefined)).toEqual([head]);
   });

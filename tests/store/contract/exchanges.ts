@@ -1,15 +1,16 @@
 /** Batches with a text per recipient, statuses in any order, tokens that are rotated and users who are deactivated. */
 import { expect, test } from "bun:test";
+import type { DomainEvent } from "../../../src/domain/events.ts";
 import type { AddressedDraft } from "../../../src/domain/messages/exchange-store.ts";
 import type { EventId, MessageId, User, UserId } from "../../../src/domain/model.ts";
 import type { NewToken } from "../../../src/domain/people/token-store.ts";
 import type { Store } from "../../../src/domain/store.ts";
-import { alsoAfterReopening, expectRefusal, type OpenFresh, text } from "./stage.ts";
+import { alsoAfterReopening, expectRefusal, type OpenFresh, openDevice, text } from "./stage.ts";
 
 const hash = (byte: number) => new Uint8Array(32).fill(byte);
-const pair = (access: number, refresh: number, expiresAtMs?: number): NewToken[] => [
-  { kind: "access", hash: hash(access), expiresAtMs },
-  { kind: "refresh", hash: hash(refresh), expiresAtMs },
+const pair = (access: number, refresh: number, lifetimeMs?: number): NewToken[] => [
+  { kind: "access", hash: hash(access), lifetimeMs },
+  { kind: "refresh", hash: hash(refresh), lifetimeMs },
 ];
 
 async function team(store: Store, ...usernames: string[]): Promise<[User, User, User]> {
@@ -180,6 +181,66 @@ export function exchangeContract(openFresh: OpenFresh): void {
     const confirmations = told.map(({ eventId }) => ({ of: { eventId: eventId as EventId }, status: "read" as const }));
     await now.exchange({ from: { userId: a.userId, deviceId: undefined }, messages: [], confirmations });
     expect((await now.events(a.userId, "rest", { after: 0, limit: 100 })).map(({ type }) => type)).toEqual(["entered"]);
+  });
+
+  test("each recipient's status is stored once, whichever way it was confirmed, and of ordinary messages none is", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, carl] = await team(store, "ann", "bob", "carl");
+    const toBoth = { [bob.guid]: "for bob", [carl.guid]: "for carl" };
+    const [first, second, third] = await say(store, ann, draft("1", toBoth), draft("2", toBoth), draft("3", toBoth));
+    if (first === undefined || second === undefined || third === undefined) throw new Error("three were sent");
+    const { chatId } = first;
+    const of = { userId: bob.userId, deviceId: undefined, chatId };
+    await store.appendMessage(text(ann, { key: "team" }, "an ordinary one"));
+    const statuses = async () => {
+      const events = await store.events(ann.userId, "rest", { after: 0, limit: 100 });
+      return events.flatMap(({ type, about, users }) =>
+        about === undefined ? [] : [`${type} ${about.messageId} ${about.guid === users[0]?.guid} ${users[0]?.userKey}`],
+      );
+    };
+    const told: DomainEvent[] = [];
+    store.onCommitted({
+      hears: () => false,
+      committed: (events) => void told.push(...events.filter(({ type }) => type === "status.stored")),
+    });
+    await store.confirmMessages([{ ...of, ranges: [[2, 2]] }]);
+    await store.advance([{ ...of, deliveredSeq: 4 }]);
+    await store.advance([{ ...of, deliveredSeq: 4 }]);
+    expect(await statuses()).toEqual([second, first, third].map(({ messageId }) => `delivered ${messageId} true bob`));
+    expect(told).toEqual(Array(2).fill({ type: "status.stored", to: [ann.userId] }));
+    const read = { userId: bob.userId, deviceId: undefined, chat: { key: "team" } };
+    await store.readThrough({ ...read, place: { messageId: second.messageId } });
+    await confirm(store, bob, "read", first.messageId, third.messageId);
+    expect((await statuses()).slice(3)).toEqual(
+      [first, second, third].map(({ messageId }) => `read ${messageId} true bob`),
+    );
+    // Carl lets nothing be known, and then that messages reached him.
+    await store.setReceiptRule(carl.userId, "none");
+    await store.advance([{ ...of, userId: carl.userId, deliveredSeq: 2 }]);
+    await store.setReceiptRule(carl.userId, "delivered");
+    await store.readThrough({ ...read, userId: carl.userId, place: { seq: 4 } });
+    expect((await statuses()).slice(6)).toEqual([`delivered ${third.messageId} true carl`]);
+  });
+
+  test("a device's own text is confirmed by that device alone", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await team(store, "ann", "bob", "carl");
+    const phone = await openDevice(store, { userId: bob.userId, door: "rest", name: "phone" });
+    const desk = await openDevice(store, { userId: bob.userId, door: "rest", name: "desk" });
+    const publicKey = new Uint8Array([1, 2, 3]);
+    await store.provision([{ username: "bob", clientId: "phone", publicKey, tokens: [] }]);
+    const guid = (await store.findParticipant(bob.guid))?.devices[0]?.guid ?? "";
+    const [message] = await say(store, ann, draft("1", { [guid]: "for the phone" }));
+    const guids = async () =>
+      (await store.events(ann.userId, "rest", { after: 0, limit: 100 })).flatMap(({ about }) => about?.guid ?? []);
+    const of = { userId: bob.userId, chatId: message?.chatId ?? (0 as never), deliveredSeq: 1 };
+    await store.advance([{ ...of, deviceId: desk }]);
+    await store.advance([{ ...of, deviceId: undefined }]);
+    expect(await guids()).toEqual([]);
+    await store.advance([{ ...of, deviceId: phone }]);
+    expect(await guids()).toEqual([guid]);
   });
 
   test("a refresh token is good once; used again it ends its family, and another family lives on", async () => {

@@ -173,7 +173,14 @@ export function fileContract(openFresh: OpenFresh): void {
     expect(await finds(dora, ann, bob, carl)).toEqual([100 * kib, 100 * kib, 100 * kib, undefined]);
     await store.deleteChat("one");
     expect(await finds(dora, ann, bob, carl)).toEqual([undefined, 100 * kib, 100 * kib, undefined]);
-    const found = await (await opened.reopen()).findFile(bob.userId, hash);
+    const again = await opened.reopen();
+    expect(await again.chatsOfFile(bob.userId, hash, 9)).toEqual([{ chatId: two.chatId }]);
+    expect(await again.chatsOfFile(carl.userId, hash, 9)).toEqual([]);
+    expect([await again.chatsOfFile(bob.userId, hash, 0), await again.chatsOfFile(bob.userId, "no", 9)]).toEqual([
+      [],
+      [],
+    ]);
+    const found = await again.findFile(bob.userId, hash);
     expect(found?.mediaType).toBe("image/png");
     expect(isSame(await found?.content.bytes(), png)).toBe(true);
     for (const no of ["", "../../roost.db", hash.toUpperCase(), `${hash}0`, "0".repeat(64)]) {

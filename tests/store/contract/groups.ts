@@ -1,5 +1,6 @@
 /** What members change of the groups they are in. */
 import { expect, test } from "bun:test";
+import type { DomainEvent } from "../../../src/domain/events.ts";
 import type { Chat, User, UserId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
 import {
@@ -19,6 +20,38 @@ const membersOf = async (store: Store, chat: Chat) =>
 const idsOf = (users: readonly { readonly userId: UserId }[]) => users.map((user) => user.userId);
 
 export function groupContract(openFresh: OpenFresh): void {
+  test("the owner of a group gives it a picture, which all members see, and takes it back", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob, eve] = await people(store, "Ann", "Bob", "Eve");
+    const chat = await group(store, ann, bob);
+    const direct = (await store.appendMessage(text(ann, withUser(bob), "hello"))).message.chatId;
+    const avatar = new Uint8Array([1, 2, 3]);
+    const told: DomainEvent[] = [];
+    store.onCommitted({ hears: () => false, committed: (events) => void told.push(...events) });
+    const request = { userId: ann.userId, chat: inChat(chat), avatar };
+    expect(await store.setChatAvatar(request)).toMatchObject({
+      chat: { chatId: chat.chatId },
+      notified: [ann.userId, bob.userId],
+    });
+    const { chatId } = chat;
+    expect(told).toMatchObject([{ type: "chat.pictured", chat: { chatId }, to: [ann.userId, bob.userId] }]);
+    await expectRefusal(store.setChatAvatar({ ...request, userId: bob.userId }), "not_authorized");
+    await expectRefusal(store.setChatAvatar({ ...request, userId: eve.userId }), "chat_not_found");
+    await expectRefusal(store.setChatAvatar({ ...request, chat: { id: 9 } }), "chat_not_found");
+    await expectRefusal(store.setChatAvatar({ ...request, chat: { id: direct } }), "chat_is_direct");
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findChatAvatar(chatId)).toEqual(avatar);
+      expect((await now.findChatView(inChat(chat), bob.userId))?.avatar).toEqual(avatar);
+      expect(await now.findChatAvatar(direct)).toBeUndefined();
+    });
+    await opened.store.setChatAvatar({ ...request, avatar: undefined });
+    expect((await opened.store.findChatView(inChat(chat)))?.avatar).toBeUndefined();
+    await opened.store.setChatAvatar(request);
+    for (const { userId } of [ann, bob]) await opened.store.leaveChat({ userId, chat: inChat(chat) });
+    expect(await opened.store.findChatAvatar(chatId)).toBeUndefined();
+  });
+
   test("what a leaving owner had is the longest member's, and an empty group is gone", async () => {
     await using opened = await openFresh();
     const { store } = opened;

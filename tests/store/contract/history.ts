@@ -6,11 +6,9 @@ import { expect, test } from "bun:test";
 import type { ChatId, DeviceId, MessageId, Sent, User, UserId } from "../../../src/domain/model.ts";
 import type { Head, Store } from "../../../src/domain/store.ts";
 import { createRandom, type Random } from "../../support/random.ts";
-import type { OpenFresh } from "./stage.ts";
+import { type OpenFresh, openDevice } from "./stage.ts";
 
 interface Entry {
-  /** Its place among all messages of the model, known before its id is. */
-  readonly place: number;
   messageId: number;
 }
 
@@ -30,15 +28,13 @@ interface ModelChat {
 interface ModelDevice {
   readonly deviceId: DeviceId;
   readonly username: string;
-  /** Messages there were when it came. */
-  readonly since: number;
+  /** It begins where its user stood when it came. */
   readonly delivered: Map<ModelChat, number>;
 }
 
 class Model {
   readonly chats = new Map<string, ModelChat>();
   readonly devices: ModelDevice[] = [];
-  messages = 0;
 
   put(key: string, usernames: readonly string[]): ModelChat {
     let chat = this.chats.get(key);
@@ -61,7 +57,7 @@ class Model {
   }
 
   append(chat: ModelChat): Entry {
-    const entry = { place: this.messages++, messageId: 0 };
+    const entry = { messageId: 0 };
     chat.log.push(entry);
     return entry;
   }
@@ -81,7 +77,8 @@ class Model {
       const index = chat.log.findIndex((entry, at) => at >= member.joinedSeq && wanted(chat, at + 1, entry));
       const entry = chat.log[index];
       if (entry === undefined) return [];
-      return [{ chatId: chat.chatId as ChatId, seq: index + 1, messageId: entry.messageId as MessageId }];
+      const lastSeq = chat.log.length;
+      return [{ chatId: chat.chatId as ChatId, seq: index + 1, messageId: entry.messageId as MessageId, lastSeq }];
     });
   }
 }
@@ -143,12 +140,12 @@ async function act(
     return;
   }
   if (roll < 26) {
-    const since = model.messages;
-    const device = { username: name, since, delivered: new Map<ModelChat, number>() };
-    const deviceId = await store.openDevice({
+    const stands = [...model.chats.values()].map((one) => [one, one.members.get(name)?.delivered ?? 0] as const);
+    const device = { username: name, delivered: new Map(stands) };
+    const deviceId = await openDevice(store, {
       userId: idOf(name),
       door: "mqtt",
-      name: `device-${model.messages}-${roll}`,
+      name: `device-${model.devices.length}-${roll}`,
     });
     if (model.devices.every((known) => known.deviceId !== deviceId)) model.devices.push({ ...device, deviceId });
     return;
@@ -206,12 +203,7 @@ async function compare(
   }
   for (const device of model.devices) {
     expect(byChat(await store.undelivered(idOf(device.username), device.deviceId))).toEqual(
-      byChat(
-        model.heads(
-          device.username,
-          (chat, seq, entry) => entry.place >= device.since && seq > (device.delivered.get(chat) ?? 0),
-        ),
-      ),
+      byChat(model.heads(device.username, (chat, seq) => seq > (device.delivered.get(chat) ?? 0))),
     );
   }
 }

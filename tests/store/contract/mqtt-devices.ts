@@ -1,8 +1,7 @@
 /** MQTT devices, the names they share with users, and the keys of passwords. */
 import { expect, test } from "bun:test";
 import type { ScramKeys } from "../../../src/domain/people/scram-keys.ts";
-import type { NewMqttDevice } from "../../../src/domain/store.ts";
-import { alsoAfterReopening, expectRefusal, type OpenFresh, people } from "./stage.ts";
+import { alsoAfterReopening, device, expectRefusal, group, inChat, type OpenFresh, people } from "./stage.ts";
 
 const keysOf = (byte: number): ScramKeys => ({
   salt: new Uint8Array(16).fill(byte),
@@ -11,21 +10,35 @@ const keysOf = (byte: number): ScramKeys => ({
   serverKey: new Uint8Array(32).fill(byte + 2),
 });
 
-const device = (name: string, more: Partial<NewMqttDevice> = {}): NewMqttDevice => ({
-  name,
-  passwordHash: undefined,
-  certificateSubject: undefined,
-  publish: undefined,
-  subscribe: undefined,
-  scramKeys: undefined,
-  ...more,
-});
-
 /** Buffers and arrays of the same bytes are the same. */
 const plain = (keys: ScramKeys | undefined) =>
   keys === undefined ? undefined : [[...keys.salt], keys.iterations, [...keys.storedKey], [...keys.serverKey]];
 
 export function deviceContract(openFresh: OpenFresh): void {
+  test("when a device was last seen is kept with it, and goes with it", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    await store.addMqttDevice(device("lamp"));
+    await store.addMqttDevice(device("bell"));
+    await store.touchMqttDevices([
+      { name: "lamp", lastSeenAtMs: 1234 },
+      { name: "gone", lastSeenAtMs: 5 },
+    ]);
+    const seen = async (now: typeof store) =>
+      (await now.listMqttDevices({ after: "", limit: 10 })).map(({ name, lastSeenAtMs }) => [name, lastSeenAtMs]);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await seen(now)).toEqual([
+        ["bell", undefined],
+        ["lamp", 1234],
+      ]);
+    });
+    const now = opened.store;
+    expect((await now.setMqttDevice({ name: "lamp", patterns: null, userId: null }))?.lastSeenAtMs).toBe(1234);
+    await now.removeMqttDevice("lamp");
+    await now.addMqttDevice(device("lamp"));
+    expect(await seen(now)).toContainEqual(["lamp", undefined]);
+  });
+
   test("a device comes back as made, with its password and keys", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;
@@ -39,10 +52,18 @@ export function deviceContract(openFresh: OpenFresh): void {
       }),
     );
     const { passwordHash, scramKeys, ...shown } = device("bare");
-    expect(await store.addMqttDevice(device("bare"))).toEqual({ ...shown, createdAtMs: clock.nowMs() });
+    expect(await store.addMqttDevice(device("bare"))).toEqual({
+      ...shown,
+      member: undefined,
+      createdAtMs: clock.nowMs(),
+      lastSeenAtMs: undefined,
+    });
     await alsoAfterReopening(opened, async (now) => {
       const listed = await now.listMqttDevices({ after: "", limit: 10 });
-      expect(listed).toEqual([{ ...shown, createdAtMs: clock.nowMs() }, sensor]);
+      expect(listed).toEqual([
+        { ...shown, member: undefined, createdAtMs: clock.nowMs(), lastSeenAtMs: undefined },
+        sensor,
+      ]);
       expect(sensor).toMatchObject({ publish: ["a/%u/#", "b"], subscribe: [], certificateSubject: "CN=sensor" });
       expect(await now.listMqttDevices({ after: "bare", limit: 10 })).toEqual([sensor]);
       expect(await now.listMqttDevices({ after: "", limit: 1 })).toHaveLength(1);
@@ -51,6 +72,83 @@ export function deviceContract(openFresh: OpenFresh): void {
       expect(plain(await now.findScramKeys("device:sensor"))).toEqual(plain(keysOf(1)));
       expect(await now.findScramKeys("device:bare")).toBeUndefined();
     });
+  });
+
+  test("what a device may do, whom it speaks for and its password are changed one by one", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const ann = await store.createUser({ nick: "Ann" });
+    await store.addMqttDevice(device("sensor", { passwordHash: "one", publish: ["a"], subscribe: [] }));
+    const change = { name: "sensor", patterns: undefined, userId: undefined };
+    expect(await store.setMqttDevice({ ...change, userId: ann.userId })).toMatchObject({
+      publish: ["a"],
+      subscribe: [],
+      userId: ann.userId,
+    });
+    const patterns = { publish: ["b"], subscribe: ["c"] };
+    expect(await store.setMqttDevice({ ...change, patterns })).toMatchObject({ ...patterns, userId: ann.userId });
+    expect(await store.setMqttDevice({ ...change, name: "none", patterns })).toBeUndefined();
+    await expectRefusal(store.setMqttDevice({ ...change, userId: 999_999 as typeof ann.userId }), "user_not_found");
+    const credentials = { passwordHash: "two", scramKeys: keysOf(3) };
+    expect(await store.setMqttDevicePassword({ name: "none", ...credentials })).toBe(false);
+    expect(await store.setMqttDevicePassword({ name: "sensor", ...credentials })).toBe(true);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.listMqttDevices({ after: "", limit: 1 })).toMatchObject([{ ...patterns, userId: ann.userId }]);
+      expect(await now.findMqttDevicePassword("sensor")).toBe("two");
+      expect(plain(await now.findScramKeys("device:sensor"))).toEqual(plain(keysOf(3)));
+    });
+    const now = opened.store;
+    expect(await now.setMqttDevice({ ...change, patterns: null, userId: null })).toMatchObject({
+      publish: undefined,
+      subscribe: undefined,
+      userId: undefined,
+    });
+    await now.setMqttDevice({ ...change, userId: ann.userId });
+    await now.removeUser(ann.userId);
+    expect((await now.listMqttDevices({ after: "", limit: 1 }))[0]?.userId).toBeUndefined();
+    await expectRefusal(now.addMqttDevice(device("other", { userId: ann.userId })), "user_not_found");
+  });
+
+  test("a device that is a member of chats has a user of its own, which goes with it", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const chat = await group(store, ann, bob);
+    const other = await group(store, ann, bob);
+    const chats = [
+      { chat: inChat(chat), allow: undefined },
+      { chat: inChat(other), allow: "read" as const },
+    ];
+    const lamp = await store.addMqttDevice(device("lamp", { chats }));
+    const userId = lamp.member?.userId ?? ann.userId;
+    expect(lamp.member?.scopes).toEqual([
+      { allow: "send", chat: `chat.${chat.chatId}` },
+      { allow: "read", chat: `chat.${chat.chatId}` },
+      { allow: "read", chat: `chat.${other.chatId}` },
+    ]);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.listMqttDevices({ after: "", limit: 2 })).toEqual([lamp]);
+      const members = (await now.findChatView(inChat(chat)))?.members.map(({ nick, kind }) => [nick, kind]);
+      expect(members).toEqual([
+        ["Ann", "person"],
+        ["Bob", "person"],
+        ["lamp", "device"],
+      ]);
+      expect(await now.countUsers()).toBe(2);
+    });
+    const now = opened.store;
+    const wrong = (id: number) => [{ chat: { id: id as typeof chat.chatId }, allow: undefined }];
+    await expectRefusal(now.addMqttDevice(device("bell", { chats: wrong(999_999) })), "chat_not_found");
+    await expectRefusal(now.addMqttDevice(device("bell", { chats: [...chats, ...chats] })), "invalid_device");
+    await expectRefusal(now.addMqttDevice(device("bell", { chats, userId: ann.userId })), "invalid_device");
+    const change = { name: "lamp", patterns: undefined };
+    await expectRefusal(now.setMqttDevice({ ...change, userId: ann.userId }), "invalid_device");
+    expect(await now.setMqttDevice({ ...change, userId: null })).toMatchObject({ member: lamp.member });
+    expect((await now.listUsers({ after: 0, limit: 10 })).map(({ nick }) => nick)).toEqual(["Ann", "Bob"]);
+    await now.removeMqttDevice("lamp");
+    expect(await now.findUser(userId)).toBeUndefined();
+    expect((await now.findChatView(inChat(chat)))?.members).toHaveLength(2);
+    expect((await now.addMqttDevice(device("lamp"))).member).toBeUndefined();
   });
 
   test("a removed device leaves nothing, and its name is free", async () => {
@@ -94,13 +192,32 @@ export function deviceContract(openFresh: OpenFresh): void {
     expect(await store.countUsers()).toBe(1);
   });
 
+  test("no new user is named by a plain number, which means a user by id", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    for (const username of ["10001", "7", "00"]) {
+      await expectRefusal(store.createUser({ nick: "N", username }), "reserved_key");
+      await expectRefusal(
+        store.provision([
+          { username: "ann", tokens: [] },
+          { username, tokens: [] },
+        ]),
+        "reserved_key",
+      );
+      const people = [{ username: "ann" }, { username }];
+      await expectRefusal(store.putMembers({ chatKey: "team", people, chatName: undefined }), "reserved_key");
+    }
+    expect(await store.countUsers()).toBe(0);
+    expect(await store.createUser({ nick: "N", username: "10001a" })).toMatchObject({ username: "10001a" });
+  });
+
   test("keys of a password change with it", async () => {
     await using opened = await openFresh();
     const { store } = opened;
     const ann = await store.createUser({ nick: "Ann", passwordHash: "one", scramKeys: keysOf(1) });
     const owner = `user:${ann.userId}`;
     expect(plain(await store.findScramKeys(owner))).toEqual(plain(keysOf(1)));
-    await store.setPassword(ann.userId, "two", keysOf(2));
+    await store.setPassword(ann.userId, "two", { scramKeys: keysOf(2) });
     expect(plain(await store.findScramKeys(owner))).toEqual(plain(keysOf(2)));
     await store.setPassword(ann.userId, "three");
     expect(await store.findScramKeys(owner)).toBeUndefined();

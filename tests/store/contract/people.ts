@@ -1,24 +1,38 @@
 /** Users, what they log in with, and the ids they share with chats. */
+
 import { expect, test } from "bun:test";
+import type { DomainEvent } from "../../../src/domain/events.ts";
 import type { User } from "../../../src/domain/model.ts";
 import type { NewToken, TokenKind } from "../../../src/domain/people/token-store.ts";
+import type { NewMqttDevice } from "../../../src/domain/store.ts";
+import { later } from "../../../src/lib/clock.ts";
 import {
   alsoAfterReopening,
   expectRefusal,
   group,
   inChat,
   type OpenFresh,
+  openDevice,
   people,
   snapshot,
   text,
   withUser,
 } from "./stage.ts";
 
+const mqttDevice = (name: string): NewMqttDevice => ({
+  name,
+  passwordHash: undefined,
+  scramKeys: undefined,
+  certificateSubject: undefined,
+  publish: undefined,
+  subscribe: undefined,
+  userId: undefined,
+});
 const hash = (byte: number) => new Uint8Array(32).fill(byte);
-const token = (kind: TokenKind, byte: number, expiresAtMs?: number): NewToken => ({
+const token = (kind: TokenKind, byte: number, lifetimeMs?: number): NewToken => ({
   kind,
   hash: hash(byte),
-  expiresAtMs,
+  lifetimeMs,
 });
 
 export function peopleContract(openFresh: OpenFresh): void {
@@ -93,6 +107,141 @@ export function peopleContract(openFresh: OpenFresh): void {
     await expectRefusal(store.createUser({ nick: "4", username: "ann" }), "username_taken");
     expect(await snapshot(store, [])).toEqual(before);
     expect(await store.findUserByKey("ann")).toMatchObject({ nick: "1" });
+  });
+
+  test("a nick is another one from then on; users who are gone or disabled get none", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    await store.requestContacts({ userId: ann.userId, friends: [bob.userId] });
+    await store.confirmContact({ userId: bob.userId, friend: ann.userId });
+    clock.advance(1000);
+    const version = await store.userListVersion();
+    const told: string[] = [];
+    store.onCommitted({ hears: () => false, committed: (events) => void told.push(...events.map(({ type }) => type)) });
+    await store.setNick(ann.userId, "Anna");
+    await store.setNick(ann.userId, "Anna");
+    expect(told).toEqual(["contact.changed", "user.changed"]);
+    expect(await store.userListVersion()).not.toBe(version);
+    await store.setUserDisabled({ userId: bob.userId, disabled: true });
+    for (const userId of [bob.userId, 1 as User["userId"]]) {
+      await expectRefusal(store.setNick(userId, "x"), "user_disabled");
+    }
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findUser(ann.userId)).toMatchObject({ nick: "Anna", updatedAtMs: clock.nowMs() });
+      expect(await now.findUser(bob.userId)).toMatchObject({ nick: "Bob" });
+    });
+  });
+
+  test("a user says who sees their presence, and each change of it is told once", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    expect(ann.presenceRule).toBe("friends");
+    const told: DomainEvent[] = [];
+    store.onCommitted({ hears: () => false, committed: (events) => void told.push(...events) });
+    for (const rule of ["none", "none", "friends", "none"] as const) await store.setPresenceRule(ann.userId, rule);
+    const event = { type: "presence.allowed", userId: ann.userId, to: [ann.userId] } as const;
+    expect(told).toEqual((["none", "friends", "none"] as const).map((rule) => ({ ...event, rule })));
+    await store.setUserDisabled({ userId: bob.userId, disabled: true });
+    for (const userId of [bob.userId, 1 as User["userId"]]) {
+      await expectRefusal(store.setPresenceRule(userId, "none"), "user_disabled");
+    }
+    await alsoAfterReopening(opened, async (now) => {
+      const rules = [ann, bob].map(async ({ userId }) => (await now.findUser(userId))?.presenceRule);
+      expect(await Promise.all(rules)).toEqual(["none", "friends"]);
+    });
+  });
+
+  test("people are found by how their nick begins, and acquaintances are named", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, anna, bob, gone] = await people(store, "Ann", "anna lee", "Bob", "Anton");
+    const zed = await store.createUser({ nick: "Änne", username: "zed" });
+    await store.setUserDisabled({ userId: gone.userId, disabled: true });
+    await group(store, ann, bob);
+    await store.requestContacts({ userId: ann.userId, friends: [anna.userId] });
+    await store.requestContacts({ userId: zed.userId, friends: [ann.userId] });
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.usersNamed("aN", 9)).toEqual([ann.userId, anna.userId]);
+      expect(await now.usersNamed("an", 1)).toEqual([ann.userId]);
+      expect(await now.usersNamed("%", 9)).toEqual([]);
+      expect(await now.usersNamed("Än", 9)).toEqual([zed.userId]);
+      expect(await now.namesOfAcquaintances(ann.userId, 9)).toEqual([
+        { userId: ann.userId, nick: "Ann", userKey: `user.${ann.userId}` },
+        { userId: bob.userId, nick: "Bob", userKey: `user.${bob.userId}` },
+        { userId: zed.userId, nick: "Änne", userKey: "zed" },
+      ]);
+      expect(await now.namesOfAcquaintances(ann.userId, 1)).toHaveLength(1);
+    });
+  });
+
+  test("a log-in name is one user's, who has no other, and no username's or device's", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const ann = await store.createUser({ nick: "Ann", loginName: "ann" });
+    const bob = await store.createUser({ nick: "Bob", username: "bob" });
+    await store.addMqttDevice(mqttDevice("lamp"));
+    expect(ann).toMatchObject({ loginName: "ann", username: undefined, userKey: `user.${ann.userId}` });
+    for (const taken of ["ann", "bob", "lamp"]) {
+      await expectRefusal(store.createUser({ nick: "Carl", loginName: taken }), "username_taken");
+    }
+    for (const taken of ["ann", "lamp"]) await expectRefusal(store.setLoginName(bob.userId, taken), "username_taken");
+    await expectRefusal(store.setLoginName(ann.userId, "bob"), "username_taken");
+    await expectRefusal(store.setLoginName(1 as User["userId"], "carl"), "user_not_found");
+    await store.setLoginName(ann.userId, "ann");
+    await store.setLoginName(ann.userId, "anna");
+    await store.setLoginName(bob.userId, "ann");
+    await alsoAfterReopening(opened, async (now) => {
+      expect((await now.findUserByLoginName("anna"))?.userId).toBe(ann.userId);
+      expect((await now.findUserByLoginName("ann"))?.userId).toBe(bob.userId);
+      expect(await now.findUserByLoginName("bob")).toBeUndefined();
+      // It is no key.
+      expect(await now.findUserByKey("anna")).toBeUndefined();
+    });
+    await opened.store.setLoginName(ann.userId, undefined);
+    expect(await opened.store.findUserByLoginName("anna")).toBeUndefined();
+    await opened.store.removeUser(bob.userId);
+    expect(await opened.store.findUserByLoginName("ann")).toBeUndefined();
+  });
+
+  test("a backend and the operator get a name that is someone's log-in name, which is told once", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const told: unknown[] = [];
+    store.onCommitted({
+      hears: (type) => type === "login-name.taken",
+      committed(events) {
+        for (const event of events) if (event.type === "login-name.taken") told.push(event);
+        return undefined;
+      },
+    });
+    const names = ["billing", "boss", "team-bot", "lamp"] as const;
+    const users = await Promise.all(names.map((loginName) => store.createUser({ nick: "x", loginName })));
+    await store.provision([
+      { username: "billing", tokens: [] },
+      { username: "billing", tokens: [] },
+      { username: "other", tokens: [] },
+    ]);
+    await store.provision([{ username: "billing", tokens: [] }]);
+    await store.createUser({ nick: "Boss", username: "boss", madeBy: "operator" });
+    for (const _ of [1, 2]) {
+      await store.putMembers({
+        chatKey: "team",
+        people: [{ username: "team-bot" }, { username: "billing" }],
+        chatName: undefined,
+      });
+    }
+    await store.addMqttDevice(mqttDevice("lamp"));
+    expect(told).toEqual(
+      users.map(({ userId }, at) => ({ type: "login-name.taken", userId, loginName: names[at], to: [userId] })),
+    );
+    for (const [at, user] of users.entries()) {
+      const name = names[at] ?? "";
+      // The name stays the user's, behind the username or the device.
+      expect((await store.findUserByLoginName(name))?.userId).toBe(user.userId);
+      if (name !== "lamp") expect((await store.findUserByKey(name))?.userId).not.toBe(user.userId);
+    }
   });
 
   test("a password and the time last seen are replaced; a stranger has neither", async () => {
@@ -258,9 +407,9 @@ export function peopleContract(openFresh: OpenFresh): void {
   test("a token is found by its hash and its kind, expired or not", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;
-    const soon = clock.nowMs() + 1000;
+    const soon = later(clock.steadyMs(), 1000);
     await store.provision([
-      { username: "ann", clientId: "phone", tokens: [token("access", 1, soon), token("refresh", 2)] },
+      { username: "ann", clientId: "phone", tokens: [token("access", 1, 1000), token("refresh", 2)] },
     ]);
     clock.advance(5000);
     await alsoAfterReopening(opened, async (now) => {
@@ -297,21 +446,21 @@ export function peopleContract(openFresh: OpenFresh): void {
     const [provisioned] = await store.provision([{ username: "ann", clientId: "phone", tokens: [token("access", 1)] }]);
     const [bob] = await people(store, "Bob");
     const userId = provisioned?.user.userId ?? bob.userId;
-    const phone = await store.openDevice({ userId, door: "rest", name: "phone" });
+    const phone = await openDevice(store, { userId, door: "rest", name: "phone" });
     expect(phone).toBe(provisioned?.deviceId ?? phone);
     expect(provisioned?.deviceId).toBeDefined();
     const others = await Promise.all([
-      store.openDevice({ userId, door: "mqtt", name: "phone" }),
-      store.openDevice({ userId, door: "rest", name: "laptop" }),
-      store.openDevice({ userId: bob.userId, door: "rest", name: "phone" }),
+      openDevice(store, { userId, door: "mqtt", name: "phone" }),
+      openDevice(store, { userId, door: "rest", name: "laptop" }),
+      openDevice(store, { userId: bob.userId, door: "rest", name: "phone" }),
     ]);
     expect(new Set([phone, ...others]).size).toBe(4);
     const again = await opened.reopen();
-    expect(await again.openDevice({ userId, door: "rest", name: "laptop" })).toBe(others[1]);
+    expect(await openDevice(again, { userId, door: "rest", name: "laptop" })).toBe(others[1]);
     await again.endDevice({ userId, door: "rest", name: "phone" });
     await again.endDevice({ userId, door: "rest", name: "never opened" });
     expect(await again.findToken(hash(1), "access")).toBeUndefined();
-    expect(await again.openDevice({ userId, door: "rest", name: "phone" })).not.toBe(phone);
+    expect(await openDevice(again, { userId, door: "rest", name: "phone" })).not.toBe(phone);
   });
 
   test("a backend key replaces the one before and says when it was made", async () => {

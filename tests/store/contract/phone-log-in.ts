@@ -11,7 +11,6 @@ export const phoneLimits: PhoneLimits = {
   codeLifetimeMs: 10 * minutes,
   codeCooldownMs: minutes,
   attemptsMax: 5,
-  wrongCodesPerHour: 10,
   pendingMs: 24 * 60 * minutes,
   pendingPerDeviceMax: 5,
   pendingPerPhoneMax: 10,

@@ -1,7 +1,9 @@
 /** Log-ins by phone: what beginning and verifying decide, codes, and the sessions that come of them. */
+
 import { expect, test } from "bun:test";
 import { hashNewCode } from "../../../src/domain/phones/new-codes.ts";
 import type { Store } from "../../../src/domain/store.ts";
+import { later } from "../../../src/lib/clock.ts";
 import { beginning, logInByPhone, phoneLimits, rightCode, tokenOf, wrongCode } from "./phone-log-in.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh } from "./stage.ts";
 
@@ -14,15 +16,17 @@ export function phoneContract(openFresh: OpenFresh): void {
     const begun = await opened.store.beginPhoneSession(beginning("a"));
     expect(begun).toMatchObject({ result: "send", token: "fresh" });
     await alsoAfterReopening(opened, async (now) => {
-      const begunAfterMs = opened.clock.nowMs() - 1;
+      const begunAfterMs = later(opened.clock.steadyMs(), -1);
       expect(await now.findPhoneCodeState({ token: tokenOf("a"), begunAfterMs })).toEqual({
         state: "open",
         phone: "380001",
         language: "en",
       });
-      expect(await now.findPhoneCodeState({ token: tokenOf("a"), begunAfterMs: begunAfterMs + 1 })).toMatchObject({
-        state: "session_not_found",
-      });
+      expect(await now.findPhoneCodeState({ token: tokenOf("a"), begunAfterMs: later(begunAfterMs, 1) })).toMatchObject(
+        {
+          state: "session_not_found",
+        },
+      );
       expect(await now.findPhoneCodeState({ token: tokenOf("b"), begunAfterMs })).toMatchObject({
         state: "session_not_found",
       });
@@ -54,7 +58,7 @@ export function phoneContract(openFresh: OpenFresh): void {
       expect(await now.findPhoneSession(tokenOf("a"))).toEqual(verified.session);
       expect(await now.listUserIdsOfPhone("380001")).toEqual([verified.session.userId as never]);
       expect(await now.findProfile("380001")).toMatchObject({ phone: "380001" });
-      const state = await now.findPhoneCodeState({ token: tokenOf("a"), begunAfterMs: opened.clock.nowMs() });
+      const state = await now.findPhoneCodeState({ token: tokenOf("a"), begunAfterMs: opened.clock.steadyMs() });
       expect(state.state).toBe("verified");
     });
   });
@@ -109,19 +113,18 @@ export function phoneContract(openFresh: OpenFresh): void {
 
   test("a new code takes the place of the old one, with all its tries, for a session that waits", async () => {
     await using opened = await openFresh();
-    const { store, clock } = opened;
-    const begunAfterMs = clock.nowMs() - 1;
-    const renew = (name: string, code: string, afterMs = begunAfterMs) =>
+    const { store } = opened;
+    const renew = (name: string, code: string, pendingMs = 1) =>
       store.renewPhoneCode({
         token: tokenOf(name),
-        begunAfterMs: afterMs,
+        pendingMs,
         code: hashNewCode(code),
         lifetimeMs: phoneLimits.codeLifetimeMs,
       });
     await store.beginPhoneSession(beginning("a"));
     for (let n = 0; n < phoneLimits.attemptsMax; n += 1) await verify(store, "a", wrongCode);
     expect(await verify(store, "a", rightCode)).toEqual({ result: "attempts_expired" });
-    expect(await renew("a", "111111", clock.nowMs())).toBe("session_not_found");
+    expect(await renew("a", "111111", 0)).toBe("session_not_found");
     expect(await renew("b", "111111")).toBe("session_not_found");
     expect(await verify(store, "a", "111111")).toEqual({ result: "attempts_expired" });
     expect(await renew("a", "222222")).toBe("open");
@@ -160,6 +163,17 @@ export function phoneContract(openFresh: OpenFresh): void {
     await touched;
     await alsoAfterReopening(opened, async (now) => {
       expect(await now.findPhoneSession(token)).toEqual({ ...session, lastOnlineAtMs });
+    });
+  });
+
+  test("a session hears of chats once its client asked for more than the three documents have", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const { session, token } = await logInByPhone(store, "380001");
+    expect(session.hearsChats).toBe(false);
+    await store.hearPhoneSession(session.sessionId);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findPhoneSession(token)).toEqual({ ...session, hearsChats: true });
     });
   });
 }

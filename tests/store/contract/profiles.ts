@@ -5,7 +5,7 @@ import type { ProfileLimits, Service } from "../../../src/domain/profiles/profil
 import { logInByPhone, rightCode, wrongCode } from "./phone-log-in.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh, people } from "./stage.ts";
 
-const limits: ProfileLimits = { codeLifetimeMs: 600_000, attemptsMax: 3, wrongCodesPerHour: 20, mailsPerHour: 3 };
+const limits: ProfileLimits = { codeLifetimeMs: 600_000, attemptsMax: 3, mailsPerHour: 3 };
 const settings = [{ id: "f", key: "lang", value: "ua", group: "LANGUAGE" }];
 const service = (login: string, status = "added"): Service => ({
   id: login,

@@ -2,8 +2,8 @@
 import { expect } from "bun:test";
 import type { ContactStatus } from "../../../src/domain/contacts/contact-store.ts";
 import { DomainError, type DomainErrorCode } from "../../../src/domain/errors.ts";
-import type { Chat, ChatRef, Draft, Sent, User, UserId } from "../../../src/domain/model.ts";
-import type { Store } from "../../../src/domain/store.ts";
+import type { Chat, ChatRef, DeviceId, Draft, Sent, User, UserId } from "../../../src/domain/model.ts";
+import type { DeviceName, NewMqttDevice, Store } from "../../../src/domain/store.ts";
 import type { ManualClock } from "../../support/manual-clock.ts";
 
 export interface OpenedForTest extends AsyncDisposable {
@@ -15,6 +15,8 @@ export interface OpenedForTest extends AsyncDisposable {
   reopen(): Promise<Store>;
   /** A persistent MQTT session for drafts to name; its door keeps them, the store tells their DUPs. */
   openMqttSession(clientId: string): Promise<number>;
+  /** Resolves when search has its index of all that was committed. */
+  indexed(): Promise<void>;
   /** All that is kept on the disk, to show what is not. */
   bytesOnDisk(): Promise<Buffer>;
   /** Puts what no method of the store makes, behind its back. */
@@ -35,6 +37,9 @@ export async function alsoAfterReopening(opened: OpenedForTest, check: (now: Sto
   await check(opened.store);
   await check(await opened.reopen());
 }
+
+export const openDevice = async (store: Store, device: DeviceName): Promise<DeviceId> =>
+  (await store.openDevice(device)).deviceId;
 
 /** Users without a username, in order. */
 export function people<const Names extends readonly string[]>(
@@ -106,3 +111,15 @@ export async function snapshot(store: Store, users: readonly User[]) {
     perUser: await Promise.all(users.map((user) => of(user.userId))),
   };
 }
+
+/** A device as the operator adds it: nothing is set but what `more` says. */
+export const device = (name: string, more: Partial<NewMqttDevice> = {}): NewMqttDevice => ({
+  name,
+  passwordHash: undefined,
+  certificateSubject: undefined,
+  publish: undefined,
+  subscribe: undefined,
+  userId: undefined,
+  scramKeys: undefined,
+  ...more,
+});

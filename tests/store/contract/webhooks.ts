@@ -2,7 +2,13 @@
 import { expect, test } from "bun:test";
 import type { ChatId } from "../../../src/domain/model.ts";
 import type { Store } from "../../../src/domain/store.ts";
-import { type Webhook, type WebhookProgress, webhooksMax } from "../../../src/domain/webhooks/webhook-store.ts";
+import {
+  isLoggedChange,
+  type Webhook,
+  type WebhookProgress,
+  webhooksMax,
+} from "../../../src/domain/webhooks/webhook-store.ts";
+import { at } from "../../support/manual-clock.ts";
 import { alsoAfterReopening, expectRefusal, group, inChat, type OpenFresh, people, sendMany, text } from "./stage.ts";
 
 const hook = (name: string): Pick<Webhook, "name" | "url" | "secret" | "kinds"> => ({
@@ -25,8 +31,8 @@ const place = (chatId: ChatId, messageId: number) => ({
   messageId,
   eventId: 7,
   attempts: 2,
-  failingSinceMs: 1000,
-  nextAtMs: 2000,
+  failingSinceMs: at(1000),
+  nextAtMs: at(2000),
   problem: "answered 500",
 });
 const placesOf = async (store: Store, name: string) =>
@@ -164,13 +170,17 @@ export function webhookContract(openFresh: OpenFresh): void {
     await store.deleteChat("room");
     await alsoAfterReopening(opened, async (now) => {
       const log = await now.eventLog(0, 10);
-      const brief = log.map(({ event, afterMessageId }) => [
-        event.type,
-        event.chatKey,
-        event.users.map((user) => user.userKey).join(" "),
-        event.deleted,
-        afterMessageId,
-      ]);
+      const brief = log.map(({ event, afterMessageId }) =>
+        isLoggedChange(event)
+          ? []
+          : [
+              event.type,
+              event.chatKey,
+              event.users.map((user) => user.userKey).join(" "),
+              event.deleted,
+              afterMessageId,
+            ],
+      );
       expect(brief).toEqual([
         ["entered", "team", "ann bob", false, 0],
         ["entered", "room", "ann", false, message.messageId],
@@ -180,6 +190,29 @@ export function webhookContract(openFresh: OpenFresh): void {
       const [first] = log;
       expect(await now.eventLog(first?.event.eventId ?? 0, 2)).toEqual(log.slice(1, 3));
       expect(await now.eventLog(0, 10, view.chat.chatId)).toEqual(log.filter(({ event }) => event.chatKey === "team"));
+    });
+  });
+
+  test("edits, reactions and deletions are logged by what they did, and never with what was said", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const ann = await store.createUser({ nick: "Ann" });
+    const { userId } = ann;
+    const { message } = await store.appendMessage(text(ann, { id: userId }, "before there was a webhook"));
+    const { messageId, chatId, chatKey } = message;
+    await store.editMessage({ userId, messageId, content: "unheard", type: "text" });
+    await store.putWebhook(hook("w"));
+    await store.editMessage({ userId, messageId, content: "former words", type: "text" });
+    await store.reactToMessage({ userId, messageId, reaction: "👍", added: true });
+    await store.deleteMessage({ userId, messageId });
+    await alsoAfterReopening(opened, async (now) => {
+      const log = await now.eventLog(0, 10);
+      const place = { chatId, chatKey, messageId, seq: 1 };
+      expect(log.map(({ event: { eventId: _, ...event } }) => event)).toEqual([
+        { type: "edited", ...place, revision: 2 },
+        { type: "reacted", ...place, revision: 3, reaction: { by: userId, reaction: "👍", added: true } },
+        { type: "deleted", ...place, revision: 4 },
+      ]);
     });
   });
 }

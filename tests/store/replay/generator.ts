@@ -13,6 +13,7 @@ import type { ArgumentsOf, ChangeName } from "../../../src/store/sqlite/changes.
 import type { NamedChange } from "../../../src/store/sqlite/engine/committer.ts";
 import type { WireDraft } from "../../../src/store/sqlite/messages/message-changes.ts";
 import type { WireTurns } from "../../../src/store/sqlite/mqtt/turns.ts";
+import { at } from "../../support/manual-clock.ts";
 import type { Random } from "../../support/random.ts";
 
 export const startMs = Date.UTC(2026, 0, 1);
@@ -22,14 +23,13 @@ const phoneLimits: PhoneLimits = {
   codeLifetimeMs: 600_000,
   codeCooldownMs: 60_000,
   attemptsMax: 3,
-  wrongCodesPerHour: 6,
   pendingMs: hourMs,
   pendingPerDeviceMax: 2,
   pendingPerPhoneMax: 3,
   pendingMax: 8,
   sessionsPerPhoneMax: 2,
 };
-const profileLimits: ProfileLimits = { codeLifetimeMs: 600_000, attemptsMax: 3, wrongCodesPerHour: 6, mailsPerHour: 5 };
+const profileLimits: ProfileLimits = { codeLifetimeMs: 600_000, attemptsMax: 3, mailsPerHour: 5 };
 
 const phones = ["35799000001", "35799000002", "35799000003", "35799000004"];
 const usernames = ["ann", "bob", "carl", "dora", "emil", "fay"];
@@ -60,12 +60,13 @@ export function createGenerator(db: Database, random: Random) {
     drawn += 1;
     return hash(`drawn ${drawn}`);
   };
-  const text = (): string => "a word or two ".repeat(1 + int(3));
+  const text = (): string => `${"a word or two ".repeat(1 + int(3))}${chance(0.1) ? `@${pick(usernames)}.` : ""}`;
   const bytes = (): Uint8Array => Uint8Array.from({ length: 1 + int(40) }, () => int(256));
   const blob = (): number => blobs.push(bytes()) - 1;
 
   const user = (): UserId => one("SELECT user_id FROM users") as UserId;
   const users = (): UserId[] => some(all("SELECT user_id FROM users"), 4) as UserId[];
+  const loginName = (): string => (chance(0.5) ? pick(usernames) : `device${int(6)}`);
   const userKey = (): string => (chance(0.7) ? pick(usernames) : `user.${user()}`);
   const guid = (): string =>
     String(pick(rows("SELECT guid FROM users UNION SELECT guid FROM devices").flat().concat("nobody's")));
@@ -118,8 +119,8 @@ export function createGenerator(db: Database, random: Random) {
     return found.length === 0 || chance(0.1) ? fresh() : pick(found);
   };
   const pair = () => [
-    { kind: "access" as const, hash: fresh(), expiresAtMs: nowMs() + int(2 * hourMs) },
-    { kind: "refresh" as const, hash: fresh(), expiresAtMs: maybe(0.5, () => nowMs() + 24 * hourMs) },
+    { kind: "access" as const, hash: fresh(), lifetimeMs: int(2 * hourMs) },
+    { kind: "refresh" as const, hash: fresh(), lifetimeMs: maybe(0.5, () => 24 * hourMs) },
   ];
   const scramKeys = () => ({ salt: "c2FsdA==", iterations: 4096, storedKey: "a2V5", serverKey: "a2V5" });
   const code = () => {
@@ -151,15 +152,37 @@ export function createGenerator(db: Database, random: Random) {
   function draft(more: Partial<Omit<Draft, "content">> = {}): WireDraft {
     const [userId, chatId] = membership();
     const from = (chance(0.9) ? userId : chance(0.2) ? 0 : user()) as UserId;
-    const content = chance(0.7) ? text() : chance(0.5) ? { blob: blob() } : { file: file() };
+    const content = chance(0.7)
+      ? text()
+      : chance(0.4)
+        ? { blob: blob() }
+        : chance(0.5)
+          ? { file: file() }
+          : { named: named() };
     const chat: ChatRef = chance(0.6) ? { id: chatId } : chatRef();
     const clientId = maybe(0.3, () => `c${int(20)}`);
     const publish =
       clientId === undefined && chance(0.3)
         ? { sessionId: session(), packetId: 1 + int(9), dup: chance(0.4), exactlyOnce: chance(0.3) }
         : undefined;
-    return { chat, from, type: pick(["text", "image/png"]), content, clientId, publish, ...rule(), ...more };
+    const replyTo = maybe(0.1, message);
+    const mentions = maybe(0.1, users);
+    const isNamed = typeof content !== "string" && "named" in content;
+    const type = pick(isNamed ? ["text", "image/png", ""] : ["text", "image/png"]);
+    return { chat, from, type, content, clientId, publish, replyTo, mentions, ...rule(), ...more };
   }
+
+  /** An upload of any user, or a file of any chat. */
+  const named = (): string => {
+    const hashes = rows("SELECT lower(hex(hash)) FROM message_files").flat().map(String);
+    const ids = rows("SELECT upload_id FROM uploads").flat().map(String);
+    return pick([...hashes, ...ids, ...ids, `up_${"0".repeat(32)}`]);
+  };
+  const upload = () => {
+    const found = rows("SELECT user_id, upload_id FROM uploads") as [number, string][];
+    const [userId, uploadId] = found.length === 0 || chance(0.1) ? [user(), fresh().slice(0, 32)] : pick(found);
+    return { userId, uploadId };
+  };
 
   const file = () => ({ hash: hash(pick(names)), bytes: 3, form: "bytes" as const, mediaType: "image/png" });
 
@@ -204,6 +227,13 @@ export function createGenerator(db: Database, random: Random) {
       expiresAtMs: maybe(0.3, () => nowMs() + hourMs) ?? null,
     }));
 
+  const sessionOpening = () => ({
+    principalKey: `user:${1 + int(3)}`,
+    clientId: pick(names),
+    nowMs: nowMs(),
+    expirySeconds: maybe(0.5, () => 60) ?? null,
+  });
+
   function enqueue(): ArgumentsOf<"enqueue"> {
     const sessions = all("SELECT session_id FROM mqtt_sessions");
     const count = sessions.length === 0 ? 0 : 1 + int(4);
@@ -238,7 +268,13 @@ export function createGenerator(db: Database, random: Random) {
       username: maybe(0.5, () => pick(usernames)),
       passwordHash: maybe(0.5, () => pick(names)),
       scramKeys: maybe(0.3, scramKeys),
+      loginName: maybe(0.3, loginName),
       invite: maybe(0.2, () => hash(pick(names))),
+    }),
+    setLoginName: () => ({ userId: user(), loginName: maybe(0.8, loginName) }),
+    keepLogInNetwork: () => ({
+      account: chance(0.6) ? `user:${user()}` : `device:device${int(6)}`,
+      network: `192.0.2.${int(40)}`,
     }),
     setPassword: () => ({ userId: user(), passwordHash: pick(names), scramKeys: maybe(0.5, scramKeys) }),
     touchUsers: () => ({ seen: users().map((userId) => ({ userId, lastSeenAtMs: nowMs() })) }),
@@ -264,8 +300,36 @@ export function createGenerator(db: Database, random: Random) {
       passwordHash: maybe(0.5, () => "hash"),
       certificateSubject: maybe(0.3, () => `CN=${pick(names)}`),
       publish: maybe(0.3, () => ["a/#"]),
+      userId: maybe(0.2, () => user()),
+      chats: maybe(0.3, () => [
+        { chat: { id: one("SELECT chat_id FROM chats") }, allow: maybe(0.5, () => pick(["send", "read"])) },
+      ]),
+      membersMax: 5,
       scramKeys: maybe(0.3, scramKeys),
     }),
+    setMqttDevice: () => ({
+      name: `device${int(6)}`,
+      patterns: maybe(0.6, () => (chance(0.3) ? null : { publish: ["b/#"], subscribe: [] })),
+      userId: maybe(0.5, () => (chance(0.3) ? null : user())),
+    }),
+    setMqttDevicePassword: () => ({
+      name: `device${int(6)}`,
+      passwordHash: maybe(0.8, () => "other"),
+      scramKeys: maybe(0.5, scramKeys),
+    }),
+    setUserTopics: () => ({
+      userId: user(),
+      patterns: maybe(0.7, () => ({ publish: ["c/%u"], subscribe: [pick(names)] })),
+    }),
+    trustUser: () => ({ userId: user() }),
+    addTopicGroup: () => ({ name: pick(names), publish: [pick(names)], subscribe: [], groupsMax: 2 }),
+    setTopicGroup: () => ({ name: pick(names), publish: [], subscribe: [pick(names)] }),
+    removeTopicGroup: () => ({ name: pick(names) }),
+    changeTopicGroupMembers: () => {
+      const member = () => (chance(0.6) ? `user:${user()}` : `device:device${int(6)}`);
+      return { name: pick(names), add: some([member()], 2), remove: some([member()], 1) };
+    },
+    touchMqttDevices: () => ({ seen: [{ name: `device${int(6)}`, lastSeenAtMs: nowMs() }] }),
     removeMqttDevice: () => ({ name: `device${int(6)}` }),
     addScramKeys: () => ({ userId: user(), passwordHash: pick(names), scramKeys: scramKeys() }),
     keepSecret: () => ({ name: pick(names), fresh: "c2VjcmV0" }),
@@ -288,6 +352,11 @@ export function createGenerator(db: Database, random: Random) {
     removeMembers: () => ({ chatKey: group(), people: [userKey(), ...some([userKey(), guid()], 2)] }),
     deleteChat: () => ({ chatKey: group() }),
     sweepChat: () => ({ chatId: one("SELECT chat_id FROM sweeps"), rows: 1 + int(5) }),
+    muteChat: () => {
+      const [userId, chatId] = membership();
+      const chat: ChatRef = chance(0.9) ? { id: chatId } : chatRef();
+      return { userId, chat, untilMs: maybe(0.7, () => nowMs() + (int(4) - 1) * hourMs) };
+    },
     leaveChat: acting,
     addToChat: () => ({ ...acting(), members: users(), membersMax: maybe(0.3, () => 4), ...rule() }),
     removeFromChat: () => {
@@ -297,6 +366,19 @@ export function createGenerator(db: Database, random: Random) {
       return { userId, chat, members: chance(0.8) ? others.slice(0, 1) : users() };
     },
     renameChat: () => ({ ...acting(), name: text() }),
+    addHook: () => {
+      const chat = { id: one("SELECT chat_id FROM chats") };
+      const by = maybe(0.5, () => one(`SELECT owner_id FROM chats WHERE chat_id = ${chat.id}`));
+      return { chat, by, name: pick(names), hash: fresh(), hooksMax: 2, membersMax: 5 };
+    },
+    removeHook: () => {
+      const userId = one("SELECT user_id FROM hooks");
+      return {
+        userId,
+        by: maybe(0.3, () => user()),
+        chat: maybe(0.2, () => ({ id: one("SELECT chat_id FROM chats") })),
+      };
+    },
     appendMessage: () => draft(),
     appendMessages: () => {
       const { chat, from } = draft();
@@ -305,16 +387,65 @@ export function createGenerator(db: Database, random: Random) {
     deleteMessage: () => {
       const messageId = message();
       const sender = one(`SELECT sender_id FROM messages WHERE message_id = ${messageId}`);
-      return { userId: chance(0.8) ? sender : user(), messageId };
+      return { userId: maybe(0.9, () => (chance(0.8) ? sender : user())), messageId };
     },
+    editMessage: () => {
+      // Mostly one that its sender, a member still, may edit.
+      const own =
+        "SELECT message_id FROM messages m JOIN members USING (chat_id) WHERE user_id = sender_id AND kind < 16";
+      const messageId = chance(0.8) ? (one(own) as MessageId) : message();
+      const sender = one(`SELECT sender_id FROM messages WHERE message_id = ${messageId}`);
+      const content = chance(0.7)
+        ? `${text()}${chance(0.3) ? "@ann" : ""}`
+        : chance(0.5)
+          ? { blob: blob() }
+          : { file: file() };
+      return { userId: chance(0.9) ? sender : user(), messageId, content, mentions: maybe(0.3, users) };
+    },
+    reactToMessage: () => {
+      const known = rows("SELECT user_id, message_id, reaction FROM message_reactions");
+      const [of, to, what] = known.length === 0 || chance(0.6) ? [] : pick(known);
+      const messageId = to === undefined ? message() : Number(to);
+      const members = all(`SELECT user_id FROM members JOIN messages USING (chat_id) WHERE message_id = ${messageId}`);
+      const userId = of === undefined ? pick([...members, user()]) : Number(of);
+      const reaction = what === undefined ? String.fromCodePoint(0x1f600 + int(24)) : String(what);
+      return { userId, messageId, reaction, added: chance(0.6) };
+    },
+    openUpload: () => ({
+      userId: user(),
+      uploadId: `up_${fresh().slice(0, 32)}`,
+      bytes: 1 + int(9),
+      type: maybe(0.5, () => pick(["image/png", "text/plain"])),
+      name: maybe(0.3, () => pick(names)),
+      lifetimeMs: int(2 * hourMs),
+      uploadsMax: 1 + int(8),
+    }),
+    advanceUpload: () => ({ ...upload(), offset: int(9) }),
+    finishUpload: () => ({ ...upload(), hash: hash(pick(names)), head: "89504e470d0a1a0a", isText: chance(0.5) }),
+    endUpload: upload,
+    endExpiredUploads: () => ({ max: 1 + int(3) }),
     exchange: () => exchange(true),
     confirmStatuses: () => exchange(false),
     advance: () => ({
       moves: Array.from({ length: 1 + int(4) }, () => {
         const [userId, chatId, lastSeq] = membership();
-        return [userId, deviceOf(userId) ?? 0, chatId, int(lastSeq + 2), chance(0.2) ? 1 : 0] as const;
+        const seq = int(lastSeq + 2);
+        const fromSeq = chance(0.5) ? 1 : Math.max(1, seq - int(3));
+        return [userId, deviceOf(userId) ?? 0, chatId, fromSeq, seq, pick([0, 0, 0, 1, 2])] as const;
       }),
     }),
+    readThrough: () => {
+      const [userId, chatId, lastSeq] = membership();
+      const place = chance(0.6) ? { seq: int(lastSeq + 2) } : { messageId: message() };
+      return { userId, deviceId: deviceOf(userId) ?? 0, chat: chance(0.9) ? { id: chatId } : chatRef(), ...place };
+    },
+    setNick: () => ({ userId: user(), nick: pick(names) }),
+    setChatAvatar: () => {
+      const [userId, chatId] = membership();
+      return { userId, chat: { id: chatId }, avatar: maybe(0.7, () => Buffer.from(pick(names)).toString("base64")) };
+    },
+    setPresenceRule: () => ({ userId: user(), rule: pick(["friends", "none"] as const) }),
+    setReceiptRule: () => ({ userId: user(), rule: pick(["all", "delivered", "none"] as const) }),
     confirmMessages: () => ({
       moves: Array.from({ length: 1 + int(3) }, () => {
         const [userId, chatId, lastSeq] = membership();
@@ -336,6 +467,7 @@ export function createGenerator(db: Database, random: Random) {
       return { userId, deviceId: deviceOf(userId) ?? device(), chatIds: [chatId], eventIds };
     },
     retain: () => ({ topics: retained() }),
+    unretain: () => ({ topics: retained().map(({ topic }) => topic) }),
     enqueue,
     wait: () => ({ queueIds: queueIds(), ...turnsLeft() }),
     send: () => ({ sent: queueIds().map((queueId) => [queueId, 1 + int(99)] as const) }),
@@ -343,12 +475,8 @@ export function createGenerator(db: Database, random: Random) {
     dequeue: () => ({ queueIds: queueIds(), ...turnsLeft() }),
     leaveTurns: turnsLeft,
     restart: () => ({ nowMs: nowMs() }),
-    openSession: () => ({
-      principalKey: `user:${1 + int(3)}`,
-      clientId: pick(names),
-      nowMs: nowMs(),
-      expirySeconds: maybe(0.5, () => 60) ?? null,
-    }),
+    openSession: sessionOpening,
+    resumeSession: sessionOpening,
     suspendSession: () => ({
       sessionId: session(),
       disconnectedAtMs: nowMs(),
@@ -422,15 +550,31 @@ export function createGenerator(db: Database, random: Random) {
       };
     },
     removeProfile: () => ({ phone: phone() }),
-    addInvite: () => ({ hash: fresh(), uses: 1 + int(2), expiresAtMs: nowMs() + hourMs }),
+    addInvite: () => ({ hash: fresh(), uses: 1 + int(2), lifetimeMs: hourMs }),
     setAvatar: () => ({ userId: user(), avatar: maybe(0.7, () => "cGljdHVyZQ==") }),
-    addToken: () => ({ userId: user(), hash: fresh(), name: pick(names), expiresAtMs: nowMs() + hourMs, tokensMax: 3 }),
-    touchToken: () => ({ hash: token("access"), expiresAtMs: maybe(0.5, () => nowMs() + hourMs) }),
+    addToken: () => ({ userId: user(), hash: fresh(), name: pick(names), lifetimeMs: hourMs, tokensMax: 3 }),
+    touchToken: () => ({ hash: token("access"), lifetimeMs: maybe(0.5, () => hourMs) }),
     endToken: () => {
       const found = rows("SELECT user_id, lower(substr(hex(hash), 1, 16)) FROM tokens WHERE kind = 'access'");
       const [userId, tokenId] = found.length === 0 ? [user(), "none"] : pick(found);
       return { userId: Number(userId), tokenId: String(tokenId) };
     },
+    addAccountCode: () => ({
+      userId: user(),
+      purpose: pick(["sent", "operator", "link"]),
+      code: { salt: "", hash: hash(pick(names)) },
+      lifetimeMs: hourMs,
+      mail: maybe(0.3, () => ({ phone: "4479", perHour: 2 })),
+    }),
+    tryAccountCode: () => ({ userId: user(), code: pick(names), attemptsMax: 2 }),
+    resetPassword: () => ({
+      userId: user(),
+      code: pick(names),
+      attemptsMax: 2,
+      passwordHash: pick(names),
+      scramKeys: scramKeys(),
+    }),
+    takeLogInLink: () => ({ hash: hash(pick(names)) }),
     changePassword: () => {
       const found = rows("SELECT user_id, password_hash FROM users WHERE password_hash IS NOT NULL");
       const [userId, oldHash] = found.length === 0 ? [user(), "none"] : pick(found);
@@ -443,6 +587,21 @@ export function createGenerator(db: Database, random: Random) {
         end,
       };
     },
+    addLongToken: () => ({
+      hash: fresh(),
+      ownerKey: chance(0.6) ? `user:${user()}` : `device:device${int(6)}`,
+      name: maybe(0.5, () => pick(names)),
+      scopes: maybe(0.5, () => [{ allow: "read" as const, topic: "a/#" }]),
+      madeBy: pick(["operator", "backend", "minioicq", "rest"]),
+      lifetimeMs: maybe(0.5, () => int(2 * hourMs)),
+      tokensMax: 3,
+    }),
+    endLongToken: () => {
+      const found = rows("SELECT token_id, owner_key FROM long_lived_tokens");
+      const [tokenId, ownerKey] = found.length === 0 || chance(0.1) ? ["none", "user:1"] : pick(found);
+      return { tokenId: String(tokenId), ownerKey: maybe(0.5, () => String(ownerKey)) };
+    },
+    touchLongToken: () => ({ tokenId: String(rows("SELECT token_id FROM long_lived_tokens LIMIT 1").flat()[0]) }),
     setUserDisabled: () => ({ userId: user(), disabled: chance(0.3) }),
     removeUser: () => ({ userId: user() }),
     beginPhoneSession: () => ({
@@ -466,7 +625,7 @@ export function createGenerator(db: Database, random: Random) {
     }),
     renewPhoneCode: () => ({
       token: pending().shown,
-      begunAfterMs: nowMs() - hourMs,
+      pendingMs: hourMs,
       code: code(),
       lifetimeMs: hourMs,
     }),
@@ -476,7 +635,8 @@ export function createGenerator(db: Database, random: Random) {
       return { phone: String(of), sessionId: Number(sessionId) };
     },
     touchPhoneSession: () => ({ sessionId: one("SELECT session_id FROM phone_sessions"), atMs: nowMs() }),
-    keepPaidMessage: () => ({ number: phone(), network: "net", prefix: "357", atMs: nowMs() }),
+    hearPhoneSession: () => ({ sessionId: one("SELECT session_id FROM phone_sessions") }),
+    keepPaidMessage: () => ({ number: phone(), network: "net", prefix: "357", atMs: at(nowMs()) }),
     keepAnswer: () => {
       blob();
       const fingerprint = fresh();
@@ -497,8 +657,8 @@ export function createGenerator(db: Database, random: Random) {
         chatId: chatId as ChatId,
         ...offset(),
         attempts: 1,
-        failingSinceMs: 1,
-        nextAtMs: 2,
+        failingSinceMs: at(1),
+        nextAtMs: at(2),
         problem: "down",
       };
       const givenUp = { chatId: chatId as ChatId, kind: "message", messageId: 1, eventId: 0, problem: "gone" };
@@ -511,6 +671,10 @@ export function createGenerator(db: Database, random: Random) {
       } as ArgumentsOf<"saveWebhook">;
     },
     rewindWebhook: () => ({ name: webhook(), ...offset() }),
+    clearSearchMarks: () => ({ through: one("SELECT mark_id FROM search_marks") }),
+    keepSearch: () => ({ on: chance(0.8) }),
+    setDiskShare: () => ({ bytes: chance(0.5) ? 0 : int(20_000) }),
+    keepTime: () => ({ stepsMs: int(2 * hourMs) - hourMs, lagMs: int(hourMs) }),
   };
 
   /** The tables refer to users; no door opens a device for one who is not there. */

@@ -57,7 +57,7 @@ function replayBatch(
   totals.batches += 1;
   totals.changes += changes.length;
   for (const [name] of changes) totals.kinds.add(name);
-  const { different } = twins.commit({ nowMs: line.nowMs, seed: line.seed, changes });
+  const { different } = twins.commit({ nowMs: line.nowMs, steadyMs: line.steadyMs, seed: line.seed, changes });
   for (const index of different) totals.different.push(`${place}: ${changes[index]?.[0]}`);
 }
 

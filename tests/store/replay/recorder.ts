@@ -5,6 +5,7 @@
 import { Database } from "bun:sqlite";
 import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import type { SteadyMs } from "../../../src/lib/clock.ts";
 import { databasePath } from "../../../src/store/sqlite/engine/open.ts";
 import type { FromWorker, ToWorker } from "../../../src/store/sqlite/engine/wire.ts";
 
@@ -14,6 +15,7 @@ export type Line =
   | {
       readonly type: "batch";
       readonly nowMs: number;
+      readonly steadyMs: SteadyMs;
       readonly seed: string;
       readonly changes: string;
       /** The bytes of changes in base64, by their places. */
@@ -42,11 +44,11 @@ function record(worker: Worker, message: ToWorker): void {
     files.set(worker, join(recordDir ?? "", `${process.pid}${message.dataDir.replaceAll("/", "_")}.jsonl`));
     write(worker, { type: "open", nowMs: message.nowMs, isNew: isNew(databasePath(message.dataDir)) });
   } else if (message.type === "batch") {
-    const { nowMs, seed, changes, blobs } = message;
+    const { nowMs, steadyMs, seed, changes, blobs } = message;
     const texts = blobs.map(
       ([place, bytes]) => [place, bytes.map((each) => Buffer.from(each).toString("base64"))] as const,
     );
-    write(worker, { type: "batch", nowMs, seed, changes, blobs: texts });
+    write(worker, { type: "batch", nowMs, steadyMs, seed, changes, blobs: texts });
   }
 }
 

@@ -4,10 +4,10 @@
  */
 import { Database } from "bun:sqlite";
 import {
-  type Batch,
   type Committer,
   createCommitter,
   type Outcome,
+  type ParsedBatch,
 } from "../../../src/store/sqlite/engine/committer.ts";
 import { migrate } from "../../../src/store/sqlite/engine/migrations.ts";
 import type { Reserve } from "../../../src/store/sqlite/engine/reserve.ts";
@@ -16,6 +16,7 @@ import type { Reserve } from "../../../src/store/sqlite/engine/reserve.ts";
 const reserve: Reserve = {
   intact: true,
   reason: null,
+  spendLast: () => false,
   spend(reason) {
     throw new Error(`the disk failed: ${reason}`);
   },
@@ -27,7 +28,7 @@ export interface Twins extends Disposable {
   /** The database with warm caches. */
   readonly db: Database;
   /** Commits to both. */
-  commit(batch: Batch): {
+  commit(batch: ParsedBatch): {
     readonly outcomes: readonly Outcome[];
     /** Which of them the second database contradicts. */
     readonly different: readonly number[];
@@ -83,7 +84,11 @@ function sayOf(outcome: Outcome | undefined): string {
 }
 
 const isEncodedAppend = (value: unknown): value is unknown[] =>
-  Array.isArray(value) && value.length === 9 && typeof value[4] === "string" && typeof value[5] === "string";
+  Array.isArray(value) &&
+  value.length >= 9 &&
+  value.length <= 11 &&
+  typeof value[4] === "string" &&
+  typeof value[5] === "string";
 
 /** Every row of every table, with the order in which rows were made. */
 function contentsOf(db: Database): Map<string, string> {

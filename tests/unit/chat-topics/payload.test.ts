@@ -4,6 +4,7 @@ import { encode } from "@msgpack/msgpack";
 import { assert as holds, property, uint8Array } from "fast-check";
 import { parsePayload } from "../../../src/chat-topics/payload.ts";
 
+const upload = `up_${"0".repeat(32)}`;
 const text = (content: string) => ({ content, type: "text", clientId: undefined });
 
 test.each([
@@ -15,6 +16,14 @@ test.each([
   [' {"content":"x"}', text(' {"content":"x"}')],
   ['{"content":"x"}', text("x")],
   ['{"content":"x","type":"text/markdown","client_id":"7"}', { content: "x", type: "text/markdown", clientId: "7" }],
+  [`{"file":"${upload}"}`, { content: "", file: upload, type: "", clientId: undefined }],
+  [`{"file":"${upload}","type":"image","client_id":"7"}`, { content: "", file: upload, type: "image", clientId: "7" }],
+  [`{"file":"${"ab".repeat(32)}"}`, { content: "", file: "ab".repeat(32), type: "", clientId: undefined }],
+  // What names no file is text, as other JSON is.
+  ['{"file":"a.txt"}', text('{"file":"a.txt"}')],
+  ['{"file":5}', text('{"file":5}')],
+  [`{"file":"${upload}","type":5}`, undefined],
+  [`{"file":"${upload}","content":"x"}`, undefined],
   ['{"content":5}', undefined],
   ['{"content":"x","type":5}', undefined],
   ['{"content":"x","client_id":{}}', undefined],

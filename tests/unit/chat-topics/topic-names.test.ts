@@ -1,22 +1,28 @@
 /** What a filter asks for of the chats, and which topics belong to services. */
 import { expect, test } from "bun:test";
 import { isReserved } from "../../../src/access/reserved-topics.ts";
-import { chatKeyOfSend, parseChatFilter } from "../../../src/chat-topics/topic-names.ts";
+import { parseChatFilter, parseChatTopic, parsePresenceFilter } from "../../../src/chat-topics/topic-names.ts";
 
 test.each([
-  ["chat/team/messages", { wants: "one", chatKey: "team" }],
-  ["chat/user.10001/messages", { wants: "one", chatKey: "user.10001" }],
-  ["chat/team/+", { wants: "one", chatKey: "team" }],
-  ["chat/team/#", { wants: "one", chatKey: "team" }],
-  ["chat/team/messages/#", { wants: "one", chatKey: "team" }],
-  ["chat/+/messages", { wants: "every", ordinaryToo: false }],
-  ["chat/+/+", { wants: "every", ordinaryToo: false }],
-  ["chat/+/#", { wants: "every", ordinaryToo: false }],
-  ["chat/#", { wants: "every", ordinaryToo: false }],
-  ["#", { wants: "every", ordinaryToo: true }],
-  ["+/#", { wants: "every", ordinaryToo: true }],
-  ["+/+/messages", { wants: "every", ordinaryToo: true }],
-  ["+/+/+", { wants: "every", ordinaryToo: true }],
+  ["chat/team/messages", { wants: "one", chatKey: "team", hears: ["messages"] }],
+  ["chat/user.10001/messages", { wants: "one", chatKey: "user.10001", hears: ["messages"] }],
+  ["chat/team/+", { wants: "one", chatKey: "team", hears: ["messages", "receipts", "changes", "typing"] }],
+  ["chat/team/#", { wants: "one", chatKey: "team", hears: ["messages", "receipts", "changes", "typing"] }],
+  ["chat/team/messages/#", { wants: "one", chatKey: "team", hears: ["messages"] }],
+  ["chat/+/messages", { wants: "every", ordinaryToo: false, hears: ["messages"] }],
+  ["chat/+/+", { wants: "every", ordinaryToo: false, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["chat/+/#", { wants: "every", ordinaryToo: false, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["chat/#", { wants: "every", ordinaryToo: false, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["#", { wants: "every", ordinaryToo: true, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["+/#", { wants: "every", ordinaryToo: true, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["+/+/messages", { wants: "every", ordinaryToo: true, hears: ["messages"] }],
+  ["+/+/+", { wants: "every", ordinaryToo: true, hears: ["messages", "receipts", "changes", "typing"] }],
+  ["chat/team/receipts", { wants: "one", chatKey: "team", hears: ["receipts"] }],
+  ["chat/+/receipts/#", { wants: "every", ordinaryToo: false, hears: ["receipts"] }],
+  ["chat/team/changes", { wants: "one", chatKey: "team", hears: ["changes"] }],
+  ["chat/+/changes", { wants: "every", ordinaryToo: false, hears: ["changes"] }],
+  ["chat/+/typing", { wants: "every", ordinaryToo: false, hears: ["typing"] }],
+  ["chat/team/receipts/x", { wants: "nothing" }],
   ["chat/team/send", { wants: "nothing" }],
   ["chat/team", { wants: "nothing" }],
   ["chat/+", { wants: "nothing" }],
@@ -29,6 +35,30 @@ test.each([
   ["/chat/team/messages", { wants: "nothing" }],
 ] as const)("%s", (filter, wanted) => {
   expect(parseChatFilter(filter)).toEqual(wanted);
+});
+
+test.each([
+  ["user/10001/presence", { wants: "one", userId: 10_001 }],
+  ["user/10001/+", { wants: "one", userId: 10_001 }],
+  ["user/10001/#", { wants: "one", userId: 10_001 }],
+  ["user/10001/presence/#", { wants: "one", userId: 10_001 }],
+  ["user/+/presence", { wants: "every" }],
+  ["user/+/#", { wants: "every" }],
+  ["user/#", { wants: "every" }],
+  ["#", { wants: "nothing" }],
+  ["+/#", { wants: "nothing" }],
+  ["+/+/presence", { wants: "nothing" }],
+  ["+/10001/presence", { wants: "nothing" }],
+  ["user/anna/presence", { wants: "nothing" }],
+  ["user/10001", { wants: "nothing" }],
+  ["user//presence", { wants: "nothing" }],
+  ["user/10001/presence/x", { wants: "nothing" }],
+  ["user/10001/phone", { wants: "nothing" }],
+  ["user", { wants: "nothing" }],
+  ["chat/team/presence", { wants: "nothing" }],
+  ["home/+/presence", { wants: "nothing" }],
+] as const)("of presence: %s", (filter, wanted) => {
+  expect<unknown>(parsePresenceFilter(filter)).toEqual(wanted);
 });
 
 test.each([
@@ -49,13 +79,17 @@ test.each(["chats/x", "sensors/1", "/chat/x", "a", "Chat/x", "users"])("any clie
 );
 
 test.each([
-  ["chat/team/send", "team"],
-  ["chat/user.10001/send", "user.10001"],
+  ["chat/team/send", { chatKey: "team", says: "send" }],
+  ["chat/user.10001/send", { chatKey: "user.10001", says: "send" }],
+  ["chat/team/receipts", { chatKey: "team", says: "receipts" }],
+  ["chat/team/changes", { chatKey: "team", says: "changes" }],
+  ["chat/team/typing", { chatKey: "team", says: "typing" }],
+  ["chat/team/receipts/get", undefined],
   ["chat//send", undefined],
   ["chat/a/b/send", undefined],
   ["chat/send", undefined],
   ["chat/team/messages", undefined],
   ["chat/te%20am/send", undefined],
-] as const)("%s is said to %s", (topic, key) => {
-  expect(chatKeyOfSend(topic)).toBe(key);
+] as const)("what is said on %s", (topic, said) => {
+  expect(parseChatTopic(topic)).toEqual(said);
 });

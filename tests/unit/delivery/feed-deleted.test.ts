@@ -28,7 +28,8 @@ function open(stored: number, from: "position" | "now") {
   const feed = new Feed({
     store: {
       lastMessageId: async () => stored as MessageId,
-      undelivered: async () => (stored === 0 ? [] : [{ chatId: 1 as ChatId, seq: 1, messageId: 1 as MessageId }]),
+      undelivered: async () =>
+        stored === 0 ? [] : [{ chatId: 1 as ChatId, seq: 1, messageId: 1 as MessageId, lastSeq: stored }],
       newerThan: async () => [],
       run: async ({ seq, limit }) => rows.filter((row) => row.seq >= seq).slice(0, limit),
       scan: async ({ to }) => ({ messages: [], through: to }),
@@ -67,8 +68,8 @@ const expected = [
 test("held for a client that is slow for a moment", () => {
   const client = open(0, "now");
   for (let id = 1; id <= 3; id += 1) client.feed.offer(message(id));
-  client.feed.deleted(message(2));
-  client.feed.deleted(message(9)); // One that is none of its.
+  client.feed.deleted({ ...message(2), revision: 1 });
+  client.feed.deleted({ ...message(9), revision: 2 }); // One that is none of its.
   client.take();
   expect(shown(client.received)).toEqual(expected);
   client.feed.end();
@@ -77,7 +78,7 @@ test("held for a client that is slow for a moment", () => {
 test("read from the store already", async () => {
   const client = open(3, "position");
   await until("the page", () => client.offered() > 0);
-  client.feed.deleted(message(2));
+  client.feed.deleted({ ...message(2), revision: 1 });
   client.take();
   await until("the messages", () => client.received.length === 3);
   expect(shown(client.received)).toEqual(expected);

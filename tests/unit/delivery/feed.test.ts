@@ -240,14 +240,22 @@ test("from now on: everything sent after the start, nothing from long before", a
   });
 });
 
-test("a device gets what came after it did, and what it has not confirmed", async () => {
+test("a device gets what its user had not got when it came, and what it has not confirmed", async () => {
   await withSeeds({ first: 2000, count: 20 }, async (random) => {
     const { store } = opened;
     const world = await openWorld(random, 3);
     for (const chatKey of world.chatKeys) await world.join(chatKey);
     for (const chatKey of world.chatKeys) await world.send(chatKey, random.int(5) + 1);
-    const since = await store.lastMessageId();
-    const deviceId = await store.openDevice({ userId: world.reader.userId, door: "mqtt", name: "phone" });
+    // Of some chats another client of the user took the first messages.
+    const taken = new Map<string, number>();
+    for (const message of await world.ofReader()) {
+      if (random.chance(0.6)) taken.set(message.chatKey, message.seq);
+    }
+    for (const { chatId, chatKey } of await store.chatsOf(world.reader.userId)) {
+      const deliveredSeq = taken.get(chatKey) ?? 0;
+      await store.advance([{ userId: world.reader.userId, deviceId: undefined, chatId, deliveredSeq }]);
+    }
+    const { deviceId } = await store.openDevice({ userId: world.reader.userId, door: "mqtt", name: "phone" });
     const confirmed = new Map<string, number>();
     for (const chatKey of world.chatKeys) {
       const sent = await world.send(chatKey, 1 + random.int(150));
@@ -265,9 +273,46 @@ test("a device gets what came after it did, and what it has not confirmed", asyn
     await phone.drain();
     await other.drain();
     const all = await world.ofReader();
-    const isNew = (message: Message) => message.seq > (confirmed.get(message.chatKey) ?? 0);
-    expect(brief(phone.received)).toEqual(brief(all.filter((message) => message.messageId > since && isNew(message))));
+    const isNew = ({ chatKey, seq }: Message) => seq > Math.max(taken.get(chatKey) ?? 0, confirmed.get(chatKey) ?? 0);
+    expect(brief(phone.received)).toEqual(brief(all.filter(isNew)));
     expect(brief(other.received)).toEqual(brief(all.filter(isNew)));
+  });
+});
+
+test("what the client confirmed elsewhere up to a place needs no handing over, and nothing else is left out", async () => {
+  await withSeeds({ first: 3000, count: 30 }, async (random) => {
+    const world = await openWorld(random, 1 + random.int(4));
+    for (const chatKey of world.chatKeys) await world.join(chatKey);
+    await Promise.all(
+      Array.from({ length: random.int(40) }, () => world.send(random.pick(world.chatKeys), 1 + random.int(20))),
+    );
+    using client = openClient(world, random);
+    const through = new Map<string, number>();
+    let isSending = true;
+    async function confirmAtRandom(): Promise<void> {
+      while (isSending) {
+        for (let turns = random.int(6); turns > 0; turns -= 1) await turn();
+        await turn();
+        const chat = await opened.store.findChat({ key: random.pick(world.chatKeys) });
+        if (chat === undefined || chat.lastSeq === 0 || !random.chance(0.3)) continue;
+        const seq = 1 + random.int(chat.lastSeq);
+        client.feed.confirmedThrough(chat.chatId, seq);
+        through.set(chat.chatKey, Math.max(seq, through.get(chat.chatKey) ?? 0));
+      }
+    }
+    client.feed.start();
+    const confirming = confirmAtRandom();
+    await sendAtRandom(world, random, [...world.chatKeys], [client]);
+    isSending = false;
+    await confirming;
+    await client.drain();
+    // In order and once, as ever; what is missing was confirmed.
+    const all = await world.ofReader();
+    const places = client.received.map((message) => all.findIndex(({ messageId }) => messageId === message.messageId));
+    expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));
+    const received = new Set(brief(client.received));
+    const missing = all.filter((message) => !received.has(brief([message])[0] ?? ""));
+    expect(brief(missing.filter(({ chatKey, seq }) => seq > (through.get(chatKey) ?? 0)))).toEqual([]);
   });
 });
 

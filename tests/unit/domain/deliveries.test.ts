@@ -18,6 +18,8 @@ const other = 20_002 as ChatId;
 function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Promise.resolve(), log: Log = silentLog) {
   const written: (readonly Advance[])[] = [];
   const confirmed: (readonly Confirmed[])[] = [];
+  /** How many writes came before each device. */
+  const opened: number[] = [];
   const clock = createManualClock();
   let commit = (): void => {};
   const store = {
@@ -32,18 +34,29 @@ function stage(answer: (moves: readonly Advance[]) => Promise<void> = () => Prom
       confirmed.push(moves);
       return answer([]);
     },
-  } as Pick<Store, "advance" | "confirmMessages" | "beforeCommit"> as Store;
-  return { written, confirmed, clock, commit: () => commit(), deliveries: createDeliveries({ store, clock, log }) };
+    async openDevice() {
+      opened.push(written.length);
+      return { deviceId: laptop, isNew: true };
+    },
+  } as Pick<Store, "advance" | "confirmMessages" | "openDevice" | "beforeCommit"> as Store;
+  return {
+    written,
+    confirmed,
+    opened,
+    clock,
+    commit: () => commit(),
+    deliveries: createDeliveries({ store, clock, log }),
+  };
 }
 
 const brief = (moves: readonly Advance[] | undefined) =>
-  moves?.map((move) => [move.userId, move.deviceId, move.chatId, move.deliveredSeq, move.passedOver ?? false]);
+  moves?.map((move) => [move.userId, move.deviceId, move.chatId, move.fromSeq, move.deliveredSeq]);
 
-test("only the newest per user, device and chat is written", async () => {
+test("what follows without a gap is one run, per user, device and chat", async () => {
   const { written, deliveries } = stage();
   for (let seq = 1; seq <= 500; seq += 1) {
     deliveries.delivered(ann, phone, team, seq);
-    deliveries.delivered(ann, laptop, team, seq * 2);
+    deliveries.delivered(ann, laptop, team, seq * 2, seq * 2 - 1);
     deliveries.delivered(ann, undefined, team, seq + 1);
     deliveries.delivered(bob, phone, other, 7);
     deliveries.delivered(ann, phone, other, 3);
@@ -51,19 +64,53 @@ test("only the newest per user, device and chat is written", async () => {
   await deliveries.flush();
   expect(written).toHaveLength(1);
   expect(brief(written[0])).toEqual([
-    [ann, phone, team, 500, false],
-    [ann, laptop, team, 1000, false],
-    [ann, undefined, team, 501, false],
-    [bob, phone, other, 7, false],
-    [ann, phone, other, 3, false],
+    [ann, phone, team, 1, 500],
+    [ann, laptop, team, 1, 1000],
+    [ann, undefined, team, 2, 501],
+    [bob, phone, other, 7, 7],
+    [ann, phone, other, 3, 3],
   ]);
 });
 
-test("what is gathered never goes back, however the confirmations come", async () => {
+test("a gap begins another run: several clients of a user without a device may confirm at once", async () => {
   const { written, deliveries } = stage();
-  for (const seq of [4, 9, 2, 9, 8, 1]) deliveries.delivered(ann, phone, team, seq);
+  for (const seq of [4, 5, 4, 9, 2, 3]) deliveries.delivered(ann, undefined, team, seq);
   await deliveries.flush();
-  expect(brief(written[0])).toEqual([[ann, phone, team, 9, false]]);
+  expect(brief(written[0])).toEqual([
+    [ann, undefined, team, 4, 5],
+    [ann, undefined, team, 9, 9],
+    [ann, undefined, team, 2, 3],
+  ]);
+});
+
+test("what one user confirmed is waited for, and nothing for who confirmed nothing", async () => {
+  const answers: (() => void)[] = [];
+  const { written, confirmed, deliveries } = stage(() => new Promise((resolve) => answers.push(resolve)));
+  deliveries.delivered(ann, phone, team, 1);
+  deliveries.confirmed(ann, phone, team, 3);
+  const log: string[] = [];
+  await deliveries.settled(bob);
+  expect(written).toHaveLength(0);
+  const waiting = [deliveries.settled(ann).then(() => log.push("gathered"))];
+  expect([written.length, confirmed.length]).toEqual([1, 1]);
+  waiting.push(deliveries.settled(ann).then(() => log.push("under way")));
+  await deliveries.settled(bob);
+  expect(log).toEqual([]);
+  for (const answer of answers) answer();
+  await Promise.all(waiting);
+  await deliveries.settled(ann);
+  expect([written.length, confirmed.length, log.length]).toEqual([1, 1, 2]);
+});
+
+test("a new device is opened behind what was gathered", async () => {
+  const { written, opened, deliveries } = stage();
+  deliveries.delivered(ann, phone, team, 1);
+  expect(await deliveries.openDevice({ userId: ann, door: "mqtt", name: "laptop" })).toEqual({
+    deviceId: laptop,
+    isNew: true,
+  });
+  expect(opened).toEqual([written.length]);
+  expect(written).toHaveLength(1);
 });
 
 test("passing over and delivering are told apart", async () => {
@@ -72,9 +119,9 @@ test("passing over and delivering are told apart", async () => {
   deliveries.delivered(ann, phone, team, 4);
   deliveries.passedOver(ann, phone, team, 7);
   await deliveries.flush();
-  expect(brief(written[0])).toEqual([
-    [ann, phone, team, 9, true],
-    [ann, phone, team, 4, false],
+  expect(written[0]).toEqual([
+    { userId: ann, deviceId: phone, chatId: team, deliveredSeq: 9, passedOver: true },
+    { userId: ann, deviceId: phone, chatId: team, fromSeq: 4, deliveredSeq: 4 },
   ]);
 });
 
@@ -94,7 +141,7 @@ test("what is not flushed is written by itself", async () => {
   deliveries.delivered(ann, phone, team, 2);
   expect(written).toHaveLength(0);
   await withDeadline("the position to be written", done.promise);
-  expect(brief(written[0])).toEqual([[ann, phone, team, 2, false]]);
+  expect(brief(written[0])).toEqual([[ann, phone, team, 1, 2]]);
 });
 
 test("what is gathered has an end: then it is written at once", async () => {
@@ -113,10 +160,7 @@ test("a write is submitted at once, and a flush waits for all that are under way
   deliveries.delivered(ann, phone, team, 2);
   const second = deliveries.flush().then(() => log.push("second"));
   const third = deliveries.flush().then(() => log.push("third"));
-  expect([brief(written[0]), brief(written[1])]).toEqual([
-    [[ann, phone, team, 1, false]],
-    [[ann, phone, team, 2, false]],
-  ]);
+  expect([brief(written[0]), brief(written[1])]).toEqual([[[ann, phone, team, 1, 1]], [[ann, phone, team, 2, 2]]]);
   answers[1]?.();
   await new Promise((resolve) => setImmediate(resolve));
   expect(log).toEqual([]);
@@ -146,13 +190,13 @@ test("positions ride along with another change's commit, but not with every one"
   expect(written).toHaveLength(0);
   deliveries.delivered(ann, phone, team, 1);
   commit();
-  expect(brief(written[0])).toEqual([[ann, phone, team, 1, false]]);
+  expect(brief(written[0])).toEqual([[ann, phone, team, 1, 1]]);
   deliveries.delivered(ann, phone, team, 2);
   commit();
   expect(written).toHaveLength(1);
   clock.advance(25);
   commit();
-  expect(brief(written[1])).toEqual([[ann, phone, team, 2, false]]);
+  expect(brief(written[1])).toEqual([[ann, phone, team, 2, 2]]);
 });
 
 test("confirmations of single messages are gathered as ranges, per user, device and chat", async () => {

@@ -2,10 +2,11 @@
 import { expect, test } from "bun:test";
 import { DomainError } from "../../../src/domain/errors.ts";
 import { createDevices, type DeviceRequest } from "../../../src/domain/people/devices.ts";
-import { createLoginGuard } from "../../../src/domain/people/login-guard.ts";
-import type { Passwords } from "../../../src/domain/people/passwords.ts";
+import { createPasswordCheck } from "../../../src/domain/people/password-check.ts";
+import { createPasswords, type Passwords } from "../../../src/domain/people/passwords.ts";
 import type { NewMqttDevice, Store } from "../../../src/domain/store.ts";
 import { until } from "../../support/deadline.ts";
+import { createTestGuard } from "../../support/login-guard.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
 
 async function stage(found: readonly NewMqttDevice[] = []) {
@@ -13,7 +14,7 @@ async function stage(found: readonly NewMqttDevice[] = []) {
   const store: Partial<Store> = {
     async addMqttDevice(device) {
       stored.set(device.name, device);
-      return { ...device, createdAtMs: 1 };
+      return { ...device, member: undefined, createdAtMs: 1, lastSeenAtMs: undefined };
     },
     removeMqttDevice: async (name) => stored.delete(name),
     listMqttDevices: async ({ after, limit }) =>
@@ -21,12 +22,14 @@ async function stage(found: readonly NewMqttDevice[] = []) {
         .filter(({ name }) => name > after)
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .slice(0, limit)
-        .map((device) => ({ ...device, createdAtMs: 1 })),
+        .map((device) => ({ ...device, member: undefined, createdAtMs: 1, lastSeenAtMs: undefined })),
+    onCommitted: () => () => {},
     findMqttDevicePassword: async (name) => stored.get(name)?.passwordHash,
   };
   let looks = 0;
   let looking: Promise<void> = Promise.resolve();
   const passwords: Passwords = {
+    accept: createPasswords().accept,
     hash: async (password) => `slow ${password}`,
     async verify(password, hash) {
       looks += 1;
@@ -35,9 +38,10 @@ async function stage(found: readonly NewMqttDevice[] = []) {
     },
     scramKeys: async () => undefined,
   };
-  const limits = { failuresPerAddressMinute: 100, failuresPerAccountHour: 3, registrationsPerAddressHour: 100 };
-  const guard = createLoginGuard({ clock: createManualClock(), limits });
-  const devices = createDevices({ store: store as Store, passwords, guard });
+  const clock = createManualClock();
+  const guard = createTestGuard(clock, { limits: { failuresPerAccountHour: 3 } });
+  const passwordCheck = createPasswordCheck({ guard, passwords, clock });
+  const devices = createDevices({ store: store as Store, passwords, passwordCheck, guard });
   await devices.load();
   const codeOf = (work: Promise<unknown>) =>
     work.then(
@@ -70,9 +74,9 @@ test("a generated password is told once, stored as a fast hash, and checked with
 
 test("a chosen password costs the slow hash, and a device with a certificate alone has none", async () => {
   const { devices, stored, logIn } = await stage();
-  expect((await devices.add({ name: "lamp", password: "chosen" })).password).toBeUndefined();
-  expect(stored.get("lamp")?.passwordHash).toBe("slow chosen");
-  expect([await logIn("lamp", "chosen"), await logIn("lamp", "other")]).toEqual(["in", "wrong_password"]);
+  expect((await devices.add({ name: "lamp", password: "well chosen" })).password).toBeUndefined();
+  expect(stored.get("lamp")?.passwordHash).toBe("slow well chosen");
+  expect([await logIn("lamp", "well chosen"), await logIn("lamp", "other")]).toEqual(["in", "wrong_password"]);
   const { device, password } = await devices.add({ name: "gate", certificateSubject: "cn=gate, o=Acme" });
   expect([device.certificateSubject, password]).toEqual(["CN=gate,O=Acme", undefined]);
   expect(await logIn("gate", "")).toBe("wrong_password");
@@ -81,13 +85,25 @@ test("a chosen password costs the slow hash, and a device with a certificate alo
 
 test("wrong secrets are counted for the device, proofs among them", async () => {
   const { devices, logIn } = await stage();
+  await devices.add({ name: "lamp", password: "well chosen" });
+  const prove = (right: boolean) => devices.logInWithProof("lamp", { address: "127.0.0.1", right });
+  expect(await logIn("lamp", "a")).toBe("wrong_password");
+  await expect(prove(false)).rejects.toThrow("wrong_password");
+  expect(await logIn("lamp", "b")).toBe("wrong_password");
+  await expect(prove(false)).rejects.toThrow("try_later");
+  await expect(prove(true)).rejects.toThrow("try_later");
+  expect(await logIn("lamp", "well chosen")).toBe("try_later");
+});
+
+test("a generated password passes whatever others showed, and so does a proof of it", async () => {
+  const { devices, logIn } = await stage();
   const { password = "" } = await devices.add({ name: "lamp" });
-  const prove = () => devices.logInWithProof("lamp", { address: "127.0.0.1", right: false });
-  expect(await logIn("lamp", "wrong")).toBe("wrong_password");
-  expect(prove).toThrow("wrong_password");
-  expect(await logIn("lamp", "wrong")).toBe("wrong_password");
-  expect(prove).toThrow("try_later");
-  expect(await logIn("lamp", password)).toBe("try_later");
+  const prove = (right: boolean) => devices.logInWithProof("lamp", { address: "127.0.0.1", right });
+  for (const wrong of ["a", "b", "c"]) expect(await logIn("lamp", wrong)).toBe("wrong_password");
+  expect(await logIn("lamp", "d")).toBe("try_later");
+  await expect(prove(false)).rejects.toThrow("try_later");
+  expect(await logIn("lamp", password)).toBe("in");
+  expect(await prove(true)).toMatchObject({ name: "lamp" });
 });
 
 test("patterns in one direction leave nothing in the other", async () => {
@@ -108,6 +124,7 @@ test.each([
   [{ name: "10001" }, "reserved_key"],
   [{ name: "api" }, "reserved_key"],
   [{ name: "a", password: "" }, "empty_name_or_password"],
+  [{ name: "a", password: "1234567" }, "password_too_short"],
   [{ name: "a", password: "x".repeat(1025) }, "invalid_name"],
   [{ name: "a", certificateSubject: "sensor" }, "invalid_device"],
   [{ name: "a", publish: [""] }, "invalid_device"],
@@ -150,15 +167,16 @@ test("a revoked device is unknown at once, and listeners are told", async () => 
 
 test("a password of the device before does not open the one that took its name meanwhile", async () => {
   const { devices, logIn, holdLooks, looks } = await stage();
-  await devices.add({ name: "lamp", password: "old" });
+  await devices.add({ name: "lamp", password: "the old one" });
   const goOn = holdLooks();
-  const loggingIn = logIn("lamp", "old");
+  const loggingIn = logIn("lamp", "the old one");
   await until("the password is looked at", () => looks() === 1);
   await devices.revoke("lamp");
-  await devices.add({ name: "lamp", password: "new" });
+  await devices.add({ name: "lamp", password: "the new one" });
   goOn();
   expect(await loggingIn).toBe("wrong_password");
-  expect(await logIn("lamp", "new")).toBe("in");
+  expect(await logIn("lamp", "the old one")).toBe("wrong_password");
+  expect(await logIn("lamp", "the new one")).toBe("in");
 });
 
 test("those stored earlier are known after loading, page by page", async () => {
@@ -170,6 +188,7 @@ test("those stored earlier are known after loading, page by page", async () => {
       certificateSubject: `CN=${n}`,
       publish: undefined,
       subscribe: undefined,
+      userId: undefined,
       scramKeys: undefined,
     }),
   );

@@ -4,9 +4,13 @@ import fc from "fast-check";
 import {
   chatKeyOf,
   isKey,
+  isLoginName,
   isReservedChatKey,
+  isReservedLoginName,
   isReservedUserKey,
+  isUserKey,
   parseChatKey,
+  reservedNameOf,
   safeInteger,
   userIdOfKey,
   userKeyOf,
@@ -29,6 +33,55 @@ test.each([
   ["a_b", false],
 ])("%p may be a key: %p", (text, expected) => {
   expect(isKey(text)).toBe(expected);
+});
+
+test.each([
+  ["anna", undefined],
+  ["anna@example.org", undefined],
+  ["urn:uuid:4", undefined],
+  ["a_1", undefined],
+  ["_a", undefined],
+  ["1_a", undefined],
+  ["10001", "a plain number"],
+  ["35799000001_10001", "a PhoneId"],
+  ["_10001", "a PhoneId"],
+  ["user.1", "reserved form"],
+  ["chat.1", "reserved form"],
+  ["direct.1.2", "reserved form"],
+])("R7: %p is no userID for a new user because it is %p", (name, why) => {
+  expect(isUserKey(name)).toBe(true);
+  const reserved = reservedNameOf(name);
+  expect(reserved ?? "").toContain(why ?? "");
+  expect(reserved === undefined).toBe(why === undefined);
+});
+
+test.each(["", "x".repeat(257), "a b", "a/b", "a+b", "#", "ä", "a\n", "a,b", "a%b", "$a", "a*"])(
+  "R7: %p is no userID",
+  (name) => {
+    expect(isUserKey(name)).toBe(false);
+  },
+);
+
+test.each([
+  ["anna", true, false],
+  ["a.b_c-d", true, false],
+  ["abc", true, false],
+  ["x".repeat(32), true, false],
+  ["x".repeat(33), false, false],
+  ["ab", false, false],
+  ["Anna", false, false],
+  ["1st", false, false],
+  [".ann", false, false],
+  ["an na", false, false],
+  ["ann@home", false, false],
+  ["ann\n", false, false],
+  ["api", true, true],
+  ["user.1", true, true],
+  ["user.1a", true, false],
+  ["chat.7", true, true],
+  ["direct.1.2", true, true],
+])("%p has the form of a log-in name: %p; reserved: %p", (name, form, reserved) => {
+  expect([isLoginName(name), isReservedLoginName(name)]).toEqual([form, reserved]);
 });
 
 test.each([

@@ -1,8 +1,8 @@
 /** Which pictures are taken, and what is left out of them. */
 import { describe, expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
+import { generatedAvatar } from "../../../src/delivery/avatar.ts";
 import { checkPicture, givenBytesMax, pictureBytesMax } from "../../../src/domain/people/pictures.ts";
-import { generatedAvatar } from "../../../src/minioicq/outgoing/avatar.ts";
 
 const from64 = (text: string): Buffer => Buffer.from(text, "base64");
 const concat = (...parts: (Uint8Array | string)[]): Buffer =>

@@ -16,6 +16,7 @@ const user = (userId: number, of: string | undefined): User => ({
   userId: userId as UserId,
   guid: `guid-${userId}`,
   username: undefined,
+  loginName: undefined,
   userKey: `user.${userId}`,
   nick: "",
   names: "",
@@ -25,6 +26,9 @@ const user = (userId: number, of: string | undefined): User => ({
   avatarLink: "",
   publicKey: undefined,
   disabled: false,
+  kind: "person",
+  madeBy: "registered",
+  presenceRule: "friends",
   createdAtMs: 0,
   lastSeenAtMs: undefined,
   updatedAtMs: 0,
@@ -48,6 +52,7 @@ function stage(answer: (call: string) => FriendResult<string>[]) {
   const tell: Tell = {
     phone: async (to) => void told.push(`phone ${to}`),
     sessions: async (to) => void told.push(`ses ${to}`),
+    hearing: async (phones) => void told.push(`hearing ${[...phones]}`),
     clients: async (to) => void told.push(`clients ${to}`),
   };
   const parts = { domain: { contacts, store }, tell } as unknown as PrivateParts;

@@ -1,14 +1,15 @@
 /** Token buckets. */
 import { expect, test } from "bun:test";
 import { TokenRate } from "../../../src/lib/token-bucket.ts";
+import { at } from "../../support/manual-clock.ts";
 
 function stage(capacity: number, fillMs: number) {
   let nowMs = 1_000_000;
   let looked = 0;
   const clock = {
-    nowMs: () => {
+    monotonicMs: () => {
       looked += 1;
-      return nowMs;
+      return at(nowMs);
     },
   };
   const rate = new TokenRate({ clock, capacity, fillMs });
@@ -49,15 +50,6 @@ test("what was spent beyond the tokens is filled up first", () => {
   expect(takeAll()).toBe(0);
   pass(100);
   expect(takeAll()).toBe(1);
-});
-
-test("a clock that is set back gives nothing, takes nothing, and counts from there", () => {
-  const { takeAll, pass } = stage(10, 1000);
-  takeAll();
-  pass(-500_000);
-  expect(takeAll()).toBe(0);
-  pass(300);
-  expect(takeAll()).toBe(3);
 });
 
 test("the clock is read only when the bucket is found empty", () => {

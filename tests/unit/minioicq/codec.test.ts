@@ -117,6 +117,25 @@ describe("hostile bytes", () => {
     expect(decodeFrame(frame, bounds)).toEqual(value);
   });
 
+  test.each([
+    ["a number", "01"],
+    ["nil", "c0"],
+    ["true", "c3"],
+    ["a fraction", "cb 7ff8000000000000"],
+    ["a list", "90"],
+    ["a map", "80"],
+    ["bytes", "c4 01 ff"],
+    ["__proto__", "a9 5f5f70726f746f5f5f"],
+    ["constructor", "ab 636f6e7374727563746f72"],
+  ])("a map may have %s as a key; the rest is read as ever", (_, key) => {
+    const text = (value: string) => Buffer.from(encode(value)).toString("hex");
+    const frame = bytes(`82 ${key} 81 ${text("x")} 01 ${text("action")} ${text("heartbeat")}`);
+    const read = decodeFrame(frame, bounds) as Record<string, unknown>;
+    expect(read["action"]).toBe("heartbeat");
+    expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+    expect(read["x"]).toBeUndefined();
+  });
+
   test("JSON's __proto__ is a key like another", () => {
     const value = decodeFrame('{"__proto__":{"action":"heartbeat"}}', bounds) as Record<string, unknown>;
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);

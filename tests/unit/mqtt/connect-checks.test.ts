@@ -165,6 +165,7 @@ describe("CONNECT", () => {
     const wanted: ConnectPacket = {
       type: "connect",
       protocolVersion: 5,
+      bridge: false,
       clientId: "me",
       cleanStart: true,
       keepaliveSeconds: 60,

@@ -199,6 +199,7 @@ test("CONNECT keeps every field", () => {
           packet: {
             type: "connect",
             protocolVersion: 4,
+            bridge: false,
             clientId: fields.clientId,
             cleanStart: fields.clean,
             keepaliveSeconds: fields.keepalive,

@@ -9,6 +9,7 @@ import { appendPublish, type PublishForm } from "../../../src/mqtt/publish/publi
 import { PacketReader, type PacketSink } from "../../../src/mqtt/wire/packet-reader.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
+import { at } from "../../support/manual-clock.ts";
 
 const topic = fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 }).filter((value) => !/[+#\0]/.test(value));
 const payload = fc.oneof(fc.uint8Array({ maxLength: 130 }), fc.uint8Array({ minLength: 16_300, maxLength: 16_500 }));
@@ -25,8 +26,12 @@ function sent(form: PublishForm, flags: number, packetId: number): Buffer {
     pause() {},
     resume() {},
   };
-  const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {} };
-  const outbox = new Outbox(transport, { ...defaultBrokerLimits, flushQueue: new FlushQueue() }, owner);
+  const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {}, outboxGrew() {} };
+  const outbox = new Outbox(
+    transport,
+    { ...defaultBrokerLimits, flushQueue: new FlushQueue(), counters: { packetsSent: 0, bytesSent: 0 } },
+    owner,
+  );
   appendPublish(outbox, form, flags, packetId);
   outbox.close();
   return Buffer.concat(taken);
@@ -61,7 +66,7 @@ test("a forwarded message is what mqtt-packet generates: same QoS, downgraded, a
         awaitsAuth: false,
         readPublish(view) {
           seen++;
-          const message = forwarded.of(view, 0);
+          const message = forwarded.of(view, at(0));
           expect(sent(message.form(4, 0), 0, 0)).toEqual(whole(fields));
           if (flags.qos === 0) return;
           expect(sent(message.form(4, 1), 2, messageId)).toEqual(whole({ ...fields, qos: 1, messageId }));

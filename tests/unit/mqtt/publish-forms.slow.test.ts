@@ -1,7 +1,9 @@
 /** A PUBLISH on its way from any version to any other: what mqtt-packet reads of it, and the bytes where they matter. */
+
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { forever } from "../../../src/lib/clock.ts";
 import {
   type Answering,
   acknowledge,
@@ -29,6 +31,7 @@ import type { PublishView } from "../../../src/mqtt/wire/publish-packet.ts";
 import { forwardedProperties, publishProperties } from "../../../src/mqtt/wire/publish-properties.ts";
 import { FlushQueue } from "../../../src/net/flush-queue.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
+import { at } from "../../support/manual-clock.ts";
 import { bytesOf, field, Mqtt5Sink, packet, properties } from "../../support/packet-bytes.ts";
 
 /** What would leave a connection. */
@@ -43,8 +46,12 @@ function sent(write: (outbox: Outbox) => void): Buffer {
     pause() {},
     resume() {},
   };
-  const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {} };
-  const outbox = new Outbox(transport, { ...defaultBrokerLimits, flushQueue: new FlushQueue() }, owner);
+  const owner = { outboxSent() {}, outboxWritable() {}, outboxOverflowed() {}, outboxGrew() {} };
+  const outbox = new Outbox(
+    transport,
+    { ...defaultBrokerLimits, flushQueue: new FlushQueue(), counters: { packetsSent: 0, bytesSent: 0 } },
+    owner,
+  );
   write(outbox);
   outbox.close();
   return Buffer.concat(taken);
@@ -56,7 +63,7 @@ const termsOf = (terms: Partial<Publish5Terms>): Publish5Terms => ({
   alias: 0,
   aliasKnown: false,
   subscriptionIds: undefined,
-  nowMs: 0,
+  nowMs: at(0),
   ...terms,
 });
 
@@ -163,10 +170,10 @@ test("a message arrives the same, from any version at any, at once, kept and sto
         },
         { protocolVersion: from },
       );
-      const nowMs = 1_000_000;
+      const nowMs = at(1_000_000);
       const expires = inFive && expirySeconds !== undefined;
-      const expiresAtMs = expires ? nowMs + expirySeconds * 1000 : Number.POSITIVE_INFINITY;
-      const laterMs = nowMs + client.waitedMs;
+      const expiresAtMs = expires ? at(nowMs + expirySeconds * 1000) : forever;
+      const laterMs = at(nowMs + client.waitedMs);
       const aliasKnown = client.aliasKnown && client.alias > 0;
 
       const check = (form: PublishForm): void => {
@@ -265,7 +272,7 @@ test("what is stored without a parser goes to any version without one, and can b
       );
       const packets = pile();
       receive(bytes, sentIn.from, topic, (view) => {
-        const form = forwarded.of(view, 0).storable();
+        const form = forwarded.of(view, at(0)).storable();
         if (form.propertiesOffset === 0) appendAsStored(packets, form, retain ? 1 : 0);
         else appendPublish5(packets, form, termsOf({ flags: (qos << 1) | (retain ? 1 : 0), packetId: 1 }));
       });
@@ -291,8 +298,8 @@ test("what is stored without a parser goes to any version without one, and can b
 
 test("a message of the program's own has its properties in MQTT 5, and what is left of its time", () => {
   const wire = bytesOf(0x03, field("text/plain"), 0x26, field("a"), field("b"));
-  const prepared = preparePublish("t", Buffer.from("x"), { properties: wire, expiresAtMs: 10_000, retain: true });
-  const read = oracle(sent5(prepared.form(5, 1), { flags: 2, packetId: 7, nowMs: 1500 }), 5);
+  const prepared = preparePublish("t", Buffer.from("x"), { properties: wire, expiresAtMs: at(10_000), retain: true });
+  const read = oracle(sent5(prepared.form(5, 1), { flags: 2, packetId: 7, nowMs: at(1500) }), 5);
   expect(read).toMatchObject({ topic: "t", qos: 1, messageId: 7, retain: true });
   expect<unknown>(read.properties).toEqual({
     messageExpiryInterval: 9,
@@ -311,10 +318,10 @@ test("a stored message keeps RETAIN unless it is told otherwise, and gives its p
     expirySeconds: 5,
     retain: true,
   });
-  const kept = new StoredPublish(form.buffer, 5000);
+  const kept = new StoredPublish(form.buffer, at(5000));
   expect([kept.view.retain, kept.form(5, 1).retain, kept.form(4, 1).retain]).toEqual([true, 1, 1]);
   expect(kept.form(5, 1).buffer.buffer).toBe(form.buffer.buffer);
-  const will = new StoredPublish(form.buffer, 5000, false);
+  const will = new StoredPublish(form.buffer, at(5000), false);
   expect([will.view.retain, will.form(5, 1).retain, will.form(4, 0).retain]).toEqual([true, 0, 0]);
   expect(publishProperties(kept.view).userProperties).toEqual([
     ["b", "1"],

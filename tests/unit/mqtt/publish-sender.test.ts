@@ -1,13 +1,16 @@
 /** What stands in a client's stream for a message: aliases, sizes and times as it asked for them in CONNECT. */
+
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { later, type SteadyMs } from "../../../src/lib/clock.ts";
 import { ClientTerms } from "../../../src/mqtt/connection/client-terms.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
 import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
 import { PublishSender } from "../../../src/mqtt/publish/publish-sender.ts";
 import { until } from "../../support/deadline.ts";
-import { SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
-import { ManualClock } from "../../support/test-broker.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
+import { SteppedBroker, settle } from "../../support/stepped-broker.ts";
+import { SteppedClient } from "../../support/stepped-client.ts";
 
 interface Asked {
   readonly maximumPacketBytes?: number;
@@ -16,7 +19,7 @@ interface Asked {
 
 function open({ maximumPacketBytes = Number.POSITIVE_INFINITY, topicAliasMaximum = 0 }: Asked = {}) {
   const counters = createCounters();
-  const clock = new ManualClock();
+  const clock = createManualClock();
   const sender = new PublishSender({ counters, clock });
   const sent: Buffer[] = [];
   const outbox = {
@@ -29,7 +32,7 @@ function open({ maximumPacketBytes = Number.POSITIVE_INFINITY, topicAliasMaximum
   };
   const terms = new ClientTerms({ maximumPacketBytes, receiveMaximum: 65_535, topicAliasMaximum, explain: true });
   const connection = { outbox, terms };
-  const send = (topic: string, payload: string, options: { ids?: readonly number[]; expiresAtMs?: number } = {}) => {
+  const send = (topic: string, payload: string, options: { ids?: readonly number[]; expiresAtMs?: SteadyMs } = {}) => {
     const { ids: subscriptionIds, expiresAtMs } = options;
     const form = preparePublish(topic, Buffer.from(payload), { expiresAtMs }).form(5, 0);
     if (!sender.accepts(terms, form, subscriptionIds)) return undefined;
@@ -116,7 +119,7 @@ test("an alias is not used where it makes a packet too large for the client", ()
 
 test("the time a message has left is what is sent, and none that has none", () => {
   const { send, clock, counters } = open();
-  const expiresAtMs = clock.nowMs() + 10_000;
+  const expiresAtMs = later(clock.steadyMs(), 10_000);
   expect(send("t", "x", { expiresAtMs })?.properties).toBe("020000000a");
   clock.advance(7500);
   expect(send("t", "x", { expiresAtMs })?.properties).toBe("0200000003");
@@ -135,7 +138,7 @@ test("subscription identifiers are the client's own", () => {
 
 test("a persistent session's message that is too large for its client counts as taken", async () => {
   const broker = await new SteppedBroker().start();
-  const client = new TestClient(broker, "c");
+  const client = new SteppedClient(broker, "c");
   client.connect({ protocolVersion: 5, maximumPacketBytes: 50 });
   await until("connected", () => client.connected);
   client.subscribe("t", 2);

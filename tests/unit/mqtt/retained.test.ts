@@ -1,7 +1,7 @@
 /** Retained messages against the plain reading of § 4.7, and against a store that is slow and fails. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Clock, systemClock } from "../../../src/lib/clock.ts";
+import { type Clock, later, type SteadyMs } from "../../../src/lib/clock.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { DeadlineWheel } from "../../../src/mqtt/connection/keep-alive.ts";
 import { createCounters } from "../../../src/mqtt/counters.ts";
@@ -10,14 +10,21 @@ import type { RetainedChange, StoredRetained } from "../../../src/mqtt/store.ts"
 import type { Qos } from "../../../src/mqtt/wire/protocol.ts";
 import { isTopicFilter } from "../../../src/mqtt/wire/topic-names.ts";
 import { Work } from "../../../src/mqtt/work.ts";
-import { ManualClock } from "../../support/test-broker.ts";
+import { defaultMemoryLimits, MemoryBudget } from "../../../src/net/memory-budget.ts";
+import { createManualClock, realClock } from "../../support/manual-clock.ts";
+import { openIdentity } from "../../support/test-broker.ts";
 
 class SlowStore {
   readonly rows = new Map<string, StoredRetained>();
+  hasDisk = true;
   waiting: { changes: readonly RetainedChange[]; settled: PromiseWithResolvers<void> } | undefined;
 
   retainedPage(after: string): StoredRetained[] {
     return [...this.rows.values()].filter(({ topic }) => topic > after).sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
+  hasDiskFor(): boolean {
+    return this.hasDisk;
   }
 
   retain(changes: readonly RetainedChange[]): Promise<void> {
@@ -43,16 +50,26 @@ class SlowStore {
   }
 }
 
-const roomy = { retainedMessagesMax: 1000, retainedBytesMax: 1e9 };
+const roomy = { retainedMessagesMax: 1000, retainedBytesMax: 1e9, retainedBytesPerPrincipalMax: 1e9 };
 
-function openRetained(store: SlowStore, limits = roomy, clock: Clock = systemClock) {
+function openRetained(store: SlowStore, limits = roomy, clock: Clock = realClock) {
   const work = new Work();
   const wheel = new DeadlineWheel(clock);
-  const parts = { limits, counters: createCounters(), work, clock, log: silentLog, wheel };
-  return { retained: new Retained({ ...parts, store }), work, wheel };
+  const memory = new MemoryBudget({ limits: defaultMemoryLimits, log: silentLog });
+  const parts = {
+    limits,
+    counters: createCounters(),
+    memory,
+    work,
+    clock,
+    log: silentLog,
+    wheel,
+    identity: openIdentity,
+  };
+  return { retained: new Retained({ ...parts, store }), memory, work, wheel };
 }
 
-const draft = (text: string, qos: Qos, expiresAtMs?: number): RetainedDraft => ({
+const draft = (text: string, qos: Qos, expiresAtMs?: SteadyMs): RetainedDraft => ({
   payload: Buffer.from(text),
   qos,
   properties: undefined,
@@ -153,18 +170,47 @@ test("whatever fails, what is shown in the end is what is stored, and what was a
 });
 
 test("many levels of few letters count for what they take", () => {
-  const { retained } = openRetained(new SlowStore(), { retainedMessagesMax: 1000, retainedBytesMax: 10_000 });
+  const { retained } = openRetained(new SlowStore(), { ...roomy, retainedBytesMax: 10_000 });
   void retained.set("a/".repeat(63), draft("x", 0));
   void retained.set("b/".repeat(63), draft("x", 0));
   expect(retained.count).toBe(1);
 });
 
+test("a user has a share of what all may retain, and gets it back", () => {
+  const limits = { ...roomy, retainedBytesMax: 10_000, retainedBytesPerPrincipalMax: 4000 };
+  const { retained, memory } = openRetained(new SlowStore(), limits);
+  const long = (byte: string) => draft(byte.repeat(3000), 0);
+  void retained.set("a", long("a"), "user:1");
+  expect(retained.refuses("b", long("b"), "user:1")).toBe(true);
+  expect(retained.refuses("b", long("b"), "user:2")).toBe(false);
+  // In place of their own message it fits; without a message there is always room.
+  expect(retained.refuses("a", long("c"), "user:1")).toBe(false);
+  expect(retained.refuses("b", draft("", 0), "user:1")).toBe(false);
+  // Whose topic it was before does not count.
+  void retained.set("a", long("d"), "user:2");
+  expect(retained.refuses("b", long("b"), "user:1")).toBe(false);
+  expect(retained.refuses("b", long("b"), "user:2")).toBe(true);
+  expect(memory.keptBytes).toBe(retained.bytes);
+  void retained.set("a", draft("", 0), "user:1");
+  expect([retained.bytes, memory.keptBytes]).toEqual([0, 0]);
+});
+
+test("a user without room on the disk retains nothing larger than before", () => {
+  const store = new SlowStore();
+  const { retained } = openRetained(store);
+  void retained.set("a", draft("long", 0), "user:1");
+  store.hasDisk = false;
+  expect(retained.refuses("a", draft("longer", 0), "user:1")).toBe(true);
+  expect(retained.refuses("b", draft("", 0), "user:1")).toBe(false);
+  for (const text of ["same", "", "x"]) expect(retained.refuses("a", draft(text, 0), "user:1")).toBe(false);
+});
+
 test("an expired message is shown to no client at once, and gone from memory and the store soon after", async () => {
-  const clock = new ManualClock();
+  const clock = createManualClock();
   const store = new SlowStore();
   const { retained, wheel, work } = openRetained(store, roomy, clock);
-  void retained.set("a", draft("short", 1, clock.nowMs() + 5000));
-  void retained.set("b", draft("long", 1, clock.nowMs() + 500_000));
+  void retained.set("a", draft("short", 1, later(clock.steadyMs(), 5000)));
+  void retained.set("b", draft("long", 1, later(clock.steadyMs(), 500_000)));
   void retained.set("c", draft("for ever", 1));
   await turn();
   store.commit(true);
@@ -186,4 +232,36 @@ test("an expired message is shown to no client at once, and gone from memory and
   wheel.turn();
   expect(shown(retained, "#")).toEqual(["b for ever", "c for ever"]);
   store.commit(true);
+});
+
+test("topics are emptied in changes of their own, which a full disk takes, and in the order they came", async () => {
+  const store = new SlowStore();
+  const { retained } = openRetained(store);
+  const commit = async (works: boolean): Promise<void> => {
+    store.commit(works);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  for (const topic of ["a", "b"]) void retained.set(topic, draft("old", 1));
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  await commit(true);
+  const outcomes = [
+    retained.set("a", draft("", 1)),
+    retained.set("c", draft("new", 1)),
+    retained.set("b", draft("", 1)),
+  ].map((set) =>
+    set.then(
+      () => "done",
+      () => "refused",
+    ),
+  );
+  const asked: string[][] = [];
+  for (let round = 0; round < 3; round += 1) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const changes = store.waiting?.changes ?? [];
+    asked.push(changes.map(({ topic }) => topic));
+    await commit(changes.every(({ message }) => message === undefined));
+  }
+  expect(asked).toEqual([["a"], ["c"], ["b"]]);
+  expect(await Promise.all(outcomes)).toEqual(["done", "refused", "done"]);
+  expect([shown(retained, "#"), [...store.rows.keys()]]).toEqual([[], []]);
 });

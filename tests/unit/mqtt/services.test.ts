@@ -44,7 +44,7 @@ test.each([
 
 test.each([
   ["none", "f", "refused"],
-  ["both", "f", "refused"],
+  ["both", "f", "both"],
   ["service", "f", "service"],
   ["addressed", "f", "addressed"],
   ["service", "$share/g/f", "refused"],

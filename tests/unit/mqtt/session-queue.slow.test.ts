@@ -1,28 +1,24 @@
 /** What a persistent session is sent, through any interleaving of publishers, the disk, the kernel and the client. */
+
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { later } from "../../../src/lib/clock.ts";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
 import { preparePublish } from "../../../src/mqtt/publish/prepared-publish.ts";
 import { until } from "../../support/deadline.ts";
-import {
-  type ConnectOptions,
-  HeldStore,
-  SteppedBroker,
-  settle,
-  TestClient,
-  turn,
-} from "../../support/stepped-broker.ts";
+import { HeldStore, SteppedBroker, settle, turn } from "../../support/stepped-broker.ts";
+import { type ConnectOptions, SteppedClient } from "../../support/stepped-client.ts";
 
 interface World {
   readonly broker: SteppedBroker;
   readonly store: HeldStore;
-  readonly client: TestClient;
+  readonly client: SteppedClient;
 }
 
 async function open(limits: Partial<BrokerLimits> = {}, options: ConnectOptions = {}): Promise<World> {
   const store = new HeldStore();
   const broker = await new SteppedBroker({ store, limits }).start();
-  const client = new TestClient(broker, "c");
+  const client = new SteppedClient(broker, "c");
   client.connect(options);
   await until("connected", () => client.connected);
   client.subscribe("t", 2);
@@ -116,7 +112,7 @@ async function play(steps: readonly Step[], { version, crashes }: Play): Promise
     else if ("commit" in each) store.let(each.commit, () => false);
     else if ("fail" in each) store.let(each.fail, (change) => !settingAside.has(change));
     else if ("turn" in each) await turn();
-    else if ("stall" in each) client.room = 0;
+    else if ("stall" in each) client.stall();
     else if ("drain" in each) client.drain(each.drain);
     else if ("leave" in each) {
       if (each.leave === "disconnected") client.disconnect();
@@ -158,6 +154,31 @@ const properties = (arbitrary: fc.Arbitrary<Step>, crashes: boolean) =>
     fc.constantFrom(4 as const, 5 as const),
     (steps, version) => play(steps, { version, crashes }),
   );
+
+test("a packet id that was given again before a crash is the later message's", async () => {
+  await play(
+    [
+      { leave: "lost" },
+      { add: 1, large: false },
+      { receiveMaximum: 1 },
+      { burst: 2, qos: 1 },
+      { leave: "lost" },
+      { commit: 1 },
+      { crash: true },
+      { receiveMaximum: 1 },
+      { leave: "lost" },
+      { receiveMaximum: 1 },
+      { drain: 1 },
+      { answer: 1 }, // its row is not removed before the crash
+      { add: 1, large: false },
+      { turn: true },
+      { commit: 1 },
+      { leave: "lost" },
+      { crash: true },
+    ],
+    { version: 4, crashes: true },
+  );
+});
 
 const numRuns = 300;
 test("every message arrives, in order, at QoS 2 once, whatever is interleaved", async () => {
@@ -265,7 +286,7 @@ test.each([
       const { broker, store, client } = world;
       void broker.publish("t", payload(0), qos);
       await settle();
-      client.room = 0;
+      client.stall();
       await publishMany(broker, 1, count, qos, payload);
       expect(store.changes).toContain("wait");
       // Some come while it is being caught up, some when it keeps up again.
@@ -399,7 +420,7 @@ for (const change of ["wait", "suspendSession"]) {
     const { broker, store, client } = world;
     void broker.publish("t", "0", 1);
     await finish(world);
-    client.room = 0;
+    client.stall();
     store.fails = (name) => name === change;
     await publishMany(broker, 1, change === "wait" ? 1500 : 5, 1);
     client.lose();
@@ -463,7 +484,7 @@ test("an acknowledgement of what was not sent yet harms nothing that follows", a
   store.holds = true;
   const next = (client.taken[0]?.packetId ?? 0) + 1;
   void broker.publish("t", "1", 1);
-  client.connection?.receive(Buffer.from([0x40, 2, next >> 8, next & 255]));
+  client.send({ cmd: "puback", messageId: next });
   await finish(world);
   void broker.publish("t", "2", 2);
   await finish(world);
@@ -474,7 +495,7 @@ test("an acknowledgement of what was not sent yet harms nothing that follows", a
 test("a QoS 2 message that was sent is sent again although it has expired meanwhile", async () => {
   const world = await open({}, { protocolVersion: 5 });
   const { broker, client } = world;
-  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: broker.clock.nowMs() + 1000 });
+  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: later(broker.clock.steadyMs(), 1000) });
   await broker.parts.routes.forward(broker.parts.routes.find("t"), message, 2);
   await settle();
   expect(client.texts).toEqual(["x"]);
@@ -489,7 +510,7 @@ test("an expired message is not sent, and leaves the store", async () => {
   const world = await open({}, { protocolVersion: 5 });
   const { broker, client } = world;
   client.lose();
-  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: broker.clock.nowMs() + 1000 });
+  const message = preparePublish("t", Buffer.from("x"), { expiresAtMs: later(broker.clock.steadyMs(), 1000) });
   await broker.parts.routes.forward(broker.parts.routes.find("t"), message, 2);
   await broker.publish("t", "y", 2);
   broker.advance(1000);

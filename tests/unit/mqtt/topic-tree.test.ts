@@ -43,8 +43,8 @@ test.each([
   ["a/+/b", "a//b", true],
   ["/a", "a", false],
 ] as const)("filter %s, topic %s: %p", (filter, topic, match) => {
-  const subscriptions = new TopicTree<string, number>();
-  subscriptions.add(filter, "someone", 0);
+  const subscriptions = new TopicTree<string>();
+  subscriptions.add(filter, "a subscriber");
   const found: string[] = [];
   subscriptions.match(topic, (subscriber) => found.push(subscriber));
   expect(found.length > 0).toBe(match);
@@ -65,21 +65,19 @@ const change = fc.record({
   add: fc.boolean(),
   filter: topicFilter,
   subscriber: fc.constantFrom("x", "y", "z"),
-  qos: fc.constantFrom(0 as const, 1 as const),
 });
 
-type Model = Map<string, 0 | 1>;
 const modelKey = (filter: string, subscriber: string) => `${subscriber} ${filter}`;
 
 test("the trie agrees with the naive matcher through any changes", () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 40 }), fc.array(topicName, { maxLength: 10 }), (changes, topics) => {
-      const subscriptions = new TopicTree<string, 0 | 1>();
-      const model: Model = new Map();
-      for (const { add, filter, subscriber, qos } of changes) {
+      const subscriptions = new TopicTree<string>();
+      const model = new Set<string>();
+      for (const { add, filter, subscriber } of changes) {
         if (add) {
-          subscriptions.add(filter, subscriber, qos);
-          model.set(modelKey(filter, subscriber), qos);
+          subscriptions.add(filter, subscriber);
+          model.add(modelKey(filter, subscriber));
         } else {
           expect(subscriptions.remove(filter, subscriber)).toBe(model.delete(modelKey(filter, subscriber)));
         }
@@ -87,10 +85,8 @@ test("the trie agrees with the naive matcher through any changes", () => {
       expect(subscriptions.count).toBe(model.size);
       for (const topic of topics) {
         const found: string[] = [];
-        subscriptions.match(topic, (subscriber, qos) => found.push(`${subscriber} ${qos}`));
-        const naive = [...model].flatMap(([key, qos]) =>
-          matches(key.slice(2), topic) ? [`${key.slice(0, 1)} ${qos}`] : [],
-        );
+        subscriptions.match(topic, (subscriber, filter) => found.push(modelKey(filter, subscriber)));
+        const naive = [...model].filter((key) => matches(key.slice(2), topic));
         expect(found.toSorted()).toEqual(naive.toSorted());
       }
     }),
@@ -118,7 +114,7 @@ test("a cached route is never out of date, whatever changes in between and howev
     fc.property(
       fc.array(fc.oneof(sharedChange, look), { maxLength: 60, size: "max" }),
       fc.integer({ min: 1, max: 20 }),
-      (steps, routeCacheMax) => {
+      (steps, routesMax) => {
         let forbidden: string | null = null;
         let permissions = 0;
         const routes = new Routes({
@@ -126,7 +122,8 @@ test("a cached route is never out of date, whatever changes in between and howev
           authorize: (principal) => principal.key !== forbidden,
           services: parts.services,
           queueWriter: parts.queueWriter,
-          limits: { ...parts.limits, routeCacheMax },
+          memory: parts.memory,
+          limits: { ...parts.limits, routeCacheBytesMax: routesMax * 300 },
         });
         const sessions = new Map(
           ["x", "y", "z"].map((key) => [
@@ -166,13 +163,12 @@ test("a cached route is never out of date, whatever changes in between and howev
             if (session === undefined) continue;
             const { qos } = step;
             if (step.add) {
-              routes.add(
-                step.filter,
-                session,
-                subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: true }),
-              );
+              const subscription = subscriptionOf({ qos, options: 0, subscriptionId: undefined, routed: true });
+              session.setSubscription(step.filter, subscription);
+              routes.add(step.filter, session, subscription);
               model.set(modelKey(step.filter, step.subscriber), qos);
             } else {
+              session.deleteSubscription(step.filter);
               routes.remove(step.filter, session);
               model.delete(modelKey(step.filter, step.subscriber));
             }
@@ -184,4 +180,13 @@ test("a cached route is never out of date, whatever changes in between and howev
     ),
     { numRuns: 500 },
   );
+});
+
+test("routes to long topics take no more than the cache may have", () => {
+  const { parts } = new SteppedBroker({ limits: { routeCacheBytesMax: 64 * 1024 } });
+  for (let n = 0; n < 1000; n += 1) {
+    expect(parts.routes.find(`${n}/`.padEnd(4000, "x")).sessions).toEqual([]);
+    expect(parts.memory.keptBytes).toBeLessThanOrEqual(64 * 1024);
+  }
+  expect(parts.memory.keptBytes).toBeGreaterThan(32 * 1024);
 });

@@ -3,19 +3,20 @@ import { expect, test } from "bun:test";
 import type { BrokerLimits } from "../../../src/mqtt/limits.ts";
 import { packetType } from "../../../src/mqtt/wire/packet-bytes.ts";
 import { until } from "../../support/deadline.ts";
-import { type ConnectOptions, HeldStore, SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
+import { HeldStore, SteppedBroker, settle } from "../../support/stepped-broker.ts";
+import { type ConnectOptions, SteppedClient } from "../../support/stepped-client.ts";
 
 async function open(options: ConnectOptions, limits: Partial<BrokerLimits> = {}) {
   const store = new HeldStore();
   const broker = await new SteppedBroker({ store, limits }).start();
-  const [subscriber, publisher] = [new TestClient(broker, "subscriber"), new TestClient(broker, "publisher")];
+  const [subscriber, publisher] = [new SteppedClient(broker, "subscriber"), new SteppedClient(broker, "publisher")];
   await connect(subscriber, {});
   subscriber.subscribe("t", 2);
   await connect(publisher, options);
   return { broker, store, subscriber, publisher };
 }
 
-async function connect(client: TestClient, options: ConnectOptions): Promise<void> {
+async function connect(client: SteppedClient, options: ConnectOptions): Promise<void> {
   client.connect(options);
   await until("connected", () => client.connected);
   await settle();
@@ -74,7 +75,7 @@ test.each([
   "QoS 2 for a full queue: MQTT %p frees the packet id with a refusal only (clean %p)",
   async (protocolVersion, cleanStart) => {
     const { broker, subscriber, publisher } = await open({ protocolVersion, cleanStart }, { queuedMessagesMax: 1 });
-    const other = new TestClient(broker, "other");
+    const other = new SteppedClient(broker, "other");
     await connect(other, {});
     other.subscribe("t", 1);
     publisher.publish("t", "fills", 1);

@@ -2,18 +2,19 @@
 import { expect, test } from "bun:test";
 import { discardsWill } from "../../../src/mqtt/routing/wills.ts";
 import { until } from "../../support/deadline.ts";
-import { type ConnectOptions, HeldStore, SteppedBroker, settle, TestClient } from "../../support/stepped-broker.ts";
-import { ManualClock } from "../../support/test-broker.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
+import { HeldStore, SteppedBroker, settle } from "../../support/stepped-broker.ts";
+import { type ConnectOptions, SteppedClient } from "../../support/stepped-client.ts";
 
 async function open() {
-  const clock = new ManualClock();
+  const clock = createManualClock();
   const store = new HeldStore();
   const broker = await new SteppedBroker({ store, clock }).start();
   return { clock, store, broker, listener: await listen(broker) };
 }
 
-async function listen(broker: SteppedBroker): Promise<TestClient> {
-  const listener = new TestClient(broker, "listener");
+async function listen(broker: SteppedBroker): Promise<SteppedClient> {
+  const listener = new SteppedClient(broker, "listener");
   listener.connect({ cleanStart: true });
   await until("connected", () => listener.connected);
   listener.subscribe("will/#", 1);
@@ -21,7 +22,7 @@ async function listen(broker: SteppedBroker): Promise<TestClient> {
   return listener;
 }
 
-async function connect(broker: SteppedBroker, options: ConnectOptions, client = new TestClient(broker, "c")) {
+async function connect(broker: SteppedBroker, options: ConnectOptions, client = new SteppedClient(broker, "c")) {
   client.connect({ protocolVersion: 5, ...options }, broker);
   await until("connected", () => client.connected);
   await settle();
@@ -33,7 +34,7 @@ const will = { topic: "will/c", payload: "gone" };
 test("a client is in when its will is on disk", async () => {
   const { broker, store } = await open();
   store.holds = true;
-  const client = new TestClient(broker, "c");
+  const client = new SteppedClient(broker, "c");
   client.connect({ cleanStart: true, will });
   await settle();
   expect(store.waiting.map(({ change }) => change)).toEqual(["putWill"]);
@@ -160,13 +161,13 @@ test("a will that may not be published is not", async () => {
 
 test("a will published while another message is handed out does not take that one's place", async () => {
   const broker = await new SteppedBroker({ limits: { queuedMessagesMax: 3, inflightMax: 1 } }).start();
-  const keeper = await connect(broker, {}, new TestClient(broker, "keeper"));
+  const keeper = await connect(broker, {}, new SteppedClient(broker, "keeper"));
   keeper.subscribe("will/#", 1);
   // Closed for what gathers, in the middle of a message that others are to get too.
   const slowWill = { topic: "will/slow", payload: "the will", qos: 1 as const };
-  const slow = await connect(broker, { cleanStart: true, will: slowWill }, new TestClient(broker, "slow"));
+  const slow = await connect(broker, { cleanStart: true, will: slowWill }, new SteppedClient(broker, "slow"));
   slow.subscribe("t", 1);
-  const other = await connect(broker, {}, new TestClient(broker, "other"));
+  const other = await connect(broker, {}, new SteppedClient(broker, "other"));
   other.subscribe("t", 1);
   await settle();
   for (let n = 0; n < 6; n++) {

@@ -35,8 +35,13 @@ function setUp() {
     outboxSent: (sentBytes) => void told.push(`sent ${sentBytes}`),
     outboxWritable: () => void told.push("writable"),
     outboxOverflowed: () => void told.push("overflowed"),
+    outboxGrew() {},
   };
-  const outbox = new Outbox(transport, { ...limits, flushQueue: new FlushQueue() }, owner);
+  const outbox = new Outbox(
+    transport,
+    { ...limits, flushQueue: new FlushQueue(), counters: { packetsSent: 0, bytesSent: 0 } },
+    owner,
+  );
   return { transport, told, outbox };
 }
 

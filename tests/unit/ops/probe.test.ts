@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { AddressError, probeAddress } from "../../../src/ops/probe.ts";
+import { existsSync, writeFileSync } from "node:fs";
+import { AddressError, probeAddress, probeSocket } from "../../../src/ops/probe.ts";
+import { temporaryFolder } from "../../cli/roost.ts";
 
 test("a free address is given back and not kept", () => {
   const address = { hostname: "127.0.0.1", port: 0 };
@@ -57,3 +59,28 @@ function catchError(work: () => void): unknown {
   }
   return undefined;
 }
+
+test("a Unix socket is taken over from a server that was killed, and from nothing that lives", async () => {
+  using folder = temporaryFolder();
+  const path = folder.in("http.sock");
+  expect(await probeSocket({ path })).toEqual({ path });
+  const listener = Bun.listen({ unix: path, socket: { data() {} } });
+  await expect(probeSocket({ path })).rejects.toMatchObject({
+    code: "address_in_use",
+    message: `unix:${path} is in use by another program`,
+  });
+  listener.stop(true);
+  const killed = Bun.spawn(
+    [process.execPath, "-e", `Bun.listen({ unix: ${JSON.stringify(path)}, socket: { data() {} } }); console.log("up")`],
+    { stdout: "pipe" },
+  );
+  await killed.stdout.getReader().read();
+  killed.kill("SIGKILL");
+  await killed.exited;
+  expect(existsSync(path)).toBe(true);
+  expect(await probeSocket({ path })).toEqual({ path });
+  expect(existsSync(path)).toBe(false);
+  writeFileSync(path, "a letter");
+  await expect(probeSocket({ path })).rejects.toMatchObject({ code: "address_unavailable" });
+  expect(existsSync(path)).toBe(true);
+});

@@ -19,10 +19,12 @@ const documentedAnswers: Record<keyof typeof words, string[]> = {
 };
 const anywhere = [
   "401 Bad token",
+  "403 Out of scope",
   "413 Message too large",
   "429 Too many requests",
   "500 Internal server error",
   "503 Service unavailable",
+  "507 Account full",
 ];
 const routes = Object.keys(words) as (keyof typeof words)[];
 
@@ -39,7 +41,7 @@ describe("documented routes", () => {
         ...anywhere,
         ...(route === "token" || route === "refresh" ? ["500 Internal server error"] : []),
       ]).toContain(`${response.status} ${error}`);
-      expect(response.headers.get("x-error-detail")).toBe(`${code}: why`);
+      expect(response.headers.get("x-error-detail")).toBe(new DomainError(code, "why").reason);
     }
   });
 
@@ -63,12 +65,27 @@ describe("documented routes", () => {
   });
 });
 
+test("what was wrong is a sentence, with and without a detail, and fits the header as it is", () => {
+  for (const code of domainErrorCodes) {
+    for (const error of [new DomainError(code), new DomainError(code, "why")]) {
+      expect(error.reason).toMatch(/^[a-z]+ .* .*\w$/);
+      if (code.includes("_")) expect(error.reason).not.toContain(code);
+      expect(printable(error.reason)).toBe(error.reason);
+    }
+    expect(new DomainError(code, "why").reason).toEndWith(": why");
+  }
+});
+
 test("routes of our own answer problem documents", async () => {
   for (const code of domainErrorCodes) {
     const response = answerProblem(new DomainError(code, "why"), silentLog, request);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     const document = (await response.json()) as { title: string };
-    expect(document).toMatchObject({ type: "about:blank", status: response.status, detail: `${code}: why` });
+    expect(document).toMatchObject({
+      type: "about:blank",
+      status: response.status,
+      detail: new DomainError(code, "why").reason,
+    });
     expect(document.title).not.toBe("Error");
   }
   expect(answerProblem(new DomainError("storage_full"), silentLog, request).status).toBe(507);

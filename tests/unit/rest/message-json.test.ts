@@ -4,10 +4,25 @@ import { messageShape } from "../../../src/delivery/shapes.ts";
 import type { ChatId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
 import { messageJson, messagesJson } from "../../../src/rest/message-json.ts";
 
-const key = fc.stringMatching(/^[a-zA-Z0-9.-]{1,20}$/);
+const key = fc.stringMatching(/^[a-zA-Z0-9.@_:-]{1,20}$/);
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const text = fc.string({ unit: "grapheme" });
 const timeMs = fc.integer({ min: 0, max: 4e12 });
+
+const ids = fc.array(id, { maxLength: 3 });
+/** What few messages have. */
+const more = fc.record(
+  {
+    replyTo: id.map((value) => value as MessageId),
+    mentions: ids.map((value) => value as UserId[]),
+    revision: id,
+    editedAtMs: timeMs,
+    reactions: fc.array(fc.record({ reaction: text, count: id, userIds: ids.map((value) => value as UserId[]) }), {
+      maxLength: 3,
+    }),
+  },
+  { requiredKeys: [] },
+);
 
 const anyMessage: fc.Arbitrary<Message> = fc.record({
   messageId: id.map((value) => value as MessageId),
@@ -26,7 +41,8 @@ const anyMessage: fc.Arbitrary<Message> = fc.record({
 
 test("a message is written as its shape says, to the letter", () => {
   fc.assert(
-    fc.property(anyMessage, (message) => {
+    fc.property(anyMessage, fc.option(more, { nil: {} }), (plain, with_) => {
+      const message = { ...plain, ...with_ };
       expect(messageJson(message)).toBe(JSON.stringify(messageShape(message)));
     }),
   );

@@ -1,15 +1,10 @@
-/** MiniOICQ § Create Chat; listing, leaving and changing chats (docs/protocols/minioicq.md). */
+/** MiniOICQ § Create Chat; leaving and changing chats (docs/protocols/minioicq.md). */
 import { DomainError } from "../../../domain/errors.ts";
-import { parseChatKey } from "../../../domain/keys.ts";
-import type { Chat, User } from "../../../domain/model.ts";
-import type { UserReads } from "../../../domain/store.ts";
-import { chatBody, chatFields, wireId } from "../../outgoing/push.ts";
-import type { Handler, UserCall } from "../action.ts";
+import { chatBody, mutedUntil, wireId } from "../../outgoing/push.ts";
+import { parseTimeMs } from "../../time.ts";
+import { type Handler, reachOf, type UserCall } from "../action.ts";
 import { type Answer, answerWith } from "../answer.ts";
-import { type Fields, idList, isAbsent, optionalText, type Reader, Refused, text, type WireId } from "../fields.ts";
-
-/** Chats of one `chat.list.success`. */
-const pageChats = 200;
+import { type Fields, idList, isAbsent, type Reader, Refused, text, type WireId } from "../fields.ts";
 
 interface OfChat<Name> {
   readonly action: Name;
@@ -22,7 +17,7 @@ interface OfMembers<Name> extends OfChat<Name> {
 
 /**
  * A new group, also for one other member (O10). Every member is told by `chat.spawn`, the creator too: that is the
- * answer (O15). Throws `user_not_found`, `too_many_members`.
+ * answer (O15). Throws `user_not_found`, `too_many_members`, `invalid_chat_name`.
  */
 export const createChat: Handler<{
   readonly action: "chat.create";
@@ -30,11 +25,9 @@ export const createChat: Handler<{
   readonly name: string | undefined;
 }> = {
   parse: (fields, reader) => {
-    const { chatNameCharactersMax } = reader.limits;
     const members = idList(fields["members"], reader);
     const named = isAbsent(fields["chat_name"]) ? fields["name"] : fields["chat_name"]; // O16
-    const name = optionalText(named, { wrong: "Invalid chat name", charactersMax: chatNameCharactersMax });
-    return { action: "chat.create", members, name };
+    return { action: "chat.create", members, name: isAbsent(named) ? undefined : chatName(named) };
   },
   handle: async ({ shared, caller, user }, { members, name }) => {
     const known = members.filter((member) => member !== undefined);
@@ -45,36 +38,13 @@ export const createChat: Handler<{
   },
 };
 
-/** By rising id, without their members; `next` goes into `after` of the next page, and is missing at the end. */
-export const listChats: Handler<{ readonly action: "chat.list"; readonly after: number }> = {
-  parse: ({ after }, reader) => {
-    const id = isAbsent(after) ? 0 : reader.id(after, "Invalid after");
-    if (id === undefined) throw new Refused("Invalid after");
-    return { action: "chat.list", after: id };
-  },
-  handle: async ({ shared, caller, user }, { after }) => {
-    const { store } = shared.domain;
-    const { dialect } = caller;
-    const all = (await store.chatsOf(user.userId)).filter((chat) => chat.chatId > after);
-    const page = all.slice(0, pageChats);
-    const chats = await Promise.all(
-      page.map(async (chat) => ({
-        ...chatFields(chat, dialect, chat.kind === "direct" ? await otherOf(store, chat, user) : undefined),
-        kind: chat.kind,
-        last_seq: chat.lastSeq,
-      })),
-    );
-    const last = page.at(-1);
-    const next = all.length > page.length && last !== undefined ? wireId(last.chatId, dialect) : undefined;
-    return answerWith({ action: "chat.list.success", chats, next });
-  },
-};
-
 /** Throws `chat_not_found`. */
 export const getChat: Handler<OfChat<"chat.get">> = {
   parse: (fields, reader) => ({ action: "chat.get", chatId: parseChatId(fields, reader) }),
-  handle: async ({ shared, caller, user }, request) => {
-    const { domain, limits } = shared;
+  handle: async (call, request) => {
+    const { caller, user } = call;
+    const { domain, limits } = call.shared;
+    await reachOf(call)?.require("read", chatOf(request));
     const { chatId } = await domain.chats.getAsMember(chatOf(request), user.userId);
     const view = await domain.store.findChatView({ id: chatId }, user.userId);
     if (view === undefined) throw new DomainError("chat_not_found");
@@ -110,13 +80,10 @@ export const removeMembers: Handler<OfMembers<"chat.remove">> = {
   },
 };
 
-/** Throws `chat_not_found`, `chat_is_direct`, `not_authorized`. */
+/** Throws `chat_not_found`, `chat_is_direct`, `not_authorized`, `invalid_chat_name`. */
 export const renameChat: Handler<OfChat<"chat.rename"> & { readonly name: string }> = {
   parse: (fields, reader) => {
-    const wrong = "Invalid chat name";
-    const given = fields["name"] ?? fields["chat_name"];
-    const name = text(given, { empty: wrong, wrong }).trim();
-    if (name === "" || name.length > reader.limits.chatNameCharactersMax) throw new Refused(wrong);
+    const name = chatName(fields["name"] ?? fields["chat_name"]);
     return { action: "chat.rename", chatId: parseChatId(fields, reader), name };
   },
   handle: async (call, request) => {
@@ -124,6 +91,28 @@ export const renameChat: Handler<OfChat<"chat.rename"> & { readonly name: string
     return done(call, request, (await call.shared.domain.chats.rename(call.user.userId, change)).chatId);
   },
 };
+
+/** No notices of a chat until then; without a time, or with one that is over, they come again. Throws `chat_not_found`. */
+export const muteChat: Handler<OfChat<"chat.mute"> & { readonly untilMs: number | undefined }> = {
+  parse: (fields, reader) => {
+    const { until } = fields;
+    const untilMs = isAbsent(until) ? undefined : parseTimeMs(until);
+    if (!isAbsent(until) && untilMs === undefined) throw new Refused("Invalid until");
+    return { action: "chat.mute", chatId: parseChatId(fields, reader), untilMs };
+  },
+  handle: async ({ shared, caller, user }, request) => {
+    const change = { chat: chatOf(request), untilMs: request.untilMs };
+    const mute = await shared.domain.chats.mute(user.userId, change);
+    return answerWith({
+      action: "chat.mute.success",
+      chat_id: wireId(mute.chatId, caller.dialect),
+      muted_until: mutedUntil(mute.mutedUntilMs),
+    });
+  },
+};
+
+/** Any text; the domain bounds it. */
+const chatName = (given: unknown): string => text(given, { empty: "Invalid chat name", wrong: "Invalid chat name" });
 
 const parseChatId = (fields: Fields, reader: Reader): WireId => reader.id(fields["chat_id"], "Chat not found");
 
@@ -145,11 +134,3 @@ function known(id: WireId, otherwise: "chat_not_found" | "user_not_found"): numb
 
 const done = ({ caller }: UserCall, { action }: OfChat<string>, chatId: number): Answer =>
   answerWith({ action: `${action}.success`, chat_id: wireId(chatId, caller.dialect) });
-
-/** The other user of a direct chat; the asking user where they talk to themselves, or the other is gone. */
-async function otherOf(store: Pick<UserReads, "findUser">, chat: Chat, user: User): Promise<User> {
-  const pair = parseChatKey(chat.chatKey);
-  if (pair === undefined || !("low" in pair)) return user;
-  const otherId = pair.low === user.userId ? pair.high : pair.low;
-  return (await store.findUser(otherId)) ?? user;
-}

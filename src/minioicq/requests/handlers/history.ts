@@ -2,12 +2,13 @@
 import { DomainError } from "../../../domain/errors.ts";
 import { safeInteger } from "../../../domain/keys.ts";
 import type { User } from "../../../domain/model.ts";
+import type { Dialect } from "../../dialect.ts";
 import { type HistoryPage, type HistoryQuery, type HistoryRange, readHistory } from "../../history/history.ts";
-import { messageBody } from "../../outgoing/push.ts";
+import { messageBody, shownMessageId } from "../../outgoing/push.ts";
 import type { Shared } from "../../shared.ts";
 import { parseTimeMs } from "../../time.ts";
-import type { Handler } from "../action.ts";
-import { answerWith } from "../answer.ts";
+import { type Handler, reachOf } from "../action.ts";
+import { answerWith, failed } from "../answer.ts";
 import { type Fields, isAbsent, Refused, type WireId } from "../fields.ts";
 
 /** Integers below this are places in the list, not times. */
@@ -31,12 +32,20 @@ export const getMessages: Handler<MessageGet> = {
       : { chat: reader.id(fields["chat_id"], "Chat not found") };
     return { action: "message.get", of, range, page };
   },
-  handle: async ({ shared, caller, user }, { of, range, page }) => {
-    const scope = "chat" in of ? await ofChat(shared, user, of.chat) : await ofUser(shared, user, of.user);
+  handle: async (call, request) => {
+    const { shared, caller, user } = call;
+    const { of, range, page } = request;
+    const reach = reachOf(call);
+    if ("chat" in of && of.chat !== undefined) await reach?.require("read", { id: of.chat });
+    const named = "chat" in of ? await ofChat(shared, user, of.chat) : await ofUser(shared, user, of.user);
+    const scope = reach === undefined ? named : { ...named, logs: await reach.readable(named.logs) };
     const { dialect } = caller;
+    if (!(await isOneMessage(shared, { scope, page, dialect }))) return failed(request, "Invalid range");
     const reader = { userId: user.userId, deviceId: caller.deviceId };
     const { contentBytesMax } = dialect;
-    const { messages, next } = await readHistory(shared, { ...scope, range, page, reader, contentBytesMax });
+    const { messages, next } = await shared.historyTurns.run(user.userId, () =>
+      readHistory(shared, { ...scope, range, page, reader, contentBytesMax }),
+    );
     return answerWith({
       action: "message.retrieve",
       messages: messages.map((message) => messageBody(message, dialect, user.userId)),
@@ -44,6 +53,16 @@ export const getMessages: Handler<MessageGet> = {
     });
   },
 };
+
+/** False where the page begins at a number that stands for several messages, as the client sees numbers modulo 2^31. */
+async function isOneMessage(
+  shared: Shared,
+  at: { scope: Scope; page: HistoryPage; dialect: Dialect },
+): Promise<boolean> {
+  const { from } = at.page;
+  if (at.scope.places !== "message" || from === undefined || from.whole) return true;
+  return shownMessageId(from.place, await shared.domain.store.lastMessageId(), at.dialect) !== undefined;
+}
 
 type Scope = Pick<HistoryQuery, "logs" | "places" | "senders">;
 
@@ -80,13 +99,13 @@ function parseFrom(fields: Fields): HistoryPage["from"] {
     const parts = typeof next === "string" ? /^(before|after):(\d{1,16})(?::(\d{1,7}))?$/.exec(next) : null;
     const place = safeInteger(parts?.[2] ?? "");
     if (parts === null || place === undefined) throw new Refused(wrong);
-    return { go: parts[1] === "before" ? "down" : "up", place, index: Number(parts[3] ?? 0) };
+    return { go: parts[1] === "before" ? "down" : "up", place, index: Number(parts[3] ?? 0), whole: true };
   }
   const after = parseWhole(fields["after"], wrong);
   const before = parseWhole(fields["before"], wrong);
   if (after !== undefined && before !== undefined) throw new Refused(wrong);
-  if (after !== undefined) return { go: "up", place: after, index: 0 };
-  return before === undefined ? undefined : { go: "down", place: before, index: 0 };
+  if (after !== undefined) return { go: "up", place: after, index: 0, whole: false };
+  return before === undefined ? undefined : { go: "down", place: before, index: 0, whole: false };
 }
 
 function parseWhole(value: unknown, wrong: string): number | undefined {

@@ -7,6 +7,7 @@ import { closeCode } from "../../errors.ts";
 import type { Handler, UserCall } from "../action.ts";
 import { answerWith } from "../answer.ts";
 import { flag, Refused, text } from "../fields.ts";
+import { parseLoginName } from "./auth.ts";
 
 /** Longer texts are no ids of log-ins. */
 const sessionIdCharactersMax = 64;
@@ -31,6 +32,23 @@ export const setPassword: Handler<{
     const change = { oldPassword, password, address, endOthers, own };
     await call.shared.domain.logIns.changePassword(await currentUser(call), change);
     return answerWith({ action: "password.set.success" });
+  },
+};
+
+/** Without a name the user has none from then on. Throws `wrong_password`, `reserved_key`, `username_taken`, `try_later`, `busy`. */
+export const setLoginName: Handler<{
+  readonly action: "login_name.set";
+  readonly loginName: string | undefined;
+  readonly password: string;
+}> = {
+  parse: (fields) => {
+    const password = text(fields["password"], { empty: "Incorrect password", wrong: "Invalid password" });
+    return { action: "login_name.set", loginName: parseLoginName(fields), password };
+  },
+  handle: async (call, { loginName, password }) => {
+    const { address } = call.caller;
+    await call.shared.domain.loginNames.choose(await currentUser(call), { loginName, password, address });
+    return answerWith({ action: "login_name.set.success", login_name: loginName });
   },
 };
 

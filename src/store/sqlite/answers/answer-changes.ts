@@ -40,7 +40,7 @@ export function createAnswerChanges(tx: Tx) {
   function keepAnswer(answer: WireAnswer, [body = new Uint8Array()]: readonly Uint8Array[]): null {
     const hash = bytesOfHex(answer.hash);
     tx.writes += 1;
-    removeExpired.run(hash, tx.nowMs - answerKeptMs);
+    removeExpired.run(hash, tx.steadyMs - answerKeptMs);
     const row = insert.get(
       hash,
       answer.caller,
@@ -49,14 +49,14 @@ export function createAnswerChanges(tx: Tx) {
       answer.contentType,
       body,
       body.byteLength,
-      tx.nowMs,
+      tx.steadyMs,
     );
     if (row !== null && row.answerId % sweepEvery === 0) sweep(answer);
     return null;
   }
 
   function sweep({ caller, answersMax }: WireAnswer): void {
-    removeOld.run(tx.nowMs - answerKeptMs);
+    removeOld.run(tx.steadyMs - answerKeptMs);
     removeBeyond.run(caller, answersMax);
     if ((total.get()?.bytes ?? 0) > bytesMax) removeHalf.run();
   }

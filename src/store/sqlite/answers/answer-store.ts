@@ -25,6 +25,6 @@ export function createAnswerStore(db: Database, { submit, clock }: { submit: Sub
       submit("keepAnswer", { ...answer, hash: hexOf(hash), fingerprint: hexOf(fingerprint) }, { blobs: [body] }).then(
         () => {},
       ),
-    findAnswer: async (hash) => byHash().get(Buffer.from(hash), clock.nowMs() - answerKeptMs) ?? undefined,
+    findAnswer: async (hash) => byHash().get(Buffer.from(hash), clock.steadyMs() - answerKeptMs) ?? undefined,
   };
 }

@@ -1,6 +1,6 @@
 /** The pieces of chats that several changes share: making one, entering it, and telling its members. */
 import { userKeyOf } from "../../../domain/keys.ts";
-import { type Chat, type ChatId, doors, type UserSummary } from "../../../domain/model.ts";
+import { type Chat, doors, type UserSummary } from "../../../domain/model.ts";
 import type { UserEvents } from "../deliveries/user-events.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
@@ -9,59 +9,37 @@ import { createEventLog } from "../webhooks/webhook-changes.ts";
 export interface EnteredParts {
   readonly chat: Pick<
     Chat,
-    "chatId" | "kind" | "chatKey" | "name" | "ownerId" | "lastSeq" | "createdAtMs" | "updatedAtMs"
+    "chatId" | "kind" | "chatKey" | "name" | "ownerId" | "lastSeq" | "createdAtMs" | "updatedAtMs" | "revision"
   >;
   readonly users: readonly UserSummary[];
   /** `[eventId, userId]`, one per member told. */
   readonly rows: readonly (readonly [number, number])[];
 }
 
+type ChatRow = Omit<EnteredParts["chat"], "chatKey">;
+
 export type LeftParts = EnteredParts & { readonly deleted: boolean };
 
 export type ChatParts = ReturnType<typeof createChatParts>;
 
 export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvents) {
-  const { orm, p, eq, sql, chats, members } = tx.drizzle();
-  const selectChat = orm
-    .select()
-    .from(chats)
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
-  const insertChat = orm
-    .insert(chats)
-    .values({
-      chatId: p("chatId"),
-      chatKey: p("chatKey"),
-      kind: p("kind"),
-      directLow: p("directLow"),
-      directHigh: p("directHigh"),
-      name: p("name"),
-      ownerId: p("ownerId"),
-      createdAtMs: p("nowMs"),
-      updatedAtMs: p("nowMs"),
-    })
-    .prepare();
-  const insertMember = orm
-    .insert(members)
-    .values({
-      chatId: p("chatId"),
-      userId: p("userId"),
-      ordinal: p("ordinal"),
-      joinedSeq: p("joinedSeq"),
-      deliveredSeq: p("joinedSeq"),
-      readSeq: p("joinedSeq"),
-    })
-    .prepare();
-  const lastOrdinal = orm
-    .select({ ordinal: sql<number>`coalesce(max(${members.ordinal}), 0)` })
-    .from(members)
-    .where(eq(members.chatId, p("chatId")))
-    .prepare();
-  const rename = orm
-    .update(chats)
-    .set({ name: sql`${p("name")}`, updatedAtMs: sql`${p("nowMs")}` })
-    .where(eq(chats.chatId, p("chatId")))
-    .prepare();
+  const { db } = tx;
+  const selectChat = db.prepare<ChatRow, [number]>(
+    `SELECT chat_id chatId, kind, name, owner_id ownerId, last_seq lastSeq, created_at_ms createdAtMs, updated_at_ms updatedAtMs, revision
+     FROM chats WHERE chat_id = ?`,
+  );
+  const insertChat = db.prepare(
+    `INSERT INTO chats (chat_id, chat_key, kind, direct_low, direct_high, name, owner_id, created_at_ms, updated_at_ms)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)`,
+  );
+  const insertMember = db.prepare(
+    `INSERT INTO members (chat_id, user_id, ordinal, joined_seq, delivered_seq, read_seq)
+     VALUES (?1, ?2, ?3, ?4, ?4, ?4)`,
+  );
+  const lastOrdinal = db.prepare<{ ordinal: number }, [number]>(
+    "SELECT coalesce(max(ordinal), 0) ordinal FROM members WHERE chat_id = ?",
+  );
+  const rename = db.prepare("UPDATE chats SET name = ?2, updated_at_ms = ?3 WHERE chat_id = ?1");
   const log = createEventLog(tx);
 
   function get(chatId: number): ChatEntry {
@@ -81,18 +59,9 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
   }
 
   function chatOf(chatId: number): EnteredParts["chat"] {
-    const row = selectChat.get({ chatId });
-    if (row === undefined) throw new Error(`chat ${chatId} is gone`);
-    return {
-      chatId: row.chatId as ChatId,
-      kind: row.kind,
-      chatKey: get(chatId).chatKey,
-      name: row.name,
-      ownerId: row.ownerId as Chat["ownerId"],
-      lastSeq: row.lastSeq,
-      createdAtMs: row.createdAtMs,
-      updatedAtMs: row.updatedAtMs,
-    };
+    const row = selectChat.get(chatId);
+    if (row === null) throw new Error(`chat ${chatId} is gone`);
+    return { ...row, chatKey: get(chatId).chatKey };
   }
 
   function makeChat(chat: {
@@ -104,16 +73,8 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
   }): number {
     const chatId = tx.takeId();
     tx.writes += 1;
-    insertChat.run({
-      chatId,
-      chatKey: chat.chatKey ?? null,
-      kind: chat.kind,
-      directLow: chat.direct?.[0] ?? null,
-      directHigh: chat.direct?.[1] ?? null,
-      name: chat.name,
-      ownerId: chat.ownerId,
-      nowMs: tx.nowMs,
-    });
+    const { chatKey = null, kind, direct: [low, high] = [null, null], name, ownerId } = chat;
+    insertChat.run(chatId, chatKey, kind, low, high, name, ownerId, tx.nowMs);
     return chatId;
   }
 
@@ -121,18 +82,18 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
   function setName(chatId: number, name: string): boolean {
     if (chatOf(chatId).name === name) return false;
     tx.writes += 1;
-    rename.run({ chatId, name, nowMs: tx.nowMs });
+    rename.run(chatId, name, tx.nowMs);
     return true;
   }
 
   /** New members see what is sent from here on as undelivered. */
   function addMembers(chatId: number, userIds: readonly number[]): void {
-    let ordinal = lastOrdinal.get({ chatId })?.ordinal ?? 0;
+    let ordinal = lastOrdinal.get(chatId)?.ordinal ?? 0;
     const joinedSeq = get(chatId).lastSeq;
     for (const userId of userIds) {
       ordinal += 1;
       tx.writes += 1;
-      insertMember.run({ chatId, userId, ordinal, joinedSeq });
+      insertMember.run(chatId, userId, ordinal, joinedSeq);
     }
     tx.chatChanged(chatId);
   }
@@ -148,10 +109,12 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
   }): [number, number][] {
     const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
     log.append(event.type, event.chat.chatId, body);
+    if (event.told.length === 0) return [];
+    const shared = userEvents.share(body);
     return event.told.map((userId) => {
       const mask = event.everyDoor.has(userId) ? doors.minioicq | doors.rest : doors.rest;
       const { type, chat } = event;
-      const eventId = userEvents.add({ userId, type, chatId: chat.chatId, body, doors: mask });
+      const eventId = userEvents.add({ userId, type, chatId: chat.chatId, body: shared, doors: mask });
       return [eventId, userId];
     });
   }

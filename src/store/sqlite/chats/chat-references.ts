@@ -51,6 +51,8 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     "SELECT chat_id chatId FROM chats WHERE direct_low = ? AND direct_high = ?",
   );
 
+  const owner = tx.db.prepare<{ ownerId: number }, [number]>("SELECT owner_id ownerId FROM chats WHERE chat_id = ?");
+
   const look: ChatLookup<ChatEntry> = {
     byId: (chatId) => tx.chat(chatId),
     byGivenKey(chatKey) {
@@ -69,6 +71,30 @@ export function createChatReferences(tx: Tx, directory: Directory) {
   function ofMember(ref: ChatRef, userId: number): ChatEntry {
     const chat = findNamed(look, ref, userId);
     if (chat === undefined || !chat.memberSet.has(userId)) throw new DomainError("chat_not_found");
+    return chat;
+  }
+
+  /** A group that the user is in. Throws `chat_is_direct` too, and `user_disabled`. */
+  function groupOf(ref: ChatRef, userId: number): ChatEntry {
+    const sender = tx.sender(userId);
+    if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");
+    return notDirect(ofMember(ref, userId));
+  }
+
+  /** A group for its owner `by`, or without `by` for the operator, who may name any. Throws `not_authorized` for others. */
+  function ownGroup(ref: ChatRef, by: number | undefined): ChatEntry {
+    if (by !== undefined) {
+      const group = groupOf(ref, by);
+      if (owner.get(group.chatId)?.ownerId !== by) throw new DomainError("not_authorized", "not the owner");
+      return group;
+    }
+    const chat = findNamed(look, ref, undefined);
+    if (chat === undefined) throw new DomainError("chat_not_found");
+    return notDirect(chat);
+  }
+
+  function notDirect(chat: ChatEntry): ChatEntry {
+    if (chat.kind === "direct") throw new DomainError("chat_is_direct");
     return chat;
   }
 
@@ -122,5 +148,5 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     return userId !== undefined && userId !== chat.chatId && tx.sender(userId) === undefined;
   }
 
-  return { ofMember, ofBackend, toWriteIn, memberToWriteIn, directIdOf };
+  return { ofMember, groupOf, ownGroup, ofBackend, toWriteIn, memberToWriteIn, directIdOf };
 }

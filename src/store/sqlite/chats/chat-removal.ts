@@ -2,9 +2,9 @@
 import type { Tx } from "../engine/tx.ts";
 import type { ChatParts, LeftParts } from "./chat-parts.ts";
 
-export type ChatEnds = ReturnType<typeof createChatEnds>;
+export type ChatRemoval = ReturnType<typeof createChatRemoval>;
 
-export function createChatEnds(tx: Tx, parts: ChatParts) {
+export function createChatRemoval(tx: Tx, parts: ChatParts) {
   const { db } = tx;
   const deleteMember = db.prepare("DELETE FROM members WHERE chat_id = ? AND user_id = ?");
   // If the user comes back, their devices must be told of the chat again.
@@ -19,6 +19,20 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     "SELECT chat_id chatId FROM members WHERE user_id = ? ORDER BY chat_id",
   );
 
+  const selectHooks = db.prepare<{ userId: number }, [number]>("SELECT user_id userId FROM hooks WHERE chat_id = ?");
+  const deleteUser = db.prepare("DELETE FROM users WHERE user_id = ?");
+
+  const hooksOf = (chatId: number): number[] => selectHooks.all(chatId).map(({ userId }) => userId);
+
+  /** A hook that is in its chat no more goes, with its user. */
+  function dropHooks(hooks: readonly number[]): void {
+    for (const userId of hooks) {
+      tx.writes += 1;
+      deleteUser.run(userId);
+      tx.userChanged(userId);
+    }
+  }
+
   /** Some of the members leave; others stay. */
   function leave(chatId: number, leaving: readonly number[]): LeftParts {
     const before = parts.get(chatId);
@@ -31,7 +45,9 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     }
     touchChat(chatId);
     const told = before.members;
+    const hooks = hooksOf(chatId).filter((userId) => leaving.includes(userId));
     const rows = parts.tell({ type: "left", chat, users, deleted: false, told, everyDoor: new Set() });
+    dropHooks(hooks);
     return { chat, users, rows, deleted: false };
   }
 
@@ -40,11 +56,13 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     const chat = parts.chatOf(chatId);
     const told = parts.get(chatId).members;
     const users = told.map(parts.summary);
+    const hooks = hooksOf(chatId);
     const rows = parts.tell({ type: "left", chat, users, deleted: true, told, everyDoor: new Set() });
     tx.writes += 1;
     insertSweep.run(chatId);
     deleteChat.run(chatId);
     tx.chatChanged(chatId);
+    dropHooks(hooks);
     return { chat, users, rows, deleted: true };
   }
 
@@ -53,9 +71,14 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     return selectChats.all(userId).map(({ chatId }) => leaveOne(chatId, userId));
   }
 
-  /** The member who has been in the chat longest becomes its owner. A chat without members is dropped. */
+  /** Whether people stay in the chat when these leave it. */
+  const keepsPeople = (members: readonly number[], leaving: readonly number[]): boolean =>
+    members.some((member) => !leaving.includes(member) && tx.sender(member)?.isPerson === true);
+
+  /** The person who has been in the chat longest becomes its owner. A chat without people is dropped. */
   function leaveOne(chatId: number, userId: number): LeftParts {
-    const heir = parts.get(chatId).members.find((member) => member !== userId);
+    const { members } = parts.get(chatId);
+    const heir = members.find((member) => member !== userId && tx.sender(member)?.isPerson === true);
     if (heir === undefined) return drop(chatId);
     if (parts.chatOf(chatId).ownerId === userId) {
       tx.writes += 1;
@@ -70,5 +93,5 @@ export function createChatEnds(tx: Tx, parts: ChatParts) {
     tx.chatChanged(chatId);
   }
 
-  return { leave, leaveOne, drop, leaveAll, touchChat };
+  return { keepsPeople, leave, leaveOne, drop, leaveAll, touchChat };
 }

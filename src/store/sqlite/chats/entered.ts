@@ -1,5 +1,6 @@
-/** Who entered or left a chat, as the writer tells it, in the domain's words. */
-import type { Entered, EventId, Left, UserId } from "../../../domain/model.ts";
+/** Who entered or left a chat, or muted it, as the writer tells it, in the domain's words. */
+import type { ChatId, Entered, EventId, Left, Mute, UserId } from "../../../domain/model.ts";
+import type { WireMute } from "./chat-changes.ts";
 import type { EnteredParts, LeftParts } from "./chat-parts.ts";
 
 export function toEntered(parts: EnteredParts): Entered {
@@ -9,6 +10,12 @@ export function toEntered(parts: EnteredParts): Entered {
 export function toLeft(parts: LeftParts): Left {
   return { type: "left", chat: parts.chat, users: parts.users, deleted: parts.deleted, rows: toRows(parts) };
 }
+
+export const toMute = ({ chatId, chatKey, mutedUntilMs }: WireMute): Mute => ({
+  chatId: chatId as ChatId,
+  chatKey,
+  mutedUntilMs: mutedUntilMs ?? undefined,
+});
 
 const toRows = (parts: EnteredParts) =>
   parts.rows.map(([eventId, userId]) => ({ eventId: eventId as EventId, userId: userId as UserId }));

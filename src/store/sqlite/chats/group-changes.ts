@@ -3,11 +3,11 @@ import { chatMembersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import type { ChatRef } from "../../../domain/model.ts";
 import { freeing, growing } from "../engine/change.ts";
-import type { ChatEntry, Tx } from "../engine/tx.ts";
+import type { Tx } from "../engine/tx.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { ChatParts, EnteredParts, LeftParts } from "./chat-parts.ts";
 import type { ChatReferences } from "./chat-references.ts";
-import type { ChatEnds } from "./chat-removal.ts";
+import type { ChatRemoval } from "./chat-removal.ts";
 
 interface Acting {
   readonly userId: number;
@@ -24,12 +24,17 @@ export function createGroupChanges(
   {
     chats: parts,
     references,
-    ends,
+    chatRemoval,
     directory,
-  }: { chats: ChatParts; references: ChatReferences; ends: ChatEnds; directory: Directory },
+  }: { chats: ChatParts; references: ChatReferences; chatRemoval: ChatRemoval; directory: Directory },
 ) {
+  const putAvatar = tx.db.prepare(
+    "INSERT INTO chat_avatars (chat_id, avatar) VALUES (?, ?) ON CONFLICT DO UPDATE SET avatar = excluded.avatar",
+  );
+  const removeAvatar = tx.db.prepare("DELETE FROM chat_avatars WHERE chat_id = ?");
+
   function leaveChat({ userId, chat }: Acting): LeftParts {
-    return ends.leaveOne(groupOf(userId, chat).chatId, userId);
+    return chatRemoval.leaveOne(references.groupOf(chat, userId).chatId, userId);
   }
 
   function addToChat(
@@ -39,54 +44,52 @@ export function createGroupChanges(
     entered: EnteredParts | undefined;
   } {
     const { membersMax = chatMembersMax } = request;
-    const group = groupOf(request.userId, request.chat);
+    const group = references.groupOf(request.chat, request.userId);
     const entering = [...new Set(request.members)].filter((member) => !group.memberSet.has(member));
     if (group.members.length + entering.length > membersMax) {
       throw new DomainError("too_many_members", `at most ${membersMax}`);
     }
+    // A disabled member is shown to no other, so that they are not found either.
+    if (request.members.some((member) => tx.sender(member)?.disabled === true)) throw new DomainError("user_not_found");
     for (const member of entering) {
       const row = parts.findUser(member);
-      const found = row !== undefined && !row.disabled && directory.mayFind(request.userId, member, request);
+      const found = row !== undefined && directory.mayFind(request.userId, member, request);
       if (!found || tx.isBlocked(request.userId, member)) throw new DomainError("user_not_found");
     }
     if (entering.length === 0) return { chat: parts.chatOf(group.chatId), entered: undefined };
-    ends.touchChat(group.chatId);
+    chatRemoval.touchChat(group.chatId);
     const entered = parts.enter(group.chatId, entering);
     return { chat: entered.chat, entered };
   }
 
   function removeFromChat(request: Acting & { readonly members: readonly number[] }): LeftParts {
     const { userId } = request;
-    const group = ownGroupOf(userId, request.chat);
+    const group = references.ownGroup(request.chat, userId);
     const leaving = [...new Set(request.members)];
     if (leaving.length === 0 || leaving.some((member) => !group.memberSet.has(member))) {
       throw new DomainError("user_not_found");
     }
     if (leaving.includes(userId)) throw new DomainError("not_authorized", "an owner leaves, and is not removed");
-    return ends.leave(group.chatId, leaving);
+    return chatRemoval.leave(group.chatId, leaving);
   }
 
   function renameChat({ userId, chat, name }: Acting & { readonly name: string }): WireRenamed {
-    const { chatId, members } = ownGroupOf(userId, chat);
+    const { chatId, members } = references.ownGroup(chat, userId);
     const isNew = parts.setName(chatId, name);
     return { chat: parts.chatOf(chatId), told: isNew ? members : [] };
   }
 
-  function ownGroupOf(userId: number, ref: ChatRef): ChatEntry {
-    const group = groupOf(userId, ref);
-    if (parts.chatOf(group.chatId).ownerId !== userId) throw new DomainError("not_authorized", "not the owner");
-    return group;
-  }
-
-  function groupOf(userId: number, ref: ChatRef): ChatEntry {
-    const sender = tx.sender(userId);
-    if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");
-    const chat = references.ofMember(ref, userId);
-    if (chat.kind === "direct") throw new DomainError("chat_is_direct");
-    return chat;
+  /** `avatar`: base64. */
+  function setChatAvatar({ userId, chat, avatar }: Acting & { readonly avatar?: string | undefined }): WireRenamed {
+    const { chatId, members } = references.ownGroup(chat, userId);
+    tx.writes += 1;
+    if (avatar === undefined) removeAvatar.run(chatId);
+    else putAvatar.run(chatId, Buffer.from(avatar, "base64"));
+    return { chat: parts.chatOf(chatId), told: members };
   }
 
   return {
+    setChatAvatar: growing(setChatAvatar),
     leaveChat: freeing(leaveChat),
     addToChat: growing(addToChat),
     removeFromChat: freeing(removeFromChat),

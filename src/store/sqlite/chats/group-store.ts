@@ -30,6 +30,11 @@ export function createGroupStore(
         entered: entered ? toEntered(entered) : undefined,
       })),
     removeFromChat: (request) => submit("removeFromChat", request).then(left),
+    setChatAvatar: ({ avatar, ...request }) =>
+      submit("setChatAvatar", {
+        ...request,
+        avatar: avatar === undefined ? undefined : Buffer.from(avatar).toString("base64"),
+      }).then(({ chat, told }) => ({ chat, notified: told as UserId[] })),
     renameChat: (request) =>
       submit("renameChat", request).then(({ chat, told }) => ({ chat, notified: told as UserId[] })),
   };

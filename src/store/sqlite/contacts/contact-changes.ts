@@ -17,6 +17,7 @@ import type { ChatParts, EnteredParts } from "../chats/chat-parts.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
+import type { Revisions } from "../messages/revisions.ts";
 import type { Directory, DirectoryRule } from "../people/directory.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import type { ProfileParts } from "../profiles/profile-parts.ts";
@@ -32,12 +33,17 @@ export interface WireFriendResult<Outcome extends string> {
   readonly updatedAtMs: number;
 }
 
-type WireContactChange = readonly [userId: number, contactId: number, status: ContactChange["status"]];
+type WireContactChange = readonly [
+  userId: number,
+  contactId: number,
+  status: ContactChange["status"],
+  wereFriends?: boolean,
+];
 
 export type ContactParts = ReturnType<typeof createContactParts>;
 
 /** The rows of a pair, and what befriending takes. */
-export function createContactParts(tx: Tx, chats: ChatParts, references: ChatReferences) {
+export function createContactParts(tx: Tx, chats: ChatParts, references: ChatReferences, revisions: Revisions) {
   const { db } = tx;
   const select = db.prepare<{ status: ContactStatus }, [number, number]>(
     "SELECT status FROM contacts WHERE user_id = ? AND contact_id = ?",
@@ -58,10 +64,14 @@ export function createContactParts(tx: Tx, chats: ChatParts, references: ChatRef
   /** Their direct chat is cached with its blocked members. */
   function directChanged(userId: number, contactId: number): void {
     const chatId = references.directIdOf(userId, contactId);
-    if (chatId !== undefined) tx.chatChanged(chatId);
+    if (chatId === undefined) return;
+    tx.chatChanged(chatId);
+    revisions.unblocked(chatId);
   }
 
   return {
+    areFriends: (userId: number, contactId: number): boolean =>
+      select.get(userId, contactId)?.status === "friend" && select.get(contactId, userId)?.status === "friend",
     statusOf: (userId: number, contactId: number): ContactStatus | undefined => select.get(userId, contactId)?.status,
     put,
     remove(userId: number, contactId: number): void {
@@ -163,6 +173,7 @@ export function createContactChanges(
     const friendId = resolve(args.friend, userId);
     const updatedAtMs = tx.nowMs;
     if (friendId === undefined) return { outcome: "not_found", changes: [], updatedAtMs };
+    const wereFriends = parts.areFriends(userId, friendId);
     const changes: WireContactChange[] = [];
     for (const [owner, other] of [
       [friendId, userId],
@@ -172,7 +183,7 @@ export function createContactChanges(
       if (status === undefined) continue;
       if (owner === friendId && (status === "ignore" || status === "banned")) continue;
       parts.remove(owner, other);
-      changes.push([owner, other, "revoke"]);
+      changes.push(wereFriends ? [owner, other, "revoke", true] : [owner, other, "revoke"]);
     }
     return { outcome: changes.length === 0 ? "nothing_to_revoke" : "revoked", friendId, changes, updatedAtMs };
   }
@@ -206,6 +217,7 @@ export function createContactChanges(
 
 export interface WireBlocked {
   readonly changed: boolean;
+  readonly wereFriends: boolean;
   readonly contactId: number;
   readonly updatedAtMs: number;
 }
@@ -234,8 +246,9 @@ export function createBlockChanges(
     const mine = contacts.statusOf(userId, contactId);
     if (mine === "banned") return result(contactId, false);
     if (mine === undefined && !contacts.hasRoom(userId)) throw new DomainError("too_many_contacts");
+    const wereFriends = contacts.areFriends(userId, contactId);
     contacts.put(userId, contactId, "banned");
-    return result(contactId, true);
+    return { ...result(contactId, true), wereFriends };
   }
 
   function unblockContact(pair: Pair): WireBlocked {
@@ -258,7 +271,12 @@ export function createBlockChanges(
     if (contactId === userId || !found) throw new DomainError("user_not_found");
   }
 
-  const result = (contactId: number, changed: boolean): WireBlocked => ({ changed, contactId, updatedAtMs: tx.nowMs });
+  const result = (contactId: number, changed: boolean): WireBlocked => ({
+    changed,
+    wereFriends: false,
+    contactId,
+    updatedAtMs: tx.nowMs,
+  });
 
   return { blockContact: growing(blockContact), unblockContact: growing(unblockContact) };
 }

@@ -19,7 +19,10 @@ import type { Submit } from "../submit.ts";
 import type { WireBlocked, WireFriendResult } from "./contact-changes.ts";
 import { acquaintanceQuery, blockQuery, friendIdsQuery } from "./friends.ts";
 
-export function createContactStore(db: Database, submit: Submit, rule: DirectoryRule): ContactStore {
+export function createContactStore(
+  db: Database,
+  { submit, findUser, rule }: { submit: Submit; findUser(userId: number): User | undefined; rule: DirectoryRule },
+): ContactStore {
   const late = lateStatements(db);
   const changed = late(({ orm, p, and, asc, eq, gt, or, contacts, users }) =>
     orm
@@ -35,6 +38,16 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
       .orderBy(asc(contacts.contactId))
       .prepare(),
   );
+  const page = late(({ orm, p, and, asc, eq, gt, contacts, users }) =>
+    orm
+      .select({ contact: contacts, user: users })
+      .from(contacts)
+      .innerJoin(users, eq(users.userId, contacts.contactId))
+      .where(and(eq(contacts.userId, p("userId")), gt(contacts.contactId, p("after")), eq(users.disabled, false)))
+      .orderBy(asc(contacts.contactId))
+      .limit(p("limit"))
+      .prepare(),
+  );
   const one = late(({ orm, p, and, eq, contacts, users }) =>
     orm
       .select({ contact: contacts, user: users })
@@ -43,26 +56,15 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
       .where(and(eq(contacts.userId, p("userId")), eq(contacts.contactId, p("contactId"))))
       .prepare(),
   );
-  const userById = late(({ orm, p, eq, users }) =>
-    orm
-      .select()
-      .from(users)
-      .where(eq(users.userId, p("userId")))
-      .prepare(),
-  );
-
   const block = lazily(() => db.prepare<{ one: 1 }, [number, number]>(blockQuery));
   const acquaintance = lazily(() => db.prepare<{ found: number }, [number, number]>(acquaintanceQuery));
   const friends = lazily(() => db.prepare<{ friendId: UserId }, [number]>(friendIdsQuery));
-
-  const findUser = (userId: number | undefined): User | undefined =>
-    userId === undefined ? undefined : toUser(userById().get({ userId }));
 
   const toBlockResult = (wire: WireBlocked): BlockResult => ({ ...wire, contactId: wire.contactId as UserId });
 
   const toResult = <Outcome extends string>(wire: WireFriendResult<Outcome>): FriendResult<Outcome> => ({
     outcome: wire.outcome,
-    friend: findUser(wire.friendId),
+    friend: wire.friendId === undefined ? undefined : findUser(wire.friendId),
     changes: toContactChanges(wire),
     entered: wire.entered === undefined ? undefined : toEntered(wire.entered),
   });
@@ -80,6 +82,10 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
       changed()
         .all({ userId, afterMs: changedAfterMs ?? -1 })
         .flatMap((row) => toContact(row) ?? []),
+    contactPage: async (of) =>
+      page()
+        .all(of)
+        .flatMap((row) => toContact(row) ?? []),
     findContact: async (userId, contactId) => toContact(one().get({ userId, contactId })),
     isAcquaintance: async (userId, otherId) => userId === otherId || acquaintance().get(userId, otherId)?.found === 1,
     listFriendIds: async (userId) =>
@@ -90,11 +96,12 @@ export function createContactStore(db: Database, submit: Submit, rule: Directory
 }
 
 export const toContactChanges = (wire: Pick<WireFriendResult<string>, "changes" | "updatedAtMs">): ContactChange[] =>
-  wire.changes.map(([userId, contactId, status]) => ({
+  wire.changes.map(([userId, contactId, status, wereFriends]) => ({
     userId: userId as UserId,
     contactId: contactId as UserId,
     status,
     updatedAtMs: wire.updatedAtMs,
+    ...(wereFriends === true ? { wereFriends } : {}),
   }));
 
 function toContact(

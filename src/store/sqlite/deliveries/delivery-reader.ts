@@ -15,100 +15,93 @@ import {
 import type { Head } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { parseRanges } from "../../../lib/ranges.ts";
-import type { StatusBody } from "../messages/exchange-changes.ts";
 import { seqThrough } from "../messages/seq-through.ts";
+import type { StatusBody } from "./message-statuses.ts";
 
 export function createDeliveryReader(db: Database) {
-  const bounds = lazily(() =>
-    db.prepare<{ firstSeq: number; lastSeq: number }, [number]>(
+  /** Prepared together, by the first that is used. */
+  const statements = lazily(() => ({
+    bounds: db.prepare<{ firstSeq: number; lastSeq: number }, [number]>(
       "SELECT first_seq firstSeq, last_seq lastSeq FROM chats WHERE chat_id = ?",
     ),
-  );
-  const firstFrom = lazily(() =>
-    db.prepare<{ seq: number; messageId: number }, [number, number]>(
+    firstFrom: db.prepare<{ seq: number; messageId: number }, [number, number]>(
       "SELECT seq, message_id messageId FROM messages WHERE chat_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
     ),
-  );
-  const behindUser = lazily(() =>
-    db.prepare<{ chatId: number; seq: number; ranges: string | null }, [number]>(
-      "SELECT c.chat_id chatId, m.delivered_seq + 1 seq, m.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
+    behindUser: db.prepare<{ chatId: number; lastSeq: number; seq: number; ranges: string | null }, [number]>(
+      "SELECT c.chat_id chatId, c.last_seq lastSeq, m.delivered_seq + 1 seq, m.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_seq > m.delivered_seq",
     ),
-  );
-  const behindDevice = lazily(() =>
-    db.prepare<{ chatId: number; seq: number | null; joinedSeq: number; ranges: string | null }, [number, number]>(
-      `SELECT c.chat_id chatId, d.delivered_seq + 1 seq, m.joined_seq joinedSeq, d.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id)
+    behindDevice: db.prepare<BehindDevice, [number, number]>(
+      `SELECT c.chat_id chatId, c.last_seq lastSeq, d.delivered_seq + 1 seq, m.joined_seq joinedSeq, d.delivered_ranges ranges FROM members m JOIN chats c USING (chat_id)
      LEFT JOIN device_positions d ON d.device_id = ?1 AND d.chat_id = m.chat_id
      WHERE m.user_id = ?2 AND c.last_seq > max(coalesce(d.delivered_seq, 0), m.joined_seq)`,
     ),
-  );
-  const deviceSince = lazily(() =>
-    db.prepare<{ since: number }, [number]>("SELECT since_message_id since FROM devices WHERE device_id = ?"),
-  );
-  const movedChats = lazily(() =>
-    db.prepare<{ chatId: number; firstSeq: number; lastSeq: number; joinedSeq: number }, [number, number]>(
+    deviceSince: db.prepare<{ since: number }, [number]>(
+      "SELECT since_message_id since FROM devices WHERE device_id = ?",
+    ),
+    movedChats: db.prepare<{ chatId: number; firstSeq: number; lastSeq: number; joinedSeq: number }, [number, number]>(
       "SELECT c.chat_id chatId, c.first_seq firstSeq, c.last_seq lastSeq, m.joined_seq joinedSeq FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ? AND c.last_message_id > ?",
     ),
-  );
-  const idAt = lazily(() =>
-    db.prepare<{ messageId: number }, [number, number]>(
+    idAt: db.prepare<{ messageId: number }, [number, number]>(
       "SELECT message_id messageId FROM messages WHERE chat_id = ? AND seq = ?",
     ),
-  );
-  const userPositions = lazily(() =>
-    db.prepare<Position, [number]>(
+    userPositions: db.prepare<Position, [number]>(
       "SELECT chat_id chatId, delivered_seq deliveredSeq, read_seq readSeq FROM members WHERE user_id = ?",
     ),
-  );
-  const eventPage = lazily(() =>
-    db.prepare<EventRecord, [number, number, number, number]>(
-      "SELECT event_id eventId, user_id userId, type, chat_id chatId, body, created_at_ms createdAtMs FROM events WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?",
+    eventPage: db.prepare<EventRecord, [number, number, number, number]>(
+      `SELECT event_id eventId, user_id userId, type, chat_id chatId, coalesce(e.body, b.body) body, e.created_at_ms createdAtMs
+     FROM events e LEFT JOIN event_bodies b USING (body_id)
+     WHERE user_id = ? AND event_id > ? AND doors & ? <> 0 ORDER BY event_id LIMIT ?`,
     ),
-  );
+  }));
 
   function undelivered(userId: UserId, deviceId: DeviceId | undefined): Head[] {
     if (deviceId === undefined)
-      return behindUser()
-        .all(userId)
-        .flatMap(({ chatId, seq, ranges }) => headAt(chatId, seq, ranges) ?? []);
-    const since = (deviceSince().get(deviceId)?.since ?? 0) as MessageId;
-    return behindDevice()
-      .all(deviceId, userId)
-      .flatMap(({ chatId, seq, joinedSeq, ranges }) => {
-        const from = seq === null ? seqAfter(chatId, since) : seq;
-        return headAt(chatId, Math.max(from, joinedSeq + 1), ranges) ?? [];
+      return statements()
+        .behindUser.all(userId)
+        .flatMap((behind) => headAt(behind, behind.seq, behind.ranges) ?? []);
+    const since = (statements().deviceSince.get(deviceId)?.since ?? 0) as MessageId;
+    return statements()
+      .behindDevice.all(deviceId, userId)
+      .flatMap((behind) => {
+        const from = behind.seq === null ? seqAfter(behind.chatId, since) : behind.seq;
+        return headAt(behind, Math.max(from, behind.joinedSeq + 1), behind.ranges) ?? [];
       });
   }
 
   function newerThan(userId: UserId, after: MessageId): Head[] {
-    return movedChats()
-      .all(userId, after)
-      .flatMap(({ chatId, joinedSeq }) => {
-        return headAt(chatId, Math.max(seqAfter(chatId, after), joinedSeq + 1)) ?? [];
+    return statements()
+      .movedChats.all(userId, after)
+      .flatMap((moved) => {
+        return headAt(moved, Math.max(seqAfter(moved.chatId, after), moved.joinedSeq + 1)) ?? [];
       });
   }
 
-  function headAt(chatId: number, seq: number, ranges: string | null = null): Head | undefined {
-    const row = firstFrom().get(chatId, seq);
+  function headAt(
+    { chatId, lastSeq }: { chatId: number; lastSeq: number },
+    seq: number,
+    ranges: string | null = null,
+  ): Head | undefined {
+    const row = statements().firstFrom.get(chatId, seq);
     if (row === null) return undefined;
-    const head = { chatId: chatId as ChatId, seq: row.seq, messageId: row.messageId as MessageId };
+    const head = { chatId: chatId as ChatId, seq: row.seq, messageId: row.messageId as MessageId, lastSeq };
     return ranges === null ? head : { ...head, confirmed: parseRanges(ranges) };
   }
 
   /** The first `seq` of a chat whose message id is above `after`. */
   function seqAfter(chatId: number, after: MessageId): number {
-    const row = bounds().get(chatId);
+    const row = statements().bounds.get(chatId);
     if (row === null) return 1;
-    return seqThrough(after, row, (seq) => idAt().get(chatId, seq)?.messageId) + 1;
+    return seqThrough(after, row, (seq) => statements().idAt.get(chatId, seq)?.messageId) + 1;
   }
 
   function readEvents(userId: UserId, door: Door, of: { after: number; limit: number }): StoredEvent[] {
-    return eventPage().all(userId, of.after, doors[door], of.limit).map(toStoredEvent);
+    return statements().eventPage.all(userId, of.after, doors[door], of.limit).map(toStoredEvent);
   }
 
   return {
     undelivered,
     newerThan,
-    positions: (userId: UserId) => userPositions().all(userId),
+    positions: (userId: UserId) => statements().userPositions.all(userId),
     events: readEvents,
   };
 }
@@ -127,6 +120,14 @@ function toStoredEvent(row: EventRecord): StoredEvent {
   }
   const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
   return { ...event, type: row.type, ...body };
+}
+
+interface BehindDevice {
+  readonly chatId: number;
+  readonly lastSeq: number;
+  readonly seq: number | null;
+  readonly joinedSeq: number;
+  readonly ranges: string | null;
 }
 
 interface EventRecord {

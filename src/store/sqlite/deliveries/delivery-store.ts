@@ -1,13 +1,13 @@
-/** What MiniOICQ's devices need of the store: messages confirmed one by one, and the chats each device was told of. */
+/** What moves positions, and the chats that each device of MiniOICQ was told of. */
 
 import type { Database } from "bun:sqlite";
 import type { ChatId } from "../../../domain/model.ts";
-import type { DeliveryStore } from "../../../domain/store.ts";
+import type { Advance, DeliveryStore } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
-import type { WireConfirmed } from "./positions.ts";
+import { type AdvanceBy, advances, type WireAdvance, type WireConfirmed } from "./positions.ts";
 
-type Parts = Pick<DeliveryStore, "confirmMessages" | "announceChats" | "unannouncedChats">;
+type Parts = Pick<DeliveryStore, "advance" | "confirmMessages" | "announceChats" | "unannouncedChats">;
 
 export function createDeliveryStore(db: Database, submit: Submit): Parts {
   // Rows of `members` are numbered in the order of joining.
@@ -21,6 +21,7 @@ export function createDeliveryStore(db: Database, submit: Submit): Parts {
   const nothing = (): void => {};
 
   return {
+    advance: (moves) => submit("advance", { moves: moves.map(wireAdvance) }).then(nothing),
     confirmMessages: (moves) =>
       submit("confirmMessages", {
         moves: moves.map((move): WireConfirmed => [move.userId, move.deviceId ?? 0, move.chatId, move.ranges]),
@@ -34,4 +35,18 @@ export function createDeliveryStore(db: Database, submit: Submit): Parts {
       };
     },
   };
+}
+
+const wireAdvance = (move: Advance): WireAdvance => [
+  move.userId,
+  move.deviceId ?? 0,
+  move.chatId,
+  move.fromSeq ?? 1,
+  move.deliveredSeq,
+  wayOf(move),
+];
+
+function wayOf({ passedOver, read }: Advance): AdvanceBy {
+  if (passedOver === true) return advances.passedOver;
+  return read === true ? advances.read : advances.delivered;
 }

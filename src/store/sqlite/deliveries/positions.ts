@@ -3,24 +3,39 @@
  * way a message was confirmed. A position says "everything up to here". What was confirmed beyond a gap stands beside it
  * as ranges, and the position moves over them as the gaps close. A position never moves back. Confirmations of what was
  * never sent, or in a chat since left, count for nothing.
+ *
+ * A member has got what any of the member's clients confirmed, and no more: what no client took still waits for the member.
+ * A new device begins where its member stands.
  */
 import { isInRanges, parseRanges, type Range, rangesText, settle, withRange } from "../../../lib/ranges.ts";
 import type { PositionEntry, Tx } from "../engine/tx.ts";
 import { seqThrough } from "../messages/seq-through.ts";
+import type { Confirming, Covered, MessageStatuses, Status } from "./message-statuses.ts";
 
 /** Kept per member or device and chat; past that the oldest is forgotten, and its gap is sent again with it. */
 const rangesMax = 256;
 /** Messages that are none of the reader's, which a position is moved over at one time. */
 const passedOverMax = 1000;
 
-/** `[userId, deviceId or 0, chatId, deliveredSeq, 1 if the device only passed over]` */
-export type WireAdvance = readonly [number, number, number, number, number];
+/** What became of the messages. Those that were read were delivered too. */
+export const advances = { delivered: 0, passedOver: 1, read: 2 } as const;
+export type AdvanceBy = (typeof advances)[keyof typeof advances];
+/** `[userId, deviceId or 0, chatId, fromSeq, deliveredSeq, by]` */
+export type WireAdvance = readonly [number, number, number, number, number, AdvanceBy];
 /** `[userId, deviceId or 0, chatId, ranges]` */
 export type WireConfirmed = readonly [number, number, number, readonly Range[]];
 /** A member's position that moved: `[chatId, userId, deliveredBefore, deliveredAfter, readBefore, readAfter]`. */
 export type MovedPosition = readonly [number, number, number, number, number, number];
 
-export type Status = "delivered" | "read";
+/** What came of confirmations. */
+export interface Moves {
+  /** The members' positions that moved. */
+  readonly moved: MovedPosition[];
+  /** The senders for whom a status was stored. */
+  readonly told: number[];
+}
+
+export const noMoves = (): Moves => ({ moved: [], told: [] });
 
 export interface ConfirmingReader {
   readonly userId: number;
@@ -72,16 +87,23 @@ interface Place {
 export type Positions = ReturnType<typeof createPositions>;
 
 /** The statements have subqueries where joins would say the same: SQLite takes ten times as long to begin a join. */
-export function createPositions(tx: Tx) {
+export function createPositions(tx: Tx, statuses: MessageStatuses) {
   const { db } = tx;
   const memberRow = db.prepare<MemberRow, [number, number]>(
     `SELECT rowid rowId, delivered_seq deliveredSeq, delivered_ranges deliveredRanges, read_seq readSeq,
      read_ranges readRanges, joined_seq joinedSeq, (SELECT first_seq FROM chats c WHERE c.chat_id = m.chat_id) firstSeq,
      (SELECT last_seq FROM chats c WHERE c.chat_id = m.chat_id) lastSeq FROM members m WHERE chat_id = ? AND user_id = ?`,
   );
-  const moveMember = db.prepare("UPDATE members SET delivered_seq = ? WHERE rowid = ?");
+  const beginDevices = db.prepare(
+    `INSERT INTO device_positions (device_id, chat_id, delivered_seq, delivered_ranges)
+     SELECT ?1, chat_id, delivered_seq, delivered_ranges FROM members m
+     WHERE user_id = ?2 AND delivered_seq < (SELECT last_seq FROM chats c WHERE c.chat_id = m.chat_id)`,
+  );
+  const moveMember = db.prepare("UPDATE members SET delivered_seq = ?, delivered_move = ? WHERE rowid = ?");
   const saveMember = db.prepare(
-    "UPDATE members SET delivered_seq = ?, delivered_ranges = ?, read_seq = ?, read_ranges = ? WHERE rowid = ?",
+    `UPDATE members SET delivered_seq = ?1, delivered_ranges = ?2, read_seq = ?3, read_ranges = ?4,
+     delivered_move = CASE WHEN delivered_seq < ?1 THEN ?5 ELSE delivered_move END,
+     read_move = CASE WHEN read_seq < ?3 THEN ?5 ELSE read_move END WHERE rowid = ?6`,
   );
   const knownDevice = db.prepare<KnownDeviceRow, [number, number]>(
     `SELECT rowid rowId, (SELECT user_id FROM devices d WHERE d.device_id = p.device_id) userId,
@@ -105,17 +127,29 @@ export function createPositions(tx: Tx) {
     "SELECT message_id messageId FROM messages WHERE chat_id = ? AND seq = ?",
   );
 
-  /** Everything up to a message reached a device (or, without one, the user). The hot path: most moves are one update. */
-  function advance(move: WireAdvance, moved: MovedPosition[]): void {
-    const [userId, deviceId, chatId, seq, passedOver] = move;
+  /** The new device has got what its user has. Chats in which nothing waits for the user need no position. */
+  function beginDevice(deviceId: number, userId: number): void {
+    tx.writes += 1;
+    beginDevices.run(deviceId, userId);
+  }
+
+  /**
+   * The messages from `fromSeq` on reached a device, which takes them in order, or without a device the user. The hot path:
+   * most moves are one update.
+   */
+  function advance(move: WireAdvance, moves: Moves): void {
+    const [userId, deviceId, chatId, fromSeq, seq, by] = move;
+    if (by === advances.read) {
+      advanceSlowly(move, memberRow.get(chatId, userId), moves);
+      return;
+    }
     const chat = tx.chatAtHand(chatId);
     let at: PositionEntry | undefined = chat?.positions?.get(userId);
     let lastSeq = chat?.lastSeq ?? 0;
     if (at === undefined) {
       const row = memberRow.get(chatId, userId);
-      if (row === null) return;
-      if (row.deliveredRanges !== null) {
-        advanceSlowly(move, row, moved);
+      if (row === null || row.deliveredRanges !== null) {
+        advanceSlowly(move, row, moves);
         return;
       }
       at = { rowId: row.rowId, deliveredSeq: row.deliveredSeq, readSeq: row.readSeq };
@@ -123,49 +157,64 @@ export function createPositions(tx: Tx) {
       else tx.keepPosition(chat, userId, at);
     }
     if (seq > lastSeq) return;
-    if (passedOver === 0 && seq > at.deliveredSeq) {
+    if (by === advances.delivered && seq > at.deliveredSeq) {
+      if (fromSeq > at.deliveredSeq + 1) {
+        advanceSlowly(move, memberRow.get(chatId, userId), moves);
+        return;
+      }
       tx.writes += 1;
-      moveMember.run(seq, at.rowId);
-      moved.push([chatId, userId, at.deliveredSeq, seq, at.readSeq, at.readSeq]);
+      moveMember.run(seq, tx.move(), at.rowId);
+      moves.moved.push([chatId, userId, at.deliveredSeq, seq, at.readSeq, at.readSeq]);
+      if (statuses.isAfter(chatId, at.deliveredSeq)) {
+        const [before, after] = [covered(at.deliveredSeq), covered(seq)];
+        const by = { chatId, userId, deviceId: deviceId === 0 ? null : deviceId, ofDevice: false };
+        statuses.tell({ ...by, status: "delivered", before, after }, moves.told);
+      }
       at.deliveredSeq = seq;
     }
     if (deviceId === 0) return;
     const device = knownDevice.get(deviceId, chatId);
     if (device === null || device.deliveredRanges !== null) {
-      const row = memberRow.get(chatId, userId);
-      if (row !== null) advanceSlowly(move, row, moved);
+      advanceSlowly(move, memberRow.get(chatId, userId), moves);
     } else if (device.userId === userId && seq > device.deliveredSeq) {
       tx.writes += 1;
       moveDevice.run(seq, device.rowId);
+      if (by === advances.delivered && statuses.isAfter(chatId, device.deliveredSeq)) {
+        const [before, after] = [covered(device.deliveredSeq), covered(seq)];
+        const one = { chatId, userId, deviceId, ofDevice: true };
+        statuses.tell({ ...one, status: "delivered", before, after }, moves.told);
+      }
     }
   }
 
-  /** The same where there are ranges, or the device has no position in the chat yet. */
-  function advanceSlowly(move: WireAdvance, row: MemberRow, moved: MovedPosition[]): void {
-    const [userId, deviceId, chatId, seq, passedOver] = move;
-    if (seq > row.lastSeq) return;
+  /** The same where there are ranges or a gap, the device has no position in the chat yet, or the messages were read. */
+  function advanceSlowly(move: WireAdvance, row: MemberRow | null, moves: Moves): void {
+    const [userId, deviceId, chatId, fromSeq, seq, by] = move;
+    if (row === null || seq > row.lastSeq) return;
     const reader = { userId, deviceId: deviceId === 0 ? null : deviceId };
     const place = placeIn(chatId, reader, row);
-    if (passedOver === 0) reach(place.member, seq);
-    if (place.device !== undefined) reach(place.device, seq);
-    save(chatId, reader, place, moved);
+    const { member, device } = place;
+    if (by !== advances.passedOver && fromSeq <= seq) deliver(member, [[fromSeq, seq]]);
+    if (device !== undefined) reach(device, seq);
+    if (by === advances.read && fromSeq <= seq) {
+      for (const one of device === undefined ? [member] : [member, device]) {
+        one.read = joined(withRange(one.read, fromSeq, seq));
+      }
+    }
+    save(chatId, reader, place, moves, by === advances.passedOver);
   }
 
-  /** Messages that a client confirmed one by one. The user has got as far as the device that got furthest. */
-  function confirm([userId, deviceId, chatId, confirmed]: WireConfirmed, moved: MovedPosition[]): void {
+  /** Messages that a client confirmed one by one. A device may be gone by now; the user has them all the same. */
+  function confirm([userId, deviceId, chatId, confirmed]: WireConfirmed, moves: Moves): void {
     const row = memberRow.get(chatId, userId);
     if (row === null) return;
     const reader = { userId, deviceId: deviceId === 0 ? null : deviceId };
     const place = placeIn(chatId, reader, row);
     const { member, device } = place;
     const ranges = confirmed.filter(([from, to]) => from >= 1 && from <= to && to <= row.lastSeq);
-    if (reader.deviceId === null) {
-      deliver(member, ranges);
-    } else if (device !== undefined) {
-      deliver(device, ranges);
-      reach(member, device.delivered);
-    }
-    save(chatId, reader, place, moved);
+    deliver(member, ranges);
+    if (device !== undefined) deliver(device, ranges);
+    save(chatId, reader, place, moves);
   }
 
   /**
@@ -183,33 +232,30 @@ export function createPositions(tx: Tx) {
       return place;
     }
 
-    /** Whether the status is new to the user, and to the device. */
-    function note(chatId: number, seq: number, status: Status): { ofUser: boolean; ofDevice: boolean } {
+    function note(chatId: number, seq: number, status: Status): void {
       const place = placeOf(chatId);
-      if (place === undefined) return { ofUser: false, ofDevice: false };
-      const ofUser = noteOne(place.member, chatId, seq, status);
-      return { ofUser, ofDevice: place.device !== undefined && noteOne(place.device, chatId, seq, status) };
+      if (place === undefined) return;
+      noteOne(place.member, chatId, seq, status);
+      if (place.device !== undefined) noteOne(place.device, chatId, seq, status);
     }
 
-    function noteOne(progress: Progress, chatId: number, seq: number, status: Status): boolean {
+    function noteOne(progress: Progress, chatId: number, seq: number, status: Status): void {
       if (status === "read") {
-        if (isInRanges(progress.read, seq)) return false;
         progress.read = joined(withRange(progress.read, seq, seq));
-        return true;
+        return;
       }
-      if (seq <= progress.delivered || isInRanges(progress.ranges, seq)) return false;
+      if (seq <= progress.delivered || isInRanges(progress.ranges, seq)) return;
       let steps = 0;
       deliver(progress, [[seq, seq]], (before) => {
         steps += 1;
         return steps <= passedOverMax && isPassedOver(chatId, before);
       });
-      return true;
     }
 
-    function finish(): MovedPosition[] {
-      const moved: MovedPosition[] = [];
-      for (const [chatId, place] of places) if (place !== undefined) save(chatId, reader, place, moved);
-      return moved;
+    function finish(): Moves {
+      const moves = noMoves();
+      for (const [chatId, place] of places) if (place !== undefined) save(chatId, reader, place, moves);
+      return moves;
     }
 
     return { note, finish };
@@ -220,33 +266,54 @@ export function createPositions(tx: Tx) {
     return { row, member, device: deviceIn(chatId, reader, row) };
   }
 
-  /** A device begins at its own first day, or its user's in the chat. */
+  /**
+   * A device without a position came when its user had got everything in the chat, or before the user entered: it begins at
+   * its own first day, or its user's in the chat.
+   */
   function deviceIn(chatId: number, { userId, deviceId }: ConfirmingReader, row: MemberRow): Progress | undefined {
     const device = deviceId === null ? null : deviceRow.get(chatId, deviceId, userId);
     if (device === null) return undefined;
     const delivered =
       device.deliveredSeq ?? seqThrough(device.since, row, (seq) => messageAt.get(chatId, seq)?.messageId);
-    return progressOf(device, Math.max(delivered, row.joinedSeq));
+    return progressOf(device, Math.max(delivered, row.joinedSeq, row.firstSeq - 1));
   }
 
-  function save(chatId: number, { userId, deviceId }: ConfirmingReader, place: Place, moved: MovedPosition[]): void {
+  /** @param passedOver a device skips the messages, which confirms nothing. */
+  function save(chatId: number, reader: ConfirmingReader, place: Place, moves: Moves, passedOver = false): void {
     const { row, member, device } = place;
+    const { userId, deviceId } = reader;
     if (hasChanged(member)) {
       const readSeq = Math.max(row.readSeq, member.read.at(-1)?.[1] ?? 0);
       tx.writes += 1;
       tx.dropPosition(chatId, userId);
-      saveMember.run(member.delivered, rangesText(member.ranges), readSeq, rangesText(member.read), row.rowId);
-      if (member.delivered > row.deliveredSeq || readSeq > row.readSeq) {
-        moved.push([chatId, userId, row.deliveredSeq, member.delivered, row.readSeq, readSeq]);
+      const hasMoved = member.delivered > row.deliveredSeq || readSeq > row.readSeq;
+      const [ranges, read] = [rangesText(member.ranges), rangesText(member.read)];
+      saveMember.run(member.delivered, ranges, readSeq, read, hasMoved ? tx.move() : 0, row.rowId);
+      if (hasMoved) {
+        moves.moved.push([chatId, userId, row.deliveredSeq, member.delivered, row.readSeq, readSeq]);
       }
+      tellOf(member, { chatId, userId, deviceId, ofDevice: false }, moves.told);
     }
     if (device !== undefined && deviceId !== null && hasChanged(device)) {
       tx.writes += 1;
       saveDevice.run(deviceId, chatId, device.delivered, rangesText(device.ranges), rangesText(device.read));
+      if (!passedOver) tellOf(device, { chatId, userId, deviceId, ofDevice: true }, moves.told);
     }
   }
 
-  return { advance, confirm, begin };
+  function tellOf(
+    { row, deliveredBefore, delivered, ranges, read }: Progress,
+    by: Pick<Confirming, "chatId" | "userId" | "deviceId" | "ofDevice">,
+    told: number[],
+  ): void {
+    if (!statuses.isAfter(by.chatId, 0)) return;
+    const before = covered(deliveredBefore, parseRanges(row.deliveredRanges));
+    statuses.tell({ ...by, status: "delivered", before, after: covered(delivered, ranges) }, told);
+    const readBefore = covered(0, parseRanges(row.readRanges));
+    statuses.tell({ ...by, status: "read", before: readBefore, after: covered(0, read) }, told);
+  }
+
+  return { beginDevice, advance, confirm, begin };
 }
 
 const progressOf = (row: Progress["row"], delivered: number): Progress => ({
@@ -256,6 +323,8 @@ const progressOf = (row: Progress["row"], delivered: number): Progress => ({
   ranges: parseRanges(row.deliveredRanges),
   read: parseRanges(row.readRanges),
 });
+
+const covered = (through: number, ranges: readonly Range[] = []): Covered => ({ through, ranges });
 
 const hasChanged = ({ row, deliveredBefore, delivered, ranges, read }: Progress): boolean =>
   delivered !== deliveredBefore || rangesText(ranges) !== row.deliveredRanges || rangesText(read) !== row.readRanges;

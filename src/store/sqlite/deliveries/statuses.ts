@@ -3,8 +3,8 @@
  * that this reader never will.
  */
 import type { Tx } from "../engine/tx.ts";
-import { addressedBit } from "../messages/stored-message.ts";
-import type { ConfirmingReader, Positions, Status } from "./positions.ts";
+import { addressedBit, isDeletedRow } from "../messages/stored-message.ts";
+import type { ConfirmingReader, Positions } from "./positions.ts";
 
 export interface ConfirmedMessage {
   readonly messageId: number;
@@ -36,21 +36,13 @@ export function createConfirmationParts(tx: Tx, positions: Positions) {
     const row = message.get(messageId);
     if (row === null || tx.chat(row.chatId)?.memberSet.has(userId) !== true) return undefined;
     if (row.kind < addressedBit) return row.senderId === userId ? undefined : { ...row, textFor: 0 };
-    const text = textOf.get(messageId, userId, deviceId ?? 0);
+    const text = isDeletedRow(row) ? null : textOf.get(messageId, userId, deviceId ?? 0);
     return text === null ? undefined : { ...row, textFor: text.deviceId };
   }
 
-  /** Notes statuses of one reader, and gives at the end the members' positions that moved. */
+  /** Notes statuses of one reader, and gives at the end what came of them. */
   function begin(reader: ConfirmingReader) {
-    const noting = positions.begin(reader, (chatId, seq) => isForOthers(chatId, seq, reader));
-    return {
-      /** True where the status says something new of the user, or the device, that the message was for. */
-      note(row: ConfirmedMessage & { textFor: number }, status: Status): boolean {
-        const { ofUser, ofDevice } = noting.note(row.chatId, row.seq, status);
-        return row.textFor === 0 ? ofUser : ofDevice;
-      },
-      finish: noting.finish,
-    };
+    return positions.begin(reader, (chatId, seq) => isForOthers(chatId, seq, reader));
   }
 
   /** Gone, the reader's own, or addressed to others: the reader will never confirm it. */
@@ -58,7 +50,7 @@ export function createConfirmationParts(tx: Tx, positions: Positions) {
     const row = messageAt.get(chatId, seq);
     if (row === null) return true;
     if (row.kind < addressedBit) return row.senderId === userId;
-    return textOf.get(row.messageId, userId, deviceId ?? 0) === null;
+    return isDeletedRow(row) || textOf.get(row.messageId, userId, deviceId ?? 0) === null;
   }
 
   return { find, begin };

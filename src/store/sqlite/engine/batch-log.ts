@@ -3,10 +3,13 @@
  * are committed; a log commits them and knows nothing of who asked.
  */
 
+import type { SteadyMs } from "../../../lib/clock.ts";
+
 /** What one turn gathered, as it is committed: all of it is one transaction. */
 export interface Batch {
   /** What the clock says, UTC epoch milliseconds; the time of every change in it is made of that. */
   readonly nowMs: number;
+  readonly steadyMs: SteadyMs;
   /** What is random in the batch is derived from this. */
   readonly seed: string;
   /** The JSON text of `NamedChange[]`. */

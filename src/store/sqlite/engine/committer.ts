@@ -5,6 +5,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { DomainError, type DomainErrorCode } from "../../../domain/errors.ts";
+import type { SteadyMs } from "../../../lib/clock.ts";
 import { type ChangeName, createChanges } from "../changes.ts";
 import { Appended } from "../messages/message-changes.ts";
 import type { Reserve } from "./reserve.ts";
@@ -27,19 +28,21 @@ export interface BatchOutcome {
 }
 
 export interface Committer {
-  commit(batch: Batch): BatchOutcome;
+  commit(batch: ParsedBatch): BatchOutcome;
 }
 
-/** All that a commit depends on besides the database. */
-export interface Batch {
+/** All that a commit depends on besides the database: a `Batch` of the log, its changes no longer text. */
+export interface ParsedBatch {
   /** What the clock says; the batch's time is made of it, see `Tx.begin`. */
   readonly nowMs: number;
+  readonly steadyMs: SteadyMs;
   /** Drawn for this batch alone: what is random in it is derived from that. */
   readonly seed: string;
   readonly changes: readonly NamedChange[];
 }
 
-export function createCommitter(db: Database, reserve: Reserve): Committer {
+/** @param between called between the transactions of a batch that could not be one, as for a checkpoint */
+export function createCommitter(db: Database, reserve: Reserve, between: () => void = () => {}): Committer {
   const tx = new Tx(db);
   const changeOf = createChanges(tx);
   const begin = db.prepare("BEGIN IMMEDIATE");
@@ -52,8 +55,8 @@ export function createCommitter(db: Database, reserve: Reserve): Committer {
   const commit: Committer["commit"] = (whole) => {
     const { changes: batch } = whole;
     const allowed = reserve.intact ? batch : batch.filter(([name]) => frees(name));
+    released = [];
     const results = allowed.length === 0 ? [] : attempt({ ...whole, changes: allowed });
-    const released = allowed.length === 0 ? [] : tx.releasedFiles;
     let next = 0;
     const outcomes =
       reserve.intact === false && allowed.length < batch.length
@@ -63,24 +66,48 @@ export function createCommitter(db: Database, reserve: Reserve): Committer {
     return released.length === 0 ? outcome : { ...outcome, releasedFiles: released };
   };
 
+  /** Files that the transactions of this batch released. */
+  let released: string[] = [];
+
   const frees = (name: string): boolean => changeOf(name)?.frees === true;
 
-  function attempt(batch: Batch): Outcome[] {
+  function attempt(batch: ParsedBatch): Outcome[] {
     try {
       return straight(batch) ?? withSavepoints(batch);
     } catch (error) {
       // The transaction is gone or cannot be finished: nothing of the batch happened.
       abandon();
-      const full = isStorageError(error);
-      if (full) reserve.spend(String(error));
-      return batch.changes.map(() => (full ? storageFull() : fault(error)));
+      if (!isStorageError(error)) return batch.changes.map(() => fault(error));
+      reserve.spend(String(error));
+      return isFull(error) && batch.changes.length > 1 ? inHalves(batch) : batch.changes.map(storageFull);
+    }
+  }
+
+  /** Together they were too much for the disk; those that free space may be small enough, and make room for each other. */
+  function inHalves(batch: ParsedBatch): Outcome[] {
+    const freeing = batch.changes.filter(([name]) => frees(name));
+    const middle = Math.ceil(freeing.length / 2);
+    const outcomes = [freeing.slice(0, middle), freeing.slice(middle)].flatMap((changes, half) => {
+      if (changes.length === 0) return [];
+      makeRoom();
+      return attempt({ ...batch, seed: `${batch.seed}.${half}`, changes });
+    });
+    let next = 0;
+    return batch.changes.map(([name]) => (frees(name) ? (outcomes[next++] ?? storageFull()) : storageFull()));
+  }
+
+  function makeRoom(): void {
+    try {
+      between();
+    } catch {
+      // The transaction that follows finds out.
     }
   }
 
   /** Undefined where a change failed half-way and the batch must run again, each change on its own. */
-  function straight(batch: Batch): Outcome[] | undefined {
+  function straight(batch: ParsedBatch): Outcome[] | undefined {
     begin.run();
-    tx.begin(batch.nowMs, batch.seed);
+    tx.begin(batch);
     const results: Outcome[] = [];
     for (const change of batch.changes) {
       const writesBefore = tx.writes;
@@ -99,17 +126,19 @@ export function createCommitter(db: Database, reserve: Reserve): Committer {
     return results.map((outcome) => encode(outcome, tx.generation));
   }
 
-  function withSavepoints(batch: Batch): Outcome[] {
+  function withSavepoints(batch: ParsedBatch): Outcome[] {
     begin.run();
-    tx.begin(batch.nowMs, batch.seed);
+    tx.begin(batch);
     const results: Outcome[] = [];
     for (const change of batch.changes) {
       savepoint.run();
       try {
         results.push(run(change));
+        tx.disk.flush();
       } catch (error) {
         if (!db.inTransaction || isStorageError(error)) throw error;
         rollbackTo.run();
+        tx.disk.discard();
         tx.forget();
         results.push(refusal(error));
       }
@@ -128,9 +157,11 @@ export function createCommitter(db: Database, reserve: Reserve): Committer {
   function finish(): void {
     tx.finish();
     commitNow.run();
+    if (tx.releasedFiles.length > 0) released.push(...tx.releasedFiles);
   }
 
   function abandon(): void {
+    tx.disk.discard();
     tx.forget();
     if (db.inTransaction) rollback.run();
   }
@@ -155,6 +186,8 @@ function refusal(error: unknown): Outcome {
 const fault = (error: unknown): Outcome => [2, error instanceof Error ? (error.stack ?? error.message) : String(error)];
 
 const storageFull = (): Outcome => [1, "storage_full"];
+
+const isFull = (error: unknown): boolean => (error as { code?: unknown } | undefined)?.code === "SQLITE_FULL";
 
 /** SQLITE_FULL, SQLITE_IOERR and its kin, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_CORRUPT: the disk, not the change. */
 function isStorageError(error: unknown): boolean {

@@ -3,20 +3,29 @@
  * a newer Roost is refused rather than guessed at.
  */
 import type { Database } from "bun:sqlite";
-import start from "../../../../drizzle/0000_start.sql" with { type: "text" };
-import retained from "../../../../drizzle/0001_retained.sql" with { type: "text" };
-import received from "../../../../drizzle/0002_received.sql" with { type: "text" };
-import queue from "../../../../drizzle/0003_queue.sql" with { type: "text" };
-import turns from "../../../../drizzle/0004_turns.sql" with { type: "text" };
-import phoneSessions from "../../../../drizzle/0005_phone_sessions.sql" with { type: "text" };
-import userNames from "../../../../drizzle/0006_user_names.sql" with { type: "text" };
-import profileCodes from "../../../../drizzle/0007_profile_codes.sql" with { type: "text" };
-import avatarLinks from "../../../../drizzle/0008_avatar_links.sql" with { type: "text" };
-import deviceChats from "../../../../drizzle/0009_device_chats.sql" with { type: "text" };
-import paidMessages from "../../../../drizzle/0010_paid_messages.sql" with { type: "text" };
-import signedAndFiles from "../../../../drizzle/0011_signed_and_files.sql" with { type: "text" };
-import rest from "../../../../drizzle/0012_rest.sql" with { type: "text" };
-import logIns from "../../../../drizzle/0013_log_ins.sql" with { type: "text" };
+import first from "../../../../drizzle/0000_first.sql" with { type: "text" };
+import logInNetworks from "../../../../drizzle/0001_log_in_networks.sql" with { type: "text" };
+import rights from "../../../../drizzle/0002_rights.sql" with { type: "text" };
+import steadyTimes from "../../../../drizzle/0003_steady_times.sql" with { type: "text" };
+import deviceLastSeen from "../../../../drizzle/0004_device_last_seen.sql" with { type: "text" };
+import longLivedTokens from "../../../../drizzle/0005_long_lived_tokens.sql" with { type: "text" };
+import loginNames from "../../../../drizzle/0006_login_names.sql" with { type: "text" };
+import messageChanges from "../../../../drizzle/0007_message_changes.sql" with { type: "text" };
+import searchMarks from "../../../../drizzle/0008_search_marks.sql" with { type: "text" };
+import receipts from "../../../../drizzle/0009_receipts.sql" with { type: "text" };
+import uploads from "../../../../drizzle/0010_uploads.sql" with { type: "text" };
+import hooks from "../../../../drizzle/0011_hooks.sql" with { type: "text" };
+import addressedMessages from "../../../../drizzle/0012_addressed_messages.sql" with { type: "text" };
+import nicks from "../../../../drizzle/0013_nicks.sql" with { type: "text" };
+import presence from "../../../../drizzle/0014_presence.sql" with { type: "text" };
+import deviceMembers from "../../../../drizzle/0015_device_members.sql" with { type: "text" };
+import moves from "../../../../drizzle/0016_moves.sql" with { type: "text" };
+import diskUsage from "../../../../drizzle/0017_disk_usage.sql" with { type: "text" };
+import termsHearing from "../../../../drizzle/0018_terms_hearing.sql" with { type: "text" };
+import chatAvatars from "../../../../drizzle/0019_chat_avatars.sql" with { type: "text" };
+import accountCodes from "../../../../drizzle/0020_account_codes.sql" with { type: "text" };
+import { applicationId } from "./own-database.ts";
+import { rowsOf } from "./rows.ts";
 
 export interface Migration {
   readonly name: string;
@@ -25,20 +34,27 @@ export interface Migration {
 
 /** In order. A test holds this list to the files in `drizzle/`. */
 export const migrations: readonly Migration[] = [
-  { name: "0000_start", sql: start },
-  { name: "0001_retained", sql: retained },
-  { name: "0002_received", sql: received },
-  { name: "0003_queue", sql: queue },
-  { name: "0004_turns", sql: turns },
-  { name: "0005_phone_sessions", sql: phoneSessions },
-  { name: "0006_user_names", sql: userNames },
-  { name: "0007_profile_codes", sql: profileCodes },
-  { name: "0008_avatar_links", sql: avatarLinks },
-  { name: "0009_device_chats", sql: deviceChats },
-  { name: "0010_paid_messages", sql: paidMessages },
-  { name: "0011_signed_and_files", sql: signedAndFiles },
-  { name: "0012_rest", sql: rest },
-  { name: "0013_log_ins", sql: logIns },
+  { name: "0000_first", sql: first },
+  { name: "0001_log_in_networks", sql: logInNetworks },
+  { name: "0002_rights", sql: rights },
+  { name: "0003_steady_times", sql: steadyTimes },
+  { name: "0004_device_last_seen", sql: deviceLastSeen },
+  { name: "0005_long_lived_tokens", sql: longLivedTokens },
+  { name: "0006_login_names", sql: loginNames },
+  { name: "0007_message_changes", sql: messageChanges },
+  { name: "0008_search_marks", sql: searchMarks },
+  { name: "0009_receipts", sql: receipts },
+  { name: "0010_uploads", sql: uploads },
+  { name: "0011_hooks", sql: hooks },
+  { name: "0012_addressed_messages", sql: addressedMessages },
+  { name: "0013_nicks", sql: nicks },
+  { name: "0014_presence", sql: presence },
+  { name: "0015_device_members", sql: deviceMembers },
+  { name: "0016_moves", sql: moves },
+  { name: "0017_disk_usage", sql: diskUsage },
+  { name: "0018_terms_hearing", sql: termsHearing },
+  { name: "0019_chat_avatars", sql: chatAvatars },
+  { name: "0020_account_codes", sql: accountCodes },
 ];
 
 export class SchemaError extends Error {
@@ -58,15 +74,20 @@ export function migrate(db: Database, nowMs: number, list: readonly Migration[] 
   const missing = list.filter((migration) => !applied.has(migration.name));
   for (const migration of missing) {
     db.transaction(() => {
-      for (const statement of migration.sql.split("--> statement-breakpoint")) db.run(statement);
-      db.prepare("INSERT INTO migrations (name, checksum, applied_at_ms) VALUES (?, ?, ?)").run(
-        migration.name,
-        checksum(migration.sql),
-        nowMs,
-      );
+      for (const statement of statementsOf(migration)) db.run(statement);
+      recordMigration(db, migration, nowMs);
     })();
   }
   return missing.map((migration) => migration.name);
+}
+
+export const statementsOf = ({ sql }: Migration): string[] =>
+  sql.split("--> statement-breakpoint").map((statement) => statement.trim());
+
+/** That the database has it, and is ours. */
+export function recordMigration(db: Database, { name, sql }: Migration, nowMs: number): void {
+  rowsOf(db, "INSERT INTO migrations (name, checksum, applied_at_ms) VALUES (?, ?, ?)", name, checksum(sql), nowMs);
+  db.run(`PRAGMA application_id = ${applicationId}`);
 }
 
 function appliedMigrations(db: Database): Map<string, string> {

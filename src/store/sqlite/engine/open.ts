@@ -1,15 +1,18 @@
 /** Opens the database file with the settings everything else relies on. */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
+import { openOwnDatabase } from "./own-database.ts";
 
 /** `disk`: a commit returns once it is on the disk. `os`: once the operating system has it; a power cut may lose it. */
 export type Durability = "disk" | "os";
 
 export const databasePath = (dataDir: string): string => join(dataDir, "roost.db");
 
-/** The one connection that writes; it belongs to the writer Worker. */
+/** The one connection that writes; it belongs to the writer Worker. Throws `DatabaseRefused`. */
 export function openForWriting(dataDir: string, durability: Durability): Database {
-  const db = new Database(databasePath(dataDir), { create: true, readwrite: true, strict: true });
+  const db = openOwnDatabase(databasePath(dataDir));
+  // Of a new file alone, before anything else is in it: free pages can be given back to the disk.
+  db.run("PRAGMA auto_vacuum = INCREMENTAL");
   db.run("PRAGMA journal_mode = WAL");
   db.run(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "NORMAL"}`);
   db.run("PRAGMA foreign_keys = ON");
@@ -18,6 +21,8 @@ export function openForWriting(dataDir: string, durability: Durability): Databas
   db.run("PRAGMA temp_store = MEMORY");
   // The writer checkpoints between batches, so that no commit pays for it.
   db.run("PRAGMA wal_autocheckpoint = 0");
+  // A WAL that a long transaction made large is cut when it begins again.
+  db.run(`PRAGMA journal_size_limit = ${32 * 1024 * 1024}`);
   return db;
 }
 

@@ -1,20 +1,18 @@
 /** What the main thread and the writer Worker say to each other. Batches and answers are JSON text: the cheapest clone there is. */
+import type { Fields } from "../../../lib/log.ts";
 import type { Batch, CommittedBatch } from "./batch-log.ts";
 import type { Outcome } from "./committer.ts";
-import type { Durability } from "./open.ts";
+import type { Opening } from "./opening.ts";
 
 export type ToWorker =
-  | {
-      readonly type: "open";
-      readonly dataDir: string;
-      readonly durability: Durability;
-      readonly nowMs: number;
-    }
+  | ({ readonly type: "open" } & Opening)
   | ({ readonly type: "batch" } & Batch)
   | { readonly type: "close" };
 
 export type FromWorker =
-  | { readonly type: "opened"; readonly migrated: readonly string[]; readonly sweeps: readonly number[] }
+  /** For the log, before the database is open. */
+  | { readonly type: "log"; readonly level: "info" | "warn"; readonly message: string; readonly fields: Fields }
+  | { readonly type: "opened"; readonly sweeps: readonly number[] }
   | { readonly type: "failed"; readonly name: string; readonly message: string }
   | ({ readonly type: "settled" } & CommittedBatch)
   /** Writing is possible again, or not, without a batch having asked. */

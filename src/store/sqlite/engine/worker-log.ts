@@ -1,7 +1,9 @@
 /** The log of a server on its own: a Worker owns the only writing connection and commits each batch to the file. */
+import type { Log } from "../../../lib/log.ts";
 import type { BatchLog, CommittedBatch } from "./batch-log.ts";
 import { SchemaError } from "./migrations.ts";
 import type { Durability } from "./open.ts";
+import { DatabaseRefused } from "./own-database.ts";
 import type { FromWorker, ToWorker } from "./wire.ts";
 import { startWriterThread, type WriterThread } from "./writer-thread.ts";
 
@@ -13,6 +15,9 @@ export interface WorkerLogOptions {
   readonly dataDir: string;
   readonly durability: Durability;
   readonly nowMs: number;
+  readonly log: Log;
+  /** Where the database is lost or foreign, what is there is set aside; else that is refused. */
+  readonly startEmpty?: boolean | undefined;
   /** Started already, or it is now. */
   readonly thread?: WriterThread | undefined;
   /** Writing is refused for this reason, or (undefined) works again. */
@@ -24,7 +29,7 @@ export interface WorkerLog extends BatchLog {
   readonly sweeps: readonly number[];
 }
 
-/** Resolves when the database is open. Throws `SchemaError`, `DatabaseError`. */
+/** Resolves when the database is open. Throws `SchemaError`, `DatabaseRefused`, `DatabaseError`. */
 export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLog> {
   const { worker, ended: workerEnded } = options.thread ?? startWriterThread();
   const opened = Promise.withResolvers<readonly number[]>();
@@ -41,6 +46,7 @@ export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLo
       underWay = undefined;
     } else if (data.type === "opened") opened.resolve(data.sweeps);
     else if (data.type === "failed") opened.reject(failure(data.name, data.message));
+    else if (data.type === "log") options.log[data.level](data.message, data.fields);
     else if (data.type === "storage") options.onStorage(data.storage ?? undefined);
     else closed.resolve();
   };
@@ -58,8 +64,8 @@ export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLo
     if (!wasClosing) ended(error);
   }
 
-  const { dataDir, durability, nowMs } = options;
-  tell({ type: "open", dataDir, durability, nowMs });
+  const { dataDir, durability, nowMs, startEmpty = false } = options;
+  tell({ type: "open", dataDir, durability, nowMs, startEmpty });
   try {
     const sweeps = await opened.promise;
     return {
@@ -88,8 +94,9 @@ export async function openWorkerLog(options: WorkerLogOptions): Promise<WorkerLo
   }
 }
 
+/** The Worker's errors come as name and message. */
 function failure(name: string, message: string): Error {
-  return name === "SchemaError"
-    ? new SchemaError(message)
-    : new DatabaseError(`the database cannot be opened: ${message}`);
+  if (name === "SchemaError") return new SchemaError(message);
+  if (name === "DatabaseRefused") return new DatabaseRefused(message);
+  return new DatabaseError(`the database cannot be opened: ${message}`);
 }

@@ -169,7 +169,9 @@ export function createWriter({ batches, committed, clock, log, onStorage, onDeat
       if (waiting.blobs.length > 0) blobs.push([place, waiting.blobs]);
     });
     const changes = `[${inFlight.map((waiting) => waiting.json).join(",")}]`;
-    void batches.append({ nowMs: clock.nowMs(), seed: newSeed(), changes, blobs }).then(settled);
+    void batches
+      .append({ nowMs: clock.nowMs(), steadyMs: clock.steadyMs(), seed: newSeed(), changes, blobs })
+      .then(settled);
   }
 
   function settled(batch: CommittedBatch): void {

@@ -4,27 +4,41 @@
  * second entry point.
  */
 import type { Database } from "bun:sqlite";
+import { type Checkpoint, createCheckpoint } from "./checkpoint.ts";
 import { type Committer, createCommitter, type NamedChange } from "./committer.ts";
+import { tellOfMigrations } from "./migration-notices.ts";
 import { migrate } from "./migrations.ts";
-import { openForWriting } from "./open.ts";
+import { openDatabase, type Tell } from "./opening.ts";
 import { createReserve, type Reserve } from "./reserve.ts";
+import { createVacuum, type Vacuum } from "./vacuum.ts";
 import type { FromWorker, ToWorker } from "./wire.ts";
 
 declare const self: Worker;
 
-/** 4 KiB pages in the WAL before they are moved: often enough that one slice stays short. */
-const checkpointPages = 4096;
 const restoreEveryMs = 1000;
 const prepareAfterMs = 3000;
+/** From the first batch after a pause until a look whether there are free pages to give back. */
+const vacuumAfterMs = 1000;
+/** A slice of it and the pause behind it: what arrives in between waits for one slice at most. */
+const vacuumSliceMs = 1;
+const vacuumPauseMs = 50;
+/** Of each second in which writing is refused. */
+const vacuumWhenFullMs = 100;
+
+type Opening = Extract<ToWorker, { type: "open" }>;
 
 interface Open {
   readonly db: Database;
   readonly committer: Committer;
+  readonly checkpoint: Checkpoint;
   readonly reserve: Reserve;
+  readonly vacuum: Vacuum;
 }
 
 let open: Open | undefined;
 let restoring: ReturnType<typeof setInterval> | undefined;
+let preparing: ReturnType<typeof setTimeout> | undefined;
+let vacuuming: ReturnType<typeof setTimeout> | undefined;
 
 const post = (message: FromWorker): void => self.postMessage(message);
 
@@ -34,51 +48,93 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   else close();
 };
 
-function start({ dataDir, durability, nowMs }: Extract<ToWorker, { type: "open" }>): void {
+function start(opening: Opening): void {
+  const { dataDir, nowMs } = opening;
   try {
-    const db = openForWriting(dataDir, durability);
-    const migrated = migrate(db, nowMs);
-    const reserve = createReserve(dataDir, () => commitNothing(db));
+    const db = openDatabase(opening, tell);
+    tellOfMigrations(db, migrate(db, nowMs), tell);
     const sweeps = db.prepare("SELECT chat_id FROM sweeps").values() as [number][];
-    post({ type: "opened", migrated, sweeps: sweeps.map(([chatId]) => chatId) });
+    post({ type: "opened", sweeps: sweeps.map(([chatId]) => chatId) });
     // The statements are prepared while the other thread goes on.
-    open = { db, reserve, committer: createCommitter(db, reserve) };
+    const vacuum = createVacuum(db);
+    const reserve = createReserve(dataDir, {
+      trial: () => commitNothing(db),
+      // Free pages first: the WAL that they are moved through is there.
+      givers: [() => giveFreePages(checkpoint, vacuum), () => checkpoint.andTruncate()],
+    });
+    const checkpoint = createCheckpoint(db, { dataDir, reserve });
+    open = { db, checkpoint, reserve, vacuum, committer: createCommitter(db, reserve, checkpoint.ifDue) };
     // The start does not wait until sixteen megabytes are written.
-    setTimeout(() => void prepareReserve(reserve), prepareAfterMs);
+    preparing = setTimeout(prepareReserve, prepareAfterMs, reserve);
+    vacuumLater();
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     post({ type: "failed", name, message });
   }
 }
 
+const tell: Tell = (level, message, fields) => post({ type: "log", level, message, fields });
+
 async function prepareReserve(reserve: Reserve): Promise<void> {
-  if (restoring === undefined && !(await reserve.prepare())) degraded(reserve);
+  if (restoring !== undefined) return;
+  const prepared = await reserve.prepare();
+  if (open?.reserve !== reserve) return;
+  if (prepared === false) degraded(reserve);
+  // No descriptor is free just now, which is no reason to refuse anything.
+  if (prepared === undefined) preparing = setTimeout(prepareReserve, prepareAfterMs, reserve);
 }
 
-function settle({ nowMs, seed, changes, blobs }: Extract<ToWorker, { type: "batch" }>): void {
+function settle({ nowMs, steadyMs, seed, changes, blobs }: Extract<ToWorker, { type: "batch" }>): void {
   if (open === undefined) throw new Error("a batch came before the database was opened");
   const named = JSON.parse(changes) as NamedChange[];
   for (const [place, bytes] of blobs) {
     const change = named[place];
     if (change !== undefined) named[place] = [change[0], change[1], bytes];
   }
-  const { outcomes, generation, storage, releasedFiles } = open.committer.commit({ nowMs, seed, changes: named });
+  const { outcomes, generation, storage, releasedFiles } = open.committer.commit({
+    nowMs,
+    steadyMs,
+    seed,
+    changes: named,
+  });
   const settled = { type: "settled", outcomes: JSON.stringify(outcomes), generation, storage } as const;
   post(releasedFiles === undefined ? settled : { ...settled, releasedFiles });
   if (storage !== null) degraded(open.reserve);
-  checkpoint(open);
+  onDisk(open, open.checkpoint.ifDue);
+  vacuumLater();
 }
 
-/** PASSIVE never waits for a reader; NOOP only counts. */
-function checkpoint({ db, reserve }: Open): void {
+function onDisk({ reserve }: Open, work: () => void): void {
   try {
-    const [counted] = db.prepare("PRAGMA wal_checkpoint(NOOP)").values() as [number, number, number][];
-    const waiting = (counted?.[1] ?? 0) - (counted?.[2] ?? 0);
-    if (waiting >= checkpointPages) db.prepare("PRAGMA wal_checkpoint(PASSIVE)").values();
+    work();
   } catch (error) {
     reserve.spend(String(error));
     degraded(reserve);
   }
+}
+
+function vacuumLater(): void {
+  vacuuming ??= setTimeout(vacuumSlice, vacuumAfterMs);
+}
+
+/** Goes on until nothing is worth it, and then lets the file shrink. */
+function vacuumSlice(): void {
+  vacuuming = undefined;
+  if (open === undefined || !open.reserve.intact) return;
+  const { checkpoint, vacuum } = open;
+  onDisk(open, () => {
+    if (!vacuum.isWorth()) return;
+    if (vacuum.slice(vacuumSliceMs)) vacuuming = setTimeout(vacuumSlice, vacuumPauseMs);
+    if (vacuuming === undefined || !vacuum.isWorth()) checkpoint.now();
+    else checkpoint.ifDue();
+  });
+}
+
+/** The WAL is used again from its beginning, so that this takes no more of the disk. */
+function giveFreePages(checkpoint: Checkpoint, vacuum: Vacuum): void {
+  checkpoint.now();
+  vacuum.slice(vacuumWhenFullMs);
+  checkpoint.now();
 }
 
 function degraded(reserve: Reserve): void {
@@ -88,6 +144,7 @@ function degraded(reserve: Reserve): void {
     clearInterval(restoring);
     restoring = undefined;
     post({ type: "storage", storage: null });
+    vacuumLater();
   }, restoreEveryMs);
 }
 
@@ -101,12 +158,18 @@ function commitNothing(db: Database): void {
 }
 
 function close(): void {
+  clearTimeout(preparing);
+  clearTimeout(vacuuming);
+  vacuuming = undefined;
   clearInterval(restoring);
-  if (open !== undefined) {
+  restoring = undefined;
+  const closing = open;
+  open = undefined;
+  if (closing !== undefined) {
     try {
-      open.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").values();
+      closing.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").values();
     } finally {
-      open.db.close();
+      closing.db.close();
     }
   }
   post({ type: "closed" });

@@ -1,17 +1,21 @@
 /** A batch of one sender: messages with a text per recipient, and statuses. All of it is checked before any is written. */
 
 import { DomainError } from "../../../domain/errors.ts";
-import { type ClientStamp, doors, systemUserId, type UserSummary } from "../../../domain/model.ts";
+import type { ClientStamp } from "../../../domain/model.ts";
 import type { ChatParts } from "../chats/chat-parts.ts";
 import type { ChatReferences } from "../chats/chat-references.ts";
-import type { ConfirmingReader, MovedPosition, Status } from "../deliveries/positions.ts";
+import type { Status } from "../deliveries/message-statuses.ts";
+import type { ConfirmingReader, Moves } from "../deliveries/positions.ts";
 import type { ConfirmationParts } from "../deliveries/statuses.ts";
 import type { UserEvents } from "../deliveries/user-events.ts";
 import { freeing, growing } from "../engine/change.ts";
+import { messageBytes, textBytes } from "../engine/disk-usage.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
 import type { UserParts } from "../people/user-parts.ts";
 import type { createMessageChanges } from "./message-changes.ts";
-import { addressedBit } from "./stored-message.ts";
+import type { MessageRemoval } from "./message-removal.ts";
+import { usersOf, type WireAddressee } from "./revisions.ts";
+import { addressedBit, isDeletedRow } from "./stored-message.ts";
 
 export interface WireExchange extends ConfirmingReader {
   readonly messages: readonly (ClientStamp & {
@@ -29,11 +33,8 @@ export interface WireConfirmation {
   readonly status: Status;
 }
 
-export interface WireExchanged {
+export interface WireExchanged extends Moves {
   readonly messages: readonly WireAddressed[];
-  /** The senders who were told of a status. */
-  readonly told: readonly number[];
-  readonly moved: readonly MovedPosition[];
 }
 
 export interface WireAddressed {
@@ -46,14 +47,16 @@ export interface WireAddressed {
   readonly repeated: boolean;
   /** The user, the device (0: all of the user's), and which text of the draft. */
   readonly recipients: readonly (readonly [number, number, number])[];
+  /** The message that it stands in for, which is gone now. */
+  readonly replaced?: WireReplaced;
 }
 
-/** `events.body` of a status. */
-export interface StatusBody {
-  readonly chatKey: string;
+export interface WireReplaced {
   readonly messageId: number;
-  readonly by: UserSummary;
-  readonly guid: string;
+  readonly seq: number;
+  readonly revision: number;
+  readonly addressees: readonly WireAddressee[];
+  readonly told: readonly number[];
 }
 
 export function createExchangeChanges(
@@ -63,25 +66,27 @@ export function createExchangeChanges(
     references: ChatReferences;
     people: UserParts;
     messages: ReturnType<typeof createMessageChanges>;
+    removal: MessageRemoval;
     confirmations: ConfirmationParts;
     events: UserEvents;
   },
 ) {
   const { db } = tx;
-  const { chats, people, confirmations } = parts;
+  const { people, confirmations } = parts;
   const deviceByGuid = db.prepare<{ userId: number; deviceId: number }, [string]>(
     "SELECT user_id userId, device_id deviceId FROM devices WHERE guid = ?",
   );
-  const guidOfDevice = db.prepare<{ guid: string }, [number]>("SELECT guid FROM devices WHERE device_id = ?");
   const markAddressed = db.prepare(`UPDATE messages SET kind = kind + ${addressedBit} WHERE message_id = ?`);
   const insertText = db.prepare(
     "INSERT INTO message_texts (message_id, user_id, device_id, content) VALUES (?, ?, ?, ?)",
   );
-  const message = db.prepare<{ chatId: number; senderId: number; kind: number }, [number]>(
-    "SELECT chat_id chatId, sender_id senderId, kind FROM messages WHERE message_id = ?",
+  const message = db.prepare<{ chatId: number; senderId: number; kind: number; seq: number }, [number]>(
+    "SELECT chat_id chatId, sender_id senderId, kind, seq FROM messages WHERE message_id = ?",
+  );
+  const isRepeat = db.prepare<{ one: 1 }, [number, number, string]>(
+    "SELECT 1 one FROM messages WHERE sender_id = ? AND chat_id = ? AND client_id = ?",
   );
   const insertEdit = db.prepare("INSERT INTO message_edits (message_id, old_message_id) VALUES (?, ?)");
-  const deleteTexts = db.prepare("DELETE FROM message_texts WHERE message_id = ?");
 
   function exchange(batch: WireExchange): WireExchanged | "foreign" {
     const sender = tx.sender(batch.userId);
@@ -94,6 +99,7 @@ export function createExchangeChanges(
     for (const [index, { oldMessageId }] of batch.messages.entries()) {
       if (oldMessageId !== undefined && isForeign(oldMessageId, resolved[index]?.chat, batch)) return "foreign";
     }
+    if (sender.hasShare) requireRoom(batch, resolved);
     const messages = batch.messages.map((draft, index): WireAddressed => {
       const { chat, recipients = [] } = resolved[index] ?? {};
       if (chat === undefined) throw new Error("a draft was not resolved");
@@ -104,20 +110,48 @@ export function createExchangeChanges(
       );
       const { messageId, seq, sentAtMs, senderKey } = appended;
       const repeated = appended.repeatOf !== undefined;
+      let replaced: WireReplaced | undefined;
       if (!repeated) {
         markAddressed.run(messageId);
+        chat.addressedSeq = seq;
         if (draft.oldMessageId !== undefined) {
-          // Who has it keeps it and is told what stands in for it; to the others it is as if it had not been for them.
-          deleteTexts.run(draft.oldMessageId);
+          // Who has it is told what stands in for it; to the others it is as if it had not been for them.
+          replaced = replace(draft.oldMessageId, chat);
           insertEdit.run(messageId, draft.oldMessageId);
         }
         for (const [userId, deviceId, text] of recipients) {
           insertText.run(messageId, userId, deviceId, draft.texts[text]?.text ?? "");
         }
+        tx.disk.countedElsewhere();
       }
-      return { messageId, chatId, chatKey: chat.chatKey, seq, senderKey, sentAtMs, repeated, recipients };
+      const stored = { messageId, chatId, chatKey: chat.chatKey, seq, senderKey, sentAtMs, repeated, recipients };
+      return replaced === undefined ? stored : { ...stored, replaced };
     });
     return { messages, ...confirmAll(batch) };
+  }
+
+  /** A repeat needs none. */
+  function requireRoom(
+    { messages, userId }: WireExchange,
+    resolved: readonly { readonly chat: ChatEntry; readonly recipients: ReturnType<typeof recipientsOf> }[],
+  ): void {
+    let bytes = 0;
+    for (const [index, { clientId, texts }] of messages.entries()) {
+      const { chat, recipients = [] } = resolved[index] ?? {};
+      if (chat === undefined || (clientId !== undefined && isRepeat.get(userId, chat.chatId, clientId) !== null))
+        continue;
+      bytes += messageBytes("", null, clientId);
+      for (const [, , text] of recipients) bytes += textBytes(texts[text]?.text ?? "");
+    }
+    if (bytes > 0) tx.disk.require(userId, bytes, bytes);
+  }
+
+  /** Undefined where the message was gone already. */
+  function replace(messageId: number, chat: ChatEntry): WireReplaced | undefined {
+    const row = message.get(messageId);
+    if (row === null || isDeletedRow(row)) return undefined;
+    const { revision, addressees = [] } = parts.removal.remove(messageId, row);
+    return { messageId, seq: row.seq, revision, addressees, told: usersOf(addressees, chat, row.senderId) };
   }
 
   /** Statuses alone: they go on when the disk is full. */
@@ -153,39 +187,17 @@ export function createExchangeChanges(
     return recipients;
   }
 
-  function confirmAll(batch: WireExchange): Pick<WireExchanged, "told" | "moved"> {
-    const told = new Set<number>();
+  function confirmAll(batch: WireExchange): Moves {
     const noting = confirmations.begin(batch);
     for (const { messageId, eventId, status } of batch.confirmations) {
       if (eventId !== undefined) {
         parts.events.confirm(batch.userId, "rest", eventId);
       } else if (messageId !== undefined) {
-        const sender = confirmOne(messageId, { status, reader: batch, noting });
-        if (sender !== undefined) told.add(sender);
+        const row = confirmations.find(messageId, batch);
+        if (row !== undefined) noting.note(row.chatId, row.seq, status);
       }
     }
-    return { told: [...told], moved: noting.finish() };
-  }
-
-  function confirmOne(
-    messageId: number,
-    said: {
-      status: Status;
-      reader: ConfirmingReader;
-      noting: ReturnType<ConfirmationParts["begin"]>;
-    },
-  ): number | undefined {
-    const { status, reader } = said;
-    const row = confirmations.find(messageId, reader);
-    if (row === undefined || !said.noting.note(row, status)) return undefined;
-    const { senderId, chatId } = row;
-    const sender = tx.sender(senderId);
-    if (senderId === systemUserId || sender === undefined || sender.disabled) return undefined;
-    const by = chats.summary(reader.userId);
-    const guid = row.textFor === 0 ? by.guid : (guidOfDevice.get(row.textFor)?.guid ?? by.guid);
-    const body: StatusBody = { chatKey: chats.get(chatId).chatKey, messageId, by, guid };
-    parts.events.add({ userId: senderId, type: status, chatId, body: JSON.stringify(body), doors: doors.rest });
-    return senderId;
+    return noting.finish();
   }
 
   return { exchange: growing(exchange), confirmStatuses: freeing(confirmStatuses) };

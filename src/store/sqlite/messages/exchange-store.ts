@@ -2,10 +2,12 @@
 
 import type { Database } from "bun:sqlite";
 import type { Exchange, Exchanged, ExchangeStore } from "../../../domain/messages/exchange-store.ts";
-import type { DeviceId, MessageId, UserId } from "../../../domain/model.ts";
+import type { DeletedMessage, DeviceId, MessageId, UserId } from "../../../domain/model.ts";
+import { personCondition } from "../../../domain/people/kinds.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type { Submit } from "../submit.ts";
 import type { WireAddressed, WireExchange, WireExchanged } from "./exchange-changes.ts";
+import { toAddressees } from "./revisions.ts";
 import { sentMessage } from "./stored-message.ts";
 
 export function createExchangeStore(db: Database, submit: Submit): ExchangeStore {
@@ -17,7 +19,8 @@ export function createExchangeStore(db: Database, submit: Submit): ExchangeStore
   );
   const otherMembers = lazily(() =>
     db.prepare<{ guid: string }, [number, number, number]>(
-      "SELECT u.guid FROM members m JOIN users u ON u.user_id = m.user_id WHERE m.chat_id = ? AND m.user_id <> ? LIMIT ?",
+      `SELECT u.guid FROM members m JOIN users u ON u.user_id = m.user_id AND u.${personCondition}
+       WHERE m.chat_id = ? AND m.user_id <> ? LIMIT ?`,
     ),
   );
 
@@ -50,7 +53,7 @@ const toWire = ({ from, messages, confirmations }: Exchange): WireExchange => ({
 /** What came of a batch, in the domain's words. */
 export const toExchanged = (batch: WireExchange, outcome: WireExchanged): Exchanged => ({
   messages: outcome.messages.map((wire, index) => toMessage(wire, batch, index)),
-  notified: outcome.told as UserId[],
+  notified: [...new Set(outcome.told)] as UserId[],
 });
 
 const same = <Value>(value: Value): Value => value;
@@ -68,5 +71,17 @@ function toMessage(wire: WireAddressed, { userId, messages }: WireExchange, inde
     deviceId: deviceId === 0 ? undefined : (deviceId as DeviceId),
     text: draft?.texts[text]?.text ?? "",
   }));
-  return { repeated, message: { ...stored, addressed: "to_others" as const, texts } };
+  const message = { ...stored, addressed: "to_others" as const, texts };
+  if (wire.replaced === undefined) return { repeated, message };
+  const { messageId: oldMessageId, seq: oldSeq, revision, addressees, told } = wire.replaced;
+  const deleted: DeletedMessage = {
+    messageId: oldMessageId as MessageId,
+    chatId: stored.chatId,
+    chatKey,
+    seq: oldSeq,
+    senderId: stored.senderId,
+    revision,
+    addressees: toAddressees(addressees),
+  };
+  return { repeated, message, replaced: { message: deleted, members: told as UserId[] } };
 }

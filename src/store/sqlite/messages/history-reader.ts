@@ -27,7 +27,10 @@ const isOdd = `AND client_time_ms IS NOT NULL AND abs(client_time_ms - sent_at_m
 export function createHistoryReader(
   db: Database,
   toMessages: (rows: readonly StoredMessageRow[], by: MessageReader) => Message[],
-): HistoryReads {
+): HistoryReads & {
+  /** As `messageIdOf`, by a plain read. */
+  messageIdNow(chatId: ChatId, seq: number): MessageId | undefined;
+} {
   const stretch = (where: string, order: "ASC" | "DESC", limit = "") =>
     db.prepare<StoredMessageRow, number[]>(historyStatements.stretch(where, order, limit));
   const statements = new Map<string, ReturnType<typeof stretch>>();
@@ -81,6 +84,8 @@ export function createHistoryReader(
   }
 
   /** The first `seq` of a chat whose message id is `messageId` or above. */
+  const messageIdNow = (chatId: ChatId, seq: number): MessageId | undefined => idOf().get(chatId, seq)?.messageId;
+
   function seqFrom({ chatId, firstSeq, lastSeq, lastMessageId }: ChatLog, messageId: number): number {
     if (messageId > lastMessageId) return lastSeq + 1;
     return seqThrough(messageId - 1, { firstSeq, lastSeq }, (seq) => idOf().get(chatId, seq)?.messageId) + 1;
@@ -105,7 +110,8 @@ export function createHistoryReader(
     readStretch: async (of) => read(of),
     readOddTimes: async (of) => read(of, { limit: of.limit }),
     seqFrom: async (log, messageId) => seqFrom(log, messageId),
-    messageIdOf: async (chatId: ChatId, seq) => idOf().get(chatId, seq)?.messageId,
+    messageIdOf: async (chatId, seq) => messageIdNow(chatId, seq),
+    messageIdNow,
     messageIdAt: async (sentAtMs) => messageIdAt(sentAtMs),
   };
 }

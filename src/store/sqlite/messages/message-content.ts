@@ -3,6 +3,8 @@ import { isLeftOut } from "../../../domain/messages/content.ts";
 import type { Message, Sent } from "../../../domain/model.ts";
 import type { Files } from "../../files/files.ts";
 
+export type MessageContent = ReturnType<typeof createMessageContent>;
+
 export function createMessageContent(files: Pick<Files, "read">) {
   /** Files larger than `inlineBytesMax` stay left out, and so does one that cannot be read. Mostly there is nothing to do. */
   function withContent(

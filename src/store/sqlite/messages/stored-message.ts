@@ -1,10 +1,23 @@
 /** A message as its row says it, for those who read one; and one just stored, made of what its sender said and of its place. */
 import { kindOf } from "../../../domain/messages/messages.ts";
-import type { ChatId, Draft, Message, MessageId } from "../../../domain/model.ts";
+import {
+  type ChatId,
+  type Draft,
+  type Message,
+  type MessageId,
+  messageKinds,
+  type UserId,
+} from "../../../domain/model.ts";
 import type { EnteredParts } from "../chats/chat-parts.ts";
+import type { NamedFile } from "./named-files.ts";
 
 /** The bit in `messages.kind` of a message that has a text of its own for each recipient. */
 export const addressedBit = 16;
+
+export const deletedKind = messageKinds.indexOf("deleted");
+
+/** Deleted, whether or not each recipient had a text of their own. */
+export const isDeletedRow = ({ kind }: { readonly kind: number }): boolean => kind % addressedBit === deletedKind;
 
 /** Of the columns below. */
 export interface StoredMessageRow {
@@ -18,10 +31,11 @@ export interface StoredMessageRow {
   readonly clientId: string | null;
   readonly clientTimeMs: number | null;
   readonly sentAtMs: number;
+  readonly extras: string | null;
 }
 
 export const storedMessageColumns =
-  "message_id messageId, chat_id chatId, seq, sender_id senderId, kind, type, content, client_id clientId, client_time_ms clientTimeMs, sent_at_ms sentAtMs";
+  "message_id messageId, chat_id chatId, seq, sender_id senderId, kind, type, content, client_id clientId, client_time_ms clientTimeMs, sent_at_ms sentAtMs, extras";
 
 export type EncodedAppend = [
   messageId: number,
@@ -33,6 +47,10 @@ export type EncodedAppend = [
   repeatOf: number,
   members: readonly number[] | null,
   entered: EnteredParts | null,
+  /** Left out, or null, where it names no one. */
+  mentions?: readonly number[] | null,
+  /** Of a message that names a file. */
+  named?: NamedFile,
 ];
 
 /** How an `EncodedAppend` begins. */
@@ -47,11 +65,12 @@ export type Placed = readonly [
 ];
 
 export function sentMessage(
-  draft: Pick<Draft, "from" | "type" | "clientId" | "clientTimeMs">,
+  draft: Pick<Draft, "from" | "type" | "clientId" | "clientTimeMs" | "replyTo">,
   [messageId, seq, sentAtMs, chatId, chatKey, senderKey]: Placed,
   content: string | Uint8Array,
+  mentions?: readonly number[],
 ): Message {
-  return {
+  const message: Message = {
     messageId: messageId as MessageId,
     chatId: chatId as ChatId,
     chatKey,
@@ -64,5 +83,12 @@ export function sentMessage(
     clientId: draft.clientId,
     clientTimeMs: draft.clientTimeMs,
     sentAtMs,
+  };
+  const { replyTo } = draft;
+  if (replyTo === undefined && mentions === undefined) return message;
+  return {
+    ...message,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(mentions === undefined ? {} : { mentions: mentions as readonly UserId[] }),
   };
 }

@@ -55,7 +55,7 @@ export function createQueueChanges(tx: Tx, { retain }: RetainedChanges) {
   const givePacketId = db.prepare("UPDATE mqtt_queue SET packet_id = ?2 WHERE queue_id = ?1");
   const releaseOne = db.prepare("UPDATE mqtt_queue SET released = 1, packet = x'' WHERE queue_id = ?");
   const suspendSent = db.prepare(
-    "UPDATE mqtt_queue SET live = 0, packet_id = ?2, released = 0 WHERE queue_id = ?1 AND (live <> 0 OR packet_id <> ?2 OR released <> 0)",
+    "UPDATE mqtt_queue SET live = 0, packet_id = ?2 WHERE queue_id = ?1 AND (live <> 0 OR packet_id <> ?2)",
   );
   const suspendReleased = db.prepare(
     "UPDATE mqtt_queue SET live = 0, packet_id = ?2, released = 1, packet = x'' WHERE queue_id = ?1 AND (live <> 0 OR packet_id <> ?2 OR released <> 1)",

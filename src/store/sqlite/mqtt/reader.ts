@@ -3,6 +3,7 @@
  * end within the tick; a broker with much to read asks page by page.
  */
 import type { Database } from "bun:sqlite";
+import type { SteadyMs } from "../../../lib/clock.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import type {
   BrokerStore,
@@ -23,63 +24,54 @@ const queuedPageBytesMax = 256 * 1024;
 /** The plain reads. */
 export type MqttReader = Pick<
   BrokerStore,
-  "sessionsPage" | "wills" | "lastQueueId" | "retainedPage" | "findSession" | "queuedPage" | "queuedOf"
+  "sessionsPage" | "wills" | "lastQueueId" | "retainedPage" | "hasDiskFor" | "findSession" | "queuedPage" | "queuedOf"
 >;
 
-export function createMqttReader(db: Database): MqttReader {
-  const retainedAfter = lazily(() =>
-    db.prepare<RetainedRow, [string]>(
-      "SELECT topic, qos, payload, properties, expires_at_ms expiresAtMs FROM mqtt_retained WHERE topic > ? ORDER BY topic",
+export function createMqttReader(
+  db: Database,
+  disk: { hasRoom(userId: number, bytes: () => number): boolean },
+): MqttReader {
+  /** Prepared together, by the first that is used. */
+  const statements = lazily(() => ({
+    retainedAfter: db.prepare<RetainedRow, [string]>(
+      "SELECT topic, qos, payload, properties, expires_at_ms expiresAtMs, publisher_key owner FROM mqtt_retained WHERE topic > ? ORDER BY topic",
     ),
-  );
-  const sessionByOwner = lazily(() =>
-    db.prepare<{ sessionId: number }, [string, string]>(
+    sessionByOwner: db.prepare<{ sessionId: number }, [string, string]>(
       "SELECT session_id sessionId FROM mqtt_sessions WHERE principal_key = ? AND client_id = ?",
     ),
-  );
-  // One that was never suspended is only read before `restart`.
-  const sessionsAfter = lazily(() =>
-    db.prepare<SessionRow, [number, number]>(
+    // One that was never suspended is only read before `restart`.
+    sessionsAfter: db.prepare<SessionRow, [number, number]>(
       "SELECT session_id sessionId, principal_key principalKey, client_id clientId, expiry_seconds expirySeconds, coalesce(disconnected_at_ms, last_connected_at_ms) disconnectedAtMs, (SELECT count(*) FROM mqtt_queue WHERE mqtt_queue.session_id = mqtt_sessions.session_id AND live = 0) queued FROM mqtt_sessions WHERE session_id > ? ORDER BY session_id LIMIT ?",
     ),
-  );
-  const subscriptionsBetween = lazily(() =>
-    db.prepare<SubscriptionRow & { sessionId: number }, [number, number]>(
+    subscriptionsBetween: db.prepare<SubscriptionRow & { sessionId: number }, [number, number]>(
       "SELECT session_id sessionId, filter, qos, options, subscription_id subscriptionId FROM mqtt_subscriptions WHERE session_id BETWEEN ? AND ?",
     ),
-  );
-  const allWills = lazily(() =>
-    db.prepare<WillRow, []>(
+    allWills: db.prepare<WillRow, []>(
       "SELECT will_id willId, principal_key principalKey, client_id clientId, packet, delay_seconds delaySeconds, publish_at_ms publishAtMs FROM mqtt_wills ORDER BY will_id",
     ),
-  );
-  const highestQueueId = lazily(() =>
-    db.prepare<{ queueId: number }, []>(
+    highestQueueId: db.prepare<{ queueId: number }, []>(
       "SELECT max(coalesce((SELECT max(queue_id) FROM mqtt_queue), 0), coalesce((SELECT max(last_id) FROM mqtt_turns), 0)) queueId",
     ),
-  );
-  const queuedAfter = lazily(() =>
-    db.prepare<QueuedRow, [number, number, number]>(
+    queuedAfter: db.prepare<QueuedRow, [number, number, number]>(
       "SELECT queue_id queueId, qos, packet_id packetId, released, expires_at_ms expiresAtMs, share, packet FROM mqtt_queue WHERE session_id = ? AND live = 0 AND queue_id > ? ORDER BY queue_id LIMIT ?",
     ),
-  );
-  const queuedSum = lazily(() =>
-    db.prepare<{ messages: number; bytes: number }, [number]>(
+    queuedSum: db.prepare<{ messages: number; bytes: number }, [number]>(
       "SELECT count(*) messages, coalesce(sum(length(packet)), 0) bytes FROM mqtt_queue WHERE session_id = ? AND live = 0",
     ),
-  );
+  }));
 
   /** About a megabyte of retained messages after `after`, by topic. */
   function retainedPage(after: string): StoredRetained[] {
     const page: StoredRetained[] = [];
     let bytes = 0;
-    for (const row of retainedAfter().iterate(after)) {
+    for (const row of statements().retainedAfter.iterate(after)) {
       page.push({
         topic: row.topic,
         payload: row.payload,
         qos: qosOf(row.qos),
         properties: row.properties ?? undefined,
         expiresAtMs: row.expiresAtMs ?? undefined,
+        owner: row.owner ?? undefined,
       });
       bytes += row.payload.length + (row.properties?.length ?? 0);
       if (bytes >= retainedPageBytesMax || page.length >= retainedPageMax) break;
@@ -88,11 +80,11 @@ export function createMqttReader(db: Database): MqttReader {
   }
 
   function sessionsPage(after: number): StoredSession[] {
-    const rows = sessionsAfter().all(after, sessionsPageMax);
+    const rows = statements().sessionsAfter.all(after, sessionsPageMax);
     const [first, last] = [rows[0], rows.at(-1)];
     if (first === undefined || last === undefined) return [];
     const subscriptions = new Map<number, StoredSubscription[]>(rows.map((row) => [row.sessionId, []]));
-    for (const row of subscriptionsBetween().all(first.sessionId, last.sessionId)) {
+    for (const row of statements().subscriptionsBetween.all(first.sessionId, last.sessionId)) {
       subscriptions.get(row.sessionId)?.push(toSubscription(row));
     }
     return rows.map((row) => ({
@@ -103,15 +95,15 @@ export function createMqttReader(db: Database): MqttReader {
   }
 
   const wills = (): StoredWill[] =>
-    allWills()
-      .all()
+    statements()
+      .allWills.all()
       .map((row) => ({ ...row, publishAtMs: row.publishAtMs ?? undefined }));
 
   /** One message at least, if there is one. */
   function queuedPage(sessionId: number, after: number): QueuedMessage[] {
     const page: QueuedMessage[] = [];
     let bytes = 0;
-    for (const row of queuedAfter().iterate(sessionId, after, queuedPageMax)) {
+    for (const row of statements().queuedAfter.iterate(sessionId, after, queuedPageMax)) {
       page.push({
         queueId: row.queueId,
         qos: queuedQosOf(row.qos),
@@ -129,13 +121,16 @@ export function createMqttReader(db: Database): MqttReader {
 
   return {
     retainedPage,
+    // Devices are the operator's, and have what they need.
+    hasDiskFor: (principalKey: string, bytes: () => number): boolean =>
+      !principalKey.startsWith("user:") || disk.hasRoom(Number(principalKey.slice("user:".length)), bytes),
     sessionsPage,
     wills,
     queuedPage,
     findSession: (principalKey: string, clientId: string): number | undefined =>
-      sessionByOwner().get(principalKey, clientId)?.sessionId,
-    lastQueueId: (): number => highestQueueId().get()?.queueId ?? 0,
-    queuedOf: (sessionId: number) => queuedSum().get(sessionId) ?? { messages: 0, bytes: 0 },
+      statements().sessionByOwner.get(principalKey, clientId)?.sessionId,
+    lastQueueId: (): number => statements().highestQueueId.get()?.queueId ?? 0,
+    queuedOf: (sessionId: number) => statements().queuedSum.get(sessionId) ?? { messages: 0, bytes: 0 },
   };
 }
 
@@ -144,7 +139,8 @@ interface RetainedRow {
   readonly qos: number;
   readonly payload: Uint8Array;
   readonly properties: Uint8Array | null;
-  readonly expiresAtMs: number | null;
+  readonly expiresAtMs: SteadyMs | null;
+  readonly owner: string | null;
 }
 
 interface SessionRow {
@@ -152,12 +148,12 @@ interface SessionRow {
   readonly principalKey: string;
   readonly clientId: string;
   readonly expirySeconds: number | null;
-  readonly disconnectedAtMs: number;
+  readonly disconnectedAtMs: SteadyMs;
   readonly queued: number;
 }
 
 interface WillRow extends Omit<StoredWill, "publishAtMs"> {
-  readonly publishAtMs: number | null;
+  readonly publishAtMs: SteadyMs | null;
 }
 
 interface QueuedRow {
@@ -165,7 +161,7 @@ interface QueuedRow {
   readonly qos: number;
   readonly packetId: number;
   readonly released: number;
-  readonly expiresAtMs: number;
+  readonly expiresAtMs: SteadyMs;
   readonly share: string | null;
   readonly packet: Uint8Array;
 }

@@ -1,9 +1,17 @@
 /** Changes to MQTT sessions that outlive their connection. */
+import { DomainError } from "../../../domain/errors.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import { insertReceived, type QueueChanges, type WireSending } from "./queue-changes.ts";
 import type { SubscriptionRow } from "./rows.ts";
 import { noTurns, type WireTurns } from "./turns.ts";
+
+export interface WireOpening {
+  readonly principalKey: string;
+  readonly clientId: string;
+  readonly nowMs: number;
+  readonly expirySeconds: number | null;
+}
 
 export interface WireOpened {
   readonly sessionId: number;
@@ -24,99 +32,65 @@ export interface WireSuspended extends WireTurns {
 
 export function createSessionChanges(tx: Tx, queue: QueueChanges) {
   const { db } = tx;
-  const { orm, p, and, eq, sql, mqttReceived, mqttSessions, mqttSubscriptions } = tx.drizzle();
-  const selectSession = orm
-    .select({ sessionId: mqttSessions.sessionId })
-    .from(mqttSessions)
-    .where(and(eq(mqttSessions.principalKey, p("principalKey")), eq(mqttSessions.clientId, p("clientId"))))
-    .prepare();
-  const insertSession = orm
-    .insert(mqttSessions)
-    .values({
-      principalKey: p("principalKey"),
-      clientId: p("clientId"),
-      createdAtMs: p("nowMs"),
-      lastConnectedAtMs: p("nowMs"),
-      expirySeconds: p("expirySeconds"),
-    })
-    .returning({ sessionId: mqttSessions.sessionId })
-    .prepare();
+  const selectSession = db.prepare<{ sessionId: number }, [string, string]>(
+    "SELECT session_id sessionId FROM mqtt_sessions WHERE principal_key = ? AND client_id = ?",
+  );
+  const insertSession = db.prepare<{ sessionId: number }, [string, string, number, number | null]>(
+    `INSERT INTO mqtt_sessions (principal_key, client_id, created_at_ms, last_connected_at_ms, expiry_seconds)
+     VALUES (?1, ?2, ?3, ?3, ?4) RETURNING session_id sessionId`,
+  );
   const connect = db.prepare(
     "UPDATE mqtt_sessions SET last_connected_at_ms = ?2, expiry_seconds = ?3, disconnected_at_ms = NULL WHERE session_id = ?1",
   );
   const disconnect = db.prepare(
     "UPDATE mqtt_sessions SET disconnected_at_ms = ?2, expiry_seconds = ?3 WHERE session_id = ?1",
   );
-  const deleteSession = orm
-    .delete(mqttSessions)
-    .where(eq(mqttSessions.sessionId, p("sessionId")))
-    .prepare();
+  const deleteSession = db.prepare("DELETE FROM mqtt_sessions WHERE session_id = ?");
   const deleteQueued = db.prepare("DELETE FROM mqtt_queue WHERE session_id = ? AND live = 0");
   const selectSending = db.prepare(
     "SELECT queue_id, packet_id, qos, released FROM mqtt_queue WHERE session_id = ? AND live = 0 AND packet_id <> 0 ORDER BY queue_id",
   );
 
-  const selectSubscriptions = orm
-    .select({
-      filter: mqttSubscriptions.filter,
-      qos: mqttSubscriptions.qos,
-      options: mqttSubscriptions.options,
-      subscriptionId: mqttSubscriptions.subscriptionId,
-    })
-    .from(mqttSubscriptions)
-    .where(eq(mqttSubscriptions.sessionId, p("sessionId")))
-    .prepare();
-  const upsertSubscription = orm
-    .insert(mqttSubscriptions)
-    .values({
-      sessionId: p("sessionId"),
-      filter: p("filter"),
-      qos: p("qos"),
-      options: p("options"),
-      subscriptionId: p("subscriptionId"),
-    })
-    .onConflictDoUpdate({
-      target: [mqttSubscriptions.sessionId, mqttSubscriptions.filter],
-      set: { qos: sql`excluded.qos`, options: sql`excluded.options`, subscriptionId: sql`excluded.subscription_id` },
-    })
-    .prepare();
-  const deleteSubscription = orm
-    .delete(mqttSubscriptions)
-    .where(and(eq(mqttSubscriptions.sessionId, p("sessionId")), eq(mqttSubscriptions.filter, p("filter"))))
-    .prepare();
+  const selectSubscriptions = db.prepare<SubscriptionRow, [number]>(
+    `SELECT filter, qos, options, subscription_id subscriptionId FROM mqtt_subscriptions WHERE session_id = ?`,
+  );
+  const upsertSubscription = db.prepare(
+    `INSERT INTO mqtt_subscriptions (session_id, filter, qos, options, subscription_id) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET qos = excluded.qos, options = excluded.options, subscription_id = excluded.subscription_id`,
+  );
+  const deleteSubscription = db.prepare("DELETE FROM mqtt_subscriptions WHERE session_id = ? AND filter = ?");
 
   const takePacketId = db.prepare(insertReceived);
-  const selectReceived = orm
-    .select({ packetId: mqttReceived.packetId })
-    .from(mqttReceived)
-    .where(eq(mqttReceived.sessionId, p("sessionId")))
-    .prepare();
-  const deleteReceived = orm
-    .delete(mqttReceived)
-    .where(and(eq(mqttReceived.sessionId, p("sessionId")), eq(mqttReceived.packetId, p("packetId"))))
-    .prepare();
+  const selectReceived = db.prepare<{ packetId: number }, [number]>(
+    "SELECT packet_id packetId FROM mqtt_received WHERE session_id = ?",
+  );
+  const deleteReceived = db.prepare("DELETE FROM mqtt_received WHERE session_id = ? AND packet_id = ?");
 
-  function openSession(session: {
-    principalKey: string;
-    clientId: string;
-    nowMs: number;
-    expirySeconds: number | null;
-  }): WireOpened {
-    const { principalKey, clientId, nowMs, expirySeconds } = session;
-    const known = selectSession.get({ principalKey, clientId });
+  function openSession(opening: WireOpening): WireOpened {
+    const { principalKey, clientId, nowMs, expirySeconds } = opening;
+    const known = selectSession.get(principalKey, clientId);
+    if (known !== null) return resume(known.sessionId, opening);
     tx.writes += 1;
-    if (known === undefined) {
-      const [made] = insertSession.all({ principalKey, clientId, nowMs, expirySeconds });
-      if (made === undefined) throw new Error("a session was not made");
-      return { sessionId: made.sessionId, resumed: false, subscriptions: [], received: [], sending: [] };
-    }
-    const { sessionId } = known;
+    const made = insertSession.get(principalKey, clientId, nowMs, expirySeconds);
+    if (made === null) throw new Error("a session was not made");
+    return { sessionId: made.sessionId, resumed: false, subscriptions: [], received: [], sending: [] };
+  }
+
+  /** What a full disk leaves of `openSession`: a client comes back for what waits for it, and a new session is refused. */
+  function resumeSession(opening: WireOpening): WireOpened {
+    const known = selectSession.get(opening.principalKey, opening.clientId);
+    if (known === null) throw new DomainError("storage_full");
+    return resume(known.sessionId, opening);
+  }
+
+  function resume(sessionId: number, { nowMs, expirySeconds }: WireOpening): WireOpened {
+    tx.writes += 1;
     connect.run(sessionId, nowMs, expirySeconds);
     return {
       sessionId,
       resumed: true,
-      subscriptions: selectSubscriptions.all({ sessionId }),
-      received: selectReceived.all({ sessionId }).map(({ packetId }) => packetId),
+      subscriptions: selectSubscriptions.all(sessionId),
+      received: selectReceived.all(sessionId).map(({ packetId }) => packetId),
       sending: selectSending.values(sessionId) as [number, number, number, number][],
     };
   }
@@ -131,7 +105,7 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
 
   function endSession(args: { sessionId: number }): null {
     tx.writes += 1;
-    deleteSession.run(args);
+    deleteSession.run(args.sessionId);
     // Beside foreign keys, which would cost every queued message a look at its session.
     deleteQueued.run(args.sessionId);
     return null;
@@ -141,7 +115,7 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
     const { sessionId } = args;
     for (const { filter, qos, options, subscriptionId } of args.subscriptions) {
       tx.writes += 1;
-      upsertSubscription.run({ sessionId, filter, qos, options, subscriptionId });
+      upsertSubscription.run(sessionId, filter, qos, options, subscriptionId);
     }
     return null;
   }
@@ -149,7 +123,7 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
   function unsubscribe(args: { sessionId: number; filters: readonly string[] }): null {
     for (const filter of args.filters) {
       tx.writes += 1;
-      deleteSubscription.run({ sessionId: args.sessionId, filter });
+      deleteSubscription.run(args.sessionId, filter);
     }
     return null;
   }
@@ -162,12 +136,13 @@ export function createSessionChanges(tx: Tx, queue: QueueChanges) {
 
   function released(args: { sessionId: number; packetId: number }): null {
     tx.writes += 1;
-    deleteReceived.run(args);
+    deleteReceived.run(args.sessionId, args.packetId);
     return null;
   }
 
   return {
     openSession: growing(openSession),
+    resumeSession: freeing(resumeSession),
     suspendSession: freeing(suspendSession),
     endSession: freeing(endSession),
     subscribe: growing(subscribe),

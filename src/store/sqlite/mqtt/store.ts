@@ -3,6 +3,7 @@
  * Changes go to the writer Worker, reads through this thread's connection.
  */
 
+import { DomainError } from "../../../domain/errors.ts";
 import type { BrokerStore, OpenedSession, QueueChange, RetainedChange, SuspendedSession } from "../../../mqtt/store.ts";
 import type { Writer } from "../engine/writer.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
@@ -28,6 +29,9 @@ export function createMqttStore(
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function retain(changes: readonly RetainedChange[]): Promise<void> {
+    if (changes.every(({ message }) => message === undefined)) {
+      return submit("unretain", { topics: changes.map(({ topic }) => topic) }).then(nothing);
+    }
     const blobs: Uint8Array[] = [];
     const topics = toWireRetained(changes, blobs);
     return submit("retain", { topics }, { blobs }).then(nothing);
@@ -98,8 +102,13 @@ export function createMqttStore(
     dequeue,
     suspendSession,
     restart: (nowMs) => submit("restart", { nowMs }).then(nothing),
-    openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) =>
-      submit("openSession", { principalKey, clientId, nowMs, expirySeconds }).then(toOpened),
+    openSession: ({ principalKey, clientId, nowMs, expirySeconds = null }) => {
+      const opening = { principalKey, clientId, nowMs, expirySeconds };
+      return submit("openSession", opening).then(toOpened, (error: unknown) => {
+        if (!(error instanceof DomainError) || error.code !== "storage_full") throw error;
+        return submit("resumeSession", opening).then(toOpened);
+      });
+    },
     endSession: (sessionId) => submit("endSession", { sessionId }).then(nothing),
     subscribe: (sessionId, subscriptions) => {
       const rows = subscriptions.map((each) => ({ ...each, subscriptionId: each.subscriptionId ?? null }));
@@ -131,6 +140,7 @@ function toWireRetained(changes: readonly RetainedChange[], blobs: Uint8Array[])
           payload: place(message.payload),
           properties: place(message.properties),
           expiresAtMs: message.expiresAtMs ?? null,
+          owner: message.owner,
         },
   );
 }

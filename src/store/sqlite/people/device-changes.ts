@@ -1,16 +1,15 @@
 /** Changes to MQTT devices, to what SCRAM needs to check passwords, and to the server's own secrets. */
 import { DomainError } from "../../../domain/errors.ts";
-import type { ScramKeys } from "../../../domain/people/scram-keys.ts";
+import type { TokenScopes } from "../../../domain/model.ts";
+import type { TopicPatterns } from "../../../domain/people/topic-store.ts";
+import type { NewDeviceChat } from "../../../domain/store.ts";
+import type { ChatParts, EnteredParts, LeftParts } from "../chats/chat-parts.ts";
+import type { ChatReferences } from "../chats/chat-references.ts";
+import type { ChatRemoval } from "../chats/chat-removal.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-
-/** Bytes cross to the Worker as base64. */
-export interface WireScramKeys {
-  readonly salt: string;
-  readonly iterations: number;
-  readonly storedKey: string;
-  readonly serverKey: string;
-}
+import { base64, type CredentialParts, type TakenLoginName, type WireScramKeys } from "./credential-parts.ts";
+import type { UserParts } from "./user-parts.ts";
 
 export interface WireMqttDevice {
   readonly name: string;
@@ -18,174 +17,218 @@ export interface WireMqttDevice {
   readonly certificateSubject?: string | undefined;
   readonly publish?: readonly string[] | undefined;
   readonly subscribe?: readonly string[] | undefined;
+  readonly userId?: number | undefined;
+  readonly chats?: readonly NewDeviceChat[] | undefined;
   readonly scramKeys?: WireScramKeys | undefined;
+  /** Of one chat. */
+  readonly membersMax: number;
 }
 
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-
-export function toWireScramKeys(keys: ScramKeys): WireScramKeys;
-export function toWireScramKeys(keys: ScramKeys | undefined): WireScramKeys | undefined;
-export function toWireScramKeys(keys: ScramKeys | undefined): WireScramKeys | undefined {
-  if (keys === undefined) return undefined;
-  const { salt, iterations, storedKey, serverKey } = keys;
-  return { salt: base64(salt), iterations, storedKey: base64(storedKey), serverKey: base64(serverKey) };
+/** What became of a new device: its own user where it is a member of chats, and who is told. */
+export interface WireDeviceAdded {
+  readonly createdAtMs: number;
+  readonly memberId: number | undefined;
+  readonly scopes: TokenScopes | undefined;
+  readonly entered: readonly EnteredParts[];
+  /** Whose log-in name it has. */
+  readonly taken?: TakenLoginName | undefined;
 }
 
-export type CredentialParts = ReturnType<typeof createCredentialParts>;
-
-/** What the changes to users share with those to devices: one space of names, and the keys of a password. */
-export function createCredentialParts(tx: Tx) {
-  const { orm, p, eq, sql, mqttDevices, scramKeys } = tx.drizzle();
-  const selectDevice = orm
-    .select({ name: mqttDevices.name })
-    .from(mqttDevices)
-    .where(eq(mqttDevices.name, p("name")))
-    .prepare();
-  const upsertKeys = orm
-    .insert(scramKeys)
-    .values({
-      ownerKey: p("ownerKey"),
-      salt: p("salt"),
-      iterations: p("iterations"),
-      storedKey: p("storedKey"),
-      serverKey: p("serverKey"),
-    })
-    .onConflictDoUpdate({
-      target: scramKeys.ownerKey,
-      set: {
-        salt: sql`excluded.salt`,
-        iterations: sql`excluded.iterations`,
-        storedKey: sql`excluded.stored_key`,
-        serverKey: sql`excluded.server_key`,
-      },
-    })
-    .prepare();
-  const deleteKeys = orm
-    .delete(scramKeys)
-    .where(eq(scramKeys.ownerKey, p("ownerKey")))
-    .prepare();
-
-  const isDevice = (name: string): boolean => selectDevice.get({ name }) !== undefined;
-
-  /** The password changed: its keys are these from now on, or none. */
-  function setScramKeys(ownerKey: string, keys: WireScramKeys | undefined): void {
-    tx.writes += 1;
-    if (keys === undefined) {
-      deleteKeys.run({ ownerKey });
-      return;
-    }
-    upsertKeys.run({
-      ownerKey,
-      salt: Buffer.from(keys.salt, "base64"),
-      iterations: keys.iterations,
-      storedKey: Buffer.from(keys.storedKey, "base64"),
-      serverKey: Buffer.from(keys.serverKey, "base64"),
-    });
-  }
-
-  return { isDevice, setScramKeys };
+/** A device as it is stored, without its secrets. */
+export interface MqttDeviceRow {
+  readonly name: string;
+  readonly certificateSubject: string | null;
+  readonly publish: string | null;
+  readonly subscribe: string | null;
+  readonly userId: number | null;
+  readonly memberId: number | null;
+  readonly chats: string | null;
+  readonly createdAtMs: number;
+  readonly lastSeenAtMs: number | null;
 }
 
-export function createMqttDeviceChanges(tx: Tx, credentials: CredentialParts) {
-  const { orm, p, and, eq, mqttDevices, scramKeys, serverKeys, users } = tx.drizzle();
-  const selectUser = orm
-    .select({ userId: users.userId })
-    .from(users)
-    .where(eq(users.username, p("name")))
-    .prepare();
-  const selectSubject = orm
-    .select({ name: mqttDevices.name })
-    .from(mqttDevices)
-    .where(eq(mqttDevices.certificateSubject, p("certificateSubject")))
-    .prepare();
-  const insertDevice = orm
-    .insert(mqttDevices)
-    .values({
-      name: p("name"),
-      passwordHash: p("passwordHash"),
-      certificateSubject: p("certificateSubject"),
-      publish: p("publish"),
-      subscribe: p("subscribe"),
-      createdAtMs: p("nowMs"),
-    })
-    .prepare();
-  const deleteDevice = orm
-    .delete(mqttDevices)
-    .where(eq(mqttDevices.name, p("name")))
-    .prepare();
-  const selectPassword = orm
-    .select({ userId: users.userId })
-    .from(users)
-    .where(and(eq(users.userId, p("userId")), eq(users.passwordHash, p("passwordHash"))))
-    .prepare();
-  const selectKeys = orm
-    .select({ ownerKey: scramKeys.ownerKey })
-    .from(scramKeys)
-    .where(eq(scramKeys.ownerKey, p("ownerKey")))
-    .prepare();
-  const selectSecret = orm
-    .select({ secret: serverKeys.hash })
-    .from(serverKeys)
-    .where(eq(serverKeys.name, p("name")))
-    .prepare();
-  const insertSecret = orm
-    .insert(serverKeys)
-    .values({ name: p("name"), hash: p("secret"), createdAtMs: p("nowMs") })
-    .prepare();
+export const mqttDeviceColumns =
+  "name, certificate_subject certificateSubject, publish, subscribe, user_id userId, member_id memberId, chats, created_at_ms createdAtMs, last_seen_at_ms lastSeenAtMs";
 
-  /** Gives the time it was made. */
-  function addMqttDevice(device: WireMqttDevice): number {
-    const { name, certificateSubject } = device;
-    if (credentials.isDevice(name) || selectUser.get({ name }) !== undefined) throw new DomainError("username_taken");
-    if (certificateSubject !== undefined && selectSubject.get({ certificateSubject }) !== undefined) {
+export function createMqttDeviceChanges(
+  tx: Tx,
+  parts: {
+    credentials: CredentialParts;
+    people: UserParts;
+    chats: ChatParts;
+    references: ChatReferences;
+    chatRemoval: ChatRemoval;
+  },
+) {
+  const { db } = tx;
+  const { credentials, chatRemoval } = parts;
+  const selectUser = db.prepare<{ one: 1 }, [string]>("SELECT 1 one FROM users WHERE username = ?");
+  const selectSubject = db.prepare<{ one: 1 }, [string]>(
+    "SELECT 1 one FROM mqtt_devices WHERE certificate_subject = ?",
+  );
+  const insertDevice = db.prepare(
+    `INSERT INTO mqtt_devices
+     (name, password_hash, certificate_subject, publish, subscribe, user_id, member_id, chats, created_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const selectDevice = db.prepare<MqttDeviceRow, [string]>(
+    `SELECT ${mqttDeviceColumns} FROM mqtt_devices WHERE name = ?`,
+  );
+  const updateDevice = db.prepare("UPDATE mqtt_devices SET publish = ?2, subscribe = ?3, user_id = ?4 WHERE name = ?1");
+  const updatePassword = db.prepare("UPDATE mqtt_devices SET password_hash = ?2 WHERE name = ?1");
+  const selectUserId = db.prepare<{ one: 1 }, [number]>("SELECT 1 one FROM users WHERE user_id = ?");
+  const updateLastSeen = db.prepare("UPDATE mqtt_devices SET last_seen_at_ms = ?2 WHERE name = ?1");
+  const deleteDevice = db.prepare("DELETE FROM mqtt_devices WHERE name = ?");
+  const deleteUser = db.prepare("DELETE FROM users WHERE user_id = ?");
+  const selectPassword = db.prepare<{ one: 1 }, [number, string]>(
+    "SELECT 1 one FROM users WHERE user_id = ? AND password_hash = ?",
+  );
+  const selectKeys = db.prepare<{ one: 1 }, [string]>("SELECT 1 one FROM scram_keys WHERE owner_key = ?");
+  const selectSecret = db.prepare<{ secret: Uint8Array }, [string]>(
+    "SELECT hash secret FROM server_keys WHERE name = ?",
+  );
+  const insertSecret = db.prepare("INSERT INTO server_keys (name, hash, created_at_ms) VALUES (?, ?, ?)");
+
+  function addMqttDevice(device: WireMqttDevice): WireDeviceAdded {
+    const { name, certificateSubject, chats = [] } = device;
+    if (credentials.isDevice(name) || selectUser.get(name) !== null) throw new DomainError("username_taken");
+    if (certificateSubject !== undefined && selectSubject.get(certificateSubject) !== null) {
       throw new DomainError("invalid_device", "another device has this certificate");
     }
+    checkUser(device.userId);
+    if (chats.length > 0 && device.userId !== undefined) throw oneOfBoth();
+    const groups = chats.map(({ chat }) => parts.references.ownGroup(chat, undefined));
+    if (new Set(groups).size < groups.length) throw new DomainError("invalid_device", "a chat is named twice");
+    for (const { members } of groups) {
+      if (members.length >= device.membersMax)
+        throw new DomainError("too_many_members", `at most ${device.membersMax}`);
+    }
+    const memberId = groups.length === 0 ? undefined : parts.people.make({ nick: name, kind: "device" });
+    const scopes = memberId === undefined ? undefined : groups.flatMap(({ chatId }, at) => scopesOf(chatId, chats[at]));
     tx.writes += 1;
-    insertDevice.run({
+    insertDevice.run(
       name,
-      passwordHash: device.passwordHash ?? null,
-      certificateSubject: certificateSubject ?? null,
-      publish: toText(device.publish),
-      subscribe: toText(device.subscribe),
-      nowMs: tx.nowMs,
-    });
+      device.passwordHash ?? null,
+      certificateSubject ?? null,
+      toText(device.publish),
+      toText(device.subscribe),
+      device.userId ?? null,
+      memberId ?? null,
+      scopes === undefined ? null : JSON.stringify(scopes),
+      tx.nowMs,
+    );
     credentials.setScramKeys(`device:${name}`, device.scramKeys);
-    return tx.nowMs;
+    const entered = memberId === undefined ? [] : groups.map(({ chatId }) => enter(chatId, memberId));
+    return { createdAtMs: tx.nowMs, memberId, scopes, entered, taken: credentials.holderOf(name) };
   }
 
-  function removeMqttDevice({ name }: { name: string }): boolean {
-    if (!credentials.isDevice(name)) return false;
+  function enter(chatId: number, memberId: number): EnteredParts {
+    chatRemoval.touchChat(chatId);
+    return parts.chats.enter(chatId, [memberId]);
+  }
+
+  function checkUser(userId: number | null | undefined): void {
+    if (userId != null && selectUserId.get(userId) === null) throw new DomainError("user_not_found");
+  }
+
+  /** Gives the device as it is then; null where there is none. */
+  function setMqttDevice(change: {
+    name: string;
+    patterns?: TopicPatterns | null | undefined;
+    userId?: number | null | undefined;
+  }): MqttDeviceRow | null {
+    const { name, patterns } = change;
+    const known = selectDevice.get(name);
+    if (known === null) return null;
+    checkUser(change.userId);
+    if (change.userId != null && known.memberId !== null) throw oneOfBoth();
+    const publish = patterns === undefined ? known.publish : toText(patterns?.publish);
+    const subscribe = patterns === undefined ? known.subscribe : toText(patterns?.subscribe);
+    const userId = change.userId === undefined ? known.userId : change.userId;
     tx.writes += 1;
-    deleteDevice.run({ name });
-    credentials.setScramKeys(`device:${name}`, undefined);
-    return true;
+    updateDevice.run(name, publish, subscribe, userId);
+    return { ...known, publish, subscribe, userId };
+  }
+
+  function setMqttDevicePassword(change: {
+    name: string;
+    passwordHash?: string | undefined;
+    scramKeys?: WireScramKeys | undefined;
+  }): MqttDeviceRow | null {
+    const { name } = change;
+    const known = selectDevice.get(name);
+    if (known === null) return null;
+    tx.writes += 1;
+    updatePassword.run(name, change.passwordHash ?? null);
+    credentials.setScramKeys(`device:${name}`, change.scramKeys);
+    return known;
+  }
+
+  /** Devices that are gone meanwhile are passed over. */
+  function touchMqttDevices(args: { seen: readonly { name: string; lastSeenAtMs: number }[] }): null {
+    for (const { name, lastSeenAtMs } of args.seen) {
+      tx.writes += 1;
+      updateLastSeen.run(name, lastSeenAtMs);
+    }
+    return null;
+  }
+
+  /** Gives the chats that it was in; null where there is no such device. */
+  function removeMqttDevice({ name, retainedToo }: { name: string; retainedToo?: boolean | undefined }): {
+    left: LeftParts[];
+  } | null {
+    const known = selectDevice.get(name);
+    if (known === null) return null;
+    const { memberId } = known;
+    const left = memberId === null ? [] : chatRemoval.leaveAll(memberId);
+    tx.writes += 1;
+    deleteDevice.run(name);
+    if (memberId !== null) {
+      deleteUser.run(memberId);
+      tx.userChanged(memberId);
+    }
+    credentials.remove(`device:${name}`, { retainedToo });
+    return { left };
   }
 
   function addScramKeys(args: { userId: number; passwordHash: string; scramKeys: WireScramKeys }): null {
     const { userId, passwordHash } = args;
     const ownerKey = `user:${userId}`;
-    if (selectPassword.get({ userId, passwordHash }) === undefined || selectKeys.get({ ownerKey }) !== undefined) {
-      return null;
-    }
+    if (selectPassword.get(userId, passwordHash) === null || selectKeys.get(ownerKey) !== null) return null;
     credentials.setScramKeys(ownerKey, args.scramKeys);
     return null;
   }
 
   /** Base64, both ways. */
   function keepSecret({ name, fresh }: { name: string; fresh: string }): string {
-    const known = selectSecret.get({ name });
-    if (known !== undefined) return base64(known.secret);
+    const known = selectSecret.get(name);
+    if (known !== null) return base64(known.secret);
     tx.writes += 1;
-    insertSecret.run({ name, secret: Buffer.from(fresh, "base64"), nowMs: tx.nowMs });
+    insertSecret.run(name, Buffer.from(fresh, "base64"), tx.nowMs);
     return fresh;
   }
 
   return {
     addMqttDevice: growing(addMqttDevice),
+    setMqttDevice: growing(setMqttDevice),
+    setMqttDevicePassword: growing(setMqttDevicePassword),
+    touchMqttDevices: freeing(touchMqttDevices),
     removeMqttDevice: freeing(removeMqttDevice),
     addScramKeys: growing(addScramKeys),
     keepSecret: growing(keepSecret),
   };
+}
+
+const oneOfBoth = (): DomainError =>
+  new DomainError("invalid_device", "a device is a member of chats itself, or writes for a user, not both");
+
+function scopesOf(chatId: number, { allow }: Partial<NewDeviceChat> = {}): TokenScopes {
+  const chat = `chat.${chatId}`;
+  const scopes: TokenScopes = [
+    { allow: "send", chat },
+    { allow: "read", chat },
+  ];
+  return allow === undefined ? scopes : scopes.filter((scope) => scope.allow === allow);
 }
 
 const toText = (patterns: readonly string[] | undefined): string | null =>

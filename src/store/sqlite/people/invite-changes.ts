@@ -1,5 +1,6 @@
 /** Invitations: made by the operator, used up in the same change that makes the user. */
 import { DomainError } from "../../../domain/errors.ts";
+import { later } from "../../../lib/clock.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
@@ -14,7 +15,7 @@ export function createInviteParts(tx: Tx) {
 
   /** `hash`: hex. Throws `invite_invalid` where it is used up, too old, or none. */
   function check(hash: string): void {
-    if (find.get(bytesOfHex(hash), tx.nowMs) === null) throw new DomainError("invite_invalid");
+    if (find.get(bytesOfHex(hash), tx.steadyMs) === null) throw new DomainError("invite_invalid");
   }
 
   function use(hash: string): void {
@@ -31,11 +32,10 @@ export function createInviteChanges(tx: Tx) {
   );
   const deleteExpired = tx.db.prepare("DELETE FROM invites WHERE expires_at_ms <= ?");
 
-  function addInvite(invite: { hash: string; uses: number; expiresAtMs: number }): null {
-    const { nowMs } = tx;
+  function addInvite(invite: { hash: string; uses: number; lifetimeMs: number }): null {
     tx.writes += 1;
-    deleteExpired.run(nowMs);
-    insert.run(bytesOfHex(invite.hash), invite.uses, nowMs, invite.expiresAtMs);
+    deleteExpired.run(tx.steadyMs);
+    insert.run(bytesOfHex(invite.hash), invite.uses, tx.nowMs, later(tx.steadyMs, invite.lifetimeMs));
     return null;
   }
 

@@ -1,10 +1,15 @@
 /** Lists of users and of a user's chats. Each stops at what its caller wants, so that none is a scan of everything. */
 import type { Database } from "bun:sqlite";
+import { userKeyOf } from "../../../domain/keys.ts";
 import type { ChatId, UserId } from "../../../domain/model.ts";
+import { personCondition } from "../../../domain/people/kinds.ts";
 import type { UserStore } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
 
-type Parts = Pick<UserStore, "countUsers" | "userListVersion" | "recentChats"> & {
+type Parts = Pick<
+  UserStore,
+  "countUsers" | "userListVersion" | "recentChats" | "namesOfAcquaintances" | "usersNamed"
+> & {
   acquaintanceIds(userId: UserId, limit: number): UserId[];
 };
 
@@ -12,10 +17,12 @@ type Parts = Pick<UserStore, "countUsers" | "userListVersion" | "recentChats"> &
 const looksEach = 4;
 const chatsLookedAtMax = 10_000;
 
+export type PeopleReader = ReturnType<typeof createPeopleReader>;
+
 export function createPeopleReader(db: Database): Parts {
   const counted = lazily(() =>
     db.prepare<{ count: number }, [number]>(
-      "SELECT count(*) count FROM (SELECT 1 FROM users WHERE disabled = 0 LIMIT ?)",
+      `SELECT count(*) count FROM (SELECT 1 FROM users WHERE disabled = 0 AND ${personCondition} LIMIT ?)`,
     ),
   );
   const version = lazily(() => db.prepare<{ next: number }, []>("SELECT next FROM sequence WHERE name = 'users'"));
@@ -27,6 +34,13 @@ export function createPeopleReader(db: Database): Parts {
   const memberIds = lazily(() =>
     db.prepare<{ userId: UserId }, [number, number]>("SELECT user_id userId FROM members WHERE chat_id = ? LIMIT ?"),
   );
+  const names = lazily(() =>
+    db.prepare<{ userId: UserId; username: string | null; nick: string }, [string]>(
+      `SELECT user_id userId, username, nick FROM users
+       WHERE user_id IN (SELECT value FROM json_each(?)) AND disabled = 0 AND ${personCondition} ORDER BY user_id`,
+    ),
+  );
+  const beginning = lazily(() => db.prepare<{ userId: UserId }, [string, string, number]>(beginningQuery));
   const recentIds = lazily(() => db.prepare<{ chatId: ChatId }, [number, number]>(recent));
   const recentCounted = lazily(() =>
     db.prepare<{ chatId: ChatId; members: number }, [number, number, number]>(
@@ -55,8 +69,24 @@ export function createPeopleReader(db: Database): Parts {
     userListVersion: async () => version().get()?.next ?? 0,
     recentChats: async (userId, { limit, membersMax }) => recentCounted().all(userId, limit, membersMax + 1),
     acquaintanceIds,
+    namesOfAcquaintances: async (userId, limit) =>
+      names()
+        .all(JSON.stringify(acquaintanceIds(userId, limit)))
+        .map((row) => ({ userId: row.userId, nick: row.nick, userKey: userKeyOf(row) })),
+    usersNamed: async (text, limit) =>
+      beginning()
+        .all(text, `${text}${lastCharacter}`, limit)
+        .map(({ userId }) => userId),
   };
 }
+
+/** No name has it, and none comes behind it. */
+const lastCharacter = "\u{10ffff}";
+
+/** By the index `users_nick`, from the first name that begins so to the last. */
+export const beginningQuery = `SELECT user_id userId FROM users
+WHERE nick COLLATE NOCASE >= ?1 AND nick COLLATE NOCASE < ?2 AND disabled = 0 AND ${personCondition}
+ORDER BY nick COLLATE NOCASE LIMIT ?3`;
 
 const recent =
   "SELECT m.chat_id chatId FROM members m JOIN chats c USING (chat_id) WHERE m.user_id = ?1 ORDER BY c.last_message_id DESC, m.chat_id DESC LIMIT ?2";

@@ -4,12 +4,13 @@ import type { NewToken, TokenKind, TokenStore } from "../../../domain/people/tok
 import { bytesOfHex, hexOf } from "../../../lib/hex.ts";
 import type { ChangeName } from "../changes.ts";
 import type { Submit } from "../submit.ts";
-import type { WireToken } from "./token-changes.ts";
+import type { WireEndedTokens, WireToken } from "./token-changes.ts";
 
 const tokenOwnersMax = 10_000;
 
 /** Changes to tokens, or to users as their tokens show them. */
 const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
+  "addToken",
   "changePassword",
   "changeProfile",
   "endDevice",
@@ -22,7 +23,9 @@ const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "removeUser",
   "rotateToken",
   "setAvatar",
+  "setNick",
   "setPassword",
+  "setPresenceRule",
   "setUserDisabled",
   "touchToken",
 ]);
@@ -34,16 +37,18 @@ export function createTokenStore(parts: {
 }): {
   readonly tokens: TokenStore;
   /** A change was committed: what is remembered of tokens and their owners may be void. */
-  committed(name: ChangeName, args: unknown): void;
+  committed(change: { readonly name: ChangeName; readonly args: unknown }, outcome: unknown): void;
 } {
   const { submit, getUser } = parts;
   /** By the hex of their hash. */
   const owners = new Map<string, TokenOwner>();
 
-  function committed(name: ChangeName, args: unknown): void {
+  function committed({ name, args }: { name: ChangeName; args: unknown }, outcome: unknown): void {
     if (owners.size === 0 || !changesOwners.has(name)) return;
     // That a token was used changes nothing but where its end moves.
-    if (name === "touchToken" && (args as { expiresAtMs?: number }).expiresAtMs === undefined) return;
+    if (name === "touchToken" && (args as { lifetimeMs?: number }).lifetimeMs === undefined) return;
+    // A new token seldom takes the place of an old one.
+    if (name === "addToken" && (outcome as WireEndedTokens).tokenIds.length === 0) return;
     owners.clear();
   }
 
@@ -82,8 +87,8 @@ export function createTokenStore(parts: {
       submit("rotateToken", {
         hash: hexOf(hash),
         next: toWireTokens(next),
-      }).then((outcome) => outcome),
-    endTokens: (hash, kind) => submit("endTokens", { hash: hexOf(hash), kind }).then((ended) => ended),
+      }).then(({ outcome }) => outcome),
+    endTokens: (hash, kind) => submit("endTokens", { hash: hexOf(hash), kind }).then((ended) => ended !== null),
     openTokenRun: ({ hash, fresh, lifetimeMs }) =>
       submit("openTokenRun", { hash: hexOf(hash), fresh: hexOf(fresh), lifetimeMs }).then((salt) => bytesOfHex(salt)),
   };

@@ -5,11 +5,14 @@
 import type { Database } from "bun:sqlite";
 import { userIdOfKey } from "../../../domain/keys.ts";
 import type { DeviceId, TokenOwner, User, UserId } from "../../../domain/model.ts";
+import { personCondition } from "../../../domain/people/kinds.ts";
 import type { TokenKind } from "../../../domain/people/token-store.ts";
 import type { ParticipantView } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { lateStatements } from "../engine/late-drizzle.ts";
 import { toUser } from "./user-row.ts";
+
+export type UserReader = ReturnType<typeof createUserReader>;
 
 export function createUserReader(db: Database) {
   const late = lateStatements(db);
@@ -28,6 +31,13 @@ export function createUserReader(db: Database) {
       .where(eq(users.username, p("username")))
       .prepare(),
   );
+  const userByLoginName = late(({ orm, p, eq, users }) =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.loginName, p("loginName")))
+      .prepare(),
+  );
   const userByGuid = late(({ orm, p, eq, users }) =>
     orm
       .select()
@@ -43,13 +53,10 @@ export function createUserReader(db: Database) {
       .where(eq(devices.guid, p("guid")))
       .prepare(),
   );
-  const keyedDevices = late(({ orm, p, and, asc, eq, isNotNull, devices }) =>
-    orm
-      .select({ guid: devices.guid, publicKey: devices.publicKey })
-      .from(devices)
-      .where(and(eq(devices.userId, p("userId")), isNotNull(devices.publicKey)))
-      .orderBy(asc(devices.deviceId))
-      .prepare(),
+  const keyedDevices = lazily(() =>
+    db.prepare<{ guid: string; publicKey: Uint8Array }, [number]>(
+      `SELECT guid, public_key publicKey FROM devices WHERE user_id = ? AND public_key IS NOT NULL ORDER BY device_id`,
+    ),
   );
   const sharedChat = lazily(() =>
     db.prepare<{ one: 1 }, [number, number]>(
@@ -60,7 +67,13 @@ export function createUserReader(db: Database) {
     orm
       .select()
       .from(users)
-      .where(and(gt(users.userId, p("after")), or(eq(users.disabled, false), sql`${p("disabledToo")}`)))
+      .where(
+        and(
+          gt(users.userId, p("after")),
+          sql.raw(personCondition),
+          or(eq(users.disabled, false), sql`${p("disabledToo")}`),
+        ),
+      )
       .orderBy(asc(users.userId))
       .limit(p("limit"))
       .prepare(),
@@ -69,7 +82,13 @@ export function createUserReader(db: Database) {
     orm
       .select()
       .from(users)
-      .where(and(eq(users.disabled, false), inArray(users.userId, sql`(SELECT value FROM json_each(${p("ids")}))`)))
+      .where(
+        and(
+          eq(users.disabled, false),
+          sql.raw(personCondition),
+          inArray(users.userId, sql`(SELECT value FROM json_each(${p("ids")}))`),
+        ),
+      )
       .orderBy(asc(users.userId))
       .prepare(),
   );
@@ -122,10 +141,7 @@ export function createUserReader(db: Database) {
   function findParticipant(guid: string): ParticipantView | undefined {
     const user = toUser(userByGuid().get({ guid }) ?? userByDeviceGuid().get({ guid })?.user);
     if (user === undefined) return undefined;
-    const keyed = keyedDevices()
-      .all({ userId: user.userId })
-      .flatMap(({ guid, publicKey }) => (publicKey === null ? [] : [{ guid, publicKey }]));
-    return { user, devices: keyed };
+    return { user, devices: keyedDevices().all(user.userId) };
   }
 
   function findBackendKey(): { hash: Uint8Array; createdAtMs: number } | undefined {
@@ -135,6 +151,7 @@ export function createUserReader(db: Database) {
   return {
     findUser,
     findUserByKey,
+    findUserByLoginName: (loginName: string): User | undefined => toUser(userByLoginName().get({ loginName })),
     findPasswordHash: (userId: UserId) => passwordHash().get(userId)?.hash ?? undefined,
     listUsers: ({ after, limit, disabledToo = false }: { after: number; limit: number; disabledToo?: boolean }) =>
       userPage()

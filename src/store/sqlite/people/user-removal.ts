@@ -1,12 +1,14 @@
 /** How the operator disables an account, or removes it. */
 import { DomainError } from "../../../domain/errors.ts";
+import { isPerson } from "../../../domain/people/kinds.ts";
 import { phoneIdOf } from "../../../domain/phones/phones.ts";
 import type { LeftParts } from "../chats/chat-parts.ts";
-import type { ChatEnds } from "../chats/chat-removal.ts";
+import type { ChatRemoval } from "../chats/chat-removal.ts";
 import { freeing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import type { CredentialParts } from "./device-changes.ts";
-import type { LogInParts, WireEnded } from "./log-in-changes.ts";
+import type { MessageFiles } from "../messages/message-files.ts";
+import type { CredentialParts } from "./credential-parts.ts";
+import { type LogInParts, noneEnded, type WireEnded } from "./log-in-changes.ts";
 import type { UserParts } from "./user-parts.ts";
 
 export interface WireUserRemoved extends WireEnded {
@@ -17,9 +19,15 @@ export interface WireUserRemoved extends WireEnded {
   readonly updatedAtMs: number;
 }
 
-export function createUserEnds(
+export function createUserRemovalChanges(
   tx: Tx,
-  parts: { people: UserParts; chatEnds: ChatEnds; credentials: CredentialParts; logIns: LogInParts },
+  parts: {
+    people: UserParts;
+    chatRemoval: ChatRemoval;
+    credentials: CredentialParts;
+    logIns: LogInParts;
+    files: () => MessageFiles;
+  },
 ) {
   const { db } = tx;
   const { people, logIns } = parts;
@@ -40,18 +48,22 @@ export function createUserEnds(
       updateDisabled.run(disabled ? 1 : 0, tx.nowMs, userId);
       tx.userChanged(userId);
     }
-    return disabled ? logIns.endAll(userId) : { tokenIds: [], phoneSessionIds: [] };
+    return disabled ? logIns.endAll(userId) : noneEnded;
   }
 
-  /** The user's messages stay in the chats of others. A profile without a user left is removed too. */
-  function removeUser({ userId }: { userId: number }): WireUserRemoved {
+  /**
+   * The user's messages stay in the chats of others. A profile without a user left is removed too. `retainedToo`: so are
+   * the messages that the user retained on MQTT topics. A hook is removed by `removeHook` alone.
+   */
+  function removeUser({ userId, retainedToo }: { userId: number; retainedToo?: boolean | undefined }): WireUserRemoved {
     const user = people.find(userId);
-    if (user === undefined) throw new DomainError("user_not_found");
+    if (user === undefined || !isPerson(user)) throw new DomainError("user_not_found");
     const { phone } = user;
     const told = selectCounterparties.all(userId).map((row) => row.userId);
     const ended = logIns.endAll(userId);
-    const left = parts.chatEnds.leaveAll(userId);
-    parts.credentials.setScramKeys(`user:${userId}`, undefined);
+    const left = parts.chatRemoval.leaveAll(userId);
+    parts.credentials.remove(`user:${userId}`, { retainedToo });
+    parts.files().endUploadsOf(userId);
     deleteUser.run(userId); // Rows that refer to the user are removed with it.
     if (phone !== null && anyUserOf.get(phone) === null) {
       orphanSessions.run(phone);

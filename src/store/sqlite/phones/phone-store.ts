@@ -35,13 +35,8 @@ export function createPhoneStore(
       .orderBy(desc(phoneSessions.sessionId))
       .prepare(),
   );
-  const userIdsOf = late(({ orm, p, asc, eq, users }) =>
-    orm
-      .select({ userId: users.userId })
-      .from(users)
-      .where(eq(users.phone, p("phone")))
-      .orderBy(asc(users.userId))
-      .prepare(),
+  const userIdsOf = lazily(() =>
+    db.prepare<{ userId: UserId }, [string]>("SELECT user_id userId FROM users WHERE phone = ? ORDER BY user_id"),
   );
   const isWithoutUser = lazily(() =>
     db.prepare<{ one: 1 }, [string]>(
@@ -75,7 +70,7 @@ export function createPhoneStore(
       ),
     async findPhoneCodeState({ token, begunAfterMs }) {
       const row = byHash().get({ hash: Buffer.from(token) });
-      if (row === undefined || (row.userId === null && row.createdAtMs <= begunAfterMs)) {
+      if (row === undefined || (row.userId === null && row.begunAtMs <= begunAfterMs)) {
         return { state: "session_not_found", phone: undefined, language: undefined };
       }
       const of = { phone: row.phone, language: row.language ?? undefined };
@@ -92,10 +87,11 @@ export function createPhoneStore(
     listPhoneSessions: async (phone) => verifiedOf().all({ phone }).map(toSession),
     endPhoneSession: (session) => submit("endPhoneSession", session).then((userId) => userId !== null),
     touchPhoneSession: (sessionId, atMs) => submitLater("touchPhoneSession", { sessionId, atMs }).then(() => {}),
+    hearPhoneSession: (sessionId) => submit("hearPhoneSession", { sessionId }).then(() => {}),
     listUserIdsOfPhone: async (phone) =>
       userIdsOf()
-        .all({ phone })
-        .map((row) => row.userId as UserId),
+        .all(phone)
+        .map((row) => row.userId),
   };
 }
 
@@ -108,6 +104,8 @@ export const toSession = (row: WirePhoneSession): StoredPhoneSession => ({
   clientId: row.clientId ?? undefined,
   language: row.language ?? undefined,
   userId: (row.userId ?? undefined) as UserId | undefined,
+  tokenIsOwn: row.tokenIsOwn !== 0,
   createdAtMs: row.createdAtMs,
   lastOnlineAtMs: row.lastOnlineAtMs,
+  hearsChats: row.hearsChats !== 0,
 });

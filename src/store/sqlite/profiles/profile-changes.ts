@@ -1,20 +1,19 @@
 /** Changes to a profile: what it is linked to, its settings, what others see of its users, and codes for its addresses. */
+
 import { nickCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
+import { later } from "../../../lib/clock.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import { growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 import type { UserParts, WireLook } from "../people/user-parts.ts";
 import type { HourlyCounts } from "../phones/hourly-counts.ts";
 import type { WireCode } from "../phones/phone-session-changes.ts";
-import type { profiles } from "../schema.ts";
-import type { ProfileParts } from "./profile-parts.ts";
-
-export type ProfileRow = typeof profiles.$inferSelect;
+import type { PendingCode, ProfileParts, ProfileRow } from "./profile-parts.ts";
 
 export interface WireEmailVerified {
   readonly profile: ProfileRow;
@@ -34,64 +33,21 @@ export function createProfileChanges(
   { profiles: parts, people, counts }: { profiles: ProfileParts; people: UserParts; counts: HourlyCounts },
 ) {
   const { db } = tx;
-  const { orm, p, and, eq, sql, profileCodes, profiles, users } = tx.drizzle();
-  const save = orm
-    .update(profiles)
-    .set({
-      services: sql`${p("services")}`,
-      settings: sql`${p("settings")}`,
-      updatedAtMs: sql`${p("updatedAtMs")}`,
-    })
-    .where(eq(profiles.phone, p("phone")))
-    .prepare();
-  const selectUsers = orm
-    .select({
-      userId: users.userId,
-      username: users.username,
-      nick: users.nick,
-      names: users.names,
-      surnames: users.surnames,
-      avatarLink: users.avatarLink,
-    })
-    .from(users)
-    .where(eq(users.phone, p("phone")))
-    .prepare();
-  const saveUser = orm
-    .update(users)
-    .set({
-      nick: sql`${p("nick")}`,
-      names: sql`${p("names")}`,
-      surnames: sql`${p("surnames")}`,
-      avatarLink: sql`${p("avatarLink")}`,
-      updatedAtMs: sql`${p("nowMs")}`,
-    })
-    .where(eq(users.userId, p("userId")))
-    .prepare();
-  const upsertCode = orm
-    .insert(profileCodes)
-    .values({
-      phone: p("phone"),
-      purpose: "email",
-      target: p("target"),
-      salt: p("salt"),
-      hash: p("hash"),
-      expiresAtMs: p("expiresAtMs"),
-    })
-    .onConflictDoUpdate({
-      target: [profileCodes.phone, profileCodes.purpose, profileCodes.target],
-      set: {
-        salt: sql`excluded.salt`,
-        hash: sql`excluded.hash`,
-        attempts: sql`0`,
-        expiresAtMs: sql`excluded.expires_at_ms`,
-      },
-    })
-    .prepare();
-  const selectCodes = orm
-    .select()
-    .from(profileCodes)
-    .where(and(eq(profileCodes.phone, p("phone")), eq(profileCodes.purpose, "email")))
-    .prepare();
+  const save = db.prepare("UPDATE profiles SET services = ?2, settings = ?3, updated_at_ms = ?4 WHERE phone = ?1");
+  const selectUsers = db.prepare<NamedUser, [string]>(
+    "SELECT user_id userId, username, nick, names, surnames, avatar_link avatarLink FROM users WHERE phone = ?",
+  );
+  const saveUser = db.prepare(
+    "UPDATE users SET nick = ?2, names = ?3, surnames = ?4, avatar_link = ?5, updated_at_ms = ?6 WHERE user_id = ?1",
+  );
+  const upsertCode = db.prepare(
+    `INSERT INTO profile_codes (phone, purpose, target, salt, hash, expires_at_ms) VALUES (?, 'email', ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET salt = excluded.salt, hash = excluded.hash, attempts = 0, expires_at_ms = excluded.expires_at_ms`,
+  );
+  const selectCodes = db.prepare<PendingCode, [string]>(
+    `SELECT target, salt, hash, attempts, expires_at_ms expiresAtMs FROM profile_codes
+     WHERE phone = ? AND purpose = 'email'`,
+  );
   const countAttempt = db.prepare(
     "UPDATE profile_codes SET attempts = attempts + 1 WHERE phone = ? AND purpose = 'email' AND target = ?",
   );
@@ -108,7 +64,7 @@ export function createProfileChanges(
     const { phone } = args;
     const before = parts.find(phone);
     if (before === undefined) return undefined;
-    const own = new Map(selectUsers.all({ phone }).map((user) => [user.userId as number, user]));
+    const own = new Map(selectUsers.all(phone).map((user) => [user.userId, user]));
     if (args.rosters?.some((roster) => !own.has(roster.userId))) throw new DomainError("not_authorized");
     const changedUsers = (args.rosters ?? []).flatMap((roster) => {
       const user = own.get(roster.userId);
@@ -122,7 +78,7 @@ export function createProfileChanges(
     if (!changed && !args.touch) return { profile: before, userIds: [], changed, looks: [], ownedIds: [] };
     for (const user of changedUsers) {
       tx.writes += 1;
-      saveUser.run({ ...user, nowMs: tx.nowMs });
+      saveUser.run(user.userId, user.nick, user.names, user.surnames, user.avatarLink, tx.nowMs);
     }
     const profile = saved(before, { services, settings });
     const userIds = changedUsers.map((user) => user.userId);
@@ -136,13 +92,7 @@ export function createProfileChanges(
     after: { services: readonly Service[]; settings: readonly Feature[] },
   ): ProfileRow {
     tx.writes += 1;
-    const { phone } = before;
-    save.run({
-      phone,
-      services: JSON.stringify(after.services),
-      settings: JSON.stringify(after.settings),
-      updatedAtMs: tx.nowMs,
-    });
+    save.run(before.phone, JSON.stringify(after.services), JSON.stringify(after.settings), tx.nowMs);
     return { ...before, ...after, updatedAtMs: tx.nowMs };
   }
 
@@ -159,19 +109,14 @@ export function createProfileChanges(
     if (services.length > servicesMax) throw new DomainError("too_many_members", `at most ${servicesMax} services`);
     if (!isSame(services, before.services)) saved(before, { services, settings: before.settings as Feature[] });
     tx.writes += 1;
-    deleteExpired.run(phone, tx.nowMs);
+    deleteExpired.run(phone, tx.steadyMs);
     counts.sweep();
     const addresses: string[] = [];
     for (const { address, code } of args.codes) {
       if (counts.of(`mail:${phone}`) >= limits.mailsPerHour) break;
       counts.add(`mail:${phone}`);
-      upsertCode.run({
-        phone,
-        target: address,
-        salt: bytesOfHex(code.salt),
-        hash: bytesOfHex(code.hash),
-        expiresAtMs: tx.nowMs + limits.codeLifetimeMs,
-      });
+      const expiresAtMs = later(tx.steadyMs, limits.codeLifetimeMs);
+      upsertCode.run(phone, address, bytesOfHex(code.salt), bytesOfHex(code.hash), expiresAtMs);
       addresses.push(address);
     }
     return { addresses };
@@ -185,17 +130,15 @@ export function createProfileChanges(
   }): WireEmailVerified | undefined {
     const { phone, limits } = args;
     const before = parts.find(phone);
-    const subject = `email:${phone}`;
-    if (before === undefined || counts.of(subject) >= limits.wrongCodesPerHour) return undefined;
+    if (before === undefined) return undefined;
     const pending = selectCodes
-      .all({ phone })
+      .all(phone)
       .filter((row) => args.address === undefined || row.target === args.address)
-      .filter((row) => row.expiresAtMs > tx.nowMs && row.attempts < limits.attemptsMax);
+      .filter((row) => row.expiresAtMs > tx.steadyMs && row.attempts < limits.attemptsMax);
     const right = pending.filter((row) => isRightCode(row, args.code))[0];
     tx.writes += 1;
     if (right === undefined) {
       for (const row of pending) countAttempt.run(phone, row.target);
-      counts.add(subject);
       return undefined;
     }
     deleteCode.run(phone, right.target);

@@ -1,18 +1,19 @@
 /** What ends a phone's hold on its users: moving to another phone, and being removed. */
+
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
+import { later } from "../../../lib/clock.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
 import type { LeftParts } from "../chats/chat-parts.ts";
-import type { ChatEnds } from "../chats/chat-removal.ts";
+import type { ChatRemoval } from "../chats/chat-removal.ts";
 import { friendIdsQuery } from "../contacts/friends.ts";
 import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
-import type { CredentialParts } from "../people/device-changes.ts";
-import type { HourlyCounts } from "../phones/hourly-counts.ts";
-import { type WireCode, type WirePhoneSession, withoutSecrets } from "../phones/phone-session-changes.ts";
+import type { MessageFiles } from "../messages/message-files.ts";
+import type { CredentialParts } from "../people/credential-parts.ts";
+import { shownSessionColumns, type WireCode, type WirePhoneSession } from "../phones/phone-session-changes.ts";
 import type { users } from "../schema.ts";
-import type { ProfileRow } from "./profile-changes.ts";
-import type { ProfileParts } from "./profile-parts.ts";
+import type { PendingCode, ProfileParts, ProfileRow } from "./profile-parts.ts";
 
 /** A user as they were, without bytes and secrets. */
 export type WireFormerUser = Omit<typeof users.$inferSelect, "avatar" | "passwordHash" | "publicKey">;
@@ -33,108 +34,62 @@ export interface WireRemoved {
   readonly updatedAtMs: number;
 }
 
-export function createProfileEndChanges(
+export function createProfileRemovalChanges(
   tx: Tx,
-  parts: { profiles: ProfileParts; chatEnds: ChatEnds; credentials: CredentialParts; counts: HourlyCounts },
+  parts: {
+    profiles: ProfileParts;
+    chatRemoval: ChatRemoval;
+    credentials: CredentialParts;
+    files: () => MessageFiles;
+  },
 ) {
   const { db } = tx;
-  const {
-    orm,
-    p,
-    and,
-    asc,
-    eq,
-    isNotNull,
-    isNull,
-    notInArray,
-    contacts,
-    phoneSessions,
-    profileCodes,
-    profiles,
-    users,
-  } = tx.drizzle();
-  const isMigration = and(eq(profileCodes.phone, p("phone")), eq(profileCodes.purpose, "migration"));
-  const selectPending = orm.select().from(profileCodes).where(isMigration).prepare();
-  const deletePending = orm.delete(profileCodes).where(isMigration).prepare();
-  const insertPending = orm
-    .insert(profileCodes)
-    .values({
-      phone: p("phone"),
-      purpose: "migration",
-      target: p("target"),
-      salt: p("salt"),
-      hash: p("hash"),
-      expiresAtMs: p("expiresAtMs"),
-    })
-    .prepare();
+  const selectPending = db.prepare<PendingCode, [string]>(
+    `SELECT target, salt, hash, attempts, expires_at_ms expiresAtMs FROM profile_codes
+     WHERE phone = ? AND purpose = 'migration'`,
+  );
+  const deletePending = db.prepare("DELETE FROM profile_codes WHERE phone = ? AND purpose = 'migration'");
+  const insertPending = db.prepare(
+    `INSERT INTO profile_codes (phone, purpose, target, salt, hash, expires_at_ms)
+     VALUES (?, 'migration', ?, ?, ?, ?)`,
+  );
   const countAttempt = db.prepare(
     "UPDATE profile_codes SET attempts = attempts + 1 WHERE phone = ? AND purpose = 'migration'",
   );
-  const insertProfile = orm
-    .insert(profiles)
-    .values({
-      phone: p("phone"),
-      services: p("services"),
-      settings: p("settings"),
-      balance: p("balance"),
-      updatedAtMs: p("nowMs"),
-    })
-    .prepare();
+  const insertProfile = db.prepare(
+    `INSERT INTO profiles (phone, services, settings, balance, updated_at_ms)
+     SELECT ?2, services, settings, balance, ?3 FROM profiles WHERE phone = ?1`,
+  );
   const moveUsers = db.prepare("UPDATE users SET phone = ?2, updated_at_ms = ?3 WHERE phone = ?1");
   const moveSessions = db.prepare("UPDATE phone_sessions SET phone = ?2 WHERE phone = ?1 AND user_id IS NOT NULL");
   const moveCodes = db.prepare("UPDATE profile_codes SET phone = ?2 WHERE phone = ?1 AND purpose = 'email'");
-  const deleteProfile = orm
-    .delete(profiles)
-    .where(eq(profiles.phone, p("phone")))
-    .prepare();
-  const selectSessions = orm
-    .select()
-    .from(phoneSessions)
-    .where(and(eq(phoneSessions.phone, p("phone")), isNotNull(phoneSessions.userId)))
-    .orderBy(asc(phoneSessions.sessionId))
-    .prepare();
-  const deleteSessions = orm
-    .delete(phoneSessions)
-    .where(and(eq(phoneSessions.phone, p("phone")), isNotNull(phoneSessions.userId)))
-    .prepare();
-  const orphanSessions = orm
-    .update(phoneSessions)
-    .set({ orphaned: true })
-    .where(and(eq(phoneSessions.phone, p("phone")), isNull(phoneSessions.userId)))
-    .prepare();
-  const selectUsers = orm
-    .select()
-    .from(users)
-    .where(eq(users.phone, p("phone")))
-    .orderBy(asc(users.userId))
-    .prepare();
+  const deleteProfile = db.prepare("DELETE FROM profiles WHERE phone = ?");
+  const selectSessions = db.prepare<WirePhoneSession, [string]>(
+    `SELECT ${shownSessionColumns} FROM phone_sessions WHERE phone = ? AND user_id IS NOT NULL ORDER BY session_id`,
+  );
+  const deleteSessions = db.prepare("DELETE FROM phone_sessions WHERE phone = ? AND user_id IS NOT NULL");
+  const orphanSessions = db.prepare("UPDATE phone_sessions SET orphaned = 1 WHERE phone = ? AND user_id IS NULL");
+  const selectUsers = db.prepare<StoredUser, [string]>(
+    `SELECT user_id userId, guid, username, phone, nick, names, surnames, avatar_link avatarLink, disabled, kind, presence,
+     made_by madeBy, created_at_ms createdAtMs, last_seen_at_ms lastSeenAtMs, updated_at_ms updatedAtMs,
+     password_hash IS NOT NULL hasPassword FROM users WHERE phone = ? ORDER BY user_id`,
+  );
   const selectFriends = db.prepare<{ friendId: number }, [number]>(friendIdsQuery);
-  const selectCounterparties = orm
-    .select({ userId: contacts.userId })
-    .from(contacts)
-    .where(and(eq(contacts.contactId, p("userId")), notInArray(contacts.status, ["ignore", "banned"])))
-    .orderBy(asc(contacts.userId))
-    .prepare();
+  const selectCounterparties = db.prepare<{ userId: number }, [number]>(
+    `SELECT user_id userId FROM contacts WHERE contact_id = ? AND status NOT IN ('ignore', 'banned') ORDER BY user_id`,
+  );
   const deleteContacts = db.prepare("DELETE FROM contacts WHERE user_id = ?1 OR contact_id = ?1");
   const releaseUser = db.prepare("UPDATE users SET phone = NULL, updated_at_ms = ?2 WHERE user_id = ?1");
-  const deleteUser = orm
-    .delete(users)
-    .where(eq(users.userId, p("userId")))
-    .prepare();
+  const deleteUser = db.prepare("DELETE FROM users WHERE user_id = ?");
 
   /** PROFILE § Profile/migrate. */
   function beginMigration(args: { phone: string; newPhone: string; code: WireCode; lifetimeMs: number }): boolean {
     const { phone, newPhone, code } = args;
     if (parts.profiles.find(phone) === undefined || parts.profiles.find(newPhone) !== undefined) return false;
     tx.writes += 1;
-    deletePending.run({ phone });
-    insertPending.run({
-      phone,
-      target: newPhone,
-      salt: bytesOfHex(code.salt),
-      hash: bytesOfHex(code.hash),
-      expiresAtMs: tx.nowMs + args.lifetimeMs,
-    });
+    deletePending.run(phone);
+    const expiresAtMs = later(tx.steadyMs, args.lifetimeMs);
+    insertPending.run(phone, newPhone, bytesOfHex(code.salt), bytesOfHex(code.hash), expiresAtMs);
     return true;
   }
 
@@ -148,31 +103,25 @@ export function createProfileEndChanges(
   }): WireMigrated | undefined {
     const { phone, newPhone, limits } = args;
     const before = parts.profiles.find(phone);
-    const pending = selectPending.get({ phone });
-    if (before === undefined || pending === undefined || pending.target !== newPhone) return undefined;
-    if (pending.expiresAtMs <= tx.nowMs || pending.attempts >= limits.attemptsMax) return undefined;
+    const pending = selectPending.get(phone);
+    if (before === undefined || pending === null || pending.target !== newPhone) return undefined;
+    if (pending.expiresAtMs <= tx.steadyMs || pending.attempts >= limits.attemptsMax) return undefined;
     if (parts.profiles.find(newPhone) !== undefined) return undefined;
     if (args.code === undefined && args.codeRequired) return undefined;
-    if (args.code !== undefined) {
-      const subject = `migration:${phone}`;
-      if (parts.counts.of(subject) >= limits.wrongCodesPerHour) return undefined;
-      if (!isRightCode(pending, args.code)) {
-        tx.writes += 1;
-        countAttempt.run(phone);
-        parts.counts.add(subject);
-        return undefined;
-      }
+    if (args.code !== undefined && !isRightCode(pending, args.code)) {
+      tx.writes += 1;
+      countAttempt.run(phone);
+      return undefined;
     }
     tx.writes += 1;
-    const { services, settings, balance } = before;
-    insertProfile.run({ phone: newPhone, services, settings, balance, nowMs: tx.nowMs });
+    insertProfile.run(phone, newPhone, tx.nowMs);
     moveUsers.run(phone, newPhone, tx.nowMs);
     moveSessions.run(phone, newPhone);
     moveCodes.run(phone, newPhone);
-    deleteProfile.run({ phone });
+    deleteProfile.run(phone);
     return {
       profile: { ...before, phone: newPhone, updatedAtMs: tx.nowMs },
-      sessions: selectSessions.all({ phone: newPhone }).map(withoutSecrets),
+      sessions: selectSessions.all(newPhone),
       users: parts.profiles.usersOf(newPhone).map(({ userId }) => ({
         userId,
         friendIds: selectFriends.all(userId).map((row) => row.friendId),
@@ -186,35 +135,36 @@ export function createProfileEndChanges(
    */
   function removeProfile({ phone }: { phone: string }): WireRemoved | undefined {
     if (parts.profiles.find(phone) === undefined) return undefined;
-    const sessions = selectSessions.all({ phone }).map(withoutSecrets);
-    const owned = selectUsers.all({ phone });
+    const sessions = selectSessions.all(phone);
+    const owned = selectUsers.all(phone);
     const own = new Set(owned.map((user) => user.userId));
     const told = owned.flatMap(({ userId }) =>
       selectCounterparties
-        .all({ userId })
+        .all(userId)
         .filter((row) => !own.has(row.userId))
         .map((row): [number, number] => [row.userId, userId]),
     );
     tx.writes += 1;
-    deleteSessions.run({ phone });
-    orphanSessions.run({ phone });
+    deleteSessions.run(phone);
+    orphanSessions.run(phone);
     const left: LeftParts[] = [];
     const kept: number[] = [];
-    for (const { userId, username, passwordHash } of owned) {
+    for (const { userId, username, hasPassword } of owned) {
       deleteContacts.run(userId);
-      if (username !== null || passwordHash !== null) {
+      if (username !== null || hasPassword !== 0) {
         kept.push(userId);
         releaseUser.run(userId, tx.nowMs);
         continue;
       }
-      left.push(...parts.chatEnds.leaveAll(userId));
-      parts.credentials.setScramKeys(`user:${userId}`, undefined);
-      deleteUser.run({ userId });
+      left.push(...parts.chatRemoval.leaveAll(userId));
+      parts.credentials.remove(`user:${userId}`);
+      parts.files().endUploadsOf(userId);
+      deleteUser.run(userId);
     }
-    deleteProfile.run({ phone });
+    deleteProfile.run(phone);
     // Senders are remembered too.
     tx.forget();
-    return { sessions, users: owned.map(withoutBytes), told, left, kept, updatedAtMs: tx.nowMs };
+    return { sessions, users: owned.map(toFormer), told, left, kept, updatedAtMs: tx.nowMs };
   }
 
   return {
@@ -224,7 +174,9 @@ export function createProfileEndChanges(
   };
 }
 
-function withoutBytes(user: typeof users.$inferSelect): WireFormerUser {
-  const { avatar, passwordHash, publicKey, ...shown } = user;
-  return shown;
+/** As SQLite gives it, which knows no booleans. */
+type StoredUser = Omit<WireFormerUser, "disabled"> & { readonly disabled: number; readonly hasPassword: number };
+
+function toFormer({ hasPassword, disabled, ...user }: StoredUser): WireFormerUser {
+  return { ...user, disabled: disabled !== 0 };
 }

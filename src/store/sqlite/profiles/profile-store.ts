@@ -16,7 +16,7 @@ import { friendsTold } from "../people/looks.ts";
 import { toUser } from "../people/user-row.ts";
 import { toSession, toWireCode } from "../phones/phone-store.ts";
 import type { Submit } from "../submit.ts";
-import type { ProfileRow } from "./profile-changes.ts";
+import type { ProfileRow } from "./profile-parts.ts";
 import type { WireRemoved } from "./profile-removal.ts";
 
 export function createProfileStore(db: Database, parts: { submit: Submit; sweep(chatId: ChatId): void }): ProfileStore {

@@ -1,7 +1,7 @@
 /** Changes to webhooks, and the log of chats' events that they read beside the messages. */
 import { DomainError } from "../../../domain/errors.ts";
-import { type WebhookProgress, webhooksMax } from "../../../domain/webhooks/webhook-store.ts";
-import { growing } from "../engine/change.ts";
+import { type LoggedChange, type WebhookProgress, webhooksMax } from "../../../domain/webhooks/webhook-store.ts";
+import { freeing, growing } from "../engine/change.ts";
 import type { Tx } from "../engine/tx.ts";
 
 /** Older events are forgotten, fetched or not. */
@@ -73,25 +73,27 @@ export function createWebhookChanges(tx: Tx) {
 
   return {
     putWebhook: growing(putWebhook),
-    removeWebhook: growing(removeWebhook),
+    removeWebhook: freeing(removeWebhook),
     saveWebhook: growing(saveWebhook),
     rewindWebhook: growing(rewindWebhook),
   };
 }
 
+type LoggedType = "entered" | "left" | LoggedChange["type"];
+
 /** One row for each event of a chat, however many are told of it; none where there is no webhook. */
 export function createEventLog(tx: Tx) {
   const { db } = tx;
-  const insert = db.prepare<{ eventId: number }, [string, number, string, number, number]>(
-    `INSERT INTO webhook_events (type, chat_id, body, after_message_id, created_at_ms)
-     SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM webhooks) RETURNING event_id eventId`,
+  const insert = db.prepare<{ eventId: number }, [string, number, string, number, number, number]>(
+    `INSERT INTO webhook_events (type, chat_id, body, after_message_id, created_at_ms, kept_since_ms)
+     SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM webhooks) RETURNING event_id eventId`,
   );
-  const removeOld = db.prepare("DELETE FROM webhook_events WHERE created_at_ms < ?");
+  const removeOld = db.prepare("DELETE FROM webhook_events WHERE kept_since_ms < ?");
   return {
-    append(type: "entered" | "left", chatId: number, body: string): void {
+    append(type: LoggedType, chatId: number, body: string): void {
       tx.writes += 1;
-      const row = insert.get(type, chatId, body, tx.lastMessageId(), tx.nowMs);
-      if (row !== null && row.eventId % sweepEvery === 0) removeOld.run(tx.nowMs - eventKeptMs);
+      const row = insert.get(type, chatId, body, tx.lastMessageId(), tx.nowMs, tx.steadyMs);
+      if (row !== null && row.eventId % sweepEvery === 0) removeOld.run(tx.steadyMs - eventKeptMs);
     },
   };
 }

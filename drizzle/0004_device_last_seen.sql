@@ -1,0 +1,1 @@
+ALTER TABLE `mqtt_devices` ADD `last_seen_at_ms` integer;

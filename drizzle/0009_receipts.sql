@@ -1,0 +1,1 @@
+ALTER TABLE `users` ADD `receipts` text DEFAULT 'all' NOT NULL;

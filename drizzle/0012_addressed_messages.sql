@@ -1,0 +1,1 @@
+CREATE INDEX `messages_addressed` ON `messages` (`chat_id`,`seq`) WHERE kind >= 16;

@@ -1,0 +1,1 @@
+CREATE INDEX `users_nick` ON `users` (nick COLLATE NOCASE) WHERE disabled = 0 AND kind = 'person';

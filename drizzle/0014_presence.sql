@@ -1,0 +1,1 @@
+ALTER TABLE `users` ADD `presence` text DEFAULT 'friends' NOT NULL;

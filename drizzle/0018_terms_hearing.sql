@@ -1,0 +1,1 @@
+ALTER TABLE `phone_sessions` ADD `hears_chats` integer DEFAULT 0 NOT NULL;

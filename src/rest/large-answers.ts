@@ -1,0 +1,211 @@
+/**
+ * Large answers, of which a client may leave much unread. Bun says neither how much of an answer waits nor when it is
+ * gone, and holds all of it. So Bun gets a large one piece by piece, as its reader takes it, and what is left is counted.
+ * A user has few of them at once; the next page is read when one of them is gone.
+ */
+import type { UserId } from "../domain/model.ts";
+import type { RequestInfo } from "./context.ts";
+import { Refusal, tooMany } from "./errors.ts";
+import { takeLarge } from "./json.ts";
+import type { AnswerBudget, CallerOf, Holder, PageRoom } from "./memory.ts";
+
+/** What Bun holds of an answer. */
+const pieceBytes = 64 * 1024;
+/** What a page takes while it is made, which has half as much. Where its JSON is longer it has more, but then the next one waits. */
+const pageBytes = 4 * 1024 * 1024;
+/** A page waits so long for the ones before it. Bun would cut its request off a little later. */
+const defaultWaitMs = 5000;
+/** A reader that takes nothing for so long is cut off, also where its request might wait for longer. */
+const stallSeconds = 10;
+
+export interface LargeAnswersParts {
+  readonly memory: AnswerBudget;
+  readonly callerOf: CallerOf;
+  readonly waitMs?: number;
+}
+
+export class LargeAnswers implements PageRoom {
+  readonly #parts: LargeAnswersParts;
+  readonly #accounts = new Map<string, AnswersOfAccount>();
+
+  constructor(parts: LargeAnswersParts) {
+    this.#parts = parts;
+  }
+
+  page<T>(userId: UserId, request: { readonly signal: AbortSignal }, read: () => Promise<T>): Promise<T> {
+    return this.#of(`user:${userId}`).page(request, read);
+  }
+
+  /** Gives what is sent instead of a large answer; undefined for others. */
+  counted(request: Request, info: RequestInfo, answer: Response): Response | Promise<Response> | undefined {
+    const bytes = takeLarge(answer);
+    if (bytes === undefined) return undefined;
+    const { status, headers } = answer;
+    // The answer to HEAD has the length and no body.
+    if (request.method === "HEAD") return new Response(bytes, { status, headers });
+    return this.#counted(request, info, bytes).then((stream) => new Response(stream, { status, headers }));
+  }
+
+  async #counted(request: Request, info: RequestInfo, bytes: Uint8Array<ArrayBuffer>): Promise<ReadableStream> {
+    const caller = await this.#parts.callerOf(request);
+    const holder = caller !== undefined && caller.account === undefined ? "backend" : caller?.account;
+    const ofAccount = caller?.account === undefined ? undefined : this.#of(caller.account);
+    ofAccount?.add(bytes.byteLength);
+    const unread = new UnreadAnswer(bytes, holder, () => ofAccount?.add(-bytes.byteLength));
+    this.#parts.memory.grew(unread, bytes.byteLength);
+    info.timeouts.timeout(request, stallSeconds);
+    return unread.stream();
+  }
+
+  #of(account: string): AnswersOfAccount {
+    const known = this.#accounts.get(account);
+    if (known !== undefined) return known;
+    const { memory, waitMs = defaultWaitMs } = this.#parts;
+    const whenNone = (): void => void this.#accounts.delete(account);
+    const answers = new AnswersOfAccount({ bytesMax: memory.answersBytesMax, waitMs, whenNone });
+    this.#accounts.set(account, answers);
+    return answers;
+  }
+}
+
+interface AccountParts {
+  readonly bytesMax: number;
+  readonly waitMs: number;
+  /** Nothing is unread, and nothing waits. */
+  whenNone(): void;
+}
+
+/** What one account has not read, and the pages that wait for it. */
+class AnswersOfAccount {
+  readonly #parts: AccountParts;
+  readonly #waiting = new Set<() => void>();
+  /** Unread, and expected of the pages that are being read. */
+  #bytes = 0;
+  #letsIn = false;
+
+  constructor(parts: AccountParts) {
+    this.#parts = parts;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#bytes === 0 || this.#bytes + pageBytes <= this.#parts.bytesMax;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    if (bytes > 0) return;
+    if (this.#waiting.size > 0) this.#letInSoon();
+    else if (this.#bytes === 0) this.#parts.whenNone();
+  }
+
+  async page<T>(request: { readonly signal: AbortSignal }, read: () => Promise<T>): Promise<T> {
+    if (this.#hasRoom && this.#waiting.size === 0) this.#bytes += pageBytes;
+    else await this.#room(request.signal);
+    try {
+      return await read();
+    } finally {
+      // By then the answer counts, if it is a large one.
+      setImmediate(() => this.add(-pageBytes));
+    }
+  }
+
+  /** Resolves when another page may be read, for which it has taken the room. */
+  #room(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", giveUp);
+        this.#waiting.delete(letIn);
+      };
+      const letIn = (): void => {
+        end();
+        this.#bytes += pageBytes;
+        resolve();
+      };
+      const giveUp = (): void => {
+        end();
+        reject(new Refusal(tooMany, "answers to this account were not read yet"));
+        this.#letInSoon();
+      };
+      const timer = setTimeout(giveUp, this.#parts.waitMs);
+      signal.addEventListener("abort", giveUp);
+      this.#waiting.add(letIn);
+    });
+  }
+
+  /** One in each turn of the loop: a page takes milliseconds, and others are served between them. */
+  #letInSoon(): void {
+    if (this.#letsIn) return;
+    this.#letsIn = true;
+    setImmediate(() => {
+      this.#letsIn = false;
+      const [next] = this.#waiting;
+      if (next === undefined) {
+        if (this.#bytes === 0) this.#parts.whenNone();
+      } else if (this.#hasRoom) {
+        next();
+        this.#letInSoon();
+      }
+    });
+  }
+}
+
+class UnreadAnswer implements Holder {
+  readonly holder: string | undefined;
+  /** An account's answers are bounded where they are made. */
+  readonly isUnshared = true;
+  readonly #whenGone: () => void;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #at = 0;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, holder: string | undefined, whenGone: () => void) {
+    this.#bytes = bytes;
+    this.holder = holder;
+    this.#whenGone = whenGone;
+  }
+
+  /** All of it, until Bun has the last piece: pieces are parts of one buffer. */
+  get heldBytes(): number {
+    return this.#bytes?.byteLength ?? (this.#controller === undefined ? 0 : pieceBytes);
+  }
+
+  stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: (controller) => this.#giveTo(controller),
+        cancel: () => this.#end(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** HTTP has no other word left: the answer breaks off. */
+  endForRoom(): void {
+    const controller = this.#controller;
+    this.#end();
+    controller?.error(new Error("too much waited for its readers"));
+  }
+
+  #giveTo(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (this.#bytes === undefined) {
+      this.#end();
+      controller.close();
+      return;
+    }
+    const end = this.#at + pieceBytes;
+    controller.enqueue(this.#bytes.subarray(this.#at, end));
+    this.#at = end;
+    if (end >= this.#bytes.byteLength) this.#bytes = undefined;
+  }
+
+  #end(): void {
+    if (this.#controller === undefined) return;
+    this.#bytes = undefined;
+    this.#controller = undefined;
+    this.#whenGone();
+  }
+}
