@@ -3,10 +3,11 @@
  * is edited, deleted or reacted to; `invalidate` tells of that. Reading and encoding a page
  * of fifty costs several times what everything else about its request does.
  */
+
+import { messageJson } from "../delivery/message-json.ts";
 import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
-import { messageJson } from "./message-json.ts";
 
 /** A longer message would push out a hundred others and gain little. */
 const messageCharactersMax = 4096;

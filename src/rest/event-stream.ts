@@ -4,11 +4,12 @@
  * it was. The next step is read when the reader has taken the last one, so what waits for a slow reader is in the
  * store.
  */
+
+import { messageJson } from "../delivery/message-json.ts";
 import { changeEventShape, eventShape, reachedShape, typingShape } from "../delivery/shapes.ts";
 import type { Message, MessageId, StoredEvent } from "../domain/model.ts";
 import { type Cursor, encodeCursor } from "./cursor.ts";
 import type { Follower, Page } from "./inbox.ts";
-import { messageJson } from "./message-json.ts";
 
 const headers = {
   "Content-Type": "text/event-stream",

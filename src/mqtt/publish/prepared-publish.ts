@@ -6,7 +6,7 @@ import { forever, type SteadyMs } from "../../lib/clock.ts";
 import type { ProtocolVersion, Qos } from "../wire/protocol.ts";
 import { PublishView, readPublish, type TopicLimits } from "../wire/publish-packet.ts";
 import { forwardedProperties } from "../wire/publish-properties.ts";
-import { encodePublish, type Forms, PublishForm, type Sendable } from "./publish-form.ts";
+import { encodePublish, type Forms, type Payload, PublishForm, type Sendable } from "./publish-form.ts";
 import { storedBefore5 } from "./stored-publish.ts";
 
 export interface MessageOptions {
@@ -23,14 +23,14 @@ const expiryToCome = 1;
 /** A message of the program itself, encoded on first use. */
 export class PreparedPublish implements Sendable {
   readonly topic: string;
-  readonly payload: Uint8Array;
+  readonly payload: Payload;
   readonly properties: Uint8Array | undefined;
   readonly expiresAtMs: SteadyMs;
   readonly retain: boolean;
   #before5: Forms | undefined;
   #in5: Forms | undefined;
 
-  constructor(topic: string, payload: Uint8Array, options: MessageOptions = {}) {
+  constructor(topic: string, payload: Payload, options: MessageOptions = {}) {
     this.topic = topic;
     this.payload = payload;
     this.properties = options.properties;
@@ -69,8 +69,8 @@ export class PreparedPublish implements Sendable {
   }
 }
 
-/** `topic` must be a valid topic name; `payload` is not copied and must not change until the last delivery. */
-export function preparePublish(topic: string, payload: Uint8Array, options?: MessageOptions): PreparedPublish {
+/** `topic` must be a valid topic name; bytes are not copied and must not change until the last delivery. */
+export function preparePublish(topic: string, payload: Payload, options?: MessageOptions): PreparedPublish {
   return new PreparedPublish(topic, payload, options);
 }
 

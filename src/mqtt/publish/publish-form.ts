@@ -179,15 +179,18 @@ export interface PublishOptions {
   readonly retain?: boolean;
 }
 
+/** Bytes, or text that is sent as UTF-8. */
+export type Payload = Uint8Array | string;
+
 /** Encodes one PUBLISH packet in memory of its own; its packet id is set later. */
-export function encodePublish(topic: string, payload: Uint8Array, qos: Qos, options: PublishOptions = {}): PublishForm {
+export function encodePublish(topic: string, payload: Payload, qos: Qos, options: PublishOptions = {}): PublishForm {
   return encodeWith(Buffer.allocUnsafeSlow, { topic, payload, qos, options });
 }
 
 /** The same in memory that `allocate` gives. */
 export function encodeWith(
   allocate: (bytes: number) => Buffer,
-  message: { topic: string; payload: Uint8Array; qos: Qos; options: PublishOptions },
+  message: { topic: string; payload: Payload; qos: Qos; options: PublishOptions },
 ): PublishForm {
   const { topic, payload, qos, options } = message;
   const five = options.protocolVersion === 5;
@@ -195,7 +198,7 @@ export function encodeWith(
   const propertiesBytes = five ? propertiesLength(options) : 0;
   const beforePayload =
     2 + topicBytes + (qos > 0 ? 2 : 0) + (five ? varintBytes(propertiesBytes) + propertiesBytes : 0);
-  const remaining = beforePayload + payload.length;
+  const remaining = beforePayload + (typeof payload === "string" ? Buffer.byteLength(payload) : payload.length);
   const out = allocate(1 + varintBytes(remaining) + remaining);
   const form = new PublishForm();
   form.buffer = out;
@@ -214,7 +217,8 @@ export function encodeWith(
     form.propertiesOffset = at;
     at = writeProperties(out, writeVarint(out, at, propertiesBytes), form, options);
   }
-  out.set(payload, at);
+  if (typeof payload === "string") out.write(payload, at, "utf8");
+  else out.set(payload, at);
   return form;
 }
 

@@ -2,6 +2,8 @@
  * What participants change about messages that are there, and what changed after a revision (docs/protocols/rest.md §
  * Changes).
  */
+
+import { messageJson } from "../../delivery/message-json.ts";
 import { changeShape, placeShape, reactionShapes } from "../../delivery/shapes.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { isKey } from "../../domain/keys.ts";
@@ -11,7 +13,6 @@ import { type Handler, own, queryOf, type RestContext, type RouteParts } from ".
 import { forbidden, invalidChatId, Refusal } from "../errors.ts";
 import { json } from "../json.ts";
 import { withInlineContent } from "../large-pages.ts";
-import { messageJson } from "../message-json.ts";
 import { contentOf, mentionsOf } from "../outgoing.ts";
 import { messageIdOf, noChatId } from "../paths.ts";
 import { parse, pick } from "../schemas.ts";

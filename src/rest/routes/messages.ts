@@ -2,6 +2,8 @@
  * /messages in its simple form (docs/protocols/rest.md § Send messages): send messages, fetch what waits, confirm it.
  * The signed form of the documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
+
+import { messagesJson } from "../../delivery/message-json.ts";
 import { changeEventShape, eventShape, reachedShape, sentShape, typingShape } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
@@ -23,7 +25,6 @@ import { answerProblem, badRequest, Refusal, unauthorized, words } from "../erro
 import { answerEventStream, answerStreamHead, wantsEventStream } from "../event-stream.ts";
 import { type Inbox, readerOf } from "../inbox.ts";
 import { json } from "../json.ts";
-import { messagesJson } from "../message-json.ts";
 import { clientIdsOf, draftOf } from "../outgoing.ts";
 import type { ReplyKey } from "../reply-key.ts";
 import { inboxItemsMax, parse, pick } from "../schemas.ts";

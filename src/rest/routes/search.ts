@@ -1,9 +1,10 @@
 /** GET /search (docs/protocols/rest.md § Receive messages): messages of the caller's chats by their words. */
+
+import { messagesJson } from "../../delivery/message-json.ts";
 import { inlineFileBytesMax } from "../../delivery/shapes.ts";
 import { accessToken, refuseUnsigned, requireParticipant } from "../auth.ts";
 import { type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { json } from "../json.ts";
-import { messagesJson } from "../message-json.ts";
 import { parse, pick } from "../schemas.ts";
 
 const queryNames = ["query", "chatID", "before", "limit"] as const;

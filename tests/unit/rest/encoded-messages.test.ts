@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { messageJson } from "../../../src/delivery/message-json.ts";
 import type { ChatId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
 import { createEncodedMessages } from "../../../src/rest/encoded-messages.ts";
-import { messageJson } from "../../../src/rest/message-json.ts";
 
 const chat = (id: number) => id as ChatId;
 

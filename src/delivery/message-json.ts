@@ -1,10 +1,11 @@
 /**
- * Bodies as text. Pages of fifty messages are answered some ten thousand times a second, so their JSON is put together by
- * hand. `messageShape` in delivery stays the definition, and a test compares the two.
+ * Messages as text. Pages of fifty are answered some ten thousand times a second, and every message that is sent is told, so
+ * their JSON is put together by hand. `messageShape` stays the definition, and a test compares the two.
  */
-import { beyondContentShape, fileShape, isBeyondContent, isInline, isoTime } from "../delivery/shapes.ts";
+
 import { shownTimeMs } from "../domain/messages/messages.ts";
 import type { Message, MessageFile } from "../domain/model.ts";
+import { beyondContentShape, fileShape, isBeyondContent, isInline, isoTime } from "./shapes.ts";
 
 /** The same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.@_:-] and need no escaping. */
 export function messageJson(message: Message): string {
@@ -45,9 +46,20 @@ const two = digits(2);
 const three = digits(3);
 let day = -1;
 let dayText = "";
+let lastMs = -1;
+let lastText = "";
 
-/** `isoTime`, four times as fast for times of one day, since the date is printed once. */
+/** `isoTime`. Messages of one commit have one time, which is printed once. */
 function timeText(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = textOf(ms);
+    lastMs = ms;
+  }
+  return lastText;
+}
+
+/** Four times as fast as `isoTime` for times of one day, since the date is printed once. */
+function textOf(ms: number): string {
   if (!Number.isSafeInteger(ms) || ms < 0) return isoTime(ms);
   const today = Math.floor(ms / dayMs);
   if (today !== day) {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { messageJson, messagesJson } from "../../../src/delivery/message-json.ts";
 import { messageShape } from "../../../src/delivery/shapes.ts";
 import type { ChatId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
-import { messageJson, messagesJson } from "../../../src/rest/message-json.ts";
 
 const key = fc.stringMatching(/^[a-zA-Z0-9.@_:-]{1,20}$/);
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
