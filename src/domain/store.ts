@@ -10,7 +10,7 @@ import type { GroupStore } from "./chats/group-store.ts";
 import type { HookReads, HookStore } from "./chats/hook-store.ts";
 import type { ContactReads, ContactStore } from "./contacts/contact-store.ts";
 import type { ReceiptReads, ReceiptStore } from "./deliveries/receipt-store.ts";
-import type { DomainEvent, EventType } from "./events.ts";
+import type { DomainEvent, EventOf, EventType } from "./events.ts";
 import type { EditReads, EditStore } from "./messages/edit-store.ts";
 import type { ExchangeReads, ExchangeStore } from "./messages/exchange-store.ts";
 import type { HistoryReads } from "./messages/history-store.ts";
@@ -476,6 +476,11 @@ export interface CommitStore {
    * promise resolves. Gives a function that removes the listener.
    */
   onCommitted(listener: CommitListener): () => void;
+  /**
+   * The listener gets the events of one type alone, before those who get every change, so that it costs other changes nothing.
+   * It returns at once and may not throw.
+   */
+  onEvent<Type extends EventType>(type: Type, listener: (event: EventOf<Type>) => void): void;
 }
 
 export interface Store

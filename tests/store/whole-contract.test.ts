@@ -23,7 +23,7 @@ function methodsOf(name: string, file: string): string[] {
   // What stands at the first level is a method, or it would be missed here.
   const members = [...body.matchAll(/^ {2}(?=[^\s})])(.*)$/gm)].map(([, line = ""]) => line);
   const own = members.map((line) => {
-    const method = /^(\w+)\(/.exec(line)?.[1];
+    const method = /^(\w+)(?:<[^(]*>)?\(/.exec(line)?.[1];
     if (method === undefined) throw new Error(`${name} has a member that is no method: ${line}`);
     return method;
   });

@@ -1,5 +1,4 @@
 /** How an account is disabled or removed. A client that is connected as the user is disconnected. */
-import type { DomainEvent } from "../events.ts";
 import type { UserId } from "../model.ts";
 import type { Store } from "../store.ts";
 
@@ -12,18 +11,10 @@ export function createAccountRemoval({ store }: { store: Store }) {
   /** Accounts that were disabled or removed while the server ran, the oldest first. */
   const ended = new Set<UserId>();
 
-  store.onCommitted({
-    hears: (type) => type === "user.revoked" || type === "user.enabled",
-    committed(events) {
-      for (const event of events) hear(event);
-      return undefined;
-    },
+  store.onEvent("user.revoked", ({ to }) => to.forEach(remember));
+  store.onEvent("user.enabled", ({ to }) => {
+    for (const userId of to) ended.delete(userId);
   });
-
-  function hear(event: DomainEvent): void {
-    if (event.type === "user.revoked") for (const userId of event.to) remember(userId);
-    else if (event.type === "user.enabled") for (const userId of event.to) ended.delete(userId);
-  }
 
   /**
    * Disables an account. Once the promise resolves, the user's connections and log-ins are ended. Throws

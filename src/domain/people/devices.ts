@@ -72,14 +72,8 @@ export function createDevices(parts: {
   let version = 0;
   let lastIncarnation = 0;
 
-  store.onCommitted({
-    hears: (type) => type === "device.changed",
-    committed(events) {
-      for (const event of events) {
-        if (event.type === "device.changed") remember(event.device, { newPassword: event.newPassword });
-      }
-      return undefined;
-    },
+  store.onEvent("device.changed", ({ device, newPassword }) => {
+    remember(device, { newPassword });
   });
 
   /** Reads the stored devices. Before that no device is found. */

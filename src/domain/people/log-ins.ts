@@ -87,13 +87,7 @@ export function createLogIns(parts: {
   let expiredUpTo: ExpiredPlace = { expiresAtMs: clock.steadyMs(), rowId: 0 };
   let looking = false;
 
-  store.onCommitted({
-    hears: (type) => type === "log-in.ended",
-    committed(events) {
-      for (const event of events) if (event.type === "log-in.ended") ended(event.userId, event);
-      return undefined;
-    },
-  });
+  store.onEvent("log-in.ended", (event) => ended(event.userId, event));
 
   parts.longTokens.onEnded(({ ownerKey, tokenIds }) => {
     const userId = ownerKey.startsWith("user:") ? safeInteger(ownerKey.slice("user:".length)) : undefined;

@@ -24,13 +24,7 @@ export function createLoginNames(parts: {
 }) {
   const { store, guard, check, log } = parts;
 
-  store.onCommitted({
-    hears: (type) => type === "login-name.taken",
-    committed(events) {
-      for (const event of events) if (event.type === "login-name.taken") void tell(event);
-      return undefined;
-    },
-  });
+  store.onEvent("login-name.taken", (event) => void tell(event));
 
   /** The account is told as well, by its door, and at each of its next log-ins. */
   async function tell({ userId, loginName }: { userId: UserId; loginName: string }): Promise<void> {

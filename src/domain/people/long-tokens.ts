@@ -60,7 +60,7 @@ export const deviceNameOf = (token: Pick<LongToken, "tokenId" | "scopes"> | unde
 export type LongTokens = ReturnType<typeof createLongTokens>;
 
 export function createLongTokens(parts: {
-  store: LongTokenStore & Pick<CommitStore, "onCommitted">;
+  store: LongTokenStore & Pick<CommitStore, "onEvent">;
   clock: Clock;
   log: Log;
   guard: Pick<LoginGuard, "wrongSecret">;
@@ -74,13 +74,7 @@ export function createLongTokens(parts: {
   let expiredUpTo: ExpiredLongPlace = { expiresAtMs: clock.steadyMs(), tokenId: "" };
   let looking = false;
 
-  store.onCommitted({
-    hears: (type) => type === "long-tokens.ended",
-    committed(events) {
-      for (const event of events) if (event.type === "long-tokens.ended") ended(event);
-      return undefined;
-    },
-  });
+  store.onEvent("long-tokens.ended", ended);
 
   function ended({ ownerKey, tokenIds }: EndedLongTokens): void {
     for (const tokenId of tokenIds) endedLately.set(tokenId, true);

@@ -171,17 +171,21 @@ const table: EventTable = {
   },
 };
 
+export const movesPositions: ReadonlySet<ChangeName> = new Set([
+  "advance",
+  "confirmMessages",
+  "readThrough",
+  "confirmStatuses",
+  "exchange",
+]);
+
 /** The positions of members that a commit moved, each once, from where it was before the commit to where it is after it. */
 export class MovedPositions {
   readonly #moves = new Map<string, MovedPosition>();
 
-  /** Takes note of what a change moved, if it is one that moves positions. */
-  note(name: ChangeName, outcome: unknown): void {
-    if (name === "advance" || name === "confirmMessages" || name === "readThrough") {
-      this.#add((outcome as OutcomeOf<"advance">).moved);
-    } else if ((name === "confirmStatuses" || name === "exchange") && outcome !== "foreign") {
-      this.#add((outcome as WireExchanged).moved);
-    }
+  /** Takes note of what one of those changes moved. */
+  note(outcome: unknown): void {
+    if (outcome !== "foreign") this.#add((outcome as OutcomeOf<"advance"> | WireExchanged).moved);
   }
 
   #add(moves: readonly MovedPosition[]): void {

@@ -235,6 +235,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createUploadStore(db, { submit, files, clock: options.clock }),
     beforeCommit: writer.beforeCommit,
     onCommitted: telling.onCommitted,
+    onEvent: telling.onEvent,
     positions: async (userId) => deliveryReads.positions(userId),
     ...createDeliveryStore(db, submit),
     ...createReceiptStore(db, submit),

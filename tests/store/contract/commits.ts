@@ -37,6 +37,19 @@ export function commitContract(openFresh: OpenFresh): void {
     for (const n of [1, 2, 3, 4]) expect(seen.indexOf(`told ${n}`)).toBeLessThan(seen.indexOf(`answered ${n}`));
   });
 
+  test("who hears one type of event is told of that alone, before those who take all", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const told: string[] = [];
+    listen(store, ["message.sent", "chat.entered"], ({ type }) => told.push(`all: ${type}`));
+    store.onEvent("message.sent", ({ message }) => told.push(`sent: ${message.content}`));
+    store.onEvent("message.sent", ({ to }) => told.push(`to ${to.length}`));
+    const chat = await group(store, ann, bob);
+    await store.appendMessage(text(ann, inChat(chat), "x"));
+    expect(told).toEqual(["all: chat.entered", "sent: x", "to 2", "all: message.sent"]);
+  });
+
   test("the caller is answered when the listener is done", async () => {
     await using opened = await openFresh();
     const { store } = opened;

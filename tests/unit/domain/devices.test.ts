@@ -23,7 +23,7 @@ async function stage(found: readonly NewMqttDevice[] = []) {
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .slice(0, limit)
         .map((device) => ({ ...device, member: undefined, createdAtMs: 1, lastSeenAtMs: undefined })),
-    onCommitted: () => () => {},
+    onEvent: () => {},
     findMqttDevicePassword: async (name) => stored.get(name)?.passwordHash,
   };
   let looks = 0;
