@@ -12,7 +12,7 @@ import { changeShape, inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { Typing } from "../delivery/typing.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { ChatRef, UserId } from "../domain/model.ts";
+import type { ChatRef, Draft, UserId } from "../domain/model.ts";
 import { type ChatReach, chatReachOf, requireReadableFile } from "../domain/people/chat-reach.ts";
 import { topicNeeds } from "../domain/people/scope-rules.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
@@ -76,24 +76,28 @@ export function createChatTopics(parts: {
     });
   }
 
-  async function send(session: ServiceSession<Account>, publish: InterceptedPublish, by: By): Promise<PublishOutcome> {
+  function send(session: ServiceSession<Account>, publish: InterceptedPublish, by: By): Promise<PublishOutcome> {
     const parsed = parsePayload(publish.payload, publish.properties);
-    if (parsed === undefined) return notWhatItSays;
-    if (parsed.file !== undefined) {
-      for (const reach of by.reaches) await requireReadableFile(reach, by.userId, parsed.file, domain.store);
-    }
-    await domain.messages.send({
+    if (parsed === undefined) return Promise.resolve(notWhatItSays);
+    const { content, file, type, replyTo, mentions } = parsed;
+    const draft: Draft = {
       chat: by.chat,
       from: by.userId,
-      content: parsed.content,
-      file: parsed.file,
-      type: parsed.type,
+      content,
+      file,
+      type,
       clientId: parsed.clientId ?? clientIdOf(publish),
       publish: storedPublish(session, publish),
-      replyTo: parsed.replyTo,
-      mentions: parsed.mentions,
-    });
-    return acknowledge;
+      replyTo,
+      mentions,
+    };
+    if (file !== undefined && by.reaches.length > 0) return sendNamed(draft, file, by);
+    return domain.messages.send(draft).then(acknowledged);
+  }
+
+  async function sendNamed(draft: Draft, file: string, { userId, reaches }: By): Promise<PublishOutcome> {
+    for (const reach of reaches) await requireReadableFile(reach, userId, file, domain.store);
+    return domain.messages.send(draft).then(acknowledged);
   }
 
   async function change(
@@ -231,6 +235,7 @@ export function createChatTopics(parts: {
 }
 
 const noReaches: readonly ChatReach[] = [];
+const acknowledged = (): PublishOutcome => acknowledge;
 
 function servingPresence({ limits }: Standing, asked: PresenceFilter): SubscribeAnswer {
   if (asked.wants === "nothing") return "none";

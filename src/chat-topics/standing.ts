@@ -39,4 +39,5 @@ function deviceOf({ device }: Account, devices: Devices) {
   return now?.incarnation === device?.incarnation ? now : undefined;
 }
 
-const limitsOf = ({ scoped }: Account): NonNullable<Grant>[] => (scoped === undefined ? [] : [scoped]);
+const limitsOf = ({ scoped }: Account): Standing["limits"] => (scoped === undefined ? noLimits : [scoped]);
+const noLimits: Standing["limits"] = [];

@@ -47,9 +47,13 @@ export function createMessages({ store, limits }: { store: Store; limits: Messag
    * Throws `invalid_message`, `message_too_large`, `chat_not_found`, `not_a_member`, `file_not_found`, `user_disabled`,
    * `storage_full`, and `message_not_found` where the message that it answers is not in the chat.
    */
-  async function send(draft: Draft): Promise<Sent> {
-    checkDraft(draft, limits);
-    return store.appendMessage(draft);
+  function send(draft: Draft): Promise<Sent> {
+    try {
+      checkDraft(draft, limits);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return store.appendMessage(draft); // its own promise, since a message waits for each one that stands around it
   }
 
   /** Like `send`, all or nothing. */

@@ -11,7 +11,7 @@ import type { Counters } from "../counters.ts";
 import { type Identity, ownerOf } from "../identity.ts";
 import type { BrokerLimits } from "../limits.ts";
 import { ForwardedPublish } from "../publish/forwarded-publish.ts";
-import { notStored, reasonOf, refusedBy, type Verdict } from "../publish/verdict.ts";
+import { notStored, reasonOf, type Verdict } from "../publish/verdict.ts";
 import type { Retained, RetainedDraft } from "../routing/retained.ts";
 import type { Route, Routes } from "../routing/routes.ts";
 import type { Service } from "../service.ts";
@@ -228,8 +228,7 @@ function intercept(service: Service, session: Session, view: PublishView): Promi
   const payload = view.buffer.subarray(view.payloadStart, view.end);
   const packetId = qos === 0 ? undefined : view.packetId;
   const properties = view.protocolVersion === 5 ? publishProperties(view) : undefined;
-  const outcome = service.intercept(session, { topic, payload, qos, dup, retain, packetId, properties });
-  return outcome?.then((result) => ("refused" in result ? refusedBy(result) : "taken"));
+  return service.intercept(session, { topic, payload, qos, dup, retain, packetId, properties });
 }
 
 /** Forwards it to all subscribers and retains it if asked to. The acknowledgement waits for a promise. */

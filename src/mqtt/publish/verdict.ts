@@ -1,15 +1,9 @@
 /** The outcome of a client's PUBLISH, as its acknowledgement reports it. */
-import type { PublishRefusal } from "../service.ts";
+import type { PublishOutcome, PublishRefusal } from "../service.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
 
 /** The refusal where the store does not take a message. The store's own failure was logged. */
 export const notStored = "the message could not be stored";
-
-/** A service's refusal. */
-export interface Refused {
-  readonly reasonCode: number;
-  readonly why: string;
-}
 
 export type Verdict =
   | "taken"
@@ -22,7 +16,8 @@ export type Verdict =
   /** There is no room to retain it, so it was not taken. */
   | "unretained"
   | "unstored"
-  | Refused;
+  /** What a service did with it. */
+  | PublishOutcome;
 
 const reasons = {
   taken: { reasonCode: reasonCodes.success, why: undefined },
@@ -31,11 +26,7 @@ const reasons = {
   overflowed: { reasonCode: reasonCodes.quotaExceeded, why: "a subscriber's queue is full" },
   unretained: { reasonCode: reasonCodes.quotaExceeded, why: "there is no room for more retained messages" },
   unstored: { reasonCode: reasonCodes.quotaExceeded, why: notStored },
-} as const satisfies Record<Exclude<Verdict, Refused>, { reasonCode: number; why: string | undefined }>;
-
-/** Gives the reason code of the acknowledgement and, for a refusal, its reason string. */
-export const reasonOf = (verdict: Verdict): { readonly reasonCode: number; readonly why: string | undefined } =>
-  typeof verdict === "string" ? reasons[verdict] : verdict;
+} as const satisfies Record<Exclude<Verdict, PublishOutcome>, { reasonCode: number; why: string | undefined }>;
 
 const refusalCodes: Readonly<Record<PublishRefusal, number>> = {
   not_authorized: reasonCodes.notAuthorized,
@@ -44,7 +35,8 @@ const refusalCodes: Readonly<Record<PublishRefusal, number>> = {
   quota_exceeded: reasonCodes.quotaExceeded,
 };
 
-export const refusedBy = (refusal: { readonly refused: PublishRefusal; readonly why: string }): Refused => ({
-  reasonCode: refusalCodes[refusal.refused],
-  why: refusal.why,
-});
+/** Gives the reason code of the acknowledgement and, for a refusal, its reason string. */
+export function reasonOf(verdict: Verdict): { readonly reasonCode: number; readonly why: string | undefined } {
+  if (typeof verdict === "string") return reasons[verdict];
+  return "refused" in verdict ? { reasonCode: refusalCodes[verdict.refused], why: verdict.why } : reasons.taken;
+}
