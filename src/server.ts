@@ -342,6 +342,7 @@ function makeRest(config: Config, core: Core, webhooks: Webhooks, { memory }: Sh
   });
   events.on(["message.deleted", "message.edited"], ({ message }) => rest.invalidate(message.chatId));
   events.on("message.reacted", ({ reacted }) => rest.invalidate(reacted.chatId));
+  events.on("user-key.changed", () => rest.invalidate());
   return rest;
 }
 

@@ -12,12 +12,14 @@ import { createSearch, type Search } from "./messages/search.ts";
 import { createUploads, type Uploads } from "./messages/uploads.ts";
 import type { UserId } from "./model.ts";
 import { type AccountCodes, createAccountCodes } from "./people/account-codes.ts";
+import { type AccountProof, createAccountProof } from "./people/account-proof.ts";
 import { type AccountRemoval, createAccountRemoval } from "./people/account-removal.ts";
 import { type Accounts, createAccounts, type Registration } from "./people/accounts.ts";
 import { createAdmins } from "./people/admins.ts";
 import { type Avatars, createAvatars } from "./people/avatars.ts";
 import { createDevices, type Device, type Devices } from "./people/devices.ts";
 import { createKnownNetworks } from "./people/known-networks.ts";
+import { createLinks, type Links } from "./people/links.ts";
 import { type ConnectedClient, createLogIns, type LogIns } from "./people/log-ins.ts";
 import { createLoginGuard, type LoginLimits } from "./people/login-guard.ts";
 import { createLoginNameCheck } from "./people/login-name-check.ts";
@@ -44,6 +46,9 @@ export interface Domain {
   readonly longTokens: LongTokens;
   readonly ownTokens: OwnTokens;
   readonly accountCodes: AccountCodes;
+  /** What a user shows who is logged in, before what concerns all of the account. */
+  readonly prove: AccountProof;
+  readonly links: Links;
   readonly accountRemoval: AccountRemoval;
   readonly logIns: LogIns;
   readonly loginNames: LoginNames;
@@ -139,6 +144,18 @@ export function createDomain(parts: {
     checkLoginName,
   });
   const phoneSessions = createPhoneSessions({ store, clock, log, guard, ...forPhones });
+  const accountCodes = createAccountCodes({
+    store,
+    clock,
+    log,
+    guard,
+    passwords,
+    isAdmin: createAdmins(parts.admins),
+    sendCode,
+    sendMail,
+    fixedCodeOf,
+  });
+  const prove = createAccountProof({ accounts, accountCodes });
   const people = createPeopleSearch({ store, directory: parts.directory });
   const messages = createMessages({ store, limits: parts.messageLimits });
   return {
@@ -146,17 +163,9 @@ export function createDomain(parts: {
     tokens,
     longTokens,
     ownTokens: createOwnTokens({ accounts, longTokens, names, store }),
-    accountCodes: createAccountCodes({
-      store,
-      clock,
-      log,
-      guard,
-      passwords,
-      isAdmin: createAdmins(parts.admins),
-      sendCode,
-      sendMail,
-      fixedCodeOf,
-    }),
+    accountCodes,
+    prove,
+    links: createLinks({ store, log, guard, passwords, accounts, accountCodes, prove, sendCode, fixedCodeOf }),
     accountRemoval,
     logIns: createLogIns({ store, clock, log, accounts, phoneSessions, longTokens, clientsOf: parts.clientsOf }),
     loginNames: createLoginNames({ store, guard, accounts, names, check: checkLoginName, log }),

@@ -121,6 +121,8 @@ export type DomainEvent =
       readonly loginName: string;
       readonly to: readonly UserId[];
     }
+  /** A user has another `userID`, or none: whatever names them by it is void. No client is told. */
+  | { readonly type: "user-key.changed"; readonly userId: UserId; readonly to: readonly UserId[] }
   /** The account may be used again. */
   | { readonly type: "user.enabled"; readonly to: readonly UserId[] }
   /**

@@ -46,6 +46,7 @@ import type {
 } from "./model.ts";
 import type { AccountCodeStore } from "./people/account-code-store.ts";
 import type { DiskShareReads, DiskShareStore } from "./people/disk-share-store.ts";
+import type { LinkReads, LinkStore } from "./people/link-store.ts";
 import type { LogInReads, LogInStore, LogInsToEnd } from "./people/log-in-store.ts";
 import type { LongTokenReads, LongTokenStore } from "./people/long-token-store.ts";
 import type { ScramKeys } from "./people/scram-keys.ts";
@@ -442,6 +443,7 @@ export interface Reads
     LongTokenReads,
     CredentialReads,
     LogInReads,
+    LinkReads,
     PhoneReads,
     ProfileReads,
     ContactReads,
@@ -493,6 +495,7 @@ export interface Store
     LongTokenStore,
     CredentialStore,
     LogInStore,
+    LinkStore,
     AccountCodeStore,
     PhoneStore,
     ProfileStore,

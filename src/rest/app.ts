@@ -23,6 +23,7 @@ import { createContactRoutes } from "./routes/contacts.ts";
 import { createEditRoutes } from "./routes/edits.ts";
 import { createFileRoutes } from "./routes/files.ts";
 import { createHookRoutes } from "./routes/hooks.ts";
+import { createLinkRoutes } from "./routes/links.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createOwnTokenRoutes } from "./routes/own-tokens.ts";
 import { createPeopleRoutes } from "./routes/people.ts";
@@ -41,7 +42,8 @@ export interface App {
   fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
   clients(): Iterable<ListedClient>;
   stop(): void;
-  invalidate(chatId: ChatId): void;
+  /** Without a chat, of all of them. */
+  invalidate(chatId?: ChatId): void;
 }
 
 export function createApp(parts: AppParts & { readonly cors: Cors }): App {
@@ -61,6 +63,7 @@ export function createApp(parts: AppParts & { readonly cors: Cors }): App {
   const replyKey = createReplyKey(domain.store);
   const token = createTokenRoutes(routeParts);
   const ownTokens = createOwnTokenRoutes(routeParts);
+  const links = createLinkRoutes(routeParts);
   const chats = createChatRoutes({ ...routeParts, encoded });
   const messages = createMessageRoutes({ ...routeParts, inbox, replyKey });
   const edits = createEditRoutes(routeParts);
@@ -85,6 +88,7 @@ export function createApp(parts: AppParts & { readonly cors: Cors }): App {
     "/token": { POST: once("backend", words.token, token.create), PUT: token.refresh, DELETE: token.remove },
     "/tokens": { GET: ownTokens.list, POST: ownTokens.add },
     "/tokens/:tokenID": { DELETE: ownTokens.revoke },
+    "/links": { PUT: once("backend", undefined, links.put), DELETE: once("backend", undefined, links.remove) },
     "/messages": { GET: messages.get, POST: once("participant", words.messages, messages.post) },
     "/messages/:messageID": {
       PATCH: once("participant", undefined, edits.edit),

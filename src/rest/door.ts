@@ -28,7 +28,7 @@ export interface Rest {
   /** Requests whose bodies have not come as a whole. */
   halfSent(): number;
   /** Messages of this chat were deleted: what is kept of them here is dropped. */
-  invalidate(chatId: ChatId): void;
+  invalidate(chatId?: ChatId): void;
 }
 
 export function createRest(parts: RestParts): Rest {

@@ -1,6 +1,6 @@
 /**
  * Messages of recently read chats as the JSON that answers hold. What is kept here stays true until a message of the chat
- * is edited, deleted or reacted to; `invalidate` tells of that. Reading and encoding a page
+ * is edited, deleted or reacted to, or a user has another key; `invalidate` tells of that. Reading and encoding a page
  * of fifty costs several times what everything else about its request does.
  */
 
@@ -19,7 +19,8 @@ export interface EncodedMessages {
   answer(chatId: ChatId, page: { from: number; to: number; next: number | null }): Uint8Array<ArrayBuffer> | undefined;
   /** Keeps messages of one chat, consecutive or single ones; gives their JSON without the brackets. */
   keep(chatId: ChatId, messages: readonly Message[]): string;
-  invalidate(chatId: ChatId): void;
+  /** Without a chat, of all of them. */
+  invalidate(chatId?: ChatId): void;
 }
 
 interface Kept {
@@ -48,7 +49,12 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
     return kept;
   }
 
-  function invalidate(chatId: ChatId): void {
+  function invalidate(chatId?: ChatId): void {
+    if (chatId === undefined) {
+      chats.clear();
+      characters = 0;
+      return;
+    }
     characters -= chats.get(chatId)?.characters ?? 0;
     chats.delete(chatId);
   }

@@ -12,6 +12,7 @@ import { defaultMessageLimits, historyRowsMax, mentionsMax } from "../domain/mes
 import { foundMax, foundUsually, queryCharactersMax } from "../domain/messages/search.ts";
 import { presenceRules, receiptRules } from "../domain/model.ts";
 import { longTokenLifetimeMsMax, longTokenNameCharactersMax } from "../domain/people/long-tokens.ts";
+import { passwordBytesMax } from "../domain/people/passwords.ts";
 import { webhookKinds } from "../domain/webhooks/webhook-store.ts";
 import { nearest } from "../lib/nearest.ts";
 import { cursorCharactersMax } from "./cursor.ts";
@@ -217,6 +218,11 @@ export function createSchemas(limits: RestLimits) {
     tokens: list(participant, limits.participantsMax),
     refresh: z.object({ refreshToken: secret }),
     revocation: z.object({ refreshToken: secret.optional(), accessToken: secret.optional() }),
+    link: z.union([
+      form({ accessToken: secret, userID: userKey }),
+      form({ accessToken: secret, password: text(passwordBytesMax).min(1) }),
+    ]),
+    unlink: form({ accessToken: secret }),
     putUsers: z.object({ users: list(person, limits.membersMax), chatName }),
     /** R14: the newer documents' names, and a bare array. */
     removedUsers: z.union([

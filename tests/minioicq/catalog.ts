@@ -464,8 +464,39 @@ export const catalog: Readonly<Record<string, Entry>> = {
   "password.set": {
     prepare: withOldPassword,
     good: () => ({ password: "secret", old_password: "secret" }),
-    fields: { password: needed(...texts), old_password: needed(...texts), end_sessions: optional("true") },
+    fields: {
+      password: needed(...texts),
+      old_password: needed(...texts),
+      code: optional(),
+      end_sessions: optional("true"),
+    },
     answer: "password.set.success",
+    beforeLogin: "refused",
+  },
+  // Nobody here has another way into their account.
+  "password.unlink": {
+    good: () => ({ password: "secret" }),
+    fields: { password: needed(...texts) },
+    answer: "password.unlink.fail",
+    beforeLogin: "refused",
+  },
+  "phone.code": {
+    good: () => ({ phone: "+44 7400 123456" }),
+    fields: { phone: needed() },
+    answer: "phone.code.success",
+    beforeLogin: "refused",
+  },
+  // No client learns a right code.
+  "phone.link": {
+    good: () => ({ phone: "+44 7400 123456", code: "000000", password: "secret" }),
+    fields: { phone: needed(), code: needed(...texts), password: needed(...texts) },
+    answer: "phone.link.fail",
+    beforeLogin: "refused",
+  },
+  "phone.unlink": {
+    good: () => ({ password: "secret" }),
+    fields: { password: needed(...texts), code: optional(...texts) },
+    answer: "phone.unlink.fail",
     beforeLogin: "refused",
   },
   "auth.link": { good: () => ({}), fields: {}, answer: "auth.link.success", beforeLogin: "refused" },

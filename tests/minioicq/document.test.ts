@@ -192,6 +192,21 @@ test("the printed frames of a forgotten password do what they show", async () =>
   expect(await client.ask(logIn)).toMatchObject({ action: "auth.login.success" });
 });
 
+test("the printed frames of a phone link it and unlink it, and those of a password its end", async () => {
+  await using server = await startTestServer({ env: { ROOST_SMS_TEST_NUMBERS: "447400123456=123456" } });
+  using mia = await MiniClient.connect(server.http, "json");
+  await mia.ask({ action: "auth.register", user_name: "Mia", password: "correct horse" });
+  for (const action of ["phone.code", "phone.link", "phone.unlink"]) await play(mia, action);
+  for (const heading of ["phone.code", "phone.link"]) await mia.ask(framesOf(`### \`${heading}\``)[0] ?? {});
+  using other = await MiniClient.connect(server.http, "json");
+  const { link } = await mia.ask({ action: "auth.link" });
+  await other.ask({ action: "auth.login", link });
+  const [end] = framesOf("### `password.unlink`");
+  mia.say(end ?? {});
+  expect((await mia.closed).code).toBe(1008);
+  expect((await other.closed).code).toBe(1008);
+});
+
 test("the printed frames of a link log in another device, once, and the printed end of an account ends it", async () => {
   await using server = await startTestServer();
   using mia = await MiniClient.connect(server.http, "json");

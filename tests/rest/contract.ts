@@ -116,6 +116,8 @@ const operations: readonly [operation: string, request: string, as: "backend" | 
   ["DELETE /contacts/{user}", "DELETE /contacts/ben", "participant"],
   ["GET /users/{GUID}", "GET /users/nobody", "participant"],
   ["DELETE /users/{GUID}", "DELETE /users/nobody", "backend"],
+  ["PUT /links", "PUT /links", "backend", { accessToken: "ra_unknown", userID: "fay" }],
+  ["DELETE /links", "DELETE /links", "backend", { accessToken: "ra_unknown" }],
   ["GET /webhooks", "GET /webhooks", "backend"],
   ["PUT /webhooks/{name}", "PUT /webhooks/hook", "backend", { url: "http://127.0.0.1:9/" }],
   ["GET /webhooks/{name}", "GET /webhooks/hook", "backend"],
@@ -247,6 +249,7 @@ async function usual(keep: Keep): Promise<void> {
   await contacts(server, ask, anna);
   await tokens(server, ask);
   await longTokens(server, ask);
+  await links(server, ask);
   await room(server, "gone", "anna");
   await ask("DELETE /chats/{chatID}", "DELETE /chats/gone", backendKey);
 }
@@ -411,6 +414,38 @@ async function longTokens(server: TestServer, ask: Ask): Promise<void> {
     await server.domain.longTokens.add({ ...request, madeBy: "rest" }).catch(() => {});
   }
   await ask("POST /tokens", "POST /tokens", undefined, {}, right);
+}
+
+/** A userID and a password that are linked to whom a token names, and what is refused of that. */
+async function links(server: TestServer, ask: Ask): Promise<void> {
+  const { backendKey } = server;
+  const { userId } = await server.domain.accounts.add({ nick: "Hal", password: "correct horse" });
+  const { token } = await server.domain.logIns.remember(userId, undefined);
+  const [ivy = ""] = await enroll(server, "ivy");
+  const bodies = [
+    { accessToken: token, userID: "anna" },
+    { accessToken: token, userID: "hal" },
+    { accessToken: token, password: "correct horse" },
+    { accessToken: ivy, password: "correct horse" },
+    { accessToken: "rl_".padEnd(35, "x"), userID: "fay" },
+    { accessToken: token, userID: "a b" },
+    {},
+  ];
+  for (const body of bodies) await ask("PUT /links", "PUT /links", backendKey, body);
+  for (const accessToken of [token, token, "rl_".padEnd(35, "x"), 5]) {
+    await ask("DELETE /links", "DELETE /links", backendKey, { accessToken });
+  }
+  // A refusal of what was asked is kept too.
+  for (const [operation, body] of [
+    ["PUT /links", { accessToken: ivy, userID: "fay" }],
+    ["DELETE /links", { accessToken: token }],
+  ] as const) {
+    for (const query of ["", "?again=1"]) {
+      await ask(operation, `${operation}${query}`, backendKey, body, { "Idempotency-Key": operation.slice(0, 3) });
+    }
+  }
+  const [joe = ""] = await enroll(server, "joe");
+  await ask("DELETE /links", "DELETE /links", backendKey, { accessToken: joe });
 }
 
 /** A webhook that fails, with a dead letter, and what is said of one that is not there or not as it must be. */

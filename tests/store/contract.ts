@@ -23,6 +23,7 @@ import { fileContract } from "./contract/files.ts";
 import { groupContract } from "./contract/groups.ts";
 import { historyContract } from "./contract/history.ts";
 import { hookContract } from "./contract/hooks.ts";
+import { linkContract } from "./contract/links.ts";
 import { logInContract } from "./contract/log-ins.ts";
 import { longTokenContract } from "./contract/long-tokens.ts";
 import { messageContract } from "./contract/messages.ts";
@@ -45,6 +46,7 @@ export function storeContract(name: string, openFresh: OpenFresh): void {
     describe("MQTT devices", () => deviceContract(openFresh));
     describe("topics", () => topicContract(openFresh));
     describe("log-ins", () => logInContract(openFresh));
+    describe("links", () => linkContract(openFresh));
     describe("codes of accounts", () => accountCodeContract(openFresh));
     describe("long-lived tokens", () => longTokenContract(openFresh));
     describe("contacts", () => contactContract(openFresh));

@@ -168,7 +168,9 @@ test.each(documents)("every setting that %s names exists", (file) => {
   const unknown = named.map(([, key = ""]) => key).filter((key) => !settingKeys.some((known) => known === key));
   // MiniOICQ has actions that look like settings, and a folder may have a file of that name.
   expect(
-    unknown.filter((name) => !/^auth\.l|^auth\.register$|^password\.(?:set|forgot|reset)$|\.(?:ts|md)$/.test(name)),
+    unknown.filter(
+      (name) => !/^auth\.l|^auth\.register$|^password\.(?:set|forgot|reset|unlink)$|\.(?:ts|md)$/.test(name),
+    ),
   ).toEqual([]);
 });
 

@@ -6,9 +6,9 @@ import type { ScramKeys } from "./scram-keys.ts";
 
 /**
  * `sent`: six digits to a confirmed address, for a new password or the end of the account. `operator`: the same, printed for the
- * operator. `link`: it logs in another client of the user.
+ * operator. `link`: it logs in another client of the user. `phone`: six digits to a phone that is to be the user's.
  */
-export type CodePurpose = "sent" | "operator" | "link";
+export type CodePurpose = "sent" | "operator" | "link" | "phone";
 
 export interface AccountCodeStore {
   /**

@@ -61,6 +61,10 @@ export const actionNeeds = {
   "contact.block": "whole",
   "contact.unblock": "whole",
   "password.set": "password",
+  "password.unlink": "password",
+  "phone.code": "password",
+  "phone.link": "password",
+  "phone.unlink": "password",
   "auth.link": "password",
   "account.delete": "password",
   "password.forgot": "open",
@@ -77,6 +81,7 @@ export const routeNeeds = {
   "/token": { POST: "backend", PUT: "open", DELETE: "password" },
   "/tokens": { GET: "password", POST: "password" },
   "/tokens/:tokenID": { DELETE: "password" },
+  "/links": { PUT: "backend", DELETE: "backend" },
   // Messages are sent there, and statuses confirm what was read.
   "/messages": { GET: "read", POST: "chat" },
   "/messages/:messageID": { PATCH: "whole", DELETE: "whole" },

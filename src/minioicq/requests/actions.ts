@@ -16,6 +16,7 @@ import { editMessage, getChanges, reactToMessage } from "./handlers/edits.ts";
 import { heartbeat } from "./handlers/heartbeat.ts";
 import { getMessages } from "./handlers/history.ts";
 import { addHook, listHooks, removeHook } from "./handlers/hooks.ts";
+import { linkPhone, sendPhoneCode, unlinkPassword, unlinkPhone } from "./handlers/links.ts";
 import { endLogIn, listLogIns, setLoginName, setPassword } from "./handlers/log-ins.ts";
 import { confirmMessages, deleteMessage, sendMessage } from "./handlers/messages.ts";
 import { setPresence, watchPresence } from "./handlers/presence.ts";
@@ -76,6 +77,10 @@ const table = {
   "contact.block": { ...block, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "contact.unblock": { ...unblock, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "password.set": { ...setPassword, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "password.unlink": { ...unlinkPassword, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "phone.code": { ...sendPhoneCode, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "phone.link": { ...linkPhone, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "phone.unlink": { ...unlinkPhone, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "auth.link": { ...linkLogIn, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "account.delete": { ...deleteAccount, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "password.forgot": { ...forgotPassword, needsLogIn: false, besideOthers: false, beyondDocument: true },

@@ -13,7 +13,11 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** What a reader looks for, in the order in which they need it; by the first level of the path. */
 const groups: readonly { readonly name: string; readonly description: string; readonly paths: readonly string[] }[] = [
-  { name: "Tokens", description: "Make participants, and renew or end their tokens.", paths: ["token", "tokens"] },
+  {
+    name: "Tokens",
+    description: "Make participants, and renew or end their tokens.",
+    paths: ["token", "links", "tokens"],
+  },
   { name: "Chats", description: "Make chats, and read what was said in them.", paths: ["chats"] },
   { name: "Messages", description: "Send, receive, confirm and find.", paths: ["messages", "search"] },
   { name: "People", description: "Who is who, and who are friends.", paths: ["users", "contacts"] },

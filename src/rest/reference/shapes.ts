@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { keyPattern, userKeyPattern } from "../../domain/keys.ts";
 import { presenceRules, receiptRules } from "../../domain/model.ts";
+import { credentialKinds } from "../../domain/people/link-store.ts";
 
 const id = z.string().regex(/^\d{1,16}$/);
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -461,6 +462,15 @@ export const users = z
     next: cursor.nullable().describe("`after` of the page that follows; null at the end."),
   })
   .meta({ id: "Users" });
+
+export const linked = z
+  .strictObject({
+    user_id: id,
+    userID: userKey,
+    GUID: guid,
+    credentials: z.array(z.enum(credentialKinds)),
+  })
+  .meta({ id: "Linked" });
 
 export const user = z
   .strictObject({

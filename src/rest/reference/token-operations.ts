@@ -132,6 +132,46 @@ export const createTokenOperations = (schemas: Schemas) =>
         },
       },
     },
+    "/links": {
+      PUT: {
+        id: "link",
+        summary: "Link a userID or a password to a user",
+        about:
+          "The user is the one of the access token in the body, also of another door. A `userID` that a participant without messages, chats and contacts has moves from them. A `password` is for a user who has none. Nothing is merged.",
+        caller: "backend",
+        once: true,
+        body: { schema: schemas.link, required: true, example: { accessToken: "ra_…", userID: "anna" } },
+        answers: {
+          200: { about: "Linked. The user, and the ways into the account.", schema: shapes.linked },
+          400: problem("A value in the body is wrong."),
+          403: problem(outOfScope.about),
+          409: problem(
+            "The user has one already, or the participant who has the userID has messages, chats or contacts.",
+          ),
+          413: problem(tooLarge.about),
+          ...withKey,
+          ...usualOwn,
+        },
+      },
+      DELETE: {
+        id: "unlink",
+        summary: "Take a userID from a user",
+        about: "The user stays, with their chats. Your tokens for them end, and their connections by these.",
+        caller: "backend",
+        once: true,
+        body: { schema: schemas.unlink, required: true, example: { accessToken: "ra_…" } },
+        answers: {
+          200: { about: "Unlinked. The user, and the ways into the account.", schema: shapes.linked },
+          400: problem("The body is wrong."),
+          403: problem(outOfScope.about),
+          404: problem("The user has no userID of a backend."),
+          409: problem("The user has no other way into the account."),
+          413: problem(tooLarge.about),
+          ...withKey,
+          ...usualOwn,
+        },
+      },
+    },
     "/users": {
       GET: {
         id: "getUsersPage",

@@ -41,13 +41,14 @@ import { createCredentialParts } from "./people/credential-parts.ts";
 import { createMqttDeviceChanges } from "./people/device-changes.ts";
 import { createDirectory } from "./people/directory.ts";
 import { createInviteChanges, createInviteParts } from "./people/invite-changes.ts";
+import { createLinkChanges } from "./people/link-changes.ts";
 import { createLogInChanges, createLogInParts } from "./people/log-in-changes.ts";
 import { createLongTokenChanges, createLongTokenParts } from "./people/long-token-changes.ts";
 import { createTokenChanges, createTokenParts } from "./people/token-changes.ts";
 import { createTopicChanges } from "./people/topic-changes.ts";
 import { createUserChanges } from "./people/user-changes.ts";
 import { createUserParts } from "./people/user-parts.ts";
-import { createUserRemovalChanges } from "./people/user-removal.ts";
+import { createUserRemoval, createUserRemovalChanges } from "./people/user-removal.ts";
 import { createHourlyCounts } from "./phones/hourly-counts.ts";
 import { createPaidMessageChanges } from "./phones/paid-message-changes.ts";
 import { createPhoneSessionChanges } from "./phones/phone-session-changes.ts";
@@ -85,6 +86,15 @@ function createGroups(tx: Tx) {
   const namedFiles = lazily(() => createNamedFiles(tx));
   const positions = lazily(() =>
     createPositions(tx, createMessageStatuses(tx, { chats: chatParts(), events: events() })),
+  );
+  const userRemoval = lazily(() =>
+    createUserRemoval(tx, {
+      people: people(),
+      chatRemoval: chatRemoval(),
+      credentials: credentials(),
+      logIns: logInParts(),
+      files,
+    }),
   );
   const tokenParts = lazily(() => createTokenParts(tx));
   const retained = lazily(() => createRetainedChanges(tx));
@@ -203,12 +213,16 @@ function createGroups(tx: Tx) {
     ),
     longTokens: lazily(() => createLongTokenChanges(tx, { parts: longTokenParts(), credentials: credentials() })),
     userRemoval: lazily(() =>
-      createUserRemovalChanges(tx, {
+      createUserRemovalChanges(tx, { people: people(), logIns: logInParts(), removal: userRemoval() }),
+    ),
+    links: lazily(() =>
+      createLinkChanges(tx, {
         people: people(),
-        chatRemoval: chatRemoval(),
         credentials: credentials(),
+        profiles: profileParts(),
+        codes: accountCodes(),
         logIns: logInParts(),
-        files,
+        removal: userRemoval(),
       }),
     ),
     phoneSessions: lazily(() => createPhoneSessionChanges(tx, profileParts(), counts())),
@@ -347,6 +361,12 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
   touchLongToken: "longTokens",
   setUserDisabled: "userRemoval",
   removeUser: "userRemoval",
+  linkPhone: "links",
+  unlinkPhone: "links",
+  linkPassword: "links",
+  unlinkPassword: "links",
+  linkUsername: "links",
+  unlinkUsername: "links",
   beginPhoneSession: "phoneSessions",
   phoneCodeFailed: "phoneSessions",
   verifyPhoneSession: "phoneSessions",

@@ -16,11 +16,13 @@ import { toDeleted } from "./messages/message-store.ts";
 import type { TakenLoginName } from "./people/credential-parts.ts";
 import type { MqttDeviceRow } from "./people/device-changes.ts";
 import { toMqttDevice } from "./people/device-store.ts";
+import type { WireLinked, WireUnlinked } from "./people/link-changes.ts";
 import type { WireEnded } from "./people/log-in-changes.ts";
 import { toUserRemoved } from "./people/log-in-store.ts";
 import { friendsTold } from "./people/looks.ts";
 import type { WireEndedTokens } from "./people/token-changes.ts";
 import type { WireLook } from "./people/user-parts.ts";
+import type { WireUserRemoved } from "./people/user-removal.ts";
 import { toRemoved } from "./profiles/profile-store.ts";
 import type { ValueOf } from "./submit.ts";
 
@@ -122,17 +124,18 @@ const table: EventTable = {
             ? [{ type: "retained.dropped" as const, ownerKey: `device:${name}`, to: [] }]
             : none),
         ],
-  removeUser: (wire, { userId, retainedToo }) => {
-    const { changes, left, phoneSessionIds } = toUserRemoved(userId as UserId, wire);
-    const to = [userId as UserId];
-    return [
-      ...changes.map(changedEvent),
-      ...left.map(toldOfLeft),
-      ...endedEvents(phoneSessionIds, to),
-      { type: "user.revoked", to },
-      ...(retainedToo === true ? [{ type: "retained.dropped" as const, ownerKey: `user:${userId}`, to: [] }] : none),
-    ];
-  },
+  removeUser: (wire, { userId, retainedToo }) => [
+    ...removedEvents({ userId, ...wire }),
+    ...(retainedToo === true ? [{ type: "retained.dropped" as const, ownerKey: `user:${userId}`, to: [] }] : none),
+  ],
+  linkPhone: (linked) => (linked === null ? none : linkedEvents(linked)),
+  unlinkPhone: unlinkedEvents,
+  unlinkPassword: unlinkedEvents,
+  linkUsername: (linked, { userId }) => [
+    ...linkedEvents(linked),
+    ...renamedEvents([userId, ...linked.unlinked.map((one) => one.userId)]),
+  ],
+  unlinkUsername: (unlinked) => [...unlinkedEvents(unlinked), ...renamedEvents([unlinked.userId])],
   endPhoneSession: (userId, { sessionId }) => (userId === null ? none : endedEvents([sessionId], [userId as UserId])),
   verifyPhoneSession: (outcome) =>
     outcome.result === "login" ? endedEvents(outcome.ended.sessionIds, outcome.ended.userIds as UserId[]) : none,
@@ -290,16 +293,57 @@ function tokenEvents({ userId, tokenIds }: WireEndedTokens): Events {
   return [{ type: "log-in.ended", userId: userId as UserId, tokenIds, byPassword: false, to: [userId as UserId] }];
 }
 
+function removedEvents({ userId: id, ...wire }: WireUserRemoved & { readonly userId: number }): Events {
+  const userId = id as UserId;
+  const { changes, left, phoneSessionIds } = toUserRemoved(userId, wire);
+  const to = [userId];
+  return [
+    ...changes.map(changedEvent),
+    ...left.map(toldOfLeft),
+    ...endedEvents(phoneSessionIds, to),
+    { type: "user.revoked", to },
+  ];
+}
+
+/** What ends is told before the credential is another user's. */
+function linkedEvents({ look, unlinked, removed, taken }: WireLinked): Events {
+  return [
+    ...unlinked.flatMap(unlinkedEvents),
+    ...removed.flatMap(removedEvents),
+    ...lookEvents(look),
+    ...takenEvents([taken]),
+  ];
+}
+
+function unlinkedEvents(unlinked: WireUnlinked): Events {
+  const { look } = unlinked;
+  return [...logInEvents(unlinked, unlinked), ...(look === undefined ? none : lookEvents(look))];
+}
+
+/** Topic patterns may name users by their keys. */
+const renamedEvents = (userIds: readonly number[]): Events =>
+  userIds.flatMap(
+    (userId): Events => [
+      { type: "user-key.changed", userId: userId as UserId, to: [userId as UserId] },
+      ...topicEvents(`user:${userId}`),
+    ],
+  );
+
 /** Null: none of the user's log-ins ended. */
-function allEndedEvents(ended: WireEnded | null, { userId: id }: { readonly userId: number }): Events {
-  if (ended === null) return none;
+function allEndedEvents(ended: WireEnded | null, { userId }: { readonly userId: number }): Events {
+  return ended === null ? none : logInEvents(ended, { userId, byPassword: true });
+}
+
+function logInEvents(ended: WireEnded, { userId: id, byPassword }: { userId: number; byPassword: boolean }): Events {
   const userId = id as UserId;
   const to = [userId];
   const { tokenIds, longTokenIds, phoneSessionIds } = ended;
   return [
     ...longTokenEvents(`user:${userId}`, longTokenIds),
     ...endedEvents(phoneSessionIds, to),
-    { type: "log-in.ended", userId, tokenIds, byPassword: true, to },
+    ...(tokenIds.length > 0 || byPassword
+      ? [{ type: "log-in.ended" as const, userId, tokenIds, byPassword, to }]
+      : none),
   ];
 }
 

@@ -102,7 +102,7 @@ export const accountCodes = sqliteTable(
     userId: integer("user_id")
       .notNull()
       .references(() => users.userId, { onDelete: "cascade" }),
-    purpose: text("purpose", { enum: ["sent", "operator", "link"] }).notNull(),
+    purpose: text("purpose", { enum: ["sent", "operator", "link", "phone"] }).notNull(),
     /** Empty for a secret that cannot be guessed. */
     salt: blob("salt", { mode: "buffer" }).notNull(),
     /** SHA-256 of salt and code. */

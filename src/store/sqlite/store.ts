@@ -37,6 +37,7 @@ import { createMqttStore } from "./mqtt/store.ts";
 import { createAccountCodeStore } from "./people/account-code-store.ts";
 import { createMqttDeviceStore } from "./people/device-store.ts";
 import type { DirectoryRule } from "./people/directory.ts";
+import { createLinkStore } from "./people/link-store.ts";
 import { createLogInStore } from "./people/log-in-store.ts";
 import { createLongTokenStore } from "./people/long-token-store.ts";
 import { createPeopleReader } from "./people/people-reader.ts";
@@ -107,6 +108,9 @@ const indexed: ReadonlySet<ChangeName> = new Set([
   "deleteMessage",
   "sweepChat",
 ]);
+
+/** After these changes a user has another key. */
+const renaming: ReadonlySet<ChangeName> = new Set(["linkUsername", "unlinkUsername"]);
 
 export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   const { dataDir, log, files: fileLimits = defaultFileLimits } = options;
@@ -192,6 +196,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
   function settle(asked: Asked, outcome: unknown): void {
     forgetOwners(asked, outcome);
     forgetLongTokens(asked.name);
+    if (renaming.has(asked.name)) messageReads.forgetUserKeys();
     if (indexed.has(asked.name)) search.changed();
     telling.settle(asked, outcome, messages.valueFor(asked.name, { args: asked.args, local: asked.local, outcome }));
   }
@@ -226,6 +231,7 @@ export async function openStore(options: StoreOptions): Promise<SqliteStore> {
     ...createHookStore(db, { submit, membersMax }),
     ...createGroupStore(submit, { sweep, membersMax, rule }),
     ...createLogInStore(db, { submit, submitLater, sweep }),
+    ...createLinkStore(db, submit),
     ...createProfileStore(db, { submit, sweep }),
     findUserNow: (userId) => userReads.findUser(userId),
     findLongTokenNow,

@@ -676,6 +676,46 @@ export const rowsBeyond: Readonly<Record<string, readonly Row[]>> = {
     refused("password.set", "with another", { password: "new", old_password: "x" }, "Incorrect password"),
     refused("password.set", "without one", { password: "new" }, "Incorrect password"),
     refused("password.set", "to nothing", { old_password: "new" }, "Empty password"),
+    refused("password.set", "by a code", { password: "new", code: "123456" }, "Already linked"),
+    refused("password.set", "by a list", { password: "new", code: [] }, "Invalid code"),
+  ],
+  "password.unlink": [
+    refused("password.unlink", "which is all there is", { password: "secret" }, "Last credential"),
+    refused("password.unlink", "with a wrong one", { password: "x" }, "Incorrect password"),
+    refused("password.unlink", "without one", {}, "Incorrect password"),
+  ],
+  "phone.code": [
+    {
+      what: "to a phone",
+      ask: () => ({ action: "phone.code", phone: "+44 7400 123456" }),
+      nobody: notLoggedIn("phone.code"),
+      ann: [{ action: "phone.code.success", phone: "447400123456" }],
+    },
+    refused("phone.code", "to no phone", { phone: "123" }, "Invalid phone"),
+    refused("phone.code", "to nothing", {}, "Invalid phone"),
+  ],
+  "phone.link": [
+    refused(
+      "phone.link",
+      "with a wrong code",
+      { phone: "447400123456", code: "123456", password: "secret" },
+      "Invalid code",
+    ),
+    refused("phone.link", "without a code", { phone: "447400123456", password: "secret" }, "Invalid code"),
+    refused(
+      "phone.link",
+      "with a wrong password",
+      { phone: "447400123456", code: "123456", password: "x" },
+      "Incorrect password",
+    ),
+    refused("phone.link", "without a password", { phone: "447400123456", code: "123456" }, "Incorrect password"),
+    refused("phone.link", "of no phone", { phone: [], code: "123456", password: "secret" }, "Invalid phone"),
+  ],
+  "phone.unlink": [
+    refused("phone.unlink", "where there is none", { password: "secret" }, "Not linked"),
+    refused("phone.unlink", "with a wrong password", { password: "x" }, "Incorrect password"),
+    refused("phone.unlink", "with a wrong code", { code: "123456" }, "Invalid code"),
+    refused("phone.unlink", "without either", {}, "Incorrect password"),
   ],
   "auth.link": [
     {

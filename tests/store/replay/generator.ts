@@ -65,6 +65,12 @@ export function createGenerator(db: Database, random: Random) {
   const blob = (): number => blobs.push(bytes()) - 1;
 
   const user = (): UserId => one("SELECT user_id FROM users") as UserId;
+  /** Someone who has it, and another one too if there is such a user. */
+  const withCredential = (column: "phone" | "password_hash" | "username"): number => {
+    const count = "(phone IS NOT NULL) + (password_hash IS NOT NULL) + (username IS NOT NULL)";
+    const two = all(`SELECT user_id FROM users WHERE ${column} IS NOT NULL AND ${count} > 1`);
+    return two.length === 0 || chance(0.2) ? one(`SELECT user_id FROM users WHERE ${column} IS NOT NULL`) : pick(two);
+  };
   const users = (): UserId[] => some(all("SELECT user_id FROM users"), 4) as UserId[];
   const loginName = (): string => (chance(0.5) ? pick(usernames) : `device${int(6)}`);
   const userKey = (): string => (chance(0.7) ? pick(usernames) : `user.${user()}`);
@@ -561,7 +567,7 @@ export function createGenerator(db: Database, random: Random) {
     },
     addAccountCode: () => ({
       userId: user(),
-      purpose: pick(["sent", "operator", "link"]),
+      purpose: pick(["sent", "operator", "link", "phone"]),
       code: { salt: "", hash: hash(pick(names)) },
       lifetimeMs: hourMs,
       mail: maybe(0.3, () => ({ phone: "4479", perHour: 2 })),
@@ -574,6 +580,27 @@ export function createGenerator(db: Database, random: Random) {
       passwordHash: pick(names),
       scramKeys: scramKeys(),
     }),
+    linkPhone: () => {
+      const userId = Number(
+        pick(rows("SELECT user_id FROM account_codes WHERE purpose = 'phone'").concat([[user()]]))[0],
+      );
+      return { userId, phone: phone(), code: pick(names), attemptsMax: 2 };
+    },
+    unlinkPhone: () => ({ userId: withCredential("phone") }),
+    linkPassword: () => ({
+      userId: user(),
+      code: maybe(0.3, () => pick(names)),
+      attemptsMax: 2,
+      passwordHash: pick(names),
+      scramKeys: scramKeys(),
+    }),
+    unlinkPassword: () => {
+      const userId = withCredential("password_hash");
+      const [oldHash] = rows(`SELECT password_hash FROM users WHERE user_id = ${userId}`).flat();
+      return { userId, oldHash: String(oldHash) };
+    },
+    linkUsername: () => ({ userId: user(), username: pick(usernames) }),
+    unlinkUsername: () => ({ userId: withCredential("username") }),
     takeLogInLink: () => ({ hash: hash(pick(names)) }),
     changePassword: () => {
       const found = rows("SELECT user_id, password_hash FROM users WHERE password_hash IS NOT NULL");

@@ -2,35 +2,42 @@
 import { isoTime } from "../../../delivery/shapes.ts";
 import type { User } from "../../../domain/model.ts";
 import type { LogIn } from "../../../domain/people/log-ins.ts";
-import { passwordBytesMax } from "../../../domain/people/passwords.ts";
 import { closeCode } from "../../errors.ts";
 import type { Handler, UserCall } from "../action.ts";
 import { answerWith } from "../answer.ts";
-import { flag, Refused, text } from "../fields.ts";
+import { flag, isAbsent, Refused, text } from "../fields.ts";
 import { parseLoginName } from "./auth.ts";
+import { parseCode, parseNewPassword, parsePassword } from "./shown-proof.ts";
 
 /** Longer texts are no ids of log-ins. */
 const sessionIdCharactersMax = 64;
 
-/** Throws `wrong_password`, `try_later`, `busy`. */
+/**
+ * With a code it is the user's first password. Throws `wrong_password`, `code_invalid`, `already_linked`,
+ * `password_too_short`, `try_later`, `busy`.
+ */
 export const setPassword: Handler<{
   readonly action: "password.set";
   readonly password: string;
-  readonly oldPassword: string;
+  readonly by: { readonly oldPassword: string } | { readonly code: string };
   /** The user's other log-ins end. */
   readonly endSessions: boolean;
 }> = {
   parse: (fields) => {
-    const password = text(fields["password"], { empty: "Empty password", wrong: "Invalid password" });
-    if (Buffer.byteLength(password) > passwordBytesMax) throw new Refused("Password too long");
-    const oldPassword = text(fields["old_password"], { empty: "Incorrect password", wrong: "Invalid password" });
+    const password = parseNewPassword(fields);
     const endSessions = flag(fields["end_sessions"], "Invalid end_sessions");
-    return { action: "password.set", password, oldPassword, endSessions };
+    const first = !isAbsent(fields["code"]);
+    if (first && !isAbsent(fields["old_password"])) throw new Refused("Invalid code");
+    const by = first
+      ? { code: parseCode(fields, "Invalid code") }
+      : { oldPassword: text(fields["old_password"], { empty: "Incorrect password", wrong: "Invalid password" }) };
+    return { action: "password.set", password, by, endSessions };
   },
-  handle: async (call, { oldPassword, password, endSessions: endOthers }) => {
+  handle: async (call, { by, password, endSessions: endOthers }) => {
     const { own, address } = call.caller;
-    const change = { oldPassword, password, address, endOthers, own };
-    await call.shared.domain.logIns.changePassword(await currentUser(call), change);
+    const { links, logIns } = call.shared.domain;
+    if ("code" in by) await links.linkPassword(call.user, { password, code: by.code, address });
+    else await logIns.changePassword(await currentUser(call), { ...by, password, address, endOthers, own });
     return answerWith({ action: "password.set.success" });
   },
 };
@@ -42,8 +49,7 @@ export const setLoginName: Handler<{
   readonly password: string;
 }> = {
   parse: (fields) => {
-    const password = text(fields["password"], { empty: "Incorrect password", wrong: "Invalid password" });
-    return { action: "login_name.set", loginName: parseLoginName(fields), password };
+    return { action: "login_name.set", loginName: parseLoginName(fields), password: parsePassword(fields) };
   },
   handle: async (call, { loginName, password }) => {
     const { address } = call.caller;

@@ -1,15 +1,13 @@
 /** What a code opens: a password that was forgotten, and the end of an account (docs/protocols/minioicq.md). */
 
-import { passwordBytesMax } from "../../../domain/people/passwords.ts";
+import type { ShownProof } from "../../../domain/people/account-proof.ts";
 import { closeCode } from "../../errors.ts";
 import type { Shared } from "../../shared.ts";
 import type { Handler, OpenHandler } from "../action.ts";
 import { answerWith } from "../answer.ts";
-import { isAbsent, optionalText, Refused, text } from "../fields.ts";
 import { type NamedAccount, parseName, userOf } from "./auth.ts";
+import { parseCode, parseNewPassword, parseShownProof } from "./shown-proof.ts";
 
-/** Longer texts are no codes. */
-const codeCharactersMax = 64;
 const empty = "Empty user_id or code";
 
 /** Throws `try_later`. */
@@ -30,10 +28,8 @@ export const resetPassword: OpenHandler<{
 }> = {
   parse: (fields, reader) => {
     const named = parseName(fields, reader, empty);
-    const code = text(fields["code"], { empty, wrong: "Invalid code" });
-    if (code.length > codeCharactersMax) throw new Refused("Invalid code");
-    const password = text(fields["password"], { empty: "Empty password", wrong: "Invalid password" });
-    if (Buffer.byteLength(password) > passwordBytesMax) throw new Refused("Password too long");
+    const code = parseCode(fields, empty);
+    const password = parseNewPassword(fields);
     return { action: "password.reset", named, code, password };
   },
   handle: async ({ shared, caller: { address } }, { named, code, password }) => {
@@ -48,18 +44,11 @@ export const resetPassword: OpenHandler<{
  */
 export const deleteAccount: Handler<{
   readonly action: "account.delete";
-  readonly by: { readonly password: string } | { readonly code: string };
+  readonly by: ShownProof;
 }> = {
-  parse: (fields) => {
-    const code = optionalText(fields["code"], { wrong: "Invalid code", charactersMax: codeCharactersMax });
-    const { password } = fields;
-    if (code !== undefined && isAbsent(password)) return { action: "account.delete", by: { code } };
-    const shown = text(password, { empty: "Incorrect password", wrong: "Invalid password" });
-    return { action: "account.delete", by: { password: shown } };
-  },
+  parse: (fields) => ({ action: "account.delete", by: parseShownProof(fields) }),
   handle: async ({ shared: { domain }, caller: { address }, user }, { by }) => {
-    if ("password" in by) await domain.accounts.checkPassword(user, { ...by, address });
-    else await domain.accountCodes.prove(user, { ...by, name: user.userKey, address });
+    await domain.prove(user, by, address);
     await domain.accountRemoval.remove(user.userId);
     return { is: "close", code: closeCode.policy, reason: "User disabled" };
   },

@@ -226,6 +226,8 @@ export function createMessageReader(db: Database) {
     run,
     scan,
     isFileReferenced: files.isReferenced,
+    /** A user has another key from now on. */
+    forgetUserKeys: (): void => userKeys.clear(),
     findFile: files.findFor,
     chatsOfFile: files.chatsFor,
     findNamedFile: files.named,

@@ -36,7 +36,7 @@ interface TokenRow {
 export type LogInParts = ReturnType<typeof createLogInParts>;
 
 /** The end of log-ins, which several changes share. */
-export function createLogInParts(tx: Tx, longTokens: Pick<LongTokenParts, "endOf">) {
+export function createLogInParts(tx: Tx, longTokens: Pick<LongTokenParts, "endOf" | "endMadeBy">) {
   const accessTokens = tx.db.prepare<TokenRow, [number]>(
     `SELECT hash, ${tokenIdColumn} tokenId, door, device_id deviceId, family, door = 'minioicq' OR own own
      FROM tokens WHERE user_id = ? AND kind = 'access' AND ended_at_ms IS NULL`,
@@ -51,6 +51,8 @@ export function createLogInParts(tx: Tx, longTokens: Pick<LongTokenParts, "endOf
     "SELECT session_id sessionId FROM phone_sessions WHERE user_id = ?",
   );
   const deleteSessions = tx.db.prepare("DELETE FROM phone_sessions WHERE user_id = ?");
+
+  const deleteOfDoor = tx.db.prepare("DELETE FROM tokens WHERE user_id = ? AND door = ?");
 
   function endToken(userId: number, tokenId: string): WireEnded | undefined {
     const longTokenIds = longTokens.endOf(`user:${userId}`, tokenId);
@@ -87,7 +89,29 @@ export function createLogInParts(tx: Tx, longTokens: Pick<LongTokenParts, "endOf
     };
   }
 
-  return { endToken, endAll };
+  /** What came by a password (`minioicq`: such tokens are given to who shows it), or by a backend and its `userID` (`rest`). */
+  function endOfDoor(userId: number, door: "minioicq" | "rest"): WireEnded {
+    const ended = accessTokens.all(userId).filter((one) => one.door === door);
+    tx.writes += 1;
+    deleteOfDoor.run(userId, door);
+    const makers = door === "rest" ? (["backend"] as const) : (["minioicq", "rest"] as const);
+    const longTokenIds = longTokens.endMadeBy(`user:${userId}`, makers);
+    return {
+      tokenIds: [...ended.map((one) => one.tokenId), ...longTokenIds],
+      longTokenIds,
+      phoneSessionIds: [],
+    };
+  }
+
+  /** What came by a phone. */
+  function endPhones(userId: number): WireEnded {
+    const sessions = verifiedSessions.all(userId);
+    tx.writes += 1;
+    deleteSessions.run(userId);
+    return { ...noneEnded, phoneSessionIds: sessions.map((session) => session.sessionId) };
+  }
+
+  return { endToken, endAll, endOfDoor, endPhones };
 }
 
 export function createLogInChanges(

@@ -23,6 +23,10 @@ export function createLongTokenParts(tx: Tx) {
   const deleteOne = db.prepare<OwnedToken, [string]>(
     "DELETE FROM long_lived_tokens WHERE token_id = ? RETURNING token_id tokenId, owner_key ownerKey",
   );
+  const deleteMadeBy = db.prepare<OwnedToken, [string, string]>(
+    `DELETE FROM long_lived_tokens WHERE owner_key = ?1 AND made_by IN (SELECT value FROM json_each(?2))
+     RETURNING token_id tokenId, owner_key ownerKey`,
+  );
   const deleteExpired = db.prepare<OwnedToken, [number]>(
     "DELETE FROM long_lived_tokens WHERE expires_at_ms <= ? RETURNING token_id tokenId, owner_key ownerKey",
   );
@@ -44,6 +48,9 @@ export function createLongTokenParts(tx: Tx) {
     /** Ends an owner's token, or all of them; gives their ids. */
     endOf: (ownerKey: string, tokenId: string | null): string[] =>
       gone(deleteOf.all(ownerKey, tokenId)).map((token) => token.tokenId),
+    /** Those that these made. */
+    endMadeBy: (ownerKey: string, makers: readonly TokenMaker[]): string[] =>
+      gone(deleteMadeBy.all(ownerKey, JSON.stringify(makers))).map((token) => token.tokenId),
     endOne: (tokenId: string): OwnedToken | undefined => gone(deleteOne.all(tokenId))[0],
     dropExpired: (): void => void gone(deleteExpired.all(later(tx.steadyMs, -expiredTokensKeptMs))),
   };

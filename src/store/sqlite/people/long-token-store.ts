@@ -19,6 +19,8 @@ const changesFound: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "endLongToken",
   "endToken",
   "finishMigration",
+  "linkPhone",
+  "linkUsername",
   "provision",
   "putMembers",
   "removeMqttDevice",
@@ -27,6 +29,9 @@ const changesFound: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "setAvatar",
   "setPassword",
   "setUserDisabled",
+  "unlinkPassword",
+  "unlinkPhone",
+  "unlinkUsername",
 ]);
 
 interface Row {

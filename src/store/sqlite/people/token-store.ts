@@ -17,6 +17,8 @@ const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "endToken",
   "endTokens",
   "finishMigration",
+  "linkPhone",
+  "linkUsername",
   "provision",
   "putMembers",
   "removeProfile",
@@ -28,6 +30,9 @@ const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "setPresenceRule",
   "setUserDisabled",
   "touchToken",
+  "unlinkPassword",
+  "unlinkPhone",
+  "unlinkUsername",
 ]);
 
 export function createTokenStore(parts: {

@@ -19,7 +19,10 @@ export interface WireUserRemoved extends WireEnded {
   readonly updatedAtMs: number;
 }
 
-export function createUserRemovalChanges(
+export type UserRemoval = ReturnType<typeof createUserRemoval>;
+
+/** How a user goes for good, which several changes share. */
+export function createUserRemoval(
   tx: Tx,
   parts: {
     people: UserParts;
@@ -31,7 +34,6 @@ export function createUserRemovalChanges(
 ) {
   const { db } = tx;
   const { people, logIns } = parts;
-  const updateDisabled = db.prepare("UPDATE users SET disabled = ?, updated_at_ms = ? WHERE user_id = ?");
   const selectCounterparties = db.prepare<{ userId: number }, [number]>(
     "SELECT user_id userId FROM contacts WHERE contact_id = ? ORDER BY user_id",
   );
@@ -40,22 +42,11 @@ export function createUserRemovalChanges(
   const deleteProfile = db.prepare("DELETE FROM profiles WHERE phone = ?");
   const orphanSessions = db.prepare("UPDATE phone_sessions SET orphaned = 1 WHERE phone = ? AND user_id IS NULL");
 
-  function setUserDisabled({ userId, disabled }: { userId: number; disabled: boolean }): WireEnded {
-    const user = people.find(userId);
-    if (user === undefined) throw new DomainError("user_not_found");
-    if (user.disabled !== disabled) {
-      tx.writes += 1;
-      updateDisabled.run(disabled ? 1 : 0, tx.nowMs, userId);
-      tx.userChanged(userId);
-    }
-    return disabled ? logIns.endAll(userId) : noneEnded;
-  }
-
   /**
    * The user's messages stay in the chats of others. A profile without a user left is removed too. `retainedToo`: so are
    * the messages that the user retained on MQTT topics. A hook is removed by `removeHook` alone.
    */
-  function removeUser({ userId, retainedToo }: { userId: number; retainedToo?: boolean | undefined }): WireUserRemoved {
+  function remove(userId: number, { retainedToo }: { retainedToo?: boolean | undefined } = {}): WireUserRemoved {
     const user = people.find(userId);
     if (user === undefined || !isPerson(user)) throw new DomainError("user_not_found");
     const { phone } = user;
@@ -73,6 +64,29 @@ export function createUserRemovalChanges(
     const formerPhoneId = phoneIdOf({ userId, phone: phone ?? undefined });
     return { ...ended, left, told, formerPhoneId, updatedAtMs: tx.nowMs };
   }
+
+  return { remove };
+}
+
+export function createUserRemovalChanges(
+  tx: Tx,
+  { people, logIns, removal }: { people: UserParts; logIns: LogInParts; removal: UserRemoval },
+) {
+  const updateDisabled = tx.db.prepare("UPDATE users SET disabled = ?, updated_at_ms = ? WHERE user_id = ?");
+
+  function setUserDisabled({ userId, disabled }: { userId: number; disabled: boolean }): WireEnded {
+    const user = people.find(userId);
+    if (user === undefined) throw new DomainError("user_not_found");
+    if (user.disabled !== disabled) {
+      tx.writes += 1;
+      updateDisabled.run(disabled ? 1 : 0, tx.nowMs, userId);
+      tx.userChanged(userId);
+    }
+    return disabled ? logIns.endAll(userId) : noneEnded;
+  }
+
+  const removeUser = ({ userId, ...how }: { userId: number; retainedToo?: boolean | undefined }): WireUserRemoved =>
+    removal.remove(userId, how);
 
   return { setUserDisabled: freeing(setUserDisabled), removeUser: freeing(removeUser) };
 }
