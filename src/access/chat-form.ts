@@ -10,8 +10,8 @@ import type { PreparedPublish } from "../mqtt/publish/prepared-publish.ts";
 import type { ServiceSession } from "../mqtt/service.ts";
 import type { Account } from "./accounts.ts";
 
-/** What a client may subscribe to, of a chat. */
-export const heard = ["messages", "receipts", "changes", "typing"] as const;
+/** What a client may subscribe to, of a chat. `history`: answers to its own requests, which come without a subscription too. */
+export const heard = ["messages", "receipts", "changes", "typing", "history"] as const;
 export type Heard = (typeof heard)[number];
 
 export type ChatPlace = Pick<Message, "chatId" | "chatKey">;

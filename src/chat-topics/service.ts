@@ -2,7 +2,7 @@
  * Chat for any MQTT client: the service of the broker that serves the `chat/…` topics. A PUBLISH to
  * `chat/{chatID}/send` is acknowledged once the message is on disk and queued for all recipients, one to
  * `chat/{chatID}/receipts` once the user's position is on disk, one to `chat/{chatID}/changes` once the change is, or once
- * the answer is on its way, one to `chat/{chatID}/typing` when it was told.
+ * the answer is on its way, one to `chat/{chatID}/history` once the answer is, one to `chat/{chatID}/typing` when it was told.
  */
 import type { Account, Accounts } from "../access/accounts.ts";
 import type { PresenceFilter } from "../access/chat-form.ts";
@@ -12,7 +12,7 @@ import { changeShape, inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { Typing } from "../delivery/typing.ts";
 import type { Domain } from "../domain/domain.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { ChatRef, Draft, UserId } from "../domain/model.ts";
+import type { Draft, UserId } from "../domain/model.ts";
 import { type ChatReach, chatReachOf, requireReadableFile } from "../domain/people/chat-reach.ts";
 import { topicNeeds } from "../domain/people/scope-rules.ts";
 import { preparePublish } from "../mqtt/publish/prepared-publish.ts";
@@ -28,11 +28,12 @@ import {
 import { propertyId } from "../mqtt/wire/properties.ts";
 import { type ChangePayload, parseChange } from "./change-payload.ts";
 import { type Hearings, subscriberOf } from "./hearings.ts";
+import { historyPage, parseHistoryRequest } from "./history-request.ts";
 import { parsePayload } from "./payload.ts";
 import { parseReceipt } from "./receipt-payload.ts";
 import { opensAll, readerOf, type Standing, speakerOf } from "./standing.ts";
 import { revoked } from "./subscriber.ts";
-import { isChatTopic, parseChatFilter, parseChatTopic, parsePresenceFilter } from "./topic-names.ts";
+import { chatTopic, isChatTopic, parseChatFilter, parseChatTopic, parsePresenceFilter } from "./topic-names.ts";
 import { parseTyping } from "./typing-payload.ts";
 
 export function createChatTopics(parts: {
@@ -108,7 +109,7 @@ export function createChatTopics(parts: {
     const said = parseChange(publish.payload);
     if (said === undefined) return noChange;
     const { userId } = by;
-    if (said.says === "ask") return answer(session, publish, { ...by, said });
+    if (said.says === "ask") return tellChanges(session, publish, { ...by, said });
     const { messageId } = said;
     const [chat, message] = await Promise.all([
       domain.store.findChatOf(userId, by.chat),
@@ -122,15 +123,12 @@ export function createChatTopics(parts: {
     return acknowledge;
   }
 
-  /** To the asking session alone: where its request says, else where it hears changes. */
-  async function answer(
+  async function tellChanges(
     session: ServiceSession<Account>,
     publish: InterceptedPublish,
     { chat, userId, said }: By & { said: Extract<ChangePayload, { says: "ask" }> },
   ): Promise<PublishOutcome> {
     if (readerOf(session.principal, domain.devices) === undefined) return hearsNothing;
-    const { topic, properties } = publish;
-    const { responseTopic = topic, correlationData } = properties ?? {};
     const isOurs = said.epoch === undefined || said.epoch === domain.epoch;
     const found = await domain.edits.changesAfter(
       { userId, deviceId: subscriberOf(session)?.deviceId },
@@ -153,9 +151,21 @@ export function createChatTopics(parts: {
       more,
       reset,
     };
-    const options = correlationData === undefined ? {} : { properties: correlation(correlationData) };
-    const packet = preparePublish(responseTopic, Buffer.from(JSON.stringify(body)), options);
-    if (session.connected) await session.send(packet, publish.qos === 0 ? 0 : 1);
+    await answer(session, publish, { topic: publish.topic, body });
+    return acknowledge;
+  }
+
+  async function tellHistory(
+    session: ServiceSession<Account>,
+    publish: InterceptedPublish,
+    { chat, userId }: By,
+  ): Promise<PublishOutcome> {
+    const asked = parseHistoryRequest(publish.payload);
+    if (asked === undefined) return noHistory;
+    if (readerOf(session.principal, domain.devices) === undefined) return hearsNothing;
+    const reader = { userId, deviceId: subscriberOf(session)?.deviceId };
+    const body = await historyPage(domain, { chat, reader, asked });
+    await answer(session, publish, { topic: chatTopic(chat.key, "history"), body });
     return acknowledge;
   }
 
@@ -187,7 +197,7 @@ export function createChatTopics(parts: {
     return acknowledge;
   }
 
-  const doing = { send, receipts: read, changes: change, typing: type };
+  const doing = { send, receipts: read, changes: change, typing: type, history: tellHistory };
 
   const reachesOf = ({ userId, limits }: Standing): readonly ChatReach[] =>
     limits.length === 0 ? noReaches : limits.flatMap((limit) => chatReachOf(limit, userId, domain.store) ?? []);
@@ -237,6 +247,18 @@ export function createChatTopics(parts: {
 const noReaches: readonly ChatReach[] = [];
 const acknowledged = (): PublishOutcome => acknowledge;
 
+/** To the asking session alone: where its request says, else on `topic`. */
+async function answer(
+  session: ServiceSession<Account>,
+  { qos, properties }: InterceptedPublish,
+  { topic, body }: { topic: string; body: unknown },
+): Promise<void> {
+  const { responseTopic = topic, correlationData } = properties ?? {};
+  const options = correlationData === undefined ? {} : { properties: correlation(correlationData) };
+  const packet = preparePublish(responseTopic, Buffer.from(JSON.stringify(body)), options);
+  if (session.connected) await session.send(packet, qos === 0 ? 0 : 1);
+}
+
 function servingPresence({ limits }: Standing, asked: PresenceFilter): SubscribeAnswer {
   if (asked.wants === "nothing") return "none";
   return opensAll(limits, topicNeeds.presence) ? "service" : "refused";
@@ -256,6 +278,10 @@ const noReceipt: PublishOutcome = {
 const noChange: PublishOutcome = {
   refused: "payload_format_invalid",
   why: 'a change is {"edit": "…", "content": "…"}, {"delete": "…"}, {"react": "…", "reaction": "…"} or {"after": revision}',
+};
+const noHistory: PublishOutcome = {
+  refused: "payload_format_invalid",
+  why: 'a request for history is {"after_seq": seq} or {"before_seq": seq}, with "limit", or nothing',
 };
 const hearsNothing: PublishOutcome = { refused: "not_authorized", why: "a device receives no chats" };
 
@@ -277,7 +303,7 @@ const noTyping: PublishOutcome = {
 
 /** Who speaks in which chat. */
 interface By {
-  readonly chat: ChatRef;
+  readonly chat: { readonly key: string };
   readonly userId: UserId;
   /** Which chats the client may speak in, where not in all. */
   readonly reaches: readonly ChatReach[];

@@ -7,15 +7,18 @@ const chatPrefix = "chat/";
 export const isChatTopic = (topic: string): boolean => topic.startsWith(chatPrefix);
 
 /** What a client may publish to: `chat/{chatID}/…`. */
-const said = ["send", "receipts", "changes", "typing"] as const;
+const said = ["send", "receipts", "changes", "typing", "history"] as const;
 export type Said = (typeof said)[number];
 const saidOf = new Map<string, Said>(said.map((name) => [name, name]));
+/** Before MQTT 5 a client asks there, so that its question is not taken for an answer. */
+const askedBefore = "/history/get";
 
 /** Gives the chat that a topic to publish to names, and what is said there; undefined for any other topic. */
 export function parseChatTopic(topic: string): { readonly chatKey: string; readonly says: Said } | undefined {
   // A key has no slash. Each message comes by here, so the topic is not cut into a list.
   const end = topic.lastIndexOf("/");
   if (end < chatPrefix.length || !isChatTopic(topic)) return undefined;
+  if (topic.endsWith(askedBefore)) return parseChatTopic(topic.slice(0, end));
   const says = saidOf.get(topic.slice(end + 1));
   const chatKey = topic.slice(chatPrefix.length, end);
   return says === undefined || !isKey(chatKey) ? undefined : { chatKey, says };

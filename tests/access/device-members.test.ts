@@ -136,6 +136,9 @@ test("a device that may only read, or only write, does that and no more", async 
     ["publish", "chat/other/send", true],
     ["publish", "chat/none/send", false],
     ["subscribe", "chat/+/messages", true],
+    ["publish", "chat/team/history", true],
+    ["publish", "chat/other/history/get", false],
+    ["subscribe", "chat/+/history", true],
     ["subscribe", "chat/+/changes", false],
     ["subscribe", "user/10001/presence", false],
     ["subscribe", "$share/group/#", false],
@@ -146,6 +149,16 @@ test("a device that may only read, or only write, does that and no more", async 
   for (const filter of ["chat/+/changes", "chat/team/receipts", "chat/+/typing", "user/+/presence"]) {
     expect([filter, await lamp.subscribe(filter)]).toEqual([filter, 0x87]);
   }
+  // What was said before is read where what is said is, and nowhere else.
+  lamp.send(publishPacket("chat/team/history", "", { qos: 1, messageId: 7 }));
+  const page = await lamp.next("the page");
+  if (page.cmd !== "publish") throw new Error(`${page.cmd} in place of the page`);
+  expect(page.topic).toBe("chat/team/history");
+  expect(JSON.parse(String(page.payload)).messages).toMatchObject([{ content: "for the lamp" }]);
+  lamp.send({ cmd: "puback", messageId: page.messageId ?? 0 });
+  expect(await lamp.next("PUBACK")).toMatchObject({ cmd: "puback", messageId: 7, reasonCode: 0 });
+  expect(await send(lamp, "chat/other/history", "")).toBe(0x87);
+  expect(await send(lamp, "chat/none/history", "")).toBe(0x87);
 });
 
 test("a device is shown as a member and marked, and no person at any door", async () => {

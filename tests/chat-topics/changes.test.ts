@@ -1,68 +1,9 @@
 /** `chat/{chatID}/changes` through real sockets: edits, deletions and reactions are published, heard and asked for. */
 import { expect, test } from "bun:test";
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { call, enroll, room } from "../rest/client.ts";
-import { until, withDeadline } from "../support/deadline.ts";
+import { until } from "../support/deadline.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
-
-interface Heard {
-  readonly topic: string;
-  readonly qos: number;
-  readonly correlation: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: what the server printed
-  readonly value: any;
-}
-
-class Phone implements AsyncDisposable {
-  readonly client: MqttClient;
-  readonly token: string;
-  readonly heard: Heard[] = [];
-
-  constructor(client: MqttClient, token: string) {
-    this.client = client;
-    this.token = token;
-    client.on("message", (topic, payload, { qos, properties }) => {
-      const correlation = properties?.correlationData;
-      const value = JSON.parse(String(payload));
-      this.heard.push({ topic, qos, correlation: correlation === undefined ? undefined : String(correlation), value });
-    });
-  }
-
-  /** The reason code of the acknowledgement. */
-  async say(topic: string, payload: unknown, properties = {}): Promise<number> {
-    const text = typeof payload === "string" ? payload : JSON.stringify(payload);
-    try {
-      const packet = await withDeadline("PUBACK", this.client.publishAsync(topic, text, { qos: 1, properties }));
-      return (packet as { reasonCode?: number } | undefined)?.reasonCode ?? 0;
-    } catch (error) {
-      return (error as { code: number }).code;
-    }
-  }
-
-  /** Everything heard before an answer that is asked for now. */
-  async fence(): Promise<Heard[]> {
-    await this.say("chat/team/changes", { after: 0, limit: 1 }, { responseTopic: "fence" });
-    await until("the fence", () => this.heard.some(({ topic }) => topic === "fence"));
-    const heard = this.heard.splice(0);
-    return heard.filter(({ topic }) => topic !== "fence");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.endAsync(true);
-  }
-}
-
-async function connect(server: TestServer, username: string, token: string, options: IClientOptions = {}) {
-  const url = `mqtt://${server.mqtt}`;
-  const client = await mqtt.connectAsync(url, {
-    username,
-    password: token,
-    reconnectPeriod: 0,
-    protocolVersion: 5,
-    ...options,
-  });
-  return new Phone(client, token);
-}
+import { connect, type Phone, unauthorized, wrongFormat } from "./phone.ts";
 
 async function stage() {
   const server = await startTestServer();
@@ -75,9 +16,6 @@ async function send(server: TestServer, phone: Phone, chatID: string, content: s
   const answer = await call(server, "POST /messages", { as: phone.token, body: { chatID, content } });
   return JSON.parse(answer.text).message_id;
 }
-
-const unauthorized = 0x87;
-const wrongFormat = 0x99;
 
 test("changes are heard on their own topic alone, and what is asked for is answered to the asking session", async () => {
   const { server, tokens } = await stage();

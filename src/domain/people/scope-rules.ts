@@ -142,8 +142,8 @@ export const topicNeeds = {
   subscribe: "subscribe",
   deliver: "subscribe",
   /** What is published to `chat/{chatID}/…`, and what is heard there. */
-  says: { send: "send", receipts: "read", changes: "whole", typing: "send" },
-  hears: { messages: "read", receipts: "whole", changes: "whole", typing: "whole" },
+  says: { send: "send", receipts: "read", changes: "whole", typing: "send", history: "read" },
+  hears: { messages: "read", receipts: "whole", changes: "whole", typing: "whole", history: "read" },
   /** `user/{userId}/presence`. */
   presence: "whole",
   /** Those of the Erlang-term services. */

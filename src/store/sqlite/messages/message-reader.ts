@@ -88,16 +88,17 @@ export function createMessageReader(db: Database) {
     afterSeq: number | undefined;
     beforeSeq: number | undefined;
     limit: number;
+    inlineBytesMax: number | undefined;
     bytesMax: number | undefined;
     by: MessageReader | undefined;
   }): Message[] {
-    const { chatId, afterSeq, beforeSeq, limit, bytesMax = Number.POSITIVE_INFINITY, by } = of;
+    const { chatId, afterSeq, beforeSeq, limit, inlineBytesMax, bytesMax = Number.POSITIVE_INFINITY, by } = of;
     if (afterSeq !== undefined) {
-      const { rows } = upToBytes(statements().pageAfter.iterate(chatId, afterSeq, limit), 0, bytesMax);
+      const { rows } = upToBytes(statements().pageAfter.iterate(chatId, afterSeq, limit), inlineBytesMax, bytesMax);
       return toMessages(beforeSeq === undefined ? rows : rows.filter((row) => row.seq < beforeSeq), by);
     }
     const newest = statements().pageBefore.iterate(chatId, beforeSeq ?? Number.MAX_SAFE_INTEGER, limit);
-    return toMessages(upToBytes(newest, 0, bytesMax).rows.reverse(), by);
+    return toMessages(upToBytes(newest, inlineBytesMax, bytesMax).rows.reverse(), by);
   }
 
   function run(from: Parameters<DeliveryStore["run"]>[0]): Message[] {

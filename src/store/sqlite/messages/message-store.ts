@@ -150,7 +150,7 @@ export function createMessageStore(
     chatsOfFile: async (userId, hash, limit) => (isHash(hash) ? reads.chatsOfFile(userId, hash, limit) : []),
     withContent: async (messages, inlineBytesMax) => withContent(messages, inlineBytesMax),
     messages: async ({ chatId, afterSeq, beforeSeq, limit, reader: by, inlineBytesMax, bytesMax }) =>
-      withContent(reads.page({ chatId, afterSeq, beforeSeq, limit, bytesMax, by }), inlineBytesMax),
+      withContent(reads.page({ chatId, afterSeq, beforeSeq, limit, inlineBytesMax, bytesMax, by }), inlineBytesMax),
   };
   return { store: { ...store, ...edits.store }, valueFor, forgetMembers: () => membersOf.clear() };
 }
