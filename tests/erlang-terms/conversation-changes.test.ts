@@ -97,6 +97,49 @@ test("history is asked backwards and forwards from a message, and moves how far 
   expect(await stage.ask(stranger, history(feed, -5, 0))).toEqual(notAuthorized);
 });
 
+test("a filter gets messages of one kind, or texts with a link, in either direction, and says where to ask on", async () => {
+  await using all = await pair();
+  const { stage, b, feed } = all;
+  const from = await stage.phones.userId("A");
+  const chat = { id: await stage.phones.userId("B") };
+  const say = (content: string | Uint8Array, type = "text") =>
+    stage.server.domain.messages.send({ chat, from, content, type });
+  await say(Uint8Array.of(1), "image/png");
+  await say("see https://example.org/a");
+  // More than is looked at in one go.
+  for (let count = 0; count < 3; count += 1) {
+    const drafts = Array.from({ length: 100 }, () => ({ chat, from, content: "nothing to see: http//", type: "text" }));
+    await stage.server.domain.messages.sendAll(drafts);
+  }
+  const { message: video } = await say(Uint8Array.of(2), "video");
+  const { message: gone } = await say(Uint8Array.of(3), "image");
+  await stage.server.domain.messages.remove(from, gone.messageId);
+  // The messages themselves come whenever they do.
+  const own = async (request: WireTerm): Promise<string[]> =>
+    (await stage.ask(b, request)).filter((one) => one.startsWith("own"));
+  const asked = async (filter: string, size: number, entity: number): Promise<string> => {
+    const [answer = ""] = await own(history(feed, size, entity, filter));
+    const [, found, reached, data = "", status] =
+      /^own \{History,.*?\},(\d+),(\d+),\[(.*)\],(\w+)\}$/.exec(answer) ?? [];
+    expect(status).toBe(filter);
+    return `${found} [${[...data.matchAll(/\{Message,(\d+)/g)].map(([, id]) => id).join(" ")}] ${reached}`;
+  };
+  expect(await asked("image", -5, 0)).toBe("1 [1] 1");
+  expect(await asked("image", -5, 1)).toBe("0 [] 1");
+  expect(await asked("image", 1, 0)).toBe("1 [1] 1");
+  expect(await asked("image", 5, 1)).toBe(`0 [] ${gone.messageId}`);
+  expect(await asked("image", 5, gone.messageId)).toBe(`0 [] ${gone.messageId}`);
+  expect(await asked("link", -1, 0)).toBe("1 [2] 2");
+  expect(await asked("video", 1000, 2)).toBe(`1 [${video.messageId}] ${gone.messageId}`);
+  expect(await asked("text", 2, 0)).toBe("2 [2 3] 3");
+  expect(await asked("text", -2, 4)).toBe("2 [2 3] 2");
+  expect(await asked("audio", 0, 4)).toBe("0 [] 4");
+  for (const word of ["deleted", "system", "IMAGE", "constructor"]) {
+    expect(await own(history(feed, -5, 0, word))).toEqual(invalid);
+  }
+  expect(await own(history(binary("nowhere"), -5, 0, "image"))).toEqual(notFound);
+});
+
 test("who writes is told on the chat's topic, to others alone, and is not answered", async () => {
   await using all = await pair();
   const { stage, a, b, feed } = all;

@@ -4,8 +4,13 @@ import { atomOf, integerOf, isUnset, recordOf, textOf } from "../../etf/read.ts"
 import type { Term } from "../../etf/term.ts";
 import { type Feed, readAddressee, readFeed } from "./feeds.ts";
 
+/** Messages of one kind, or texts with a link. */
+const historyFilters = ["text", "image", "video", "audio", "file", "link"] as const;
+export type HistoryFilter = (typeof historyFilters)[number];
+
 export interface HistoryRecord {
-  readonly request: "get" | "update";
+  /** A filter gets messages too. */
+  readonly request: "get" | "update" | HistoryFilter;
   readonly roster: Term;
   readonly feed: Feed;
   /** Below 0: messages before the entity, above 0: after it. */
@@ -16,17 +21,19 @@ export interface HistoryRecord {
 
 /** What is read where the client gives no size. */
 const usualSize = -20;
+const requests = ["get", "update", ...historyFilters] as const;
 
 /** `{'History',RosterId,Feed,Size,EntityId,Data,Status}`; undefined where the fields are not that. */
 export function readHistory(fields: readonly Term[]): HistoryRecord | undefined {
   const [roster, feedTerm, sizeTerm, entity, , status] = fields;
   if (fields.length !== 6 || roster === undefined || feedTerm === undefined || sizeTerm === undefined) return undefined;
   if (entity === undefined || status === undefined) return undefined;
-  const request = isUnset(status) ? "get" : (atomOf(status) ?? textOf(status));
+  const named = isUnset(status) ? "get" : (atomOf(status) ?? textOf(status));
+  const request = requests.find((one) => one === named);
   const feed = readFeed(feedTerm);
   const size = isUnset(sizeTerm) ? usualSize : integerOf(sizeTerm);
   const entityId = isUnset(entity) ? 0 : integerOf(entity);
-  if ((request !== "get" && request !== "update") || feed === undefined || feed === null) return undefined;
+  if (request === undefined || feed === undefined || feed === null) return undefined;
   if (size === undefined || entityId === undefined || entityId < 0) return undefined;
   return { request, roster, feed, size, entityId: entityId === 0 ? undefined : (entityId as MessageId) };
 }

@@ -6,6 +6,7 @@ import type { WireTerm } from "../../etf/encode.ts";
 import { atom, binary, Tuple } from "../../etf/term.ts";
 import { textField } from "./contact-records.ts";
 import { type FindUser, feedRecord, pairOf, phoneIdNow, roomId } from "./feeds.ts";
+import type { HistoryRecord } from "./history-record.ts";
 import type { MessageLayout } from "./message-record.ts";
 
 const unset: WireTerm = [];
@@ -26,7 +27,7 @@ export const historyRecord = (answer: {
   readonly size: number;
   readonly entityId: number;
   readonly data: readonly WireTerm[];
-  readonly status: "get" | "update";
+  readonly status: HistoryRecord["request"];
 }): WireTerm =>
   record("History", answer.rosterId, answer.feed, answer.size, answer.entityId, answer.data, atom(answer.status));
 
