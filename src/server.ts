@@ -497,6 +497,7 @@ async function openCore(config: Config, parts: ServerParts & { search?: "on" | "
       epoch: await readEpoch(store),
       directory: config.directory,
       registration: config.registration,
+      invites: config.invites,
       admins: config.admins,
       loginLimits: config.login,
       passwordCost: parts.passwordCost,

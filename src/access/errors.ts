@@ -62,6 +62,7 @@ export const publishRefusalOf = {
   invalid_scope: "not_authorized",
   out_of_scope: "not_authorized",
   invite_invalid: "not_authorized",
+  too_many_invites: "quota_exceeded",
   code_invalid: "not_authorized",
   code_not_sent: "not_authorized",
   already_linked: "not_authorized",

@@ -23,6 +23,7 @@ export interface ServerConfig {
   readonly directory: "all" | "contacts";
   readonly search: "on" | "off";
   readonly registration: "open" | "invite" | "off";
+  readonly invites: "operator" | "users";
   readonly migrationCode: "optional" | "required";
   readonly backendKey: string | undefined;
   /** Usernames, or `user.<userId>`, of users whom the operator made. */
@@ -89,6 +90,12 @@ export const serverSettings = settingsOf({
     fallback: "open",
     about:
       "Whether people may register by themselves. invite: with a link of roost user invite, and by phone not at all; off leaves it to the operator (roost user add) and the backend.",
+  },
+  invites: {
+    ...oneOf("operator", "users"),
+    fallback: "operator",
+    about:
+      "Who makes invitations. operator: roost user invite alone; users: each user may too, 10 in seven days for one person each.",
   },
   migration_code: {
     ...oneOf("optional", "required"),
@@ -172,6 +179,7 @@ export const readServer = ({ optional, needed, absolute, problems }: Reading<typ
   directory: needed["directory"],
   search: needed["search"],
   registration: needed["registration"],
+  invites: needed["invites"],
   migrationCode: needed["migration_code"],
   backendKey: optional["backend_key"],
   admins: optional["admins"] ?? [],
@@ -194,6 +202,7 @@ export const shownServer = (server: ServerConfig): Shown<typeof serverSettings> 
   directory: server.directory,
   search: server.search,
   registration: server.registration,
+  invites: server.invites,
   migration_code: server.migrationCode,
   backend_key: hidden(server.backendKey),
   admins: server.admins.join(", ") || null,

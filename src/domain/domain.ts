@@ -14,7 +14,7 @@ import type { UserId } from "./model.ts";
 import { type AccountCodes, createAccountCodes } from "./people/account-codes.ts";
 import { type AccountProof, createAccountProof } from "./people/account-proof.ts";
 import { type AccountRemoval, createAccountRemoval } from "./people/account-removal.ts";
-import { type Accounts, createAccounts, type Registration } from "./people/accounts.ts";
+import { type Accounts, createAccounts, type Invites, type Registration } from "./people/accounts.ts";
 import { createAdmins } from "./people/admins.ts";
 import { type Avatars, createAvatars } from "./people/avatars.ts";
 import { createDevices, type Device, type Devices } from "./people/devices.ts";
@@ -93,6 +93,7 @@ export function createDomain(parts: {
   epoch: string;
   directory: "all" | "contacts";
   registration: Registration;
+  invites: Invites;
   /** No account may choose one of these names to log in by. */
   admins: readonly string[];
   loginLimits: LoginLimits;
@@ -137,6 +138,7 @@ export function createDomain(parts: {
     passwordCheck,
     log,
     registration,
+    invites: parts.invites,
     tokens,
     longTokens,
     accountRemoval,

@@ -44,6 +44,7 @@ export const wordOf = {
   too_many_members: "limit",
   too_many_reactions: "limit",
   too_many_tokens: "limit",
+  too_many_invites: "limit",
   too_many_contacts: "limit",
   busy: undefined,
   try_later: "limit",

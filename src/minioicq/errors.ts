@@ -34,6 +34,7 @@ export const failReason = {
   invalid_scope: "Invalid scopes",
   out_of_scope: "Out of scope",
   invite_invalid: "Invalid invite",
+  too_many_invites: "Too many invites",
   code_invalid: "Invalid code",
   code_not_sent: "Code not sent",
   already_linked: "Already linked",

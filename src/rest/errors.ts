@@ -90,6 +90,7 @@ const answers = {
   not_linked: { status: 404, error: "Not linked" },
   last_credential: { status: 409, error: "Last credential" },
   account_in_use: { status: 409, error: "Other account in use" },
+  too_many_invites: { status: 409, error: "Too many invites" },
   invite_invalid: { status: 403, error: "Invalid invite" },
   invalid_query: badRequest,
   search_off: { status: 403, error: "Search is off" },

@@ -155,6 +155,7 @@ export async function openTerms({ clock, env, log = silentLog }: TermsOptions): 
     directory: config.directory,
     admins: [],
     registration: config.registration,
+    invites: config.invites,
     loginLimits: config.login,
     passwordCost: undefined,
     passwordCharactersMin: config.passwordLengthMin,

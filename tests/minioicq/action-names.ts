@@ -51,6 +51,7 @@ const names: Record<Request["action"], true> = {
   "phone.code": true,
   "phone.link": true,
   "phone.unlink": true,
+  "invite.create": true,
   "account.delete": true,
   "password.forgot": true,
   "password.reset": true,

@@ -473,6 +473,8 @@ export const catalog: Readonly<Record<string, Entry>> = {
     answer: "password.set.success",
     beforeLogin: "refused",
   },
+  // The operator makes invitations here.
+  "invite.create": { good: () => ({}), fields: {}, answer: "invite.create.fail", beforeLogin: "refused" },
   // Nobody here has another way into their account.
   "password.unlink": {
     good: () => ({ password: "secret" }),

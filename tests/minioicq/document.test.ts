@@ -207,6 +207,19 @@ test("the printed frames of a phone link it and unlink it, and those of a passwo
   expect((await other.closed).code).toBe(1008);
 });
 
+test("the printed frames of an invitation let someone in", async () => {
+  await using server = await startTestServer({ env: { ROOST_REGISTRATION: "invite", ROOST_INVITES: "users" } });
+  const { code } = await server.domain.accounts.invite({ uses: 1, lifetimeMs: 60_000 });
+  using mia = await MiniClient.connect(server.http, "json");
+  await mia.ask({ action: "auth.register", user_name: "Mia", password: "correct horse", invite: code });
+  const [request, answer] = framesOf("### `invite.create`");
+  const made = await mia.ask(request ?? {});
+  expect<unknown>(made).toEqual({ ...(alike(answer) as object), invite: expect.stringMatching(/^ri_[\w-]{32}$/) });
+  using bob = await MiniClient.connect(server.http, "json");
+  const joining = { action: "auth.register", user_name: "Bob", password: "correct horse", invite: made["invite"] };
+  expect(await bob.ask(joining)).toMatchObject({ action: "auth.register.success" });
+});
+
 test("the printed frames of a link log in another device, once, and the printed end of an account ends it", async () => {
   await using server = await startTestServer();
   using mia = await MiniClient.connect(server.http, "json");

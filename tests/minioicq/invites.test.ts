@@ -79,3 +79,69 @@ test("by phone nobody new comes in: there is no field for an invitation", async 
   const refused = await server.domain.phoneSessions.issue(request).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: "registration_closed" });
 });
+
+describe("of users", () => {
+  const users = { ...env, ROOST_INVITES: "users" };
+
+  async function invited(server: TestServer): Promise<{ client: MiniClient; id: string }> {
+    const { code } = await server.domain.accounts.invite({ uses: 1, lifetimeMs: day });
+    const client = await MiniClient.connect(server.http, "json");
+    const made = { action: "auth.register", user_name: "Ann", password: "secret", invite: code };
+    return { client, id: String((await client.ask(made))["user_id"]) };
+  }
+
+  test("each lets in one person, whom it makes an invited user, and a user has ten in seven days", async () => {
+    const clock = createManualClock();
+    await using server = await startTestServer({ env: users, clock });
+    const { client } = await invited(server);
+    using _ = client;
+    const made = await client.ask({ action: "invite.create" });
+    expect(made).toMatchObject({
+      action: "invite.create.success",
+      expires: new Date(clock.nowMs() + 7 * day).toISOString(),
+    });
+    const { user_id: id } = await register(server, made["invite"]);
+    expect((await server.store.findUser(Number(id)))?.madeBy).toBe("invited");
+    expect(await register(server, made["invite"])).toEqual(invalid);
+    for (let n = 1; n < 10; n += 1) expect(await client.ask({ action: "invite.create" })).toHaveProperty("invite");
+    const tooMany = { action: "invite.create.fail", reason: "Too many invites" };
+    expect(await client.ask({ action: "invite.create" })).toEqual(tooMany);
+    await using again = await server.restart();
+    const user =
+      (await again.store.findUserByLoginName("nobody")) ?? (await again.store.listUsers({ after: 0, limit: 1 }))[0];
+    expect(await again.domain.accounts.inviteAs(user as never).catch((error: unknown) => error)).toMatchObject({
+      code: "too_many_invites",
+    });
+    clock.advance(7 * day);
+    expect(await again.domain.accounts.inviteAs(user as never)).toHaveProperty("code");
+  });
+
+  test("end when their user is disabled or removed", async () => {
+    await using server = await startTestServer({ env: users });
+    for (const end of ["disable", "remove"] as const) {
+      const { client, id } = await invited(server);
+      using _ = client;
+      const { invite } = await client.ask({ action: "invite.create" });
+      await server.domain.accountRemoval[end](Number(id) as never);
+      expect([end, await register(server, invite)]).toEqual([end, invalid]);
+    }
+  });
+
+  test("are made where the operator lets users alone, and where someone may register", async () => {
+    await using operators = await startTestServer({ env });
+    const ann = await invited(operators);
+    using _ = ann.client;
+    expect(await ann.client.ask({ action: "invite.create" })).toEqual({
+      action: "invite.create.fail",
+      reason: "Not authorized",
+    });
+    await using off = await startTestServer({ env: { ...users, ROOST_REGISTRATION: "off" } });
+    const { userId } = await off.domain.accounts.add({ nick: "Ann", password: "secret" });
+    using client = await MiniClient.connect(off.http, "json");
+    await client.login(userId);
+    expect(await client.ask({ action: "invite.create" })).toEqual({
+      action: "invite.create.fail",
+      reason: "Registration closed",
+    });
+  });
+});

@@ -35,6 +35,13 @@ export interface LoggedIn {
   readonly longToken: LongToken | undefined;
 }
 
+/** Who makes invitations: the operator alone, or users too. */
+export type Invites = "operator" | "users";
+
+/** Of a user, at a time; each lets in one person. */
+const invitesMax = 10;
+const inviteLifetimeMs = 7 * 86_400_000;
+
 /** Whether people may register by themselves; `invite`: with an invitation. */
 export type Registration = "open" | "invite" | "off";
 
@@ -47,6 +54,7 @@ export function createAccounts(parts: {
   passwordCheck: PasswordCheck;
   guard: LoginGuard;
   registration: Registration;
+  invites: Invites;
   log: Log;
   tokens: Tokens;
   longTokens: Pick<LongTokens, "find" | "logIn">;
@@ -89,11 +97,21 @@ export function createAccounts(parts: {
   }
 
   /** Creates an invitation for `uses` registrations. The code is shown only this once. */
-  async function invite(request: { uses: number; lifetimeMs: number }): Promise<{ code: string; expiresAtMs: number }> {
+  async function invite(request: {
+    uses: number;
+    lifetimeMs: number;
+    by?: { readonly userId: UserId; readonly invitesMax: number };
+  }): Promise<{ code: string; expiresAtMs: number }> {
     const code = newSecret("ri");
-    const { uses, lifetimeMs } = request;
-    await store.addInvite({ hash: hashSecret(code), uses, lifetimeMs });
-    return { code, expiresAtMs: clock.nowMs() + lifetimeMs };
+    await store.addInvite({ hash: hashSecret(code), ...request });
+    return { code, expiresAtMs: clock.nowMs() + request.lifetimeMs };
+  }
+
+  /** The same for a user, for one person. Throws `not_authorized`, `registration_closed`, `too_many_invites`, `user_disabled`. */
+  async function inviteAs({ userId }: User): Promise<{ code: string; expiresAtMs: number }> {
+    if (parts.invites === "operator") throw new DomainError("not_authorized", "the operator makes invitations here");
+    if (parts.registration === "off") throw new DomainError("registration_closed");
+    return invite({ uses: 1, lifetimeMs: inviteLifetimeMs, by: { userId, invitesMax } });
   }
 
   /** Adds a user for the operator, also while registration is closed. */
@@ -312,8 +330,10 @@ export function createAccounts(parts: {
 
   return {
     registration: parts.registration,
+    invites: parts.invites,
     register,
     invite,
+    inviteAs,
     add,
     setPassword,
     changePassword,

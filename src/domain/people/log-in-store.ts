@@ -94,5 +94,14 @@ export interface LogInStore extends LogInReads {
    * Removes the user from all chats and contact lists, and a profile that has no other user. Throws `user_not_found`.
    */
   removeUser(userId: UserId, how?: { readonly retainedToo?: boolean }): Promise<UserRemoved>;
-  addInvite(invite: { hash: Uint8Array; uses: number; lifetimeMs: number }): Promise<void>;
+  /**
+   * `by`: a user made it, who may have made so many whose time is not over, used or not. It ends with the user. Throws
+   * `too_many_invites`, `user_disabled`.
+   */
+  addInvite(invite: {
+    hash: Uint8Array;
+    uses: number;
+    lifetimeMs: number;
+    by?: { readonly userId: UserId; readonly invitesMax: number } | undefined;
+  }): Promise<void>;
 }

@@ -65,6 +65,7 @@ export const actionNeeds = {
   "phone.code": "password",
   "phone.link": "password",
   "phone.unlink": "password",
+  "invite.create": "password",
   "auth.link": "password",
   "account.delete": "password",
   "password.forgot": "open",

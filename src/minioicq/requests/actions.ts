@@ -16,6 +16,7 @@ import { editMessage, getChanges, reactToMessage } from "./handlers/edits.ts";
 import { heartbeat } from "./handlers/heartbeat.ts";
 import { getMessages } from "./handlers/history.ts";
 import { addHook, listHooks, removeHook } from "./handlers/hooks.ts";
+import { createInvite } from "./handlers/invites.ts";
 import { linkPhone, sendPhoneCode, unlinkPassword, unlinkPhone } from "./handlers/links.ts";
 import { endLogIn, listLogIns, setLoginName, setPassword } from "./handlers/log-ins.ts";
 import { confirmMessages, deleteMessage, sendMessage } from "./handlers/messages.ts";
@@ -81,6 +82,7 @@ const table = {
   "phone.code": { ...sendPhoneCode, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "phone.link": { ...linkPhone, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "phone.unlink": { ...unlinkPhone, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "invite.create": { ...createInvite, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "auth.link": { ...linkLogIn, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "account.delete": { ...deleteAccount, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "password.forgot": { ...forgotPassword, needsLogIn: false, besideOthers: false, beyondDocument: true },

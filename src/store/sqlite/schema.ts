@@ -551,8 +551,13 @@ export const invites = sqliteTable(
     usesLeft: integer("uses_left").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
     expiresAtMs: integer("expires_at_ms").$type<SteadyMs>().notNull(),
+    /** Who made it; null: the operator. */
+    userId: integer("user_id").references(() => users.userId, { onDelete: "cascade" }),
   },
-  (table) => [index("invites_expires").on(table.expiresAtMs)],
+  (table) => [
+    index("invites_expires").on(table.expiresAtMs),
+    index("invites_user").on(table.userId).where(sql`user_id IS NOT NULL`),
+  ],
 );
 
 /** Codes on their way to a phone. Several sessions may wait for one; it is gone once one of them showed it. */

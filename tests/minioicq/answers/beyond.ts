@@ -495,6 +495,7 @@ export const rowsBeyond: Readonly<Record<string, readonly Row[]>> = {
           version: expect.stringMatching(/^\d+\.\d+\.\d+/),
           epoch,
           registration: "open",
+          invites: "operator",
           directory: "all",
           limits: {
             frame_bytes: 2_097_152,
@@ -717,6 +718,7 @@ export const rowsBeyond: Readonly<Record<string, readonly Row[]>> = {
     refused("phone.unlink", "with a wrong code", { code: "123456" }, "Invalid code"),
     refused("phone.unlink", "without either", {}, "Incorrect password"),
   ],
+  "invite.create": [refused("invite.create", "where the operator does", {}, "Not authorized")],
   "auth.link": [
     {
       what: "",

@@ -337,6 +337,32 @@ export function logInContract(openFresh: OpenFresh): void {
     });
   });
 
+  test("a user has so many invitations at a time, used or not, and they end with the user", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const [ann, bob] = await people(store, "Ann", "Bob");
+    const add = (byte: number, { userId } = ann) =>
+      opened.store.addInvite({ hash: hash(byte), uses: 1, lifetimeMs: day, by: { userId, invitesMax: 2 } });
+    const good = (byte: number) => opened.store.hasInvite({ hash: hash(byte), nowMs: clock.steadyMs() });
+    await add(1);
+    await store.createUser({ nick: "Guest", invite: hash(1) });
+    await add(2);
+    await expectRefusal(add(3), "too_many_invites");
+    await add(4, bob);
+    await opened.reopen();
+    await expectRefusal(add(3), "too_many_invites");
+    expect([await good(2), await good(4)]).toEqual([true, true]);
+    await opened.store.setUserDisabled({ userId: ann.userId, disabled: true });
+    await opened.store.removeUser(bob.userId);
+    expect([await good(2), await good(4)]).toEqual([false, false]);
+    await expectRefusal(opened.store.createUser({ nick: "Guest", invite: hash(2) }), "invite_invalid");
+    await expectRefusal(add(5), "user_disabled");
+    await opened.store.setUserDisabled({ userId: ann.userId, disabled: false });
+    expect(await good(2)).toBe(true);
+    clock.advance(day);
+    await add(6);
+  });
+
   test("an invitation lets in as many users as it is for, until its end", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;

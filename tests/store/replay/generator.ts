@@ -556,7 +556,12 @@ export function createGenerator(db: Database, random: Random) {
       };
     },
     removeProfile: () => ({ phone: phone() }),
-    addInvite: () => ({ hash: fresh(), uses: 1 + int(2), lifetimeMs: hourMs }),
+    addInvite: () => ({
+      hash: fresh(),
+      uses: 1 + int(2),
+      lifetimeMs: hourMs,
+      by: maybe(0.5, () => ({ userId: user(), invitesMax: 2 })),
+    }),
     setAvatar: () => ({ userId: user(), avatar: maybe(0.7, () => "cGljdHVyZQ==") }),
     addToken: () => ({ userId: user(), hash: fresh(), name: pick(names), lifetimeMs: hourMs, tokensMax: 3 }),
     touchToken: () => ({ hash: token("access"), lifetimeMs: maybe(0.5, () => hourMs) }),
@@ -588,7 +593,8 @@ export function createGenerator(db: Database, random: Random) {
     },
     unlinkPhone: () => ({ userId: withCredential("phone") }),
     linkPassword: () => ({
-      userId: user(),
+      // Who has another credential then can unlink one.
+      userId: chance(0.8) ? one("SELECT user_id FROM users WHERE phone IS NOT NULL AND password_hash IS NULL") : user(),
       code: maybe(0.3, () => pick(names)),
       attemptsMax: 2,
       passwordHash: pick(names),

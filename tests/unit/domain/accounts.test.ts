@@ -46,6 +46,7 @@ function stage() {
     passwordCheck: createPasswordCheck({ guard, passwords, clock }),
     guard,
     registration: "open",
+    invites: "operator",
     log: silentLog,
     tokens: createTokens({
       store: store as Store,

@@ -13,6 +13,7 @@ export const serverInfo: OpenHandler<{ readonly action: "server.info" }> = {
       version,
       epoch: domain.epoch,
       registration,
+      invites: domain.accounts.invites,
       directory: domain.directory,
       limits: {
         frame_bytes: limits.frameBytesMax,

@@ -24,6 +24,7 @@ import diskUsage from "../../../../drizzle/0017_disk_usage.sql" with { type: "te
 import termsHearing from "../../../../drizzle/0018_terms_hearing.sql" with { type: "text" };
 import chatAvatars from "../../../../drizzle/0019_chat_avatars.sql" with { type: "text" };
 import accountCodes from "../../../../drizzle/0020_account_codes.sql" with { type: "text" };
+import invitesOfUsers from "../../../../drizzle/0021_invites_of_users.sql" with { type: "text" };
 import { applicationId } from "./own-database.ts";
 import { rowsOf } from "./rows.ts";
 
@@ -55,6 +56,7 @@ export const migrations: readonly Migration[] = [
   { name: "0018_terms_hearing", sql: termsHearing },
   { name: "0019_chat_avatars", sql: chatAvatars },
   { name: "0020_account_codes", sql: accountCodes },
+  { name: "0021_invites_of_users", sql: invitesOfUsers },
 ];
 
 export class SchemaError extends Error {

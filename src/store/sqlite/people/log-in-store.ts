@@ -10,6 +10,7 @@ import { lazily } from "../../../lib/lazily.ts";
 import { toLeft } from "../chats/entered.ts";
 import type { Submit, SubmitLater } from "../submit.ts";
 import { toWireScramKeys } from "./credential-parts.ts";
+import { validInvite } from "./invite-changes.ts";
 import type { WireEnded } from "./log-in-changes.ts";
 import { tokenIdColumn } from "./token-changes.ts";
 import type { WireUserRemoved } from "./user-removal.ts";
@@ -44,12 +45,7 @@ export function createLogInStore(
        ORDER BY expires_at_ms, rowid LIMIT ?`,
     ),
   );
-  const invite = lazily(() =>
-    db.prepare<{ one: 1 }, [Buffer, number]>(
-      "SELECT 1 one FROM invites WHERE hash = ? AND uses_left > 0 AND expires_at_ms > ?",
-    ),
-  );
-
+  const invite = lazily(() => db.prepare<{ one: 1 }, [Buffer, number]>(validInvite));
   const networkOfAccount = lazily(() =>
     db.prepare<{ lastAtMs: SteadyMs }, [string, string]>(
       "SELECT last_at_ms lastAtMs FROM log_in_networks WHERE account = ? AND network = ?",
