@@ -41,6 +41,7 @@ import { createMiniOicq, type MiniOicq } from "./minioicq/listener.ts";
 import { type Broker, createBroker } from "./mqtt/broker.ts";
 import { Descriptors, openFilesMax } from "./net/descriptors.ts";
 import { createHttpClientOf } from "./net/forwarded.ts";
+import { Garbage } from "./net/garbage.ts";
 import { MemoryBudget } from "./net/memory-budget.ts";
 import { createTrust } from "./net/trusted-proxies.ts";
 import { WebSocketGuard } from "./net/websocket-guard.ts";
@@ -241,7 +242,7 @@ function makeShared({ limits }: Config, { log, clock }: Core): SharedBounds {
   };
   return {
     descriptors: new Descriptors({ log, limit: openFilesMax() }),
-    memory: new MemoryBudget({ limits: memoryLimitsOf(limits.memoryBytesMax), log, clock }),
+    memory: new MemoryBudget({ limits: memoryLimitsOf(limits.memoryBytesMax), log, clock, garbage: new Garbage() }),
     websocketGuard: new WebSocketGuard({ limits: websocketLimits, log, clock }),
   };
 }

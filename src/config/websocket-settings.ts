@@ -72,7 +72,7 @@ export const websocketLimitSettings = settingsOf({
   },
   "limits.websocket_strangers": {
     ...count(1, 1_000_000),
-    fallback: 48,
+    fallback: 32,
     about:
       "WebSockets at one time that are not logged in, of all addresses; one more takes the place of the oldest of the address that has most.",
   },
@@ -84,7 +84,7 @@ export const websocketLimitSettings = settingsOf({
   },
   "limits.websockets_per_account": {
     ...count(1, 1_000_000),
-    fallback: 32,
+    fallback: 16,
     about: "WebSockets of one account at one time, MiniOICQ and MQTT together.",
   },
   "limits.websockets_per_address": {

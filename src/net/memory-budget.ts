@@ -6,6 +6,7 @@
 import { longAgo, type TimeSource } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { systemTime } from "../lib/steady-clock.ts";
+import type { Garbage } from "./garbage.ts";
 
 /** What holds bytes for one peer, such as its connection. */
 export interface Holder {
@@ -67,6 +68,8 @@ export interface MemoryBudgetParts {
   readonly limits: MemoryLimits;
   readonly log: Log;
   readonly clock?: Pick<TimeSource, "monotonicMs">;
+  /** Told of what grows, all of which becomes garbage. */
+  readonly garbage?: Pick<Garbage, "passed">;
 }
 
 export class MemoryBudget {
@@ -75,6 +78,7 @@ export class MemoryBudget {
   readonly #limits: MemoryLimits;
   readonly #log: Log;
   readonly #clock: Pick<TimeSource, "monotonicMs">;
+  readonly #garbage: Pick<Garbage, "passed"> | undefined;
   readonly #holders = new Set<Holder>();
   /** Of bodies, by who sends them. */
   readonly #bodiesOf = new Map<string, number>();
@@ -88,8 +92,9 @@ export class MemoryBudget {
   #asking = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ limits, log, clock = systemTime }: MemoryBudgetParts) {
+  constructor({ limits, log, clock = systemTime, garbage }: MemoryBudgetParts) {
     this.#clock = clock;
+    this.#garbage = garbage;
     this.#limits = limits;
     this.#log = log;
   }
@@ -97,6 +102,7 @@ export class MemoryBudget {
   /** `holder` holds about `bytes` more than it did. */
   grew(holder: Holder, bytes: number): void {
     this.#holders.add(holder);
+    this.#garbage?.passed(bytes);
     this.#grownBytes += bytes;
     if (this.#grownBytes >= this.#askAfterBytes) this.#askSoon();
     else this.#timer ??= setTimeout(() => this.#ask(), askEveryMs).unref();
@@ -118,7 +124,10 @@ export class MemoryBudget {
   /** Counts bytes that stay, or (below zero) that no longer do. */
   keep(kind: KeptKind, bytes: number): void {
     this.#kept[kind] += bytes;
-    if (bytes > 0) this.#grownBytes += bytes;
+    if (bytes > 0) {
+      this.#garbage?.passed(bytes);
+      this.#grownBytes += bytes;
+    }
     if (this.#grownBytes >= this.#askAfterBytes && this.#holders.size > 0) this.#askSoon();
   }
 

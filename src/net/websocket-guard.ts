@@ -18,9 +18,9 @@ export interface WebSocketLimits {
 }
 
 export const defaultWebSocketLimits: WebSocketLimits = {
-  strangersMax: 48,
+  strangersMax: 32,
   loginSecondsMax: 30,
-  perAccountMax: 32,
+  perAccountMax: 16,
   perAddressMax: 1000,
 };
 
@@ -32,7 +32,7 @@ export type StrangerEnd = "displaced" | "login_timeout";
  * nothing ends it sooner. So many may linger so, of strangers of one network, of all strangers, and of one account: the others
  * are dropped without a close frame.
  */
-const lingeringMax = { ofNetwork: 4, ofStrangers: 8, ofAccount: 8 };
+const lingeringMax = { ofNetwork: 2, ofStrangers: 4, ofAccount: 4 };
 
 /** A frame that was gathered is memory for a while longer, so it is not to be filled again and again. */
 const displacedPerSecondMax = 8;

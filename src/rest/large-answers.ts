@@ -13,6 +13,8 @@ import type { AnswerBudget, CallerOf, Holder, PageRoom } from "./memory.ts";
 const pieceBytes = 64 * 1024;
 /** What a page takes while it is made, which has half as much. Where its JSON is longer it has more, but then the next one waits. */
 const pageBytes = 4 * 1024 * 1024;
+/** Where the last answer was as large, pages are made one after the other: until it is made, one takes several times its length. */
+const aloneFromBytes = 1024 * 1024;
 /** A page waits so long for the ones before it. Bun would cut its request off a little later. */
 const defaultWaitMs = 5000;
 /** A reader that takes nothing for so long is cut off, also where its request might wait for longer. */
@@ -50,7 +52,7 @@ export class LargeAnswers implements PageRoom {
     const caller = await this.#parts.callerOf(request);
     const holder = caller !== undefined && caller.account === undefined ? "backend" : caller?.account;
     const ofAccount = caller?.account === undefined ? undefined : this.#of(caller.account);
-    ofAccount?.add(bytes.byteLength);
+    ofAccount?.answered(bytes.byteLength);
     const unread = new UnreadAnswer(bytes, holder, () => ofAccount?.add(-bytes.byteLength));
     this.#parts.memory.grew(unread, bytes.byteLength);
     info.timeouts.timeout(request, stallSeconds);
@@ -81,6 +83,9 @@ class AnswersOfAccount {
   readonly #waiting = new Set<() => void>();
   /** Unread, and expected of the pages that are being read. */
   #bytes = 0;
+  /** Pages that are being read. */
+  #reading = 0;
+  #lastBytes = 0;
   #letsIn = false;
 
   constructor(parts: AccountParts) {
@@ -88,7 +93,14 @@ class AnswersOfAccount {
   }
 
   get #hasRoom(): boolean {
+    if (this.#reading > 0 && this.#lastBytes >= aloneFromBytes) return false;
     return this.#bytes === 0 || this.#bytes + pageBytes <= this.#parts.bytesMax;
+  }
+
+  /** A large answer was made. */
+  answered(bytes: number): void {
+    this.#lastBytes = bytes;
+    this.add(bytes);
   }
 
   add(bytes: number): void {
@@ -99,14 +111,22 @@ class AnswersOfAccount {
   }
 
   async page<T>(request: { readonly signal: AbortSignal }, read: () => Promise<T>): Promise<T> {
-    if (this.#hasRoom && this.#waiting.size === 0) this.#bytes += pageBytes;
+    if (this.#hasRoom && this.#waiting.size === 0) this.#take();
     else await this.#room(request.signal);
     try {
       return await read();
     } finally {
       // By then the answer counts, if it is a large one.
-      setImmediate(() => this.add(-pageBytes));
+      setImmediate(() => {
+        this.#reading -= 1;
+        this.add(-pageBytes);
+      });
     }
+  }
+
+  #take(): void {
+    this.#reading += 1;
+    this.#bytes += pageBytes;
   }
 
   /** Resolves when another page may be read, for which it has taken the room. */
@@ -119,7 +139,7 @@ class AnswersOfAccount {
       };
       const letIn = (): void => {
         end();
-        this.#bytes += pageBytes;
+        this.#take();
         resolve();
       };
       const giveUp = (): void => {

@@ -10,10 +10,8 @@ import { generate, type Packet } from "mqtt-packet";
 export interface Target {
   readonly http: string;
   readonly mqtt: string;
-  /** A device with all ordinary topics. */
-  readonly device: { readonly name: string; readonly password: string };
-  /** An access token of a user for whom messages wait, in the chat `full`. */
-  readonly token: string;
+  /** A user with all ordinary topics, for whom messages wait in the chat `full`, with an access token for every door. */
+  readonly account: { readonly name: string; readonly token: string };
   /** The chat's number. */
   readonly chatId: string;
   /** Numbers of users who can be made members of chats. */
@@ -24,6 +22,11 @@ export interface Target {
 
 export const attacks = ["strangers", "account"] as const;
 export type Attack = (typeof attacks)[number];
+
+export interface Login {
+  readonly name: string;
+  readonly password: string;
+}
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -128,10 +131,7 @@ function hold({ count, port, bytes, everyMs = 0, isOneAddress = false }: Peers, 
   for (let n = 0; n < count; n += 1) open(n);
 }
 
-interface Login {
-  readonly name: string;
-  readonly password: string;
-}
+const loginOf = ({ name, token }: Target["account"]): Login => ({ name, password: token });
 
 const connectPacket = (clientId: string, login?: Login): Packet => ({
   cmd: "connect",
@@ -260,35 +260,35 @@ export const ways: Readonly<Record<Attack, Readonly<Record<string, Way>>>> = {
 
   account: {
     /** Readers above QoS 0 that take nothing. */
-    unread: ({ mqtt, device }) => {
+    unread: ({ mqtt, account }) => {
       const subscribe: Packet = { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "flood", qos: 1 }] };
       const messages = flood("flood", 50 * kib);
       return [
-        peers(10, mqtt, (n) => [packets(connectPacket(`slow-${n}`, device)), packets(subscribe)]),
-        peers(1, mqtt, () => [packets(connectPacket("flood", device)), messages], { everyMs: 1000 }),
+        peers(10, mqtt, (n) => [packets(connectPacket(`slow-${n}`, loginOf(account))), packets(subscribe)]),
+        peers(1, mqtt, () => [packets(connectPacket("flood", loginOf(account))), messages], { everyMs: 1000 }),
       ];
     },
     /** Readers of MQTT over WebSocket, and of MiniOICQ, that take nothing. */
-    "unread-frames": ({ http, mqtt, device, token, chatId }) => {
+    "unread-frames": ({ http, mqtt, account, chatId }) => {
       const subscribe: Packet = { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "frames", qos: 1 }] };
       const messages = flood("frames", 50 * kib);
       const history = json({ action: "message.get", chat_id: chatId, limit: 50 });
       return [
         peers(10, http, (n) => [
           overMqtt,
-          frame(opcode.binary, packets(connectPacket(`frames-${n}`, device), subscribe)),
+          frame(opcode.binary, packets(connectPacket(`frames-${n}`, loginOf(account)), subscribe)),
         ]),
-        peers(1, mqtt, () => [packets(connectPacket("frames", device)), messages], { everyMs: 1000 }),
+        peers(1, mqtt, () => [packets(connectPacket("frames", loginOf(account))), messages], { everyMs: 1000 }),
         peers(16, http, () => [
           overMiniOicq,
-          json({ action: "auth.login", token }),
+          json({ action: "auth.login", token: account.token }),
           Buffer.concat(Array.from({ length: 40 }, () => history)),
         ]),
       ];
     },
     /** Event streams and long answers that are not read, while more comes for them. */
-    "unread-answers": ({ http, token }) => {
-      const headers = `Host: x\r\nAuthorization: ${token}\r\n`;
+    "unread-answers": ({ http, account }) => {
+      const headers = `Host: x\r\nAuthorization: ${account.token}\r\n`;
       const get = (path: string, accept = "application/json"): Buffer =>
         Buffer.from(`GET ${path} HTTP/1.1\r\n${headers}Accept: ${accept}\r\n\r\n`);
       const body = Buffer.from(JSON.stringify({ chatID: "full", content: "x".repeat(60_000) }));
@@ -304,9 +304,9 @@ export const ways: Readonly<Record<Attack, Readonly<Record<string, Way>>>> = {
       ];
     },
     /** Long ones, in sessions that stay. */
-    filters: ({ mqtt, device }) => [
+    filters: ({ mqtt, account }) => [
       peers(20, mqtt, (n) => [
-        packets({ ...connectPacket(`filters-${n}`, device), clean: false } as Packet),
+        packets({ ...connectPacket(`filters-${n}`, loginOf(account)), clean: false } as Packet),
         ...Array.from({ length: 5 }, (_, part) =>
           packets({
             cmd: "subscribe",
@@ -319,9 +319,9 @@ export const ways: Readonly<Record<Attack, Readonly<Record<string, Way>>>> = {
         ),
       ]),
     ],
-    retained: ({ mqtt, device }) => [
+    retained: ({ mqtt, account }) => [
       peers(4, mqtt, (n) => [
-        packets(connectPacket(`keeps-${n}`, device)),
+        packets(connectPacket(`keeps-${n}`, loginOf(account))),
         packets(
           ...Array.from({ length: 200 }, (_, at): Packet => {
             return { ...publish(`kept/${n}/${at}`, Buffer.alloc(200 * kib), at + 1), retain: true } as Packet;
@@ -330,7 +330,7 @@ export const ways: Readonly<Record<Attack, Readonly<Record<string, Way>>>> = {
       ]),
     ],
     /** Topics that are never used again. */
-    topics: ({ mqtt, device }) => {
+    topics: ({ mqtt, account }) => {
       let topics = 0;
       const publishing = (): Buffer =>
         packets(
@@ -338,38 +338,49 @@ export const ways: Readonly<Record<Attack, Readonly<Record<string, Way>>>> = {
             return { ...publish(`${++topics}/${at}/`.padEnd(3700, "t"), Buffer.alloc(1), at + 1), qos: 0 } as Packet;
           }),
         );
-      return [peers(2, mqtt, (n) => [packets(connectPacket(`topics-${n}`, device)), publishing()], { everyMs: 1000 })];
+      return [
+        peers(2, mqtt, (n) => [packets(connectPacket(`topics-${n}`, loginOf(account))), publishing()], {
+          everyMs: 1000,
+        }),
+      ];
     },
-    "half-publish": ({ mqtt, device }) => {
+    "half-publish": ({ mqtt, account }) => {
       const publishing = halfPublish(mib - kib);
-      return [peers(300, mqtt, (n) => [packets(connectPacket(`half-${n}`, device)), publishing])];
+      return [peers(300, mqtt, (n) => [packets(connectPacket(`half-${n}`, loginOf(account))), publishing])];
     },
-    "half-frame": ({ http, device, token }) => [
-      peers(64, http, () => [overMiniOicq, Buffer.concat([json({ action: "auth.login", token }), halfFrame])]),
+    "half-frame": ({ http, account }) => [
+      peers(64, http, () => [
+        overMiniOicq,
+        Buffer.concat([json({ action: "auth.login", token: account.token }), halfFrame]),
+      ]),
       peers(16, http, (n) => [
         overMqtt,
-        Buffer.concat([frame(opcode.binary, packets(connectPacket(`half-frame-${n}`, device))), halfFrame]),
+        Buffer.concat([frame(opcode.binary, packets(connectPacket(`half-frame-${n}`, loginOf(account)))), halfFrame]),
       ]),
     ],
-    "half-request": ({ http, token }) => {
+    "half-request": ({ http, account }) => {
       const body = Buffer.alloc(15 * mib, 0x20);
       return [
-        peers(100, http, () => [post("POST /messages", `Authorization: ${token}\r\n`, body)]),
-        peers(50, http, () => [post("POST /_/files?name=half", `Authorization: ${token}\r\n`, body)]),
+        peers(100, http, () => [post("POST /messages", `Authorization: ${account.token}\r\n`, body)]),
+        peers(50, http, () => [post("POST /_/files?name=half", `Authorization: ${account.token}\r\n`, body)]),
       ];
     },
     /** Groups of all members that there are, one after the other. */
-    members: ({ http, token, members }) => [
+    members: ({ http, account, members }) => [
       peers(
         1,
         http,
-        () => [overMiniOicq, json({ action: "auth.login", token }), json({ action: "chat.create", members })],
+        () => [
+          overMiniOicq,
+          json({ action: "auth.login", token: account.token }),
+          json({ action: "chat.create", members }),
+        ],
         { everyMs: 2000 },
       ),
     ],
     /** By the right password, again and again. */
-    "log-ins": ({ mqtt, device }) => [
-      peers(50, mqtt, (n) => [packets(connectPacket(`again-${n}`, device), { cmd: "disconnect" })]),
+    "log-ins": ({ mqtt, account }) => [
+      peers(50, mqtt, (n) => [packets(connectPacket(`again-${n}`, loginOf(account)), { cmd: "disconnect" })]),
     ],
   },
 };

@@ -21,6 +21,7 @@ test.skipIf(platform() !== "linux")(
     await until("some of each to end", () => mustEnd.every((way) => (attackers.ended[way] ?? 0) > 0), 120_000);
     const rise = (await stage.measured()).rssPeakBytes - rssBytes;
     // Twice as much: the collector's pace depends on what else the machine does.
+    console.log(`  ${Math.round(rise / (1024 * 1024))} MiB more memory`);
     expect(rise).toBeLessThan(2 * (riseBytesMax.strangers + riseBytesMax.account));
     expect((await fetch(`http://${server.http}/healthz`)).status).toBe(200);
   },

@@ -3,7 +3,7 @@ import { MiniClient } from "../minioicq/client.ts";
 import { call, enroll, room } from "../rest/client.ts";
 import { compiledBinary } from "../support/binary.ts";
 import { RawMqtt } from "../support/raw-mqtt.ts";
-import type { Target } from "./attacks.ts";
+import type { Login, Target } from "./attacks.ts";
 import { Histogram } from "./histogram.ts";
 import { forgetPeak, readProcessStats } from "./process-stats.ts";
 import { type RunningServer, startServer, withoutSettings } from "./server.ts";
@@ -51,16 +51,15 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const started = await startServer({ defaults: true, env: { ROOST_BACKEND_KEY: backendKey } });
   const server = stack.use(started);
-  const device = await addDevice(server, "attacker");
   const honest = await addDevice(server, "honest");
   const userIds = await registered(server, 1 + options.newcomers);
   const target: Target = {
     http: server.http,
     mqtt: server.mqtt,
-    device,
     victims: { device: "honest", userId: userIds[0] ?? "" },
     ...(await fill({ ...server, backendKey }, options)),
   };
+  await roost(server, "user", "trust", target.account.name);
   const load = await HonestLoad.start(server, honest, userIds);
   stack.use(load);
   const owned = stack.move();
@@ -78,15 +77,21 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 }
 
 /** Gives the password that was made for it. */
-async function addDevice({ data }: RunningServer, name: string): Promise<Target["device"]> {
-  const command = [await compiledBinary(), "device", "add", name, "--publish", "#", "--subscribe", "#"];
-  const child = Bun.spawn([...command, "--data", data, "--json"], {
+async function addDevice(server: RunningServer, name: string): Promise<Login> {
+  const said = await roost(server, "device", "add", name, "--publish", "#", "--subscribe", "#");
+  return { name, password: (JSON.parse(said) as { password: string }).password };
+}
+
+/** Runs a command of the operator's, and gives what it prints. */
+async function roost({ data }: RunningServer, ...words: string[]): Promise<string> {
+  const child = Bun.spawn([await compiledBinary(), ...words, "--data", data, "--json"], {
     stdout: "pipe",
     stderr: "inherit",
     env: withoutSettings(process.env),
   });
-  const said = JSON.parse(await new Response(child.stdout).text()) as { password: string };
-  return { name, password: said.password };
+  const said = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error(`roost ${words.join(" ")} failed: ${said}`);
+  return said;
 }
 
 async function registered({ http }: RunningServer, count: number): Promise<string[]> {
@@ -102,7 +107,7 @@ async function registered({ http }: RunningServer, count: number): Promise<strin
 async function fill(
   server: RunningServer & { readonly backendKey: string },
   { requests, members }: StageOptions,
-): Promise<Pick<Target, "token" | "chatId" | "members">> {
+): Promise<Pick<Target, "account" | "chatId" | "members">> {
   const [writing = "", token = ""] = await enroll(server, "filler", "attacker-user");
   await room(server, "full", "filler", "attacker-user");
   const messages = Array.from({ length: fillMessages }, () => ({ chatID: "full", content: fillContent }));
@@ -121,14 +126,14 @@ async function fill(
   if (members > 0) await enroll(server, ...crowd);
   // Numbers are given one after the other.
   const ids = crowd.map((_, n) => String(Number(last) + 1 + n));
-  return { token, chatId: chat?.chat_id ?? "", members: ids };
+  return { account: { name: "attacker-user", token }, chatId: chat?.chat_id ?? "", members: ids };
 }
 
 /** A publisher and its subscriber, and clients that log in by passwords at two doors. */
 class HonestLoad implements AsyncDisposable {
   readonly refused: Promise<never>;
   readonly #server: RunningServer;
-  readonly #device: Target["device"];
+  readonly #device: Login;
   readonly #userIds: readonly string[];
   readonly #running: Promise<unknown>;
   #latencies = new Histogram();
@@ -137,7 +142,7 @@ class HonestLoad implements AsyncDisposable {
   #loginMs = 0;
   #isOver = false;
 
-  private constructor(server: RunningServer, device: Target["device"], userIds: readonly string[], pair: RawMqtt[]) {
+  private constructor(server: RunningServer, device: Login, userIds: readonly string[], pair: RawMqtt[]) {
     this.#server = server;
     this.#device = device;
     this.#userIds = userIds;
@@ -147,7 +152,7 @@ class HonestLoad implements AsyncDisposable {
     this.#running = running.catch(() => {});
   }
 
-  static async start(server: RunningServer, device: Target["device"], userIds: readonly string[]): Promise<HonestLoad> {
+  static async start(server: RunningServer, device: Login, userIds: readonly string[]): Promise<HonestLoad> {
     const fields = { username: device.name, password: Buffer.from(device.password) };
     const publisher = await RawMqtt.connect(server.mqttPort, { ...fields, clientId: "honest-out" });
     const subscriber = await RawMqtt.connect(server.mqttPort, { ...fields, clientId: "honest-in" });

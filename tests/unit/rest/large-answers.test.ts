@@ -79,6 +79,31 @@ test("pages that are being read take room too, and one that fails gives it back"
   expect(await Promise.all(pages.slice(1))).toEqual([1, 1, 1, 1, 1]);
 });
 
+test("after a large answer pages are read one after the other, and after a small one beside each other", async () => {
+  const { answers, answer } = open();
+  const { signal } = new AbortController();
+  let begun = 0;
+  const held = Promise.withResolvers<void>();
+  const pages = (count: number) =>
+    Array.from({ length: count }, () =>
+      answers.page(ann, { signal }, () => {
+        begun += 1;
+        return held.promise;
+      }),
+    );
+  const large = await answer(mib);
+  const few = pages(2);
+  expect(begun).toBe(1);
+  held.resolve();
+  await Promise.all(few);
+  expect(begun).toBe(2);
+  await large.arrayBuffer();
+  await (await answer(mib - 1)).arrayBuffer();
+  const many = pages(3);
+  expect(begun).toBe(5);
+  await Promise.all(many);
+});
+
 test("a page that waits too long, or whose client is gone, is refused", async () => {
   const { answer, page } = open({ waitMs: 1 });
   await answer(16 * mib);
