@@ -1,7 +1,8 @@
 /** Generated secrets: opaque, at least 128 random bits, stored and looked up by their SHA-256. */
 import { timingSafeEqual } from "node:crypto";
 
-export const hashSecret = (secret: string): Uint8Array => new Bun.CryptoHasher("sha256").update(secret).digest();
+/** At once: an object that takes its input in pieces costs three times as much, and each request has a secret. */
+export const hashSecret = (secret: string): Uint8Array => Bun.SHA256.hash(secret) as Uint8Array;
 
 /**
  * The number of hex digits of a token's hash by which its owner tells tokens apart. The token cannot be found from
