@@ -4,7 +4,7 @@
  */
 
 import { shownTimeMs } from "../domain/messages/messages.ts";
-import type { Message, MessageFile } from "../domain/model.ts";
+import type { Message, MessageFile, Sent } from "../domain/model.ts";
 import { beyondContentShape, fileShape, isBeyondContent, isInline, isoTime } from "./shapes.ts";
 
 /** The same text as `JSON.stringify(messageShape(message))`. Keys of chats and users are [a-zA-Z0-9.@_:-] and need no escaping. */
@@ -38,6 +38,15 @@ export function messagesJson(messages: readonly Message[]): string {
     text += index === 0 ? messageJson(message) : `,${messageJson(message)}`;
   }
   return `${text}]`;
+}
+
+/** What the sender receives for their own message. */
+export function sentJson({ message }: Sent): string {
+  const { clientId } = message;
+  return (
+    `{"message_id":"${message.messageId}","seq":${message.seq},"chat_id":"${message.chatId}","chatID":"${message.chatKey}",` +
+    `"time":"${timeText(shownTimeMs(message))}"${clientId === undefined ? "" : `,"client_id":${JSON.stringify(clientId)}`}}`
+  );
 }
 
 const dayMs = 86_400_000;

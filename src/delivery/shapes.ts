@@ -12,7 +12,6 @@ import type {
   Reacted,
   ReactionCount,
   Receipt,
-  Sent,
   StoredEvent,
   Typing,
 } from "../domain/model.ts";
@@ -168,19 +167,6 @@ const contentShape = (content: string | Uint8Array): Pick<MessageShape, "content
   typeof content === "string"
     ? { content }
     : { content: Buffer.from(content).toString("base64"), encoding: "base64" as const };
-
-/** What the sender receives for their own message. */
-export function sentShape(sent: Sent) {
-  const { message } = sent;
-  return {
-    message_id: String(message.messageId),
-    seq: message.seq,
-    chat_id: String(message.chatId),
-    chatID: message.chatKey,
-    time: isoTime(shownTimeMs(message)),
-    ...(message.clientId === undefined ? {} : { client_id: message.clientId }),
-  };
-}
 
 export function eventShape(event: StoredEvent) {
   const { about } = event;

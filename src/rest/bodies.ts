@@ -6,6 +6,12 @@ import type { BodyBudget, CallerOf } from "./memory.ts";
 /** Smaller bodies are not counted: a request's head is as large. */
 const countedFromBytes = 16 * 1024;
 
+/** Bun holds a body to the length that its head announces. */
+const isSmall = ({ headers }: Request): boolean => {
+  const announced = headers.get("content-length");
+  return announced !== null && Number(announced) <= countedFromBytes;
+};
+
 export class Bodies {
   /** Bodies that have not come as a whole. */
   underWay = 0;
@@ -20,7 +26,7 @@ export class Bodies {
 
   /** Called for each request as it comes in. One that is made from another here counts for nothing. */
   from(request: Request, address: string): void {
-    if (request.method !== "GET") this.#addresses.set(request, address);
+    if (request.method !== "GET" && !isSmall(request)) this.#addresses.set(request, address);
   }
 
   /**
@@ -31,7 +37,7 @@ export class Bodies {
     this.underWay++;
     let give: (() => void) | undefined;
     try {
-      give = await this.#takeRoom(request, bytes, isStranger);
+      if (bytes > countedFromBytes) give = await this.#takeRoom(request, bytes, isStranger);
       return await read();
     } finally {
       this.underWay--;
@@ -42,7 +48,7 @@ export class Bodies {
   /** Undefined for what is not counted. */
   async #takeRoom(request: Request, bytes: number, isStranger: boolean): Promise<(() => void) | undefined> {
     const address = this.#addresses.get(request);
-    if (address === undefined || bytes <= countedFromBytes) return undefined;
+    if (address === undefined) return undefined;
     const caller = isStranger ? undefined : await this.#callerOf(request);
     const network = networkOf(address);
     const sender = isStranger ? `strangers of ${network}` : caller === undefined ? network : caller.account;

@@ -2,7 +2,7 @@
  * The addresses of hooks, `POST /in/<secret>` (docs/hooks.md). The path is the log-in: it is in no
  * log, and one that leads nowhere is answered alike, whatever is wrong with it.
  */
-import { sentShape } from "../delivery/shapes.ts";
+import { sentJson } from "../delivery/message-json.ts";
 import { hookPath } from "../domain/chats/hooks.ts";
 import { isHookSecret } from "../domain/people/secrets.ts";
 import { type TokenBucket, TokenRate } from "../lib/token-bucket.ts";
@@ -53,7 +53,7 @@ export function createIncoming({
     const { isSlack, ...message } = readIncoming(bytes, request.headers.get("content-type"), limits);
     const sent = await hooks.post(hook, message);
     if (sent === undefined) return answerNoHook();
-    return isSlack ? new Response("ok", { headers: slackHeaders }) : json(JSON.stringify(sentShape(sent)));
+    return isSlack ? new Response("ok", { headers: slackHeaders }) : json(sentJson(sent));
   }
 
   function bucketOf(userId: number): TokenBucket {

@@ -2,7 +2,7 @@
  * POST /messages with the backend key: the simple form, sent as the participant whom `sender` names, or as `"system"`.
  * There is no sender by default: a backend that shows its key by mistake must not send as the system.
  */
-import { sentShape } from "../../delivery/shapes.ts";
+import { sentJson } from "../../delivery/message-json.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { systemUserId, type UserId } from "../../domain/model.ts";
 import { readJson } from "../body.ts";
@@ -25,8 +25,8 @@ export function createBackendMessages({ domain, limits, schemas, clock, log }: R
           'sender: with the backend key each message names one, a userID, a GUID or "system"',
         );
       }
-      const sent = (await send(items, clientIdsOf(c.req.raw, clock.steadyMs()))).map(sentShape);
-      return json(JSON.stringify(Array.isArray(body) ? sent : sent[0]));
+      const sent = (await send(items, clientIdsOf(c.req.raw, clock.steadyMs()))).map(sentJson);
+      return json(Array.isArray(body) ? `[${sent.join(",")}]` : (sent[0] ?? ""));
     } catch (error) {
       return answerProblem(error, log, { method: c.req.method, path: c.req.path });
     }

@@ -3,8 +3,8 @@
  * The signed form of the documents (`outgoingEvents`, `incomingEvents`) shares these paths.
  */
 
-import { messagesJson } from "../../delivery/message-json.ts";
-import { changeEventShape, eventShape, reachedShape, sentShape, typingShape } from "../../delivery/shapes.ts";
+import { messagesJson, sentJson } from "../../delivery/message-json.ts";
+import { changeEventShape, eventShape, reachedShape, typingShape } from "../../delivery/shapes.ts";
 import { safeInteger } from "../../domain/keys.ts";
 import type { Draft, EventId, MessageId, UserId } from "../../domain/model.ts";
 import type { LoggedIn } from "../../domain/people/accounts.ts";
@@ -25,7 +25,7 @@ import { answerProblem, badRequest, Refusal, unauthorized, words } from "../erro
 import { answerEventStream, answerStreamHead, wantsEventStream } from "../event-stream.ts";
 import { type Inbox, readerOf } from "../inbox.ts";
 import { json } from "../json.ts";
-import { clientIdsOf, draftOf } from "../outgoing.ts";
+import { clientIdsOf, draftOf, plainOf } from "../outgoing.ts";
 import type { ReplyKey } from "../reply-key.ts";
 import { inboxItemsMax, parse, pick } from "../schemas.ts";
 import { createBackendMessages } from "./backend-messages.ts";
@@ -95,13 +95,13 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
         draftOf(outgoing, { from, fallbackClientId: clientIdAt(index) }),
       );
       if (reach !== undefined) for (const draft of drafts) await requireWithin(reach, draft);
-      return json(JSON.stringify((await messages.sendAll(drafts)).map(sentShape)));
+      return json(`[${(await messages.sendAll(drafts)).map(sentJson).join(",")}]`);
     }
     if ("statuses" in body) return confirm(sender, body);
-    const draft = draftOf(parse(schemas.message, body), { from, fallbackClientId: clientIdAt(0) });
+    const draft = draftOf(plainOf(body) ?? parse(schemas.message, body), { from, fallbackClientId: clientIdAt(0) });
     if (reach !== undefined) await requireWithin(reach, draft);
     const sent = await messages.send(draft);
-    return json(JSON.stringify(sentShape(sent)));
+    return json(sentJson(sent));
   }
 
   /** Throws `out_of_scope`, `file_not_found`. */
@@ -245,7 +245,7 @@ export function createMessageRoutes(parts: RouteParts & { inbox: Inbox; replyKey
 
 /** The token may stand in the body, beside the fields of the form. */
 function withoutToken(body: object): object {
-  if (Array.isArray(body)) return body;
-  const { accessToken: _, ...form } = body as { accessToken?: unknown };
+  if (Array.isArray(body) || !("accessToken" in body)) return body;
+  const { accessToken: _, ...form } = body as { accessToken: unknown };
   return form;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { messageJson, messagesJson } from "../../../src/delivery/message-json.ts";
+import { messageJson, messagesJson, sentJson } from "../../../src/delivery/message-json.ts";
 import { messageShape } from "../../../src/delivery/shapes.ts";
 import type { ChatId, Message, MessageId, UserId } from "../../../src/domain/model.ts";
 
@@ -44,6 +44,17 @@ test("a message is written as its shape says, to the letter", () => {
     fc.property(anyMessage, fc.option(more, { nil: {} }), (plain, with_) => {
       const message = { ...plain, ...with_ };
       expect(messageJson(message)).toBe(JSON.stringify(messageShape(message)));
+    }),
+  );
+});
+
+test("what its sender gets has the fields of the same shape", () => {
+  fc.assert(
+    fc.property(anyMessage, (message) => {
+      const { message_id, seq, chat_id, chatID, time, client_id } = messageShape(message);
+      const shape = { message_id, seq, chat_id, chatID, time, client_id };
+      const sent = { message, members: [], repeated: false, entered: undefined };
+      expect(sentJson(sent)).toBe(JSON.stringify(shape));
     }),
   );
 });
