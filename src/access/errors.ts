@@ -1,5 +1,5 @@
 /** A `DomainError` in the words of MQTT: where a client is refused, and where its PUBLISH is. */
-import type { DomainErrorCode } from "../domain/errors.ts";
+import type { DomainError, DomainErrorCode } from "../domain/errors.ts";
 import type { Authentication, Principal } from "../mqtt/identity.ts";
 import type { PublishRefusal } from "../mqtt/service.ts";
 
@@ -73,3 +73,7 @@ export const publishRefusalOf = {
   search_off: "not_authorized",
   too_many_contacts: "quota_exceeded",
 } as const satisfies Record<DomainErrorCode, PublishRefusal>;
+
+/** The reason string of that. Who is not in a chat is not told whether it is there. */
+export const publishReasonOf = ({ code, message }: DomainError): string =>
+  code === "not_a_member" ? "chat_not_found" : message;

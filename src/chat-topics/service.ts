@@ -6,7 +6,7 @@
  */
 import type { Account, Accounts } from "../access/accounts.ts";
 import type { PresenceFilter } from "../access/chat-form.ts";
-import { publishRefusalOf } from "../access/errors.ts";
+import { publishReasonOf, publishRefusalOf } from "../access/errors.ts";
 import type { RefusalNotes } from "../access/refusals.ts";
 import { changeShape, inlineFileBytesMax } from "../delivery/shapes.ts";
 import type { Typing } from "../delivery/typing.ts";
@@ -73,7 +73,7 @@ export function createChatTopics(parts: {
     return outcome.catch((error: unknown) => {
       if (!(error instanceof DomainError)) throw error;
       notes.refusedByService(session, publish.topic, error);
-      return { refused: publishRefusalOf[error.code], why: error.message };
+      return { refused: publishRefusalOf[error.code], why: publishReasonOf(error) };
     });
   }
 

@@ -51,6 +51,9 @@ export const domainErrorCodes = [
 ] as const;
 export type DomainErrorCode = (typeof domainErrorCodes)[number];
 
+/** Who is not in a chat is not told whether it is there. */
+const noChatOfTheirs = "there is no such chat, or the user is not in it";
+
 /** Each in words, for people: operators, and the developers of clients. */
 const sentences: Readonly<Record<DomainErrorCode, string>> = {
   user_not_found: "there is no such user",
@@ -62,8 +65,8 @@ const sentences: Readonly<Record<DomainErrorCode, string>> = {
   password_too_short: "the password is too short",
   registration_closed: "registration is closed; the operator or the backend makes users here",
   token_invalid: "the token is wrong or has ended; log in again",
-  chat_not_found: "there is no such chat",
-  not_a_member: "only members of the chat may do this",
+  chat_not_found: noChatOfTheirs,
+  not_a_member: noChatOfTheirs,
   chat_is_direct: "this cannot be done with a direct chat",
   invalid_chat_key: "this is no chatID",
   invalid_chat_name: "this chat name cannot be used",

@@ -45,8 +45,8 @@ test.each([
   ["a limit below one", "query=x&limit=0", 400, "limit"],
   ["a negative limit", "query=x&limit=-5", 400, "limit"],
   ["a place that is none", "query=x&before=abc", 400, "before"],
-  ["a chat that does not exist", "query=x&chatID=nowhere", 404, "there is no such chat"],
-  ["a chat of others", "query=x&chatID=theirs", 404, "there is no such chat"],
+  ["a chat that does not exist", "query=x&chatID=nowhere", 404, "there is no such chat, or the user is not in it"],
+  ["a chat of others", "query=x&chatID=theirs", 404, "there is no such chat, or the user is not in it"],
   ["a chatID that is none", "query=x&chatID=a%2Fb", 400, "chatID"],
 ])("%s is refused, and says why", async (_, query, status, detail) => {
   await using server = await startTestServer();
