@@ -1,0 +1,3 @@
+import { testReceiver } from "./receiver.ts";
+
+await testReceiver("websockets");
