@@ -143,7 +143,7 @@ export function friendOf(term: Term): FriendRef | undefined {
 
 /**
  * Which of the sender's users the field means: a number, its digits, or a PhoneId. Unset, or the phone alone, means the
- * first user.
+ * first user. The phone of a user who has none is empty.
  */
 export function ownRoster(term: Term, own: { phone: string; userIds: readonly UserId[] }): UserId | undefined {
   const { phone, userIds } = own;
@@ -153,6 +153,6 @@ export function ownRoster(term: Term, own: { phone: string; userIds: readonly Us
   if (byNumber !== undefined) return byNumber;
   const text = textOf(term);
   const parsed = text === undefined ? undefined : parsePhoneId(text);
-  if (parsed?.phone !== phone) return undefined;
+  if (parsed === undefined || (parsed.phone ?? "") !== phone) return undefined;
   return parsed.userId === undefined ? userIds[0] : userIds.find((userId) => userId === parsed.userId);
 }

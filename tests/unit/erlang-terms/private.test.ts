@@ -138,3 +138,12 @@ test("whatever stands for the sender's user, it is one of their own or none", ()
     }),
   );
 });
+
+test("a user without a phone names themselves by their PhoneId, and no other user does", () => {
+  const own = { phone: "", userIds: [first.userId] };
+  expect(ownRoster(binary("_10001") as Term, own)).toBe(first.userId);
+  for (const other of ["_10002", "15550001001_10001", "15550001001", ""]) {
+    expect(ownRoster(binary(other) as Term, own)).toBe(other === "" ? first.userId : undefined);
+  }
+  expect(ownRoster(binary("_10001") as Term, { phone, userIds: [first.userId] })).toBeUndefined();
+});
