@@ -38,9 +38,9 @@ export class MqttClient extends MqttLink {
     this.#handlers = handlers;
   }
 
-  /** @param mqtt `host:port` */
-  static async connect(mqtt: string, login: MqttLogin, handlers: MqttHandlers = {}): Promise<MqttClient> {
-    const client = new MqttClient(dial(mqtt), handlers);
+  /** @param mqtt `host:port`, or an open line */
+  static async connect(mqtt: string | Line, login: MqttLogin, handlers: MqttHandlers = {}): Promise<MqttClient> {
+    const client = new MqttClient(typeof mqtt === "string" ? dial(mqtt) : mqtt, handlers);
     const { username, password, clientId, clean, will } = login;
     client.send(
       connectPacket({

@@ -10,10 +10,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MiniClient, messagesOf } from "../minioicq/client.ts";
 import { asBackend, call, enroll, room } from "../rest/client.ts";
-import { until, withDeadline } from "../support/deadline.ts";
+import { withDeadline } from "../support/deadline.ts";
 import { createRandom, type Random } from "../support/random.ts";
-import { type BinaryServer, startBinary } from "./binary-server.ts";
+import type { BinaryServer } from "./binary-server.ts";
 import { MqttClient } from "./mqtt-client.ts";
+import { Running } from "./running.ts";
 
 const histories = Number(process.env["ROOST_KILL_ROUNDS"] ?? (process.env["CI"] ? 10 : 3));
 const firstSeed = Number(process.env["ROOST_KILL_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -43,39 +44,6 @@ test(
   },
   60_000 + histories * 30_000,
 );
-
-/** The server that runs now. */
-class Running {
-  readonly #data: string;
-  server: BinaryServer | undefined;
-  isDead = false;
-
-  constructor(data: string) {
-    this.#data = data;
-  }
-
-  async start(): Promise<BinaryServer> {
-    this.server ??= await startBinary(this.#data);
-    this.isDead = false;
-    return this.server;
-  }
-
-  async kill(): Promise<void> {
-    const { server } = this;
-    if (server === undefined) return;
-    process.kill(server.pid, "SIGKILL");
-    this.isDead = true;
-    await withDeadline("the killed server to end", server.exited);
-    await server[Symbol.asyncDispose]();
-    this.server = undefined;
-  }
-
-  /** As `until`, with an end when the server is killed. */
-  async until(what: string, condition: () => boolean): Promise<void> {
-    await until(what, () => this.isDead || condition());
-    if (!condition()) throw new Error(`killed before ${what}`);
-  }
-}
 
 interface Draft {
   readonly content: string;
