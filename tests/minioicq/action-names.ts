@@ -52,6 +52,7 @@ const names: Record<Request["action"], true> = {
   "phone.link": true,
   "phone.unlink": true,
   "invite.create": true,
+  "account.export": true,
   "account.delete": true,
   "password.forgot": true,
   "password.reset": true,

@@ -473,6 +473,12 @@ export const catalog: Readonly<Record<string, Entry>> = {
     answer: "password.set.success",
     beforeLogin: "refused",
   },
+  "account.export": {
+    good: () => ({ password: "secret" }),
+    fields: { password: needed(...texts), code: optional(...texts), next: optional() },
+    answer: "account.export.success",
+    beforeLogin: "refused",
+  },
   // The operator makes invitations here.
   "invite.create": { good: () => ({}), fields: {}, answer: "invite.create.fail", beforeLogin: "refused" },
   // Nobody here has another way into their account.

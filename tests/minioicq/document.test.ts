@@ -207,6 +207,13 @@ test("the printed frames of a phone link it and unlink it, and those of a passwo
   expect((await other.closed).code).toBe(1008);
 });
 
+test("the printed frames of an export give a page of it", async () => {
+  await using server = await startTestServer();
+  using mia = await MiniClient.connect(server.http, "json");
+  await mia.ask({ action: "auth.register", user_name: "Mia", password: "correct horse" });
+  await play(mia, "account.export");
+});
+
 test("the printed frames of an invitation let someone in", async () => {
   await using server = await startTestServer({ env: { ROOST_REGISTRATION: "invite", ROOST_INVITES: "users" } });
   const { code } = await server.domain.accounts.invite({ uses: 1, lifetimeMs: 60_000 });

@@ -67,6 +67,7 @@ export const actionNeeds = {
   "phone.unlink": "password",
   "invite.create": "password",
   "auth.link": "password",
+  "account.export": "password",
   "account.delete": "password",
   "password.forgot": "open",
   "password.reset": "open",

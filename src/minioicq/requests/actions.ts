@@ -13,6 +13,7 @@ import { listChats } from "./handlers/chat-list.ts";
 import { addMembers, createChat, getChat, leaveChat, muteChat, removeMembers, renameChat } from "./handlers/chats.ts";
 import { block, confirmContact, listContacts, requestContact, revokeContact, unblock } from "./handlers/contacts.ts";
 import { editMessage, getChanges, reactToMessage } from "./handlers/edits.ts";
+import { exportAccount } from "./handlers/export.ts";
 import { heartbeat } from "./handlers/heartbeat.ts";
 import { getMessages } from "./handlers/history.ts";
 import { addHook, listHooks, removeHook } from "./handlers/hooks.ts";
@@ -84,6 +85,7 @@ const table = {
   "phone.unlink": { ...unlinkPhone, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "invite.create": { ...createInvite, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "auth.link": { ...linkLogIn, needsLogIn: true, besideOthers: false, beyondDocument: true },
+  "account.export": { ...exportAccount, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "account.delete": { ...deleteAccount, needsLogIn: true, besideOthers: false, beyondDocument: true },
   "password.forgot": { ...forgotPassword, needsLogIn: false, besideOthers: false, beyondDocument: true },
   "password.reset": { ...resetPassword, needsLogIn: false, besideOthers: false, beyondDocument: true },

@@ -727,6 +727,24 @@ export const rowsBeyond: Readonly<Record<string, readonly Row[]>> = {
       ann: [{ action: "auth.link.success", link: expect.stringMatching(/^rk_[\w-]{32}$/), expires: iso }],
     },
   ],
+  "account.export": [
+    {
+      what: "from behind the last chat",
+      ask: () => ({ action: "account.export", password: "secret", next: "chats:9007199254740991" }),
+      nobody: notLoggedIn("account.export"),
+      ann: [{ action: "account.export.success", part: "chats" }],
+    },
+    {
+      what: "from a chat of nobody's",
+      ask: () => ({ action: "account.export", password: "secret", next: "messages:9:0" }),
+      nobody: notLoggedIn("account.export"),
+      ann: [{ action: "account.export.success", part: "messages", chat_id: "9", messages: [], next: "chats:9" }],
+    },
+    refused("account.export", "with a wrong one", { password: "x" }, "Incorrect password"),
+    refused("account.export", "without one", {}, "Incorrect password"),
+    refused("account.export", "with a wrong code", { code: "123456" }, "Invalid code"),
+    refused("account.export", "from nowhere", { password: "secret", next: "accounts:1" }, "Invalid next"),
+  ],
   "account.delete": [
     refused("account.delete", "with a wrong one", { password: "x" }, "Incorrect password"),
     refused("account.delete", "without one", {}, "Incorrect password"),

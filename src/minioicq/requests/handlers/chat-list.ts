@@ -93,7 +93,8 @@ async function overviewOf(call: UserCall, { chat, readSeq, unread, mutedUntilMs 
   };
 }
 
-async function fieldsOf({ shared, caller, user }: UserCall, chat: Chat) {
+/** A chat without its members. */
+export async function fieldsOf({ shared, caller, user }: UserCall, chat: Chat) {
   const { store } = shared.domain;
   const picture =
     chat.kind === "direct"

@@ -92,7 +92,7 @@ function known(id: WireId): number {
 }
 
 /** Uploaded avatars are shown while they fit, then generated ones. */
-async function contactBodies({ shared, caller, user }: UserCall, page: readonly Contact[]) {
+export async function contactBodies({ shared, caller, user }: UserCall, page: readonly Contact[]) {
   const { dialect } = caller;
   const { domain, limits } = shared;
   const people = userBodies(

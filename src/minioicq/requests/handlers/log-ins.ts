@@ -86,7 +86,7 @@ export const endLogIn: Handler<{ readonly action: "session.end"; readonly sessio
 const currentUser = async ({ shared, user }: UserCall): Promise<User> =>
   (await shared.domain.store.findUser(user.userId)) ?? user;
 
-const sessionFields = (logIn: LogIn) => ({
+export const sessionFields = (logIn: LogIn) => ({
   session_id: logIn.id,
   kind: logIn.kind,
   door: logIn.door,
