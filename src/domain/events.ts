@@ -130,6 +130,11 @@ export type DomainEvent =
    * too.
    */
   | { readonly type: "user.changed"; readonly changes: readonly ContactChange[]; readonly to: readonly UserId[] }
+  /**
+   * Users became something else to each other: one asked, agreed or ended it, or is gone. The new entry in each list, in the order
+   * in which they are told. Each of them is a `contact.changed` too.
+   */
+  | { readonly type: "friendship.changed"; readonly changes: readonly ContactChange[]; readonly to: readonly UserId[] }
   /** A user's own list of contacts has a new entry for another user. */
   | { readonly type: "contact.changed"; readonly change: ContactChange; readonly to: readonly UserId[] }
   /** A user blocked or unblocked another user. Only the acting user is told. */

@@ -26,6 +26,7 @@ import {
 } from "../mqtt/service.ts";
 import { answering } from "./acting.ts";
 import { createTermForm } from "./chat-form.ts";
+import { createFriendNews } from "./friend-news.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handleAuthSessions } from "./handlers/auth-sessions.ts";
 import { handleFriendExtra, tellOfFriend } from "./handlers/friends.ts";
@@ -116,17 +117,19 @@ export function createErlangTerms(
     farewells: new Map(),
   };
 
+  const { hidesStrangers } = profileParts;
+  const friendNews = createFriendNews({ tell: phones, findUserNow, hidesStrangers });
   const ofFriends = (name: PrivateName): RecordHandler => ({
     logsIn: true,
-    handle: (request) => handlePrivate({ domain, tell: phones }, { ...request, name }),
+    handle: (request) => handlePrivate({ domain, tell: phones, friendNews }, { ...request, name }),
   });
   const conversing = (handle: (request: TermRequest) => Promise<WireTerm | undefined>): RecordHandler => ({
     logsIn: true,
     hears: () => true,
     handle: answering(handle),
   });
-  const shown = { isOnline: profileParts.isOnline, hidesStrangers: profileParts.hidesStrangers };
-  const acting = { domain, shown, tell: phones, store, findUserNow, typing: parts.typing };
+  const shown = { isOnline: profileParts.isOnline, hidesStrangers };
+  const acting = { domain, shown, tell: phones, friendNews, store, findUserNow, typing: parts.typing };
   const friend = ofFriends("Friend");
   const friendExtra = answering((request: TermRequest) => handleFriendExtra(acting, request));
   const handlers = {
@@ -171,6 +174,7 @@ export function createErlangTerms(
 
   // Friends who have a phone are told on its topics, also those who are away.
   events.on("user.changed", ({ changes }) => tellFriends(profileParts, changes));
+  events.on("friendship.changed", ({ changes }) => friendNews.changed(changes));
   events.on("profile.removed", ({ removed }) => profileRemoved(profileParts, removed));
 
   // What no document has is told to those who hear of it.

@@ -35,6 +35,7 @@ test("users are found by phones, a hundred numbers a day, and by nick", async ()
     answer(aId, contact("B", bId, "internal"), "7"),
   );
   await stage.server.domain.contacts.requestFriend(aId, bId);
+  await a.heard();
   const byNick = await stage.ask(a, search(atom("nick"), binary(`user.${bId}`)));
   expect(byNick).toEqual(answer(aId, contact("B", bId, "request")));
   const many = (count: number): WireTerm => Array.from({ length: count }, () => binary(unknownNumber));

@@ -7,7 +7,7 @@ import type { WireTerm } from "../../src/etf/encode.ts";
 import { atom, binary } from "../../src/etf/term.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { MiniClient } from "../minioicq/client.ts";
-import { asBackend, enroll, inboxOf, say } from "../rest/client.ts";
+import { asBackend, call, enroll, inboxOf, say } from "../rest/client.ts";
 import { type Device, Phones, phoneNumbers, tuple } from "./phones.ts";
 import { confirm, friend, heard, pair, sent } from "./private-stage.ts";
 
@@ -142,6 +142,57 @@ test("confirming makes the direct chat that the other doors see, and what is sai
   await a.ask(friend(bId));
   expect(await anna.fence()).toEqual([]);
   expect((await inboxOf(server, bob)).events).toHaveLength(1);
+});
+
+test("who asks, agrees or ends it at another door is told to phones as here, and phones are told there", async () => {
+  await using phones = await Phones.start();
+  const { server } = phones;
+  const [anna = ""] = await enroll(server, "anna");
+  const annaId = (await server.store.findUserByKey("anna"))?.userId ?? 0;
+  using mia = await MiniClient.connect(server.http, "json");
+  const { user_id: miaId } = await mia.register("mia", "long enough");
+  await mia.login(miaId, "long enough", { extensions: true });
+  const b = await phones.device("B");
+  const away = await phones.device("B", "away", { password: Buffer.from(b.token), clean: false });
+  await away.client[Symbol.asyncDispose]();
+  const bId = await phones.userId("B");
+  const nick = `user.${bId}`;
+  const short = (of: unknown, status: string): string => `phone/B {Contact,<<_${of}>>,[],[],[],[],Time,${status}}`;
+  const long = (of: unknown, name: string, status: string): string =>
+    `ses/B {Contact,<<_${of}>>,[],[],[],<<${name}>>,[],[],0,0,[],Time,[],[],${status}}`;
+  // MiniOICQ asks, the phone agrees.
+  await mia.ask({ action: "contact.request", user_id: String(bId) });
+  const asked = [short(miaId, "authorization"), long(miaId, "mia", "authorization")];
+  expect(await b.heard()).toEqual(asked);
+  await mia.fence();
+  expect(await b.ask(confirm(binary(`_${miaId}`)))).toEqual([
+    "phone/B <<>>",
+    short(miaId, "friend"),
+    long(miaId, "mia", "friend"),
+  ]);
+  expect((await mia.fence()).map(({ action }) => action).toSorted()).toEqual(["chat.spawn", "contact.changed"]);
+  // REST asks, and takes it back; then the phone asks, and REST agrees.
+  const rest = async (verb: string): Promise<unknown> =>
+    JSON.parse((await call(server, `${verb} /contacts/${nick}`, { as: anna })).text || "null");
+  expect(await rest("PUT")).toMatchObject({ status: "request" });
+  expect(await b.heard()).toEqual([short(annaId, "authorization"), long(annaId, "anna", "authorization")]);
+  await rest("DELETE");
+  expect(await b.heard()).toEqual([long(annaId, "anna", "revoke")]);
+  expect(await b.ask(friend(binary(`_${annaId}`)))).toEqual(["phone/B <<>>", long(annaId, "anna", "request")]);
+  expect(await rest("GET")).toMatchObject({ status: "authorization" });
+  expect(await rest("PUT")).toMatchObject({ status: "friend" });
+  expect(await b.heard()).toEqual([short(annaId, "friend"), long(annaId, "anna", "friend")]);
+  // Who was away with a lasting session is told of all of it.
+  const back = await phones.device("B", "away", { password: Buffer.from(b.token), clean: false });
+  expect((await back.hears(asked.length)).slice(0, asked.length)).toEqual(asked);
+  // A blocked user asks in vain, and the phone hears nothing of it.
+  await server.domain.contacts.revoke(bId, annaId);
+  await server.domain.contacts.block(bId, annaId);
+  await b.heard();
+  await rest("PUT");
+  expect(await b.heard()).toEqual([]);
+  await server.store.removeUser(Number(miaId) as UserId);
+  expect(await b.heard()).toEqual([long(miaId, "mia", "deleted").replace("<<mia>>", "[]")]);
 });
 
 test("a code that is mailed is in the language of the settings, else of the log-in", async () => {

@@ -4,7 +4,7 @@ import { decodePayload } from "../../src/etf/dialects.ts";
 import { atom, binary, Tuple } from "../../src/etf/term.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { Phones, phoneNumbers, tuple } from "./phones.ts";
-import { confirm, friend, heard, long, pair, parted, revoke, sent } from "./private-stage.ts";
+import { confirm, friend, heard, long, pair, parted, revoke, sent, short } from "./private-stage.ts";
 
 test("both sides hear the same time of one change", async () => {
   await using phones = await Phones.start();
@@ -110,6 +110,8 @@ test("a user without a phone is a friend like any other, and is told nothing her
   phones.name("nick/Anna", "anna");
   expect(await a.ask(friend(anna.userId))).toEqual([sent, `ses/A ${long("Anna", "request")}`]);
   expect((await domain.contacts.confirm(anna.userId, await phones.userId("A"))).outcome).toBe("confirmed");
+  // Who agreed at another door is told of as here.
+  expect(await a.heard()).toEqual([`phone/A ${short("Anna", "friend")}`, `ses/A ${long("Anna", "friend")}`]);
   const byId = confirm(binary(`_${anna.userId}`));
   expect(await a.ask(byId)).toEqual(["phone/A {io,{ok,{already_present,Anna}},<<>>}"]);
   expect(await a.ask(revoke(anna.userId))).toEqual([

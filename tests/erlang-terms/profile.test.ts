@@ -44,6 +44,7 @@ test("P20: getting shows services without secrets, settings, and users with whom
   await using asked = await stage.logIn(carl);
   await befriend(stage.server, owner, friend);
   await stage.server.domain.contacts.requestFriend(owner.userId as never, asked.userId);
+  for (const one of [owner, asked]) await one.client.heard();
   const services = [
     service(binary("v1"), atom("vox"), binary("data"), binary("login"), binary("s3cret"), 1_700_000_000, atom("added")),
     service(binary("AKIA"), atom("aws"), [], binary("s3cret"), binary("s3cret"), 1, atom("verified")),
@@ -127,7 +128,7 @@ test("P14: setting replaces what is given and nothing else, and other devices he
   await using tablet = await stage.logIn(anna, "two");
   await using friend = await stage.logIn(bob);
   await befriend(stage.server, owner, friend);
-  await owner.client.heard();
+  await tablet.client.heard();
   const before = Date.now();
   const service1 = service(binary("v1"), atom("vox"));
   const feature1 = feature("1", "key", binary("value"), "GROUP");
@@ -192,6 +193,7 @@ test("P13: updating tells friends of users who look different, and the client wh
   await using asked = await stage.logIn(carl);
   await befriend(stage.server, owner, friend);
   await stage.server.domain.contacts.requestFriend(owner.userId as never, asked.userId);
+  for (const one of [owner, tablet, friend, asked]) await one.client.heard();
   const quiet = (await owner.ask(profile("update"))) as unknown[];
   expect([quiet[8], (quiet[3] as unknown[]).length]).toEqual([":update", 1]);
   const since = timeOf(quiet);

@@ -190,8 +190,10 @@ export const contact = (
   `:${known.status}`,
 ];
 
+/** Both have heard of it. */
 export async function befriend(server: TestServer, a: LoggedIn, b: LoggedIn): Promise<void> {
   const { contacts } = server.domain;
   await contacts.requestFriend(a.userId as never, b.userId);
   await contacts.confirm(b.userId as never, a.userId);
+  for (const { client } of [a, b]) await client.heard();
 }

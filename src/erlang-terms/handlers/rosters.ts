@@ -16,8 +16,9 @@ import type { TermRequest } from "../request.ts";
 import { handlePrivate, type PrivateParts } from "./private.ts";
 
 export interface RosterParts extends ActingParts {
-  readonly domain: Pick<Domain, "contacts" | "store" | "directory" | "nicks">;
+  readonly domain: Pick<Domain, "contacts" | "store" | "nicks">;
   readonly tell: PrivateParts["tell"];
+  readonly friendNews: PrivateParts["friendNews"];
   readonly shown: Shown;
 }
 

@@ -2,6 +2,7 @@
  * What a committed change means, and to whom: the one place where events come from. It looks at the change's arguments and
  * its outcome alone, so that every executor of a change makes the same events of it, whichever caller asked for it.
  */
+import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { DomainEvent } from "../../domain/events.ts";
 import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
 import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
@@ -261,7 +262,7 @@ const toldOfEntered = (entered: Entered): DomainEvent => ({
 });
 const toldOfLeft = (left: Left): DomainEvent => ({ type: "chat.left", left, to: left.rows.map((row) => row.userId) });
 
-const changedEvent = (change: ReturnType<typeof friendsTold>[number]): DomainEvent => ({
+const changedEvent = (change: ContactChange): DomainEvent => ({
   type: "contact.changed",
   change,
   to: [change.userId],
@@ -275,8 +276,16 @@ function lookEvents(look: WireLook): Events {
   return [...changes.map(changedEvent), { type: "user.changed", changes, to }];
 }
 
+function friendshipEvents(changes: readonly ContactChange[]): Events {
+  if (changes.length === 0) return none;
+  return [
+    ...changes.map(changedEvent),
+    { type: "friendship.changed", changes, to: changes.map(({ userId }) => userId) },
+  ];
+}
+
 function contactEvents(wire: WireFriendResult<string>): Events {
-  const changes = toContactChanges(wire).map(changedEvent);
+  const changes = friendshipEvents(toContactChanges(wire));
   return wire.entered ? [...changes, enteredEvent(wire.entered)] : changes;
 }
 
@@ -298,7 +307,7 @@ function removedEvents({ userId: id, ...wire }: WireUserRemoved & { readonly use
   const { changes, left, phoneSessionIds } = toUserRemoved(userId, wire);
   const to = [userId];
   return [
-    ...changes.map(changedEvent),
+    ...friendshipEvents(changes),
     ...left.map(toldOfLeft),
     ...endedEvents(phoneSessionIds, to),
     { type: "user.revoked", to },

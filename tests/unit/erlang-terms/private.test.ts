@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { FriendResult } from "../../../src/domain/contacts/contact-store.ts";
 import { DomainError, type DomainErrorCode } from "../../../src/domain/errors.ts";
 import type { User, UserId } from "../../../src/domain/model.ts";
+import { createFriendNews } from "../../../src/erlang-terms/friend-news.ts";
 import { handlePrivate, type PrivateParts } from "../../../src/erlang-terms/handlers/private.ts";
 import type { Tell } from "../../../src/erlang-terms/phone-devices.ts";
 import { ownRoster, type PrivateName, readPrivate } from "../../../src/erlang-terms/records/private-record.ts";
@@ -39,27 +40,32 @@ const [first, second, other] = [user(10001, phone), user(10002, phone), user(100
 function stage(answer: (call: string) => FriendResult<string>[]) {
   const calls: string[] = [];
   const told: string[] = [];
-  const note = (name: string, userId: UserId): FriendResult<string>[] => {
+  const note = async (name: string, userId: UserId): Promise<FriendResult<string>[]> => {
     calls.push(`${name} by ${userId}`);
-    return answer(`${name} by ${userId}`);
+    const results = answer(`${name} by ${userId}`);
+    // Events are passed on before the caller has its answer.
+    for (const { changes } of results) await friendNews.changed(changes);
+    return results;
   };
   const contacts = {
     requestFriends: async (userId: UserId) => note("request", userId),
-    confirm: async (userId: UserId) => note("confirm", userId)[0],
-    revoke: async (userId: UserId) => note("revoke", userId)[0],
+    confirm: async (userId: UserId) => (await note("confirm", userId))[0],
+    revoke: async (userId: UserId) => (await note("revoke", userId))[0],
   };
-  const store = { listUsersOfPhone: async () => [first, second] };
+  const store = { listUserIdsOfPhone: async () => [first.userId, second.userId] };
   const tell: Tell = {
     phone: async (to) => void told.push(`phone ${to}`),
     sessions: async (to) => void told.push(`ses ${to}`),
     hearing: async (phones) => void told.push(`hearing ${[...phones]}`),
     clients: async (to) => void told.push(`clients ${to}`),
   };
-  const parts = { domain: { contacts, store }, tell } as unknown as PrivateParts;
+  const findUserNow = (userId: number) => [first, second, other].find((one) => one.userId === userId);
+  const friendNews = createFriendNews({ tell, findUserNow, hidesStrangers: false });
+  const parts = { domain: { contacts, store }, tell, friendNews } as unknown as PrivateParts;
   const client = { phoneSession: { phone, userId: first.userId, phoneId: "" } };
   const ask = (name: PrivateName, ...fields: Term[]): Promise<WireTerm | undefined> =>
     handlePrivate(parts, { client, name, fields } as unknown as Parameters<typeof handlePrivate>[1]);
-  return { ask, calls, told };
+  return { ask, calls, told, friendNews };
 }
 
 const result = (outcome: string, changes: FriendResult<string>["changes"] = []): FriendResult<string> => ({
@@ -89,6 +95,23 @@ test("a contact is taken back by whichever of the phone's users has it", async (
   await ask("Revoke", [], friendId, atom("revoke"));
   expect(calls).toEqual(["revoke by 10001", "revoke by 10002"]);
   expect(told).toEqual([`phone ${phone}`, `ses ${other.phone}`, `ses ${phone}`]);
+});
+
+test("what another door changed is told at once, and behind every answer to the same user that is on its way", async () => {
+  const { told, friendNews } = stage(() => []);
+  const change = { userId: other.userId, contactId: first.userId, status: "request", updatedAtMs: 1 } as const;
+  await friendNews.changed([change]);
+  expect(told.splice(0)).toEqual([`ses ${other.phone}`]);
+  const releases = [friendNews.hold([first.userId, second.userId]), friendNews.hold([first.userId])];
+  await friendNews.changed([change]);
+  await friendNews.changed([{ ...change, contactId: second.userId }]);
+  expect(told).toEqual([]);
+  await releases[0]?.();
+  expect(told.splice(0)).toEqual([`ses ${other.phone}`]);
+  await releases[0]?.();
+  expect(told).toEqual([]);
+  await releases[1]?.();
+  expect(told).toEqual([`ses ${other.phone}`]);
 });
 
 test("a list that is full is told in the family's general word, on the phone's topic", async () => {
