@@ -18,7 +18,7 @@ export interface Account extends Principal {
   /** Undefined for a device and for an anonymous client. */
   readonly userId: UserId | undefined;
   readonly device: DeviceAccount | undefined;
-  /** True for the users whom the operator named as admins. */
+  /** The user was one of those whom the operator named as admins, when the client logged in. */
   readonly admin: boolean;
   /** Set for a client of the Erlang-term services, logged in or not; undefined for other clients. */
   readonly phoneLogin: PhoneLogin | undefined;
@@ -197,5 +197,21 @@ export function createAccounts(parts: AccountsParts) {
     return domain.accountRemoval.hasEnded(userId) || domain.logIns.hasEnded({ userId, tokenId, since });
   }
 
-  return { byPassword, hasEnded, principalOf, ofUser, ofPhoneLogin, anybody: withoutLogIn, endLogIn, findUserNow };
+  /** Whether the account is an admin's still: they may have lost the name since they logged in. */
+  function isAdmin({ userId, admin }: Pick<Account, "userId" | "admin">): boolean {
+    const user = admin && userId !== undefined ? findUserNow(userId) : undefined;
+    return user !== undefined && admins(user);
+  }
+
+  return {
+    byPassword,
+    hasEnded,
+    isAdmin,
+    principalOf,
+    ofUser,
+    ofPhoneLogin,
+    anybody: withoutLogIn,
+    endLogIn,
+    findUserNow,
+  };
 }

@@ -11,7 +11,7 @@ export function createIdentity(parts: AuthenticationParts & { readonly rights: R
   const { accounts, anonymous, rights, notes } = parts;
 
   function authorize(account: Account, action: Action, topic: string): boolean {
-    const { userId, device, admin, scoped } = account;
+    const { userId, device, scoped } = account;
     if (scoped !== undefined && !opensTopic(scoped.scopes, action, topic)) return false;
     if (userId === undefined && device === undefined) {
       // Without an open broker an anonymous client may only talk to a service, which is not asked for here.
@@ -19,7 +19,9 @@ export function createIdentity(parts: AuthenticationParts & { readonly rights: R
     }
     // Who is connected and how busy the broker is concerns the operator alone, unless the broker is open to all
     // clients.
-    if (device === undefined && (admin || anonymous === "full") && isSys(topic)) return action !== "publish";
+    if (device === undefined && isSys(topic) && (anonymous === "full" || accounts.isAdmin(account))) {
+      return action !== "publish";
+    }
     return allows(rights.of(account), action, topic);
   }
 

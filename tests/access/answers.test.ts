@@ -309,7 +309,8 @@ test("who serves a filter depends on whose session asks", async () => {
   await using place = await stage();
   const { identity, services } = place;
   await place.server.domain.devices.add({ name: "lamp", subscribe: ["#", "$SYS/#"] });
-  const user = userAccount(10_001 as never, { admin: true });
+  for (const nick of ["Ann", "Boss"]) await place.server.domain.accounts.add({ nick, password: "secret" });
+  const user = userAccount(10_002 as never, { admin: true });
   const lamp = identity.principalOf("device:lamp", "c7");
   if (lamp === undefined) throw new Error("the lamp is not known");
   const table: [filter: string, user: string, device: string][] = [

@@ -225,6 +225,17 @@ describe("a userID", () => {
     expect(await history()).toMatchObject([{ sender: `user.${ben.id}` }]);
   });
 
+  test("that made an admin makes none any more, on an open connection either", async () => {
+    await using server = await start({ env: { ROOST_ADMINS: "boss" } });
+    const { userId } = await server.domain.accounts.add({ nick: "Boss", username: "boss", password });
+    const { token } = await server.domain.logIns.remember(userId, undefined);
+    await using mqtt = await RawMqtt.connect(server.mqttPort, { username: "boss", password: Buffer.from(password) });
+    const granted = async (packetId: number) => await mqtt.subscribe("$SYS/broker/nothing", 0, packetId);
+    const before = await granted(1);
+    expect((await asBackend(server, "DELETE /links", { accessToken: token })).status).toBe(200);
+    expect([before, await granted(2)]).toEqual([0, 128]);
+  });
+
   test("needs both proofs, and is refused where something would be lost", async () => {
     await using server = await start();
     const ann = await person(server, "Ann");
