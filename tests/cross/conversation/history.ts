@@ -412,7 +412,7 @@ export class History {
     }
     if (client?.isOpen !== true) return;
     const got = [...client.got].map((id) => this.#messages.get(id)).filter((one) => one !== undefined);
-    const some = got.filter((one, at) => (mask >> (at % 8)) & 1 && isTheirs(one) && !place.confirmed.has(one));
+    const some = got.filter((one, at) => (mask >> (at % 8)) & 1 && isTheirs(one) && !place.written.has(one));
     if (mask % 2 === 0) some.reverse();
     this.log.push(`${home.device} confirms ${some.map(({ contents }) => contents.at(-1)).join(", ")}`);
     for (const message of some) this.model.got(place, message, !this.#isKilled);
@@ -422,10 +422,10 @@ export class History {
 
   /** REST answers once all that the user confirmed is written. */
   async #write(who: number): Promise<void> {
-    const homes = this.#homesOf(who);
-    for (const { client } of homes) if (client?.isOpen === true) await client.fence();
+    this.log.push(`${people[who]}'s confirmations are written`);
+    for (const { client } of this.#homesOf(who)) if (client?.isOpen === true) await client.fence();
     await this.#json("GET /messages?format=simple&limit=1", this.#person(who).token);
-    for (const { place } of homes) for (const message of place.confirmed) this.model.got(place, message, true);
+    this.model.wrote(who);
     for (const chat of this.model.chats) await this.#compareReceipts(chat);
   }
 
@@ -581,6 +581,7 @@ export class History {
   /** The server runs again: no client is connected, and what was in doubt is done. */
   async #comeBack(): Promise<void> {
     await this.#dropAll();
+    this.model.killed();
     for (const [at, { isMade, place }] of [...this.#homes.entries()].reverse()) {
       if (isMade) continue;
       this.#homes.splice(at, 1);

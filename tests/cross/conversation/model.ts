@@ -88,11 +88,14 @@ export class Place {
   readonly confirmed: Set<Message>;
   /** What was confirmed and written: it does not come again. */
   readonly written: Set<Message>;
+  /** What was confirmed and not known to be written when a kill came. */
+  readonly lost: Set<Message>;
 
-  constructor(user: number, begins: Pick<Place, "confirmed" | "written"> | undefined) {
+  constructor(user: number, begins: Pick<Place, "confirmed" | "written" | "lost"> | undefined) {
     this.user = user;
     this.confirmed = new Set(begins?.confirmed);
     this.written = new Set(begins?.written);
+    this.lost = new Set(begins?.lost);
   }
 }
 
@@ -213,6 +216,7 @@ export class Model {
       for (const message of chat.log) {
         place.confirmed.delete(message);
         place.written.delete(message);
+        place.lost.delete(message);
       }
     }
   }
@@ -222,7 +226,23 @@ export class Model {
     if (place === undefined || !message.chat.has(place.user)) return;
     for (const one of [place, this.userOf(place)]) {
       one.confirmed.add(message);
+      one.lost.delete(message);
       if (isWritten) one.written.add(message);
+    }
+  }
+
+  /** All that a user confirmed since the last kill is written. */
+  wrote(who: number): void {
+    for (const place of this.places) {
+      if (place.user !== who) continue;
+      for (const message of place.confirmed) if (!place.lost.has(message)) place.written.add(message);
+    }
+  }
+
+  /** The server was killed: what was not written is perhaps lost. */
+  killed(): void {
+    for (const { confirmed, written, lost } of this.places) {
+      for (const message of confirmed) if (!written.has(message)) lost.add(message);
     }
   }
 

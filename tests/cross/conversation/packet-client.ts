@@ -24,6 +24,7 @@ export class PacketClient implements Client {
   readonly #packetIds = new Map<string, number>();
   readonly #acknowledged = new Set<number>();
   readonly #answers: Fields[] = [];
+  #asks = false;
   #client: MqttClient | undefined;
   #lastId = 0;
 
@@ -66,7 +67,8 @@ export class PacketClient implements Client {
       this.#packetIds.set(told.id, packetId);
       this.told.push(told);
     } else if (fields["changes"] !== undefined) {
-      this.#answers.push(fields);
+      // One that a kill did not let be confirmed comes again when the session does, before anything is asked.
+      if (this.#asks) this.#answers.push(fields);
       this.#client?.puback(packetId);
     } else this.told.push(this.#words.change(fields));
   }
@@ -101,9 +103,11 @@ export class PacketClient implements Client {
   }
 
   async changesAfter(chat: Chat, after: number): Promise<Changes | undefined> {
+    this.#asks = true;
     const { is } = await this.#publish(chat, "changes", { after, limit: pageMax });
     if (is === "refused") return undefined;
     await this.#wires.until("the changes", () => this.#answers.length > 0 || !this.isOpen);
+    this.#asks = false;
     const answer = this.#answers.shift();
     if (answer === undefined) throw new Error("closed before the changes");
     return this.#words.changes(answer);
