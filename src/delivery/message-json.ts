@@ -51,8 +51,9 @@ export function sentJson({ message }: Sent): string {
 
 const dayMs = 86_400_000;
 const digits = (width: number) => Array.from({ length: 10 ** width }, (_, value) => String(value).padStart(width, "0"));
-const two = digits(2);
-const three = digits(3);
+/** Made when a time is first printed, since the loop would load the optimiser at the start (docs/decisions/build.md). */
+let two: readonly string[] = [];
+let three: readonly string[] = [];
 let day = -1;
 let dayText = "";
 let lastMs = -1;
@@ -70,6 +71,7 @@ function timeText(ms: number): string {
 /** Four times as fast as `isoTime` for times of one day, since the date is printed once. */
 function textOf(ms: number): string {
   if (!Number.isSafeInteger(ms) || ms < 0) return isoTime(ms);
+  if (two.length === 0) [two, three] = [digits(2), digits(3)];
   const today = Math.floor(ms / dayMs);
   if (today !== day) {
     dayText = isoTime(today * dayMs).slice(0, -13);

@@ -10,7 +10,7 @@ import { Database } from "bun:sqlite";
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { freeBytes } from "./free-bytes.ts";
-import { type Migration, migrations, recordMigration, SchemaError, statementsOf } from "./migrations.ts";
+import { type Migration, migrations, recordOf, SchemaError, statementsOf } from "./migrations.ts";
 import { rowsOf } from "./rows.ts";
 
 /** Rows that are copied by one statement. */
@@ -118,7 +118,7 @@ function fill(db: Database, first: Migration, { nowMs, onProgress }: CopyOptions
     "INSERT INTO main.sqlite_sequence SELECT name, seq FROM old.sqlite_sequence WHERE name IN (SELECT name FROM main.sqlite_schema)",
   );
   for (const statement of statements.filter((one) => !isTable(one))) db.run(statement);
-  recordMigration(db, first, nowMs);
+  db.run(recordOf(first, nowMs));
 }
 
 /** In the order of the rows: `rowid` is the order in which members joined and tokens were made. */
