@@ -1,5 +1,4 @@
 /** A token with scopes opens what they name of what its owner may do, at every door, and nothing else. */
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import type { Packet } from "mqtt-packet";
 import { actionNeeds } from "../../src/domain/people/scope-rules.ts";
@@ -10,6 +9,7 @@ import { catalog } from "../minioicq/catalog.ts";
 import { MiniClient } from "../minioicq/client.ts";
 import { asBackend, call, enroll, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { connectPacket, publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -266,7 +266,7 @@ describe("MQTT", () => {
     }
     expect(contents.every((content) => !content.startsWith("not"))).toBe(true);
     const positions = () => {
-      using db = new Database(databasePath(server.dataDir), { readonly: true });
+      using db = openStopped(databasePath(server.dataDir), { readonly: true });
       return db.prepare("SELECT door, name FROM devices WHERE door = 'mqtt'").values();
     };
     expect(positions()).toEqual([["mqtt", `${token.tokenId}\0c7`]]);

@@ -1,11 +1,11 @@
 /** Who may use ordinary topics: by who made the account, by patterns and by groups; and that a change is felt at once. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import type { Packet } from "mqtt-packet";
 import { silentLog } from "../../src/lib/log.ts";
 import type { OperatorDetails, OperatorOp, OperatorResults } from "../../src/ops/operator.ts";
 import { askOperator, operatorSocketPath } from "../../src/ops/operator-socket.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { publishPacket, RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -297,7 +297,7 @@ test("users of an earlier version count as registered, and the start says how ma
   expect(warned).toEqual([]);
   {
     // What the migration of users' topics added, and what a later one hung on to that.
-    using db = new Database(databasePath(first.dataDir));
+    using db = openStopped(databasePath(first.dataDir));
     const triggers = db
       .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'disk_%'")
       .values();

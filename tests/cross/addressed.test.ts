@@ -5,6 +5,7 @@ import { MiniClient, messagesOf } from "../minioicq/client.ts";
 import { asBackend, call, inboxOf, say } from "../rest/client.ts";
 import { confirm, fetchSigned, type Signer, send, signers, textsOf } from "../rest/signing.ts";
 import { until } from "../support/deadline.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { startTestServer } from "../support/server.ts";
 
 type Server = Awaited<ReturnType<typeof startTestServer>>;
@@ -151,10 +152,10 @@ test("the position of who is not addressed moves over it, and what is deleted ta
 
   await asBackend(server, "DELETE /chats/team");
   await server.stop();
-  const { Database } = await import("bun:sqlite");
+
   await using after = await server.restart();
   await until("the chat's messages are gone", () => {
-    using db = new Database(`${after.dataDir}/roost.db`, { readonly: true });
+    using db = openStopped(`${after.dataDir}/roost.db`, { readonly: true });
     const count = (table: string) => db.query<{ n: number }, []>(`SELECT count(*) n FROM ${table}`).get()?.n;
     return count("messages") === 0 && count("message_texts") === 0;
   });

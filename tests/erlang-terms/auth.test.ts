@@ -1,8 +1,8 @@
 /** AUTH beside its table: other dialects, a telephone of one's own that sends the codes, and what is kept of secrets. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { encode } from "@msgpack/msgpack";
+import { openStopped } from "../support/open-stopped.ts";
 import { RawMqtt } from "../support/raw-mqtt.ts";
 import { AuthStage } from "./auth-table/stage.ts";
 
@@ -65,7 +65,7 @@ test("neither codes nor tokens are in the database", async () => {
   const [anna, bob] = [stage.person(), stage.person()];
   const token = await stage.logIn(anna);
   const pending = await stage.begin(bob);
-  const db = new Database(join(stage.server.dataDir, "roost.db"), { readonly: true });
+  const db = openStopped(join(stage.server.dataDir, "roost.db"), { readonly: true });
   const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").values() as [string][];
   const all = JSON.stringify(tables.map(([table]) => db.prepare(`SELECT * FROM "${table}"`).values()));
   db.close();

@@ -1,8 +1,8 @@
 /** Log-ins by phone among a user's others: listed with them, and ended from any door. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { until } from "../support/deadline.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { RosterClient } from "./client.ts";
 import { anna, bob, no, only, profile, start } from "./profiles.ts";
 
@@ -71,7 +71,7 @@ test.each(["disable", "remove"] as const)(
       await using away = await RosterClient.connect(stage.server, "away", stored);
       await away.heard();
     }
-    using db = new Database(join(stage.server.dataDir, "roost.db"), { readonly: true });
+    using db = openStopped(join(stage.server.dataDir, "roost.db"), { readonly: true });
     const sessions = db.prepare<{ clientId: string }, [string]>(
       "SELECT client_id clientId FROM mqtt_sessions WHERE principal_key = ? ORDER BY client_id",
     );

@@ -1,5 +1,4 @@
 /** What happens at the other doors and concerns phones, and what happens here and concerns the other doors. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
 import type { UserId } from "../../src/domain/model.ts";
@@ -8,6 +7,7 @@ import { atom, binary } from "../../src/etf/term.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { MiniClient } from "../minioicq/client.ts";
 import { asBackend, call, enroll, inboxOf, say } from "../rest/client.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { type Device, Phones, phoneNumbers, tuple } from "./phones.ts";
 import { confirm, friend, heard, pair, sent } from "./private-stage.ts";
 
@@ -28,7 +28,7 @@ async function befriended(phones: Phones) {
 
 /** No request gives a phone's user a name at the other doors yet. */
 async function becomes(phones: Phones, who: "A" | "B", username: string): Promise<void> {
-  using db = new Database(databasePath(phones.server.dataDir));
+  using db = openStopped(databasePath(phones.server.dataDir));
   db.run("PRAGMA busy_timeout = 5000");
   db.run("UPDATE users SET username = ? WHERE user_id = ?", [username, await phones.userId(who)]);
 }

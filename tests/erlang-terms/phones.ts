@@ -1,5 +1,4 @@
 /** Phones whose devices have logged in by AUTH, and what they hear, written as the documents print it. */
-import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
 import type { UserId } from "../../src/domain/model.ts";
@@ -9,6 +8,7 @@ import { Atom, atom, binary, type Term, Text, Tuple } from "../../src/etf/term.t
 import type { Clock } from "../../src/lib/clock.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { withDeadline } from "../support/deadline.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { type Answer, RosterClient } from "./client.ts";
 
@@ -87,7 +87,7 @@ export class Phones<Client extends Asking = RosterClient, At extends Place = Tes
   /** Another user of the phone, straight into the file: no request makes one yet. */
   async secondUser(name: PhoneName, nick: string): Promise<UserId> {
     const { userId } = await this.server.store.createUser({ nick });
-    using db = new Database(databasePath(this.server.dataDir));
+    using db = openStopped(databasePath(this.server.dataDir));
     db.run("PRAGMA busy_timeout = 5000");
     db.run("UPDATE users SET phone = ? WHERE user_id = ?", [phoneNumbers[name], userId]);
     this.name(`${name}'`, `${phoneNumbers[name]}_${userId}`);
@@ -97,7 +97,7 @@ export class Phones<Client extends Asking = RosterClient, At extends Place = Tes
 
   /** What A's list says of B, straight into the file: no request makes some of these. */
   async setStatus(a: PhoneName, b: PhoneName, status: string): Promise<void> {
-    using db = new Database(databasePath(this.server.dataDir));
+    using db = openStopped(databasePath(this.server.dataDir));
     db.run("PRAGMA busy_timeout = 5000");
     const values = [await this.userId(a), await this.userId(b), status];
     db.run("INSERT OR REPLACE INTO contacts (user_id, contact_id, status, updated_at_ms) VALUES (?, ?, ?, 0)", values);

@@ -1,5 +1,4 @@
 /** PROFILE's links to what is outside: addresses proved by a code that was mailed, and credentials for AWS. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { atom, binary } from "../../src/etf/term.ts";
 import { startGateway } from "../providers/gateway.ts";
 import { startSmtp } from "../providers/smtp-servers.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { requireProgram } from "../support/programs.ts";
 import { anna, bob, email, no, profile, service, shortProfile, start, yes } from "./profiles.ts";
 
@@ -143,7 +143,7 @@ test("P12: AWS credentials are asked for and given in one answer, and kept nowhe
     [":Service", "ASIAIOSFODNN7EXAMPLE", ":aws", [], secret, sessionToken, expiration, ":verified"],
   ]);
   expect(new URLSearchParams(gateway.last().body).get("RoleSessionName")).toBe(`roost-${owner.userId}`);
-  const db = new Database(join(stage.server.dataDir, "roost.db"), { readonly: true });
+  const db = openStopped(join(stage.server.dataDir, "roost.db"), { readonly: true });
   const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").values() as [string][];
   const all = JSON.stringify(tables.map(([table]) => db.prepare(`SELECT * FROM "${table}"`).values()));
   db.close();

@@ -1,10 +1,10 @@
 /** docs/protocols/minioicq.md § message.delete: what was said is gone at every door, and its place stays. */
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import mqtt from "mqtt";
 import { call, inboxOf, room } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { startTestServer } from "../support/server.ts";
 import { encodings, MiniClient, messagesOf, newUser } from "./client.ts";
 import { groupOf, type Person, participant, person } from "./stage.ts";
@@ -147,7 +147,7 @@ test("a number that may stand for two messages, as numbers are shown modulo 2^31
   const first = await say(maker, chat, "the first");
   const second = await say(maker, chat, "the second");
   await before.stop();
-  using database = new Database(join(before.dataDir, "roost.db"));
+  using database = openStopped(join(before.dataDir, "roost.db"));
   const past = 2 ** 31 + Number(first) - 1;
   database.run("UPDATE messages SET message_id = ? WHERE message_id = ?", [past, Number(second)]);
   database.run("UPDATE chats SET last_message_id = ?", [past]);

@@ -1,8 +1,8 @@
 /** `Idempotency-Key`: a request sent again gets its first answer, for a day, and nothing is done twice. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { clockOf } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, type CallOptions, call, enroll, inboxOf, type RunningServer, room } from "./client.ts";
 import { outgoing } from "./signing.ts";
@@ -85,7 +85,7 @@ test("a crash between the message and its kept answer repeats neither", async ()
   ];
   const first = await withKey(server, "POST /messages", "k", { as: alice, body });
   await server.stop();
-  const db = new Database(join(server.dataDir, "roost.db"));
+  const db = openStopped(join(server.dataDir, "roost.db"));
   expect(db.prepare("DELETE FROM kept_answers").run().changes).toBe(1);
   db.close();
   await using restarted = await server.restart();
@@ -133,7 +133,7 @@ test("what is kept can be read by nobody who has the file", async () => {
   await using server = await startTestServer();
   const { text } = await asBackend(server, "POST /token", "k", { userID: "alice" });
   const { accessToken } = JSON.parse(text);
-  const db = new Database(join(server.dataDir, "roost.db"), { readonly: true });
+  const db = openStopped(join(server.dataDir, "roost.db"), { readonly: true });
   const rows = db.prepare("SELECT * FROM kept_answers").all() as { body: Uint8Array; caller: string }[];
   db.close();
   expect(rows).toBeArrayOfSize(1);
@@ -153,7 +153,7 @@ test("is forgotten after a day, and each participant has room for a thousand", a
   for (let index = 0; index < 1300; index += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, at) => say(index + at)));
   }
-  const db = new Database(join(server.dataDir, "roost.db"), { readonly: true });
+  const db = openStopped(join(server.dataDir, "roost.db"), { readonly: true });
   const count = () => (db.prepare("SELECT count(*) n FROM kept_answers").get() as { n: number }).n;
   expect(count()).toBeGreaterThanOrEqual(1000);
   expect(count()).toBeLessThan(1130);
@@ -189,7 +189,7 @@ test("the backend's messages and the signed form are answered once too, and a st
     "as alice",
   ]);
   // An answer that was lost is found by the name made of the key.
-  using db = new Database(join(server.dataDir, "roost.db"));
+  using db = openStopped(join(server.dataDir, "roost.db"));
   db.run("DELETE FROM kept_answers");
   expect((await withKey(server, "POST /messages", "system", { as: server.backendKey, body: said })).status).toBe(200);
   expect((await inboxOf(server, bob)).messages).toHaveLength(3);

@@ -3,6 +3,7 @@
  * remembers everything. A failure names its seed; `ROOST_MODEL_SEEDS=<count>` runs more of them.
  */
 import { expect, test } from "bun:test";
+import { openStopped } from "../support/open-stopped.ts";
 import { createRandom, type Random } from "../support/random.ts";
 import { startTestServer } from "../support/server.ts";
 import { asBackend, call, inboxOf, room, say } from "./client.ts";
@@ -46,8 +47,7 @@ async function cast(server: Server): Promise<Reader[]> {
 
 /** Devices have no route of their own that shows one without a key. */
 async function guidOfDevice(server: Server, userId: number, name: string): Promise<string> {
-  const { Database } = await import("bun:sqlite");
-  using db = new Database(`${server.dataDir}/roost.db`, { readonly: true });
+  using db = openStopped(`${server.dataDir}/roost.db`, { readonly: true });
   const row = db
     .query<{ guid: string }, [number, string]>("SELECT guid FROM devices WHERE user_id = ? AND name = ?")
     .get(userId, name);

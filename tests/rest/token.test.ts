@@ -1,8 +1,8 @@
 /** POST /token: participants and their token pairs (R19, R29, R30, R32). */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { RawMqtt } from "../support/raw-mqtt.ts";
 import { startTestServer } from "../support/server.ts";
 import { asBackend, call, enroll, inboxOf, prefixes, room } from "./client.ts";
@@ -116,7 +116,7 @@ test("R7 names of before that no new user gets go on naming their users", async 
   await enroll(first, "a", "b", "c");
   await first.stop();
   {
-    using db = new Database(databasePath(first.dataDir));
+    using db = openStopped(databasePath(first.dataDir));
     for (const [at, name] of names.entries())
       db.run("UPDATE users SET username = ? WHERE username = ?", [name, "abc"[at] ?? ""]);
   }

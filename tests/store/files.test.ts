@@ -1,5 +1,4 @@
 /** What of large content is SQLite's and the folder's affair: where files are, when they go, what a crash leaves. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import { until } from "../support/deadline.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { expectRefusal, group, inChat, people, text, withUser } from "./contract/stage.ts";
 import { openSqlite, temporaryFolder } from "./open-sqlite.ts";
 
@@ -39,7 +39,7 @@ test("what is smaller than the bound leaves no folder; what is not stands once u
   const path = join(dataDir, "files", hashOf(large).slice(0, 2), hashOf(large).slice(2));
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(statSync(join(dataDir, "files")).mode & 0o777).toBe(0o700);
-  const db = new Database(databasePath(dataDir), { readonly: true });
+  const db = openStopped(databasePath(dataDir), { readonly: true });
   expect(db.query("SELECT count(*) count FROM messages WHERE content IS NULL").get()).toEqual({ count: 3 });
   db.close();
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type Migration, migrate, migrations, SchemaError } from "../../src/store/sqlite/engine/migrations.ts";
 import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { openIn, temporaryFolder } from "./open-sqlite.ts";
 
 const folder = join(import.meta.dir, "../../drizzle");
@@ -65,20 +66,20 @@ test("a migration that fails leaves nothing of itself", () => {
 test("data of a newer Roost is refused, naming the migration", async () => {
   using dir = temporaryFolder();
   {
-    using db = new Database(databasePath(dir.path));
+    using db = openStopped(databasePath(dir.path));
     migrate(db, 1, [...migrations, added]);
   }
   const failure = await failureOf(dir.path);
   expect(failure).toBeInstanceOf(SchemaError);
   expect(String(failure)).toContain("newer version of Roost (migration 9001_added)");
-  using db = new Database(databasePath(dir.path));
+  using db = openStopped(databasePath(dir.path));
   expect(tablesOf(db)).toContain("two");
 });
 
 test("data made with an altered migration is refused, naming it", async () => {
   using dir = temporaryFolder();
   {
-    using db = new Database(databasePath(dir.path));
+    using db = openStopped(databasePath(dir.path));
     const [first, ...rest] = migrations;
     migrate(db, 1, [{ name: first?.name ?? "", sql: `${first?.sql}\n` }, ...rest]);
   }

@@ -1,5 +1,5 @@
 /** What an MQTT broker must remember, on SQLite and in memory; and what is SQLite's alone: plans, commits, pages, migration. */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { createChanges } from "../../src/store/sqlite/changes.ts";
 import { createCommitter } from "../../src/store/sqlite/engine/committer.ts";
@@ -12,6 +12,7 @@ import { createMqttReader } from "../../src/store/sqlite/mqtt/reader.ts";
 import { noTurns } from "../../src/store/sqlite/mqtt/turns.ts";
 import { at, clockOf, createManualClock } from "../support/manual-clock.ts";
 import { MemoryBrokerStore } from "../support/memory-broker-store.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { brokerStoreContract, queueChange } from "./broker-contract.ts";
 import { oldMigrations } from "./old-schema.ts";
 import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
@@ -285,7 +286,7 @@ test("what frees space or ends what was begun goes on when the disk is full, wha
 test("data from before there was a queue opens and keeps its sessions and retained messages", async () => {
   using folder = temporaryFolder();
   {
-    using db = new Database(databasePath(folder.path));
+    using db = openStopped(databasePath(folder.path));
     migrate(db, 1, oldMigrations.slice(0, 3));
     db.run("PRAGMA application_id = 0");
     db.run("INSERT INTO mqtt_sessions VALUES (7, 'user:1', 'phone', 100, 200), (8, 'user:2', 'tablet', 100, 300)");

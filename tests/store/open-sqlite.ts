@@ -1,5 +1,4 @@
 /** Opens the SQLite store in a temporary folder of its own, for the contract and for what is SQLite's alone. */
-import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import { openStore, type SqliteStore, type StoreOptions } from "../../src/store/
 import { withDeadline } from "../support/deadline.ts";
 import { putEmptyDatabase } from "../support/empty-database.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import type { OpenedForTest } from "./contract.ts";
 
 export interface OpenedSqlite extends OpenedForTest, AsyncDisposable {
@@ -34,8 +34,8 @@ export async function indexed(store: SqliteStore, dataDir: string): Promise<void
   await store.searchMessages({ userId: 0 as UserId, chatId: undefined, query: "any", before: undefined, limit: 1 });
   const isThere = (): boolean => {
     try {
-      using index = new Database(indexPath(dataDir), { readonly: true });
-      using messages = new Database(databasePath(dataDir), { readonly: true });
+      using index = openStopped(indexPath(dataDir), { readonly: true });
+      using messages = openStopped(databasePath(dataDir), { readonly: true });
       const [[through] = []] = rowsOf(index, "SELECT through FROM state");
       const [[marks] = []] = rowsOf(messages, "SELECT count(*) FROM search_marks");
       return Number(through) >= last && marks === 0;
@@ -77,7 +77,7 @@ export async function openSqlite(durability: Durability = "os"): Promise<OpenedS
   let store = await openIn(folder.path, clock, durability);
   /** By a connection of its own, beside the writer. */
   const insert = (statement: string, values: (string | number)[]): void => {
-    using db = new Database(databasePath(folder.path));
+    using db = openStopped(databasePath(folder.path));
     db.run("PRAGMA busy_timeout = 5000");
     db.run(statement, values);
   };

@@ -1,5 +1,4 @@
 /** A start with an empty database is for a new folder: elsewhere it would hide, and then remove, what is there. */
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { databasePath } from "../../src/store/sqlite/engine/open.ts";
 import { DatabaseRefused, openOwnDatabase } from "../../src/store/sqlite/engine/own-database.ts";
 import { putEmptyDatabase } from "../support/empty-database.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { people } from "./contract/stage.ts";
 import { openIn, temporaryFolder } from "./open-sqlite.ts";
 
@@ -67,7 +67,7 @@ describe("a file that is not ours", () => {
     ]) {
       using folder = temporaryFolder();
       {
-        using other = new Database(databasePath(folder.path));
+        using other = openStopped(databasePath(folder.path));
         for (const statement of statements) other.run(statement);
       }
       const before = await Bun.file(databasePath(folder.path)).bytes();
@@ -89,7 +89,7 @@ test("our own is marked as ours, and opened whatever stands beside it", async ()
   await putEmptyDatabase(folder.path);
   for (const name of ["files", "reserve"]) put(folder.path, name);
   expect(refusalIn(folder.path)).toBeUndefined();
-  using db = new Database(databasePath(folder.path));
+  using db = openStopped(databasePath(folder.path));
   expect(db.prepare("PRAGMA application_id").values()).toEqual([[0x526f6f73]]);
 });
 

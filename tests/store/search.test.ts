@@ -1,5 +1,4 @@
 /** The index of search on SQLite: what becomes of its file, and what one page of a search costs at most. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +14,7 @@ import { createTextRows } from "../../src/store/sqlite/search/text-rows.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { withDeadline } from "../support/deadline.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { recordLog } from "../support/recorded-log.ts";
 import { group, inChat, people, text, withUser } from "./contract/stage.ts";
 import { indexed, openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
@@ -67,14 +67,14 @@ test.each<[what: string, spoil: (path: string) => void]>([
     "is another program's",
     (path) => {
       writeFileSync(path, "");
-      using db = new Database(path);
+      using db = openStopped(path);
       db.run("CREATE TABLE theirs (a)");
     },
   ],
   [
     "is a newer version's",
     (path) => {
-      using db = new Database(path);
+      using db = openStopped(path);
       db.run("PRAGMA user_version = 999");
     },
   ],
@@ -96,21 +96,21 @@ test.each<[what: string, spoil: (path: string) => void]>([
   [
     "was made from other messages",
     (path) => {
-      using db = new Database(path);
+      using db = openStopped(path);
       db.run("UPDATE anchors SET sent_at_ms = sent_at_ms + 1");
     },
   ],
   [
     "was open for writing when the machine stopped",
     (path) => {
-      using db = new Database(path);
+      using db = openStopped(path);
       db.run("UPDATE state SET written_in = 'an earlier run of the machine'");
     },
   ],
   [
     "is ahead of the messages",
     (path) => {
-      using db = new Database(path);
+      using db = openStopped(path);
       db.run("UPDATE state SET through = 1000");
     },
   ],
@@ -182,7 +182,7 @@ test("off, the file goes and nothing is found; on again, it is made anew and kno
   await off.deleteMessage({ userId: ann.userId, messageId: (third.message.messageId - 1) as MessageId });
   await off.close();
   expect(existsSync(indexPath(folder.path))).toBe(false);
-  using db = new Database(databasePath(folder.path));
+  using db = openStopped(databasePath(folder.path));
   expect(rowsOf(db, "SELECT count(*) FROM search_marks")).toEqual([[0]]);
   const on = await openIn(folder.path, createManualClock());
   try {
@@ -227,7 +227,7 @@ test("without room on the disk nothing is indexed, and everything is found all t
   expect(await found(store, ann, "tulip")).toHaveLength(29);
   expect(told()).toHaveLength(1);
   await store.close();
-  using index = new Database(indexPath(folder.path), { readonly: true });
+  using index = openStopped(indexPath(folder.path), { readonly: true });
   expect(rowsOf(index, "SELECT through FROM state")).toEqual([[0]]);
 });
 

@@ -1,5 +1,4 @@
 /** The store through its Worker: batches, what a stop or the Worker's end leaves, and what SQLite's store alone offers. */
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Message, MessageId, UserId } from "../../src/domain/model.ts";
@@ -10,12 +9,13 @@ import { createMessageReader } from "../../src/store/sqlite/messages/message-rea
 import { createUserReader } from "../../src/store/sqlite/people/user-reader.ts";
 import { until } from "../support/deadline.ts";
 import { at, createManualClock } from "../support/manual-clock.ts";
+import { openStopped } from "../support/open-stopped.ts";
 import { expectRefusal, group, inChat, people, sendMany, text, withUser } from "./contract/stage.ts";
 import { openIn, openSqlite, temporaryFolder } from "./open-sqlite.ts";
 
 /** A look at the file from beside the store. */
 function countMessages(dataDir: string, chatId: number): number {
-  using db = new Database(databasePath(dataDir), { readonly: true });
+  using db = openStopped(databasePath(dataDir), { readonly: true });
   const [[count] = []] = db.prepare("SELECT count(*) FROM messages WHERE chat_id = ?").values(chatId) as [number][];
   return count ?? 0;
 }
