@@ -165,7 +165,7 @@ test("bodies are bounded, and what is no message is refused with what to send", 
   expect((await call(server, `POST ${path}`, { body: '{"text":"\\ud800"}', headers: json })).status).toBe(400);
 });
 
-test("a hook's user is found by nobody, logs in nowhere, and is in no other chat", async () => {
+test("no user finds a hook's user, which logs in nowhere and is in no other chat", async () => {
   await using server = await startTestServer();
   const [anna = ""] = await enroll(server, "anna", "ben");
   await room(server, "team", "anna", "ben");
