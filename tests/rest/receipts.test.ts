@@ -201,3 +201,29 @@ test("a request that waits is woken by a burst of receipts once, and a stream go
   await two.end();
   expect(two.text().match(/"through":\d/g)).toEqual(['"through":3']);
 });
+
+test("a blocked user's read confirms what was delivered and says nothing more, in both forms of a status", async () => {
+  await using server = await startTestServer();
+  const [anna = "", ben = ""] = await enroll(server, "anna", "ben");
+  const [annaId, benId] = [await idOf(server, "anna"), await idOf(server, "ben")];
+  for (const content of ["one", "two", "three"]) await say(server, anna, `user.${benId}`, content);
+  const place = async () => {
+    const { text } = await call(server, "GET /chats", { as: ben });
+    const [{ delivered_seq: delivered, read_seq: read }] = JSON.parse(text).chats;
+    return { delivered, read };
+  };
+  await server.domain.contacts.block(annaId, benId);
+  const { messages } = await fetchPage(server, ben);
+  const [first] = messages as unknown as { message_id: string }[];
+  const status = { messageID: first?.message_id, messageStatus: "read" };
+  const answer = await call(server, "POST /messages", { as: ben, body: { statuses: [status] } });
+  // As for a chat that is not the user's: no error, and nothing said.
+  expect([answer.status, JSON.parse(answer.text)]).toEqual([200, { statuses: [first?.message_id] }]);
+  expect(await place()).toEqual({ delivered: 1, read: 0 });
+  await confirm(server, ben, `user.${annaId}`, 3, "read");
+  expect(await place()).toEqual({ delivered: 3, read: 0 });
+  expect((await fetchPage(server, ben)).messages).toEqual([]);
+  await server.domain.contacts.unblock(annaId, benId);
+  await confirm(server, ben, `user.${annaId}`, 3, "read");
+  expect(await place()).toEqual({ delivered: 3, read: 3 });
+});

@@ -70,6 +70,29 @@ test("everything up to a place is read at once, and delivered with it", () => {
   expect(stage.rows(`SELECT read_ranges FROM members WHERE user_id = ${bob}`)).toEqual([["[[1,4]]"]]);
 });
 
+test("who may not write in a chat now says nothing of having read it, whichever way", () => {
+  using stage = openStage();
+  const [ann, bob] = stage.chatOf("Ann", "Bob").ids as [number, number];
+  const say: NamedChange = ["appendMessage", { chat: { id: bob }, from: ann, type: "text", content: "hi" }];
+  const sent = valuesOf(stage.commit(say, say, say)) as [number, unknown][];
+  const messageIds = sent.map(([messageId]) => messageId);
+  const [[direct = 0] = []] = stage.rows("SELECT chat_id FROM chats WHERE kind = 'direct'") as number[][];
+  const read = () => stage.rows(`SELECT read_seq FROM members WHERE chat_id = ${direct} AND user_id = ${bob}`);
+  stage.commit(["blockContact", { userId: ann, contactId: bob }]);
+  // It need not come again.
+  expect(movedBy(stage, ["advance", { moves: [[bob, 0, direct, 1, 2, 2]] }])).toEqual([[direct, bob, 0, 2, 0, 0]]);
+  expect(movedBy(stage, statuses(bob, "read", messageIds))).toEqual([]);
+  const { outcomes } = stage.commit(["readThrough", { userId: bob, deviceId: 0, chat: { id: direct }, seq: 3 }]);
+  expect([outcomes[0]?.[0] === 0, read()]).toEqual([false, [[0]]]);
+  stage.commit(["unblockContact", { userId: ann, contactId: bob }]);
+  expect(movedBy(stage, statuses(bob, "read", messageIds.slice(0, 1)))).toEqual([[direct, bob, 2, 2, 0, 1]]);
+  expect(movedBy(stage, ["advance", { moves: [[bob, 0, direct, 1, 3, 2]] }])).toEqual([[direct, bob, 2, 3, 1, 3]]);
+  // In a chat since left nothing is read either.
+  stage.commit(["blockContact", { userId: bob, contactId: ann }]);
+  expect(movedBy(stage, ["advance", { moves: [[bob, 0, direct, 1, 3, 2]] }])).toEqual([]);
+  expect(read()).toEqual([[3]]);
+});
+
 test("the system is told nothing of who got its messages, and the position moves all the same", () => {
   using stage = openStage();
   const { chatId, ids } = stage.chatOf("Ann");

@@ -212,13 +212,11 @@ export class History {
   }
 
   async #act(door: Door, act: Act): Promise<void> {
-    // REST's statuses are confirmations, which members may make at any time; what may not be is no error there.
+    // What may not be is no error in REST's statuses. A member who may not write says there what they got, and nothing of reading it.
     const isStatus = door === "rest" && act.does === "read";
     const isAdded = act.does === "join" && door !== "rest";
     const speaker = isAdded ? 0 : act.by;
-    const expected = isStatus
-      ? act.message.chat.has(act.by)
-      : this.model.mayBe(act) && !(isAdded && this.model.hasBlocked(act.by));
+    const expected = this.model.mayBe(act) && !(isAdded && this.model.hasBlocked(act.by));
     this.#count += 1;
     const clientId = `${this.#person(act.by).userID}-${this.#count}`;
     this.log.push(`${people[act.by]} ${describe(act)} by ${door}${expected ? "" : ", in vain"}`);
@@ -231,7 +229,10 @@ export class History {
     if (expected && act.does === "read" && at !== undefined) {
       for (const message of act.message.chat.log.slice(0, act.message.seq)) this.model.got(at, message, false);
     }
+    const gotOnly = isStatus && !expected ? act.message.chat.log.slice(0, act.message.seq) : [];
+    for (const message of gotOnly) this.model.got(this.model.users[act.by], message, false);
     const outcome = await this.#say(door, act, { clientId, speaker });
+    for (const message of gotOnly) this.model.got(this.model.users[act.by], message, true);
     if (!isStatus && (outcome.is === "done") !== expected) {
       throw new Error(`${people[act.by]} ${describe(act)} by ${door}: ${outcome.is}`);
     }

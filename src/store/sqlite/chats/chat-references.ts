@@ -43,6 +43,10 @@ function userNamed(ref: ChatRef): number | undefined {
 /** Where a sender's message goes: a chat, or a user with whom there is no direct chat yet. */
 export type Target = { readonly chat: ChatEntry } | { readonly stranger: number };
 
+/** Whether a user may write in a chat now, or say there what they read: they are in it, and the other one of a direct chat does not block them. */
+export const mayWriteIn = ({ memberSet, blocked }: Pick<ChatEntry, "memberSet" | "blocked">, userId: number): boolean =>
+  memberSet.has(userId) && !blocked.includes(userId);
+
 export type ChatReferences = ReturnType<typeof createChatReferences>;
 
 /** The same inside the writer, with what a change may do there. */
@@ -114,21 +118,16 @@ export function createChatReferences(tx: Tx, directory: Directory) {
     if (chat.kind === "direct" && chat.members.length === 1 && isOfRemovedUser(chat, ref)) {
       throw new DomainError("chat_not_found");
     }
-    if (!chat.memberSet.has(from) && from !== systemUserId) throw new DomainError("not_a_member");
-    checkNotBlocked(chat, from);
+    // A blocked sender gets the answer of a sender who has left the chat.
+    if (!mayWriteIn(chat, from) && from !== systemUserId) throw new DomainError("not_a_member");
     return { chat };
   }
 
   /** The same where the chat must be there and `from` in it. */
   function memberToWriteIn(ref: ChatRef, from: number): ChatEntry {
     const chat = ofMember(ref, from);
-    checkNotBlocked(chat, from);
+    if (!mayWriteIn(chat, from)) throw new DomainError("not_a_member");
     return chat;
-  }
-
-  /** A blocked sender gets the answer of a sender who has left the chat. */
-  function checkNotBlocked(chat: ChatEntry, from: number): void {
-    if (chat.blocked.includes(from)) throw new DomainError("not_a_member");
   }
 
   function strangerNamed(ref: ChatRef, from: number, rule: DirectoryRule): number {

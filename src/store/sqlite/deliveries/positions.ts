@@ -2,12 +2,14 @@
  * How far a member of a chat has got, and each of the member's devices: the one place that moves a position, whichever
  * way a message was confirmed. A position says "everything up to here". What was confirmed beyond a gap stands beside it
  * as ranges, and the position moves over them as the gaps close. A position never moves back. Confirmations of what was
- * never sent, or in a chat since left, count for nothing.
+ * never sent, or in a chat since left, count for nothing. Who may not write in a chat now says nothing of having read it: there
+ * what is read counts as delivered alone, since it need not come again.
  *
  * A member has got what any of the member's clients confirmed, and no more: what no client took still waits for the member.
  * A new device begins where its member stands.
  */
 import { isInRanges, parseRanges, type Range, rangesText, settle, withRange } from "../../../lib/ranges.ts";
+import { mayWriteIn } from "../chats/chat-references.ts";
 import type { PositionEntry, Tx } from "../engine/tx.ts";
 import { seqThrough } from "../messages/seq-through.ts";
 import type { Confirming, Covered, MessageStatuses, Status } from "./message-statuses.ts";
@@ -140,7 +142,8 @@ export function createPositions(tx: Tx, statuses: MessageStatuses) {
   function advance(move: WireAdvance, moves: Moves): void {
     const [userId, deviceId, chatId, fromSeq, seq, by] = move;
     if (by === advances.read) {
-      advanceSlowly(move, memberRow.get(chatId, userId), moves);
+      const counted = maySayRead(chatId, userId) ? by : advances.delivered;
+      advanceSlowly([userId, deviceId, chatId, fromSeq, seq, counted], memberRow.get(chatId, userId), moves);
       return;
     }
     const chat = tx.chatAtHand(chatId);
@@ -185,6 +188,11 @@ export function createPositions(tx: Tx, statuses: MessageStatuses) {
         statuses.tell({ ...one, status: "delivered", before, after }, moves.told);
       }
     }
+  }
+
+  function maySayRead(chatId: number, userId: number): boolean {
+    const chat = tx.chat(chatId);
+    return chat !== undefined && mayWriteIn(chat, userId);
   }
 
   /** The same where there are ranges or a gap, the device has no position in the chat yet, or the messages were read. */
@@ -234,7 +242,7 @@ export function createPositions(tx: Tx, statuses: MessageStatuses) {
 
     function note(chatId: number, seq: number, status: Status): void {
       const place = placeOf(chatId);
-      if (place === undefined) return;
+      if (place === undefined || (status === "read" && !maySayRead(chatId, reader.userId))) return;
       noteOne(place.member, chatId, seq, status);
       if (place.device !== undefined) noteOne(place.device, chatId, seq, status);
     }

@@ -5,6 +5,7 @@
 import { DomainError } from "../../../domain/errors.ts";
 import { reactionKindsMax, reactionUsersNamed } from "../../../domain/messages/reactions.ts";
 import { type MessageFile, type MessageId, messageKinds, type UserId } from "../../../domain/model.ts";
+import { mayWriteIn } from "../chats/chat-references.ts";
 import { growing } from "../engine/change.ts";
 import { messageBytes } from "../engine/disk-usage.ts";
 import type { ChatEntry, Tx } from "../engine/tx.ts";
@@ -165,9 +166,7 @@ export function createEditChanges(
     if (sender === undefined || sender.disabled) throw new DomainError("user_disabled");
     const row = select.get(messageId);
     const chat = row === null || isDeletedRow(row) ? undefined : tx.chat(row.chatId);
-    if (row === null || chat === undefined || !chat.memberSet.has(userId) || chat.blocked.includes(userId)) {
-      throw notFound();
-    }
+    if (row === null || chat === undefined || !mayWriteIn(chat, userId)) throw notFound();
     return { row, chat };
   }
 
