@@ -169,7 +169,7 @@ const contentShape = (content: string | Uint8Array): Pick<MessageShape, "content
     : { content: Buffer.from(content).toString("base64"), encoding: "base64" as const };
 
 export function eventShape(event: StoredEvent) {
-  const { about } = event;
+  const { about, newOwner } = event;
   return {
     event_id: `e${event.eventId}`,
     type: eventTypes[event.type],
@@ -182,6 +182,9 @@ export function eventShape(event: StoredEvent) {
       userID: user.userKey,
     })),
     ...(event.deleted ? { deleted: true } : {}),
+    ...(newOwner === undefined
+      ? {}
+      : { owner: { GUID: newOwner.guid, user_id: String(newOwner.userId), userID: newOwner.userKey } }),
     time: isoTime(event.createdAtMs),
   };
 }

@@ -273,6 +273,8 @@ export interface Left {
   readonly users: readonly UserSummary[];
   /** The whole chat was deleted. */
   readonly deleted: boolean;
+  /** Who owns the chat from now on, where its owner left. */
+  readonly newOwner: UserSummary | undefined;
   readonly rows: readonly EventRow[];
 }
 
@@ -307,6 +309,8 @@ export interface StoredEvent {
   /** The users who entered or left, or who received or read the message. */
   readonly users: readonly UserSummary[];
   readonly deleted: boolean;
+  /** Who owns the chat from now on, where its owner left. */
+  readonly newOwner?: UserSummary | undefined;
   /** For `delivered` and `read`: a message of the user, and the GUID that it was for. */
   readonly about?: { readonly messageId: MessageId; readonly guid: string };
   readonly createdAtMs: number;

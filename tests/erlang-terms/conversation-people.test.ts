@@ -11,9 +11,10 @@ const roomOf = (
     id = [],
     name = [],
     members = [],
+    admins = [],
     update = [],
-  }: Partial<Record<"id" | "name" | "members" | "update", WireTerm>> = {},
-): WireTerm => tuple("Room", id, name, [], [], [], members, ...blanks(9), update, [], atom(status));
+  }: Partial<Record<"id" | "name" | "members" | "admins" | "update", WireTerm>> = {},
+): WireTerm => tuple("Room", id, name, [], [], [], members, admins, ...blanks(8), update, [], atom(status));
 const memberOf = (status: string, room: WireTerm, phoneId: WireTerm = []): WireTerm =>
   tuple("Member", [], [], muc(room), [], [], [], phoneId, ...blanks(9), atom(status));
 const rosterOf = (status: string, { nick = [], users = [] }: { nick?: WireTerm; users?: WireTerm } = {}): WireTerm =>
@@ -99,6 +100,41 @@ test("a room is made, joined, renamed, muted and left, and all members who hear 
   expect(await stage.ask(a, roomOf("get", { id }))).toEqual([
     `own ${room("get", { name: "crew", admins: member("A", "admin") })}`,
   ]);
+});
+
+test("a room has one admin, its owner: who names another changes nothing, and learns of no user by it", async () => {
+  await using all = await three();
+  const { stage, a, b, member } = all;
+  await a.ask(roomOf("create", { name: binary("team"), members: [stage.id("B")], admins: [stage.id("C")] }));
+  const [chat] = await stage.server.store.chatsOf(await stage.phones.userId("A"));
+  const id = binary(String(chat?.chatId));
+  stage.name(String(chat?.chatId), "R");
+  await b.heard();
+  // Who is named as an admin of a new room is a member like the others.
+  const members = `${member("B")},${member("C")}`;
+  const shown = (name: string) => `own ${all.room("get", { name, members, admins: member("A", "admin") })}`;
+  expect(await stage.ask(b, roomOf("get", { id }))).toEqual([shown("team")]);
+  const [name, own, other] = [binary("crew"), stage.id("A"), stage.id("C")];
+  for (const [asked, answer] of [
+    [roomOf("patch", { id, name, admins: [own, other] }), denied],
+    [roomOf("patch", { id, admins: [other] }), denied],
+    [roomOf("patch", { id, admins: [tuple("Member", ...blanks(6), other, ...blanks(10))] }), denied],
+    [roomOf("patch", { id, admins: [binary("15550009999_99999")] }), denied],
+    [roomOf("patch", { id, admins: [99_999] }), denied],
+    // Nothing is to change.
+    [roomOf("patch", { id, admins: [own] }), invalid],
+  ] as const) {
+    expect(await stage.ask(a, asked)).toEqual(answer);
+  }
+  for (const of of [{ name, admins: [own] }, { admins: [stage.id("B")] }]) {
+    expect(await stage.ask(b, roomOf("patch", { id, ...of }))).toEqual(denied);
+  }
+  expect(await stage.ask(a, roomOf("get", { id }))).toEqual([shown("team")]);
+  // A client sends the record as it was shown, with the owner in it.
+  expect(await stage.ask(a, roomOf("patch", { id, name, admins: [own] }))).toContain(
+    `ses/phoneA@2 ${all.room("patch", { name: "crew" })}`,
+  );
+  expect(await stage.ask(a, roomOf("patch", { id: 99_999, admins: [own] }))).toEqual(notFound);
 });
 
 test("what a room cannot be asked is said in this door's words", async () => {

@@ -43,7 +43,7 @@ export async function handleMember(parts: RoomParts, request: TermRequest): Prom
   if (userId === undefined) return error("not_authorized");
   const { chat, status } = await act(parts, record, userId);
   const { store } = parts.domain;
-  const [ref] = record.people;
+  const [ref] = record.members;
   const asked = ref === undefined ? parts.findUserNow(userId) : await findPerson(parts, ref);
   if (record.request !== "get") return asked === undefined ? error("not_found") : memberRecord(chat, asked, status);
   const members = (await store.findChatView({ id: chat.chatId }, userId))?.members ?? [];
@@ -72,6 +72,7 @@ async function act(parts: RoomParts, record: RoomRecord, userId: UserId): Promis
       await chats.leave(userId, of.chat);
       break;
     case "patch":
+      await requireNoNewAdmin(parts, record, chat);
       await chats.rename(userId, { ...of, name: name ?? "" });
       break;
     case "mute":
@@ -91,9 +92,16 @@ async function groupOf({ domain }: RoomParts, room: ChatRef, userId: UserId): Pr
   return chat;
 }
 
+/** A group has one admin, its owner. Throws `not_authorized` where the record names another, whether there is such a user or not. */
+async function requireNoNewAdmin(parts: RoomParts, { admins }: RoomRecord, { ownerId }: Chat): Promise<void> {
+  const users = await Promise.all(admins.map((ref) => findPerson(parts, ref)));
+  if (users.some((user) => user?.userId !== ownerId))
+    throw new DomainError("not_authorized", "the owner alone is admin");
+}
+
 /** Throws `user_not_found`. */
-async function idsOf(parts: RoomParts, { people }: RoomRecord): Promise<UserId[]> {
-  const users = await Promise.all(people.map((ref) => findPerson(parts, ref)));
+async function idsOf(parts: RoomParts, { members, admins }: RoomRecord): Promise<UserId[]> {
+  const users = await Promise.all([...members, ...admins].map((ref) => findPerson(parts, ref)));
   return users.map((user) => {
     if (user === undefined) throw new DomainError("user_not_found");
     return user.userId;
@@ -109,7 +117,9 @@ export function tellRooms(parts: RoomParts, event: Told): Promise<void> | undefi
   if (event.type === "chat.muted") return tellMuted(parts, event.mute, phones);
   const { chat, users, status } = changeOf(event);
   if (chat.kind === "direct") return undefined;
-  const named = users.slice(0, namedMax).flatMap(({ userId }) => parts.findUserNow(userId) ?? []);
+  const newOwner = event.type === "chat.left" ? event.left.newOwner : undefined;
+  const shown = newOwner === undefined ? users.slice(0, namedMax) : [...users.slice(0, namedMax - 1), newOwner];
+  const named = shown.flatMap(({ userId }) => parts.findUserNow(userId) ?? []);
   return parts.tell.hearing(phones, roomRecord({ chat, members: named, status }));
 }
 

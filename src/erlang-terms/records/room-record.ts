@@ -14,7 +14,8 @@ export interface RoomRecord {
   /** Undefined for a room that is to be made. */
   readonly room: ChatRef | undefined;
   readonly name: string | undefined;
-  readonly people: readonly FriendRef[];
+  readonly members: readonly FriendRef[];
+  readonly admins: readonly FriendRef[];
   /** Milliseconds; undefined where it is no time. */
   readonly untilMs: number | undefined;
 }
@@ -28,17 +29,18 @@ const timeMsMin = 1e11;
  * Created,Status}`; undefined where the fields are not that, or not what the request needs.
  */
 export function readRoom(fields: readonly Term[]): RoomRecord | undefined {
-  const [id, name, , , , members, admins, , , , , , , , , update, , status] = fields;
-  if (fields.length !== 18 || id === undefined || name === undefined || members === undefined) return undefined;
-  if (admins === undefined || update === undefined || status === undefined) return undefined;
-  const people = readPeople(members);
-  const more = readPeople(admins);
-  if (people === undefined || more === undefined || people.length + more.length > peopleMax) return undefined;
+  const [id, name, , , , memberTerm, adminTerm, , , , , , , , , update, , status] = fields;
+  if (fields.length !== 18 || id === undefined || name === undefined || memberTerm === undefined) return undefined;
+  if (adminTerm === undefined || update === undefined || status === undefined) return undefined;
+  const members = readPeople(memberTerm);
+  const admins = readPeople(adminTerm);
+  if (members === undefined || admins === undefined || members.length + admins.length > peopleMax) return undefined;
   return checked({
     request: requestOf(status),
     room: isUnset(id) ? undefined : roomOf(id),
     name: isUnset(name) ? undefined : textOf(name),
-    people: [...people, ...more],
+    members,
+    admins,
     untilMs: timeOf(update),
   });
 }
@@ -52,17 +54,19 @@ export function readMember(fields: readonly Term[]): RoomRecord | undefined {
   if (fields.length !== 17 || feedTerm === undefined || phoneId === undefined) return undefined;
   if (update === undefined || status === undefined) return undefined;
   const feed = readFeed(feedTerm);
-  const people = isUnset(phoneId) ? [] : readPeople([phoneId]);
-  if (feed === undefined || feed === null || !("room" in feed) || people === undefined) return undefined;
+  const members = isUnset(phoneId) ? [] : readPeople([phoneId]);
+  if (feed === undefined || feed === null || !("room" in feed) || members === undefined) return undefined;
   const request = requestOf(status);
   if (request === "create" || request === "patch") return undefined;
-  return checked({ request, room: feed.room, name: undefined, people, untilMs: timeOf(update) });
+  const untilMs = timeOf(update);
+  return checked({ request, room: feed.room, name: undefined, members, admins: [], untilMs });
 }
 
 function checked({ request, ...record }: Omit<RoomRecord, "request"> & { request: RoomRequest | undefined }) {
   if (request === undefined || (request === "create") === (record.room !== undefined)) return undefined;
-  if ((request === "add" || request === "remove") && record.people.length === 0) return undefined;
-  if (request === "patch" && record.name === undefined) return undefined;
+  const namesNone = record.members.length + record.admins.length === 0;
+  if ((request === "add" || request === "remove") && namesNone) return undefined;
+  if (request === "patch" && record.name === undefined && record.admins.length === 0) return undefined;
   return { request, ...record };
 }
 

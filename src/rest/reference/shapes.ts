@@ -214,6 +214,7 @@ export const event = z
     message_id: id.optional().describe("The message of yours that was delivered or read."),
     users: z.array(eventUser),
     deleted: z.literal(true).optional().describe("The whole chat is gone."),
+    owner: eventUser.optional().describe("Who owns the chat from now on, where its owner left."),
     time,
   })
   .meta({ id: "Event" });

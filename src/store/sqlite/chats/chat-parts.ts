@@ -16,9 +16,21 @@ export interface EnteredParts {
   readonly rows: readonly (readonly [number, number])[];
 }
 
+/** `events.body` of who entered or left. */
+export interface MembersBody {
+  readonly chatKey: string;
+  readonly users: readonly UserSummary[];
+  readonly deleted: boolean;
+  readonly newOwner?: UserSummary | undefined;
+}
+
 type ChatRow = Omit<EnteredParts["chat"], "chatKey">;
 
-export type LeftParts = EnteredParts & { readonly deleted: boolean };
+export type LeftParts = EnteredParts & {
+  readonly deleted: boolean;
+  /** Who owns the chat from now on, where its owner left. */
+  readonly newOwner?: UserSummary | undefined;
+};
 
 export type ChatParts = ReturnType<typeof createChatParts>;
 
@@ -104,10 +116,12 @@ export function createChatParts(tx: Tx, people: UserParts, userEvents: UserEvent
     chat: EnteredParts["chat"];
     users: readonly UserSummary[];
     deleted: boolean;
+    newOwner?: UserSummary | undefined;
     told: readonly number[];
     everyDoor: ReadonlySet<number>;
   }): [number, number][] {
-    const body = JSON.stringify({ chatKey: event.chat.chatKey, users: event.users, deleted: event.deleted });
+    const { users, deleted, newOwner } = event;
+    const body = JSON.stringify({ chatKey: event.chat.chatKey, users, deleted, newOwner } satisfies MembersBody);
     log.append(event.type, event.chat.chatId, body);
     if (event.told.length === 0) return [];
     const shared = userEvents.share(body);

@@ -33,8 +33,9 @@ export function createChatRemoval(tx: Tx, parts: ChatParts) {
     }
   }
 
-  /** Some of the members leave; others stay. */
-  function leave(chatId: number, leaving: readonly number[]): LeftParts {
+  /** Some of the members leave; others stay. `heir`: what the owner had is that member's. */
+  function leave(chatId: number, leaving: readonly number[], heir?: number): LeftParts {
+    const newOwner = heir === undefined ? undefined : parts.summary(heir);
     const before = parts.get(chatId);
     const chat = parts.chatOf(chatId);
     const users = leaving.map(parts.summary);
@@ -46,9 +47,9 @@ export function createChatRemoval(tx: Tx, parts: ChatParts) {
     touchChat(chatId);
     const told = before.members;
     const hooks = hooksOf(chatId).filter((userId) => leaving.includes(userId));
-    const rows = parts.tell({ type: "left", chat, users, deleted: false, told, everyDoor: new Set() });
+    const rows = parts.tell({ type: "left", chat, users, deleted: false, newOwner, told, everyDoor: new Set() });
     dropHooks(hooks);
-    return { chat, users, rows, deleted: false };
+    return { chat, users, rows, deleted: false, newOwner };
   }
 
   /** The chat goes at once; its messages follow in slices, so that no commit is long. */
@@ -80,11 +81,10 @@ export function createChatRemoval(tx: Tx, parts: ChatParts) {
     const { members } = parts.get(chatId);
     const heir = members.find((member) => member !== userId && tx.sender(member)?.isPerson === true);
     if (heir === undefined) return drop(chatId);
-    if (parts.chatOf(chatId).ownerId === userId) {
-      tx.writes += 1;
-      setOwner.run(heir, chatId);
-    }
-    return leave(chatId, [userId]);
+    if (parts.chatOf(chatId).ownerId !== userId) return leave(chatId, [userId]);
+    tx.writes += 1;
+    setOwner.run(heir, chatId);
+    return leave(chatId, [userId], heir);
   }
 
   function touchChat(chatId: number): void {

@@ -8,7 +8,8 @@ export function toEntered(parts: EnteredParts): Entered {
 }
 
 export function toLeft(parts: LeftParts): Left {
-  return { type: "left", chat: parts.chat, users: parts.users, deleted: parts.deleted, rows: toRows(parts) };
+  const { chat, users, deleted, newOwner } = parts;
+  return { type: "left", chat, users, deleted, newOwner, rows: toRows(parts) };
 }
 
 export const toMute = ({ chatId, chatKey, mutedUntilMs }: WireMute): Mute => ({

@@ -10,11 +10,11 @@ import {
   type Position,
   type StoredEvent,
   type UserId,
-  type UserSummary,
 } from "../../../domain/model.ts";
 import type { Head } from "../../../domain/store.ts";
 import { lazily } from "../../../lib/lazily.ts";
 import { parseRanges } from "../../../lib/ranges.ts";
+import type { MembersBody } from "../chats/chat-parts.ts";
 import { seqThrough } from "../messages/seq-through.ts";
 import type { StatusBody } from "./message-statuses.ts";
 
@@ -118,8 +118,7 @@ function toStoredEvent(row: EventRecord): StoredEvent {
     const about = { messageId: messageId as MessageId, guid };
     return { ...event, type: row.type, chatKey, users: [by], deleted: false, about };
   }
-  const body = JSON.parse(row.body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
-  return { ...event, type: row.type, ...body };
+  return { ...event, type: row.type, ...(JSON.parse(row.body) as MembersBody) };
 }
 
 interface BehindDevice {

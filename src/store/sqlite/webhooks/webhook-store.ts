@@ -1,7 +1,7 @@
 /** Webhooks and the logs they read, on SQLite. */
 
 import type { Database } from "bun:sqlite";
-import type { ChatId, EventId, Message, StoredEvent, UserId, UserSummary } from "../../../domain/model.ts";
+import type { ChatId, EventId, Message, StoredEvent, UserId } from "../../../domain/model.ts";
 import type {
   DeadLetter,
   LoggedChange,
@@ -12,6 +12,7 @@ import type {
   WebhookStore,
 } from "../../../domain/webhooks/webhook-store.ts";
 import { lazily } from "../../../lib/lazily.ts";
+import type { MembersBody } from "../chats/chat-parts.ts";
 import type { MessageReads } from "../messages/message-reader.ts";
 import { type StoredMessageRow, storedMessageColumns } from "../messages/stored-message.ts";
 import type { Submit } from "../submit.ts";
@@ -100,15 +101,12 @@ function toEvent({ eventId, type, chatId, body, afterMessageId, createdAtMs }: E
     const change = JSON.parse(body) as Omit<LoggedChange, "type" | "eventId" | "chatId">;
     return { event: { ...change, type, eventId: eventId as EventId, chatId: chatId as ChatId }, afterMessageId };
   }
-  const { chatKey, users, deleted } = JSON.parse(body) as { chatKey: string; users: UserSummary[]; deleted: boolean };
   const event: StoredEvent = {
     eventId: eventId as EventId,
     userId: 0 as UserId,
     type,
     chatId: chatId as ChatId,
-    chatKey,
-    users,
-    deleted,
+    ...(JSON.parse(body) as MembersBody),
     createdAtMs,
   };
   return { event, afterMessageId };
