@@ -74,7 +74,7 @@ test("every tag that the sources and tests cite is a line of docs/protocols", ()
   );
   expect(told.size).toBeGreaterThan(130);
   const cited = new Map<string, string>();
-  for (const file of filesOf("{src,tests}/**/*.ts")) {
+  for (const file of filesOf("{src,tests}/**/*.{ts,tsx}")) {
     for (const [number] of textOf(file).matchAll(tag)) cited.set(number, file);
   }
   expect(cited.size).toBeGreaterThan(100);
@@ -88,7 +88,7 @@ const headingsOf = (markdown: string): string[] =>
 
 test("every page and heading that the sources and tests cite exists", () => {
   const wrong: string[] = [];
-  for (const file of filesOf("{src,tests}/**/*.ts")) {
+  for (const file of filesOf("{src,tests}/**/*.{ts,tsx}")) {
     for (const [, page = "", behind] of unwrapped(textOf(file)).matchAll(/\b(docs\/[\w/-]+\.md)(?: § (.{0,80}))?/g)) {
       const there = existsSync(join(root, page));
       if (!there || (behind !== undefined && !headingsOf(textOf(page)).some((heading) => behind.startsWith(heading)))) {
@@ -109,7 +109,7 @@ test("every section of an original document that the sources and tests cite stan
   );
   expect([...sections.keys()]).toEqual(["AUTH", "PROFILE", "PRIVATE", "MiniOICQ", "REST"]);
   const wrong: string[] = [];
-  for (const file of filesOf("{src,tests}/**/*.ts")) {
+  for (const file of filesOf("{src,tests}/**/*.{ts,tsx}")) {
     for (const [cite, family = "", behind = ""] of unwrapped(textOf(file)).matchAll(
       /\b(AUTH|PROFILE|PRIVATE|MiniOICQ|REST) § (.{0,60})/g,
     )) {

@@ -26,6 +26,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // The broker declares what it needs remembered, as the domain does; nothing else of it is the store's business.
   store: ["domain", "lib", "mqtt/store.ts", "mqtt/wire/protocol.ts"],
   ops: ["store", "domain", "delivery", "lib"],
+  // What runs in the browser. The server knows it as built files alone.
+  web: [],
+};
+/** The same for the folders of `src/web`. What stands in `src/web` itself puts them together. */
+const webMayImport: Readonly<Record<string, readonly string[]>> = {
+  client: [],
+  browser: ["client"],
+  state: ["client", "browser"],
+  words: [],
+  views: ["state", "words"],
+  worker: [],
 };
 /** Libraries that only these folders or files may use. */
 const ownersOf: Readonly<Record<string, readonly string[]>> = {
@@ -33,12 +44,16 @@ const ownersOf: Readonly<Record<string, readonly string[]>> = {
   "bun:sqlite": ["src/store/"],
   "mqtt-packet": ["src/mqtt/wire/codec.ts", "src/mqtt/wire/library.ts"],
   "@msgpack/msgpack": ["src/minioicq/", "src/chat-topics/"],
+  preact: ["src/web/views/", "src/web/main.tsx"],
+  "@preact/signals": ["src/web/state/", "src/web/views/", "src/web/main.tsx"],
 };
 const entryPoints = [
   "src/main.ts",
   "src/store/sqlite/engine/writer.worker.ts",
   "src/store/files/files.worker.ts",
   "src/store/sqlite/search/search.worker.ts",
+  "src/web/main.tsx",
+  "src/web/worker/sw.ts",
 ];
 
 interface Import {
@@ -48,7 +63,9 @@ interface Import {
   readonly to: string;
 }
 
-const files = [...new Bun.Glob("src/**/*.ts").scanSync(root)].filter((file) => !file.endsWith(".d.ts")).toSorted();
+const files = [...new Bun.Glob("src/**/*.{ts,tsx}").scanSync(root)]
+  .filter((file) => !file.endsWith(".d.ts"))
+  .toSorted();
 const imports: readonly Import[] = files.flatMap((from) =>
   [
     ...readFileSync(join(root, from), "utf8").matchAll(
@@ -98,6 +115,17 @@ test("each folder imports only what it may", () => {
     if (folder === undefined || !to.startsWith("src/") || folderOf(to) === folder) return false;
     const may = mayImport[folder];
     return may !== undefined && !may.includes(folderOf(to) ?? "") && !may.includes(to.slice("src/".length));
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("so does each folder of the web client, and nothing imports the client but itself", () => {
+  const webFolderOf = (file: string): string | undefined => /^src\/web\/([^/]+)\//.exec(file)?.[1];
+  const wrong = imports.filter(({ from, to }) => {
+    if (!from.startsWith("src/web/")) return to.startsWith("src/web/");
+    const folder = webFolderOf(from);
+    if (folder === undefined || !to.startsWith("src/") || webFolderOf(to) === folder) return false;
+    return webMayImport[folder]?.includes(webFolderOf(to) ?? "") !== true;
   });
   expect(wrong).toEqual([]);
 });
@@ -171,14 +199,15 @@ const showTheTime: Readonly<Record<string, string>> = {
   "src/webhooks/runner.ts": "a signature's time",
 };
 
-test("only what shows the time looks at the wall clock", () => {
+test("only what shows the time looks at the wall clock of the server", () => {
   const looks = /\.nowMs\(\)|\bDate\.now\b|\bnew Date\(\)/;
-  const found = files.filter((file) => looks.test(readFileSync(join(root, file), "utf8")));
+  const server = files.filter((file) => !file.startsWith("src/web/"));
+  const found = server.filter((file) => looks.test(readFileSync(join(root, file), "utf8")));
   expect(found.toSorted()).toEqual(Object.keys(showTheTime).toSorted());
 });
 
 test("files are kebab-case nouns", () => {
   const names = files.map((file) => file.slice(file.lastIndexOf("/") + 1));
-  expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.worker)?\.ts$/.test(name))).toEqual([]);
-  expect(names.filter((name) => /^(utils?|helpers?|common|misc|manager)\.ts$/.test(name))).toEqual([]);
+  expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.worker)?\.tsx?$/.test(name))).toEqual([]);
+  expect(names.filter((name) => /^(utils?|helpers?|common|misc|manager)\.tsx?$/.test(name))).toEqual([]);
 });
