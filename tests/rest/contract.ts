@@ -191,6 +191,9 @@ async function usual(keep: Keep): Promise<void> {
   await ask("GET /chats/{chatID}/messages", "GET /chats/team/messages?limit=2", anna);
   await ask("PUT /chats/{chatID}/typing", "PUT /chats/team/typing", anna);
   await ask("DELETE /chats/{chatID}", "DELETE /chats/other", server.backendKey);
+  await room(server, "left", "dora", "anna");
+  const dora = await server.store.findUserByKey("dora");
+  await server.domain.chats.leave(dora?.userId as UserId, { key: "left" });
   await ask("GET /messages", "GET /messages?format=simple&limit=100", anna);
   await changed(server, { anna, ben }, ask);
   const { backendKey } = server;
