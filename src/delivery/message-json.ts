@@ -1,6 +1,6 @@
 /**
  * Messages as text. Pages of fifty are answered some ten thousand times a second, and every message that is sent is told, so
- * their JSON is put together by hand. `messageShape` stays the definition, and a test compares the two.
+ * their JSON is put together by hand, or many at once. `messageShape` stays the definition, and a test compares the two.
  */
 
 import { shownTimeMs } from "../domain/messages/messages.ts";
@@ -30,15 +30,37 @@ function contentJson({ content }: Message): string {
 const fileJson = (message: Message, file: MessageFile): string =>
   `${isInline(message) ? contentJson(message) : ""},"file":${JSON.stringify(fileShape(file))}`;
 
-export function messagesJson(messages: readonly Message[]): string {
-  let text = "[";
-  for (let index = 0; index < messages.length; index += 1) {
-    const message = messages[index];
-    if (message === undefined) continue;
-    text += index === 0 ? messageJson(message) : `,${messageJson(message)}`;
+export const messagesJson = (messages: readonly Message[]): string => `[${messageListJson(messages)}]`;
+
+/**
+ * The JSON of each, with commas between them. Where all are plain the runtime writes them in one call, in half the time that
+ * it takes to put the texts of fifty together.
+ */
+export function messageListJson(messages: readonly Message[]): string {
+  if (messages.length >= manyMessages && messages.every(isPlain)) {
+    return JSON.stringify(messages.map(plainShape)).slice(1, -1);
   }
-  return `${text}]`;
+  return messages.map(messageJson).join(",");
 }
+
+const manyMessages = 4;
+
+const isPlain = (message: Message): boolean =>
+  message.file === undefined && typeof message.content === "string" && !isBeyondContent(message);
+
+/** `messageShape` of a plain message. */
+const plainShape = (message: Message) => ({
+  message_id: String(message.messageId),
+  seq: message.seq,
+  chat_id: String(message.chatId),
+  chatID: message.chatKey,
+  sender_id: String(message.senderId),
+  sender: message.senderKey,
+  type: message.type,
+  content: message.content,
+  time: timeText(shownTimeMs(message)),
+  client_id: message.clientId,
+});
 
 /** What the sender receives for their own message. */
 export function sentJson({ message }: Sent): string {

@@ -4,13 +4,16 @@
  * of fifty costs several times what everything else about its request does.
  */
 
-import { messageJson } from "../delivery/message-json.ts";
+import { messageJson, messageListJson } from "../delivery/message-json.ts";
 import { isHidden } from "../domain/messages/addressed.ts";
 import type { ChatId, Message } from "../domain/model.ts";
 import { assert } from "../lib/assert.ts";
 
 /** A longer message would push out a hundred others and gain little. */
 const messageCharactersMax = 4096;
+/** Of fewer messages, or of longer ones, each is kept by itself. */
+const pageMessagesMin = 8;
+const pageContentMax = 2048;
 
 export interface EncodedMessages {
   /** JSON of the messages `from`…`to` without the brackets around them, or the first seq that is missing. */
@@ -25,9 +28,18 @@ export interface EncodedMessages {
 
 interface Kept {
   readonly texts: Map<number, string>;
+  /** Pages as they were read, whose messages are told apart only when another page has some of them. */
+  whole: WholePage[];
   characters: number;
   /** The range asked for last: as a rule the newest messages, which one member after the other asks for. */
   last: LastPage | undefined;
+}
+
+/** Of consecutive messages that every member sees alike. */
+interface WholePage {
+  readonly from: number;
+  readonly to: number;
+  readonly list: string;
 }
 
 interface LastPage {
@@ -43,7 +55,7 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
   let characters = 0;
 
   function touch(chatId: ChatId): Kept {
-    const kept = chats.get(chatId) ?? { texts: new Map<number, string>(), characters: 0, last: undefined };
+    const kept: Kept = chats.get(chatId) ?? { texts: new Map(), whole: [], characters: 0, last: undefined };
     chats.delete(chatId);
     chats.set(chatId, kept);
     return kept;
@@ -64,14 +76,13 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
       if (!chats.has(chatId)) return from;
       const kept = touch(chatId);
       if (kept.last?.from === from && kept.last.to === to) return kept.last.list;
-      const list: string[] = [];
-      for (let seq = from; seq <= to; seq += 1) {
-        const text = kept.texts.get(seq);
-        if (text === undefined) return seq;
-        list.push(text);
-      }
-      kept.last = { from, to, list: list.join(","), answer: undefined };
-      return kept.last.list;
+      const page = kept.whole.find((one) => one.from === from && one.to === to);
+      const before = kept.characters;
+      const list = page?.list ?? joined(kept, from, to);
+      characters += kept.characters - before;
+      if (typeof list === "number") return list;
+      kept.last = { from, to, list, answer: undefined };
+      return list;
     },
 
     answer(chatId, { from, to, next }) {
@@ -84,27 +95,83 @@ export function createEncodedMessages({ charactersMax }: { charactersMax: number
 
     keep(chatId, messages) {
       const kept = touch(chatId);
-      const list: string[] = [];
-      for (const message of messages) {
-        if (isHidden(message)) continue;
-        const text = flat(messageJson(message));
-        list.push(text);
-        // The text is for this reader alone.
-        if (message.addressed !== undefined) continue;
-        if (text.length > messageCharactersMax || kept.texts.has(message.seq)) continue;
-        kept.texts.set(message.seq, text);
-        kept.characters += text.length;
-        characters += text.length;
-      }
+      const before = kept.characters;
+      const list = areAlike(messages) ? keepWhole(kept, messages) : keepEach(kept, messages);
+      characters += kept.characters - before;
       for (const oldest of chats.keys()) {
         if (characters <= charactersMax) break;
         invalidate(oldest);
       }
-      return list.join(",");
+      return list;
     },
 
     invalidate,
   };
+}
+
+/** Consecutive, short, and the same for every reader. */
+const areAlike = (messages: readonly Message[]): boolean =>
+  messages.length >= pageMessagesMin &&
+  messages.every(
+    ({ seq, addressed, content }, at) =>
+      addressed === undefined && content.length <= pageContentMax && seq === (messages[0]?.seq ?? 0) + at,
+  );
+
+function keepWhole(kept: Kept, messages: readonly Message[]): string {
+  const list = messageListJson(messages);
+  const from = messages[0]?.seq ?? 0;
+  const to = from + messages.length - 1;
+  if (kept.whole.some((one) => one.from === from && one.to === to)) return list;
+  kept.whole.push({ from, to, list });
+  kept.characters += list.length;
+  return list;
+}
+
+function keepEach(kept: Kept, messages: readonly Message[]): string {
+  const list: string[] = [];
+  for (const message of messages) {
+    if (isHidden(message)) continue;
+    const text = flat(messageJson(message));
+    list.push(text);
+    // The text is for this reader alone.
+    if (message.addressed === undefined) keepText(kept, message.seq, text);
+  }
+  return list.join(",");
+}
+
+function keepText(kept: Kept, seq: number, text: string): void {
+  if (text.length > messageCharactersMax || kept.texts.has(seq)) return;
+  kept.texts.set(seq, text);
+  kept.characters += text.length;
+}
+
+/** The messages of a range put together, or the first seq that is missing. */
+function joined(kept: Kept, from: number, to: number): string | number {
+  const isOutside = (page: WholePage): boolean => page.to < from || page.from > to;
+  if (!kept.whole.every(isOutside)) {
+    for (const page of kept.whole) if (!isOutside(page)) tellApart(kept, page);
+    kept.whole = kept.whole.filter(isOutside);
+  }
+  const list: string[] = [];
+  for (let seq = from; seq <= to; seq += 1) {
+    const text = kept.texts.get(seq);
+    if (text === undefined) return seq;
+    list.push(text);
+  }
+  return list.join(",");
+}
+
+/** A quote within a text is escaped, so no text has the beginning of a message in it. */
+const beginning = '{"message_id":"';
+
+function tellApart(kept: Kept, { from, list }: WholePage): void {
+  kept.characters -= list.length;
+  let seq = from;
+  for (let at = 0; at < list.length; seq += 1) {
+    const next = list.indexOf(`,${beginning}`, at + 1);
+    keepText(kept, seq, list.slice(at, next === -1 ? undefined : next));
+    at = next === -1 ? list.length : next + 1;
+  }
 }
 
 /** `{messages, next}` around messages that are encoded already. */

@@ -48,6 +48,18 @@ test("a message is written as its shape says, to the letter", () => {
   );
 });
 
+test("many are written as one after the other is", () => {
+  const plain = fc
+    .record({ message: anyMessage, content: text })
+    .map(({ message, content }) => ({ ...message, content }));
+  const any = fc.oneof({ weight: 20, arbitrary: plain }, anyMessage);
+  fc.assert(
+    fc.property(fc.array(any, { maxLength: 12 }), (messages) => {
+      expect(messagesJson(messages)).toBe(JSON.stringify(messages.map(messageShape)));
+    }),
+  );
+});
+
 test("what its sender gets has the fields of the same shape", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {

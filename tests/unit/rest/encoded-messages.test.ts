@@ -33,8 +33,8 @@ test("gives what was kept, or the first seq it has not got, whatever else happen
   const step = fc.record({
     do: fc.constantFrom("keep" as const, "find" as const, "find" as const, "invalidate" as const),
     chatId: fc.integer({ min: 1, max: 3 }),
-    from: fc.integer({ min: 1, max: 12 }),
-    length: fc.integer({ min: 1, max: 6 }),
+    from: fc.integer({ min: 1, max: 30 }),
+    length: fc.integer({ min: 1, max: 16 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -72,6 +72,22 @@ test("forgets the chat read longest ago when it has too much", () => {
     range(3, 9).map((seq) => message(3, seq)),
   );
   expect(encoded.find(chat(3), { from: 1, to: 2 })).toBe(1);
+});
+
+test("a page counts as what it takes, also when its messages are told apart", () => {
+  const page = range(1, 10).map((seq) => message(1, seq, `},{"message_id":"${"x".repeat(seq)}`));
+  const others = range(1, 10).map((seq) => message(2, seq));
+  const sizeOf = (messages: readonly Message[]) => messages.map(messageJson).join(",").length;
+  const encoded = createEncodedMessages({ charactersMax: sizeOf(page) + sizeOf(others) });
+  encoded.keep(chat(1), page);
+  expect(encoded.find(chat(1), { from: 3, to: 5 })).toBe(page.slice(2, 5).map(messageJson).join(","));
+  encoded.keep(chat(1), page.slice(0, 9));
+  encoded.invalidate(chat(1));
+  encoded.keep(chat(1), page);
+  encoded.keep(chat(2), others);
+  expect(encoded.find(chat(1), { from: 1, to: 10 })).toBe(page.map(messageJson).join(","));
+  encoded.keep(chat(3), [message(3, 1)]);
+  expect(encoded.find(chat(2), { from: 1, to: 10 })).toBe(1);
 });
 
 test("does not keep long messages", () => {
