@@ -4,16 +4,16 @@
  * when a figure is worse than half of its target, or when a run lost, repeated or reordered a message.
  */
 import { Database } from "bun:sqlite";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compiledBinary } from "../support/binary.ts";
 import { buildSlowFsync, readSlowFsyncLog, type SlowFsyncEvent } from "../support/slow-fsync.ts";
+import { bareShares } from "./history-pages.ts";
 import { type LoadOptions, loadOptions } from "./options.ts";
 import { rawRate, Unavailable } from "./raw-rate.ts";
 import type { Report } from "./report.ts";
-import { addressOf, checkHistoryPage, fillChat, hammer, historyRequest } from "./scenarios/rest.ts";
 import { runScenario } from "./scenarios/scenarios.ts";
 import { openFilesMax, type RunningServer, startServer, warnOfMemoryDisk } from "./server.ts";
 import { checkDiskWasSlow, startServerOnSlowDisk } from "./slow-disk.ts";
@@ -266,52 +266,20 @@ async function apartFigures(): Promise<Figure[]> {
   ];
 }
 
-/** d. A page of history against the runtime's bare HTTP server with the same body and the same client, in turns. */
+/** d. Pages of history beside the runtime's bare HTTP server, which answers one with the same bytes. */
 async function historyFigures(): Promise<Figure[]> {
-  const folder = await mkdtemp(join(tmpdir(), "roost-figures-"));
   await using server = await startServer();
-  const options = optionsFor(server, "rest-history", { connections: 32, fill: flags.short ? 1000 : 5000 });
-  const chat = await fillChat(options);
-  const request = historyRequest(chat);
-  const response = await fetch(`${options.http}/chats/${chat.chatID}/messages?limit=50`, {
-    headers: { authorization: `Bearer ${chat.user.accessToken}` },
-  });
-  const body = Buffer.from(await response.arrayBuffer());
-  checkHistoryPage(body);
-  const bodyPath = join(folder, "body");
-  await writeFile(bodyPath, body);
-  const type = response.headers.get("content-type") ?? "application/json";
-  const bare = Bun.spawn(["bun", join(import.meta.dir, "bare-server.ts"), bodyPath, type], {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  try {
-    const { value } = await bare.stdout.getReader().read();
-    const barePort = Number(new TextDecoder().decode(value));
-    const turn = { connections: 32, warmupSeconds: 0.5, durationSeconds: flags.short ? 1 : 2 };
-    const ratios: number[] = [];
-    const ours: number[] = [];
-    const theirs: number[] = [];
-    for (let round = 0; round < 3; round++) {
-      const one = await hammer({ ...turn, ...addressOf(options.http) }, request, checkHistoryPage);
-      const other = await hammer({ ...turn, host: "127.0.0.1", port: barePort }, request);
-      const problem = [...one.problems, ...other.problems][0];
-      if (problem !== undefined) throw new Error(problem);
-      ours.push(one.answers / one.seconds);
-      theirs.push(other.answers / other.seconds);
-      ratios.push(one.answers / one.seconds / (other.answers / other.seconds));
-    }
-    return [
-      { name: "pages", value: median(ours), unit: "requests/s", note: `${body.byteLength} B each` },
-      { name: "bare Bun.serve with the same body", value: median(theirs), unit: "requests/s" },
-      { name: "share of the bare server", value: median(ratios), unit: "", target: { atLeast: 0.3 } },
-    ];
-  } finally {
-    bare.kill();
-    await bare.exited;
-    await rm(folder, { recursive: true, force: true });
-  }
+  const options = optionsFor(server, "rest-history", { connections: 32, durationSeconds: flags.short ? 1 : 2 });
+  const many = flags.short ? { chats: 100, messages: 1000 } : { chats: 200, messages: 2000 };
+  const { lately, others, bare, bodyBytes } = await bareShares(options, many);
+  const note = `in ${many.chats} chats, ${many.chats * many.messages} messages`;
+  return [
+    { name: "pages read before", value: lately.rate, unit: "requests/s", note: `${bodyBytes} B each` },
+    { name: "pages not read lately", value: others.rate, unit: "requests/s", note },
+    { name: "bare Bun.serve with the same body", value: bare, unit: "requests/s" },
+    { name: "read before, share of the bare server", value: lately.share, unit: "", target: { atLeast: 0.3 } },
+    { name: "not read lately, share of it", value: others.share, unit: "" },
+  ];
 }
 
 /** e. Size, start and memory of the compiled binary, the last two beside the least executable this runtime can make. */

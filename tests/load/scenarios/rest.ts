@@ -130,8 +130,10 @@ export async function fillChat(options: LoadOptions): Promise<FilledChat> {
   return { user, chatID };
 }
 
-export function historyRequest({ user, chatID }: FilledChat): Buffer {
-  const path = `/chats/${chatID}/messages?limit=50`;
+/** A page of 50 messages: the newest, or those before a `seq`. */
+export function historyRequest({ user, chatID }: FilledChat, beforeSeq?: number): Buffer {
+  const before = beforeSeq === undefined ? "" : `&before_seq=${beforeSeq}`;
+  const path = `/chats/${chatID}/messages?limit=50${before}`;
   return encodeRequest({ method: "GET", path, host: "load", token: user.accessToken });
 }
 
@@ -183,7 +185,7 @@ export interface HammerResult {
   problems: string[];
 }
 
-/** Sends one request over and over on every connection, and counts the answers of the measured time. */
+/** Sends one request over and over on every connection, or the next of many, and counts the answers of the measured time. */
 export async function hammer(
   {
     host,
@@ -200,9 +202,10 @@ export async function hammer(
     durationSeconds: number;
     pid?: number | undefined;
   },
-  request: Buffer,
+  request: Buffer | (() => Buffer),
   checkBody?: (body: Buffer) => void,
 ): Promise<HammerResult> {
+  const isOne = typeof request !== "function";
   const latency = new Histogram();
   const problems: string[] = [];
   let isRunning = true;
@@ -223,7 +226,7 @@ export async function hammer(
       answers += 1;
       latency.record((connection.receivedUs - sentUs) >>> 0);
       if (status !== 200) return fail(`answered ${status}: ${body.toString("utf8", 0, 200)}`);
-      if (body.byteLength !== bodyBytes) {
+      if (isOne && body.byteLength !== bodyBytes) {
         if (bodyBytes !== 0) return fail(`a body of ${bodyBytes} bytes came with ${body.byteLength}`);
         bodyBytes = body.byteLength;
       }
@@ -238,7 +241,7 @@ export async function hammer(
     };
     const send = () => {
       sentUs = nowUs();
-      connection.send(request);
+      connection.send(typeof request === "function" ? request() : request);
     };
     return { connection, send };
   });
