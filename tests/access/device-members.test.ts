@@ -1,5 +1,6 @@
 /** Devices that are members of chats themselves: they speak and hear there, and are no person at any door. */
 import { expect, test } from "bun:test";
+import type { Packet } from "mqtt-packet";
 import type { OperatorRequest } from "../../src/ops/operator.ts";
 import { askOperator, operatorSocketPath } from "../../src/ops/operator-socket.ts";
 import { MiniClient } from "../minioicq/client.ts";
@@ -22,13 +23,17 @@ async function heard(client: RawMqtt): Promise<string[]> {
   );
 }
 
-/** What a publisher is answered, MQTT 5. */
+/** What a publisher is answered, MQTT 5. What comes before is kept for who asks for it. */
 async function send(client: RawMqtt, topic: string, payload: string, messageId = 7): Promise<number | undefined> {
   client.send(publishPacket(topic, payload, { qos: 1, messageId }));
+  const before: Packet[] = [];
   for (;;) {
     const packet = await client.next("PUBACK");
-    if (packet.cmd === "puback") return packet.reasonCode;
-    client.received.push(packet);
+    if (packet.cmd === "puback") {
+      client.received.unshift(...before);
+      return packet.reasonCode;
+    }
+    before.push(packet);
   }
 }
 
