@@ -1,6 +1,6 @@
 /**
- * What search costs, on a server with a million messages: `bun tests/load/search.ts [--messages N] [--short] [--json] [--ci]`.
- * How long a search takes, how large `search.db` is beside the messages, how long the index takes, and how long messages wait
+ * What search costs, on a server with a million messages: `bun tests/load/search.ts [--messages N] [--short] [--json] [--ci]
+ * [--data FOLDER] [--part NAME]`. How long a search takes, how large `search.db` is beside the messages, how long the index takes, and how long messages wait
  * for their commit while it is made, beside a server whose search is off. With `--ci` the exit code is 1 when the size or the
  * p99 of all searches is worse than half of its target.
  */
@@ -20,6 +20,8 @@ import { type RunningServer, startServer, warnOfMemoryDisk } from "./server.ts";
 const { values: flags } = parseArgs({
   options: {
     messages: { type: "string" },
+    data: { type: "string" },
+    part: { type: "string" },
     short: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     ci: { type: "boolean", default: false },
@@ -27,9 +29,16 @@ const { values: flags } = parseArgs({
   },
 });
 if (flags.help) {
-  console.log("bun tests/load/search.ts [--messages N] [--short] [--json] [--ci]");
+  console.log("bun tests/load/search.ts [--messages N] [--short] [--json] [--ci] [--data FOLDER] [--part NAME]");
   process.exit(0);
 }
+const parts = ["index", "searches", "commits"] as const;
+type Part = (typeof parts)[number];
+if (flags.part !== undefined && !parts.some((part) => part === flags.part)) {
+  console.error(`--part takes one of ${parts.join(", ")}`);
+  process.exit(2);
+}
+const takes = (part: Part): boolean => flags.part === undefined || flags.part === part;
 const count = Number(flags.messages ?? (flags.short ? 100_000 : 1_000_000));
 const askedEach = flags.short ? 60 : 300;
 const sendSeconds = flags.short ? 4 : 10;
@@ -87,7 +96,7 @@ function textOf(): string {
   return Array.from({ length: 5 + random.int(25) }, vocabulary.draw).join(" ");
 }
 
-const data = mkdtempSync(join(tmpdir(), "roost-search-"));
+const data = flags.data ?? mkdtempSync(join(tmpdir(), "roost-search-"));
 const start = (env: Record<string, string>, folder = data): Promise<RunningServer> =>
   startServer({ data: folder, env: { ROOST_BACKEND_KEY: backendKey, ...env } });
 
@@ -105,6 +114,8 @@ async function prepare(): Promise<Readonly<Record<string, string>>> {
 /** Straight into the file: what is measured is search. */
 function fill(): void {
   using db = new Database(databasePath(data));
+  // A folder of an earlier run.
+  if (Number(rowsOf(db, "SELECT count(*) FROM messages")[0]?.[0]) >= count) return;
   const chats = rowsOf(db, "SELECT chat_id FROM chats WHERE kind = 'group' ORDER BY chat_id").flat().map(Number);
   const [[sender] = []] = rowsOf(db, "SELECT user_id FROM users WHERE username = 'all'");
   const seqs = chats.map(() => 0);
@@ -294,10 +305,10 @@ try {
   fill();
   await measureIndex();
   measureSize();
-  await measureSearches(tokens);
-  await measureCommits(tokens["all"] ?? "");
+  if (takes("searches")) await measureSearches(tokens);
+  if (takes("commits")) await measureCommits(tokens["all"] ?? "");
 } finally {
-  rmSync(data, { recursive: true, force: true });
+  if (flags.data === undefined) rmSync(data, { recursive: true, force: true });
 }
 if (flags.json) console.log(JSON.stringify({ messages: count, rows }));
 else {
