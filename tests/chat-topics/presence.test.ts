@@ -5,6 +5,7 @@ import type { UserId } from "../../src/domain/model.ts";
 import { MiniClient } from "../minioicq/client.ts";
 import { enroll } from "../rest/client.ts";
 import { until } from "../support/deadline.ts";
+import { createLeapingClock } from "../support/manual-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 interface Heard {
@@ -58,7 +59,8 @@ async function befriend(server: TestServer, a: UserId, b: UserId): Promise<void>
 }
 
 test("a friend is shown at once, and told of coming and going; a stranger and an unknown id are silence", async () => {
-  await using server = await startTestServer();
+  const clock = createLeapingClock();
+  await using server = await startTestServer({ clock });
   const [ann, bob, eve] = await people(server, "ann", "bob", "eve");
   if (ann === undefined || bob === undefined || eve === undefined) throw new Error("no people");
   await befriend(server, ann.userId, bob.userId);
@@ -76,7 +78,9 @@ test("a friend is shown at once, and told of coming and going; a stranger and an
   await until("Bob came", () => annPhone.last(bob.userId) === true);
   expect(annPhone.heard.at(-1)?.retain).toBe(false);
   bobHere.say({ action: "auth.logout" });
-  await until("Bob went", () => annPhone.last(bob.userId) === false, 20_000);
+  await until("Bob has no client", () => !server.hub.isOnline(bob.userId));
+  clock.leap(5000);
+  await until("Bob went", () => annPhone.last(bob.userId) === false);
   expect(annPhone.heard.at(-1)?.body["last_seen"]).toMatch(/:00\.000Z$/);
   expect(annPhone.last(eve.userId)).toBeUndefined();
   expect(evePhone.heard).toEqual([]);

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { until, withDeadline } from "../support/deadline.ts";
+import { createLeapingClock } from "../support/manual-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 interface ReceiptJson {
@@ -61,7 +62,9 @@ const join = (server: TestServer, chatID: string, ...users: string[]) =>
 async function connect(server: TestServer, userID: string, options: IClientOptions = {}): Promise<Phone> {
   const password = (await call(server, "POST", "/token", { userID }))["accessToken"] ?? "";
   const url = `mqtt://${server.mqtt}`;
-  return new Phone(await mqtt.connectAsync(url, { username: userID, reconnectPeriod: 0, ...options, password }));
+  return new Phone(
+    await mqtt.connectAsync(url, { username: userID, reconnectPeriod: 0, keepalive: 0, ...options, password }),
+  );
 }
 
 const idOf = async (server: TestServer, userID: string): Promise<string> =>
@@ -70,7 +73,7 @@ const idOf = async (server: TestServer, userID: string): Promise<string> =>
 const persistent = (clientId: string): IClientOptions => ({ clientId, clean: false });
 
 test("the sender hears how far each member has got, by PUBACK and by what they say they read", async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ clock: createLeapingClock(10) });
   await join(server, "team", "anna", "ben", "carl");
   await using anna = await connect(server, "anna");
   await using ben = await connect(server, "ben");

@@ -6,6 +6,7 @@ import { participant } from "../minioicq/stage.ts";
 import { call, room } from "../rest/client.ts";
 import { openStream } from "../rest/event-stream.ts";
 import { until, withDeadline } from "../support/deadline.ts";
+import { createLeapingClock } from "../support/manual-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 interface Heard {
@@ -14,6 +15,9 @@ interface Heard {
   readonly retain: boolean;
   readonly body: Record<string, unknown>;
 }
+
+/** So often a user is told of in a chat, at most. */
+const betweenMs = 1000;
 
 class Listener implements AsyncDisposable {
   readonly client: MqttClient;
@@ -48,7 +52,8 @@ class Listener implements AsyncDisposable {
 }
 
 test("what is said at one door is heard at every door, and not by the client that said it", async () => {
-  await using server = await startTestServer();
+  const clock = createLeapingClock();
+  await using server = await startTestServer({ clock });
   const ann = await participant(server, "ann");
   const bob = await participant(server, "bob");
   await room(server, "team", "ann", "bob");
@@ -79,10 +84,12 @@ test("what is said at one door is heard at every door, and not by the client tha
   await until("Ann's phone heard", () => annPhone.heard.length === 1);
   expect(annPhone.heard[0]?.body).toMatchObject({ user_id: bob.id, typing: true });
   await bob.client.ask({ action: "chat.typing", chat_id: chat, typing: false });
+  clock.leap(betweenMs);
   await until("Ann's phone heard the end", () => annPhone.heard.length === 2);
   expect(annPhone.states()).toEqual([true, false]);
 
   await annPhone.say("chat/team/typing", { typing: false });
+  clock.leap(betweenMs);
   await until("Bob's phone heard the end", () => bobPhone.heard.some(({ body }) => body["typing"] === false));
   expect((await call(server, "PUT /chats/team/typing", { as: bob.token })).status).toBe(200);
   await until("Ann's phone heard REST", () => annPhone.heard.length === 3);
@@ -105,7 +112,8 @@ test("clients of the document alone are told nothing new", async () => {
 });
 
 test("where either blocks the other neither hears, in a direct chat; who was blocked is refused", async () => {
-  await using server = await startTestServer();
+  const clock = createLeapingClock();
+  await using server = await startTestServer({ clock });
   const ann = await participant(server, "ann");
   const bob = await participant(server, "bob");
   await using annPhone = await Listener.connect(server, ann.token);
@@ -125,6 +133,7 @@ test("where either blocks the other neither hears, in a direct chat; who was blo
   expect((await call(server, `PUT /chats/user.${ann.id}/typing`, { as: bob.token })).status).toBe(404);
   await annPhone.say(`chat/user.${bob.id}/typing`, { typing: false });
   // Her own clients hear of the end within the second; Bob's do not.
+  clock.leap(betweenMs);
   const ended = { action: "chat.typing", chat_id: expect.any(String), user_id: ann.id, typing: false };
   await until("the user's own client heard", () => ann.client.received.some(({ action }) => action === "chat.typing"));
   expect(await ann.client.fence()).toContainEqual(ended);

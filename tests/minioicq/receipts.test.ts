@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createLeapingClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Action, encodings, MiniClient, newUser } from "./client.ts";
 import { groupOf, person } from "./stage.ts";
@@ -46,7 +47,7 @@ async function hears(client: MiniClient, userId: string, place: { delivered: num
 
 describe.each([...encodings])("in %s", (encoding) => {
   test("the sender hears who got and who read a message, and the reader's other devices hear it too", async () => {
-    await using server = await startTestServer();
+    await using server = await startTestServer({ clock: createLeapingClock(10) });
     const [ann, bob] = [
       await person(server.http, "Ann", encoding, withReceipts),
       await person(server.http, "Bob", encoding, withReceipts),

@@ -68,7 +68,7 @@ beforeAll(async () => {
 }, 60_000);
 
 test("every documented operation gives every documented status, in the documented form, and no other", () => {
-  expect(faultsAgainst(document, answers)).toEqual([]);
+  expect([...faultsAgainst(document, answers)]).toEqual([]);
   expect([...documentedStatuses(document)].length).toBeGreaterThan(75);
 });
 
@@ -96,15 +96,15 @@ test("taking any one field out of any answer's schema is found out", () => {
       const mutable = at as { properties: unknown; required?: unknown };
       mutable.properties = rest;
       if (required !== undefined) mutable.required = required.filter((name) => name !== field);
-      const faults = faultsAgainst(document, answers);
+      const [fault] = faultsAgainst(document, answers);
       mutable.properties = { ...rest, [field]: removed };
       if (required !== undefined) mutable.required = required;
-      expect([field, Object.keys(rest), faults.length > 0]).toEqual([field, Object.keys(rest), true]);
+      expect([field, Object.keys(rest), fault]).toEqual([field, Object.keys(rest), expect.any(String)]);
       mutants += 1;
     }
   }
   expect(mutants).toBeGreaterThan(100);
-  expect(faultsAgainst(document, answers)).toEqual([]);
+  expect([...faultsAgainst(document, answers)]).toEqual([]);
 });
 
 test("a documented status that is never seen, and one that is seen and not documented, are found out", () => {
@@ -115,10 +115,10 @@ test("a documented status that is never seen, and one that is seen and not docum
     ...document,
     paths: { ...paths, "/users/me": { ...paths["/users/me"], get: { responses: others } } },
   };
-  expect(faultsAgainst(without, answers)).toEqual(["GET /users/me 401: not documented"]);
+  expect([...faultsAgainst(without, answers)]).toEqual(["GET /users/me 401: not documented"]);
   const more = { ...get, "418": unauthorized as JsonSchema };
   const beyond = { ...document, paths: { ...paths, "/users/me": { ...paths["/users/me"], get: { responses: more } } } };
-  expect(faultsAgainst(beyond, answers)).toEqual(["GET /users/me 418: never seen"]);
+  expect([...faultsAgainst(beyond, answers)]).toEqual(["GET /users/me 418: never seen"]);
 });
 
 test("what is shown of a request is what is taken: its examples fit, and are taken", async () => {

@@ -28,17 +28,15 @@ export function* documentedStatuses(document: Document): Generator<{ name: strin
 }
 
 /** What the answers gathered say against the document; a status nobody has seen is said too. */
-export function faultsAgainst(document: Document, answers: Answers): string[] {
-  const faults: string[] = [];
+export function* faultsAgainst(document: Document, answers: Answers): Generator<string> {
   const documented = new Set<string>();
   for (const { name, response } of documentedStatuses(document)) {
     documented.add(name);
     const seen = answers.get(name) ?? [];
-    if (seen.length === 0) faults.push(`${name}: never seen`);
-    for (const answer of seen) faults.push(...faultsOfAnswer(name, answer, { response, document }));
+    if (seen.length === 0) yield `${name}: never seen`;
+    for (const answer of seen) yield* faultsOfAnswer(name, answer, { response, document });
   }
-  for (const name of answers.keys()) if (!documented.has(name)) faults.push(`${name}: not documented`);
-  return faults;
+  for (const name of answers.keys()) if (!documented.has(name)) yield `${name}: not documented`;
 }
 
 function faultsOfAnswer(

@@ -1,5 +1,6 @@
 /** What participants ask about themselves: who they are, their chats, and who is typing. */
 import { expect, test } from "bun:test";
+import { createLeapingClock } from "../support/manual-clock.ts";
 import { startTestServer } from "../support/server.ts";
 import { type Answer, asBackend, call, enroll, inboxOf, prefixes, room, say } from "./client.ts";
 import { openStream } from "./event-stream.ts";
@@ -59,7 +60,8 @@ test("GET /chats pages through one's own chats, each once, with how far one has 
 });
 
 test("typing is told to the others who wait, and kept nowhere", async () => {
-  await using server = await startTestServer();
+  const clock = createLeapingClock();
+  await using server = await startTestServer({ clock });
   const [alice = "", bob = ""] = await enroll(server, "alice", "bob");
   const [guid] = await room(server, "team", "alice", "bob");
   await using stream = await openStream(server, bob);
@@ -80,6 +82,8 @@ test("typing is told to the others who wait, and kept nowhere", async () => {
   expect([step.name, step.id, step.data as unknown]).toEqual(["event", undefined, wanted]);
   expect((await waiting).events as unknown[]).toEqual([wanted]);
   await call(server, "PUT /chats/team/typing", { as: alice, body: { typing: false } });
+  // It is told once a second.
+  clock.leap(1000);
   expect((await stream.next()).data).toMatchObject({ type: "chat_typingEnd", chatID: "team" });
   // Whoever comes now learns nothing of it.
   expect(await inboxOf(server, bob, `&after=${id}`)).toMatchObject({ messages: [], events: [] });

@@ -14,11 +14,16 @@ export async function withDeadline<T>(what: string, work: Promise<T>, ms = longM
   }
 }
 
-/** Waits until `condition` holds, looking at it every turn of the event loop. */
+/** For so long a condition is looked at in every turn of the event loop, and then every millisecond. */
+const eagerMs = 3;
+
+/** Waits until `condition` holds. A wait that is not over soon leaves the processor to what it waits for. */
 export async function until(what: string, condition: () => boolean, ms = longMs): Promise<void> {
-  const end = performance.now() + ms;
+  const begin = performance.now();
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    const waited = performance.now() - begin;
+    if (waited > ms) throw new Error(`not within ${ms} ms: ${what}`);
+    if (waited < eagerMs) await new Promise((resolve) => setImmediate(resolve));
+    else await Bun.sleep(1);
   }
 }

@@ -27,6 +27,27 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   };
 }
 
+export interface LeapingClock extends Clock {
+  /** So much time has passed at once. */
+  leap(ms: number): void;
+}
+
+/** Runs as the machine's clock does, or `times` as fast, and leaps when a test says so. A server may run by it. */
+export function createLeapingClock(times = 1): LeapingClock {
+  const begin = { wall: realClock.nowMs(), monotonic: realClock.monotonicMs() };
+  let leapt = 0;
+  const passed = (): number => (realClock.monotonicMs() - begin.monotonic) * times + leapt;
+  return {
+    nowMs: () => begin.wall + passed(),
+    monotonicMs: () => (begin.monotonic + passed()) as MonotonicMs,
+    steadyMs: () => (begin.wall + passed()) as SteadyMs,
+    wallOf: (deadline) => deadline,
+    leap(ms) {
+      leapt += ms;
+    },
+  };
+}
+
 /** A clock that shows what `read` gives, whichever of its times is asked for. */
 export const clockOf = (read: () => number): Clock => ({
   nowMs: read,

@@ -28,6 +28,13 @@ export function logInContract(openFresh: OpenFresh): void {
   const listed = async (store: Store, userId: UserId, nowMs: SteadyMs, limit = 10) =>
     (await store.listTokens({ userId, nowMs, limit })).map((token) => token.tokenId);
 
+  /** A network is kept with the next commit; this one changes nothing itself. */
+  const keep = async (store: Store, pair: Parameters<Store["keepLogInNetwork"]>[0]) => {
+    const kept = store.keepLogInNetwork(pair);
+    await store.touchUsers([{ userId: nobody, lastSeenAtMs: 0 }]);
+    await kept;
+  };
+
   test("a client's token stands for its user, and is listed with its name and its times, the newest first", async () => {
     await using opened = await openFresh();
     const { store, clock } = opened;
@@ -64,9 +71,9 @@ export function logInContract(openFresh: OpenFresh): void {
     const of = (user: { userId: UserId }) => `user:${user.userId}`;
     const network = (n: number) => `198.51.100.${n}`;
     const startMs = clock.nowMs();
-    await store.keepLogInNetwork({ account: of(ann), network: network(0) });
-    await store.keepLogInNetwork({ account: `user:${nobody}`, network: network(0) });
-    await store.keepLogInNetwork({ account: "device:lamp", network: network(0) });
+    await keep(store, { account: of(ann), network: network(0) });
+    await keep(store, { account: `user:${nobody}`, network: network(0) });
+    await keep(store, { account: "device:lamp", network: network(0) });
     const found = async (now: Store, account: string, of: readonly number[]) =>
       Promise.all(of.map((n) => now.findLogInNetwork({ account, network: network(n) })));
     await alsoAfterReopening(opened, async (now) => {
@@ -78,14 +85,14 @@ export function logInContract(openFresh: OpenFresh): void {
     });
     const again = opened.store;
     clock.advance(day);
-    await again.keepLogInNetwork({ account: of(ann), network: network(0) });
+    await keep(again, { account: of(ann), network: network(0) });
     for (let n = 1; n <= 32; n += 1) {
       clock.advance(1);
-      await again.keepLogInNetwork({ account: of(ann), network: network(n) });
+      await keep(again, { account: of(ann), network: network(n) });
     }
     expect(await found(again, of(ann), [0, 1, 32])).toEqual([undefined, at(startMs + day + 1), clock.steadyMs()]);
     clock.advance(31 * day);
-    await again.keepLogInNetwork({ account: of(bob), network: network(0) });
+    await keep(again, { account: of(bob), network: network(0) });
     expect(await found(again, of(ann), [1, 32])).toEqual([undefined, undefined]);
     await again.removeUser(bob.userId);
     expect(await found(again, of(bob), [0])).toEqual([undefined]);
@@ -93,7 +100,7 @@ export function logInContract(openFresh: OpenFresh): void {
     for (const time of [1, 2]) {
       await again.addMqttDevice({ ...lamp, publish: undefined, subscribe: undefined, userId: undefined });
       expect([time, ...(await found(again, "device:lamp", [0]))]).toEqual([time, undefined]);
-      await again.keepLogInNetwork({ account: "device:lamp", network: network(0) });
+      await keep(again, { account: "device:lamp", network: network(0) });
       expect([time, ...(await found(again, "device:lamp", [0]))]).toEqual([time, clock.steadyMs()]);
       await again.removeMqttDevice("lamp");
     }
