@@ -35,6 +35,7 @@ class FakeSocket {
   send(frame: string | Uint8Array): number {
     if (this.isClosed) return 0;
     this.heard(typeof frame === "string" ? frame : Buffer.from(frame));
+    wake();
     return frame.length;
   }
 
@@ -59,6 +60,7 @@ class FakeSocket {
     this.isClosed = true;
     this.#handlers.close(this);
     this.closed();
+    wake();
   }
 
   terminate = (): void => this.close();
@@ -96,6 +98,16 @@ class FakeLine implements Line {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Those who wait until a client hears something. */
+let woken = Promise.withResolvers<void>();
+
+function wake(): void {
+  const { resolve } = woken;
+  woken = Promise.withResolvers<void>();
+  resolve();
+}
+
 /** So long nothing at all happens in a process that is not stuck. */
 const waitMs = 20_000;
 
@@ -148,10 +160,16 @@ export async function startInProcess(): Promise<Wires & AsyncDisposable> {
     },
     packets: async () => new FakeLine(await open("/mqtt", { "sec-websocket-protocol": "mqtt" })),
     async until(what, condition) {
-      const end = performance.now() + waitMs;
-      while (!condition()) {
-        if (performance.now() > end) throw new Error(`${what}: it does not come`);
-        await turn();
+      // What is waited for is something that is heard. To look again and again would leave the store's thread less time.
+      const late = Promise.withResolvers<never>();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      try {
+        while (!condition()) {
+          timer ??= setTimeout(() => late.reject(new Error(`${what}: it does not come`)), waitMs);
+          await Promise.race([woken.promise, late.promise]);
+        }
+      } finally {
+        clearTimeout(timer);
       }
     },
     async rest() {

@@ -17,9 +17,7 @@ const [does, who, where, what] = stepMaxima;
 const step: fc.Arbitrary<Step> = fc.tuple(fc.nat(does), fc.nat(who), fc.nat(where), fc.nat(what));
 const stepsOf = (minLength: number, maxLength: number) => fc.array(step, { minLength, maxLength, size: "max" });
 
-/** CI plays fewer. */
-export const runsOf = (count: number): number =>
-  Number(histories ?? (process.env["CI"] ? Math.ceil(count / 3) : count));
+export const runsOf = (count: number): number => Number(histories ?? count);
 const newSeed = (): number => Number(asked ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Against a server in this process. `examples` are histories that once failed. */
