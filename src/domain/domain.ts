@@ -190,6 +190,7 @@ export function createDomain(parts: {
       sendMail,
       sendCode,
       fixedCodeOf,
+      registration,
       migrationCode,
     }),
     messages,

@@ -157,6 +157,10 @@ export type DomainEvent =
     }
   /** A profile is gone, and all its log-ins are about to end. `to` were its users. */
   | { readonly type: "profile.removed"; readonly removed: ProfileRemoved; readonly to: readonly UserId[] }
+  /** A phone has one more user. */
+  | { readonly type: "roster.added"; readonly phone: string; readonly userId: UserId; readonly to: readonly UserId[] }
+  /** A phone has one user less, and that user's log-ins by phone are about to end. `to` was that user. */
+  | { readonly type: "roster.removed"; readonly removed: ProfileRemoved; readonly to: readonly UserId[] }
   /** A user has another phone, and so another PhoneId. For the user and their friends. */
   | {
       readonly type: "phone.changed";

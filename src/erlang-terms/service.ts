@@ -26,6 +26,7 @@ import {
 } from "../mqtt/service.ts";
 import { answering } from "./acting.ts";
 import { createTermForm } from "./chat-form.ts";
+import { Farewells } from "./farewells.ts";
 import { createFriendNews } from "./friend-news.ts";
 import { handleAuth } from "./handlers/auth.ts";
 import { handleAuthSessions } from "./handlers/auth-sessions.ts";
@@ -42,7 +43,7 @@ import {
   tellFriends,
 } from "./handlers/profile.ts";
 import { handleMember, handleRoom, tellRooms } from "./handlers/rooms.ts";
-import { handleRoster } from "./handlers/rosters.ts";
+import { handleRoster, rosterAdded, rosterRemoved } from "./handlers/rosters.ts";
 import { handleSearch } from "./handlers/search.ts";
 import { createTermHearing } from "./hearing.ts";
 import { createTermLogIns } from "./log-ins.ts";
@@ -114,10 +115,10 @@ export function createErlangTerms(
     log,
     mint: parts.mint,
     moved: logIns.moved,
-    farewells: new Map(),
+    farewells: new Farewells(log),
   };
 
-  const { hidesStrangers } = profileParts;
+  const { hidesStrangers, farewells } = profileParts;
   const friendNews = createFriendNews({ tell: phones, findUserNow, hidesStrangers });
   const ofFriends = (name: PrivateName): RecordHandler => ({
     logsIn: true,
@@ -129,7 +130,8 @@ export function createErlangTerms(
     handle: answering(handle),
   });
   const shown = { isOnline: profileParts.isOnline, hidesStrangers };
-  const acting = { domain, shown, tell: phones, friendNews, store, findUserNow, typing: parts.typing };
+  const { typing } = parts;
+  const acting = { domain, shown, tell: phones, friendNews, store, findUserNow, typing, farewells, log };
   const friend = ofFriends("Friend");
   const friendExtra = answering((request: TermRequest) => handleFriendExtra(acting, request));
   const handlers = {
@@ -177,7 +179,10 @@ export function createErlangTerms(
   events.on("friendship.changed", ({ changes }) => friendNews.changed(changes));
   events.on("profile.removed", ({ removed }) => profileRemoved(profileParts, removed));
 
+  events.on("roster.removed", (event) => rosterRemoved(acting, event));
+
   // What no document has is told to those who hear of it.
+  events.on("roster.added", (event) => rosterAdded(acting, event));
   events.on(["chat.entered", "chat.left", "chat.renamed", "chat.muted"], (event) => tellRooms(acting, event));
   events.on(["contact.blocked", "chat.muted"], (event) => tellOfFriend(acting, event));
 

@@ -84,12 +84,11 @@ export class Phones<Client extends Asking = RosterClient, At extends Place = Tes
     });
   }
 
-  /** Another user of the phone, straight into the file: no request makes one yet. */
+  /** Another user of the phone. */
   async secondUser(name: PhoneName, nick: string): Promise<UserId> {
-    const { userId } = await this.server.store.createUser({ nick });
-    using db = openStopped(databasePath(this.server.dataDir));
-    db.run("PRAGMA busy_timeout = 5000");
-    db.run("UPDATE users SET phone = ? WHERE user_id = ?", [phoneNumbers[name], userId]);
+    const made = await this.server.domain.profiles.addRoster({ phone: phoneNumbers[name], roster: { nick } });
+    if (made.result !== "done") throw new Error(`no user was made: ${made.result}`);
+    const { userId } = made.user;
     this.name(`${name}'`, `${phoneNumbers[name]}_${userId}`);
     this.name(`nick/${name}'`, nick);
     return userId;

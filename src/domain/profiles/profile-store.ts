@@ -44,6 +44,9 @@ export interface RosterChange {
   readonly avatarLink?: string | undefined;
 }
 
+/** What others see of a user who is to be made. */
+export type NewRoster = Omit<RosterChange, "userId">;
+
 export interface ProfileChange {
   readonly phone: string;
   readonly services?: readonly Service[] | undefined;
@@ -76,11 +79,12 @@ export interface ProfileLimits {
   readonly mailsPerHour: number;
 }
 
+/** A profile is gone, or a user of one. */
 export interface ProfileRemoved {
   readonly phone: string;
   /** The verified sessions; they have ended. */
   readonly sessions: readonly StoredPhoneSession[];
-  /** The users of the profile, as they were before. */
+  /** The users, as they were before. */
   readonly users: readonly User[];
   /** `deleted`, for each counterparty and removed user. */
   readonly changes: readonly ContactChange[];
@@ -137,6 +141,13 @@ export interface ProfileStore extends ProfileReads {
     codeRequired: boolean;
     limits: ProfileLimits;
   }): Promise<ProfileMigrated | undefined>;
+  /** Makes one more user of the phone. Undefined where there is no such profile. Throws `too_many_members` at `rostersMax`. */
+  addRoster(request: { phone: string; roster: NewRoster; rostersMax: number }): Promise<User | undefined>;
+  /**
+   * Removes one user of the phone, as `removeProfile` all of them. `last`: no other one who may log in would be left, or the
+   * operator disabled this one. `not_found`: it is none of the phone's.
+   */
+  removeRoster(request: { phone: string; userId: UserId }): Promise<ProfileRemoved | "last" | "not_found">;
   /** Undefined where there is no such profile. */
   removeProfile(phone: string): Promise<ProfileRemoved | undefined>;
 }

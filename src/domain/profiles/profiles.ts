@@ -9,6 +9,7 @@ import { nickCharactersMax, rostersMax } from "../bounds.ts";
 import type { Contact, ContactChange } from "../contacts/contact-store.ts";
 import { DomainError } from "../errors.ts";
 import type { User, UserId } from "../model.ts";
+import type { Registration } from "../people/accounts.ts";
 import type { LoginGuard } from "../people/login-guard.ts";
 import { typedCode } from "../phones/codes.ts";
 import { hashNewCode, newCode } from "../phones/new-codes.ts";
@@ -17,6 +18,7 @@ import { phoneIdOf, phoneOf } from "../phones/phones.ts";
 import type { Store } from "../store.ts";
 import type {
   Feature,
+  NewRoster,
   Profile,
   ProfileChange,
   ProfileChanged,
@@ -93,6 +95,8 @@ export function createProfiles(parts: {
   sendMail: SendMail;
   sendCode: SendCode;
   fixedCodeOf: (phone: string) => string | undefined;
+  /** Unless it is `open`, no user is made for a phone that has some. */
+  registration?: Registration;
   limits?: Partial<ProfileLimits>;
   /**
    * Whether a migration needs the code that was sent to the new phone. A code that is given must be right either way.
@@ -251,7 +255,31 @@ export function createProfiles(parts: {
    */
   async function remove(phone: string): Promise<Removed | undefined> {
     const removed = await store.removeProfile(phone);
-    return removed === undefined ? undefined : { ...removed, sessions: removed.sessions.map(toPhoneSession) };
+    return removed === undefined ? undefined : withSessions(removed);
+  }
+
+  /**
+   * Makes one more user of the phone. Throws `registration_closed`, `too_many_members`. `not_authorized`: there is no such
+   * profile.
+   */
+  async function addRoster(request: {
+    phone: string;
+    roster: NewRoster;
+  }): Promise<{ result: "done"; user: User } | ProfileRefusal> {
+    const { phone, roster } = request;
+    if (!isRoster(roster)) return { result: "invalid_data" };
+    if ((parts.registration ?? "open") !== "open") throw new DomainError("registration_closed");
+    const user = await store.addRoster({ phone, roster, rostersMax });
+    return user === undefined ? { result: "not_authorized" } : { result: "done", user };
+  }
+
+  /**
+   * Removes one user of the phone, with the log-ins that act as that user. Who has a username or a password stays at the other
+   * doors, without the phone. See `ProfileStore.removeRoster`.
+   */
+  async function removeRoster(request: { phone: string; userId: UserId }): Promise<Removed | "last" | "not_found"> {
+    const removed = await store.removeRoster(request);
+    return typeof removed === "string" ? removed : withSessions(removed);
   }
 
   /** PROFILE § Profile/migrate: a code is sent to the new phone; nothing changes yet. */
@@ -309,8 +337,24 @@ export function createProfiles(parts: {
     };
   }
 
-  return { get, set, update, linkEmail, verifyEmail, remove, startMigration, finishMigration };
+  return {
+    get,
+    set,
+    update,
+    addRoster,
+    removeRoster,
+    linkEmail,
+    verifyEmail,
+    remove,
+    startMigration,
+    finishMigration,
+  };
 }
+
+const withSessions = (removed: ProfileRemoved): Removed => ({
+  ...removed,
+  sessions: removed.sessions.map(toPhoneSession),
+});
 
 /** Undefined where a given value cannot be stored. */
 function check(request: ProfileRequest): Omit<ProfileChange, "touch"> | undefined {
@@ -322,12 +366,14 @@ function check(request: ProfileRequest): Omit<ProfileChange, "touch"> | undefine
   if (rosters !== undefined) {
     if (rosters.length > rostersMax || new Set(rosters.map((one) => one.userId)).size < rosters.length)
       return undefined;
-    for (const { names, surnames, nick, avatarLink } of rosters) {
-      if (avatarLink !== undefined && !isLink(avatarLink)) return undefined;
-      if (![names, surnames, nick].every((name) => name === undefined || isName(name)) || nick === "") return undefined;
-    }
+    if (!rosters.every(isRoster)) return undefined;
   }
   return { phone, services, settings, rosters };
+}
+
+function isRoster({ names, surnames, nick, avatarLink }: NewRoster): boolean {
+  if (avatarLink !== undefined && !isLink(avatarLink)) return false;
+  return [names, surnames, nick].every((name) => name === undefined || isName(name)) && nick !== "";
 }
 
 const isLink = (text: string): boolean =>

@@ -11,6 +11,7 @@ import type { Reads } from "../../domain/store.ts";
 import type { WireTerm } from "../../etf/encode.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
+import type { Farewells } from "../farewells.ts";
 import type { Tell } from "../phone-devices.ts";
 import { error, ok, okWith } from "../records/answers.ts";
 import { asStranger, contact15 } from "../records/contact-records.ts";
@@ -50,8 +51,7 @@ export interface ProfileParts {
   readonly mint: MintCredentials | undefined;
   /** A phone was replaced by another one: its devices now belong to the new phone. */
   moved(move: { fromPhone: string; toPhone: string; userIds: readonly UserId[] }): Promise<void>;
-  /** By phone: the devices that are asking for the removal of its profile, in the order in which they asked. */
-  readonly farewells: Map<string, readonly Farewell[]>;
+  readonly farewells: Farewells;
 }
 
 /** The client that asks: its phone, the first user of it, and the language of its log-in. */
@@ -216,41 +216,14 @@ async function mint({ mint: mintCredentials, log }: ProfileParts, asker: Asker):
   }
 }
 
-/** The farewell to the device that asked for the removal of its profile, and what the removal waits for. */
-interface Farewell {
-  readonly session: unknown;
-  answer(): Promise<void>;
-  /** Called when all users concerned were told. */
-  finished(): Promise<void>;
-}
-
 /** The answer is sent with the farewell to the phone's devices, before its log-ins end: see `profileRemoved`. */
 async function remove(
-  { profiles, farewells, log }: ProfileParts,
+  { profiles, farewells }: ProfileParts,
   { phone }: Asker,
-  { client, session, topic }: TermRequest,
+  request: TermRequest,
 ): Promise<WireTerm | undefined> {
-  // A connection that logged in with its token ends with it, but only after this request is acknowledged.
-  const closes = session.principal.phoneLogin?.session !== undefined;
-  const toldAll = Promise.withResolvers<"told">();
-  const farewell: Farewell = {
-    session,
-    answer: () => client.answer(topic.version, removedProfileRecord(phone)),
-    async finished() {
-      if (!closes) return;
-      toldAll.resolve("told");
-      await new Promise((resolve) => setImmediate(resolve));
-    },
-  };
-  const asked = farewells.get(phone) ?? [];
-  farewells.set(phone, [...asked, farewell]);
-  const removing = profiles.remove(phone).finally(() => {
-    const others = farewells.get(phone)?.filter((other) => other !== farewell) ?? [];
-    if (others.length === 0) farewells.delete(phone);
-    else farewells.set(phone, others);
-  });
-  const outcome = await (closes ? Promise.race([removing, toldAll.promise]) : removing);
-  removing.catch((failure: unknown) => log.error("a removed profile's log-ins did not end", { error: failure }));
+  const answer = removedProfileRecord(phone);
+  const outcome = await farewells.during(request, { key: phone, answer, remove: () => profiles.remove(phone) });
   return outcome === undefined ? error("not_found") : undefined;
 }
 
@@ -261,8 +234,7 @@ async function remove(
 export async function profileRemoved(parts: ProfileParts, removed: ProfileRemoved): Promise<void> {
   const { tell, farewells, log } = parts;
   const { phone } = removed;
-  // Changes are committed in the order of the requests: the first that asked is the one that removed the profile.
-  const farewell = farewells.get(phone)?.[0];
+  const farewell = farewells.first(phone);
   try {
     const answer = removedProfileRecord(phone);
     await Promise.all([farewell?.answer(), tell.clients(phone, answer, { except: farewell?.session })]);
@@ -273,8 +245,13 @@ export async function profileRemoved(parts: ProfileParts, removed: ProfileRemove
   }
 }
 
-async function tellCounterparties(
-  { store, tell, hidesStrangers }: ProfileParts,
+/** The users who knew who is gone. */
+export async function tellCounterparties(
+  {
+    store,
+    tell,
+    hidesStrangers,
+  }: { store: Pick<Reads, "findUser">; tell: Pick<Tell, "sessions">; hidesStrangers: boolean },
   removed: ProfileRemoved,
 ): Promise<void> {
   // Some recipients may have sent a friend request that was never confirmed.

@@ -145,14 +145,26 @@ export function friendOf(term: Term): FriendRef | undefined {
  * Which of the sender's users the field means: a number, its digits, or a PhoneId. Unset, or the phone alone, means the
  * first user. The phone of a user who has none is empty.
  */
-export function ownRoster(term: Term, own: { phone: string; userIds: readonly UserId[] }): UserId | undefined {
-  const { phone, userIds } = own;
-  if (isUnset(term)) return userIds[0];
-  const number = integerOf(term);
-  const byNumber = userIds.find((userId) => userId === number);
-  if (byNumber !== undefined) return byNumber;
+export function ownRoster(term: Term, own: OwnUsers): UserId | undefined {
+  if (isUnset(term)) return own.userIds[0];
   const text = textOf(term);
   const parsed = text === undefined ? undefined : parsePhoneId(text);
-  if (parsed === undefined || (parsed.phone ?? "") !== phone) return undefined;
-  return parsed.userId === undefined ? userIds[0] : userIds.find((userId) => userId === parsed.userId);
+  const isPhone = parsed !== undefined && parsed.userId === undefined && parsed.phone === own.phone;
+  return namedRoster(term, own) ?? (isPhone ? own.userIds[0] : undefined);
+}
+
+/** The same where the field must name a user. */
+export function namedRoster(term: Term, { phone, userIds }: OwnUsers): UserId | undefined {
+  if (isUnset(term)) return undefined;
+  const number = integerOf(term);
+  const text = textOf(term);
+  const parsed = text === undefined ? undefined : parsePhoneId(text);
+  const byPhoneId = (parsed?.phone ?? "") === phone ? parsed?.userId : undefined;
+  return userIds.find((userId) => userId === number || userId === byPhoneId);
+}
+
+/** A phone, which is empty for a user who has none, and its users. */
+export interface OwnUsers {
+  readonly phone: string;
+  readonly userIds: readonly UserId[];
 }

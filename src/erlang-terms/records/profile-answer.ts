@@ -137,9 +137,16 @@ export function rosterRecord(
 }
 
 /** What was found, as the list of a Roster of the asking user. */
-export const foundRecord = (
+export const foundRecord = (user: Pick<User, "userId" | "phone">, contacts: readonly WireTerm[]): WireTerm =>
+  bareRoster(user, contacts, "search");
+
+/** `{'Roster',Id,[],[],[],[],[],[],[],[],Phone,[],0,remove}` */
+export const removedRosterRecord = (user: Pick<User, "userId" | "phone">): WireTerm => bareRoster(user, [], "remove");
+
+const bareRoster = (
   { userId, phone }: Pick<User, "userId" | "phone">,
   contacts: readonly WireTerm[],
+  status: string,
 ): WireTerm =>
   record(
     "Roster",
@@ -155,7 +162,7 @@ export const foundRecord = (
     textField(phone),
     unset,
     0,
-    atom("search"),
+    atom(status),
   );
 
 /** Presence is sent only of users who are friends on both sides. */

@@ -157,6 +157,11 @@ export function readRosters(term: Term): readonly RosterInput[] | null | undefin
   return rosters.every((roster) => roster !== undefined) ? rosters : null;
 }
 
+/** What a `Roster` of 14 elements says of how others see its user. */
+export function lookIn([, names, surnames, , nick, , , , , , avatar]: readonly Term[]): Omit<RosterInput, "userId"> {
+  return { names: textAt(names), surnames: textAt(surnames), nick: textAt(nick), avatarLink: textAt(avatar) };
+}
+
 function readRoster(term: Term): RosterInput | undefined {
   const record = recordOf(term);
   if (record === undefined) return rosterOf(term, {});

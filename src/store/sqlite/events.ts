@@ -5,6 +5,7 @@
 import type { ContactChange } from "../../domain/contacts/contact-store.ts";
 import type { DomainEvent } from "../../domain/events.ts";
 import type { ChatId, Entered, Left, Sent, UserId } from "../../domain/model.ts";
+import type { ProfileRemoved } from "../../domain/profiles/profile-store.ts";
 import type { ArgumentsOf, ChangeName, OutcomeOf } from "./changes.ts";
 import type { EnteredParts, LeftParts } from "./chats/chat-parts.ts";
 import { toEntered, toLeft, toMute } from "./chats/entered.ts";
@@ -156,23 +157,11 @@ const table: EventTable = {
       toPhone: newPhone,
       to: [userId, ...friendIds] as UserId[],
     })),
-  removeProfile: (outcome, { phone }) => {
-    if (!outcome) return none;
-    const removed = toRemoved(phone, outcome);
-    const userIds = removed.users.map(({ userId }) => userId);
-    const revoked = userIds.filter((userId) => !removed.kept.includes(userId));
-    return [
-      // While the phone's clients are still its own.
-      { type: "profile.removed", removed, to: userIds },
-      ...endedEvents(
-        removed.sessions.map(({ sessionId }) => sessionId),
-        userIds,
-      ),
-      ...removed.changes.map(changedEvent),
-      ...removed.left.map(toldOfLeft),
-      ...(revoked.length === 0 ? none : [{ type: "user.revoked" as const, to: revoked }]),
-    ];
-  },
+  addRoster: (userId, { phone }) =>
+    userId === null ? none : [{ type: "roster.added", phone, userId: userId as UserId, to: [userId as UserId] }],
+  removeRoster: (outcome, { phone }) =>
+    typeof outcome === "string" ? none : phoneEvents("roster.removed", toRemoved(phone, outcome)),
+  removeProfile: (outcome, { phone }) => (outcome ? phoneEvents("profile.removed", toRemoved(phone, outcome)) : none),
 };
 
 export const movesPositions: ReadonlySet<ChangeName> = new Set([
@@ -287,6 +276,23 @@ function friendshipEvents(changes: readonly ContactChange[]): Events {
 function contactEvents(wire: WireFriendResult<string>): Events {
   const changes = friendshipEvents(toContactChanges(wire));
   return wire.entered ? [...changes, enteredEvent(wire.entered)] : changes;
+}
+
+/** A phone loses all its users, or one of them. */
+function phoneEvents(type: "profile.removed" | "roster.removed", removed: ProfileRemoved): Events {
+  const userIds = removed.users.map(({ userId }) => userId);
+  const revoked = userIds.filter((userId) => !removed.kept.includes(userId));
+  return [
+    // While the phone's clients are still its own.
+    { type, removed, to: userIds },
+    ...endedEvents(
+      removed.sessions.map(({ sessionId }) => sessionId),
+      userIds,
+    ),
+    ...removed.changes.map(changedEvent),
+    ...removed.left.map(toldOfLeft),
+    ...(revoked.length === 0 ? none : [{ type: "user.revoked" as const, to: revoked }]),
+  ];
 }
 
 /** Told to the user's own clients alone: the other one is to notice as little as may be. */

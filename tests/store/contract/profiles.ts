@@ -1,7 +1,10 @@
 /** Profiles: what a phone is linked to, codes for its addresses, moving to another phone, and the end of it all. */
 import { expect, test } from "bun:test";
+import type { DomainEvent, EventType } from "../../../src/domain/events.ts";
+import type { UserId } from "../../../src/domain/model.ts";
 import { hashNewCode } from "../../../src/domain/phones/new-codes.ts";
 import type { ProfileLimits, Service } from "../../../src/domain/profiles/profile-store.ts";
+import type { Store } from "../../../src/domain/store.ts";
 import { logInByPhone, rightCode, wrongCode } from "./phone-log-in.ts";
 import { alsoAfterReopening, expectRefusal, type OpenFresh, people } from "./stage.ts";
 
@@ -15,6 +18,13 @@ const service = (login: string, status = "added"): Service => ({
   expiration: undefined,
   status,
 });
+
+/** Those of these types, from now on. */
+function recorded(store: Store, ...types: readonly EventType[]): DomainEvent[] {
+  const events: DomainEvent[] = [];
+  for (const type of types) store.onEvent(type, (event) => events.push(event));
+  return events;
+}
 
 export function profileContract(openFresh: OpenFresh): void {
   test("a profile is found by its phone with its users, by rising id", async () => {
@@ -147,6 +157,91 @@ export function profileContract(openFresh: OpenFresh): void {
       expect(await now.findProfile("380001")).toBeUndefined();
       expect(await now.listUserIdsOfPhone("380009")).toEqual([ann.user.userId]);
       expect(await now.findPhoneSession(ann.token)).toMatchObject({ phone: "380009" });
+    });
+  });
+
+  test("a phone has one more user, with what others see of them, up to a bound", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const ann = await logInByPhone(store, "380001");
+    const events = recorded(store, "roster.added");
+    const roster = { names: "Ann", surnames: "Work", avatarLink: "https://pictures.example.org/a.png" };
+    const second = await store.addRoster({ phone: "380001", roster, rostersMax: 2 });
+    expect(second).toMatchObject({ phone: "380001", ...roster, nick: "Ann Work", username: undefined });
+    expect(events).toEqual([
+      { type: "roster.added", phone: "380001", userId: second?.userId as UserId, to: [second?.userId as UserId] },
+    ]);
+    await expectRefusal(store.addRoster({ phone: "380001", roster: {}, rostersMax: 2 }), "too_many_members");
+    expect(await store.addRoster({ phone: "380009", roster, rostersMax: 2 })).toBeUndefined();
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.listUserIdsOfPhone("380001")).toEqual([ann.user.userId, second?.userId as UserId]);
+    });
+  });
+
+  test("one user of a phone goes with their chats, contacts and log-ins, and never the last who may log in", async () => {
+    await using opened = await openFresh();
+    const { store, clock } = opened;
+    const ann = await logInByPhone(store, "380001");
+    const bob = await logInByPhone(store, "380002");
+    const first = ann.user.userId;
+    const second = await store.addRoster({ phone: "380001", roster: { nick: "work" }, rostersMax: 9 });
+    const secondId = second?.userId as UserId;
+    for (const userId of [first, secondId]) {
+      await store.requestContacts({ userId, friends: [bob.user.userId] });
+      await store.confirmContact({ userId: bob.user.userId, friend: userId });
+    }
+    await store.requestContacts({ userId: secondId, friends: [first] });
+    expect(await store.removeRoster({ phone: "380001", userId: bob.user.userId })).toBe("not_found");
+    expect(await store.removeRoster({ phone: "380009", userId: first })).toBe("not_found");
+    expect(await store.removeRoster({ phone: "380002", userId: bob.user.userId })).toBe("last");
+    await store.setUserDisabled({ userId: secondId, disabled: true });
+    // The one would leave no one who may log in, and what the operator disabled stays.
+    for (const userId of [first, secondId]) {
+      expect(await store.removeRoster({ phone: "380001", userId })).toBe("last");
+    }
+    await store.setUserDisabled({ userId: secondId, disabled: false });
+    clock.advance(1000);
+    const events = recorded(store, "roster.removed", "session.ended", "user.revoked");
+    const gone = { contactId: first, status: "deleted", updatedAtMs: clock.nowMs() };
+    expect(await store.removeRoster({ phone: "380001", userId: first })).toMatchObject({
+      phone: "380001",
+      sessions: [ann.session],
+      users: [ann.user],
+      // Another user of the same phone is another user.
+      changes: [
+        { ...gone, userId: bob.user.userId, formerPhoneId: `380001_${first}` },
+        { ...gone, userId: secondId },
+      ],
+      kept: [],
+    });
+    expect(events.map(({ type, to }) => [type, to])).toEqual([
+      ["roster.removed", [first]],
+      ["session.ended", [first]],
+      ["user.revoked", [first]],
+    ]);
+    expect(await store.removeRoster({ phone: "380001", userId: first })).toBe("not_found");
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findUser(first)).toBeUndefined();
+      expect(await now.findPhoneSession(ann.token)).toBeUndefined();
+      expect(await now.listUserIdsOfPhone("380001")).toEqual([secondId]);
+      const left = await now.listContacts({ userId: bob.user.userId });
+      expect(left.map(({ user }) => user.userId)).toEqual([secondId]);
+      expect(await now.findProfile("380001")).toBeDefined();
+    });
+  });
+
+  test("a removed user of a phone who has a password stays, without the phone", async () => {
+    await using opened = await openFresh();
+    const { store } = opened;
+    const ann = await logInByPhone(store, "380001");
+    await store.setPassword(ann.user.userId, "hash");
+    await store.addRoster({ phone: "380001", roster: {}, rostersMax: 9 });
+    const events = recorded(store, "user.revoked", "session.ended");
+    const removed = await store.removeRoster({ phone: "380001", userId: ann.user.userId });
+    expect(removed).toMatchObject({ kept: [ann.user.userId], sessions: [ann.session], left: [] });
+    expect(events.map(({ type }) => type)).toEqual(["session.ended"]);
+    await alsoAfterReopening(opened, async (now) => {
+      expect(await now.findUser(ann.user.userId)).toMatchObject({ phone: undefined });
     });
   });
 

@@ -555,6 +555,17 @@ export function createGenerator(db: Database, random: Random) {
         limits: profileLimits,
       };
     },
+    addRoster: () => ({
+      phone: phone(),
+      roster: { names: maybe(0.5, () => pick(names)), nick: maybe(0.3, () => pick(names)) },
+      rostersMax: 3,
+    }),
+    removeRoster: () => {
+      const [own, userId] = pick(
+        rows("SELECT phone, user_id FROM users WHERE phone IS NOT NULL").concat([[phone(), user()]]),
+      );
+      return { phone: chance(0.9) ? String(own) : phone(), userId: Number(userId) };
+    },
     removeProfile: () => ({ phone: phone() }),
     addInvite: () => ({
       hash: fresh(),

@@ -25,6 +25,7 @@ const changesFound: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "putMembers",
   "removeMqttDevice",
   "removeProfile",
+  "removeRoster",
   "removeUser",
   "setAvatar",
   "setPassword",

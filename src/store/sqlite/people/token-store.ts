@@ -22,6 +22,7 @@ const changesOwners: ReadonlySet<ChangeName> = new Set<ChangeName>([
   "provision",
   "putMembers",
   "removeProfile",
+  "removeRoster",
   "removeUser",
   "rotateToken",
   "setAvatar",

@@ -3,8 +3,15 @@
 import { nickCharactersMax } from "../../../domain/bounds.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { userKeyOf } from "../../../domain/keys.ts";
+import type { UserId } from "../../../domain/model.ts";
 import { isRightCode } from "../../../domain/phones/codes.ts";
-import type { Feature, ProfileLimits, RosterChange, Service } from "../../../domain/profiles/profile-store.ts";
+import type {
+  Feature,
+  NewRoster,
+  ProfileLimits,
+  RosterChange,
+  Service,
+} from "../../../domain/profiles/profile-store.ts";
 import { addServices, replaceServices, servicesMax, verifyAddress } from "../../../domain/profiles/services.ts";
 import { later } from "../../../lib/clock.ts";
 import { bytesOfHex } from "../../../lib/hex.ts";
@@ -76,10 +83,7 @@ export function createProfileChanges(
     const settings = args.settings ?? (before.settings as Feature[]);
     const changed = changedUsers.length > 0 || !isSame(services, before.services) || !isSame(settings, before.settings);
     if (!changed && !args.touch) return { profile: before, userIds: [], changed, looks: [], ownedIds: [] };
-    for (const user of changedUsers) {
-      tx.writes += 1;
-      saveUser.run(user.userId, user.nick, user.names, user.surnames, user.avatarLink, tx.nowMs);
-    }
+    for (const user of changedUsers) saveLook(user);
     const profile = saved(before, { services, settings });
     const userIds = changedUsers.map((user) => user.userId);
     // Setting a profile as a whole (`touch`) does not tell the friends.
@@ -94,6 +98,25 @@ export function createProfileChanges(
     tx.writes += 1;
     save.run(before.phone, JSON.stringify(after.services), JSON.stringify(after.settings), tx.nowMs);
     return { ...before, ...after, updatedAtMs: tx.nowMs };
+  }
+
+  /** The new user; null where there is no such profile. */
+  function addRoster(args: { phone: string; roster: NewRoster; rostersMax: number }): number | null {
+    const { phone, roster, rostersMax } = args;
+    if (parts.find(phone) === undefined) return null;
+    if (parts.usersOf(phone).length >= rostersMax) {
+      throw new DomainError("too_many_members", `at most ${rostersMax} users of a phone`);
+    }
+    const userId = people.make({ phone });
+    const made = selectUsers.all(phone).find((user) => user.userId === userId);
+    const named = made === undefined ? undefined : changeUser(made, { ...roster, userId: userId as UserId });
+    if (named !== undefined) saveLook(named);
+    return userId;
+  }
+
+  function saveLook({ userId, nick, names, surnames, avatarLink }: NamedUser): void {
+    tx.writes += 1;
+    saveUser.run(userId, nick, names, surnames, avatarLink, tx.nowMs);
   }
 
   function addEmailCodes(args: {
@@ -150,6 +173,7 @@ export function createProfileChanges(
 
   return {
     changeProfile: growing(changeProfile),
+    addRoster: growing(addRoster),
     addEmailCodes: growing(addEmailCodes),
     verifyEmailCode: growing(verifyEmailCode),
   };

@@ -1,4 +1,4 @@
-/** What ends a phone's hold on its users: moving to another phone, and being removed. */
+/** What ends a phone's hold on its users: moving to another phone, and the end of the profile or of one of its users. */
 
 import { isRightCode } from "../../../domain/phones/codes.ts";
 import type { ProfileLimits } from "../../../domain/profiles/profile-store.ts";
@@ -67,6 +67,10 @@ export function createProfileRemovalChanges(
   const selectSessions = db.prepare<WirePhoneSession, [string]>(
     `SELECT ${shownSessionColumns} FROM phone_sessions WHERE phone = ? AND user_id IS NOT NULL ORDER BY session_id`,
   );
+  const selectSessionsOf = db.prepare<WirePhoneSession, [number]>(
+    `SELECT ${shownSessionColumns} FROM phone_sessions WHERE user_id = ? ORDER BY session_id`,
+  );
+  const deleteSessionsOf = db.prepare("DELETE FROM phone_sessions WHERE user_id = ?");
   const deleteSessions = db.prepare("DELETE FROM phone_sessions WHERE phone = ? AND user_id IS NOT NULL");
   const orphanSessions = db.prepare("UPDATE phone_sessions SET orphaned = 1 WHERE phone = ? AND user_id IS NULL");
   const selectUsers = db.prepare<StoredUser, [string]>(
@@ -136,7 +140,33 @@ export function createProfileRemovalChanges(
   function removeProfile({ phone }: { phone: string }): WireRemoved | undefined {
     if (parts.profiles.find(phone) === undefined) return undefined;
     const sessions = selectSessions.all(phone);
+    tx.writes += 1;
+    deleteSessions.run(phone);
+    orphanSessions.run(phone);
+    const removed = removeUsers(selectUsers.all(phone));
+    deleteProfile.run(phone);
+    // Senders are remembered too.
+    tx.forget();
+    return { sessions, ...removed };
+  }
+
+  /** A user of the phone goes as all of them do with the profile. The last one goes with it alone. */
+  function removeRoster({ phone, userId }: { phone: string; userId: number }): WireRemoved | "last" | "not_found" {
     const owned = selectUsers.all(phone);
+    const user = owned.find((one) => one.userId === userId);
+    if (user === undefined) return "not_found";
+    const othersStay = owned.some((one) => one.userId !== userId && one.disabled === 0);
+    // What the operator disabled stays.
+    if (!othersStay || user.disabled !== 0) return "last";
+    const sessions = selectSessionsOf.all(userId);
+    tx.writes += 1;
+    deleteSessionsOf.run(userId);
+    const removed = removeUsers([user]);
+    tx.userChanged(userId);
+    return { sessions, ...removed };
+  }
+
+  function removeUsers(owned: readonly StoredUser[]): Omit<WireRemoved, "sessions"> {
     const own = new Set(owned.map((user) => user.userId));
     const told = owned.flatMap(({ userId }) =>
       selectCounterparties
@@ -144,9 +174,6 @@ export function createProfileRemovalChanges(
         .filter((row) => !own.has(row.userId))
         .map((row): [number, number] => [row.userId, userId]),
     );
-    tx.writes += 1;
-    deleteSessions.run(phone);
-    orphanSessions.run(phone);
     const left: LeftParts[] = [];
     const kept: number[] = [];
     for (const { userId, username, hasPassword } of owned) {
@@ -161,16 +188,14 @@ export function createProfileRemovalChanges(
       parts.files().endUploadsOf(userId);
       deleteUser.run(userId);
     }
-    deleteProfile.run(phone);
-    // Senders are remembered too.
-    tx.forget();
-    return { sessions, users: owned.map(toFormer), told, left, kept, updatedAtMs: tx.nowMs };
+    return { users: owned.map(toFormer), told, left, kept, updatedAtMs: tx.nowMs };
   }
 
   return {
     beginMigration: growing(beginMigration),
     finishMigration: growing(finishMigration),
     removeProfile: freeing(removeProfile),
+    removeRoster: freeing(removeRoster),
   };
 }
 

@@ -38,6 +38,19 @@ export function createProfileStore(db: Database, parts: { submit: Submit; sweep(
       .prepare(),
   );
 
+  const byId = late(({ orm, p, eq, users }) =>
+    orm
+      .select()
+      .from(users)
+      .where(eq(users.userId, p("userId")))
+      .prepare(),
+  );
+
+  function removed(phone: string, wire: WireRemoved): ProfileRemoved {
+    for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
+    return toRemoved(phone, wire);
+  }
+
   // Every change settles one turn after the writer's answer, so that callers see the order of submission.
   return {
     findProfile: async (phone) => toProfile(byPhone().get({ phone })),
@@ -75,12 +88,14 @@ export function createProfileStore(db: Database, parts: { submit: Submit; sweep(
             }
           : undefined,
       ),
+    addRoster: (request) =>
+      submit("addRoster", request).then((userId) => (userId === null ? undefined : toUser(byId().get({ userId })))),
+    removeRoster: ({ phone, userId }) =>
+      submit("removeRoster", { phone, userId }).then((wire) =>
+        typeof wire === "string" ? wire : removed(phone, wire),
+      ),
     removeProfile: (phone) =>
-      submit("removeProfile", { phone }).then((wire) => {
-        if (!wire) return undefined;
-        for (const { chat, deleted } of wire.left) if (deleted) parts.sweep(chat.chatId);
-        return toRemoved(phone, wire);
-      }),
+      submit("removeProfile", { phone }).then((wire) => (wire ? removed(phone, wire) : undefined)),
   };
 }
 
