@@ -1,5 +1,6 @@
 /** What follows a message in terms: edits and deletions, history, how far others have read, who writes, who is there. */
 import { expect, test } from "bun:test";
+import { decode, encode } from "@msgpack/msgpack";
 import type { WireTerm } from "../../src/etf/encode.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { atom, binary, Conversation, message, p2p, text, text2017, tuple } from "./conversation-stage.ts";
@@ -138,6 +139,72 @@ test("a filter gets messages of one kind, or texts with a link, in either direct
     expect(await own(history(feed, -5, 0, word))).toEqual(invalid);
   }
   expect(await own(history(binary("nowhere"), -5, 0, "image"))).toEqual(notFound);
+});
+
+const encodings = [
+  {
+    encoding: "JSON",
+    pack: (term: unknown): Buffer => Buffer.from(JSON.stringify(term)),
+    unpack: (bytes: Uint8Array): unknown => JSON.parse(String(Buffer.from(bytes))),
+  },
+  {
+    encoding: "MessagePack",
+    pack: (term: unknown): Buffer => Buffer.from(encode(term)),
+    unpack: (bytes: Uint8Array): unknown => decode(bytes),
+  },
+];
+
+test.each(encodings)("a filter gets the same in $encoding", async ({ pack, unpack }) => {
+  await using all = await pair();
+  const { stage, b } = all;
+  const from = await stage.phones.userId("A");
+  const bId = await stage.phones.userId("B");
+  const say = (content: string | Uint8Array, type = "text") =>
+    stage.server.domain.messages.send({ chat: { id: bId }, from, content, type });
+  await say("hello");
+  await say(Uint8Array.of(0, 255), "image/png");
+  await say("see https://example.org/a");
+  const [idA, idB] = [String(Buffer.from(stage.id("A"))), String(Buffer.from(stage.id("B")))];
+  const ask = async (filter: unknown, size: number, entity: number | string, feed: unknown = ["p2p", idA, idB]) => {
+    const answers = await b.ask(pack(["History", "", feed, size, entity, "", filter]));
+    const own = answers.filter(({ topic }) => topic.startsWith("actions/"));
+    expect(own).toHaveLength(1);
+    return unpack(own[0]?.payload ?? Buffer.alloc(0));
+  };
+  const shown = (answer: unknown) => {
+    const [name, roster, feed, size, reached, data, status] = answer as [
+      string,
+      number,
+      unknown,
+      number,
+      number,
+      never,
+      string,
+    ];
+    expect([name, roster, feed]).toEqual(["History", bId, ["p2p", idB, idA]]);
+    return { size, reached, ids: (data as unknown[][]).map(([, id]) => id), status };
+  };
+  const image = await ask("image", -5, "");
+  expect(shown(image)).toEqual({ size: 1, reached: 1, ids: [2], status: "image" });
+  const within = (value: unknown, ...places: number[]): unknown =>
+    places.reduce<unknown>((list, place) => (list as unknown[])[place], value);
+  // Bytes are bytes in MessagePack, and base64 in JSON.
+  const isPacked = unpack(pack(Uint8Array.of(1))) instanceof Uint8Array;
+  const payload = isPacked ? Uint8Array.of(0, 255) : "AP8=";
+  expect([2, 3].map((place) => within(image, 5, 0, 10, 0, place))).toEqual(["image/png", payload]);
+  expect(shown(await ask("link", 1, 0))).toEqual({ size: 1, reached: 3, ids: [3], status: "link" });
+  expect(shown(await ask("text", 5, 1))).toEqual({ size: 1, reached: 3, ids: [3], status: "text" });
+  const error = (word: string) => ["io", ["error", word], ""];
+  for (const bad of ["pictures", "constructor", 7, ["image"]])
+    expect(await ask(bad, -5, 0)).toEqual(error("invalid_data"));
+  expect(await ask("image", -5, -1)).toEqual(error("invalid_data"));
+  for (const feed of [
+    ["muc", "nowhere"],
+    ["muc", 99_999],
+    ["p2p", idA, "15550009999_99999"],
+  ]) {
+    expect(await ask("image", -5, 0, feed)).toEqual(error("not_found"));
+  }
 });
 
 test("who writes is told on the chat's topic, to others alone, and is not answered", async () => {
