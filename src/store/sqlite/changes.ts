@@ -391,11 +391,11 @@ const groups: { readonly [Name in ChangeName]: GroupOf<Name> } = {
 /** Gives a change by its name; undefined where there is none. */
 export function createChanges(tx: Tx): (name: string) => Change | undefined {
   const made: Readonly<Record<string, () => Readonly<Record<string, Change>>>> = createGroups(tx);
-  const found: Record<string, Change | undefined> = Object.create(null);
+  const found = new Map<string, Change>();
   const find = (name: string): Change | undefined => {
     if (!Object.hasOwn(groups, name)) return undefined;
-    Object.assign(found, made[groups[name as ChangeName]]?.());
-    return found[name];
+    for (const [one, change] of Object.entries(made[groups[name as ChangeName]]?.() ?? {})) found.set(one, change);
+    return found.get(name);
   };
-  return (name) => found[name] ?? find(name);
+  return (name) => found.get(name) ?? find(name);
 }

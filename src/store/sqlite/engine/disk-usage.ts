@@ -38,9 +38,9 @@ export const textBytes = (text: string): number => 50 + Buffer.byteLength(text);
 interface Account {
   /** Of messages that are not in the table yet. */
   pending: number;
-  /** The user takes no more than this, `pending` included. Not a number where that is not known. */
-  takenMost: number;
-  /** What triggers counted since is not in `takenMost`, unless this is `DiskUsage`'s own. */
+  /** The table says no more than this; undefined where that is not known. */
+  storedMost: number | undefined;
+  /** What triggers counted since is not in `storedMost`, unless this is `DiskUsage`'s own. */
   version: number;
 }
 
@@ -63,14 +63,13 @@ export class DiskUsage {
   of(userId: number): Account {
     const known = this.#accounts.get(userId);
     if (known !== undefined) return known;
-    const account = { pending: 0, takenMost: Number.NaN, version: this.#version };
+    const account: Account = { pending: 0, storedMost: undefined, version: this.#version };
     this.#accounts.set(userId, account);
     return account;
   }
 
   count(account: Account, bytes: number): void {
     account.pending += bytes;
-    account.takenMost += bytes;
   }
 
   /**
@@ -82,17 +81,17 @@ export class DiskUsage {
     const share = this.#shareBytes;
     if (share === 0) return;
     const account = this.of(userId);
-    if (account.version !== this.#version || !(account.takenMost + bytes <= share)) {
-      account.takenMost = (this.#select.get(userId)?.bytes ?? 0) + account.pending;
+    const { pending, storedMost } = account;
+    if (account.version !== this.#version || storedMost === undefined || storedMost + pending + bytes > share) {
+      const stored = this.#select.get(userId)?.bytes ?? 0;
+      account.storedMost = stored;
       account.version = this.#version;
-      if (account.takenMost + bytes > share) {
-        throw new DomainError(
-          "share_full",
-          `${account.takenMost} of ${share} bytes are taken, and this needs ${bytes}`,
-        );
+      const taken = stored + pending;
+      if (taken + bytes > share) {
+        throw new DomainError("share_full", `${taken} of ${share} bytes are taken, and this needs ${bytes}`);
       }
     }
-    if (added > 0) account.takenMost = Number.NaN;
+    if (added > 0) account.storedMost = undefined;
   }
 
   /** Triggers count something for which no change required room. */
