@@ -74,6 +74,7 @@ class Turn {
   readonly waiting: { readonly queue: Keeper; readonly bytes: number }[] = [];
   /** PUBACKs that wait for nothing else. */
   readonly pubacks: WaitingPubacks[] = [];
+  lastPubacks: WaitingPubacks | undefined;
   readonly settled = Promise.withResolvers<undefined>();
 
   constructor({ rows, packets }: Room) {
@@ -192,14 +193,15 @@ export class QueueWriter {
   /** Sends PUBACK when everything added so far is on disk. `bytes` count for the connection until then. */
   acknowledge(connection: Connection, packetId: number, bytes: number): void {
     connection.workStarted(bytes);
-    const { pubacks } = this.#current();
-    const last = pubacks[pubacks.length - 1];
+    const turn = this.#current();
+    const last = turn.lastPubacks;
     if (last !== undefined && last.connection === connection && isLast(connection, last.pubacks)) {
       last.pubacks.packetIds.push(packetId);
       last.bytes += bytes;
       return;
     }
-    pubacks.push({ connection, pubacks: reservePubacks(connection, packetId), bytes });
+    turn.lastPubacks = { connection, pubacks: reservePubacks(connection, packetId), bytes };
+    turn.pubacks.push(turn.lastPubacks);
   }
 
   /** A QoS 2 publish whose message was just added: its packet id is stored in the same change. */
