@@ -1,4 +1,4 @@
-/** The one HTTP port: WebSocket upgrades go to the door of their path, all other requests to REST. */
+/** The one HTTP port: WebSocket upgrades go to the door of their path, requests of the web client's files to it, all others to REST. */
 
 import { chmodSync, rmSync } from "node:fs";
 import type { ServerWebSocket } from "bun";
@@ -10,6 +10,7 @@ import type { HttpClientOf } from "./net/forwarded.ts";
 import { createOriginPolicy } from "./net/origins.ts";
 import { unixPeer } from "./net/trusted-proxies.ts";
 import type { Certificate } from "./ops/certificate.ts";
+import type { Pages } from "./pages/door.ts";
 import type { Rest } from "./rest/door.ts";
 
 export interface HttpListener extends PausingListener {
@@ -37,6 +38,8 @@ export function listenHttp(parts: {
   /** HTTPS and WSS instead of HTTP and WS. */
   tls: Certificate | undefined;
   rest: Rest;
+  /** Undefined where the operator turned the web client off. */
+  pages: Pages | undefined;
   minioicq: MiniOicq;
   mqtt: MqttWebSocket;
   clientOf: HttpClientOf;
@@ -44,7 +47,7 @@ export function listenHttp(parts: {
   origins: readonly string[];
   bodyBytesMax: number;
 }): HttpListener {
-  const { rest, minioicq, mqtt, clientOf } = parts;
+  const { rest, pages, minioicq, mqtt, clientOf } = parts;
   const mayConnect = createOriginPolicy(parts.origins);
   /** A peer on a Unix socket has none. */
   const noAddress = isSocketPath(parts.address) ? unixPeer : "unknown";
@@ -79,14 +82,17 @@ export function listenHttp(parts: {
       },
       fetch(request, self) {
         const client = clientOf(request.headers, self.requestIP(request)?.address ?? noAddress);
+        const path = pathOf(request.url);
         if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-          const path = pathOf(request.url);
           // `/` because the original desktop client connects there.
           const door = path === "/mqtt" ? mqtt : path === "/ws" || path === "/" ? minioicq : undefined;
           if (door !== undefined && !mayConnect(request, client)) return foreignPage();
           if (door !== undefined) return door.upgrade(request, self, client);
         }
-        return rest.fetch(request, { address: client.address, timeouts: self });
+        const asked = { address: client.address, timeouts: self };
+        const page = pages?.fetch(request, path);
+        if (page === undefined) return rest.fetch(request, asked);
+        return page.then((answer) => answer ?? rest.fetch(request, asked));
       },
       error: () =>
         Response.json(

@@ -53,6 +53,7 @@ import { IdleMemory } from "./ops/idle-memory.ts";
 import type { Operator } from "./ops/operator.ts";
 import { operatorSocketPath, serveOperator } from "./ops/operator-socket.ts";
 import { probeAddress, probeSocket } from "./ops/probe.ts";
+import { createPages } from "./pages/door.ts";
 import { createAddressRule } from "./providers/address-rules.ts";
 import { createAwsCredentials } from "./providers/aws.ts";
 import { hasClosedAddress, post } from "./providers/post.ts";
@@ -188,6 +189,7 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     address: httpAddress,
     tls: config.http.tls === "on" ? certificate : undefined,
     rest,
+    pages: createPages({ look: { name: config.name, accent: "#2b6e5b", logo: undefined }, log: core.log }),
     minioicq,
     mqtt: broker.websocket,
     clientOf: createHttpClientOf({ isTrusted, log: core.log }),

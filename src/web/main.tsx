@@ -1,5 +1,6 @@
 /** Where the client starts in the browser: puts its parts together and shows them. */
 import { render } from "preact";
+import { installWorker } from "./installation.ts";
 import { createModel } from "./state/create-model.ts";
 import type { Model } from "./state/model.ts";
 
@@ -14,3 +15,4 @@ const Page = ({ model }: { model: Model }) => (
 const place = document.getElementById("app");
 if (place === null) throw new Error("the page has no place for the client");
 render(<Page model={await createModel()} />, place);
+void installWorker();

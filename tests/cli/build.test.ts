@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import manifest from "../../package.json" with { type: "json" };
 import { provision, roost, serving, temporaryFolder } from "./roost.ts";
 
@@ -44,4 +45,27 @@ test("it stores, answers its operator and stops, and takes nothing from the fold
   expect((await server.end()).exitCode).toBe(0);
   const offline = await roost(["user", "list", "--json"], surroundings);
   expect(JSON.parse(offline.stdout)).toEqual(JSON.parse(online.stdout));
+});
+
+test("it holds the web client, compressed, and serves it", async () => {
+  await using server = await serving(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--json"], surroundings);
+  const { http } = JSON.parse(server.firstLine);
+  const page = await (await fetch(`http://${http}/`)).text();
+  const script = /src="(\/_\/main-\w+\.js)"/.exec(page)?.[1] ?? "";
+  const answers = await Promise.all(
+    ["br", "gzip", "identity"].map((encoding) =>
+      fetch(`http://${http}${script}`, { headers: { "Accept-Encoding": encoding }, decompress: false }),
+    ),
+  );
+  expect(answers.map(({ status, headers }) => [status, headers.get("content-encoding")])).toEqual([
+    [200, "br"],
+    [200, "gzip"],
+    [200, null],
+  ]);
+  const [br, gzip, plain] = await Promise.all(answers.map((answer) => answer.arrayBuffer()));
+  const text = new TextDecoder().decode(plain);
+  expect(brotliDecompressSync(br ?? new ArrayBuffer()).toString()).toBe(text);
+  expect(gunzipSync(gzip ?? new ArrayBuffer()).toString()).toBe(text);
+  expect(text).toContain("server.info");
+  expect((await server.end()).exitCode).toBe(0);
 });

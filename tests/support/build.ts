@@ -12,6 +12,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
 import { notices } from "../../src/cli/notices.ts";
+import { embedClient } from "./client-files.ts";
 import { lateBuiltins } from "./late-builtins.ts";
 import { bundlePlainLibraries } from "./plain-libraries.ts";
 import { unusedTables } from "./unused-tables.ts";
@@ -66,6 +67,7 @@ mkdirSync(dirname(outfile), { recursive: true });
 const startedMs = performance.now();
 using libraries = await bundlePlainLibraries();
 using licences = await embedNotices();
+using web = await embedClient();
 const build = await Bun.build({
   root,
   entrypoints: [
@@ -81,7 +83,7 @@ const build = await Bun.build({
     autoloadDotenv: false,
     autoloadBunfig: false,
   },
-  plugins: [libraries.plugin, licences.plugin, unusedTables, await lateBuiltins()],
+  plugins: [libraries.plugin, licences.plugin, web.plugin, unusedTables, await lateBuiltins()],
   format: "esm",
   minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
   bytecode: true,

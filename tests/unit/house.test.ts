@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "erlang-terms": ["mqtt", "access", "etf", "domain", "delivery", "lib"],
   minioicq: ["net", "domain", "delivery", "lib"],
   rest: ["domain", "delivery", "lib"],
+  pages: ["lib"],
   webhooks: ["domain", "delivery", "lib"],
   // The broker declares what it needs remembered, as the domain does; nothing else of it is the store's business.
   store: ["domain", "lib", "mqtt/store.ts", "mqtt/wire/protocol.ts"],
