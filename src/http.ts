@@ -48,6 +48,8 @@ export function listenHttp(parts: {
   bodyBytesMax: number;
 }): HttpListener {
   const { rest, pages, minioicq, mqtt, clientOf } = parts;
+  /** Of a request that no proxy forwarded. */
+  const own = parts.tls === undefined ? "http" : "https";
   const mayConnect = createOriginPolicy(parts.origins);
   /** A peer on a Unix socket has none. */
   const noAddress = isSocketPath(parts.address) ? unixPeer : "unknown";
@@ -89,7 +91,8 @@ export function listenHttp(parts: {
           if (door !== undefined && !mayConnect(request, client)) return foreignPage();
           if (door !== undefined) return door.upgrade(request, self, client);
         }
-        const asked = { address: client.address, timeouts: self };
+        const isSecure = (client.scheme ?? own) === "https";
+        const asked = { address: client.address, timeouts: self, isSecure };
         const page = pages?.fetch(request, path);
         if (page === undefined) return rest.fetch(request, asked);
         return page.then((answer) => answer ?? rest.fetch(request, asked));

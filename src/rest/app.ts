@@ -26,6 +26,7 @@ import { createHookRoutes } from "./routes/hooks.ts";
 import { createLinkRoutes } from "./routes/links.ts";
 import { createMessageRoutes } from "./routes/messages.ts";
 import { createOwnTokenRoutes } from "./routes/own-tokens.ts";
+import { createPageSessionRoutes } from "./routes/page-session.ts";
 import { createPeopleRoutes } from "./routes/people.ts";
 import { createReceiptRoute } from "./routes/receipts.ts";
 import { createReferenceRoutes } from "./routes/reference.ts";
@@ -72,6 +73,7 @@ export function createApp(parts: AppParts & { readonly cors: Cors }): App {
   const uploads = createUploadRoutes(routeParts);
   /** An upload has an id of another form than the hash of a file. */
   const file: Handler = (c) => (isUploadId(c.req.param("file") ?? "") ? needing("send", uploads.get)(c) : files.get(c));
+  const session = createPageSessionRoutes(routeParts);
   const people = createPeopleRoutes(routeParts);
   const contacts = createContactRoutes(routeParts);
   const search = createSearchRoute(routeParts);
@@ -125,6 +127,7 @@ export function createApp(parts: AppParts & { readonly cors: Cors }): App {
     "/_/files": { POST: uploads.create },
     "/_/files/:file": { GET: file, HEAD: file, PATCH: uploads.extend, DELETE: uploads.remove },
     "/_/avatars/:avatar": { GET: createAvatarRoute(routeParts).get },
+    "/_/session": { POST: session.open, DELETE: session.end },
     "/webhooks": { GET: webhooks.list },
     "/webhooks/:name": {
       GET: webhooks.get,

@@ -6,18 +6,23 @@ import { accessToken } from "./auth.ts";
 import { queryOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
 import type { CallerOf } from "./memory.ts";
+import type { PageSessions } from "./page-sessions.ts";
 
 export interface CallersParts {
   readonly store: Pick<Domain["store"], "findLongToken" | "findToken">;
   isBackendKey(secret: string): Promise<boolean>;
+  readonly pageSessions: Pick<PageSessions, "logInOf">;
 }
 
-/** Who shows a secret in the headers or the query; undefined where there is none, or a wrong one. */
+/** Who shows a secret in the headers or the query, or a page's cookie; undefined where there is none, or a wrong one. */
 export const createCallers =
-  ({ store, isBackendKey }: CallersParts): CallerOf =>
+  ({ store, isBackendKey, pageSessions }: CallersParts): CallerOf =>
   async (request) => {
     const secret = shownIn(request);
-    if (secret === undefined) return undefined;
+    if (secret === undefined) {
+      const shown = await pageSessions.logInOf(request);
+      return shown === undefined ? undefined : { account: `user:${shown.user.userId}` };
+    }
     const hash = hashSecret(secret);
     const long = await store.findLongToken(hash);
     if (long !== undefined) return { account: long.token.ownerKey };

@@ -13,6 +13,7 @@ import type { Bodies } from "./bodies.ts";
 import { answerDocumented, answerProblem, type Words } from "./errors.ts";
 import type { RestLimits } from "./limits.ts";
 import type { AnswerBudget, BodyBudget, PageRoom } from "./memory.ts";
+import type { PageSessions } from "./page-sessions.ts";
 import type { RateLimits } from "./rate-limit.ts";
 import type { Schemas } from "./schemas.ts";
 
@@ -45,6 +46,7 @@ export interface RestParts {
 }
 
 export interface AppParts extends RestParts {
+  readonly pageSessions: PageSessions;
   readonly answers: PageRoom;
   readonly limits: RestLimits & { readonly bodies: Bodies };
 }
@@ -66,6 +68,8 @@ export interface RequestInfo {
   readonly timeouts: RequestTimeouts;
   /** What a long-lived token must have for the route; undefined: none opens it. Set once the route is known. */
   need?: Need | undefined;
+  /** It came by HTTPS, to this server or to a trusted proxy. */
+  readonly isSecure?: boolean;
   /** The request is a HEAD, which the routes get as GET. */
   readonly isHead?: boolean;
 }

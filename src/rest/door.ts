@@ -15,6 +15,7 @@ import { createCors } from "./cors.ts";
 import { createEdge } from "./edge.ts";
 import { LargeAnswers } from "./large-answers.ts";
 import { createMonitorAnswers } from "./monitor.ts";
+import { PageSessions } from "./page-sessions.ts";
 import { documentedPath, pathOf } from "./paths.ts";
 import { createRateLimiter } from "./rate-limit.ts";
 import { createRefusalNotes } from "./refused.ts";
@@ -34,14 +35,16 @@ export interface Rest {
 export function createRest(parts: RestParts): Rest {
   const cors = createCors(parts.corsOrigins);
   const { store, accounts } = parts.domain;
-  const callerOf = createCallers({ store, isBackendKey: accounts.isBackendKey });
+  const pageSessions = new PageSessions({ accounts, epoch: parts.domain.epoch });
+  const callerOf = createCallers({ store, isBackendKey: accounts.isBackendKey, pageSessions });
   const answers = new LargeAnswers({ memory: parts.memory, callerOf });
   const bodies = new Bodies(parts.memory, callerOf);
   const rates = createRateLimiter({ clock: parts.clock, limits: parts.rates });
   const edge = createEdge({
     cors,
     rates,
-    kindOf: parts.domain.accounts.kindOfSecret,
+    kindOf: accounts.kindOfSecret,
+    pageSessions,
     refused: createRefusalNotes(parts),
     isDocumented: (request) => documentedPath.test(pathOf(request)),
     counted: (request, info, response) => answers.counted(request, info, response),
@@ -58,7 +61,7 @@ export function createRest(parts: RestParts): Rest {
 
   async function load(): Promise<App> {
     const { createApp } = await import("./app.ts");
-    app = createApp({ ...parts, answers, limits: { ...parts.limits, bodies }, cors });
+    app = createApp({ ...parts, pageSessions, answers, limits: { ...parts.limits, bodies }, cors });
     if (stopped) app.stop();
     return app;
   }

@@ -6,6 +6,7 @@ import { accessToken, secretInHeaders } from "./auth.ts";
 import { queryOf, type RequestInfo } from "./context.ts";
 import type { Cors } from "./cors.ts";
 import { answerTooOften, Refusal } from "./errors.ts";
+import type { PageSessions } from "./page-sessions.ts";
 import type { RateLimiter, SecretKind, Standing } from "./rate-limit.ts";
 
 export interface Edge {
@@ -18,6 +19,7 @@ export function createEdge(parts: {
   rates: RateLimiter;
   /** What a secret is; undefined where it is not right. */
   kindOf(secret: string): Promise<SecretKind | undefined>;
+  readonly pageSessions: Pick<PageSessions, "cookieOf" | "logInOf">;
   /** Notes for the operator what was refused. */
   refused(request: Request, refusal: { address: string; secret: string | undefined; response: Response }): void;
   /** Whether the REST document words the answers of this request's route. */
@@ -25,7 +27,7 @@ export function createEdge(parts: {
   /** What is sent instead of a large answer; undefined for others. */
   counted(request: Request, info: RequestInfo, response: Response): Response | Promise<Response> | undefined;
 }): Edge {
-  const { cors, rates } = parts;
+  const { cors, rates, pageSessions } = parts;
 
   async function pass(
     request: Request,
@@ -34,8 +36,10 @@ export function createEdge(parts: {
   ): Promise<Response> {
     const { address } = info;
     const secret = secretOf(request);
-    const known = secret !== undefined && (rates.knows(secret) || (await admits(secret)));
-    const standing = known ? rates.takeOf(secret) : rates.takeOfAddress(address);
+    const cookie = secret === undefined ? pageSessions.cookieOf(request.headers) : undefined;
+    const caller = secret ?? cookie;
+    const known = caller !== undefined && (rates.knows(caller) || (await admits(caller, request)));
+    const standing = known ? rates.takeOf(caller) : rates.takeOfAddress(address);
     const refused = standing?.admitted === false;
     let response = refused ? answerTooOften(parts.isDocumented(request), standing.resetSeconds) : await route();
     const counted = parts.counted(request, info, response);
@@ -49,8 +53,10 @@ export function createEdge(parts: {
   }
 
   /** Only the first request of a right secret waits for this. */
-  async function admits(secret: string): Promise<boolean> {
-    const kind = await parts.kindOf(secret);
+  async function admits(secret: string, request: Request): Promise<boolean> {
+    const isCookie = secret === pageSessions.cookieOf(request.headers);
+    if (isCookie && (await pageSessions.logInOf(request)) === undefined) return false;
+    const kind = isCookie ? "token" : await parts.kindOf(secret);
     if (kind !== undefined) rates.admit(secret, kind);
     return kind !== undefined;
   }

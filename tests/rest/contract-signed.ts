@@ -61,6 +61,7 @@ export async function gatherSigned(keep: Keep): Promise<void> {
   }
   keep("GET /search", await call(server, "GET /search?query=hello", { as: anna.token }));
   keep("POST /_/files", await call(server, "POST /_/files", { as: anna.token, body: "abc" }));
+  keep("POST /_/session", await call(server, "POST /_/session", { as: anna.token }));
   for (const method of ["GET", "HEAD", "PATCH", "DELETE"]) {
     const answer = await call(server, `${method} /_/files/up_${"0".repeat(32)}`, { as: anna.token });
     keep(`${method} /_/files/{file}`, answer);

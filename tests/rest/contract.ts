@@ -131,6 +131,8 @@ const ofFiles: readonly [operation: string, request: string, body?: string][] = 
   ["HEAD /_/files/{file}", `HEAD /_/files/up_${"0".repeat(32)}`],
   ["PATCH /_/files/{file}", `PATCH /_/files/up_${"0".repeat(32)}`, "abc"],
   ["DELETE /_/files/{file}", `DELETE /_/files/up_${"0".repeat(32)}`],
+  ["POST /_/session", "POST /_/session"],
+  ["DELETE /_/session", "DELETE /_/session"],
 ];
 /** Whose caller shows a name and a password, or is a backend. */
 const ofOwners: readonly [operation: string, request: string, body?: object][] = [

@@ -276,9 +276,15 @@ export function createAccounts(parts: {
       const found = await longTokens.find(token);
       return found !== undefined && found.user?.disabled !== true;
     }
-    const owner = await store.findToken(hashSecret(token), "access");
-    if (owner === undefined || owner.user.disabled) return false;
-    return owner.expiresAtMs === undefined || owner.expiresAtMs > clock.steadyMs();
+    return (await findLogIn(hashSecret(token))) !== undefined;
+  }
+
+  /** The log-in of an access token, by its hash; undefined once it has ended. Does not count as a wrong secret. */
+  async function findLogIn(tokenHash: Uint8Array): Promise<LoggedIn | undefined> {
+    const owner = await store.findToken(tokenHash, "access");
+    if (owner === undefined || owner.user.disabled) return undefined;
+    if (owner.expiresAtMs !== undefined && owner.expiresAtMs <= clock.steadyMs()) return undefined;
+    return { ...owner, tokenHash, longToken: undefined };
   }
 
   /** Disables a user and closes their connections. Throws `user_not_found`. */
@@ -342,6 +348,7 @@ export function createAccounts(parts: {
     logInWithProof,
     logInWithToken,
     isTokenValid,
+    findLogIn,
     provision: parts.tokens.provision,
     disable,
     checkBackendKey,

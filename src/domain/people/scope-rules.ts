@@ -116,6 +116,8 @@ export const routeNeeds = {
   // A file is read; an upload, under the same path, is part of sending.
   "/_/files/:file": { GET: "read", HEAD: "read", PATCH: "send", DELETE: "send" },
   "/_/avatars/:avatar": { GET: "open" },
+  // A cookie stands for the whole log-in, so no long-lived token is given one.
+  "/_/session": { POST: "password", DELETE: "open" },
   "/openapi.json": { GET: "open" },
   "/docs": { GET: "open" },
   "/docs/page.css": { GET: "open" },

@@ -109,4 +109,34 @@ export const createFileOperations = (schemas: Schemas) =>
         },
       },
     },
+    "/_/session": {
+      POST: {
+        id: "postSession",
+        summary: "A cookie for a page",
+        about:
+          "Show an access token in a header. The browser then has a cookie by which `<img>`, `<video>` and downloads read files under /_/files/, and nothing else. It ends with the log-in, with DELETE, and when the server starts again. This path has no prefix.",
+        caller: "participant",
+        answers: {
+          204: {
+            about: "Set-Cookie has it. Where the browser has one of this log-in already it is the same.",
+            empty: true,
+          },
+          403: problem(
+            "A long-lived token has no cookie; or this server requires the signed form of participants that have a key.",
+          ),
+          ...usualOwn,
+        },
+      },
+      DELETE: {
+        id: "deleteSession",
+        summary: "End the cookie of a page",
+        about:
+          "Ends the cookie that is shown, if any, and makes the browser forget it and the files that it kept. The log-in goes on.",
+        caller: "anyone",
+        answers: {
+          204: { about: "Ended.", empty: true },
+          429: problem(tooOften.about),
+        },
+      },
+    },
   }) as const satisfies OperationTable;

@@ -12,12 +12,14 @@ import { type Handler, own, queryOf, type RouteParts } from "../context.ts";
 import { fileNotFound, Refusal } from "../errors.ts";
 import { type ByteRange, parseRange } from "../ranges.ts";
 
-export function createFileRoutes({ domain, log, requireSignature }: RouteParts) {
+export function createFileRoutes({ domain, log, pageSessions, requireSignature }: RouteParts) {
   const { accounts, store } = domain;
 
   const get: Handler = own(log, async (c) => {
     const { raw } = c.req;
-    const asking = await requireParticipant(accounts, accessToken(raw, queryOf(raw)), c.env);
+    const token = accessToken(raw, queryOf(raw));
+    const ofPage = token === undefined ? await pageSessions.logInOf(raw) : undefined;
+    const asking = ofPage ?? (await requireParticipant(accounts, token, c.env));
     refuseUnsigned(requireSignature, asking);
     const { user } = asking;
     const hash = c.req.param("file") ?? "";
