@@ -25,6 +25,7 @@ import {
 } from "./config/sources.ts";
 import { readTls, type TlsConfig } from "./config/tls-settings.ts";
 import { type Reading, Unusable } from "./config/values.ts";
+import { readWeb, type WebConfig } from "./config/web-settings.ts";
 import { readWebhooks, type WebhookConfig } from "./config/webhook-settings.ts";
 import { readWebsocket, type WebsocketConfig } from "./config/websocket-settings.ts";
 import { isSocketPath } from "./lib/address.ts";
@@ -39,6 +40,7 @@ export interface Config extends ServerConfig {
   readonly mqtt: MqttConfig;
   readonly mqtts: MqttsConfig;
   readonly auth: AuthConfig;
+  readonly web: WebConfig;
   readonly ws: WebsocketConfig;
   readonly rest: RestConfig;
   readonly webhooks: WebhookConfig;
@@ -121,6 +123,7 @@ export function loadConfig({ flags = {}, env, readFile, cwd = process.cwd() }: C
     mqtt: readMqtt(reading),
     mqtts: readMqtts(reading, tls),
     auth: readAuth(reading),
+    web: readWeb(reading),
     ws: readWebsocket(reading),
     rest: readRest(reading),
     webhooks: readWebhooks(reading),

@@ -189,7 +189,10 @@ async function openDoors(config: Config, core: Core, doors: (() => unknown)[]): 
     address: httpAddress,
     tls: config.http.tls === "on" ? certificate : undefined,
     rest,
-    pages: createPages({ look: { name: config.name, accent: "#2b6e5b", logo: undefined }, log: core.log }),
+    pages:
+      config.web.client === "off"
+        ? undefined
+        : createPages({ look: { ...config.web, name: config.web.name ?? config.name }, log: core.log }),
     minioicq,
     mqtt: broker.websocket,
     clientOf: createHttpClientOf({ isTrusted, log: core.log }),

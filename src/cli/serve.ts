@@ -135,6 +135,7 @@ function startText(config: Config, server: RunningServer): string {
     `Roost ${version} is running (pid ${process.pid}).`,
     `  data  ${server.dataDir}`,
     `  HTTP  ${urlOf(config.http.tls === "on" ? "https" : "http", server.http)}`,
+    ...(config.web.client === "on" ? ["        Open it in a browser to chat."] : []),
     `  MQTT  ${mqtt === null ? "off" : urlOf("mqtt", mqtt)}`,
   ];
   if (mqtts !== null) lines.push(`  MQTTS ${urlOf("mqtts", mqtts)}`);

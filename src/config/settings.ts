@@ -11,6 +11,7 @@ import { serverSettings } from "./server-settings.ts";
 import { smsSettings } from "./sms-settings.ts";
 import { tlsSettings } from "./tls-settings.ts";
 import type { Setting, ValueOf as ValueOfSetting } from "./values.ts";
+import { webSettings } from "./web-settings.ts";
 import { webhookSettings } from "./webhook-settings.ts";
 import { websocketSettings } from "./websocket-settings.ts";
 
@@ -20,6 +21,7 @@ export const settings = {
   ...proxySettings,
   ...mqttSettings,
   ...authSettings,
+  ...webSettings,
   ...websocketSettings,
   ...restSettings,
   ...webhookSettings,

@@ -14,6 +14,7 @@ import { shownSms } from "./sms-settings.ts";
 import type { Origin } from "./sources.ts";
 import { shownTls } from "./tls-settings.ts";
 import type { Shown, ShownValue } from "./values.ts";
+import { shownWeb } from "./web-settings.ts";
 import { shownWebhooks } from "./webhook-settings.ts";
 import { shownWebsocket } from "./websocket-settings.ts";
 
@@ -32,6 +33,7 @@ export function showConfig(config: Config): ShownSetting[] {
     ...shownProxy(config.proxy),
     ...shownMqtt(config.mqtt, config.mqtts),
     ...shownAuth(config.auth),
+    ...shownWeb(config.web),
     ...shownWebsocket(config.ws),
     ...shownRest(config.rest),
     ...shownWebhooks(config.webhooks),

@@ -52,6 +52,14 @@ export class Unusable extends Error {}
 
 export const path = { form: "DIR", parse: (raw: Raw) => String(raw) };
 export const pemFile = { form: "FILE", parse: (raw: Raw) => String(raw) };
+export const pictureFile = {
+  form: "FILE",
+  parse: (raw: Raw): string => {
+    const path = String(raw);
+    if (!/\.(?:svg|png)$/i.test(path)) throw new Unusable("expected a file that ends in .svg or .png");
+    return path;
+  },
+};
 
 export const address = {
   form: "HOST:PORT",

@@ -1,10 +1,12 @@
 /** Answers requests for the web client: from memory, in the encoding that the browser takes, under a strict policy. */
+import { lazily } from "../lib/lazily.ts";
 import type { Log } from "../lib/log.ts";
 import type { Client, ClientFile, Encoding } from "./client.ts";
 import { clientFiles } from "./client-files.ts";
 import { hashOf } from "./content-hash.ts";
+import { type Logo, readLogo } from "./logo.ts";
 import type { Look } from "./look.ts";
-import { manifestOf, pageOf, workerOf } from "./page.ts";
+import { accentStyleOf, manifestOf, pageOf, workerOf } from "./page.ts";
 
 /**
  * The page runs its own script and nothing else, shows its own pictures and those it has in memory, and talks to this server
@@ -38,6 +40,7 @@ const policyOfFiles = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 export type Answer = (request: Request, path: string) => Promise<Response | undefined>;
 
 export function createAnswers({ look, log }: { look: Look; log: Log }): Answer {
+  const logo = lazily(async () => (look.logo === undefined ? undefined : readLogo(look.logo, log)));
   let made: { readonly client: Client; readonly answers: ReadonlyMap<string, Made> } | undefined;
 
   return async (request, path) => {
@@ -47,19 +50,26 @@ export function createAnswers({ look, log }: { look: Look; log: Log }): Answer {
     } catch (error) {
       return notBuilt(error);
     }
-    if (made?.client !== client) made = { client, answers: makeAll(client, look) };
+    if (made?.client !== client) made = { client, answers: makeAll(client, look, await logo()) };
     return made.answers.get(path)?.(request);
   };
 }
 
 type Made = (request: Request) => Response;
 
-function makeAll(client: Client, look: Look): ReadonlyMap<string, Made> {
+function makeAll(client: Client, { name, accent }: Look, logo: Logo | undefined): ReadonlyMap<string, Made> {
   const answers = new Map<string, Made>();
   for (const [path, file] of client.files) answers.set(path, forEver(file));
+  if (logo !== undefined) answers.set(logo.path, forEver(logo.file));
+  const ownStyle = accent === undefined ? undefined : accentStyleOf(accent);
+  const accentStyle = ownStyle === undefined ? undefined : `/_/accent-${hashOf(ownStyle)}.css`;
+  if (ownStyle !== undefined && accentStyle !== undefined) {
+    answers.set(accentStyle, forEver({ type: "text/css; charset=utf-8", encodings: { identity: bytesOf(ownStyle) } }));
+  }
+  const parts = { ...client, name, accent, accentStyle, logo };
   const { reloadScript } = client;
   if (reloadScript !== undefined) answers.set("/_/reload.js", forNow(reloadScript, "text/javascript; charset=utf-8"));
-  const page = pageOf(client, look);
+  const page = pageOf(parts);
   answers.set(
     "/",
     forNow(page, "text/html; charset=utf-8", {
@@ -69,24 +79,25 @@ function makeAll(client: Client, look: Look): ReadonlyMap<string, Made> {
   );
   answers.set(
     "/sw.js",
-    forNow(workerOf(client, hashOf(page)), "text/javascript; charset=utf-8", {
+    forNow(workerOf(parts, hashOf(page)), "text/javascript; charset=utf-8", {
       // It fetches the page and its files, and nothing else.
       "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
     }),
   );
-  answers.set("/manifest.webmanifest", forNow(manifestOf(client, look), "application/manifest+json"));
+  answers.set("/manifest.webmanifest", forNow(manifestOf(parts), "application/manifest+json"));
   const icon = client.files.get(client.icons["icon-192"]);
   if (icon !== undefined) answers.set("/favicon.ico", whole(icon, { "Cache-Control": "no-cache" }));
   return answers;
 }
+
+const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** A file whose path has its hash. */
 const forEver = (file: ClientFile): Made => whole(file, { "Cache-Control": "public, max-age=31536000, immutable" });
 
 /** Something that may change with the next version or another setting: the browser asks whether it did. */
 function forNow(text: string, type: string, headers: Readonly<Record<string, string>> = {}): Made {
-  const bytes = new TextEncoder().encode(text);
-  return whole({ type, encodings: { identity: bytes } }, { "Cache-Control": "no-cache", ...headers });
+  return whole({ type, encodings: { identity: bytesOf(text) } }, { "Cache-Control": "no-cache", ...headers });
 }
 
 function whole({ type, encodings }: ClientFile, headers: Readonly<Record<string, string>>): Made {

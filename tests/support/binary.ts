@@ -8,7 +8,9 @@ const repository = resolve(import.meta.dir, "../..");
 /** What the executable is made from. */
 const madeFrom = [
   ...["src", "drizzle", "package.json", "bun.lock"],
-  ...["build", "late-builtins", "plain-libraries", "unused-tables"].map((name) => `tests/support/${name}.ts`),
+  ...["build", "client-files", "late-builtins", "plain-libraries", "unused-tables"].map(
+    (name) => `tests/support/${name}.ts`,
+  ),
 ];
 /** Executables of earlier states of the sources are removed when they are this old. */
 const keptMs = 20 * 60_000;

@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
 import { notices } from "../../src/cli/notices.ts";
 import { embedClient } from "./client-files.ts";
+import { embeddedOf, firstVisitOf } from "./client-sizes.ts";
 import { lateBuiltins } from "./late-builtins.ts";
 import { bundlePlainLibraries } from "./plain-libraries.ts";
 import { unusedTables } from "./unused-tables.ts";
@@ -99,3 +100,9 @@ writeFileSync(join(dirname(outfile), "THIRD-PARTY-NOTICES"), licences.text);
 
 const tookSeconds = (performance.now() - startedMs) / 1000;
 console.log(`${outfile}  ${(statSync(outfile).size / 1024 / 1024).toFixed(1)} MiB in ${tookSeconds.toFixed(1)} s`);
+
+const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+const visit = firstVisitOf(web.client);
+console.log(
+  `web client: a first visit loads ${kib(visit.br)} with brotli, ${kib(visit.gzip)} with gzip; embedded ${kib(embeddedOf(web.client))}`,
+);

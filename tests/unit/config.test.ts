@@ -21,6 +21,8 @@ const examples: { readonly [Key in SettingKey]?: string } = {
   "aws.access_key_id": "AKIDEXAMPLE",
   "aws.endpoint": "https://sts.example.org",
   "aws.role": role,
+  "web.accent": "#2b6e5b",
+  "web.logo": "logo.svg",
   "ws.origins": "https://chat.example.org",
   "aws.policy": '{"Resource":"arn:aws:s3:::chat/{user_id}/*"}',
 };
@@ -403,6 +405,7 @@ describe("what is derived from the table", () => {
       ...defaults,
       backendKey: secret,
       admins: [secret],
+      web: { client: "on", name: secret, accent: "#2b6e5b", logo: "/srv/roost-data/logo.svg" },
       ws: { ...defaults.ws, origins: ["https://chat.example.org"] },
       tls: { certificate: file, key: file, clients: { ca: file, required: false } },
       mqtts: { listen: { hostname: "::", port: 8883 } },
