@@ -76,9 +76,10 @@ export class Cache {
     return id;
   }
 
-  /** What the storage has of messages is lost or of no use; people and chats are learnt anew. */
-  forgetCovers(): void {
+  /** Of all messages the storage has these alone. */
+  keepCovers(kept: readonly Cover[]): void {
     this.covers.clear();
+    for (const cover of kept) this.covers.set(cover.chatId, cover);
   }
 
   async clear(what: "caches" | "everything"): Promise<void> {

@@ -72,8 +72,8 @@ export class Client {
     this.#timing = options.timing ?? usualTiming;
     this.#makeSocket = options.makeSocket ?? ((url) => new WebSocket(url));
     const ask = this.ask.bind(this);
-    this.storage = new SafeStorage(options.storage, () => {
-      this.cache.forgetCovers();
+    this.storage = new SafeStorage(options.storage, (kept) => {
+      this.cache.keepCovers(kept);
       changed("storage");
     });
     const { storage } = this;

@@ -3,7 +3,7 @@ import type { MessageRecord } from "./records.ts";
 import { type Batch, type Identity, mergedCover, type Storage, type TableName, type Tables } from "./storage.ts";
 
 export class MemoryStorage implements Storage {
-  readonly lasting = false;
+  readonly lasting: boolean = false;
   #identity: Identity | undefined;
   readonly #tables: { readonly [T in TableName]: Map<string, Tables[T]> } = {
     chats: new Map(),

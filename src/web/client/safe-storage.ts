@@ -3,16 +3,16 @@
  * unsent, and the client goes on in memory.
  */
 import { MemoryStorage } from "./memory-storage.ts";
-import type { Batch, Identity, Storage, TableName, Tables } from "./storage.ts";
+import type { Batch, Cover, Identity, Storage, TableName, Tables } from "./storage.ts";
 
 export class SafeStorage implements Storage {
   readonly #disk: Storage;
   readonly #memory = new MemoryStorage();
-  readonly #full: () => void;
+  readonly #full: (kept: readonly Cover[]) => void;
   isFull = false;
 
-  /** `full`: called once, before the first write to memory; what was read from the caches is not kept any more. */
-  constructor(disk: Storage, full: () => void) {
+  /** `full`: called once; of the caches no more than `kept` is there from then on. */
+  constructor(disk: Storage, full: (kept: readonly Cover[]) => void) {
     this.#disk = disk;
     this.#full = full;
   }
@@ -45,7 +45,7 @@ export class SafeStorage implements Storage {
       } catch {
         if (!this.isFull) {
           this.isFull = true;
-          this.#full();
+          this.#full(batch.covers ?? []);
           await this.#disk.clear("caches").catch(() => {});
         }
       }

@@ -73,11 +73,12 @@ export async function upload(parts: UploadParts): Promise<Uploaded> {
       continue;
     }
     if (step.offset > blob.size) return { reason: "Internal error" };
-    if (offset !== undefined && step.offset > offset) failures = 0;
+    const gained = step.offset - (offset ?? step.offset);
+    if (gained > 0) failures = 0;
     offset = step.offset;
     parts.progress(blob.size === 0 ? 1 : offset / blob.size);
     if (offset === blob.size && uploadId !== undefined) return { file: uploadId };
-    if (performance.now() - started < swiftMs) piece = Math.min(pieceBytes.most, piece * 2);
+    if (gained > 0 && performance.now() - started < swiftMs) piece = Math.min(pieceBytes.most, piece * 2);
   }
   if (uploadId !== undefined) void ask(parts, "DELETE", `/${uploadId}`).catch(() => {});
   return "ended";

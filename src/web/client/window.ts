@@ -187,11 +187,18 @@ export class Window {
     this.#changed();
   }
 
-  /** What is known of the newest messages does not continue what is shown. */
+  /** What is kept of the newest messages was fetched anew, and may not continue what is shown. */
   async jumped(): Promise<void> {
-    if (this.messages.length === 0) await this.#toCover();
-    else this.atNewest = false;
-    this.#changed();
+    const { cache, storage, turns } = this.#parts;
+    if (this.messages.length === 0) return this.#toCover();
+    await turns.run(async () => {
+      const cover = cache.covers.get(this.chatId);
+      if (!this.atNewest || cover === undefined) return;
+      const from = this.#to + 1;
+      this.atNewest = cover.from <= from;
+      if (!this.atNewest) this.#changed();
+      else this.appended(await storage.messages(this.chatId, { from, to: cover.to, limit: windowMessages }), cover.to);
+    });
   }
 
   changed(seq: number, change: (message: MessageRecord) => MessageRecord): void {

@@ -1,4 +1,5 @@
 /** Clients of a test, as a page would have them: over real sockets, with what they keep in memory. */
+import { setDefaultTimeout } from "bun:test";
 import { Client } from "../../../src/web/client/client.ts";
 import type { ClientOptions } from "../../../src/web/client/client-options.ts";
 import { MemoryStorage } from "../../../src/web/client/memory-storage.ts";
@@ -6,6 +7,9 @@ import type { ChatRecord, MessageRecord } from "../../../src/web/client/records.
 import type { Storage } from "../../../src/web/client/storage.ts";
 import { onlyTab } from "../../../src/web/client/tabs.ts";
 import { until } from "../../support/deadline.ts";
+
+// Each wait has a deadline of its own; a whole test on a busy machine may take longer than Bun's five seconds.
+setDefaultTimeout(30_000);
 
 /** A line that is quiet is asked soon, and tried again soon. */
 export const hurried = { quietMs: 400, patienceMs: 400, retryMs: 20, retryMsMax: 200 };
