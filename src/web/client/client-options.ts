@@ -21,6 +21,8 @@ export interface ClientOptions {
   readonly arrived?: (messages: readonly MessageRecord[]) => void;
   /** A user is about to be shown what is theirs; on the return of the line, too. */
   readonly entering?: (token: string) => Promise<void>;
+  /** The user is logged out. */
+  readonly left?: () => void;
   readonly timing?: Timing;
   readonly makeSocket?: MakeSocket;
   readonly fetch?: UploadParts["fetch"];

@@ -283,6 +283,7 @@ export class Client {
     this.people.forgetMoment();
     await this.#turns.run(() => this.cache.clear(what));
     await this.cache.write({ identity: null });
+    this.#options.left?.();
     this.#options.tabs.tell({ type: "identity" });
     this.#become("out", why);
     void this.learnServer();

@@ -35,6 +35,7 @@ export async function createModel(): Promise<Model> {
     },
     arrived: (messages) => tell(messages),
     entering: openPictures,
+    left: () => void fetch("/_/session", { method: "DELETE" }).catch(() => {}),
   });
   const showing = new Showing(client, new ContentAddresses());
   const signals = new ModelSignals(client, showing);
