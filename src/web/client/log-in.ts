@@ -42,10 +42,12 @@ export function identityOf(fields: Fields, token: string): Identity | undefined 
   };
 }
 
-/** Ends the log-in with its token, not the connection alone. */
+/** Ends the log-in with its token. The connection goes with it, so nothing else is asked of it. */
 export async function endOwnSession(line: Pick<Line, "ask" | "say">): Promise<void> {
   const answer = await line.ask("session.list");
   if (!answer.ok || !Array.isArray(answer.fields["sessions"])) return;
-  for (const session of answer.fields["sessions"])
-    if (isFields(session) && session["own"] === true) line.say("session.end", { session_id: session["session_id"] });
+  const token = answer.fields["sessions"].find(
+    (one) => isFields(one) && one["own"] === true && one["kind"] === "token",
+  );
+  if (isFields(token)) line.say("session.end", { session_id: token["session_id"] });
 }

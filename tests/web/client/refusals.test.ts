@@ -120,3 +120,18 @@ test("a chat that one is removed from is gone, and its window with it", async ()
   await until("the window to close", () => bob.client.window === undefined);
   expect(bob.client.cache.chats.has(chatId)).toBe(false);
 });
+
+test("logging out ends the token too", async () => {
+  await using server = await startTestServer();
+  using ann = await member(server.http, "Ann");
+  const token = ann.client.cache.identity?.token;
+  const watching = openClient(server.http);
+  await ann.client.logOut();
+  const isOver = async () => {
+    const answer = await watching.client.askOnce("auth.login", { token });
+    return !answer.ok && answer.reason === "Invalid token";
+  };
+  let over = false;
+  while (!over) over = await isOver();
+  expect(await ann.storage.identity()).toBeUndefined();
+});
