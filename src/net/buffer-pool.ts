@@ -3,6 +3,8 @@
  * none. There are two sizes: the small one serves a tick of ordinary traffic, the large one is as much as one write
  * should carry.
  */
+import { free } from "../lib/freed.ts";
+
 export const smallBytes = 16 * 1024;
 export const largeBytes = 64 * 1024;
 
@@ -24,4 +26,5 @@ export function borrowBuffer(bytes: number): Buffer {
 export function returnBuffer(buffer: Buffer): void {
   if (buffer.length === smallBytes && small.length < smallKept) small.push(buffer);
   else if (buffer.length === largeBytes && large.length < largeKept) large.push(buffer);
+  else free(buffer);
 }

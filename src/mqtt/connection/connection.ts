@@ -38,7 +38,7 @@ import {
   UnsupportedVersion,
 } from "../wire/errors.ts";
 import { packetType } from "../wire/packet-bytes.ts";
-import { freePartial, type Kept, type PacketReader, type PacketSink } from "../wire/packet-reader.ts";
+import { freeKept, type Kept, type PacketReader, type PacketSink } from "../wire/packet-reader.ts";
 import type { ProtocolVersion } from "../wire/protocol.ts";
 import type { PublishView } from "../wire/publish-packet.ts";
 import { reasonCodes } from "../wire/reason-codes.ts";
@@ -281,14 +281,15 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
 
   receive(chunk: Buffer): void {
     if (this.closed) return;
-    this.#parts.counters.bytesReceived += chunk.length;
+    const bytes = chunk.length; // it is empty once it was read
+    this.#parts.counters.bytesReceived += bytes;
     try {
       this.#reader.read(chunk, this);
     } catch (error) {
       this.#fail(error);
     }
     // Before CONNECT it may be anyone, and sends little.
-    if (this.isStranger && this.session !== undefined && this.#rests(chunk.length)) this.#stopReading();
+    if (this.isStranger && this.session !== undefined && this.#rests(bytes)) this.#stopReading();
   }
 
   /** A stranger sent so many bytes more: whether it is to be read no further for now. */
@@ -334,7 +335,7 @@ export class Connection implements Answering, ClientConnection, PacketSink, Outb
   close(reason: CloseReason, detail?: string, reasonCode = disconnectReasonCode(reason)): void {
     if (this.closed) return;
     this.#state = (this.#state | closedBit) & ~readingBit;
-    if (this.kept !== undefined) freePartial(this.kept);
+    if (this.kept !== undefined) freeKept(this.kept);
     this.kept = undefined;
     this.answers = undefined;
     this.authenticating?.abandon();

@@ -4,6 +4,7 @@
  * it belongs to.
  */
 import type { Server, ServerWebSocket } from "bun";
+import { free } from "../../lib/freed.ts";
 import type { HttpClient } from "../../net/forwarded.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { StrangerEnd, WebSocketPlace } from "../../net/websocket-guard.ts";
@@ -178,7 +179,9 @@ class MqttSocket implements Transport {
     if (this.#paused || this.#closed || this.#held.length === 0) return;
     const held = this.#held;
     this.#held = [];
-    this.#connection.receive(Buffer.concat(held));
+    const all = Buffer.concat(held);
+    for (const frame of held) free(frame);
+    this.#connection.receive(all);
     if (!this.#paused && !this.#closed) this.#ws.resume();
   }
 }

@@ -4,6 +4,7 @@
  * memory of its own, because a part of a chunk would keep the whole chunk (up to 512 KiB).
  */
 
+import { free } from "../../lib/freed.ts";
 import { type ClientPacket, decodePacket } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import { packetType } from "./packet-bytes.ts";
@@ -79,12 +80,13 @@ export class PacketReader {
   }
 
   /**
-   * Reads the packets of `chunk`. Throws what the codec or the sink throws; the caller must close the connection then.
+   * Reads the packets of `chunk`, whose memory is the reader's from now on: it is freed as soon as it was read. Throws what
+   * the codec or the sink throws; the caller must close the connection then.
    */
   read(chunk: Buffer, sink: PacketSink): void {
     const { kept } = sink;
     if (kept?.unread !== undefined || !sink.reading) {
-      keepUnread(sink, kept?.unread === undefined ? chunk : Buffer.concat([kept.unread, chunk]));
+      keepUnread(sink, kept?.unread === undefined ? chunk : joined(kept.unread, chunk));
       return;
     }
     let at = kept?.partial === undefined ? 0 : this.#complete(kept, kept.partial, chunk, sink);
@@ -95,11 +97,12 @@ export class PacketReader {
       }
       if (!findPacket(chunk, at, chunk.length, sink, this.#limits) || cut.end > chunk.length) {
         keepPartial(sink, chunk, at);
-        return;
+        break;
       }
       at = cut.end;
       dispatch(sink, this.#limits);
     }
+    free(chunk);
   }
 
   /** Gives a reader that accepts no packet above this size, the same one for the same size. */
@@ -140,6 +143,7 @@ export class PacketReader {
       kept.partial = undefined;
       cut.buffer = buffer;
       dispatch(sink, this.#limits);
+      free(buffer);
     }
     return at + missing;
   }
@@ -152,9 +156,17 @@ export class PacketReader {
 const resized = (buffer: Buffer<ArrayBuffer>, bytes: number): Buffer<ArrayBuffer> =>
   Buffer.from(buffer.buffer.transfer(bytes));
 
-/** The connection has ended: the beginning of its packet is freed. No view of it was given to anyone, since it was not read yet. */
-export function freePartial({ partial }: Kept): void {
-  if (partial !== undefined) resized(partial, 0);
+/** The connection has ended: what it keeps is freed. No view of it was given to anyone, since it was not read yet. */
+export function freeKept({ partial, unread }: Kept): void {
+  if (partial !== undefined) free(partial);
+  if (unread !== undefined) free(unread);
+}
+
+function joined(first: Buffer, second: Buffer): Buffer {
+  const both = Buffer.concat([first, second]);
+  free(first);
+  free(second);
+  return both;
 }
 
 function keepUnread(sink: PacketSink, bytes: Buffer): void {
@@ -266,7 +278,10 @@ function dispatch(sink: PacketSink, limits: PacketReaderLimits): void {
       const bytes = Buffer.from(buffer.subarray(cut.start, cut.end));
       if (sink.protocolVersion === 3 && type !== packetType.connect)
         bytes[0] = (type << 4) | (requiredFlags[type] as number);
-      sink.readPacket(decodePacket(bytes, bodyStart - cut.start, sink.protocolVersion));
+      const packet = decodePacket(bytes, bodyStart - cut.start, sink.protocolVersion);
+      // These two have numbers and strings alone.
+      if (type === packetType.subscribe || type === packetType.unsubscribe) free(bytes);
+      sink.readPacket(packet);
     }
   }
 }

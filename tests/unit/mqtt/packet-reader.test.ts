@@ -287,3 +287,30 @@ test("the topic's limits are those of the reader's own broker", () => {
   const strict = new PacketReader({ ...defaultBrokerLimits, topicLevelsMax: 2 });
   expect(() => strict.read(Buffer.from(bytes), new NotingSink())).toThrow(ProtocolError);
 });
+
+test("the memory of a chunk is freed once it was read, and not before", () => {
+  const messages = Array.from({ length: 3 }, (_, n) => Buffer.alloc(40_000, n));
+  const bytes = messages.map((payload) =>
+    generate({ cmd: "publish", topic: "t", payload, qos: 0, dup: false, retain: false }),
+  );
+  const chunk = Buffer.concat(bytes);
+  const reader = new PacketReader(defaultBrokerLimits);
+  const sink = new NotingSink({ pauseEvery: 1 });
+  reader.read(chunk, sink);
+  expect(chunk.length).toBeGreaterThan(100_000);
+  const [follows, rest] = [Buffer.from(chunk.subarray(0, 50_000)), Buffer.from(chunk.subarray(50_000))];
+  reader.read(follows, sink);
+  while (!sink.reading) {
+    sink.reading = true;
+    reader.resume(sink);
+  }
+  reader.read(rest, sink);
+  while (!sink.reading) {
+    sink.reading = true;
+    reader.resume(sink);
+  }
+  expect([chunk.length, follows.length, rest.length]).toEqual([0, 0, 0]);
+  const found = sink.read.map((one) => ("publish" in one ? one.publish.payload : ""));
+  const sent = messages.map((payload) => payload.toString("hex"));
+  expect(found).toEqual([...sent, ...sent]);
+});

@@ -4,6 +4,7 @@
  * second entry point.
  */
 import type { Database } from "bun:sqlite";
+import { free } from "../../../lib/freed.ts";
 import { type Checkpoint, createCheckpoint } from "./checkpoint.ts";
 import { type Committer, createCommitter, type NamedChange } from "./committer.ts";
 import { tellOfMigrations } from "./migration-notices.ts";
@@ -102,6 +103,8 @@ function settle({ nowMs, steadyMs, seed, changes, blobs }: Extract<ToWorker, { t
   if (storage !== null) degraded(open.reserve);
   onDisk(open, open.checkpoint.ifDue);
   vacuumLater();
+  // They are copies of this thread's.
+  for (const [, parts] of blobs) for (const bytes of parts) free(bytes);
 }
 
 function onDisk({ reserve }: Open, work: () => void): void {
