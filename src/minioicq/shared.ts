@@ -48,7 +48,7 @@ export interface Shared {
 }
 
 /** Of one user. While a page is made it takes several times its 4 MiB. */
-const historyPagesAtOnce = 2;
+const historyPagesAtOnce = 1;
 
 interface Flushable {
   flush(): void;

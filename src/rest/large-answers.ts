@@ -15,6 +15,12 @@ const pieceBytes = 64 * 1024;
 const pageBytes = 4 * 1024 * 1024;
 /** Where the last answer was as large, pages are made one after the other: until it is made, one takes several times its length. */
 const aloneFromBytes = 1024 * 1024;
+/** A page waits until what an account was answered has passed at this pace: what is left of a page is garbage, some times its length. */
+const bytesPerMs = (32 * 1024 * 1024) / 1000;
+/** So much passes at once. */
+const atOnceMs = aloneFromBytes / bytesPerMs;
+/** A page that is larger than others holds up the next one for no longer. */
+const pacedMsMax = 1000;
 /** A page waits so long for the ones before it. Bun would cut its request off a little later. */
 const defaultWaitMs = 5000;
 /** A reader that takes nothing for so long is cut off, also where its request might wait for longer. */
@@ -24,6 +30,8 @@ export interface LargeAnswersParts {
   readonly memory: AnswerBudget;
   readonly callerOf: CallerOf;
   readonly waitMs?: number;
+
+  readonly monotonicMs?: () => number;
 }
 
 export class LargeAnswers implements PageRoom {
@@ -62,9 +70,9 @@ export class LargeAnswers implements PageRoom {
   #of(account: string): AnswersOfAccount {
     const known = this.#accounts.get(account);
     if (known !== undefined) return known;
-    const { memory, waitMs = defaultWaitMs } = this.#parts;
+    const { memory, waitMs = defaultWaitMs, monotonicMs = () => performance.now() } = this.#parts;
     const whenNone = (): void => void this.#accounts.delete(account);
-    const answers = new AnswersOfAccount({ bytesMax: memory.answersBytesMax, waitMs, whenNone });
+    const answers = new AnswersOfAccount({ bytesMax: memory.answersBytesMax, waitMs, monotonicMs, whenNone });
     this.#accounts.set(account, answers);
     return answers;
   }
@@ -73,6 +81,7 @@ export class LargeAnswers implements PageRoom {
 interface AccountParts {
   readonly bytesMax: number;
   readonly waitMs: number;
+  monotonicMs(): number;
   /** Nothing is unread, and nothing waits. */
   whenNone(): void;
 }
@@ -86,13 +95,20 @@ class AnswersOfAccount {
   /** Pages that are being read. */
   #reading = 0;
   #lastBytes = 0;
+  /** When all that was answered has passed. */
+  #passedAtMs = 0;
   #letsIn = false;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
   }
 
+  get #restMs(): number {
+    return this.#passedAtMs - atOnceMs - this.#parts.monotonicMs();
+  }
+
   get #hasRoom(): boolean {
+    if (this.#restMs > 0) return false;
     if (this.#reading > 0 && this.#lastBytes >= aloneFromBytes) return false;
     return this.#bytes === 0 || this.#bytes + pageBytes <= this.#parts.bytesMax;
   }
@@ -100,14 +116,16 @@ class AnswersOfAccount {
   /** A large answer was made. */
   answered(bytes: number): void {
     this.#lastBytes = bytes;
+    const nowMs = this.#parts.monotonicMs();
+    this.#passedAtMs = Math.min(Math.max(this.#passedAtMs, nowMs) + bytes / bytesPerMs, nowMs + pacedMsMax);
     this.add(bytes);
   }
 
   add(bytes: number): void {
     this.#bytes += bytes;
     if (bytes > 0) return;
-    if (this.#waiting.size > 0) this.#letInSoon();
-    else if (this.#bytes === 0) this.#parts.whenNone();
+    if (this.#waiting.size > 0 || this.#restMs > 0) this.#letInSoon();
+    else if (this.#bytes === 0 && !this.#letsIn) this.#parts.whenNone();
   }
 
   async page<T>(request: { readonly signal: AbortSignal }, read: () => Promise<T>): Promise<T> {
@@ -150,23 +168,33 @@ class AnswersOfAccount {
       const timer = setTimeout(giveUp, this.#parts.waitMs);
       signal.addEventListener("abort", giveUp);
       this.#waiting.add(letIn);
+      // It may be the pace alone that it waits for.
+      this.#letInSoon();
     });
   }
 
-  /** One in each turn of the loop: a page takes milliseconds, and others are served between them. */
+  /** At the account's pace, and one in each turn of the loop: a page takes milliseconds, and others are served between them. */
   #letInSoon(): void {
     if (this.#letsIn) return;
     this.#letsIn = true;
-    setImmediate(() => {
-      this.#letsIn = false;
-      const [next] = this.#waiting;
-      if (next === undefined) {
-        if (this.#bytes === 0) this.#parts.whenNone();
-      } else if (this.#hasRoom) {
-        next();
-        this.#letInSoon();
-      }
-    });
+    const restMs = this.#restMs;
+    if (restMs > 0) setTimeout(() => this.#letIn(), restMs).unref();
+    else setImmediate(() => this.#letIn());
+  }
+
+  #letIn(): void {
+    this.#letsIn = false;
+    if (this.#restMs > 0) {
+      this.#letInSoon();
+      return;
+    }
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      if (this.#bytes === 0) this.#parts.whenNone();
+    } else if (this.#hasRoom) {
+      next();
+      this.#letInSoon();
+    }
   }
 }
 

@@ -373,6 +373,25 @@ describe("GET /chats/{chatID}/messages", () => {
   };
   const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
+  test("a page that large messages fill to the last byte goes on behind them", async () => {
+    await using server = await startTestServer();
+    const { alice, bob } = await people(server);
+    const content = "x".repeat(32 * 1024);
+    const body = range(1, 16).map(() => ({ chatID: "team", content }));
+    for (let n = 0; n < 5; n += 1) await call(server, "POST /messages", { as: alice, body });
+    const table: [string, number[], number | null][] = [
+      ["?limit=100", range(17, 80), 17],
+      ["?limit=100&before_seq=17", range(1, 16), null],
+      ["?limit=100&after_seq=0", range(1, 64), 64],
+      ["?limit=100&after_seq=16", range(17, 80), null],
+    ];
+    for (const [query, seqs, next] of table) {
+      const { text } = await call(server, `GET /chats/team/messages${query}`, { as: bob });
+      const page = JSON.parse(text) as { messages: { seq: number }[]; next: number | null };
+      expect([query, page.messages.map(({ seq }) => seq), page.next]).toEqual([query, seqs, next]);
+    }
+  });
+
   test("pages both ways, ascending, next null at the end", async () => {
     await using server = await startTestServer();
     const { alice, bob } = await people(server);

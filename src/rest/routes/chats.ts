@@ -93,13 +93,22 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
         limit,
         reader,
         inlineBytesMax: 0,
+        bytesMax: limits.historyBytesMax,
       });
       const taken = fitting(found, afterSeq === undefined ? "down" : "up", limits.historyBytesMax);
       const messages = await withInlineContent(store, taken);
       const following = afterSeq === undefined ? messages[0]?.seq : messages.at(-1)?.seq;
-      const last = found.length < limit && taken.length === found.length;
-      const ended = last || following === (afterSeq === undefined ? 1 : end);
+      const mayEnd = found.length < limit && taken.length === found.length;
+      const ended = following === (afterSeq === undefined ? 1 : end) || (mayEnd && !(await follows(following)));
       return json(historyJson(encoded.keep(chat.chatId, messages), ended ? null : (following ?? null)));
+
+      /** Whether there is a message beyond: the page has fewer than asked for where they are large, too. */
+      async function follows(seq: number | undefined): Promise<boolean> {
+        if (seq === undefined) return false;
+        const way = afterSeq === undefined ? { beforeSeq: seq } : { afterSeq: seq, beforeSeq };
+        const beyond = await store.messages({ chatId: chat.chatId, ...way, limit: 1, reader, inlineBytesMax: 0 });
+        return beyond.length > 0;
+      }
     });
   });
 
@@ -116,9 +125,10 @@ export function createChatRoutes(parts: RouteParts & { encoded: EncodedMessages 
     if (typeof found === "string") return found;
     if (found === from) return undefined;
     const limit = to - found + 1;
-    const missing = await store.messages({ chatId, afterSeq: found - 1, limit, reader, inlineBytesMax: 0 });
+    const bytesMax = limits.historyBytesMax;
+    const missing = await store.messages({ chatId, afterSeq: found - 1, limit, reader, inlineBytesMax: 0, bytesMax });
     if (missing.at(0)?.seq !== found || missing.at(-1)?.seq !== to) return undefined;
-    if (fitting(missing, "up", limits.historyBytesMax).length < missing.length) return undefined;
+    if (fitting(missing, "up", bytesMax).length < missing.length) return undefined;
     const newer = encoded.keep(chatId, await withInlineContent(store, missing));
     const older = encoded.find(chatId, { from, to: found - 1 });
     if (typeof older !== "string") return undefined;

@@ -8,14 +8,26 @@ import type { Holder } from "../../../src/rest/memory.ts";
 const mib = 1024 * 1024;
 const ann = 1 as UserId;
 const info = { address: "192.0.2.1", timeouts: { timeout() {} } };
+const hurrying = () => {
+  let nowMs = 0;
+  return () => (nowMs += 60_000);
+};
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function open({ account = "user:1", waitMs = 60_000 }: { account?: string | null; waitMs?: number } = {}) {
+interface Opening {
+  readonly account?: string | null;
+  readonly waitMs?: number;
+  nowMs?(): number;
+}
+
+/** Without a clock of its own so much time passes between any two steps that nothing is paced. */
+function open({ account = "user:1", waitMs = 60_000, nowMs = hurrying() }: Opening = {}) {
   const holders: Holder[] = [];
   const answers = new LargeAnswers({
     memory: { answersBytesMax: 16 * mib, grew: (holder) => void holders.push(holder) },
     callerOf: async () => ({ account: account ?? undefined }),
     waitMs,
+    monotonicMs: nowMs,
   });
   const answer = async (bytes: number): Promise<Response> => {
     const response = await answers.counted(new Request("http://x/"), info, json("x".repeat(bytes)));
@@ -130,4 +142,17 @@ test("a backend waits for nothing", async () => {
   for (let n = 0; n < 8; n += 1) await answer(4 * mib);
   expect(holders.map(({ holder, isUnshared }) => [holder, isUnshared])).toEqual(Array(8).fill(["backend", true]));
   expect(await page(1)).toBe(1);
+});
+
+test("the pages of a user follow each other at a pace, however soon they are taken", async () => {
+  let nowMs = 0;
+  const { answer, page, begun } = open({ nowMs: () => nowMs });
+  await (await answer(2 * mib)).arrayBuffer();
+  const waiting = page(1);
+  await page(9, { of: 2 as UserId });
+  for (let n = 0; n < 5; n += 1) await turn();
+  expect(begun).toEqual([9]);
+  nowMs += 1000;
+  expect(await waiting).toBe(1);
+  expect(await page(2)).toBe(2);
 });
