@@ -72,7 +72,7 @@ export const websocketLimitSettings = settingsOf({
   },
   "limits.websocket_strangers": {
     ...count(1, 1_000_000),
-    fallback: 32,
+    fallback: 24,
     about:
       "WebSockets at one time that are not logged in, of all addresses; one more takes the place of the oldest of the address that has most.",
   },

@@ -63,6 +63,8 @@ export class Connection implements Caller, ClientConnection, Holder {
   #deaf = false;
   /** Runs while the socket is not read. */
   #stalled: ReturnType<typeof setTimeout> | undefined;
+  /** A stranger is not read while a request of theirs has no answer: what follows a log-in is their account's to hold. */
+  #awaitsAnswer = false;
 
   #credential = byPassword;
   #feedWriter: FeedWriter | undefined;
@@ -303,6 +305,7 @@ export class Connection implements Caller, ClientConnection, Holder {
       this.close(closeCode.policy, "Too many requests");
       return;
     }
+    this.#awaitAnswer(this.#feedWriter === undefined && this.#requests.first !== undefined);
     if (this.#stalled === undefined) {
       if (!this.#requests.isFull) return;
       this.#socket?.pause();
@@ -312,8 +315,15 @@ export class Connection implements Caller, ClientConnection, Holder {
     } else if (this.#requests.hasRoom) {
       clearTimeout(this.#stalled);
       this.#stalled = undefined;
-      this.#socket?.resume();
+      if (!this.#awaitsAnswer) this.#socket?.resume();
     }
+  }
+
+  #awaitAnswer(awaits: boolean): void {
+    if (awaits === this.#awaitsAnswer) return;
+    this.#awaitsAnswer = awaits;
+    if (awaits) this.#socket?.pause();
+    else if (this.#stalled === undefined) this.#socket?.resume();
   }
 
   #start(pending: PendingRequest): void {

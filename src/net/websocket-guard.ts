@@ -18,7 +18,7 @@ export interface WebSocketLimits {
 }
 
 export const defaultWebSocketLimits: WebSocketLimits = {
-  strangersMax: 32,
+  strangersMax: 24,
   loginSecondsMax: 30,
   perAccountMax: 16,
   perAddressMax: 1000,

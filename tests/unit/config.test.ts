@@ -148,7 +148,7 @@ describe("where a value comes from", () => {
       messageBytesMax: 1_048_576,
       restBodyBytesMax: 16_777_216,
       websocketFrameBytesMax: 2_097_152,
-      websocketStrangersMax: 32,
+      websocketStrangersMax: 24,
       loginSecondsMax: 30,
       websocketsPerAccountMax: 16,
       websocketsPerAddressMax: 1000,
