@@ -21,6 +21,8 @@ const garbageBytesMax = 16 * 1024 * 1024;
 const shortMs = 20;
 /** From one collection to the next, as multiples of the time that the first one took. */
 const pause = { short: 4, long: 50 };
+/** Time for long ones that was saved up while there were none: when many begin to send at once, garbage grows fastest. */
+const savedMsMax = 300;
 
 export class Garbage {
   readonly #externalBytes: () => number;
@@ -30,6 +32,8 @@ export class Garbage {
   /** In use after the last collection, or less where it became less since. */
   #usedBytes = 0;
   #notBeforeMs = 0;
+  #savedMs = savedMsMax;
+  #savedAtMs = 0;
 
   constructor({ externalBytes = external, collect = fullGC, nowMs = () => performance.now() }: GarbageParts = {}) {
     this.#externalBytes = externalBytes;
@@ -53,8 +57,16 @@ export class Garbage {
     this.#collect();
     const endedMs = this.#nowMs();
     const tookMs = endedMs - startedMs;
-    this.#notBeforeMs = endedMs + tookMs * (tookMs <= shortMs ? pause.short : pause.long);
+    this.#notBeforeMs = endedMs + Math.max(pause.short * tookMs, pause.long * this.#owedMs(tookMs, endedMs));
     this.#usedBytes = this.#externalBytes();
+  }
+
+  /** How much of a collection's time is beyond what was saved up for long ones; below zero, what is left of that. */
+  #owedMs(tookMs: number, nowMs: number): number {
+    if (tookMs <= shortMs) return 0;
+    this.#savedMs = Math.min(savedMsMax, this.#savedMs + (nowMs - this.#savedAtMs) / pause.long) - tookMs;
+    this.#savedAtMs = nowMs;
+    return -this.#savedMs;
   }
 }
 
