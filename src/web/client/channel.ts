@@ -112,6 +112,8 @@ export class Channel {
 
   /** Asks at once whether the line lives. */
   check(): void {
+    // A socket may be closing for as long as the other side is silent.
+    if (this.#socket.readyState >= 2) this.drop();
     if (!this.isOpen) return;
     clearTimeout(this.#timer);
     void this.ask("heartbeat");

@@ -110,7 +110,7 @@ export class Client {
       storage,
       tabs,
       ask,
-      isOnline: () => this.line.state === "online",
+      isOnline: () => this.line.isOpen,
       me: () => this.cache.identity,
       changed: () => changed("queue"),
       base: options.base,

@@ -55,6 +55,11 @@ export class Line {
     else this.#connect();
   }
 
+  /** A request can go out now. A socket that is closing takes none, though its end is not told yet. */
+  get isOpen(): boolean {
+    return this.state === "online" && this.#channel?.isOpen === true;
+  }
+
   ask(action: string, fields: Fields = {}, isMine?: (fields: Fields) => boolean): Promise<Answer | Refusal> {
     return this.state === "online" && this.#channel !== undefined
       ? this.#channel.ask(action, fields, isMine)

@@ -178,7 +178,9 @@ export class SendQueue {
     this.#inFlight.delete(clientId);
     if (answer.ok) this.#rests = 0;
     else await this.#refused(clientId, chatId, answer);
-    this.#changed();
+    this.#parts.changed();
+    // The line's return sends it again; to try at once would be to try for ever.
+    if (answer.ok || answer.reason !== "No line") this.drain();
   }
 
   #body({ clientId, chatId, text, replyTo, mentions }: QueuedRecord): Fields {
@@ -202,6 +204,7 @@ export class SendQueue {
     // The upload ended before its message came.
     if (reason === "File not found" && record.file?.uploadId !== undefined) {
       this.#uploaded.delete(clientId);
+      this.#rest(chatId);
       await this.#replace({ ...record, file: { ...record.file, uploadId: undefined } });
       return;
     }

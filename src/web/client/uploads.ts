@@ -61,6 +61,8 @@ export async function upload(parts: UploadParts): Promise<Uploaded> {
     if ("gone" in step) {
       uploadId = undefined;
       offset = undefined;
+      await pause(Math.min(parts.retryMs * 2 ** Math.min(failures, 16), retryMsMax), signal);
+      failures += 1;
       continue;
     }
     if ("waitMs" in step) {

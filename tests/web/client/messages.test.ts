@@ -64,6 +64,35 @@ test("a page that was closed before the answer sends what it kept, and the messa
   expect(chatWith(bob, ann)?.lastSeq).toBe(2);
 });
 
+test("a socket that is closing, and says nothing of its end, is left; what was written meanwhile is sent", async () => {
+  await using server = await startTestServer();
+  const sockets: ClosingSocket[] = [];
+  const makeSocket = (url: string): WebSocket => {
+    const socket = new ClosingSocket(url);
+    sockets.push(socket);
+    return socket;
+  };
+  using ann = await member(server.http, "Ann", { makeSocket });
+  using bob = await member(server.http, "Bob");
+  const before = sockets.length;
+  for (const socket of sockets) socket.isClosing = true;
+  await write(ann, bob.id, "while it closes");
+  // Other work of the page goes on: a turn of the event loop comes.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ann.client.queue.waiting).toHaveLength(1);
+  await until("Bob to have it", () => bob.arrived.length === 1);
+  expect(sockets.length).toBeGreaterThan(before);
+  await settled(ann);
+});
+
+/** Looks as a socket does between its end and the news of it. */
+class ClosingSocket extends WebSocket {
+  isClosing = false;
+  override get readyState(): 0 | 1 | 2 | 3 {
+    return this.isClosing ? 2 : super.readyState;
+  }
+}
+
 test("what came while the client was away is fetched by its seq, shown once and told once", async () => {
   await using server = await startTestServer();
   using ann = await member(server.http, "Ann");
