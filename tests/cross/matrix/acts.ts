@@ -59,6 +59,10 @@ export interface Acts {
   readonly reply: Stored;
   /** Of the receiver's user, which the sender got and read. */
   readonly theirs: Stored;
+}
+
+/** How a receiver came to a group of its own, and the sender left it. */
+export interface Visit {
   readonly group: Place;
   readonly inGroup: Stored;
   /** What the receiver's user said in the group that the sender had left. */
@@ -101,7 +105,7 @@ export async function act(
   const { from, to, fromPlace, toPlace } = pair;
   const { state, before, second, secondMark } = parts;
   const own = from.user.userId;
-  const name = `${from.door} to ${to.door}, ${state}`;
+  const name = nameOf(pair, state);
   const send = (said: Said) => say(stage, { pair, by: from, place: fromPlace }, said);
   // In the name of the receiver: by its own door where it is there, else by another client of the same user.
   const receiver = state === "online" ? to : second;
@@ -135,14 +139,23 @@ export async function act(
   const began = second.ear.items.indexOf(await told("typing", types(true)));
   await from.typing(fromPlace, false);
   await told("the end of typing", types(false), began);
+  return { text: sentText, image, file, reply, theirs };
+}
 
+const nameOf = ({ from, to, fromPlace }: Pair, state: State): string =>
+  `${from.door} to ${to.door}, ${state}${fromPlace.peer === undefined ? ", in a group" : ""}`;
+
+export async function visit(stage: Stage, pair: Pair, parts: { state: State; second: SecondClient }): Promise<Visit> {
+  const { from, to } = pair;
+  const { state, second } = parts;
+  const receiver = state === "online" ? to : second;
   const group = await makeGroup(stage, pair, `${from.door}.${state}`.replace(/[^a-z.]/g, ""));
-  const inGroup = await say(stage, { pair, by: from, place: group }, text(`welcome, ${name}`));
+  const inGroup = await say(stage, { pair, by: from, place: group }, text(`welcome, ${nameOf(pair, state)}`));
   // Whoever is there has it before the sender leaves.
   if (state === "online") await to.ear.hears("a message in the group", ({ id }) => id === inGroup.id);
   await leave(stage, pair, group);
   const behind = await receiver.send(group, text(`behind your back, ${from.door}`));
-  return { text: sentText, image, file, reply, theirs, group, inGroup, behind };
+  return { group, inGroup, behind };
 }
 
 /** The host and the sender are there when the receiver is added. */

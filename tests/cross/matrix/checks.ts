@@ -1,5 +1,5 @@
 /** What docs/one-conversation.md says that both sides see of each act, held against what their programs saw. */
-import { type Acts, type Before, edited, type Marks, reaction, type State, type Stored } from "./acts.ts";
+import { type Acts, type Before, edited, type Marks, reaction, type State, type Stored, type Visit } from "./acts.ts";
 import type { Client, Door, Heard } from "./client.ts";
 import { download } from "./programs.ts";
 import type { Pair, Stage } from "./stage.ts";
@@ -150,13 +150,13 @@ export async function typing({ pair, marks, state }: Scene): Promise<string> {
   return state === "online" ? `true, false on ${heard[0]?.as}` : "lost while away";
 }
 
-export async function join(scene: Scene): Promise<string> {
-  const { pair, marks, acts } = scene;
+export async function join(scene: Scene, { group, inGroup }: Visit): Promise<string> {
+  const { pair, marks } = scene;
   const { from, to } = pair;
-  const chat = acts.group.chat;
+  const { chat } = group;
   const entered = (user: string) => (one: Heard) =>
     one.what === "entered" && one.chat === chat && one.users?.includes(user) === true;
-  const text = await message(scene, acts.inGroup, chat);
+  const text = await message(scene, inGroup, chat);
   const by = from.groups === undefined ? "by a backend" : "by its own door";
   const own = to.user.userId;
   const isTold = tellsMembers[to.door];
@@ -168,20 +168,20 @@ export async function join(scene: Scene): Promise<string> {
   return `${by}; ${told}; ${text}; the older member: ${older}`;
 }
 
-export async function leave(scene: Scene): Promise<string> {
-  const { pair, marks, state, acts } = scene;
+export async function leave(scene: Scene, { group, behind }: Visit): Promise<string> {
+  const { pair, marks, state } = scene;
   const { from, to } = pair;
-  const { chat } = acts.group;
+  const { chat } = group;
   const own = from.user.userId;
   const left = (one: Heard): boolean => one.what === "left" && one.chat === chat && one.users?.includes(own) === true;
   const isTold = state === "online" ? tellsMembers[to.door] : keepsLeaving[to.door];
   const told = isTold ? (await to.ear.hears(`that another one left ${chat}`, left, marks.to)).as : "not told";
   must("it was told that another one left", isTold || !since(to, marks.to).some(left));
-  const members = await to.groups?.members(acts.group);
+  const members = await to.groups?.members(group);
   must(`the members are ${members?.join()}`, members?.includes(own) !== true);
   const asked = isTold || members === undefined ? "" : "; asked: it is no member";
   // Both have heard what was said elsewhere after that.
-  const overheard = since(from, marks.from).some(({ id }) => id === acts.behind.id);
+  const overheard = since(from, marks.from).some(({ id }) => id === behind.id);
   must("who left heard what was said behind", !overheard);
   return `${told}${asked}; who left heard nothing more`;
 }

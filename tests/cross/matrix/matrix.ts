@@ -1,5 +1,18 @@
 /** One receiver's door against every sender's: online, away, and cut off and resumed. */
-import { act, type Before, block, type Marks, prepare, type State, type Stored, say, states, text } from "./acts.ts";
+import {
+  act,
+  type Before,
+  block,
+  type Marks,
+  prepare,
+  type State,
+  type Stored,
+  say,
+  states,
+  text,
+  type Visit,
+  visit,
+} from "./acts.ts";
 import {
   change,
   deliveredThrough,
@@ -15,7 +28,7 @@ import {
 import type { Door, Heard } from "./client.ts";
 import { SecondClient } from "./second-client.ts";
 import { type Pair, Stage } from "./stage.ts";
-import { type Column, must, Table } from "./table.ts";
+import { type Column, type InGroups, must, Table } from "./table.ts";
 
 export async function matrixTo(to: Door, python: string): Promise<Table> {
   const table = new Table();
@@ -42,20 +55,16 @@ const marksOf = ({ from, to }: Pair, second: SecondClient): Marks => ({
 
 async function inState(stage: Stage, state: State, table: Table): Promise<void> {
   using second = await SecondClient.of(stage.http, stage.to.user);
-  const befores = await Promise.all(stage.pairs.map((pair) => prepare(stage, pair)));
+  const pairs = [...stage.pairs, ...stage.groups];
+  const befores = await Promise.all(pairs.map((pair) => prepare(stage, pair)));
   await goAway(stage, state);
   const scenes = await Promise.all(
-    stage.pairs.map(async (pair, at) => {
+    pairs.map(async (pair, at) => {
       const marks = marksOf(pair, second);
       const before = befores[at] as Before;
-      return {
-        stage,
-        pair,
-        state,
-        before,
-        marks,
-        acts: await act(stage, pair, { state, before, second, secondMark: marks.second }),
-      };
+      const acts = await act(stage, pair, { state, before, second, secondMark: marks.second });
+      const visited = pair.fromPlace.peer === undefined ? undefined : await visit(stage, pair, { state, second });
+      return { stage, pair, state, before, marks, acts, visited };
     }),
   );
   const early = scenes.map((scene) => (state === "online" ? [] : earlyReceipts(scene)));
@@ -73,21 +82,26 @@ async function inState(stage: Stage, state: State, table: Table): Promise<void> 
   );
 }
 
+/** What was said in a direct chat, where the receiver visited a group besides, or in a group. */
+type Acted = Omit<Scene, "back"> & { readonly visited: Visit | undefined };
+
 /** While the receiver is away, its receipts are lies. */
-const earlyReceipts = ({ pair, acts, marks }: Omit<Scene, "back">): Heard[] => {
+const earlyReceipts = ({ pair, acts, marks }: Acted): Heard[] => {
   const own = pair.to.user.userId;
   const fits = (one: Heard) => deliveredThrough(own, acts.text)(one) || readThrough(own, acts.text)(one);
   return pair.from.ear.items.slice(marks.from).filter((one) => one.chat === pair.fromPlace.chat && fits(one));
 };
 
 /** The receiver is there again, and has what it missed; both say one thing more, which everything before comes ahead of. */
-async function look(acted: Omit<Scene, "back">, table: Table, early: readonly Heard[]): Promise<void> {
-  const { stage, pair, state, acts, before, marks } = acted;
+async function look(acted: Acted, table: Table, early: readonly Heard[]): Promise<void> {
+  const { stage, pair, state, acts, before, marks, visited } = acted;
   const { from, to, fromPlace, toPlace } = pair;
   const back = await say(stage, { pair, by: from, place: fromPlace }, text("are you there?"));
   const scene: Scene = { ...acted, back };
-  const cell = (column: Column, check: () => Promise<string>) =>
-    table.cell({ from: from.door, to: to.door, state, column }, check);
+  const cell = (of: InGroups, check: () => Promise<string>) => {
+    const column: Column = visited === undefined ? `${of} in a group` : of;
+    return table.cell({ from: from.door, to: to.door, state, column }, check);
+  };
   const answer = await to.ear
     .hears("what was said when it was back", ({ id }) => id === back.id, marks.to)
     .then(() => to.send(toPlace, text("here I am")));
@@ -112,8 +126,10 @@ async function look(acted: Omit<Scene, "back">, table: Table, early: readonly He
   await cell("delivered", () => reached(scene, "delivered"));
   await cell("read", () => reached(scene, "read"));
   await cell("typing", () => typing(scene));
-  await cell("join", () => join(scene));
-  await cell("leave", () => leave(scene));
+  if (visited === undefined) return;
+  const where = { from: from.door, to: to.door, state };
+  await table.cell({ ...where, column: "join" }, () => join(scene, visited));
+  await table.cell({ ...where, column: "leave" }, () => leave(scene, visited));
 }
 
 interface Blocked {

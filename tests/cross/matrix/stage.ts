@@ -23,6 +23,8 @@ export interface Pair {
 
 export class Stage implements AsyncDisposable {
   readonly pairs: Pair[] = [];
+  /** The same two, each with the host in a group. */
+  readonly groups: Pair[] = [];
   /** A member of every group who has no client. */
   host: User = { userId: "", userID: "", token: "", phone: undefined };
   readonly #server: RunningServer;
@@ -81,7 +83,18 @@ export class Stage implements AsyncDisposable {
     ]);
     if (hearing === undefined) throw new Error("no client hears");
     this.#to = hearing;
-    for (const from of saying) this.pairs.push(await this.#acquaint(from, hearing));
+    for (const from of saying) {
+      this.pairs.push(await this.#acquaint(from, hearing));
+      this.groups.push(await this.#gather(from, hearing));
+    }
+  }
+
+  async #gather(from: Client, to: Client): Promise<Pair> {
+    const name = `group.${from.door}`;
+    const users = [this.host, from.user, to.user].map(({ userID }) => userID);
+    await this.asBackend("PUT", `/chats/${name}/users`, { users });
+    const place = { peer: undefined, chat: await this.chatNumber(from.user, name), name };
+    return { from, to, fromPlace: place, toPlace: place };
   }
 
   async #client(door: Door, user: User, phone: string): Promise<Client> {

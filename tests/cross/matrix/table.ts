@@ -3,21 +3,13 @@ import { createHash } from "node:crypto";
 import type { State } from "./acts.ts";
 import type { Door } from "./client.ts";
 
-export const columns = [
-  "text",
-  "image",
-  "file",
-  "edit",
-  "delete",
-  "reply",
-  "reaction",
-  "delivered",
-  "read",
-  "typing",
-  "join",
-  "leave",
-  "block",
-] as const;
+/** What is said in direct chats and in groups. */
+const said = ["text", "image", "file", "edit", "delete", "reply", "reaction", "delivered", "read", "typing"] as const;
+export type InGroups = (typeof said)[number];
+
+const inGroup = <Name extends InGroups>(name: Name) => `${name} in a group` as const;
+
+export const columns = [...said, "join", "leave", "block", ...said.map(inGroup)] as const;
 export type Column = (typeof columns)[number];
 
 export interface Cell {
