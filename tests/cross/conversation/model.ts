@@ -204,7 +204,8 @@ export class Model {
   }
 
   #read({ chat, seq }: Message, who: number, at: Place | undefined): void {
-    chat.read.set(who, Math.max(seq, chat.read.get(who) ?? 0));
+    // Who may not write there, and says by a status of REST what they read, has got it and no more.
+    if (chat.mayWrite(who)) chat.read.set(who, Math.max(seq, chat.read.get(who) ?? 0));
     for (const message of chat.log.slice(0, seq)) this.got(at ?? this.users[who], message, true);
   }
 
