@@ -4,7 +4,7 @@
  * the time of all tests. What is bundled is the sources as they are. Where the machine has a file system in memory with
  * room, the tests' folders are there.
  */
-import { mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -29,8 +29,24 @@ const sources = [
   "store/files/files.worker.ts",
   "store/sqlite/search/search.worker.ts",
 ].map((file) => join(import.meta.dir, "../../src", file));
-const outdir = mkdtempSync(join(tmpdir(), "roost-workers-"));
-process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
+const folderOf = (pid: number): string => join(tmpdir(), `roost-workers-${pid}`);
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// A process of `bun test` ends without its `exit` event, so what it leaves is removed by the next one.
+for (const name of readdirSync(tmpdir())) {
+  const pid = Number(/^roost-workers-(\d+)$/.exec(name)?.[1]);
+  if (pid > 0 && !isRunning(pid)) rmSync(folderOf(pid), { recursive: true, force: true });
+}
+const outdir = folderOf(process.pid);
+mkdirSync(outdir, { recursive: true });
 await Bun.build({
   entrypoints: sources,
   outdir,
