@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withoutSettings } from "../load/server.ts";
 import { withDeadline } from "../support/deadline.ts";
 
 /** Asks again until the answer is the one that is waited for. */
@@ -41,7 +42,7 @@ test("a save is shown, a syntax error waits for the next save and is said with i
       "127.0.0.1:0",
       "--json",
     ],
-    { cwd: folder, stdout: "pipe", stderr: Bun.file(join(folder, "log")) },
+    { cwd: folder, env: withoutSettings(process.env), stdout: "pipe", stderr: Bun.file(join(folder, "log")) },
   );
   try {
     const { value } = await server.stdout.getReader().read();
