@@ -48,7 +48,8 @@ test("it stores, answers its operator and stops, and takes nothing from the fold
 });
 
 test("it holds the web client, compressed, and serves it", async () => {
-  await using server = await serving(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--json"], surroundings);
+  const ports = ["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"];
+  await using server = await serving(["--data", folder.in("page-data"), ...ports, "--json"], surroundings);
   const { http } = JSON.parse(server.firstLine);
   const page = await (await fetch(`http://${http}/`)).text();
   const script = /src="(\/_\/main-\w+\.js)"/.exec(page)?.[1] ?? "";
