@@ -1,6 +1,6 @@
 /** People use the client in Chromium against a real server: they come in, find each other, write, and go. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Page } from "playwright-core";
+import { attach, bubble, row as chatRow, register, tick, write } from "./acts.ts";
 import { type Bed, openBed } from "./bed.ts";
 import { isChromiumHere } from "./chromium.ts";
 
@@ -14,21 +14,6 @@ afterAll(async () => {
   if (isChromiumHere) await bed[Symbol.asyncDispose]();
 });
 
-async function register(page: Page, name: string, loginName: string): Promise<void> {
-  await page.getByRole("button", { name: "Create an account" }).click();
-  await page.getByLabel("Your name").fill(name);
-  await page.getByLabel("Log-in name").fill(loginName);
-  await page.getByLabel("Password", { exact: true }).fill("correct horse");
-  await page.getByRole("button", { name: "Create an account" }).click();
-  await page.getByRole("heading", { name: "No chats yet" }).waitFor();
-}
-
-const write = async (page: Page, text: string) => {
-  await page.locator("#composer").fill(text);
-  await page.locator("#composer").press("Enter");
-};
-const bubble = (page: Page, text: string) => page.locator(".message", { hasText: text });
-
 const png = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
@@ -38,6 +23,7 @@ journey("two people register, become contacts, and write to each other", async (
   const mia = await bed.visit({ size: "desk" });
   const anna = await bed.visit({ size: "phone", dark: true });
   await mia.page.getByRole("heading", { name: "Welcome to Roost" }).waitFor();
+  expect(await mia.page.getByText("There is no line").count()).toBe(0);
   await mia.screenshot("log-in");
   await register(mia.page, "Mia Kern", "mia.k");
   await register(anna.page, "Anna Vogel", "anna.v");
@@ -54,7 +40,7 @@ journey("two people register, become contacts, and write to each other", async (
   await anna.screenshot("first-message");
 
   await mia.page.getByRole("button", { name: "Back" }).click();
-  const row = mia.page.locator(".chat-row", { hasText: "Anna Vogel" });
+  const row = chatRow(mia.page, "Anna Vogel");
   await row.getByRole("img", { name: "1 unread message" }).waitFor();
   expect(await mia.page.title()).toBe("(1) Roost");
   await row.click();
@@ -77,22 +63,13 @@ journey("two people register, become contacts, and write to each other", async (
   await write(anna.page, "Thank you");
   await bubble(mia.page, "Thank you").locator(".quote", { hasText: "Hello, dear Anna" }).waitFor();
 
-  await mia.page
-    .locator('input[type="file"]')
-    .first()
-    .setInputFiles({ name: "dot.png", mimeType: "image/png", buffer: png });
-  await mia.page.getByRole("button", { name: "Send" }).click();
+  await attach(mia.page, "dot.png", "image/png", png);
   const shown = anna.page.locator(".picture img");
   await shown.waitFor();
   await anna.page.waitForFunction(
     () => (document.querySelector<HTMLImageElement>(".picture img")?.naturalWidth ?? 0) > 0,
   );
-  const notes = Buffer.from("notes ".repeat(50_000));
-  await mia.page
-    .locator('input[type="file"]')
-    .first()
-    .setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: notes });
-  await mia.page.getByRole("button", { name: "Send" }).click();
+  await attach(mia.page, "notes.txt", "text/plain", Buffer.from("notes ".repeat(50_000)));
   await anna.page.locator(".file-name", { hasText: "notes.txt" }).waitFor();
   await mia.screenshot("conversation-desk");
   await anna.screenshot("conversation-phone");
@@ -117,13 +94,13 @@ journey("who was away gets what was written meanwhile once, and a reload needs n
   await lena.page.context().setOffline(true);
   await lena.page.reload().catch(() => undefined);
   await write(omar.page, "While you were away");
-  await bubble(omar.page, "While you were away").getByRole("img", { name: "Sent" }).waitFor();
+  await tick(omar.page, "While you were away", "Sent");
   await lena.page.context().setOffline(false);
   await lena.page.goto(`http://${bed.server.http}/`);
   await lena.page.locator(".chat-row").click();
   await bubble(lena.page, "While you were away").waitFor();
   expect(await bubble(lena.page, "While you were away").count()).toBe(1);
-  await bubble(omar.page, "While you were away").getByRole("img", { name: "Read" }).waitFor();
+  await tick(omar.page, "While you were away", "Read");
   await omar.screenshot("read");
   expect(omar.problems).toEqual([]);
   await omar.context.close();
@@ -142,7 +119,7 @@ journey("a group is made, renamed, grows, and is left", async () => {
   await yuki.page.getByRole("button", { name: "Create" }).click();
   await yuki.page.getByRole("heading", { name: "Steinalm" }).waitFor();
   await write(yuki.page, "Welcome to the hut");
-  await tom.page.locator(".chat-row", { hasText: "Steinalm" }).click();
+  await chatRow(tom.page, "Steinalm").click();
   await bubble(tom.page, "Welcome to the hut").waitFor();
 
   await yuki.page.getByRole("button", { name: "Details" }).click();

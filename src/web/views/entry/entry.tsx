@@ -11,8 +11,6 @@ import { serverName } from "../server-name.ts";
 type View = "log-in" | "register" | "reset" | "link";
 
 function Frame({ title, lead, children }: { title: string; lead?: string; children: ComponentChildren }) {
-  const words = useWords();
-  const model = useModel();
   return (
     <main class="entry">
       <div class="entry-card">
@@ -25,9 +23,6 @@ function Frame({ title, lead, children }: { title: string; lead?: string; childr
         </div>
         {children}
       </div>
-      <p class="entry-line" role="status">
-        {model.line.value === "offline" && words.reasons["No line"]}
-      </p>
     </main>
   );
 }
