@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Clock } from "../../src/lib/clock.ts";
 import { lazily } from "../../src/lib/lazily.ts";
 import { backendKey as binaryKey, startBinary } from "../cross/binary-server.ts";
 import { startTestServer } from "../support/server.ts";
@@ -35,22 +36,37 @@ export interface Bed extends AsyncDisposable {
   /** Its data go too. */
   stopServer(): Promise<void>;
   /** A browser of its own, with nothing kept, that is at the client's page. */
-  visit(how?: { size?: keyof typeof sizes; dark?: boolean; path?: string }): Promise<Visit>;
+  visit(how?: VisitOptions): Promise<Visit>;
 }
 
-/** @param env `ROOST_*` variables of the server. */
-export async function openBed(env: Readonly<Record<string, string>> = {}): Promise<Bed> {
-  const server = await startServer(env);
+export interface VisitOptions {
+  readonly size?: keyof typeof sizes;
+  readonly dark?: boolean;
+  readonly path?: string;
+  /** `127.0.0.1:port` of what stands before the server. */
+  readonly by?: string;
+  /** What the page takes for the time, where it is not the machine's. */
+  readonly now?: Date | undefined;
+}
+
+/**
+ * @param env `ROOST_*` variables of the server.
+ * @param clock of the server; an executable goes by the machine's all the same.
+ */
+export async function openBed(env: Readonly<Record<string, string>> = {}, clock?: Clock): Promise<Bed> {
+  const server = await startServer(env, clock);
   const browser = await launchChromium();
   const stopServer = lazily(async () => server[Symbol.asyncDispose]());
   return {
     server,
     browser,
-    async visit({ size = "desk", dark = false, path = "/" } = {}) {
-      const context = await browser.newContext({ viewport: sizes[size], colorScheme: dark ? "dark" : "light" });
-      const problems = watch(context, `http://${server.http}`);
+    async visit({ size = "desk", dark = false, path = "/", by = server.http, now } = {}) {
+      const colorScheme = dark ? "dark" : "light";
+      const context = await browser.newContext({ viewport: sizes[size], colorScheme, timezoneId: "UTC" });
+      if (now !== undefined) await context.clock.setFixedTime(now);
+      const problems = watch(context, `http://${by}`);
       const page = await context.newPage();
-      await page.goto(`http://${server.http}${path}`);
+      await page.goto(`http://${by}${path}`);
       return {
         context,
         page,
@@ -66,9 +82,11 @@ export async function openBed(env: Readonly<Record<string, string>> = {}): Promi
   };
 }
 
-async function startServer(env: Readonly<Record<string, string>>): Promise<BedServer> {
-  const named = process.env["ROOST_BINARY"];
-  if (named === undefined || named === "") return startTestServer({ env });
+/** Whether the server is the executable. */
+export const isBinaryNamed = (process.env["ROOST_BINARY"] ?? "") !== "";
+
+async function startServer(env: Readonly<Record<string, string>>, clock: Clock | undefined): Promise<BedServer> {
+  if (!isBinaryNamed) return startTestServer({ env, ...(clock === undefined ? {} : { clock }) });
   const folder = mkdtempSync(join(tmpdir(), "roost-bed-"));
   const server = await startBinary(folder, { env: { ...env } });
   return {
