@@ -28,6 +28,17 @@ test.each([
   expect(Buffer.byteLength(textOf(file))).toBeLessThanOrEqual(bytesMax);
 });
 
+test("the pictures of README are small, and each says in words what it shows", () => {
+  const pictures = [...textOf("README.md").matchAll(/!\[([^\]]*)\]\(([^)]+)\)/g)];
+  expect(pictures.map(([, , file]) => file)).toEqual(filesOf("docs/images/*"));
+  for (const [, words = "", file = ""] of pictures) {
+    expect(words).not.toBe("");
+    const bytes = readFileSync(join(root, file));
+    expect(bytes.subarray(1, 4).toString()).toBe("PNG");
+    expect(bytes.length).toBeLessThanOrEqual(120 * 1024);
+  }
+});
+
 /** As GitHub makes them of headings. */
 function anchorsOf(markdown: string): Set<string> {
   const anchors = new Set<string>();
