@@ -33,6 +33,7 @@ beforeAll(async () => {
   tokens = { anna, ben, mallory };
   await room(server, "team", "anna", "ben", "mallory");
   await room(server, "board", "anna", "ben");
+  await room(server, "alarms", "anna");
   const said = async (token: string, chat: string, content: string) => {
     const sent = JSON.parse((await say(server, token, chat, content)).text) as { message_id: string; chat_id: string };
     if (chat === "board") boardId = sent.chat_id;
@@ -70,6 +71,15 @@ async function mini(token = tokens.mallory): Promise<MiniClient> {
   return client;
 }
 
+/** What a request is answered, without what is told meanwhile: that typing ended, which another test began. */
+async function answerOf(client: MiniClient, request: Action): Promise<Action> {
+  client.say(request);
+  const frames = await client.fence();
+  const answer = frames.find(({ action }) => action === "error" || action.startsWith(`${request.action}.`));
+  if (answer === undefined) throw new Error(`no answer to ${request.action}: ${JSON.stringify(frames)}`);
+  return answer;
+}
+
 let clients = 0;
 function mqtt(userID = "mallory", token = tokens.mallory): Promise<RawMqtt> {
   clients += 1;
@@ -103,7 +113,7 @@ test("what is another's is answered as what is not there, at every door", async 
     await rest("POST /messages", { statuses: [{ chatID: chat, through: 1, messageStatus: "read" }] }),
   ];
   using client = await mini();
-  const ask = async (action: Action): Promise<string> => JSON.stringify(await client.ask(action));
+  const ask = async (action: Action): Promise<string> => JSON.stringify(await answerOf(client, action));
   const byMini = async (id: string, chat: string): Promise<string[]> => [
     await ask({ action: "message.edit", message_id: id, content: "mine now" }),
     await ask({ action: "message.delete", message_id: id }),
@@ -153,7 +163,7 @@ test("strangers edit nothing, and what is deleted is changed no more", async () 
   await using packets = await mqtt();
   const edits = {
     rest: await rest(`PATCH /messages/${ids.team}`, { content: "mine now" }),
-    mini: await client.ask({ action: "message.edit", message_id: ids.team, content: "mine now" }),
+    mini: await answerOf(client, { action: "message.edit", message_id: ids.team, content: "mine now" }),
     mqtt: await code(packets, "chat/team/changes", JSON.stringify({ edit: ids.team, content: "mine now" })),
   };
   expect(edits.rest).toMatch(/^40[34]/);
@@ -170,7 +180,7 @@ test("strangers edit nothing, and what is deleted is changed no more", async () 
     { action: "message.react", message_id: ids.deleted, reaction: "👍" },
     { action: "message.delete", message_id: ids.deleted },
   ]) {
-    expect((await client.ask(request)).action).toBe(`${request.action}.fail`);
+    expect((await answerOf(client, request)).action).toBe(`${request.action}.fail`);
   }
   for (const payload of [
     { edit: ids.deleted, content: "back" },
@@ -213,7 +223,7 @@ test("numbers out of every range, and what is no number, are refused in words or
   for (const seq of [-1, 0, 1.5, 2 ** 53, -(2 ** 63), 1e300, "1", null, [], {}, true]) {
     const status = { chatID: "team", through: seq, messageStatus: "read" };
     expect(await rest("POST /messages", { statuses: [status] })).toMatch(/^[24]/);
-    const answer = await client.ask({ action: "message.read", chat_id: "team", seq });
+    const answer = await answerOf(client, { action: "message.read", chat_id: "team", seq });
     expect(answer.action).toStartWith("message.read.");
     expect(await code(packets, "chat/team/receipts", JSON.stringify({ read: seq }))).toStartWith("0x");
   }
@@ -237,11 +247,11 @@ test("a reaction of a megabyte is none, and neither are two signs, a word or not
     // Packet too large.
     expect(await refused.expect("disconnect")).toMatchObject({ reasonCode: 0x95 });
   }
-  expect((await client.ask({ action: "message.react", message_id: ids.team, reaction: large })).action).toBe(
+  expect((await answerOf(client, { action: "message.react", message_id: ids.team, reaction: large })).action).toBe(
     "message.react.fail",
   );
   for (const reaction of ["👍".repeat(1024), "good", "", " ", "👍👍", "\u0000", "\ud83d"]) {
-    const answer = await client.ask({ action: "message.react", message_id: ids.team, reaction });
+    const answer = await answerOf(client, { action: "message.react", message_id: ids.team, reaction });
     expect([reaction.slice(0, 9), answer.action]).toEqual([reaction.slice(0, 9), "message.react.fail"]);
     const change = JSON.stringify({ react: ids.team, reaction });
     expect(await code(packets, "chat/team/changes", change)).not.toStartWith("0x0 ");
@@ -261,7 +271,7 @@ test("a search takes operators and quotes for text", async () => {
     const answer = await rest(`GET /search?query=${encodeURIComponent(query)}`);
     expect([query, answer]).toEqual([query, expect.stringMatching(/^(200|400)/)]);
     expect(answer).not.toContain("the board alone knows");
-    const found = await client.ask({ action: "message.search", query });
+    const found = await answerOf(client, { action: "message.search", query });
     expect(found.action).toStartWith("message.search.");
     expect(JSON.stringify(found)).not.toContain("the board alone knows");
   }
@@ -307,7 +317,7 @@ test("terms of a wrong arity are answered, and the client goes on", async () => 
 test("a hook that is guessed, revoked or flooded tells nothing and takes no more than its share", async () => {
   const run = async (...args: string[]) =>
     (await roost([...args, "--data", data], { cwd: folder, program: [await compiledBinary()] })).stdout;
-  const added = await run("hook", "add", "board", "--name", "grafana");
+  const added = await run("hook", "add", "alarms", "--name", "grafana");
   const path = /^address (.*)$/m.exec(added)?.[1] ?? "";
   const id = /^added (\d+)/.exec(added)?.[1] ?? "";
   const post = (to: string) => call(server, `POST ${to}`, { body: "disk full" });
