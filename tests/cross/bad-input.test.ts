@@ -1,5 +1,5 @@
 /**
- * What nobody should say, said to the executable at every door: ids of nothing and of others, numbers out of every range,
+ * What no client should send, sent to the executable at every door: ids of nothing and of others, numbers out of every range,
  * changes of what is deleted, text that means something elsewhere, hooks that are guessed, and floods. Each is answered in its
  * door's words; what is another's and what is not there are answered alike; and the server stays as it was.
  */

@@ -123,7 +123,7 @@ journey("to one whose line is cut it comes once on return, and the sender sees s
   const { server } = bed;
   using tunnel = await startFaultProxy({ toPort: Number(server.http.split(":")[1]), random: createRandom(1) });
   const { mia, anna, both, numbers } = await meet("line", `127.0.0.1:${tunnel.port}`);
-  // Nobody else could take the message meanwhile.
+  // No other client of the recipient may take the message meanwhile.
   await gather(
     server,
     "pair",

@@ -63,7 +63,7 @@ journey(
   },
 );
 
-journey("where nobody may register the page says whom to ask, with an invitation too", async () => {
+journey("where registration is off the page says whom to ask, with an invitation too", async () => {
   await using bed = await openBed({ ROOST_REGISTRATION: "off" });
   const sentence = "This server takes no new accounts. Ask the person who runs the server for one.";
   const visit = await bed.visit({ size: "phone" });

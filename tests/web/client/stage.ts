@@ -24,7 +24,7 @@ export interface Member extends Disposable {
 
 export type MemberOptions = Partial<ClientOptions> & { readonly at?: string };
 
-/** A client that nobody is logged in at, unless `storage` says so. */
+/** A client without a logged-in user, unless `storage` has one. */
 export function openClient(http: string, options: MemberOptions = {}): Member {
   const arrived: MessageRecord[] = [];
   const storage = options.storage ?? new MemoryStorage();
